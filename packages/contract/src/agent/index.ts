@@ -1,0 +1,25 @@
+/**
+ * What the server and the host agent say to each other.
+ *
+ * Transport: HTTP/1.1 over the agent's unix socket, `Authorization: Bearer <token>`.
+ * Commands are plain requests, all of them repeatable:
+ *
+ *   GET    /v1/info                     -> AgentInfo
+ *   PUT    /v1/jobs/{id}                JobSpecForAgent -> PutJobAnswer
+ *   PUT    /v1/jobs/{id}/archives/{aid} tar body -> 204
+ *   PUT    /v1/jobs/{id}/code           diff or tar body -> 204
+ *   POST   /v1/jobs/{id}/start          StartJob -> JobState   (only for held jobs)
+ *   POST   /v1/jobs/{id}/stop           StopJob -> JobState
+ *   GET    /v1/jobs/{id}                -> JobState, 404 {"code":"unknown_job"}
+ *   DELETE /v1/jobs/{id}                -> 204, 409 {"code":"job_alive"} while it runs
+ *   GET    /v1/stream                   WebSocket, frames below
+ *
+ * Errors of requests: `{"code": string, "message": string}` with a 4xx or 5xx status.
+ *
+ * Frames: text messages are JSON (`AgentFrame` upwards, `ServerFrame` downwards). Log bytes travel
+ * as binary messages (see `encodeLogFrame`), so that they are never escaped or re-encoded.
+ */
+
+export * from './commands.ts';
+export * from './frames.ts';
+export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
