@@ -1,0 +1,76 @@
+/**
+ * What a decision wants written. `store.apply(changes)` writes all of them in one transaction or
+ * none: each update names the version it was based on, and one stale version refuses the lot
+ * (the pass then runs again on what is true now). Events are written in the order given.
+ */
+import type {
+  FleetRecord,
+  Id,
+  InstanceRecord,
+  IntentRecord,
+  JobRecord,
+  RunRecord,
+} from './records.ts';
+
+type Patch<T> = Partial<Omit<T, 'id' | 'version' | 'projectId'>>;
+
+export type Change =
+  | { readonly type: 'run.update'; readonly id: Id; readonly version: number; readonly set: Patch<RunRecord> }
+  | { readonly type: 'job.insert'; readonly job: JobRecord }
+  | { readonly type: 'job.update'; readonly id: Id; readonly version: number; readonly set: Patch<JobRecord> }
+  /** Only for submissions that never got a machine and were superseded twice. */
+  | { readonly type: 'job.delete'; readonly id: Id; readonly version: number }
+  | { readonly type: 'instance.insert'; readonly instance: InstanceRecord }
+  | { readonly type: 'instance.update'; readonly id: Id; readonly version: number; readonly set: Patch<InstanceRecord> }
+  /** Only for placeholders that never became a machine. */
+  | { readonly type: 'instance.delete'; readonly id: Id; readonly version: number }
+  | { readonly type: 'fleet.update'; readonly id: Id; readonly version: number; readonly set: Patch<FleetRecord> }
+  | { readonly type: 'intent.insert'; readonly intent: IntentRecord }
+  /** Announced effects that no longer matter (a stop of a job that has ended). */
+  | { readonly type: 'intent.cancel'; readonly key: string }
+  | { readonly type: 'event'; readonly event: NewEvent };
+
+export type EventTargetType =
+  | 'project'
+  | 'user'
+  | 'fleet'
+  | 'instance'
+  | 'run'
+  | 'job'
+  | 'volume'
+  | 'gateway'
+  | 'gateway-replica'
+  | 'secret';
+
+/** `parentId`: run of a job, fleet of an instance, gateway of a replica (for `within_*` filters). */
+export interface EventTarget {
+  readonly type: EventTargetType;
+  readonly id: Id;
+  readonly name: string;
+  readonly projectId: Id | null;
+  readonly parentId: Id | null;
+}
+
+/** Id and `recorded_at` are given by the store, strictly rising. Actor null = the system. */
+export interface NewEvent {
+  readonly message: string;
+  readonly actorUserId: Id | null;
+  readonly targets: readonly EventTarget[];
+}
+
+/** Work for a loop: a key, never the event itself. */
+export interface Signal {
+  readonly kind: WorkKind;
+  /** Run, instance or fleet id; project id for `placement`; intent key for `intent`. */
+  readonly id: string;
+}
+
+export type WorkKind = 'run' | 'placement' | 'instance' | 'fleet' | 'intent';
+
+/** A decision: what to write, whom to wake, and one line for the log. */
+export interface Decision {
+  readonly changes: readonly Change[];
+  readonly signals: readonly Signal[];
+  /** Counts and reasons, for one structured log line. */
+  readonly summary: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,249 @@
+/**
+ * What the server knows, one record per row. `store` maps rows to these types and back; the pure
+ * decisions of this package read them and answer with `Change`s. JSON parts keep the wire's own
+ * shape and snake_case names, so that they are stored and served without translation.
+ *
+ * Every record with a `version` is written guarded: the number rises with each write, whoever
+ * writes, and a change based on an older number is refused.
+ */
+import type { HostFacts, JobState, PullProgress } from '@dstack/contract/agent';
+import type {
+  FleetSpec,
+  InstanceOfferWithAvailability,
+  JobProvisioningData,
+  JobRuntimeData,
+  JobSpec,
+  Profile,
+  Requirements,
+  RunSpec,
+  ServiceSpec,
+} from '@dstack/contract/wire';
+import type {
+  FleetStatus,
+  HealthStatus,
+  InstanceStatus,
+  InstanceTerminationReason,
+  JobStatus,
+  JobTerminationReason,
+  RunStatus,
+  RunTerminationReason,
+} from './names.ts';
+
+/** An instant: integer microseconds since the epoch. */
+export type Timestamp = number;
+
+/** UUID v4, lower case. */
+export type Id = string;
+
+/** Microseconds in a second; instants plus durations are written `now + 5 * SECOND`. */
+export const SECOND = 1_000_000;
+
+export interface RunRecord {
+  readonly id: Id;
+  readonly projectId: Id;
+  readonly userId: Id;
+  readonly name: string;
+  /** The effective spec: defaults filled in, secrets not. */
+  readonly spec: RunSpec;
+  readonly status: RunStatus;
+  readonly terminationReason: RunTerminationReason | null;
+  readonly priority: number;
+  readonly deploymentNum: number;
+  /** Replicas wanted per group; tasks and dev environments: `{"0": 1}`. */
+  readonly desiredReplicas: Readonly<Record<string, number>>;
+  /** Consecutive resubmissions from `pending`; chooses the retry delay. */
+  readonly resubmissionAttempt: number;
+  /** Set in the transaction that assigns the first job. */
+  readonly fleetId: Id | null;
+  readonly gatewayId: Id | null;
+  readonly serviceSpec: ServiceSpec | null;
+  readonly submittedAt: Timestamp;
+  readonly lastProcessedAt: Timestamp;
+  readonly nextTriggeredAt: Timestamp | null;
+  /** When a pass is due by itself; null = only when something happens. */
+  readonly nextPassAt: Timestamp | null;
+  readonly deleted: boolean;
+  readonly version: number;
+}
+
+/** One job submission. Its id is also the agent's job id and the id of its log. */
+export interface JobRecord {
+  readonly id: Id;
+  readonly runId: Id;
+  readonly projectId: Id;
+  readonly jobNum: number;
+  readonly replicaNum: number;
+  readonly submissionNum: number;
+  readonly deploymentNum: number;
+  /** `<run>-<job_num>-<replica_num>` */
+  readonly name: string;
+  readonly spec: JobSpec;
+  readonly status: JobStatus;
+  readonly terminationReason: JobTerminationReason | null;
+  readonly terminationMessage: string | null;
+  readonly exitStatus: number | null;
+  /** The claimed instance; set from assignment to release. */
+  readonly instanceId: Id | null;
+  /** Blocks of the instance this job holds; 0 before assignment and after release. */
+  readonly claimedBlocks: number;
+  readonly provisioningData: JobProvisioningData | null;
+  readonly runtimeData: JobRuntimeData | null;
+  readonly submittedAt: Timestamp;
+  /** When the job got its machine, when its process was first seen running, when it ended. */
+  readonly provisionedAt: Timestamp | null;
+  readonly runningAt: Timestamp | null;
+  readonly finishedAt: Timestamp | null;
+  /** When its status last changed; deadlines of passing statuses count from here. */
+  readonly statusChangedAt: Timestamp;
+  /** When a stop was asked for, and whether gracefully; drives stages and texts. */
+  readonly stopRequestedAt: Timestamp | null;
+  readonly stopGraceful: boolean;
+  /** First moment the host could not be reached while the job lived. */
+  readonly disconnectedAt: Timestamp | null;
+  readonly inactivitySecs: number | null;
+  readonly registered: boolean;
+  readonly ready: boolean;
+  readonly version: number;
+}
+
+export interface InstanceRecord {
+  readonly id: Id;
+  readonly projectId: Id;
+  readonly fleetId: Id;
+  readonly instanceNum: number;
+  /** `<fleet>-<instance_num>` */
+  readonly name: string;
+  /** `local` is ours; all others are backend types of the wire. */
+  readonly backend: string;
+  readonly region: string;
+  readonly price: number;
+  readonly status: InstanceStatus;
+  readonly unreachable: boolean;
+  readonly health: HealthStatus;
+  /** The job that caused this instance, while it is a placeholder or being provisioned. */
+  readonly provisioningJobId: Id | null;
+  readonly offer: InstanceOfferWithAvailability | null;
+  readonly provisioningData: JobProvisioningData | null;
+  /** Null until known (`blocks: auto` of an SSH host). */
+  readonly totalBlocks: number | null;
+  readonly busyBlocks: number;
+  readonly requirements: Requirements | null;
+  readonly profile: Profile | null;
+  /** Seconds without a job after which it is terminated; null = never. 0 = with its job. */
+  readonly idleSeconds: number | null;
+  /** Which agent runs its jobs: key of a `HostRecord`. */
+  readonly hostId: string | null;
+  readonly hostFacts: HostFacts | null;
+  readonly terminationReason: InstanceTerminationReason | null;
+  readonly terminationMessage: string | null;
+  readonly createdAt: Timestamp;
+  readonly startedAt: Timestamp | null;
+  readonly finishedAt: Timestamp | null;
+  readonly deletedAt: Timestamp | null;
+  readonly lastJobFinishedAt: Timestamp | null;
+  readonly statusChangedAt: Timestamp;
+  readonly unreachableSince: Timestamp | null;
+  readonly nextPassAt: Timestamp | null;
+  readonly deleted: boolean;
+  readonly version: number;
+}
+
+export interface FleetRecord {
+  readonly id: Id;
+  readonly projectId: Id;
+  readonly name: string;
+  readonly spec: FleetSpec;
+  readonly status: FleetStatus;
+  readonly statusMessage: string | null;
+  readonly createdAt: Timestamp;
+  readonly consolidationAttempt: number;
+  readonly lastConsolidatedAt: Timestamp | null;
+  readonly masterInstanceId: Id | null;
+  readonly nextPassAt: Timestamp | null;
+  readonly deleted: boolean;
+  readonly version: number;
+}
+
+/** The connection to one agent. Raises no version of an instance: it changes on its own. */
+export interface HostRecord {
+  /** Instance id, or `local` for the machine the server runs on. */
+  readonly id: string;
+  readonly connected: boolean;
+  /** Since when it is as `connected` says. */
+  readonly since: Timestamp;
+  readonly facts: HostFacts | null;
+  /** Executor of its agent: decides whether a job passes `pulling`. */
+  readonly executor: 'docker' | 'process' | null;
+  /** Why it is not connected, for people. */
+  readonly error: string | null;
+}
+
+/** The last word of an agent about a job, and how much of its log is stored. */
+export interface JobReport {
+  readonly jobId: Id;
+  readonly state: JobState;
+  readonly receivedAt: Timestamp;
+  readonly pull: PullProgress | null;
+}
+
+/** Durable length of a job's log in the server's log store. */
+export interface JobLogEnd {
+  readonly jobId: Id;
+  readonly stored: number;
+}
+
+/**
+ * An outside effect, announced in the transaction that decides it. `key` = `<kind>:<subject>:<attempt>`
+ * travels with the effect, so that it can be looked for after a crash.
+ */
+export interface IntentRecord {
+  readonly key: string;
+  readonly kind: IntentKind;
+  /** Job id for `job.*`, instance id for `instance.*`. */
+  readonly subjectId: Id;
+  readonly attempt: number;
+  readonly payload: IntentPayload;
+  readonly state: 'announced' | 'done' | 'failed';
+  /** What came of it; written at once and by itself. */
+  readonly result: IntentResult | null;
+  readonly error: string | null;
+  readonly createdAt: Timestamp;
+  readonly updatedAt: Timestamp;
+}
+
+export type IntentKind =
+  | 'job.start'
+  | 'job.release'
+  | 'job.stop'
+  | 'job.remove'
+  | 'instance.create'
+  | 'instance.terminate';
+
+export type IntentPayload =
+  /** Put the job on its host; `hold` for a cluster. */
+  | { readonly kind: 'job.start'; readonly hold: boolean }
+  /** All addresses of a gang are known: let the held job run. */
+  | { readonly kind: 'job.release' }
+  | {
+      readonly kind: 'job.stop';
+      readonly grace: boolean;
+      readonly reason: string;
+      readonly message: string | null;
+    }
+  | { readonly kind: 'job.remove'; readonly hostId: string }
+  /** Try the offers in order; `maxTries` attempts, skips not counted. */
+  | {
+      readonly kind: 'instance.create';
+      readonly offers: readonly InstanceOfferWithAvailability[];
+      readonly maxTries: number;
+      readonly totalOffers: number;
+    }
+  | { readonly kind: 'instance.terminate' };
+
+export type IntentResult =
+  | { readonly kind: 'instance.created'; readonly offer: InstanceOfferWithAvailability; readonly provisioningData: JobProvisioningData; readonly hostId: string }
+  /** `message` says how many offers were tried and up to three distinct errors. */
+  | { readonly kind: 'no-capacity'; readonly message: string }
+  | { readonly kind: 'ok' }
+  /** The effect can never work: reason for the job or instance, text for people. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly message: string };

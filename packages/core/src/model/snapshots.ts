@@ -1,0 +1,96 @@
+/** What a pass reads, all at one moment. */
+import type { InstanceOfferWithAvailability } from '@dstack/contract/wire';
+import type {
+  FleetRecord,
+  HostRecord,
+  Id,
+  InstanceRecord,
+  IntentRecord,
+  JobRecord,
+  JobReport,
+  RunRecord,
+  Timestamp,
+} from './records.ts';
+
+/** The things a decision may not make itself. */
+export interface DecisionContext {
+  readonly now: Timestamp;
+  readonly newId: () => Id;
+  readonly settings: EngineSettings;
+}
+
+/** Server-wide settings that decisions depend on; durations in seconds. */
+export interface EngineSettings {
+  /** `DSTACK_SERVER_UNREACHABLE_TOLERANCE`; null = by kind of host (2 min cloud, 1 h SSH and local). */
+  readonly unreachableTolerance: number | null;
+  readonly maxOffersTried: number;
+  /** `DSTACK_SERVER_JOB_NETWORK_MODE`: 1 host only for multi-node, 2 host for whole instances, 3 bridge. */
+  readonly jobNetworkMode: 1 | 2 | 3;
+  /** Most instances of the `local` backend that may be there at once. */
+  readonly localMaxInstances: number;
+}
+
+/** A run with all that decides its next step. */
+export interface RunSnapshot {
+  readonly run: RunRecord;
+  readonly projectName: string;
+  /** Every submission, oldest first; superseded ones only as far as texts and retries need them. */
+  readonly jobs: readonly JobRecord[];
+  /** Instances claimed by these jobs. */
+  readonly instances: readonly InstanceRecord[];
+  readonly hosts: readonly HostRecord[];
+  readonly reports: readonly JobReport[];
+  /** Durable log length per job id; absent = 0. */
+  readonly logEnds: Readonly<Record<Id, number>>;
+  /** All intents whose subject is one of these jobs or instances. */
+  readonly intents: readonly IntentRecord[];
+}
+
+/** A gang: the jobs of one replica that must be placed together or not at all. */
+export interface Gang {
+  readonly run: RunRecord;
+  readonly jobs: readonly JobRecord[];
+}
+
+/** One project's waiting work and everything it could be placed on. */
+export interface PlacementSnapshot {
+  readonly projectId: Id;
+  readonly projectName: string;
+  /** Submitted, unassigned; highest priority first, then oldest. */
+  readonly gangs: readonly Gang[];
+  /** Runs in `pending` that wait for capacity, same order; tried again when there is some. */
+  readonly waiting: readonly RunRecord[];
+  /** Own and imported fleets, not deleted. */
+  readonly fleets: readonly FleetRecord[];
+  /** All instances of these fleets that are not deleted. */
+  readonly instances: readonly InstanceRecord[];
+  readonly projectNames: Readonly<Record<Id, string>>;
+  /** Instances of the `local` backend in all projects, for its limit. */
+  readonly localInstances: number;
+}
+
+/** Backend offers for one gang in one fleet, asked for outside any transaction. */
+export interface FleetOffers {
+  readonly fleetId: Id;
+  readonly offers: readonly InstanceOfferWithAvailability[];
+}
+
+export interface InstanceSnapshot {
+  readonly instance: InstanceRecord;
+  readonly fleet: FleetRecord;
+  /** Unfinished jobs that claim it. */
+  readonly jobs: readonly JobRecord[];
+  readonly host: HostRecord | null;
+  readonly intents: readonly IntentRecord[];
+  /** Instances of its fleet that are neither terminating nor terminated. */
+  readonly activeInFleet: number;
+}
+
+export interface FleetSnapshot {
+  readonly fleet: FleetRecord;
+  readonly projectName: string;
+  readonly projectDeleted: boolean;
+  readonly instances: readonly InstanceRecord[];
+  /** Unfinished runs with this `fleetId`. */
+  readonly activeRuns: number;
+}
