@@ -15,16 +15,36 @@ import type {
 type Patch<T> = Partial<Omit<T, 'id' | 'version' | 'projectId'>>;
 
 export type Change =
-  | { readonly type: 'run.update'; readonly id: Id; readonly version: number; readonly set: Patch<RunRecord> }
+  | {
+      readonly type: 'run.update';
+      readonly id: Id;
+      readonly version: number;
+      readonly set: Patch<RunRecord>;
+    }
   | { readonly type: 'job.insert'; readonly job: JobRecord }
-  | { readonly type: 'job.update'; readonly id: Id; readonly version: number; readonly set: Patch<JobRecord> }
+  | {
+      readonly type: 'job.update';
+      readonly id: Id;
+      readonly version: number;
+      readonly set: Patch<JobRecord>;
+    }
   /** Only for submissions that never got a machine and were superseded twice. */
   | { readonly type: 'job.delete'; readonly id: Id; readonly version: number }
   | { readonly type: 'instance.insert'; readonly instance: InstanceRecord }
-  | { readonly type: 'instance.update'; readonly id: Id; readonly version: number; readonly set: Patch<InstanceRecord> }
+  | {
+      readonly type: 'instance.update';
+      readonly id: Id;
+      readonly version: number;
+      readonly set: Patch<InstanceRecord>;
+    }
   /** Only for placeholders that never became a machine. */
   | { readonly type: 'instance.delete'; readonly id: Id; readonly version: number }
-  | { readonly type: 'fleet.update'; readonly id: Id; readonly version: number; readonly set: Patch<FleetRecord> }
+  | {
+      readonly type: 'fleet.update';
+      readonly id: Id;
+      readonly version: number;
+      readonly set: Patch<FleetRecord>;
+    }
   | { readonly type: 'intent.insert'; readonly intent: IntentRecord }
   /** Announced effects that no longer matter (a stop of a job that has ended). */
   | { readonly type: 'intent.cancel'; readonly key: string }

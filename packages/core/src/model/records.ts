@@ -8,15 +8,16 @@
  */
 import type { HostFacts, JobState, PullProgress } from '@dstack/contract/agent';
 import type {
+  BackendType,
   FleetSpec,
   InstanceOfferWithAvailability,
-  JobProvisioningData,
-  JobRuntimeData,
   JobSpec,
   Profile,
   Requirements,
   RunSpec,
   ServiceSpec,
+  JobProvisioningData as WireJobProvisioningData,
+  JobRuntimeData as WireJobRuntimeData,
 } from '@dstack/contract/wire';
 import type {
   FleetStatus,
@@ -34,6 +35,19 @@ export type Timestamp = number;
 
 /** UUID v4, lower case. */
 export type Id = string;
+
+/** `local`, the machine of the server, is ours: clients see it as `remote` in region `local`. */
+export type BackendName = BackendType | 'local';
+
+/** An offer, a machine and a share of it as the wire has them, but for the backend's name. */
+export type Offer = Omit<InstanceOfferWithAvailability, 'backend'> & {
+  readonly backend: BackendName;
+};
+export type ProvisioningData = Omit<WireJobProvisioningData, 'backend' | 'base_backend'> & {
+  readonly backend: BackendName;
+  readonly base_backend?: BackendName | null;
+};
+export type RuntimeData = Omit<WireJobRuntimeData, 'offer'> & { readonly offer: Offer | null };
 
 /** Microseconds in a second; instants plus durations are written `now + 5 * SECOND`. */
 export const SECOND = 1_000_000;
@@ -86,8 +100,8 @@ export interface JobRecord {
   readonly instanceId: Id | null;
   /** Blocks of the instance this job holds; 0 before assignment and after release. */
   readonly claimedBlocks: number;
-  readonly provisioningData: JobProvisioningData | null;
-  readonly runtimeData: JobRuntimeData | null;
+  readonly provisioningData: ProvisioningData | null;
+  readonly runtimeData: RuntimeData | null;
   readonly submittedAt: Timestamp;
   /** When the job got its machine, when its process was first seen running, when it ended. */
   readonly provisionedAt: Timestamp | null;
@@ -113,8 +127,7 @@ export interface InstanceRecord {
   readonly instanceNum: number;
   /** `<fleet>-<instance_num>` */
   readonly name: string;
-  /** `local` is ours; all others are backend types of the wire. */
-  readonly backend: string;
+  readonly backend: BackendName;
   readonly region: string;
   readonly price: number;
   readonly status: InstanceStatus;
@@ -122,8 +135,8 @@ export interface InstanceRecord {
   readonly health: HealthStatus;
   /** The job that caused this instance, while it is a placeholder or being provisioned. */
   readonly provisioningJobId: Id | null;
-  readonly offer: InstanceOfferWithAvailability | null;
-  readonly provisioningData: JobProvisioningData | null;
+  readonly offer: Offer | null;
+  readonly provisioningData: ProvisioningData | null;
   /** Null until known (`blocks: auto` of an SSH host). */
   readonly totalBlocks: number | null;
   readonly busyBlocks: number;
@@ -234,14 +247,19 @@ export type IntentPayload =
   /** Try the offers in order; `maxTries` attempts, skips not counted. */
   | {
       readonly kind: 'instance.create';
-      readonly offers: readonly InstanceOfferWithAvailability[];
+      readonly offers: readonly Offer[];
       readonly maxTries: number;
       readonly totalOffers: number;
     }
   | { readonly kind: 'instance.terminate' };
 
 export type IntentResult =
-  | { readonly kind: 'instance.created'; readonly offer: InstanceOfferWithAvailability; readonly provisioningData: JobProvisioningData; readonly hostId: string }
+  | {
+      readonly kind: 'instance.created';
+      readonly offer: Offer;
+      readonly provisioningData: ProvisioningData;
+      readonly hostId: string;
+    }
   /** `message` says how many offers were tried and up to three distinct errors. */
   | { readonly kind: 'no-capacity'; readonly message: string }
   | { readonly kind: 'ok' }

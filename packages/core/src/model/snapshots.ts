@@ -1,5 +1,4 @@
 /** What a pass reads, all at one moment. */
-import type { InstanceOfferWithAvailability } from '@dstack/contract/wire';
 import type {
   FleetRecord,
   HostRecord,
@@ -8,6 +7,7 @@ import type {
   IntentRecord,
   JobRecord,
   JobReport,
+  Offer,
   RunRecord,
   Timestamp,
 } from './records.ts';
@@ -72,7 +72,7 @@ export interface PlacementSnapshot {
 /** Backend offers for one gang in one fleet, asked for outside any transaction. */
 export interface FleetOffers {
   readonly fleetId: Id;
-  readonly offers: readonly InstanceOfferWithAvailability[];
+  readonly offers: readonly Offer[];
 }
 
 export interface InstanceSnapshot {
