@@ -1,0 +1,14 @@
+/** A backend could not do what it was asked; the message is for people. */
+export class BackendError extends Error {
+  override name = 'BackendError';
+}
+
+/** The provider has no machine of this offer now. The next offer may be tried. */
+export class NoCapacityError extends BackendError {
+  override name = 'NoCapacityError';
+}
+
+/** This offer cannot serve this order whatever the provider has; not counted as a try. */
+export class SkipOfferError extends BackendError {
+  override name = 'SkipOfferError';
+}

@@ -1,0 +1,50 @@
+import type { BackendType, Requirements } from '@dstack/contract/wire';
+import type { Offer } from '@dstack/core';
+import type { Backend, BackendFeatures } from '../base/backend.ts';
+import { type Catalog, catalogItems } from '../catalog/catalog.ts';
+import { catalogOffer } from '../catalog/offers.ts';
+
+/** Clouds whose machine is the job's own container: no host agent, no reuse. */
+const CONTAINER_CLOUDS: ReadonlySet<BackendType> = new Set([
+  'kubernetes',
+  'slurm',
+  'vastai',
+  'daytona',
+  'lium',
+]);
+
+export interface CloudOptions {
+  readonly type: BackendType;
+  /** Null = all regions the catalogue knows. */
+  readonly regions: readonly string[] | null;
+  readonly catalog: Catalog;
+  readonly matches: (requirements: Requirements, offer: Offer) => boolean;
+}
+
+/**
+ * A configured cloud seen through its price list. It makes no machines, so its offers are shown as
+ * `not_available`: a plan lists them, placement never counts on them.
+ */
+export function cloudBackend(options: CloudOptions): Backend {
+  const { type, regions, catalog, matches } = options;
+  const wanted = regions && new Set(regions.map((region) => region.toLowerCase()));
+  const runtime = CONTAINER_CLOUDS.has(type) ? 'runner' : 'shim';
+  const all = catalogItems(catalog, type)
+    .filter((item) => !wanted || wanted.has(item.location.toLowerCase()))
+    .map((item) => catalogOffer(type, item, 'not_available', runtime))
+    .sort((a, b) => a.price - b.price);
+  return {
+    name: type,
+    features: NO_FEATURES,
+    offers: async (requirements) => all.filter((offer) => matches(requirements, offer)),
+    compute: null,
+  };
+}
+
+const NO_FEATURES: BackendFeatures = {
+  createInstance: true,
+  multinode: true,
+  privileged: true,
+  instanceMounts: true,
+  reservations: true,
+};
