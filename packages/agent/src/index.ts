@@ -1,0 +1,1 @@
+export type { SpoolChunk, SpoolReader } from './spool/spool-reader.ts';

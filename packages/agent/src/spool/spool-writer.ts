@@ -1,0 +1,194 @@
+import {
+  closeSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
+import { type Masked, Masker } from './masker.ts';
+import {
+  encodeRecord,
+  lastRecord,
+  listSegments,
+  RECORD_BYTES,
+  type Segment,
+  segmentAt,
+} from './spool-files.ts';
+
+export interface SpoolWriterOptions {
+  readonly dir: string;
+  readonly maskedValues: readonly string[];
+  /** Bytes after which a new segment begins. */
+  readonly segmentBytes?: number;
+  /** Bytes kept in all; the oldest segments go first. */
+  readonly capBytes?: number;
+  /** Called with the new end after each piece is in its file. */
+  readonly onGrow?: (end: number) => void;
+}
+
+const SEGMENT_BYTES = 16 * 1024 * 1024;
+const CAP_BYTES = 1024 * 1024 * 1024;
+
+interface OpenSegment extends Segment {
+  readonly logFd: number;
+  readonly indexFd: number;
+  size: number;
+  indexSize: number;
+}
+
+/**
+ * Appends a job's output to its spool, secrets masked before they touch the disk. The only writer
+ * of its directory. A full disk loses output (a hole in the offsets), never the job.
+ */
+export class SpoolWriter {
+  readonly #options: Required<SpoolWriterOptions>;
+  readonly #masker: Masker;
+  #segment: OpenSegment | null = null;
+  #end = 0;
+  #newlines = 0;
+  #tail = 0;
+
+  /** Goes on where an earlier writer stopped: what the index does not cover is cut off. */
+  constructor(options: SpoolWriterOptions) {
+    this.#options = {
+      segmentBytes: SEGMENT_BYTES,
+      capBytes: CAP_BYTES,
+      onGrow: () => {},
+      ...options,
+    };
+    this.#masker = new Masker(options.maskedValues);
+    mkdirSync(options.dir, { recursive: true, mode: 0o700 });
+    this.#resume();
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Newlines written so far and bytes since the last one, both as read (before masking). */
+  get place(): { readonly newlines: number; readonly tail: number } {
+    return { newlines: this.#newlines, tail: this.#tail };
+  }
+
+  /** `time` in microseconds since the epoch. */
+  append(piece: Buffer, time: number): void {
+    this.#write(this.#masker.push(piece), time);
+  }
+
+  /** Writes what was held back and makes everything durable. Nothing may be appended afterwards. */
+  close(time: number): void {
+    this.#write(this.#masker.end(), time);
+    this.#closeSegment(true);
+  }
+
+  #resume(): void {
+    for (const segment of listSegments(this.#options.dir).reverse()) {
+      const last = lastRecord(segment);
+      if (!last) {
+        rmSync(segment.log, { force: true });
+        rmSync(segment.index, { force: true });
+        continue;
+      }
+      this.#end = last.record.end;
+      this.#newlines = last.record.newlines;
+      this.#tail = last.record.tail;
+      truncateSync(segment.log, last.record.end - segment.start);
+      truncateSync(segment.index, last.count * RECORD_BYTES);
+      this.#segment = openSegment(segment);
+      return;
+    }
+  }
+
+  #write({ bytes, raw }: Masked, time: number): void {
+    if (raw.length === 0) return;
+    this.#count(raw);
+    const start = this.#end;
+    this.#end += bytes.length;
+    const record = { end: this.#end, time, newlines: this.#newlines, tail: this.#tail };
+    try {
+      const segment = this.#segmentFor(start);
+      writeAll(segment.logFd, bytes, segment.size);
+      writeAll(segment.indexFd, encodeRecord(record), segment.indexSize);
+      segment.size += bytes.length;
+      segment.indexSize += RECORD_BYTES;
+    } catch {
+      // The disk is full (or gone): these bytes are lost, and the next ones begin a new segment
+      // behind the hole. Readers see the jump in the offsets.
+      this.#closeSegment(false);
+      return;
+    }
+    this.#options.onGrow(this.#end);
+  }
+
+  #count(raw: Buffer): void {
+    let last = -1;
+    for (let at = raw.indexOf(10); at >= 0; at = raw.indexOf(10, at + 1)) {
+      this.#newlines += 1;
+      last = at;
+    }
+    this.#tail = last >= 0 ? raw.length - last - 1 : this.#tail + raw.length;
+  }
+
+  #segmentFor(start: number): OpenSegment {
+    if (this.#segment && this.#segment.size < this.#options.segmentBytes) return this.#segment;
+    this.#closeSegment(false);
+    this.#dropOldest();
+    this.#segment = openSegment(segmentAt(this.#options.dir, start));
+    return this.#segment;
+  }
+
+  #dropOldest(): void {
+    const segments = listSegments(this.#options.dir);
+    let total = segments.reduce((sum, segment) => sum + statSync(segment.log).size, 0);
+    for (const segment of segments) {
+      if (total + this.#options.segmentBytes <= this.#options.capBytes) return;
+      total -= statSync(segment.log).size;
+      rmSync(segment.log);
+      rmSync(segment.index, { force: true });
+    }
+  }
+
+  #closeSegment(sync: boolean): void {
+    const segment = this.#segment;
+    if (!segment) return;
+    this.#segment = null;
+    if (sync) {
+      fsyncSync(segment.logFd);
+      fsyncSync(segment.indexFd);
+    }
+    closeSync(segment.logFd);
+    closeSync(segment.indexFd);
+  }
+}
+
+function openSegment(segment: Segment): OpenSegment {
+  const logFd = openSync(segment.log, 'a+', 0o600);
+  try {
+    const indexFd = openSync(segment.index, 'a+', 0o600);
+    return {
+      ...segment,
+      logFd,
+      indexFd,
+      size: statSync(segment.log).size,
+      indexSize: statSync(segment.index).size,
+    };
+  } catch (error) {
+    closeSync(logFd);
+    throw error;
+  }
+}
+
+/** Appends all bytes; a failure in the middle is undone, so that file and index stay in step. */
+function writeAll(fd: number, bytes: Buffer, size: number): void {
+  let done = 0;
+  try {
+    while (done < bytes.length) done += writeSync(fd, bytes, done);
+  } catch (error) {
+    ftruncateSync(fd, size);
+    throw error;
+  }
+}
