@@ -1,0 +1,177 @@
+import {
+  type AgentFrame,
+  type AgentInfo,
+  decodeLogFrame,
+  type JobMetrics,
+  type JobState,
+  type LogFrame,
+  type PullProgress,
+  type ServerFrame,
+} from '@dstack/contract/agent';
+import type { WebSocket } from 'ws';
+import type { Logger } from '../logging.ts';
+import type { AgentClient } from './agent-client.ts';
+
+/** What a link hands on. Promises are awaited before the agent gets its acknowledgement. */
+export interface HostSink {
+  connected(info: AgentInfo): Promise<void>;
+  lost(error: string): Promise<void>;
+  /** Everything the agent knows, at each (re)connect. Answers with stored log lengths to resume from. */
+  sync(jobs: readonly JobState[]): Promise<Readonly<Record<string, number>>>;
+  states(states: readonly JobState[]): Promise<void>;
+  /** Bytes taken or cut; `rewindTo` when bytes before this piece are missing. */
+  log(frame: LogFrame): Promise<{ readonly rewindTo: number | null }>;
+  gap(jobId: string, offset: number): Promise<void>;
+  pull(jobId: string, progress: PullProgress): void;
+  metrics(jobId: string, metrics: JobMetrics): void;
+  activity(jobId: string, noConnectionsSecs: number): void;
+}
+
+export interface HostLinkOptions {
+  readonly hostId: string;
+  readonly serverId: string;
+  readonly client: AgentClient;
+  /** Makes the agent answer before each attempt (starts the local one); throws when it cannot. */
+  readonly prepare: () => Promise<void>;
+  readonly sink: HostSink;
+  readonly log: Logger;
+}
+
+const RECONNECT_MIN_MS = 200;
+const RECONNECT_MAX_MS = 30_000;
+/** A peer that answers no ping within this time is gone. */
+const PING_MS = 10_000;
+
+/**
+ * One agent's stream, kept open: connect, full sync, then pushes until it breaks, then again with
+ * jittered back-off. Frames are handled one after the other, in the order they came.
+ */
+export class HostLink {
+  readonly #options: HostLinkOptions;
+  #socket: WebSocket | null = null;
+  #info: AgentInfo | null = null;
+  #closed = false;
+  #attempt = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(options: HostLinkOptions) {
+    this.#options = options;
+  }
+
+  get client(): AgentClient {
+    return this.#options.client;
+  }
+
+  start(): void {
+    this.#ended = this.#connect();
+  }
+
+  /** Ends the stream; the agent and its jobs go on. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    this.#socket?.terminate();
+    await this.#ended;
+  }
+
+  send(frame: ServerFrame): void {
+    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(frame));
+  }
+
+  async #connect(): Promise<void> {
+    let reason = 'connection closed';
+    try {
+      await this.#options.prepare();
+      if (this.#closed) return;
+      await this.#serve(this.#options.client.openStream());
+    } catch (error) {
+      reason = error instanceof Error ? error.message : String(error);
+    }
+    if (this.#closed) return;
+    this.#options.log.debug({ host: this.#options.hostId, reason }, 'link to agent lost');
+    await this.#options.sink.lost(reason).catch((error) => {
+      this.#options.log.warn(
+        { host: this.#options.hostId, err: error },
+        'loss of a link not stored',
+      );
+    });
+    const ceiling = Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** this.#attempt++);
+    this.#retry = setTimeout(() => this.start(), ceiling * (0.5 + Math.random() / 2));
+  }
+
+  /** Resolves or throws when the stream has ended and all its frames were handled. */
+  #serve(socket: WebSocket): Promise<void> {
+    this.#socket = socket;
+    return new Promise((resolve, reject) => {
+      const alive = setInterval(() => {
+        if (!heard) socket.terminate();
+        heard = false;
+        socket.ping();
+      }, PING_MS);
+      let heard = true;
+      let failure: Error | null = null;
+      let tail = Promise.resolve();
+      const fail = (error: Error) => {
+        failure ??= error;
+        socket.terminate();
+      };
+      socket.on('pong', () => {
+        heard = true;
+      });
+      socket.on('message', (data: Buffer, binary) => {
+        heard = true;
+        tail = tail.then(() => (failure ? undefined : this.#frame(data, binary))).catch(fail);
+      });
+      socket.on('error', (error) => {
+        failure ??= error;
+      });
+      socket.on('close', () => {
+        clearInterval(alive);
+        this.#socket = null;
+        void tail.then(() => (failure ? reject(failure) : resolve()));
+      });
+    });
+  }
+
+  async #frame(data: Buffer, binary: boolean): Promise<void> {
+    if (binary) return await this.#logFrame(decodeLogFrame(data));
+    const frame = JSON.parse(data.toString('utf8')) as AgentFrame;
+    const { sink } = this.#options;
+    switch (frame.type) {
+      case 'hello':
+        this.#info = frame.info;
+        return;
+      case 'sync':
+        return await this.#sync(frame.jobs, frame.last);
+      case 'state':
+        await sink.states([frame.state]);
+        return this.send({ type: 'ack', states: frame.n });
+      case 'pull':
+        return sink.pull(frame.id, frame.progress);
+      case 'metrics':
+        return sink.metrics(frame.id, frame.metrics);
+      case 'activity':
+        return sink.activity(frame.id, frame.no_connections_secs);
+      case 'gap':
+        return await sink.gap(frame.id, frame.offset);
+      default:
+        // A newer agent may say more than this server understands.
+        frame satisfies never;
+    }
+  }
+
+  async #sync(jobs: readonly JobState[], last: number): Promise<void> {
+    if (!this.#info) throw new Error('the agent sent its jobs before it said hello');
+    const logs = await this.#options.sink.sync(jobs);
+    this.send({ type: 'resume', server_id: this.#options.serverId, logs });
+    this.send({ type: 'ack', states: last });
+    this.#attempt = 0;
+    await this.#options.sink.connected(this.#info);
+  }
+
+  async #logFrame(frame: LogFrame): Promise<void> {
+    const { rewindTo } = await this.#options.sink.log(frame);
+    if (rewindTo !== null) this.send({ type: 'rewind', id: frame.id, offset: rewindTo });
+  }
+}

@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, lstatSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Dial } from './agent-client.ts';
+
+export interface LocalAgentOptions {
+  /** Folder of the agent's state, `<server dir>/agent`. */
+  readonly stateDir: string;
+  /** The agent's program: a bundle, or its source in development. */
+  readonly program: string;
+  readonly executor: 'docker' | 'process';
+  readonly serverId: string;
+}
+
+export interface LocalAgent {
+  readonly dial: Dial;
+  readonly token: string;
+  /** Starts the agent unless one answers already; resolves when its socket takes connections. */
+  ensureRunning(): Promise<void>;
+}
+
+const START_LIMIT_MS = 15_000;
+const POLL_MS = 15;
+
+/**
+ * The agent of the server's own machine. It lives in a session of its own, so that jobs go on when
+ * the server ends, and is found again by its socket, whose name follows from the state folder.
+ */
+export function localAgent(options: LocalAgentOptions): LocalAgent {
+  mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
+  const socket = join(socketDir(options.stateDir), 'agent.sock');
+  const token = readOrMakeToken(join(options.stateDir, 'token'));
+  return {
+    token,
+    dial: () => connect(socket),
+    async ensureRunning() {
+      if (await answers(socket)) return;
+      startAgent(options, socket);
+      for (const end = Date.now() + START_LIMIT_MS; Date.now() < end; await delay(POLL_MS)) {
+        if (await answers(socket)) return;
+      }
+      throw new Error(
+        `the agent did not start within 15 s; see ${join(options.stateDir, 'agent.log')}`,
+      );
+    },
+  };
+}
+
+/**
+ * A private folder with a short name: the path of a unix socket may have 107 bytes, and a server's
+ * folder can be anywhere. Somebody else's folder of that name is refused.
+ */
+function socketDir(stateDir: string): string {
+  const uid = process.getuid?.() ?? 0;
+  const name = createHash('sha256').update(stateDir).digest('hex').slice(0, 12);
+  const dir = join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), `dstack-${uid}-${name}`);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const stat = lstatSync(dir);
+  if (!stat.isDirectory() || stat.uid !== uid) {
+    throw new Error(`${dir} exists and belongs to somebody else; remove it or set XDG_RUNTIME_DIR`);
+  }
+  chmodSync(dir, 0o700);
+  return dir;
+}
+
+function readOrMakeToken(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const token = randomBytes(32).toString('hex');
+    writeFileSync(path, `${token}\n`, { mode: 0o600 });
+    return token;
+  }
+}
+
+function startAgent(options: LocalAgentOptions, socket: string): void {
+  const log = openSync(join(options.stateDir, 'agent.log'), 'a', 0o600);
+  const args = [
+    options.program,
+    ...['--state', options.stateDir],
+    ...['--socket', socket],
+    ...['--executor', options.executor],
+    ...['--server-id', options.serverId],
+    ...['--exit-when-idle', '10'],
+  ];
+  spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] }).unref();
+}
+
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socket);
+    probe.on('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,48 @@
+import { type Logger as PinoLogger, pino } from 'pino';
+
+export type Logger = PinoLogger;
+
+/** Values under these names never reach a log line, wherever they stand in the logged object. */
+const SECRET_PATHS = ['token', 'password', 'secret', 'private_key', 'authorization', 'creds'];
+
+export interface LogOptions {
+  readonly level: string;
+  /** `json`: one object a line. `pretty`: time, level and text for a terminal. */
+  readonly format: 'json' | 'pretty';
+}
+
+export function createLogger(options: LogOptions): Logger {
+  const redact = {
+    paths: SECRET_PATHS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
+    censor: '[redacted]',
+  };
+  const base = { level: options.level, redact, base: null };
+  if (options.format === 'json') {
+    return pino({ ...base, timestamp: pino.stdTimeFunctions.isoTime });
+  }
+  return pino(base, { write: (line: string) => process.stdout.write(prettyLine(line)) });
+}
+
+const LEVELS: Record<number, string> = {
+  10: 'TRACE',
+  20: 'DEBUG',
+  30: 'INFO',
+  40: 'WARNING',
+  50: 'ERROR',
+  60: 'FATAL',
+};
+
+/** `[HH:MM:SS] LEVEL  text  key=value …`, the layout that users of the server know. */
+function prettyLine(line: string): string {
+  const { level, time, msg, err, ...rest } = JSON.parse(line);
+  const clock = new Date(time).toTimeString().slice(0, 8);
+  const pairs = Object.entries(rest).map(([key, value]) => `${key}=${plain(value)}`);
+  const cause = err?.message ? [`cause=${plain(err.message)}`] : [];
+  const head = `[${clock}] ${(LEVELS[level] ?? 'INFO').padEnd(8)}`;
+  return `${[`${head}${msg ?? ''}`, ...pairs, ...cause].join(' ')}\n`;
+}
+
+function plain(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return /[\s"]/.test(text) && typeof value === 'string' ? JSON.stringify(text) : text;
+}

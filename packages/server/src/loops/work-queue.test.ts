@@ -1,0 +1,133 @@
+import { pino } from 'pino';
+import { describe, expect, it } from 'vitest';
+import { type PassEnding, WorkQueue } from './work-queue.ts';
+
+const log = pino({ level: 'silent' });
+
+/** A pass that the test opens and closes by hand. */
+function gate() {
+  const waiting: ((ending: PassEnding) => void)[] = [];
+  return {
+    pass: () => new Promise<PassEnding>((resolve) => waiting.push(resolve)),
+    open: (ending: PassEnding = { ending: 'done' }) => waiting.shift()?.(ending),
+    get held() {
+      return waiting.length;
+    },
+  };
+}
+
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe('WorkQueue', () => {
+  it('works a key once however often it is added before its pass', async () => {
+    const passes: string[] = [];
+    const first = gate();
+    const queue = new WorkQueue({
+      name: 'test',
+      concurrency: 1,
+      log,
+      pass: (key) => (passes.push(key), first.pass()),
+    });
+    for (const key of ['a', 'b', 'b', 'b']) queue.add(key);
+    first.open();
+    await settle();
+    first.open();
+    await queue.close();
+    expect(passes).toEqual(['a', 'b']);
+  });
+
+  it('gives a key that is signalled during its pass exactly one more pass', async () => {
+    const passes: string[] = [];
+    const held = gate();
+    const queue = new WorkQueue({
+      name: 'test',
+      concurrency: 4,
+      log,
+      pass: (key) => (passes.push(key), held.pass()),
+    });
+    queue.add('a');
+    queue.add('a');
+    queue.add('a');
+    expect(passes).toEqual(['a']);
+    held.open();
+    await settle();
+    expect(passes).toEqual(['a', 'a']);
+    held.open();
+    await settle();
+    expect(passes).toEqual(['a', 'a']);
+    await queue.close();
+  });
+
+  it('runs no more passes at a time than it may', async () => {
+    const held = gate();
+    const queue = new WorkQueue({ name: 'test', concurrency: 2, log, pass: held.pass });
+    for (const key of ['a', 'b', 'c']) queue.add(key);
+    expect(held.held).toBe(2);
+    expect(queue.depth).toEqual({ waiting: 1, running: 2 });
+    held.open();
+    await settle();
+    expect(held.held).toBe(2);
+    held.open();
+    held.open();
+    await queue.close();
+  });
+
+  it('decides again at once after a conflict', async () => {
+    const endings: PassEnding[] = [{ ending: 'conflict' }, { ending: 'done' }];
+    let passes = 0;
+    const queue = new WorkQueue({
+      name: 'test',
+      concurrency: 1,
+      log,
+      pass: async () => endings[passes++] ?? { ending: 'done' },
+    });
+    queue.add('a');
+    await settle();
+    expect(passes).toBe(2);
+    await queue.close();
+  });
+
+  it('tries a failing key again with growing delays and forgets them after a success', async () => {
+    const delays: number[] = [];
+    const due: (() => void)[] = [];
+    let failures = 2;
+    const queue = new WorkQueue({
+      name: 'test',
+      concurrency: 1,
+      log,
+      setTimer: (callback, ms) => {
+        delays.push(ms);
+        due.push(callback);
+        return setTimeout(() => {}, 0);
+      },
+      pass: async () => {
+        if (failures-- > 0) throw new Error('no answer');
+        return { ending: 'done' };
+      },
+    });
+    queue.add('a');
+    await settle();
+    due.shift()?.();
+    await settle();
+    due.shift()?.();
+    await settle();
+    expect(delays).toEqual([100, 200]);
+    failures = 1;
+    queue.add('a');
+    await settle();
+    expect(delays).toEqual([100, 200, 100]);
+    await queue.close();
+  });
+
+  it('waits at close for the passes under way and starts no others', async () => {
+    const held = gate();
+    const queue = new WorkQueue({ name: 'test', concurrency: 1, log, pass: held.pass });
+    queue.add('a');
+    queue.add('b');
+    const closed = queue.close();
+    queue.add('c');
+    held.open();
+    await closed;
+    expect(held.held).toBe(0);
+  });
+});

@@ -1,0 +1,120 @@
+import type { Logger } from '../logging.ts';
+
+/** How a pass ended. Work is found again by its key; nothing else is remembered between passes. */
+export type PassEnding =
+  /** Nothing left to do until somebody signals. */
+  | { readonly ending: 'done' }
+  /** Somebody else wrote first: what was decided is stale, decide again at once. */
+  | { readonly ending: 'conflict' }
+  /** It did not work; try again with back-off. */
+  | { readonly ending: 'retry'; readonly error: unknown };
+
+export interface WorkQueueOptions {
+  readonly name: string;
+  readonly concurrency: number;
+  readonly pass: (key: string) => Promise<PassEnding>;
+  readonly log: Logger;
+  /** Delay in milliseconds before attempt n (from 1) of a key that keeps failing. */
+  readonly backoff?: (attempt: number) => number;
+  readonly setTimer?: (callback: () => void, ms: number) => NodeJS.Timeout;
+}
+
+/**
+ * A set of keys worked off with bounded concurrency. A key is never worked on twice at a time; one
+ * that is added during its own pass gets exactly one more pass after it, so that no signal is lost
+ * and a storm of them costs one pass.
+ */
+export class WorkQueue {
+  readonly #options: WorkQueueOptions;
+  readonly #waiting = new Set<string>();
+  readonly #running = new Set<string>();
+  readonly #again = new Set<string>();
+  readonly #failures = new Map<string, number>();
+  readonly #retries = new Map<string, NodeJS.Timeout>();
+  #closed = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options;
+  }
+
+  add(key: string): void {
+    if (this.#closed) return;
+    this.#cancelRetry(key);
+    if (this.#running.has(key)) this.#again.add(key);
+    else this.#waiting.add(key);
+    this.#fill();
+  }
+
+  /** Keys waiting and in work, for metrics. */
+  get depth(): { readonly waiting: number; readonly running: number } {
+    return { waiting: this.#waiting.size, running: this.#running.size };
+  }
+
+  /** Takes no new work and resolves when the passes under way have ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#waiting.clear();
+    for (const key of [...this.#retries.keys()]) this.#cancelRetry(key);
+    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #fill(): void {
+    for (const key of this.#waiting) {
+      if (this.#running.size >= this.#options.concurrency) return;
+      this.#waiting.delete(key);
+      this.#running.add(key);
+      void this.#work(key);
+    }
+  }
+
+  async #work(key: string): Promise<void> {
+    const ending = await this.#pass(key);
+    this.#running.delete(key);
+    if (ending.ending === 'done') this.#failures.delete(key);
+    if (ending.ending === 'conflict' || this.#again.delete(key)) this.add(key);
+    else if (ending.ending === 'retry') this.#retryLater(key);
+    this.#fill();
+    if (this.#running.size === 0) for (const wake of this.#idle.splice(0)) wake();
+  }
+
+  async #pass(key: string): Promise<PassEnding> {
+    try {
+      const ending = await this.#options.pass(key);
+      if (ending.ending === 'retry') this.#logFailure(key, ending.error);
+      return ending;
+    } catch (error) {
+      this.#logFailure(key, error);
+      return { ending: 'retry', error };
+    }
+  }
+
+  #logFailure(key: string, error: unknown): void {
+    this.#options.log.warn({ queue: this.#options.name, key, err: error }, 'pass failed');
+  }
+
+  #retryLater(key: string): void {
+    if (this.#closed) return;
+    const attempt = (this.#failures.get(key) ?? 0) + 1;
+    this.#failures.set(key, attempt);
+    const delay = (this.#options.backoff ?? defaultBackoff)(attempt);
+    const setTimer = this.#options.setTimer ?? setTimeout;
+    this.#retries.set(
+      key,
+      setTimer(() => {
+        this.#retries.delete(key);
+        this.add(key);
+      }, delay),
+    );
+  }
+
+  #cancelRetry(key: string): void {
+    clearTimeout(this.#retries.get(key));
+    this.#retries.delete(key);
+  }
+}
+
+/** 100 ms, 200 ms, … up to 30 s. */
+function defaultBackoff(attempt: number): number {
+  return Math.min(30_000, 100 * 2 ** (attempt - 1));
+}

@@ -1,0 +1,160 @@
+import { availableParallelism, homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { EngineSettings } from '@dstack/core';
+
+/** All of the server's settings, compiled once at start from environment and options. */
+export interface ServerSettings {
+  readonly host: string;
+  readonly port: number;
+  /** Where clients reach this server; null = the address it listens on. */
+  readonly url: string | null;
+  readonly dir: string;
+  readonly databaseUrl: string;
+  readonly adminToken: string | null;
+  readonly logLevel: string;
+  readonly logFormat: 'json' | 'pretty';
+  readonly configDisabled: boolean;
+  /** Whether to make `main` the default project of the command line: yes, no, or only if there is none. */
+  readonly updateDefaultProject: boolean | null;
+  readonly local: LocalSettings;
+  readonly engine: EngineSettings;
+  readonly limits: Limits;
+  readonly images: ImageSettings;
+  readonly eventsTtlSeconds: number;
+}
+
+export interface LocalSettings {
+  readonly executor: 'auto' | 'docker' | 'process';
+  /** Projects that may use the server's machine; null = `main`, and only on a loopback address. */
+  readonly projects: readonly string[] | null;
+}
+
+export interface Limits {
+  /** Bytes of one uploaded archive or diff; 0 = no limit. */
+  readonly codeUpload: number;
+  /** Bytes of output per job and hour; 0 = no limit. */
+  readonly logQuotaPerHour: number;
+  readonly maxProbes: number;
+  readonly maxProbeTimeout: number;
+  readonly metricsRunningTtlSeconds: number;
+  readonly projectsPerUser: number;
+}
+
+export interface ImageSettings {
+  readonly base: string;
+  readonly baseVersion: string;
+  readonly ubuntuVersion: string;
+  readonly dind: string;
+  readonly defaultRegistry: string | null;
+}
+
+/** What the command line may set; each wins over its variable. */
+export interface ServerOptions {
+  readonly host?: string;
+  readonly port?: number;
+  readonly logLevel?: string;
+  readonly token?: string;
+  readonly updateDefaultProject?: boolean;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** A variable has a value that cannot be used; the message names it and what it may be. */
+export class SettingsError extends Error {
+  override name = 'SettingsError';
+}
+
+export function compileSettings(env: Env, options: ServerOptions = {}): ServerSettings {
+  const dir = resolve(env.DSTACK_SERVER_DIR || join(env.HOME || homedir(), '.dstack', 'server'));
+  return {
+    host: options.host ?? env.DSTACK_SERVER_HOST ?? '127.0.0.1',
+    port: options.port ?? integer(env, 'DSTACK_SERVER_PORT', 3000),
+    url: env.DSTACK_SERVER_URL || null,
+    dir,
+    databaseUrl: env.DSTACK_DATABASE_URL || `sqlite:///${join(dir, 'data', 'dstack.db')}`,
+    adminToken: options.token || env.DSTACK_SERVER_ADMIN_TOKEN || null,
+    logLevel: (options.logLevel ?? env.DSTACK_SERVER_LOG_LEVEL ?? 'info').toLowerCase(),
+    logFormat: logFormat(env),
+    configDisabled: isSet(env, 'DSTACK_SERVER_CONFIG_DISABLED'),
+    updateDefaultProject: options.updateDefaultProject ?? updateDefaultProject(env),
+    local: {
+      executor: oneOf(env, 'DSTACK_LOCAL_EXECUTOR', ['auto', 'docker', 'process']),
+      projects: env.DSTACK_LOCAL_PROJECTS?.split(',').map((name) => name.trim()) ?? null,
+    },
+    engine: engineSettings(env),
+    limits: limits(env),
+    images: {
+      base: env.DSTACK_DOCKER_BASE_IMAGE || 'dstackai/base',
+      baseVersion: env.DSTACK_DOCKER_BASE_IMAGE_VERSION || '0.16',
+      ubuntuVersion: env.DSTACK_DOCKER_BASE_IMAGE_UBUNTU_VERSION || '24.04',
+      dind: env.DSTACK_DIND_IMAGE || 'dstackai/dind',
+      defaultRegistry: env.DSTACK_SERVER_DEFAULT_DOCKER_REGISTRY || null,
+    },
+    eventsTtlSeconds: integer(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
+  };
+}
+
+/** Whether only programs of this machine can reach the server. */
+export function listensOnLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
+
+function engineSettings(env: Env): EngineSettings {
+  const tolerance = env.DSTACK_SERVER_UNREACHABLE_TOLERANCE;
+  const mode = integer(env, 'DSTACK_SERVER_JOB_NETWORK_MODE', 1);
+  if (mode !== 1 && mode !== 2 && mode !== 3) {
+    throw new SettingsError(`DSTACK_SERVER_JOB_NETWORK_MODE is ${mode}; it may be 1, 2 or 3`);
+  }
+  const slots = Math.max(4, availableParallelism());
+  return {
+    unreachableTolerance: tolerance ? integer(env, 'DSTACK_SERVER_UNREACHABLE_TOLERANCE', 0) : null,
+    maxOffersTried: integer(env, 'DSTACK_SERVER_MAX_OFFERS_TRIED', 25),
+    jobNetworkMode: mode,
+    localMaxInstances: integer(env, 'DSTACK_LOCAL_MAX_INSTANCES', slots),
+  };
+}
+
+function limits(env: Env): Limits {
+  return {
+    codeUpload: integer(env, 'DSTACK_SERVER_CODE_UPLOAD_LIMIT', 2_097_152),
+    logQuotaPerHour: integer(env, 'DSTACK_SERVER_LOG_QUOTA_PER_JOB_HOUR', 52_428_800),
+    maxProbes: integer(env, 'DSTACK_SERVER_MAX_PROBES_PER_JOB', 10),
+    maxProbeTimeout: integer(env, 'DSTACK_SERVER_MAX_PROBE_TIMEOUT', 300),
+    metricsRunningTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_RUNNING_TTL_SECONDS', 3600),
+    projectsPerUser: integer(env, 'DSTACK_USER_PROJECT_DEFAULT_QUOTA', 10),
+  };
+}
+
+function logFormat(env: Env): 'json' | 'pretty' {
+  const format = env.DSTACK_SERVER_LOG_FORMAT;
+  if (!format) return process.stdout.isTTY ? 'pretty' : 'json';
+  return format === 'json' ? 'json' : 'pretty';
+}
+
+function updateDefaultProject(env: Env): boolean | null {
+  if (isSet(env, 'DSTACK_UPDATE_DEFAULT_PROJECT')) return true;
+  return isSet(env, 'DSTACK_DO_NOT_UPDATE_DEFAULT_PROJECT') ? false : null;
+}
+
+/** Any value, even an empty one, sets a flag. */
+function isSet(env: Env, name: string): boolean {
+  return env[name] !== undefined;
+}
+
+function integer(env: Env, name: string, fallback: number): number {
+  const text = env[name];
+  if (text === undefined || text === '') return fallback;
+  if (!/^\d+$/.test(text.trim())) {
+    throw new SettingsError(`${name} is ${JSON.stringify(text)}; it must be a whole number`);
+  }
+  return Number(text);
+}
+
+function oneOf<T extends string>(env: Env, name: string, values: readonly [T, ...T[]]): T {
+  const text = env[name];
+  if (!text) return values[0];
+  const found = values.find((value) => value === text);
+  if (!found)
+    throw new SettingsError(`${name} is ${JSON.stringify(text)}; it may be ${values.join(', ')}`);
+  return found;
+}
