@@ -46,7 +46,11 @@ export type Change =
       readonly set: Patch<FleetRecord>;
     }
   | { readonly type: 'intent.insert'; readonly intent: IntentRecord }
-  /** Announced effects that no longer matter (a stop of a job that has ended). */
+  /**
+   * Announced effects that no longer matter (a stop of a job that has ended). One that no worker
+   * has begun is never done; one under way goes on and still writes its result, so that a machine
+   * that appears anyway is found by its instance's next pass.
+   */
   | { readonly type: 'intent.cancel'; readonly key: string }
   | { readonly type: 'event'; readonly event: NewEvent };
 

@@ -127,7 +127,8 @@ export interface InstanceRecord {
   readonly instanceNum: number;
   /** `<fleet>-<instance_num>` */
   readonly name: string;
-  readonly backend: BackendName;
+  /** Null while no offer has been taken yet (`region` is then empty and `price` 0). */
+  readonly backend: BackendName | null;
   readonly region: string;
   readonly price: number;
   readonly status: InstanceStatus;
@@ -194,6 +195,8 @@ export interface HostRecord {
 /** The last word of an agent about a job, and how much of its log is stored. */
 export interface JobReport {
   readonly jobId: Id;
+  /** The host whose agent said it: the job may have left its instance already. */
+  readonly hostId: string;
   readonly state: JobState;
   readonly receivedAt: Timestamp;
   readonly pull: PullProgress | null;
@@ -244,7 +247,10 @@ export type IntentPayload =
       readonly message: string | null;
     }
   | { readonly kind: 'job.remove'; readonly hostId: string }
-  /** Try the offers in order; `maxTries` attempts, skips not counted. */
+  /**
+   * Try the offers in order; `maxTries` attempts, skips not counted. No offers at all = an instance
+   * of a fleet without a job: ask the backends for what its requirements and profile want.
+   */
   | {
       readonly kind: 'instance.create';
       readonly offers: readonly Offer[];

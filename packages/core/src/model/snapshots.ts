@@ -44,6 +44,16 @@ export interface RunSnapshot {
   readonly logEnds: Readonly<Record<Id, number>>;
   /** All intents whose subject is one of these jobs or instances. */
   readonly intents: readonly IntentRecord[];
+  /** Placement has seen room for this pending run: resubmit now instead of after the delay. */
+  readonly capacityHint?: boolean;
+  /** GPU utilisation per running job, oldest first; needed only with a utilisation policy. */
+  readonly gpuSamples?: Readonly<Record<Id, readonly GpuSample[]>>;
+}
+
+/** One reading of all GPUs of a job, in percent. */
+export interface GpuSample {
+  readonly at: Timestamp;
+  readonly utilization: readonly number[];
 }
 
 /** A gang: the jobs of one replica that must be placed together or not at all. */
