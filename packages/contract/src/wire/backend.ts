@@ -1,0 +1,43 @@
+/** Backend types and what a project shows of its backends. */
+import type * as z from 'zod';
+import { JsonObject, model, Text, words } from './scalars.ts';
+
+/** Closed for clients: they refuse any other word in a response. */
+export const BACKEND_TYPES = [
+  'amddevcloud',
+  'aws',
+  'azure',
+  'cloudrift',
+  'crusoe',
+  'cudo',
+  'datacrunch',
+  'daytona',
+  'digitalocean',
+  'dstack',
+  'gcp',
+  'hotaisle',
+  'jarvislabs',
+  'kubernetes',
+  'lambda',
+  'lium',
+  'remote',
+  'nebius',
+  'oci',
+  'runpod',
+  'seeweb',
+  'tensordock',
+  'vastai',
+  'verda',
+  'vultr',
+  'slurm',
+] as const;
+
+export const BackendType = words(BACKEND_TYPES);
+export type BackendType = z.infer<typeof BackendType>;
+
+/** A backend of a project, credentials left out. `config` differs by `config.type`. */
+export const BackendInfo = model({ name: Text, config: JsonObject });
+export type BackendInfo = z.infer<typeof BackendInfo>;
+
+export const BackendInfoYAML = model({ name: Text, config_yaml: Text });
+export type BackendInfoYAML = z.infer<typeof BackendInfoYAML>;

@@ -1,0 +1,37 @@
+/** Fleets. */
+import * as z from 'zod';
+import { FleetConfiguration, Profile } from '../configuration/index.ts';
+import { Instance } from './instance.ts';
+import { DateTime, Flag, model, nullable, Text, Uuid, words } from './scalars.ts';
+
+/** Only `active`, `terminating` and `terminated` occur. */
+export const FLEET_STATUSES = [
+  'submitted',
+  'active',
+  'terminating',
+  'terminated',
+  'failed',
+] as const;
+export const FleetStatus = words(FLEET_STATUSES);
+export type FleetStatus = z.infer<typeof FleetStatus>;
+
+/** `autocreated` is an echo of old clients. */
+export const FleetSpec = model({
+  configuration: FleetConfiguration,
+  configuration_path: nullable(Text),
+  profile: Profile,
+  autocreated: Flag.default(false),
+});
+export type FleetSpec = z.infer<typeof FleetSpec>;
+
+export const Fleet = model({
+  id: Uuid,
+  name: Text,
+  project_name: Text,
+  spec: FleetSpec,
+  created_at: DateTime,
+  status: FleetStatus,
+  status_message: nullable(Text),
+  instances: z.array(Instance),
+});
+export type Fleet = z.infer<typeof Fleet>;

@@ -1,0 +1,70 @@
+/** Gateways. */
+import type * as z from 'zod';
+import { GatewayConfiguration } from '../configuration/index.ts';
+import { BackendType } from './backend.ts';
+import { ApplyAction } from './plan.ts';
+import { DateTime, Flag, Integer, listOf, model, nullable, Text, Uuid, words } from './scalars.ts';
+
+export const GATEWAY_STATUSES = ['submitted', 'provisioning', 'running', 'failed'] as const;
+export const GatewayStatus = words(GATEWAY_STATUSES);
+export type GatewayStatus = z.infer<typeof GatewayStatus>;
+
+export const GATEWAY_REPLICA_STATUSES = [
+  'submitted',
+  'provisioning',
+  'running',
+  'terminating',
+  'terminated',
+] as const;
+export const GatewayReplicaStatus = words(GATEWAY_REPLICA_STATUSES);
+export type GatewayReplicaStatus = z.infer<typeof GatewayReplicaStatus>;
+
+export const GatewayReplica = model({
+  hostname: nullable(Text),
+  replica_num: Integer,
+  backend: nullable(BackendType),
+  region: nullable(Text),
+  created_at: DateTime,
+  status: GatewayReplicaStatus,
+  status_message: nullable(Text),
+});
+export type GatewayReplica = z.infer<typeof GatewayReplica>;
+
+/**
+ * `default` is relative to the viewing project. `backend`, `region`, `ip_address` and
+ * `instance_id` serve clients before 0.20.25.
+ */
+export const Gateway = model({
+  id: Uuid,
+  name: Text,
+  project_name: Text,
+  configuration: GatewayConfiguration,
+  created_at: DateTime,
+  status: GatewayStatus,
+  status_message: nullable(Text),
+  hostname: nullable(Text),
+  wildcard_domain: nullable(Text),
+  default: Flag,
+  replicas: listOf(GatewayReplica),
+  backend: nullable(BackendType),
+  region: nullable(Text),
+  ip_address: nullable(Text),
+  instance_id: nullable(Text),
+});
+export type Gateway = z.infer<typeof Gateway>;
+
+export const GatewaySpec = model({
+  configuration: GatewayConfiguration,
+  configuration_path: nullable(Text),
+});
+export type GatewaySpec = z.infer<typeof GatewaySpec>;
+
+export const GatewayPlan = model({
+  project_name: Text,
+  user: Text,
+  spec: GatewaySpec,
+  effective_spec: GatewaySpec,
+  current_resource: nullable(Gateway),
+  action: ApplyAction,
+});
+export type GatewayPlan = z.infer<typeof GatewayPlan>;

@@ -1,0 +1,32 @@
+/** API models of dstack 0.22.5: a zod schema and a type of the same name each. */
+export {
+  DevEnvironmentConfiguration,
+  FleetConfiguration,
+  GatewayConfiguration,
+  Profile,
+  ResourcesSpec,
+  ServiceConfiguration,
+  TaskConfiguration,
+  VolumeConfiguration,
+} from '../configuration/index.ts';
+export * from './backend.ts';
+export * from './event.ts';
+export * from './export.ts';
+export * from './file.ts';
+export * from './fleet.ts';
+export * from './gateway.ts';
+export * from './instance.ts';
+export * from './job.ts';
+export * from './log.ts';
+export * from './metrics.ts';
+export * from './offer.ts';
+export * from './plan.ts';
+export * from './project.ts';
+export * from './repo.ts';
+export * from './run.ts';
+export * from './secret.ts';
+export * from './server.ts';
+export * from './timestamp.ts';
+export * from './user.ts';
+export * from './version.ts';
+export * from './volume.ts';

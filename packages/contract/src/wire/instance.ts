@@ -1,0 +1,80 @@
+/** Instances and their health. */
+import * as z from 'zod';
+import { BackendType } from './backend.ts';
+import { AcceleratorVendor, InstanceType } from './offer.ts';
+import { DateTime, Flag, Float, Integer, model, nullable, Text, Uuid, words } from './scalars.ts';
+
+export const INSTANCE_STATUSES = [
+  'pending',
+  'provisioning',
+  'idle',
+  'busy',
+  'terminating',
+  'terminated',
+] as const;
+export const InstanceStatus = words(INSTANCE_STATUSES);
+export type InstanceStatus = z.infer<typeof InstanceStatus>;
+
+export const HEALTH_STATUSES = ['healthy', 'warning', 'failure'] as const;
+export const HealthStatus = words(HEALTH_STATUSES);
+export type HealthStatus = z.infer<typeof HealthStatus>;
+
+/** A plain string for clients, so the list may grow. */
+export const INSTANCE_TERMINATION_REASONS = [
+  'terminated_by_user',
+  'idle_timeout',
+  'provisioning_timeout',
+  'error',
+  'job_finished',
+  'unreachable',
+  'no_offers',
+  'master_failed',
+  'max_instances_limit',
+  'fleet_spec_mismatch',
+  'no_balance',
+] as const;
+export type InstanceTerminationReason = (typeof INSTANCE_TERMINATION_REASONS)[number];
+
+export const GpuDriverInfo = model({ vendor: nullable(AcceleratorVendor), version: Text });
+export type GpuDriverInfo = z.infer<typeof GpuDriverInfo>;
+
+/** `job_name` is always null; `total_blocks` null until the machine is known. */
+export const Instance = model({
+  id: Uuid,
+  project_name: Text,
+  backend: nullable(BackendType),
+  instance_type: nullable(InstanceType),
+  name: Text,
+  fleet_id: nullable(Uuid),
+  fleet_name: nullable(Text),
+  instance_num: Integer,
+  job_name: nullable(Text),
+  hostname: nullable(Text),
+  status: InstanceStatus,
+  unreachable: Flag.default(false),
+  health_status: HealthStatus.default('healthy'),
+  termination_reason: nullable(Text),
+  termination_reason_message: nullable(Text),
+  created: DateTime,
+  finished_at: nullable(DateTime),
+  region: nullable(Text),
+  availability_zone: nullable(Text),
+  price: nullable(Float),
+  total_blocks: nullable(Integer),
+  busy_blocks: Integer.default(0),
+  gpu_driver: nullable(GpuDriverInfo),
+});
+export type Instance = z.infer<typeof Instance>;
+
+export const HealthEvent = model({ timestamp: DateTime, status: HealthStatus, message: Text });
+export type HealthEvent = z.infer<typeof HealthEvent>;
+
+export const HealthCheck = model({
+  collected_at: DateTime,
+  status: HealthStatus,
+  events: z.array(HealthEvent),
+});
+export type HealthCheck = z.infer<typeof HealthCheck>;
+
+export const GetInstanceHealthChecksResponse = model({ health_checks: z.array(HealthCheck) });
+export type GetInstanceHealthChecksResponse = z.infer<typeof GetInstanceHealthChecksResponse>;

@@ -1,0 +1,18 @@
+/** Job logs as `logs/poll` gives them. */
+import * as z from 'zod';
+import { DateTime, model, nullable, Text, words } from './scalars.ts';
+
+export const LogEventSource = words(['stdout', 'stderr']);
+export type LogEventSource = z.infer<typeof LogEventSource>;
+
+/** `message` is base64 of UTF-8 bytes; `log_source` is always `stdout`. */
+export const LogEvent = model({ timestamp: DateTime, log_source: LogEventSource, message: Text });
+export type LogEvent = z.infer<typeof LogEvent>;
+
+/** `next_token` null = nothing more right now. */
+export const JobSubmissionLogs = model({
+  logs: z.array(LogEvent),
+  external_url: nullable(Text),
+  next_token: nullable(Text),
+});
+export type JobSubmissionLogs = z.infer<typeof JobSubmissionLogs>;

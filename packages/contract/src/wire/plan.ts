@@ -1,0 +1,96 @@
+/** Plans of runs and fleets, and offers grouped by device. */
+import * as z from 'zod';
+import { BackendType } from './backend.ts';
+import { Fleet, FleetSpec } from './fleet.ts';
+import { JobSpec } from './job.ts';
+import {
+  AcceleratorVendor,
+  CPUArchitecture,
+  InstanceAvailability,
+  InstanceOfferWithAvailability,
+} from './offer.ts';
+import { Run, RunSpec } from './run.ts';
+import { Float, Integer, listOf, model, nullable, Text, words } from './scalars.ts';
+
+export const ApplyAction = words(['create', 'update']);
+export type ApplyAction = z.infer<typeof ApplyAction>;
+
+/** `total_offers` and `max_price` count all offers, `offers` holds the first ones. */
+export const JobPlan = model({
+  job_spec: JobSpec,
+  offers: z.array(InstanceOfferWithAvailability),
+  total_offers: Integer,
+  max_price: nullable(Float),
+});
+export type JobPlan = z.infer<typeof JobPlan>;
+
+/** `notes` is ours: sentences for the user on how the run will differ from what is usual. */
+export const RunPlan = model({
+  project_name: Text,
+  user: Text,
+  run_spec: RunSpec,
+  effective_run_spec: nullable(RunSpec),
+  job_plans: z.array(JobPlan),
+  current_resource: nullable(Run),
+  action: ApplyAction,
+  notes: listOf(Text),
+});
+export type RunPlan = z.infer<typeof RunPlan>;
+
+/** `spec` is the caller's own input, keys included. */
+export const FleetPlan = model({
+  project_name: Text,
+  user: Text,
+  spec: FleetSpec,
+  effective_spec: nullable(FleetSpec),
+  current_resource: nullable(Fleet),
+  offers: z.array(InstanceOfferWithAvailability),
+  total_offers: Integer,
+  max_offer_price: nullable(Float),
+  action: nullable(ApplyAction),
+});
+export type FleetPlan = z.infer<typeof FleetPlan>;
+
+const IntegerRange = model({ min: nullable(Integer), max: nullable(Integer) });
+const FloatRange = model({ min: nullable(Float), max: nullable(Float) });
+const SpotKind = words(['spot', 'on-demand']);
+
+const groupKeys = {
+  backends: z.array(BackendType).optional(),
+  backend: BackendType.optional(),
+  regions: z.array(Text).optional(),
+  region: Text.optional(),
+};
+
+/** `price` per GPU, `offer_price` of the whole offer. Null fields are left out of the answer. */
+export const GpuGroup = model({
+  name: Text,
+  memory_mib: Integer,
+  vendor: AcceleratorVendor,
+  availability: z.array(InstanceAvailability),
+  spot: z.array(SpotKind),
+  count: IntegerRange,
+  price: FloatRange,
+  offer_price: FloatRange.optional(),
+  ...groupKeys,
+});
+export type GpuGroup = z.infer<typeof GpuGroup>;
+
+/** Offers without a GPU; `price` of the whole offer. Null fields are left out of the answer. */
+export const CpuGroup = model({
+  cpu_arch: z.array(CPUArchitecture),
+  count: IntegerRange,
+  memory_mib: IntegerRange,
+  price: FloatRange,
+  availability: z.array(InstanceAvailability),
+  spot: z.array(SpotKind),
+  ...groupKeys,
+});
+export type CpuGroup = z.infer<typeof CpuGroup>;
+
+/** `cpus` only where the run asks for no GPU. */
+export const ListGpusResponse = model({
+  gpus: z.array(GpuGroup),
+  cpus: z.array(CpuGroup).optional(),
+});
+export type ListGpusResponse = z.infer<typeof ListGpusResponse>;

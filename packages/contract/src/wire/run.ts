@@ -1,0 +1,110 @@
+/** Runs. */
+import * as z from 'zod';
+import {
+  DevEnvironmentConfiguration,
+  Profile,
+  ServiceConfiguration,
+  TaskConfiguration,
+} from '../configuration/index.ts';
+import { tagged } from '../configuration/schema-kit.ts';
+import { FileArchiveMapping } from './file.ts';
+import { Job, JobSubmission } from './job.ts';
+import { RunRepoData } from './repo.ts';
+import {
+  DateTime,
+  Flag,
+  Float,
+  Integer,
+  JsonObject,
+  listOf,
+  model,
+  nullable,
+  Text,
+  Uuid4,
+  words,
+} from './scalars.ts';
+
+export const RUN_STATUSES = [
+  'pending',
+  'submitted',
+  'provisioning',
+  'running',
+  'terminating',
+  'terminated',
+  'failed',
+  'done',
+] as const;
+export const RunStatus = words(RUN_STATUSES);
+export type RunStatus = z.infer<typeof RunStatus>;
+
+/** A plain string for clients, so the list may grow. */
+export const RUN_TERMINATION_REASONS = [
+  'all_jobs_done',
+  'job_failed',
+  'retry_limit_exceeded',
+  'stopped_by_user',
+  'aborted_by_user',
+  'server_error',
+  'gateway_error',
+] as const;
+export type RunTerminationReason = (typeof RUN_TERMINATION_REASONS)[number];
+
+export const RunConfiguration = tagged('type', {
+  'dev-environment': DevEnvironmentConfiguration,
+  task: TaskConfiguration,
+  service: ServiceConfiguration,
+});
+export type RunConfiguration = z.infer<typeof RunConfiguration>;
+
+/** What a user asks to run. `run_name` is the identity, `configuration.name` is not looked at. */
+export const RunSpec = model({
+  run_name: nullable(Text),
+  repo_id: nullable(Text),
+  repo_data: nullable(RunRepoData),
+  repo_code_hash: nullable(Text),
+  repo_dir: nullable(Text),
+  file_archives: listOf(FileArchiveMapping),
+  working_dir: nullable(Text),
+  configuration_path: nullable(Text),
+  configuration: RunConfiguration,
+  profile: nullable(Profile),
+  ssh_key_pub: nullable(Text),
+});
+export type RunSpec = z.infer<typeof RunSpec>;
+
+export const RunFleet = model({ id: Uuid4, name: Text });
+export type RunFleet = z.infer<typeof RunFleet>;
+
+export const ServiceModelSpec = model({ name: Text, base_url: Text, type: Text });
+export type ServiceModelSpec = z.infer<typeof ServiceModelSpec>;
+
+/** `url`: absolute, or a path on the server that proxies the service. */
+export const ServiceSpec = model({
+  url: Text,
+  model: nullable(ServiceModelSpec),
+  options: JsonObject.default(() => ({})),
+});
+export type ServiceSpec = z.infer<typeof ServiceSpec>;
+
+/** `cost` in USD, 4 decimals; `latest_job_submission` is that of the first job. */
+export const Run = model({
+  id: Uuid4,
+  project_name: Text,
+  user: Text,
+  fleet: nullable(RunFleet),
+  submitted_at: DateTime,
+  last_processed_at: DateTime,
+  status: RunStatus,
+  status_message: Text.default(''),
+  termination_reason: nullable(Text),
+  run_spec: RunSpec,
+  jobs: z.array(Job),
+  latest_job_submission: nullable(JobSubmission),
+  cost: Float.default(0),
+  service: nullable(ServiceSpec),
+  deployment_num: Integer.default(0),
+  error: nullable(Text),
+  deleted: nullable(Flag),
+  next_triggered_at: nullable(DateTime),
+});
+export type Run = z.infer<typeof Run>;

@@ -1,0 +1,119 @@
+/**
+ * Building blocks of the wire models. Every model is closed (unknown fields are refused, as the
+ * wire contract demands of requests), a nullable field may be left out of input and is always
+ * present in output, and scalars are as lenient as dstack 0.22.5: numbers stand for strings,
+ * numeric strings for numbers, `"yes"` for true.
+ */
+import * as z from 'zod';
+import { bool, float, int, optional, readString, string } from '../configuration/scalars.ts';
+import { choice, type Reader, reader } from '../configuration/schema-kit.ts';
+import { Problem, quote } from '../grammar/problem.ts';
+import { parseTimestamp } from './timestamp.ts';
+
+/** A closed object: an unknown field is an error. */
+export function model<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.strictObject(shape);
+}
+
+/** May be null or left out of input; null in output then. */
+export const nullable = optional;
+
+/** A list that may be left out of input; empty in output then. */
+export function listOf<S extends z.ZodType>(item: S) {
+  return z.array(item).default(() => []);
+}
+
+/** One fixed word that tells models apart. */
+export function literal<const T extends string>(word: T): Reader<T> {
+  return choice([word], 'literal_error');
+}
+
+/** One of several words. */
+export function words<const T extends string>(values: readonly T[]): Reader<T> {
+  return choice(values);
+}
+
+/** A string; a number is taken as its decimal text. */
+export const Text = string();
+
+/** A string of a given form. */
+export const text = string;
+
+/** An integer; numeric strings are accepted. */
+export const Integer = int();
+
+/** An integer within bounds. */
+export const integer = int;
+
+/** A number written with a fraction (`8.0`); integers and numeric strings are accepted. */
+export const Float = float();
+
+/** A boolean; 0, 1 and the usual words are accepted. */
+export const Flag = bool();
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+function readUuid(value: unknown, version: string | null): string | Problem {
+  if (typeof value !== 'string') {
+    return new Problem(`must be a UUID, got ${quote(value)}`, { type: 'uuid_type' });
+  }
+  const match = UUID.exec(canonicalUuid(value));
+  if (match === null) {
+    return new Problem(`must be a UUID, got ${quote(value)}`, { type: 'uuid_parsing' });
+  }
+  if (version !== null && match[1] !== version) {
+    return new Problem(`must be a UUID of version ${version}, got ${quote(value)}`, {
+      type: 'uuid_version',
+      ctx: { expected_version: Number(version) },
+    });
+  }
+  return match[0];
+}
+
+/** Lower case with hyphens; `urn:uuid:`, braces and a text without hyphens are accepted. */
+function canonicalUuid(value: string): string {
+  const bare = value
+    .toLowerCase()
+    .replace(/^urn:uuid:/, '')
+    .replace(/^\{(.*)\}$/, '$1');
+  return /^[0-9a-f]{32}$/.test(bare)
+    ? bare.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+    : bare;
+}
+
+/** A UUID of any version, lower case in output. */
+export const Uuid: Reader<string> = reader((value) => readUuid(value, null), {
+  type: 'string',
+  format: 'uuid',
+});
+
+/** A UUID that clients only accept as version 4. */
+export const Uuid4: Reader<string> = reader((value) => readUuid(value, '4'), {
+  type: 'string',
+  format: 'uuid4',
+});
+
+const DATE_TIME = { type: 'string', format: 'date-time' };
+
+/** An instant as ISO 8601 text; kept as it is written. */
+export const DateTime: Reader<string> = reader((value) => {
+  const written = readString(value);
+  if (written instanceof Problem || parseTimestamp(written) !== null) return written;
+  return new Problem(`must be a date and time like '2026-01-31T12:00:00Z', got ${quote(value)}`, {
+    type: 'datetime_from_date_parsing',
+  });
+}, DATE_TIME);
+
+/** An instant in a request: ISO 8601 (naive means UTC) or Unix seconds; microseconds inside. */
+export const Instant: Reader<number> = reader((value) => {
+  const isScalar = typeof value === 'string' || typeof value === 'number';
+  const instant = isScalar ? parseTimestamp(value) : null;
+  if (instant !== null) return instant;
+  return new Problem(`must be a date and time like '2026-01-31T12:00:00Z', got ${quote(value)}`, {
+    type: isScalar ? 'datetime_from_date_parsing' : 'datetime_type',
+  });
+}, DATE_TIME);
+
+/** A free JSON object. */
+export const JsonObject = z.record(z.string(), z.unknown());
+export type JsonObject = Record<string, unknown>;

@@ -1,0 +1,49 @@
+/** The server itself, log-in providers, the SSH proxy and UI templates. */
+import * as z from 'zod';
+import { tagged } from '../configuration/schema-kit.ts';
+import { Flag, Integer, JsonObject, listOf, literal, model, nullable, Text } from './scalars.ts';
+
+export const ServerInfo = model({ server_version: nullable(Text) });
+export type ServerInfo = z.infer<typeof ServerInfo>;
+
+export const OAuthProviderInfo = model({ name: Text, enabled: Flag });
+export type OAuthProviderInfo = z.infer<typeof OAuthProviderInfo>;
+
+export const OAuthGetNextRedirectResponse = model({ redirect_url: nullable(Text) });
+export type OAuthGetNextRedirectResponse = z.infer<typeof OAuthGetNextRedirectResponse>;
+
+export const UpstreamHost = model({ host: Text, port: Integer, user: Text, private_key: Text });
+export type UpstreamHost = z.infer<typeof UpstreamHost>;
+
+/** Jump hosts first, the target last. */
+export const GetUpstreamResponse = model({
+  hosts: z.array(UpstreamHost),
+  authorized_keys: z.array(Text),
+});
+export type GetUpstreamResponse = z.infer<typeof GetUpstreamResponse>;
+
+export const UITemplateParameter = tagged('type', {
+  name: model({ type: literal('name') }),
+  ide: model({ type: literal('ide') }),
+  resources: model({ type: literal('resources') }),
+  python_or_docker: model({ type: literal('python_or_docker') }),
+  repo: model({ type: literal('repo') }),
+  working_dir: model({ type: literal('working_dir') }),
+  env: model({
+    type: literal('env'),
+    title: nullable(Text),
+    name: nullable(Text),
+    value: nullable(Text),
+  }),
+});
+export type UITemplateParameter = z.infer<typeof UITemplateParameter>;
+
+export const UITemplate = model({
+  type: literal('template'),
+  name: Text,
+  title: Text,
+  description: nullable(Text),
+  parameters: listOf(UITemplateParameter),
+  configuration: JsonObject,
+});
+export type UITemplate = z.infer<typeof UITemplate>;
