@@ -1,0 +1,91 @@
+import { WIRE_VERSION } from '@dstack/contract/version';
+import { fleetsOf } from './domains/fleets.ts';
+import { logsOf } from './domains/logs.ts';
+import { filesOf, reposOf } from './domains/repos.ts';
+import { exportsOf, gatewaysOf, importsOf, secretsOf, volumesOf } from './domains/resources.ts';
+import { type ListRunsQuery, listRuns, runsOf } from './domains/runs.ts';
+import { metricsOf, projectsOf, serverCalls, usersOf } from './domains/server.ts';
+import type { Exchange } from './exchange.ts';
+import { nodeExchange } from './node-exchange.ts';
+import { Transport } from './transport.ts';
+
+export interface ClientOptions {
+  /** `http://…`, `https://…`, or `http+unix://<percent-encoded path of a socket>`. */
+  readonly url: string;
+  /** Null for the few calls that need none. */
+  readonly token: string | null;
+  /** Sent as `X-API-VERSION`; default: the wire version this client was made for. */
+  readonly apiVersion?: string;
+  readonly userAgent?: string;
+  /** Limit of one call in ms; default 60 000. Streams have none. */
+  readonly timeoutMs?: number;
+  /** Further tries where it is safe to try again; default 2. */
+  readonly retries?: number;
+  /** What carries the requests; default `node:http`. Browsers pass `fetchExchange`. */
+  readonly exchange?: Exchange;
+}
+
+/**
+ * A client of one server.
+ *
+ * @example
+ * const client = createClient({ url: 'http://127.0.0.1:3000', token });
+ * const run = await client.project('main').runs.get({ run_name: 'train' });
+ */
+export function createClient(options: ClientOptions) {
+  const transport = new Transport({
+    baseUrl: options.url.replace(/\/+$/, ''),
+    token: options.token,
+    apiVersion: options.apiVersion ?? WIRE_VERSION,
+    userAgent: options.userAgent ?? 'dstack-client',
+    exchange: options.exchange ?? nodeExchange(),
+    timeoutMs: options.timeoutMs ?? 60_000,
+    retries: options.retries ?? 2,
+    wait,
+  });
+  return {
+    url: transport.baseUrl,
+    server: serverCalls(transport),
+    users: usersOf(transport),
+    projects: projectsOf(transport),
+    files: filesOf(transport),
+    listRuns: (query: ListRunsQuery) => listRuns(transport, query),
+    project: (name: string) => projectClient(transport, name),
+  };
+}
+
+function projectClient(transport: Transport, name: string) {
+  const base = `/api/project/${encodeURIComponent(name)}`;
+  return {
+    name,
+    runs: runsOf(transport, base),
+    fleets: fleetsOf(transport, base),
+    logs: logsOf(transport, base),
+    metrics: metricsOf(transport, base),
+    repos: reposOf(transport, base),
+    volumes: volumesOf(transport, base),
+    gateways: gatewaysOf(transport, base),
+    secrets: secretsOf(transport, base),
+    exports: exportsOf(transport, base),
+    imports: importsOf(transport, base),
+  };
+}
+
+export type Client = ReturnType<typeof createClient>;
+export type ProjectClient = ReturnType<typeof projectClient>;
+
+function wait(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      signal?.removeEventListener('abort', stopped);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    const stopped = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    if (signal?.aborted) stopped();
+    else signal?.addEventListener('abort', stopped, { once: true });
+  });
+}

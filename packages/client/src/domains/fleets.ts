@@ -1,0 +1,23 @@
+import type { Fleet, FleetPlan, FleetSpec } from '@dstack/contract/wire';
+import type { Transport } from '../transport.ts';
+
+export type FleetReference = { readonly name: string } | { readonly id: string };
+
+/** Calls on the fleets of one project. */
+export function fleetsOf(transport: Transport, base: string) {
+  return {
+    list: (query: { include_imported?: boolean } = {}): Promise<Fleet[]> =>
+      transport.read(`${base}/fleets/list`, { include_imported: true, ...query }),
+    get: (fleet: FleetReference): Promise<Fleet> =>
+      transport.read(`${base}/fleets/get`, { name: null, id: null, ...fleet }),
+    getPlan: (spec: FleetSpec): Promise<FleetPlan> =>
+      transport.read(`${base}/fleets/get_plan`, { spec }),
+    apply: (plan: { spec: FleetSpec; current_resource: Fleet | null }): Promise<Fleet> =>
+      transport.write(`${base}/fleets/apply`, { plan, force: false }),
+    /** Returns when the request is noted; the fleet goes when its instances are gone. */
+    delete: (names: readonly string[]): Promise<void> =>
+      transport.write(`${base}/fleets/delete`, { names }),
+    deleteInstances: (name: string, instanceNums: readonly number[]): Promise<void> =>
+      transport.write(`${base}/fleets/delete_instances`, { name, instance_nums: instanceNums }),
+  };
+}

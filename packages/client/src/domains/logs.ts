@@ -1,0 +1,103 @@
+import type { JobSubmissionLogs } from '@dstack/contract/wire';
+import { reopening } from '../reopening.ts';
+import type { Transport } from '../transport.ts';
+
+export interface PollLogsQuery {
+  readonly run_name: string;
+  readonly job_submission_id: string;
+  /** Exclusive. */
+  readonly start_time?: string | null;
+  readonly end_time?: string | null;
+  readonly descending?: boolean;
+  readonly next_token?: string | null;
+  /** 0..1000. */
+  readonly limit?: number;
+  readonly diagnose?: boolean;
+}
+
+export interface LogStreamQuery {
+  readonly run_name: string;
+  readonly job_submission_id: string;
+  /** First byte wanted; 0 = from the start. */
+  readonly offset?: number;
+}
+
+/** A piece of a job's raw output. */
+export interface LogPiece {
+  readonly bytes: Uint8Array;
+  /** Byte offset in the job's output just after this piece. */
+  readonly end: number;
+}
+
+/** Calls on the logs of one project's jobs. */
+export function logsOf(transport: Transport, base: string) {
+  const poll = (query: PollLogsQuery): Promise<JobSubmissionLogs> =>
+    transport.read(`${base}/logs/poll`, {
+      start_time: null,
+      end_time: null,
+      descending: false,
+      limit: 1000,
+      diagnose: false,
+      next_token: null,
+      ...query,
+    });
+  return {
+    poll,
+    /** Every log event there is right now, page after page. */
+    async *pages(query: PollLogsQuery): AsyncGenerator<JobSubmissionLogs['logs'], void> {
+      let token: string | null = null;
+      do {
+        const page: JobSubmissionLogs = await poll({ ...query, next_token: token });
+        if (page.logs.length > 0) yield page.logs;
+        token = page.next_token ?? null;
+      } while (token !== null);
+    },
+    /**
+     * A job's raw output as it is printed, until the job has ended and all of it was sent. Lost
+     * connections go on at the byte they stopped at.
+     *
+     * @throws NotFoundError or MethodNotAllowedError (see `isUnsupported`) where the server has no
+     *   such stream.
+     */
+    async *stream(query: LogStreamQuery, signal: AbortSignal): AsyncGenerator<LogPiece, void> {
+      let end = query.offset ?? 0;
+      const open = () =>
+        transport.events(`${base}/logs/stream`, { ...query, offset: end }, signal);
+      for await (const event of reopening(open, transport.wait, signal)) {
+        if (event.event === 'end') return;
+        if (event.event !== 'message' && event.event !== 'log') continue;
+        const bytes = fromBase64(event.data);
+        end = event.id === '' ? end + bytes.byteLength : Number(event.id);
+        yield { bytes, end };
+      }
+    },
+    /**
+     * As {@link stream}, on servers that can only be polled. `ended` is asked between two polls;
+     * after it said yes one more poll fetches what came last.
+     */
+    async *follow(
+      query: PollLogsQuery,
+      ended: () => Promise<boolean>,
+      signal: AbortSignal,
+      pollMs = 1000,
+    ): AsyncGenerator<Uint8Array, void> {
+      let start = query.start_time ?? null;
+      for (;;) {
+        const over = await ended();
+        for await (const logs of this.pages({ ...query, start_time: start })) {
+          for (const log of logs) {
+            start = log.timestamp;
+            yield fromBase64(log.message);
+          }
+        }
+        if (over) return;
+        await transport.wait(pollMs, signal);
+      }
+    },
+  };
+}
+
+/** Decodes the wire's base64 (standard alphabet). */
+export function fromBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+}

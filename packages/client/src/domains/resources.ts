@@ -1,0 +1,139 @@
+import type {
+  Export,
+  Gateway,
+  GatewayPlan,
+  GatewaySpec,
+  Import,
+  Secret,
+  Volume,
+} from '@dstack/contract/wire';
+import type { Transport } from '../transport.ts';
+
+/** Calls on the volumes of one project. */
+export function volumesOf(transport: Transport, base: string) {
+  return {
+    list: (): Promise<Volume[]> => transport.read(`${base}/volumes/list`),
+    get: (name: string): Promise<Volume> => transport.read(`${base}/volumes/get`, { name }),
+    create: (configuration: Volume['configuration']): Promise<Volume> =>
+      transport.write(`${base}/volumes/create`, { configuration }),
+    delete: (names: readonly string[]): Promise<void> =>
+      transport.write(`${base}/volumes/delete`, { names }),
+  };
+}
+
+/** Calls on the gateways of one project. */
+export function gatewaysOf(transport: Transport, base: string) {
+  return {
+    list: (query: { include_imported?: boolean } = {}): Promise<Gateway[]> =>
+      transport.read(`${base}/gateways/list`, { include_imported: true, ...query }),
+    get: (name: string): Promise<Gateway> => transport.read(`${base}/gateways/get`, { name }),
+    getPlan: (spec: GatewaySpec): Promise<GatewayPlan> =>
+      transport.read(`${base}/gateways/get_plan`, { spec }),
+    apply: (plan: { spec: GatewaySpec; current_resource: Gateway | null }): Promise<Gateway> =>
+      transport.write(`${base}/gateways/apply`, { plan, force: false }),
+    delete: (names: readonly string[]): Promise<void> =>
+      transport.write(`${base}/gateways/delete`, { names }),
+    /** `project` is named for an imported gateway only. */
+    setDefault: (name: string, project: string | null = null): Promise<void> =>
+      transport.write(`${base}/gateways/set_default`, {
+        name,
+        ...(project === null ? {} : { gateway_project: project }),
+      }),
+    setWildcardDomain: (name: string, domain: string | null): Promise<Gateway> =>
+      transport.write(`${base}/gateways/set_wildcard_domain`, { name, wildcard_domain: domain }),
+  };
+}
+
+/** Calls on the secrets of one project. */
+export function secretsOf(transport: Transport, base: string) {
+  return {
+    /** Values are null in the list. */
+    list: (): Promise<Secret[]> => transport.read(`${base}/secrets/list`),
+    get: (name: string): Promise<Secret> => transport.read(`${base}/secrets/get`, { name }),
+    set: (name: string, value: string): Promise<Secret> =>
+      transport.write(`${base}/secrets/create_or_update`, { name, value }),
+    delete: (names: readonly string[]): Promise<void> =>
+      transport.write(`${base}/secrets/delete`, { secrets_names: names }),
+  };
+}
+
+export interface ExportsList {
+  readonly exports: readonly Export[];
+  readonly warnings: readonly string[];
+}
+
+export interface ImportsList {
+  readonly imports: readonly Import[];
+  readonly warnings: readonly string[];
+}
+
+export interface CreateExport {
+  readonly name: string;
+  readonly is_global?: boolean;
+  readonly importer_projects?: readonly string[];
+  readonly exported_fleets?: readonly string[];
+  readonly exported_gateways?: readonly string[];
+}
+
+export interface UpdateExport {
+  readonly name: string;
+  readonly set_global?: boolean;
+  readonly unset_global?: boolean;
+  readonly add_importer_projects?: readonly string[];
+  readonly remove_importer_projects?: readonly string[];
+  readonly add_exported_fleets?: readonly string[];
+  readonly remove_exported_fleets?: readonly string[];
+  readonly add_exported_gateways?: readonly string[];
+  readonly remove_exported_gateways?: readonly string[];
+}
+
+/** Calls on what one project exports to others. */
+export function exportsOf(transport: Transport, base: string) {
+  return {
+    /** Servers before 0.22 answer a bare list. */
+    async list(): Promise<ExportsList> {
+      const answer = await transport.read<ExportsList | Export[]>(`${base}/exports/list`);
+      return isList(answer) ? { exports: answer, warnings: [] } : answer;
+    },
+    create: (request: CreateExport): Promise<Export> =>
+      transport.write(`${base}/exports/create`, {
+        is_global: false,
+        importer_projects: [],
+        exported_fleets: [],
+        exported_gateways: [],
+        ...request,
+      }),
+    update: (request: UpdateExport): Promise<Export> =>
+      transport.write(`${base}/exports/update`, {
+        set_global: false,
+        unset_global: false,
+        add_importer_projects: [],
+        remove_importer_projects: [],
+        add_exported_fleets: [],
+        remove_exported_fleets: [],
+        add_exported_gateways: [],
+        remove_exported_gateways: [],
+        ...request,
+      }),
+    delete: (name: string): Promise<void> => transport.write(`${base}/exports/delete`, { name }),
+  };
+}
+
+/** Calls on what one project imports from others. */
+export function importsOf(transport: Transport, base: string) {
+  return {
+    async list(): Promise<ImportsList> {
+      const answer = await transport.read<ImportsList | Import[]>(`${base}/imports/list`);
+      return isList(answer) ? { imports: answer, warnings: [] } : answer;
+    },
+    delete: (exportProject: string, exportName: string): Promise<void> =>
+      transport.write(`${base}/imports/delete`, {
+        export_project_name: exportProject,
+        export_name: exportName,
+      }),
+  };
+}
+
+function isList<T, O>(answer: T[] | O): answer is T[] {
+  return Array.isArray(answer);
+}

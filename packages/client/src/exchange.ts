@@ -1,0 +1,51 @@
+/** One HTTP request as the client hands it to what carries it out. */
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST';
+  /** Absolute URL; `http+unix://<percent-encoded socket path>/path` names a unix socket. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | null;
+  readonly signal: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Header names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Carries out one request. Rejects with the system's error where no answer came, and with the
+ * signal's reason where it was aborted.
+ */
+export type Exchange = (request: HttpRequest) => Promise<HttpResponse>;
+
+/** An {@link Exchange} on the global `fetch`, for browsers and other runtimes. No unix sockets. */
+export const fetchExchange: Exchange = async (request) => {
+  const response = await fetch(request.url, {
+    method: request.method,
+    headers: request.headers,
+    body: request.body as RequestInit["body"],
+    signal: request.signal,
+  });
+  const headers: Record<string, string> = {};
+  response.headers.forEach((value, name) => {
+    headers[name] = value;
+  });
+  return { status: response.status, headers, body: chunks(response.body) };
+};
+
+async function* chunks(stream: ReadableStream<Uint8Array> | null): AsyncIterable<Uint8Array> {
+  if (stream === null) return;
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel();
+  }
+}

@@ -1,0 +1,33 @@
+import { ConnectionError, ServerError } from './errors.ts';
+import type { ServerSentEvent } from './event-stream.ts';
+
+/** Delays before a lost stream is opened again, in ms; the last one stays. */
+const DELAYS_MS = [100, 250, 500, 1000, 2000];
+/** About a minute without one event: the server is not coming back soon. */
+const MAX_FAILURES = 30;
+
+/**
+ * One endless stream made of as many connections as it takes. `open` is called again whenever the
+ * server closes the stream or the connection breaks; every event received starts the count anew.
+ */
+export async function* reopening(
+  open: () => AsyncIterable<ServerSentEvent>,
+  wait: (ms: number, signal?: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): AsyncGenerator<ServerSentEvent, void> {
+  let failures = 0;
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      for await (const event of open()) {
+        failures = 0;
+        yield event;
+      }
+    } catch (error) {
+      const lost = error instanceof ConnectionError || error instanceof ServerError;
+      if (!lost || failures >= MAX_FAILURES) throw error;
+    }
+    await wait(DELAYS_MS[Math.min(failures, DELAYS_MS.length - 1)] ?? 2000, signal);
+    failures += 1;
+  }
+}

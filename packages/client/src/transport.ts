@@ -1,0 +1,234 @@
+import { ConnectionError, errorFromAnswer, TimeoutError } from './errors.ts';
+import { readEventStream, type ServerSentEvent } from './event-stream.ts';
+import type { Exchange, HttpResponse } from './exchange.ts';
+
+/** All the transport needs, with defaults applied (see `createClient`). */
+export interface TransportOptions {
+  /** Without a slash at the end. */
+  readonly baseUrl: string;
+  readonly token: string | null;
+  readonly apiVersion: string;
+  readonly userAgent: string;
+  readonly exchange: Exchange;
+  /** Whole call, from the first byte sent to the last received, in ms. */
+  readonly timeoutMs: number;
+  /** How often a call is tried again after the first time. */
+  readonly retries: number;
+  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+}
+
+type Query = Readonly<Record<string, string | number | null | undefined>>;
+
+/** Statuses of proxies in front of a server that is away for a moment. */
+const TEMPORARY = new Set([502, 503, 504]);
+/** Nothing reached the server with these, so that trying again is safe for writes as well. */
+const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT', 'EHOSTUNREACH']);
+const RETRY_DELAYS_MS = [250, 1000, 2000];
+
+/** Sends calls: authentication, version header, timeouts, retries, errors by class. */
+export class Transport {
+  readonly #options: TransportOptions;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  get baseUrl(): string {
+    return this.#options.baseUrl;
+  }
+
+  /** The pause between two polls; rejects with the signal's reason. */
+  get wait(): TransportOptions['wait'] {
+    return this.#options.wait;
+  }
+
+  /** A call that changes nothing; it is repeated when a connection breaks or a proxy says "later". */
+  read<T>(path: string, body?: unknown, options?: CallOptions): Promise<T> {
+    return this.#call<T>('POST', path, json(body), true, options);
+  }
+
+  /** A call that changes something; it is repeated only if it certainly did not arrive. */
+  write<T>(path: string, body?: unknown, options?: CallOptions): Promise<T> {
+    return this.#call<T>('POST', path, json(body), false, options);
+  }
+
+  get<T>(path: string, query: Query, options?: CallOptions): Promise<T> {
+    return this.#call<T>('GET', withQuery(path, query), NO_BODY, true, options);
+  }
+
+  /** Uploads bytes as the multipart field `file` whose file name is their hash, as the wire wants. */
+  upload<T>(
+    path: string,
+    query: Query,
+    hash: string,
+    bytes: Uint8Array,
+    options?: CallOptions,
+  ): Promise<T> {
+    const body = multipart(hash, bytes);
+    // Uploads are keyed by content: a second one of the same bytes does no harm.
+    return this.#call<T>('POST', withQuery(path, query), body, true, {
+      timeoutMs: 600_000,
+      ...options,
+    });
+  }
+
+  /** Opens a server-sent event stream; ends when the server closes it. No time limit. */
+  async *events(
+    path: string,
+    query: Query,
+    signal: AbortSignal,
+  ): AsyncGenerator<ServerSentEvent, void> {
+    const target = withQuery(path, query);
+    const response = await this.#open('GET', target, NO_BODY, signal, 'text/event-stream');
+    const request = `GET ${path}`;
+    if (response.status !== 200) {
+      const body = await readAll(response.body);
+      throw errorFromAnswer(request, response.status, parseBody(body, response), requestId(response));
+    }
+    if (!(response.headers['content-type'] ?? '').includes('text/event-stream')) {
+      // A server without this endpoint may answer any GET with its web page.
+      await readAll(response.body);
+      throw errorFromAnswer(request, 404, null, requestId(response));
+    }
+    try {
+      yield* readEventStream(response.body);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw new ConnectionError(this.#options.baseUrl, request, error);
+    }
+  }
+
+  async #call<T>(
+    method: 'GET' | 'POST',
+    path: string,
+    body: Body,
+    repeatable: boolean,
+    options: CallOptions = {},
+  ): Promise<T> {
+    for (let attempt = 0; ; attempt += 1) {
+      const outcome = await this.#attempt<T>(method, path, body, options);
+      if (outcome.ok) return outcome.value;
+      const again = outcome.neverSent || (repeatable && outcome.temporary);
+      if (!again || attempt >= this.#options.retries) throw outcome.error;
+      await this.#options.wait(RETRY_DELAYS_MS[attempt] ?? 2000, options.signal);
+    }
+  }
+
+  async #attempt<T>(
+    method: 'GET' | 'POST',
+    path: string,
+    body: Body,
+    options: CallOptions,
+  ): Promise<Outcome<T>> {
+    const { baseUrl } = this.#options;
+    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+    const request = `${method} ${path.split('?')[0]}`;
+    try {
+      const response = await this.#open(method, path, body, signal, 'application/json');
+      const parsed = parseBody(await readAll(response.body), response);
+      if (response.status >= 200 && response.status < 300) return { ok: true, value: parsed as T };
+      const error = errorFromAnswer(request, response.status, parsed, requestId(response));
+      return { ok: false, error, neverSent: false, temporary: TEMPORARY.has(response.status) };
+    } catch (error) {
+      if (options.signal?.aborted) throw options.signal.reason;
+      if (timeout.aborted) {
+        const late = new TimeoutError(baseUrl, request, timeoutMs);
+        return { ok: false, error: late, neverSent: false, temporary: false };
+      }
+      const broken = new ConnectionError(baseUrl, request, error);
+      const neverSent = broken.errorCode !== null && NEVER_SENT.has(broken.errorCode);
+      return { ok: false, error: broken, neverSent, temporary: true };
+    }
+  }
+
+  #open(
+    method: 'GET' | 'POST',
+    path: string,
+    body: Body,
+    signal: AbortSignal,
+    accept: string,
+  ): Promise<HttpResponse> {
+    const { baseUrl, token, apiVersion, userAgent, exchange } = this.#options;
+    const headers: Record<string, string> = {
+      accept,
+      'x-api-version': apiVersion,
+      'user-agent': userAgent,
+    };
+    if (token !== null) headers.authorization = `Bearer ${token}`;
+    if (body.type !== null) headers['content-type'] = body.type;
+    return exchange({ method, url: baseUrl + path, headers, body: body.bytes, signal });
+  }
+}
+
+interface Body {
+  readonly type: string | null;
+  readonly bytes: Uint8Array | null;
+}
+
+type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | {
+      readonly ok: false;
+      readonly error: Error;
+      readonly neverSent: boolean;
+      readonly temporary: boolean;
+    };
+
+const NO_BODY: Body = { type: null, bytes: null };
+
+function json(body: unknown): Body {
+  if (body === undefined) return NO_BODY;
+  return { type: 'application/json', bytes: new TextEncoder().encode(JSON.stringify(body)) };
+}
+
+function multipart(hash: string, content: Uint8Array): Body {
+  const boundary = `dstack-${hash.slice(0, 32)}-${content.byteLength}`;
+  const head = new TextEncoder().encode(
+    `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="${hash}"\r\n` +
+      'content-type: application/octet-stream\r\n\r\n',
+  );
+  const tail = new TextEncoder().encode(`\r\n--${boundary}--\r\n`);
+  const bytes = new Uint8Array(head.byteLength + content.byteLength + tail.byteLength);
+  bytes.set(head, 0);
+  bytes.set(content, head.byteLength);
+  bytes.set(tail, head.byteLength + content.byteLength);
+  return { type: `multipart/form-data; boundary=${boundary}`, bytes };
+}
+
+function withQuery(path: string, query: Query): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined) search.set(name, String(value));
+  }
+  const text = search.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+async function readAll(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
+  return text + decoder.decode();
+}
+
+function parseBody(text: string, response: HttpResponse): unknown {
+  if (text === '') return null;
+  if (!(response.headers['content-type'] ?? '').includes('json')) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A body that says it is JSON and is not: its text is worth more than a syntax error.
+    return text;
+  }
+}
+
+function requestId(response: HttpResponse): string | null {
+  return response.headers['x-request-id'] ?? null;
+}
