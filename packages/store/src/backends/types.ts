@@ -1,0 +1,49 @@
+import type { BackendType } from '@dstack/contract/wire';
+import type { Id, Timestamp } from '@dstack/core';
+import type { Created, WriteExtras } from '../writes.ts';
+
+/** Any JSON object; the adapter of the backend knows its shape. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export interface BackendRecord {
+  readonly id: Id;
+  readonly projectId: Id;
+  readonly type: BackendType;
+  /** As the adapter set it up, without credentials. */
+  readonly config: JsonObject;
+  /** As the user gave it, before the adapter filled anything in; null = same as `config`. */
+  readonly sourceConfig: JsonObject | null;
+  readonly createdAt: Timestamp;
+  readonly updatedAt: Timestamp;
+}
+
+export interface BackendCredentials {
+  readonly auth: JsonObject;
+  readonly sourceAuth: JsonObject | null;
+}
+
+export type BackendWithCredentials = BackendRecord & BackendCredentials;
+
+export interface Backends {
+  /** Without credentials, in the order they were added. */
+  list(projectIds: readonly Id[]): Promise<BackendRecord[]>;
+  /**
+   * With credentials. Those that cannot be decrypted are left out, and the log says so: one broken
+   * backend must not break the project's plans.
+   */
+  listWithCredentials(projectId: Id): Promise<BackendWithCredentials[]>;
+  byType(projectId: Id, type: BackendType): Promise<BackendWithCredentials | null>;
+  insert(backend: BackendWithCredentials, extras?: WriteExtras): Promise<Created>;
+  update(
+    projectId: Id,
+    type: BackendType,
+    set: Pick<BackendWithCredentials, 'config' | 'sourceConfig' | 'auth' | 'sourceAuth'>,
+    extras?: WriteExtras,
+  ): Promise<'updated' | 'missing'>;
+  delete(projectId: Id, types: readonly BackendType[], extras?: WriteExtras): Promise<void>;
+  /** How many live instances and volumes stand against deleting it. */
+  inUse(
+    projectId: Id,
+    type: BackendType,
+  ): Promise<{ readonly instances: number; readonly volumes: number }>;
+}

@@ -1,0 +1,156 @@
+import type {
+  Change,
+  Decision,
+  FleetRecord,
+  FleetSnapshot,
+  Id,
+  InstanceRecord,
+  InstanceSnapshot,
+  IntentRecord,
+  IntentResult,
+  JobRecord,
+  NewEvent,
+  PlacementSnapshot,
+  RunRecord,
+  RunSnapshot,
+  Signal,
+  Timestamp,
+  WorkKind,
+} from '@dstack/core';
+import type { NameChoice, WriteExtras } from '../writes.ts';
+
+/** What an API-side write decides on the row it has locked; null = nothing to do. */
+export type Decide<S> = (
+  snapshot: S,
+) => (Pick<Decision, 'changes'> & Partial<Pick<Decision, 'signals'>>) | null;
+
+/** Everything about a new run that depends on its final name. */
+export interface NewRun extends WriteExtras {
+  readonly run: RunRecord;
+  readonly jobs: readonly JobRecord[];
+}
+
+export interface SubmitRun {
+  readonly projectId: Id;
+  readonly name: NameChoice;
+  /** Pure; called inside the transaction once the name is certain. */
+  readonly build: (name: string) => NewRun;
+  /** Event for each finished namesake, which is marked deleted. */
+  readonly superseded: (run: RunRecord) => NewEvent;
+}
+
+export type SubmitOutcome =
+  | { readonly type: 'submitted'; readonly run: RunRecord; readonly jobs: readonly JobRecord[] }
+  /** An unfinished run has this name. */
+  | { readonly type: 'name-taken'; readonly active: RunRecord };
+
+export interface NewFleet extends WriteExtras {
+  readonly fleet: FleetRecord;
+  readonly instances: readonly InstanceRecord[];
+}
+
+export interface CreateFleet {
+  readonly projectId: Id;
+  readonly name: NameChoice;
+  readonly build: (name: string) => NewFleet;
+}
+
+export type CreateFleetOutcome =
+  | {
+      readonly type: 'created';
+      readonly fleet: FleetRecord;
+      readonly instances: readonly InstanceRecord[];
+    }
+  | { readonly type: 'name-taken' };
+
+/** What the loops and the API's run and fleet writes stand on. */
+export interface Engine {
+  /** Each reads at one moment. Null: no such row. */
+  loadRun(id: Id): Promise<RunSnapshot | null>;
+  loadPlacement(projectId: Id): Promise<PlacementSnapshot | null>;
+  loadInstance(id: Id): Promise<InstanceSnapshot | null>;
+  loadFleet(id: Id): Promise<FleetSnapshot | null>;
+
+  /**
+   * All changes in one transaction or none. `conflict`: a version was stale, or a row that must be
+   * unique was there already; nothing is written and the pass runs again. Updates of one row with
+   * the same version are one write. Throws `store_intent_conflict` when an intent's key is there
+   * with another content: that is an error of whoever decided it.
+   */
+  apply(changes: readonly Change[], signals?: readonly Signal[]): Promise<'applied' | 'conflict'>;
+
+  submitRun(submit: SubmitRun): Promise<SubmitOutcome>;
+  createFleet(create: CreateFleet): Promise<CreateFleetOutcome>;
+  /** A name that is free now; the write that takes it checks again. */
+  freeName(kind: NamedKind, projectId: Id, name: NameChoice): Promise<string | null>;
+
+  /**
+   * Writes of the API: lock the row, read, decide, write, in one transaction and again until it
+   * holds. They never wait for a lease and never lose against a pass. Answers what was read, or
+   * null if there is no such row.
+   */
+  updateRun(id: Id, decide: Decide<RunSnapshot>): Promise<RunSnapshot | null>;
+  updateInstance(id: Id, decide: Decide<InstanceSnapshot>): Promise<InstanceSnapshot | null>;
+  updateFleet(id: Id, decide: Decide<FleetSnapshot>): Promise<FleetSnapshot | null>;
+  /**
+   * Stop (or abort) of unfinished runs by name; unknown and finished ones are ignored. The run is
+   * `terminating` at once; a repeated call only changes the reason, and an abort is never turned
+   * back into a stop. Answers the ids of the runs concerned.
+   */
+  requestStop(stop: {
+    readonly projectId: Id;
+    readonly names: readonly string[];
+    readonly abort: boolean;
+    readonly actorUserId: Id | null;
+  }): Promise<Id[]>;
+
+  /** Keys whose `nextPassAt` is not after `until`, earliest first. */
+  due(kind: ScheduledKind, until: Timestamp, limit: number): Promise<string[]>;
+  nextDue(kind: ScheduledKind): Promise<Timestamp | null>;
+  /** Every key that may have work: what to enqueue at start-up and on the slow sweep. */
+  unfinished(): Promise<Signal[]>;
+
+  /** Announced, oldest first. */
+  pendingIntents(): Promise<IntentRecord[]>;
+  /** Null when it is not there or no longer announced. */
+  announcedIntent(key: string): Promise<IntentRecord | null>;
+  intent(key: string): Promise<IntentRecord | null>;
+  /** Writes what came of it, by itself; answers false if it was not announced any more. */
+  finishIntent(
+    key: string,
+    state: 'done' | 'failed',
+    result: IntentResult | null,
+    error: string | null,
+    signals?: readonly Signal[],
+  ): Promise<boolean>;
+  /** Announced effects that no longer matter; answers false if it was not announced any more. */
+  cancelIntent(key: string): Promise<boolean>;
+
+  /**
+   * Leases. True: `owner` holds the row until now + `ttl` (µs). A lease that has run out can be
+   * taken. They raise no version. Placement is leased on the project.
+   */
+  claim(kind: WorkKind, id: string, owner: string, ttl: number): Promise<boolean>;
+  renew(kind: WorkKind, id: string, owner: string, ttl: number): Promise<boolean>;
+  release(kind: WorkKind, id: string, owner: string): Promise<void>;
+  /** On a database of one server, at start-up: whoever held a lease is dead. */
+  dropLeases(): Promise<void>;
+  /** The link to a host, leased the same way. */
+  claimHost(hostId: string, owner: string, ttl: number): Promise<boolean>;
+  renewHost(hostId: string, owner: string, ttl: number): Promise<boolean>;
+  releaseHost(hostId: string, owner: string): Promise<void>;
+
+  /**
+   * Hears every signal of every server on this database, after its transaction has been committed.
+   * `missed` is called when some may have been lost (the connection to PostgreSQL broke): sweep.
+   * Answers a function that ends the listening.
+   */
+  onSignal(listener: (signal: Signal) => void, missed?: () => void): () => void;
+  /** Wakes without writing. */
+  signal(signals: readonly Signal[]): Promise<void>;
+}
+
+/** Kinds whose rows have a `nextPassAt`. */
+export type ScheduledKind = 'run' | 'instance' | 'fleet';
+
+export type NamedKind = 'run' | 'fleet' | 'volume' | 'gateway';

@@ -1,0 +1,49 @@
+import type { EventTarget, EventTargetType, Id, NewEvent, Timestamp } from '@dstack/core';
+import type { Page } from '../page.ts';
+
+export interface EventView {
+  readonly id: Id;
+  readonly message: string;
+  /** Strictly rising per server. */
+  readonly recordedAt: Timestamp;
+  readonly actor: EventActor | null;
+  readonly targets: readonly EventViewTarget[];
+}
+
+/** `name` is the original one, also after a deletion. */
+export interface EventActor {
+  readonly id: Id;
+  readonly name: string;
+  readonly deleted: boolean;
+}
+
+export interface EventViewTarget extends EventTarget {
+  readonly projectName: string | null;
+  readonly projectDeleted: boolean;
+}
+
+/**
+ * All conditions on targets (`targets`, `within`, `targetTypes`) must hold on one and the same
+ * target of the event; the event is then given with all its targets.
+ */
+export interface EventFilter {
+  /** Null: an admin, who sees everything. */
+  readonly visibleTo: { readonly userId: Id; readonly projectIds: readonly Id[] } | null;
+  readonly targets?: { readonly type: EventTargetType; readonly ids: readonly Id[] } | null;
+  readonly within?: {
+    readonly kind: 'project' | 'fleet' | 'run' | 'gateway';
+    readonly ids: readonly Id[];
+  } | null;
+  readonly targetTypes?: readonly EventTargetType[] | null;
+  /** User ids; null in the list = the system. */
+  readonly actors?: readonly (Id | null)[] | null;
+  readonly page?: Page;
+}
+
+export interface Events {
+  list(filter: EventFilter): Promise<EventView[]>;
+  /** For what changes without a record of its own. */
+  write(events: readonly NewEvent[]): Promise<void>;
+  /** Answers how many went. */
+  deleteBefore(time: Timestamp): Promise<number>;
+}

@@ -1,0 +1,28 @@
+import type { Id, Timestamp } from '@dstack/core';
+
+export interface FileArchiveRecord {
+  readonly id: Id;
+  readonly userId: Id;
+  /** As the client named it; unique per user. */
+  readonly hash: string;
+  /** SHA-256 of the bytes: key of the blob. */
+  readonly sha256: string;
+  readonly size: number;
+  readonly createdAt: Timestamp;
+}
+
+/** Uploaded bytes themselves. Only for servers that share a database: others keep files. */
+export interface Blobs {
+  has(sha256: string): Promise<boolean>;
+  /** The same bytes twice are stored once. */
+  put(sha256: string, bytes: Uint8Array): Promise<void>;
+  get(sha256: string): Promise<Uint8Array | null>;
+}
+
+export interface Files {
+  archiveByHash(userId: Id, hash: string): Promise<FileArchiveRecord | null>;
+  archivesByIds(ids: readonly Id[]): Promise<FileArchiveRecord[]>;
+  /** The first one with this hash stays. */
+  insertArchive(archive: FileArchiveRecord): Promise<FileArchiveRecord>;
+  readonly blobs: Blobs;
+}

@@ -1,0 +1,39 @@
+import type { FleetRecord, Id, InstanceRecord } from '@dstack/core';
+import type { Page } from '../page.ts';
+
+export interface FleetView {
+  readonly fleet: FleetRecord;
+  readonly projectName: string;
+  /** Not deleted, by `instanceNum`. */
+  readonly instances: readonly InstanceRecord[];
+}
+
+export interface FleetFilter {
+  /** Null = all projects that are not deleted. */
+  readonly projectIds: readonly Id[] | null;
+  /** Also the fleets that these projects import. */
+  readonly includeImported?: boolean;
+  /** Leave deleted ones out. */
+  readonly onlyActive?: boolean;
+  readonly page?: Page;
+}
+
+/** What stands against deleting a fleet. */
+export interface FleetUse {
+  readonly unfinishedRuns: number;
+  /** Instances with busy blocks, and placeholders. */
+  readonly busyInstances: readonly Id[];
+}
+
+/** Writing goes through `store.engine`. */
+export interface Fleets {
+  list(filter: FleetFilter): Promise<FleetView[]>;
+  /** Also deleted ones. */
+  byId(id: Id): Promise<FleetView | null>;
+  /** Not deleted. */
+  byName(projectId: Id, name: string): Promise<FleetView | null>;
+  byNames(projectId: Id, names: readonly string[]): Promise<FleetView[]>;
+  use(fleetId: Id): Promise<FleetUse>;
+  /** SSH fleets of all projects that are not deleted: no host may be in two. */
+  sshFleets(): Promise<FleetRecord[]>;
+}

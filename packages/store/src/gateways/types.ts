@@ -1,0 +1,110 @@
+import type {
+  BackendType,
+  GatewayConfiguration,
+  GatewayReplicaStatus,
+  GatewayStatus,
+} from '@dstack/contract/wire';
+import type { Id, Timestamp } from '@dstack/core';
+import type { NameChoice, Updated, WriteExtras } from '../writes.ts';
+
+export interface GatewayRecord {
+  readonly id: Id;
+  readonly projectId: Id;
+  readonly name: string;
+  readonly backend: BackendType;
+  readonly region: string;
+  readonly configuration: GatewayConfiguration;
+  readonly status: GatewayStatus;
+  readonly statusMessage: string | null;
+  readonly wildcardDomain: string | null;
+  /** Of the load balancer, if there is one. */
+  readonly hostname: string | null;
+  /** What the adapter keeps about the load balancer. */
+  readonly backendData: string | null;
+  readonly scaleOutAttempt: number;
+  readonly createdAt: Timestamp;
+  readonly lastProcessedAt: Timestamp;
+  readonly toBeDeleted: boolean;
+  readonly deleted: boolean;
+  readonly nextPassAt: Timestamp | null;
+  readonly version: number;
+}
+
+export interface GatewayReplicaRecord {
+  readonly id: Id;
+  readonly gatewayId: Id;
+  readonly replicaNum: number;
+  readonly status: GatewayReplicaStatus;
+  readonly statusMessage: string | null;
+  readonly backend: BackendType | null;
+  readonly region: string | null;
+  readonly instanceId: string | null;
+  readonly hostname: string | null;
+  readonly backendData: string | null;
+  readonly sshPublicKey: string;
+  readonly scaleIn: boolean;
+  /** Tries of the step it is in. */
+  readonly attempt: number;
+  readonly appUpdatedAt: Timestamp | null;
+  readonly createdAt: Timestamp;
+  readonly lastProcessedAt: Timestamp;
+  readonly deleted: boolean;
+  readonly nextPassAt: Timestamp | null;
+  readonly version: number;
+}
+
+export type NewGatewayReplica = GatewayReplicaRecord & { readonly sshPrivateKey: string };
+
+/** How far a service (`jobId` null) or one of its replicas is known to a gateway replica. */
+export interface ServiceRegistrationRecord {
+  readonly runId: Id;
+  /** Null: the service itself. */
+  readonly jobId: Id | null;
+  readonly gatewayReplicaId: Id;
+  readonly registered: boolean;
+  readonly registerAttempt: number;
+  readonly registerMessage: string | null;
+  readonly unregisterAttempt: number;
+  readonly unregisterMessage: string | null;
+}
+
+export interface GatewayView {
+  readonly gateway: GatewayRecord;
+  readonly projectName: string;
+  /** The newest record per `replicaNum`, by `replicaNum`. */
+  readonly replicas: readonly GatewayReplicaRecord[];
+}
+
+export interface Gateways {
+  /** Not deleted; with imported ones on demand. */
+  list(projectId: Id, options?: { readonly includeImported?: boolean }): Promise<GatewayView[]>;
+  byId(id: Id): Promise<GatewayView | null>;
+  /** Not deleted. */
+  byName(projectId: Id, name: string): Promise<GatewayView | null>;
+  insert(
+    projectId: Id,
+    name: NameChoice,
+    build: (name: string) => { readonly gateway: GatewayRecord } & WriteExtras,
+  ): Promise<
+    { readonly type: 'created'; readonly gateway: GatewayRecord } | { readonly type: 'name-taken' }
+  >;
+  update(
+    id: Id,
+    version: number,
+    set: Partial<Omit<GatewayRecord, 'id' | 'projectId' | 'version'>>,
+    extras?: WriteExtras,
+  ): Promise<Updated>;
+  /** All records, also of replicas that were replaced; oldest first. */
+  replicas(gatewayId: Id): Promise<GatewayReplicaRecord[]>;
+  insertReplica(replica: NewGatewayReplica, extras?: WriteExtras): Promise<void>;
+  updateReplica(
+    id: Id,
+    version: number,
+    set: Partial<Omit<GatewayReplicaRecord, 'id' | 'gatewayId' | 'version'>>,
+    extras?: WriteExtras,
+  ): Promise<Updated>;
+  replicaPrivateKey(id: Id): Promise<string | null>;
+  registrations(gatewayReplicaIds: readonly Id[]): Promise<ServiceRegistrationRecord[]>;
+  /** One record per run or job and gateway replica; a repeated one replaces it. */
+  saveRegistration(registration: ServiceRegistrationRecord, extras?: WriteExtras): Promise<void>;
+}

@@ -1,0 +1,50 @@
+import type { HealthStatus, Id, InstanceRecord, Timestamp } from '@dstack/core';
+import type { Page } from '../page.ts';
+
+export interface InstanceView {
+  readonly instance: InstanceRecord;
+  readonly projectName: string;
+  readonly fleetName: string;
+}
+
+export interface InstanceFilter {
+  /** Null = all projects that are not deleted. */
+  readonly projectIds: readonly Id[] | null;
+  readonly fleetIds?: readonly Id[] | null;
+  /** Also instances of fleets that these projects import. */
+  readonly includeImported?: boolean;
+  /** Only `idle` and `busy` ones that are not deleted. */
+  readonly onlyActive?: boolean;
+  readonly page?: Page;
+}
+
+export interface HealthCheckRecord {
+  readonly id: Id;
+  readonly instanceId: Id;
+  readonly status: HealthStatus;
+  /** JSON text as the host's health tool gave it. */
+  readonly response: string;
+  readonly collectedAt: Timestamp;
+}
+
+/** Writing goes through `store.engine`. */
+export interface Instances {
+  list(filter: InstanceFilter): Promise<InstanceView[]>;
+  /** Also deleted ones. */
+  byId(id: Id): Promise<InstanceView | null>;
+  byIds(ids: readonly Id[]): Promise<InstanceRecord[]>;
+  /** Not deleted. */
+  byNum(fleetId: Id, instanceNum: number): Promise<InstanceRecord | null>;
+  /** Newest first, bounds exclusive. */
+  healthChecks(
+    instanceId: Id,
+    range: {
+      readonly after?: Timestamp | null;
+      readonly before?: Timestamp | null;
+      readonly limit?: number | null;
+    },
+  ): Promise<HealthCheckRecord[]>;
+  addHealthCheck(check: HealthCheckRecord): Promise<void>;
+  /** Answers how many went. */
+  deleteHealthChecksBefore(time: Timestamp): Promise<number>;
+}

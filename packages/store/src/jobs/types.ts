@@ -1,0 +1,92 @@
+import type { JobMetrics, JobState, PullProgress } from '@dstack/contract/agent';
+import type {
+  HostRecord,
+  Id,
+  JobLogEnd,
+  JobRecord,
+  JobReport,
+  RunRecord,
+  Timestamp,
+} from '@dstack/core';
+import type { WriteExtras } from '../writes.ts';
+
+export interface JobView {
+  readonly job: JobRecord;
+  readonly run: RunRecord;
+  readonly projectName: string;
+  readonly userName: string;
+}
+
+export interface ProbeRecord {
+  readonly id: Id;
+  readonly jobId: Id;
+  readonly probeNum: number;
+  readonly successStreak: number;
+  /** When it is to be tried next; null = no more. */
+  readonly due: Timestamp | null;
+}
+
+export interface Jobs {
+  byId(id: Id): Promise<JobView | null>;
+  byIds(ids: readonly Id[]): Promise<JobRecord[]>;
+  /** Oldest first, all submissions. */
+  ofRun(runId: Id): Promise<JobRecord[]>;
+  latest(runId: Id, replicaNum: number, jobNum: number): Promise<JobRecord | null>;
+  /** Unfinished jobs that claim an instance of this host. */
+  onHost(hostId: string): Promise<JobRecord[]>;
+  /** Unfinished, with their run's names; for metrics and proxies. */
+  running(): Promise<JobView[]>;
+  probes(jobIds: readonly Id[]): Promise<ProbeRecord[]>;
+  insertProbes(probes: readonly ProbeRecord[]): Promise<void>;
+  dueProbes(until: Timestamp, limit: number): Promise<ProbeRecord[]>;
+  nextDueProbe(): Promise<Timestamp | null>;
+  saveProbe(
+    probe: Pick<ProbeRecord, 'id' | 'successStreak' | 'due'>,
+    extras?: Pick<WriteExtras, 'signals'>,
+  ): Promise<void>;
+}
+
+/** What agents say. Raises no version: these rows change on their own. */
+export interface Reports {
+  /** Keeps the higher `seq`; answers whether this one was newer than what was there. */
+  saveState(
+    state: JobState,
+    receivedAt: Timestamp,
+    extras?: Pick<WriteExtras, 'signals'>,
+  ): Promise<boolean>;
+  savePull(jobId: Id, pull: PullProgress): Promise<void>;
+  /** Durable log length; never falls. */
+  saveLogEnd(jobId: Id, stored: number, extras?: Pick<WriteExtras, 'signals'>): Promise<void>;
+  byJobs(jobIds: readonly Id[]): Promise<JobReport[]>;
+  logEnds(jobIds: readonly Id[]): Promise<JobLogEnd[]>;
+}
+
+export interface Hosts {
+  byId(id: string): Promise<HostRecord | null>;
+  byIds(ids: readonly string[]): Promise<HostRecord[]>;
+  list(): Promise<HostRecord[]>;
+  save(host: HostRecord, extras?: Pick<WriteExtras, 'signals'>): Promise<void>;
+  delete(id: string): Promise<void>;
+}
+
+export interface Metrics {
+  addJobPoints(
+    points: readonly { readonly jobId: Id; readonly metrics: JobMetrics }[],
+  ): Promise<void>;
+  /** Newest first; `after` inclusive, `before` exclusive. */
+  jobPoints(
+    jobId: Id,
+    range: {
+      readonly after?: Timestamp | null;
+      readonly before?: Timestamp | null;
+      readonly limit?: number | null;
+    },
+  ): Promise<JobMetrics[]>;
+  /** The newest point of each of these jobs. */
+  lastJobPoints(jobIds: readonly Id[]): Promise<ReadonlyMap<Id, JobMetrics>>;
+  /** Points older than these instants, by whether their job is finished. Answers how many went. */
+  deletePoints(before: {
+    readonly unfinished: Timestamp;
+    readonly finished: Timestamp;
+  }): Promise<number>;
+}

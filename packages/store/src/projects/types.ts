@@ -1,0 +1,111 @@
+import type { ProjectRole } from '@dstack/contract/wire';
+import type { Id, Timestamp } from '@dstack/core';
+import type { Page } from '../page.ts';
+import type { UserRecord } from '../users/types.ts';
+import type { Created, WriteExtras } from '../writes.ts';
+
+export interface ProjectRecord {
+  readonly id: Id;
+  /** Unique case-insensitively among projects that are not deleted. */
+  readonly name: string;
+  readonly ownerId: Id;
+  readonly isPublic: boolean;
+  readonly templatesRepo: string | null;
+  /** Authorised on the project's hosts. */
+  readonly sshPublicKey: string;
+  readonly defaultGatewayId: Id | null;
+  readonly createdAt: Timestamp;
+  readonly deleted: boolean;
+  /** The name before the deletion, for events. */
+  readonly originalName: string | null;
+}
+
+export type NewProject = Omit<ProjectRecord, 'deleted' | 'originalName' | 'defaultGatewayId'> & {
+  readonly sshPrivateKey: string;
+};
+
+export interface MemberRecord {
+  readonly projectId: Id;
+  readonly userId: Id;
+  readonly role: ProjectRole;
+  /** Place in the list as it was set. */
+  readonly memberNum: number;
+}
+
+export interface Member {
+  readonly user: UserRecord;
+  readonly role: ProjectRole;
+}
+
+export interface ProjectAccess {
+  readonly project: ProjectRecord;
+  /** Null: not a member. */
+  readonly role: ProjectRole | null;
+}
+
+export interface ProjectFilter {
+  /** Only what this user may see: their own projects and, with `includePublic`, public ones. */
+  readonly visibleTo?: { readonly userId: Id; readonly includePublic: boolean } | null;
+  /** Only projects that this user owns or is a member of. */
+  readonly ofUser?: Id | null;
+  /** Case-insensitive substring. */
+  readonly namePattern?: string | null;
+  readonly page?: Page;
+}
+
+export interface Projects {
+  /** Makes the owner an `admin` member and imports every global export. */
+  insert(project: NewProject, extras?: WriteExtras): Promise<Created>;
+  /** Also deleted ones. */
+  byId(id: Id): Promise<ProjectRecord | null>;
+  byIds(ids: readonly Id[]): Promise<ProjectRecord[]>;
+  /** Not deleted; case-insensitive. */
+  byName(name: string): Promise<ProjectRecord | null>;
+  byNames(names: readonly string[]): Promise<ProjectRecord[]>;
+  /** The project of a request's path and the caller's role in it, in one query. */
+  access(name: string, userId: Id): Promise<ProjectAccess | null>;
+  /** Not deleted. */
+  list(filter: ProjectFilter): Promise<ProjectRecord[]>;
+  count(filter: Omit<ProjectFilter, 'page'>): Promise<number>;
+  /** Ids of projects that the user is a member of. */
+  idsOfMember(userId: Id): Promise<Id[]>;
+  /** Projects of this member with neither own nor imported fleet, oldest first. */
+  withoutFleets(userId: Id): Promise<ProjectRecord[]>;
+  ownedCount(userId: Id): Promise<number>;
+  privateKey(id: Id): Promise<string | null>;
+  update(
+    id: Id,
+    set: Partial<Pick<ProjectRecord, 'isPublic' | 'templatesRepo' | 'defaultGatewayId'>>,
+    extras?: WriteExtras,
+  ): Promise<void>;
+  /** Names of active runs, fleets and volumes that stand against deleting these projects. */
+  inUse(ids: readonly Id[]): Promise<ProjectUse[]>;
+  /** Deleted projects get another name; their exports and imports go. */
+  delete(ids: readonly Id[], extras?: WriteExtras): Promise<void>;
+
+  /** In the order they were set. */
+  members(projectId: Id): Promise<Member[]>;
+  /** Memberships of one user in these projects. */
+  memberships(userId: Id, projectIds: readonly Id[]): Promise<MemberRecord[]>;
+  role(projectId: Id, userId: Id): Promise<ProjectRole | null>;
+  setMembers(
+    projectId: Id,
+    members: readonly { readonly userId: Id; readonly role: ProjectRole }[],
+    extras?: WriteExtras,
+  ): Promise<void>;
+  /** Adds, or changes the role. */
+  addMembers(
+    projectId: Id,
+    members: readonly { readonly userId: Id; readonly role: ProjectRole }[],
+    extras?: WriteExtras,
+  ): Promise<void>;
+  removeMembers(projectId: Id, userIds: readonly Id[], extras?: WriteExtras): Promise<void>;
+}
+
+export interface ProjectUse {
+  readonly projectId: Id;
+  readonly projectName: string;
+  readonly activeRuns: number;
+  readonly activeFleets: number;
+  readonly activeVolumes: number;
+}

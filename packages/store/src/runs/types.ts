@@ -1,0 +1,61 @@
+import type { PullProgress } from '@dstack/contract/agent';
+import type { Id, JobRecord, NewEvent, RunRecord, RunStatus, Timestamp } from '@dstack/core';
+import type { Page } from '../page.ts';
+
+/** A run with everything that the wire's `Run` shows of it. */
+export interface RunView {
+  readonly run: RunRecord;
+  readonly projectName: string;
+  readonly userName: string;
+  readonly fleet: { readonly id: Id; readonly name: string } | null;
+  /** By replica, job, submission number; empty when they were not asked for. */
+  readonly jobs: readonly JobRecord[];
+  /** Success streaks by probe number, per job id; jobs without probes are absent. */
+  readonly probes: Readonly<Record<Id, readonly number[]>>;
+  /** Pulls that are under way, per job id. */
+  readonly pulls: Readonly<Record<Id, PullProgress>>;
+}
+
+export interface RunFilter {
+  /** Null = all projects that are not deleted. */
+  readonly projectIds: readonly Id[] | null;
+  readonly userId?: Id | null;
+  /** The `repo_id` of the spec. */
+  readonly repoId?: string | null;
+  /** Only unfinished ones; without it deleted ones are listed too. */
+  readonly onlyActive?: boolean;
+  readonly includeJobs?: boolean;
+  /** Newest submissions per job; 0 = none, undefined = all. */
+  readonly submissionsLimit?: number;
+  readonly page?: Page;
+}
+
+/** Writing goes through `store.engine`. */
+export interface Runs {
+  list(filter: RunFilter): Promise<RunView[]>;
+  /** Also deleted ones; all submissions. */
+  byId(id: Id): Promise<RunView | null>;
+  /** Not deleted; all submissions. */
+  byName(projectId: Id, name: string): Promise<RunView | null>;
+  /** Not deleted, without jobs. */
+  byNames(projectId: Id, names: readonly string[]): Promise<RunRecord[]>;
+  /** Unfinished runs of a project, without jobs. */
+  active(projectId: Id): Promise<RunRecord[]>;
+  /** Marks finished runs deleted; with one that is active none is. Unknown names are ignored. */
+  delete(
+    projectId: Id,
+    names: readonly string[],
+    event: (run: RunRecord) => NewEvent,
+  ): Promise<
+    | { readonly type: 'deleted'; readonly runs: readonly RunRecord[] }
+    | { readonly type: 'active'; readonly names: readonly string[] }
+  >;
+  /** Number of runs per project and status, deleted ones included; for metrics. */
+  counts(): Promise<
+    readonly { readonly projectId: Id; readonly status: RunStatus; readonly count: number }[]
+  >;
+  /** Runs of services that a gateway serves: not deleted, neither finished nor terminating. */
+  onGateway(gatewayId: Id): Promise<RunRecord[]>;
+  /** When the newest job of the project was submitted, if any. */
+  lastSubmittedAt(projectId: Id): Promise<Timestamp | null>;
+}

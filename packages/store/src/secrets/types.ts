@@ -1,0 +1,42 @@
+import type { Id, Timestamp } from '@dstack/core';
+import type { WriteExtras } from '../writes.ts';
+
+export interface SecretRecord {
+  readonly id: Id;
+  readonly projectId: Id;
+  readonly name: string;
+  readonly createdAt: Timestamp;
+  readonly updatedAt: Timestamp;
+}
+
+export interface Secrets {
+  /** Without values, newest first. */
+  list(projectId: Id): Promise<SecretRecord[]>;
+  byName(
+    projectId: Id,
+    name: string,
+  ): Promise<{ readonly secret: SecretRecord; readonly value: string } | null>;
+  /** All values of a project, for interpolation and masking. */
+  values(projectId: Id): Promise<Readonly<Record<string, string>>>;
+  /** Creates or replaces; `extras` learns which of them happened. `unchanged` writes nothing. */
+  put(
+    secret: {
+      readonly id: Id;
+      readonly projectId: Id;
+      readonly name: string;
+      readonly value: string;
+    },
+    extras?: (outcome: 'created' | 'updated', secret: SecretRecord) => WriteExtras,
+  ): Promise<{
+    readonly outcome: 'created' | 'updated' | 'unchanged';
+    readonly secret: SecretRecord;
+  }>;
+  /** With a name that is unknown nothing is deleted. */
+  delete(
+    projectId: Id,
+    names: readonly string[],
+    extras?: (deleted: readonly SecretRecord[]) => WriteExtras,
+  ): Promise<
+    { readonly type: 'deleted' } | { readonly type: 'unknown'; readonly names: readonly string[] }
+  >;
+}

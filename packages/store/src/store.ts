@@ -1,0 +1,63 @@
+import type { Timestamp } from '@dstack/core';
+import type { Backends } from './backends/types.ts';
+import type { Cipher } from './cipher.ts';
+import type { Engine } from './engine/types.ts';
+import type { Events } from './events/types.ts';
+import type { Exports } from './exports/types.ts';
+import type { Files } from './files/types.ts';
+import type { Fleets } from './fleets/types.ts';
+import type { Gateways } from './gateways/types.ts';
+import type { Groups } from './groups/types.ts';
+import type { Instances } from './instances/types.ts';
+import type { Hosts, Jobs, Metrics, Reports } from './jobs/types.ts';
+import type { StoreLogger } from './logger.ts';
+import type { Meta } from './meta/types.ts';
+import type { Projects } from './projects/types.ts';
+import type { Repos } from './repos/types.ts';
+import type { Runs } from './runs/types.ts';
+import type { Secrets } from './secrets/types.ts';
+import type { Users } from './users/types.ts';
+import type { Volumes } from './volumes/types.ts';
+
+export interface OpenStoreOptions {
+  /** `sqlite:///path`, `postgres://…`, `postgresql://…` or `postgresql+asyncpg://…`. */
+  readonly url: string;
+  /** Microseconds since the epoch. */
+  readonly now: () => Timestamp;
+  /** UUID v4. */
+  readonly newId: () => string;
+  readonly logger: StoreLogger;
+  readonly cipher: Cipher;
+  /** Most connections to PostgreSQL (default 10), one more listens. */
+  readonly poolSize?: number;
+  /** False: events are not stored (`DSTACK_SERVER_EVENTS_TTL_SECONDS` <= 0). */
+  readonly storeEvents?: boolean;
+}
+
+/** The database of one server. All instants are integer microseconds since the epoch. */
+export interface Store {
+  readonly dialect: 'sqlite' | 'postgres';
+  /** Whether other servers may work on the same database (PostgreSQL). */
+  readonly shared: boolean;
+  readonly users: Users;
+  readonly projects: Projects;
+  readonly backends: Backends;
+  readonly fleets: Fleets;
+  readonly instances: Instances;
+  readonly runs: Runs;
+  readonly jobs: Jobs;
+  readonly reports: Reports;
+  readonly hosts: Hosts;
+  readonly metrics: Metrics;
+  readonly events: Events;
+  readonly secrets: Secrets;
+  readonly repos: Repos;
+  readonly files: Files;
+  readonly volumes: Volumes;
+  readonly gateways: Gateways;
+  readonly groups: Groups;
+  readonly exports: Exports;
+  readonly meta: Meta;
+  readonly engine: Engine;
+  close(): Promise<void>;
+}

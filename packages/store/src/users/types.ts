@@ -1,0 +1,86 @@
+import type { GlobalRole } from '@dstack/contract/wire';
+import type { Id, Timestamp } from '@dstack/core';
+import type { Page } from '../page.ts';
+import type { Created, WriteExtras } from '../writes.ts';
+
+export interface UserRecord {
+  readonly id: Id;
+  /** Unique case-insensitively among users that are not deleted. */
+  readonly name: string;
+  readonly globalRole: GlobalRole;
+  readonly email: string | null;
+  readonly active: boolean;
+  /** RSA pair made by the server; null before it was first asked for. */
+  readonly sshPublicKey: string | null;
+  readonly createdAt: Timestamp;
+  readonly deleted: boolean;
+  /** The name before the deletion, for events. */
+  readonly originalName: string | null;
+}
+
+export type NewUser = Omit<UserRecord, 'deleted' | 'originalName'> & UserCredentials;
+
+export interface UserCredentials {
+  readonly token: string;
+  readonly sshPrivateKey: string | null;
+}
+
+/** A key that a user registered, beside the pair that the server made. */
+export interface PublicKeyRecord {
+  readonly id: Id;
+  readonly userId: Id;
+  readonly name: string;
+  readonly type: string;
+  readonly fingerprint: string;
+  /** One OpenSSH line. */
+  readonly key: string;
+  readonly addedAt: Timestamp;
+}
+
+export interface UserFilter {
+  /** Case-insensitive substring. */
+  readonly namePattern?: string | null;
+  /** Only this user: what someone who is no admin may see. */
+  readonly onlyId?: Id | null;
+  readonly page?: Page;
+}
+
+export interface Users {
+  insert(user: NewUser, extras?: WriteExtras): Promise<Created>;
+  /** Also deleted ones. */
+  byId(id: Id): Promise<UserRecord | null>;
+  byIds(ids: readonly Id[]): Promise<UserRecord[]>;
+  /** Not deleted; case-insensitive. */
+  byName(name: string): Promise<UserRecord | null>;
+  byNames(names: readonly string[]): Promise<UserRecord[]>;
+  byEmail(email: string): Promise<UserRecord | null>;
+  /** The active user with this token; found by its SHA-256, then compared in constant time. */
+  byToken(token: string): Promise<UserRecord | null>;
+  credentials(id: Id): Promise<UserCredentials | null>;
+  list(filter: UserFilter): Promise<UserRecord[]>;
+  count(filter: Omit<UserFilter, 'page'>): Promise<number>;
+  update(
+    id: Id,
+    set: Partial<Pick<UserRecord, 'globalRole' | 'email' | 'active'>>,
+    extras?: WriteExtras,
+  ): Promise<void>;
+  setToken(id: Id, token: string, extras?: WriteExtras): Promise<void>;
+  setSshKeys(
+    id: Id,
+    keys: { readonly privateKey: string; readonly publicKey: string },
+    extras?: WriteExtras,
+  ): Promise<void>;
+  /** Deleted users get another name, lose token and memberships; what they own stays. */
+  delete(ids: readonly Id[], extras?: WriteExtras): Promise<void>;
+
+  /** Newest first. */
+  publicKeys(userId: Id): Promise<PublicKeyRecord[]>;
+  /** `name-taken`: the user has this key (fingerprint) already. */
+  addPublicKey(key: PublicKeyRecord, extras?: WriteExtras): Promise<Created>;
+  /** Answers those that were there. */
+  deletePublicKeys(
+    userId: Id,
+    ids: readonly Id[],
+    extras?: (deleted: readonly PublicKeyRecord[]) => WriteExtras,
+  ): Promise<void>;
+}
