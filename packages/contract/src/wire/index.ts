@@ -10,6 +10,9 @@ export {
   VolumeConfiguration,
 } from '../configuration/index.ts';
 export * from './backend.ts';
+export * from './backend-config.ts';
+export * from './backend-config-clouds.ts';
+export * from './backend-config-platforms.ts';
 export * from './event.ts';
 export * from './export.ts';
 export * from './file.ts';

@@ -1,0 +1,129 @@
+/** What is known of an endpoint: the shape of its entry in the endpoint table. */
+import type * as z from 'zod';
+
+/**
+ * Who may call. `public`: anybody. `auth`: any active user. `global_admin`. `project_*`: global
+ * admins, and members of the project in the path with that role or a higher one.
+ * `member_or_public`: members, and everybody signed in if the project is public. `entity:*`:
+ * signed in and the project exists; the operation decides by the entity named in the body.
+ * `service_token`: a static token of another program. `service_auth`: as the service says.
+ */
+export type Permission =
+  | 'public'
+  | 'auth'
+  | 'global_admin'
+  | 'project_admin'
+  | 'project_manager'
+  | 'project_member'
+  | 'member_or_public'
+  | 'entity:fleet'
+  | 'entity:gateway'
+  | 'entity:instance'
+  | 'service_token'
+  | 'service_auth';
+
+/**
+ * How the body is taken. `none`: not looked at. `json`: one JSON object. `optional`: may be absent,
+ * empty or null, which means all defaults. `file`: multipart with one part `file`, whose file name
+ * is the content's hash. `raw`: passed on as it is.
+ */
+export type BodyKind = 'none' | 'json' | 'optional' | 'file' | 'raw';
+
+export interface Endpoint {
+  /** `ALL`: every method. */
+  readonly method: 'GET' | 'POST' | 'ALL';
+  /** Parameters in braces: `/api/project/{project_name}/runs/get`. */
+  readonly path: string;
+  readonly permission: Permission;
+  readonly body: BodyKind;
+  /** Schema of the body, null where there is none. */
+  readonly request: z.ZodType | null;
+  /** Schema of the query, null where it is ignored. */
+  readonly query: z.ZodType | null;
+  /** Schema of a 200; null: the body is `null` or not JSON. */
+  readonly response: z.ZodType | null;
+  /** One line for people. */
+  readonly summary: string;
+}
+
+/** A call without a body. */
+export function bare<R extends z.ZodType | null>(
+  path: string,
+  permission: Permission,
+  response: R,
+  summary: string,
+) {
+  return {
+    method: 'POST',
+    path,
+    permission,
+    body: 'none',
+    request: null,
+    query: null,
+    response,
+    summary,
+  } as const;
+}
+
+/** A call with a JSON body. */
+export function call<Q extends z.ZodType, R extends z.ZodType | null>(
+  path: string,
+  permission: Permission,
+  request: Q,
+  response: R,
+  summary: string,
+) {
+  return {
+    method: 'POST',
+    path,
+    permission,
+    body: 'json',
+    request,
+    query: null,
+    response,
+    summary,
+  } as const;
+}
+
+/** A call whose body may be left out. */
+export function optionalCall<Q extends z.ZodType, R extends z.ZodType | null>(
+  path: string,
+  permission: Permission,
+  request: Q,
+  response: R,
+  summary: string,
+) {
+  return { ...call(path, permission, request, response, summary), body: 'optional' } as const;
+}
+
+/** An upload of one file. */
+export function upload<Q extends z.ZodType | null, R extends z.ZodType | null>(
+  path: string,
+  permission: Permission,
+  query: Q,
+  response: R,
+  summary: string,
+) {
+  return { ...bare(path, permission, response, summary), body: 'file', query } as const;
+}
+
+/** A GET. */
+export function get<Q extends z.ZodType | null, R extends z.ZodType | null>(
+  path: string,
+  permission: Permission,
+  query: Q,
+  response: R,
+  summary: string,
+) {
+  return { ...bare(path, permission, response, summary), method: 'GET', query } as const;
+}
+
+/** Any method, body and answer passed through. */
+export function passThrough(
+  path: string,
+  permission: Permission,
+  method: 'GET' | 'POST' | 'ALL',
+  summary: string,
+) {
+  return { ...bare(path, permission, null, summary), method, body: 'raw' } as const;
+}

@@ -1,0 +1,38 @@
+/**
+ * The endpoint table: every path of the API with who may call it, what it takes and what it
+ * answers. Routes are made and guarded from it, clients are typed by it.
+ */
+import type * as z from 'zod';
+import type { Endpoint } from './endpoint.ts';
+import { accessEndpoints } from './endpoints-access.ts';
+import { workEndpoints } from './endpoints-work.ts';
+
+export const endpoints = { ...accessEndpoints, ...workEndpoints } as const;
+
+export type EndpointName = keyof typeof endpoints;
+
+/** The table as plain entries, for code that treats all alike. */
+export const endpointList = Object.entries(endpoints) as unknown as readonly (readonly [
+  EndpointName,
+  Endpoint,
+])[];
+
+type Schema<S, Empty> = S extends z.ZodType ? z.output<S> : Empty;
+
+/** The body of a call after validation; undefined where there is none. */
+export type EndpointRequest<N extends EndpointName> = Schema<
+  (typeof endpoints)[N]['request'],
+  undefined
+>;
+
+/** The query of a call after validation; undefined where there is none. */
+export type EndpointQuery<N extends EndpointName> = Schema<
+  (typeof endpoints)[N]['query'],
+  undefined
+>;
+
+/** What a successful call answers; null where there is nothing to say. */
+export type EndpointResponse<N extends EndpointName> = Schema<
+  (typeof endpoints)[N]['response'],
+  null
+>;

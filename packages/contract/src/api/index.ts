@@ -1,0 +1,9 @@
+/** Requests of the API, the endpoint table, errors and what older clients need. */
+export * from '../errors/index.ts';
+export * from './endpoint.ts';
+export * from './endpoints.ts';
+export * from './older-clients.ts';
+export * from './requests-access.ts';
+export * from './requests-capacity.ts';
+export * from './requests-work.ts';
+export * from './version-check.ts';
