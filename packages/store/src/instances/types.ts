@@ -33,6 +33,8 @@ export interface Instances {
   /** Also deleted ones. */
   byId(id: Id): Promise<InstanceView | null>;
   byIds(ids: readonly Id[]): Promise<InstanceRecord[]>;
+  /** Not deleted, with this `hostId`. */
+  onHost(hostId: string): Promise<InstanceRecord[]>;
   /** Not deleted. */
   byNum(fleetId: Id, instanceNum: number): Promise<InstanceRecord | null>;
   /** Newest first, bounds exclusive. */

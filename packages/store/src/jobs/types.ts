@@ -55,6 +55,8 @@ export interface Reports {
     extras?: Pick<WriteExtras, 'signals'>,
   ): Promise<boolean>;
   savePull(jobId: Id, pull: PullProgress): Promise<void>;
+  /** Seconds since a user was last connected to the job, read into `JobRecord.inactivitySecs`. */
+  saveActivity(jobId: Id, noConnectionsSecs: number): Promise<void>;
   /** Durable log length; never falls. */
   saveLogEnd(jobId: Id, stored: number, extras?: Pick<WriteExtras, 'signals'>): Promise<void>;
   byJobs(jobIds: readonly Id[]): Promise<JobReport[]>;
