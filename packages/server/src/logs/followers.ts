@@ -1,0 +1,26 @@
+import type { LogNews } from './log-store.ts';
+
+/** Who listens to which stream. */
+export class Followers {
+  readonly #byJob = new Map<string, Set<(news: LogNews) => void>>();
+
+  add(jobId: string, listener: (news: LogNews) => void): () => void {
+    const set = this.#byJob.get(jobId) ?? new Set();
+    this.#byJob.set(jobId, set);
+    // An own function per call: the same listener may follow twice.
+    const own = (news: LogNews) => listener(news);
+    set.add(own);
+    return () => {
+      set.delete(own);
+      if (set.size === 0 && this.#byJob.get(jobId) === set) this.#byJob.delete(jobId);
+    };
+  }
+
+  has(jobId: string): boolean {
+    return this.#byJob.has(jobId);
+  }
+
+  tell(jobId: string, news: LogNews): void {
+    for (const listener of this.#byJob.get(jobId) ?? []) listener(news);
+  }
+}

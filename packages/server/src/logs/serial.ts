@@ -1,0 +1,11 @@
+/** Runs what it is given one after the other, in the order of the calls. */
+export class Serial {
+  #tail: Promise<unknown> = Promise.resolve();
+
+  run<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(task);
+    // The caller gets the error; the next task runs all the same.
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+}
