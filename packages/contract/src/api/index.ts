@@ -6,4 +6,5 @@ export * from './older-clients.ts';
 export * from './requests-access.ts';
 export * from './requests-capacity.ts';
 export * from './requests-work.ts';
+export * from './validation.ts';
 export * from './version-check.ts';

@@ -1,0 +1,72 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Endpoint } from './endpoint.ts';
+import { endpointList } from './endpoints.ts';
+
+const folder = new URL('../../testdata/api/', import.meta.url);
+const read = (name: string) => JSON.parse(readFileSync(new URL(name, folder), 'utf8'));
+
+interface Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly request: unknown;
+  readonly status: number;
+  readonly response: unknown;
+}
+
+const matchers = endpointList.map(([name, endpoint]) => {
+  const pattern = endpoint.path.replaceAll(/\{[^}]+\}/g, '[^/]+');
+  return { name, endpoint, pattern: new RegExp(`^${pattern}$`) };
+});
+
+function endpointOf(exchange: Exchange): Endpoint {
+  const match = matchers.find(
+    ({ endpoint, pattern }) => endpoint.method === exchange.method && pattern.test(exchange.path),
+  );
+  if (match === undefined) throw new Error(`no endpoint for ${exchange.method} ${exchange.path}`);
+  return match.endpoint;
+}
+
+/** Long lists of the recordings end in `{"_more": n}`. */
+function uncut(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value.filter((item) => !(item instanceof Object && '_more' in item)).map(uncut);
+  }
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, uncut(item)]));
+}
+
+/** `notes` of a run plan is ours, the reference does not have it. */
+function withoutNotes(value: unknown): unknown {
+  if (value === null || typeof value !== 'object' || !('job_plans' in value)) return value;
+  const { notes: _ours, ...rest } = value as { notes?: unknown };
+  return rest;
+}
+
+describe.each(readdirSync(new URL('recordings/', folder)))('recorded traffic %s', (file) => {
+  it('fits the models: requests are accepted, answers survive without a difference', () => {
+    for (const exchange of read(`recordings/${file}`) as Exchange[]) {
+      const endpoint = endpointOf(exchange);
+      if (endpoint.body === 'json' || (endpoint.body === 'optional' && exchange.request !== null)) {
+        expect(endpoint.request?.safeParse(uncut(exchange.request)).error).toBeUndefined();
+      }
+      if (exchange.status !== 200 || endpoint.response === null) continue;
+      const answer = uncut(exchange.response);
+      expect(withoutNotes(endpoint.response.parse(answer))).toEqual(answer);
+    }
+  });
+});
+
+describe('endpoint table', () => {
+  it('has every path of dstack 0.22.5', () => {
+    const paths = endpointList.map(([, endpoint]) => endpoint.path).sort();
+    expect(paths).toEqual(read('paths.json'));
+  });
+
+  it('names the project in the path of every endpoint that asks for a role in it', () => {
+    for (const [name, { permission, path }] of endpointList) {
+      const isScoped = /^(project_|member_|entity:)/.test(permission);
+      expect([name, !isScoped || path.includes('{project_name}')]).toEqual([name, true]);
+    }
+  });
+});
