@@ -1,0 +1,214 @@
+import * as z from 'zod';
+import { classifyIp, classifyNetwork } from '../grammar/ip.ts';
+import { isAnyNumber } from '../grammar/number-text.ts';
+import { Problem, quote } from '../grammar/problem.ts';
+import { splitRange } from '../grammar/range.ts';
+import { delegate, report } from './issue.ts';
+import { describeJson } from './json-form.ts';
+import { profileShape } from './profile.ts';
+import { ResourcesSpec } from './resources.ts';
+import { Env } from './run-base.ts';
+import { int, limited, optional, readInt, readString, string } from './scalars.ts';
+import { choice, isMap, named, oneOf, type Reader, reader } from './schema-kit.ts';
+
+export const InstanceGroupPlacement = choice(['any', 'cluster'], 'enum', 'InstanceGroupPlacement');
+export type InstanceGroupPlacement = z.infer<typeof InstanceGroupPlacement>;
+
+/** Into how many parts an instance may be divided; `auto` = one per GPU. */
+export const Blocks: Reader<number | 'auto'> = reader<number | 'auto'>(
+  (value) => {
+    if (value === 'auto') return value;
+    const blocks = limited(readInt(value), { ge: 1 });
+    const message = `must be a whole number of 1 or more, or auto, got ${quote(value)}`;
+    return blocks instanceof Problem ? new Problem(message, { type: blocks.type }) : blocks;
+  },
+  {
+    anyOf: [
+      { type: 'string', const: 'auto' },
+      { type: 'integer', minimum: 1 },
+    ],
+  },
+);
+
+export const SSHKey = named(
+  'SSHKey',
+  z.strictObject({ public: string(), private: optional(string()) }),
+);
+export type SSHKey = z.infer<typeof SSHKey>;
+
+export const SSHProxyParams = named(
+  'SSHProxyParams',
+  z.strictObject({
+    hostname: string(),
+    port: optional(int()),
+    user: string(),
+    identity_file: string(),
+    ssh_key: optional(SSHKey),
+  }),
+);
+export type SSHProxyParams = z.infer<typeof SSHProxyParams>;
+
+const InternalIp: Reader<string> = reader(
+  (value) => {
+    const text = readString(value);
+    if (text instanceof Problem) return text;
+    const kind = classifyIp(text);
+    if (kind === 'private') return text;
+    const what = kind === 'public' ? 'a private IP address' : 'an IP address';
+    return new Problem(`must be ${what} like 10.0.0.5, got ${quote(text)}`);
+  },
+  { type: 'string' },
+);
+
+export const SSHHostParams = named(
+  'SSHHostParams',
+  z.strictObject({
+    hostname: string(),
+    port: optional(int()),
+    user: optional(string()),
+    identity_file: optional(string()),
+    proxy_jump: optional(SSHProxyParams),
+    internal_ip: optional(InternalIp),
+    ssh_key: optional(SSHKey),
+    blocks: optional(Blocks),
+  }),
+);
+export type SSHHostParams = z.infer<typeof SSHHostParams>;
+
+const HostName = string();
+
+/** A host name or address, or a map with its own settings. */
+export const SSHHost: Reader<string | SSHHostParams> = oneOf<string | SSHHostParams>(
+  (value) => (isMap(value) ? SSHHostParams : HostName),
+  (ref) => ({ anyOf: [ref(SSHHostParams), { type: 'string' }] }),
+);
+
+const PrivateNetwork: Reader<string> = reader(
+  (value) => {
+    const text = readString(value);
+    if (text instanceof Problem) return text;
+    const kind = classifyNetwork(text);
+    if (kind === 'private') return text;
+    const what = kind === 'public' ? 'a private network' : 'a network';
+    return new Problem(`must be ${what} like 10.0.0.0/24, got ${quote(text)}`);
+  },
+  { type: 'string' },
+);
+
+export const SSHParams = named(
+  'SSHParams',
+  z.strictObject({
+    user: optional(string()),
+    port: optional(int()),
+    identity_file: optional(string()),
+    ssh_key: optional(SSHKey),
+    proxy_jump: optional(SSHProxyParams),
+    hosts: z.array(SSHHost),
+    network: optional(PrivateNetwork),
+  }),
+);
+export type SSHParams = z.infer<typeof SSHParams>;
+
+/** Sizes of a fleet. `target` is left out when it equals `min`; `max` null = no limit. */
+export interface FleetNodesSpec {
+  min: number;
+  target?: number;
+  max: number | null;
+}
+
+const NodesModel = named(
+  'FleetNodesSpec',
+  z.strictObject({ min: optional(int()), target: optional(int()), max: optional(int()) }),
+);
+
+const JSON_NODES = { type: 'object', additionalProperties: false };
+const INTEGER = { type: 'integer' };
+
+/** `2`, `0..4`, `1..`, `..2` or `{min, target, max}`. */
+export const FleetNodesSpec: Reader<FleetNodesSpec> = describeJson(
+  z.unknown().transform((value, ctx): FleetNodesSpec => {
+    const written = readNodes(value, ctx);
+    if (ctx.issues.length > 0) return z.NEVER;
+    const min = written.min ?? 0;
+    const target = written.target ?? min;
+    const { max } = written;
+    for (const [problem, path] of nodesProblems(min, target, max))
+      report(ctx, value, problem, path);
+    return target === min ? { min, max } : { min, target, max };
+  }),
+  (ref) => ({ anyOf: [ref(NodesModel), INTEGER, { type: 'string' }] }),
+  {
+    ...JSON_NODES,
+    properties: { min: INTEGER, target: INTEGER, max: { anyOf: [INTEGER, { type: 'null' }] } },
+    required: ['min', 'max'],
+  },
+);
+describeJson(NodesModel, {
+  ...JSON_NODES,
+  title: 'FleetNodesSpec',
+  properties: {
+    min: { ...INTEGER, title: 'Min' },
+    target: { ...INTEGER, title: 'Target' },
+    max: { anyOf: [INTEGER, { type: 'null' }], default: null, title: 'Max' },
+  },
+});
+
+function readNodes(value: unknown, ctx: z.RefinementCtx): z.infer<typeof NodesModel> {
+  if (isMap(value)) return delegate(ctx, NodesModel, value);
+  if (typeof value === 'string' && value.includes('..')) {
+    const parts = splitRange(value);
+    if (!(parts instanceof Problem)) return delegate(ctx, NodesModel, parts);
+    report(ctx, value, parts);
+    return z.NEVER;
+  }
+  if (typeof value !== 'string' && typeof value !== 'boolean' && !isAnyNumber(value)) {
+    const message = `must be a number like 2, a range like '0..4' or {min, target, max}, got ${quote(value)}`;
+    report(ctx, value, new Problem(message, { type: 'model_type' }));
+    return z.NEVER;
+  }
+  const one = delegate(ctx, int(), value, ['min']);
+  return { min: one, target: one, max: one };
+}
+
+function nodesProblems(
+  min: number,
+  target: number,
+  max: number | null,
+): (readonly [Problem, readonly string[]])[] {
+  if (min < 0) return [[new Problem(`must not be negative, got ${min}`), ['min']]];
+  if (max !== null && max < min) {
+    return [[new Problem(`has max (${max}) below min (${min})`), []]];
+  }
+  if (target < min) return [[new Problem(`has target (${target}) below min (${min})`), []]];
+  if (max !== null && target > max) {
+    return [[new Problem(`has target (${target}) above max (${max})`), []]];
+  }
+  return [];
+}
+
+/** A fleet of cloud instances (`nodes`) or of SSH hosts (`ssh_config`); the server wants exactly one. */
+export const FleetConfiguration = named(
+  'FleetConfiguration',
+  z.strictObject({
+    type: choice(['fleet'], 'literal_error').default('fleet'),
+    name: optional(string()),
+    placement: optional(InstanceGroupPlacement),
+    blocks: Blocks.default(1),
+    nodes: optional(FleetNodesSpec),
+    reservation: profileShape.reservation,
+    resources: optional(ResourcesSpec),
+    backends: profileShape.backends,
+    regions: profileShape.regions,
+    availability_zones: profileShape.availability_zones,
+    instance_types: profileShape.instance_types,
+    spot_policy: profileShape.spot_policy,
+    retry: profileShape.retry,
+    max_price: profileShape.max_price,
+    idle_duration: profileShape.idle_duration,
+    tags: profileShape.tags,
+    backend_options: profileShape.backend_options,
+    ssh_config: optional(SSHParams),
+    env: Env.default({}),
+  }),
+);
+export type FleetConfiguration = z.infer<typeof FleetConfiguration>;

@@ -1,0 +1,47 @@
+import * as z from 'zod';
+import { GROUP_NAME } from '../grammar/names.ts';
+import { Problem, quote } from '../grammar/problem.ts';
+import { report } from './issue.ts';
+import { firstDuplicate } from './rules.ts';
+import { readString } from './scalars.ts';
+import { isMap, type Reader, reader, shorthand } from './schema-kit.ts';
+
+/** Name of a node or replica group. Null only until the group's place in the list is known. */
+export const GroupName: Reader<string> = reader(
+  (value) => {
+    const text = readString(value);
+    if (text instanceof Problem || GROUP_NAME.test(text)) return text;
+    return new Problem(
+      `must be 1 to 40 lower-case letters, digits and '-', not beginning with '-', got ${quote(text)}`,
+    );
+  },
+  { anyOf: [{ type: 'string' }, { type: 'null' }] },
+  { type: 'string' },
+);
+
+/** A list of groups; a group without a name gets its place in the list as name. */
+export function groupList<S extends z.ZodType<{ name: string }, unknown>>(
+  group: S,
+): Reader<z.output<S>[]> {
+  const list = z.array(group).superRefine((groups, ctx) => {
+    if (groups.length === 0) {
+      report(
+        ctx,
+        groups,
+        new Problem('must have one group or more: remove the key, or add a group'),
+      );
+    }
+    const twice = firstDuplicate(groups.map((item) => item.name));
+    if (twice !== undefined) {
+      report(ctx, groups, new Problem(`has two groups with the name ${quote(twice)}`));
+    }
+  });
+  return shorthand(list, nameGroups, (ref) => ({ type: 'array', items: ref(group) }));
+}
+
+function nameGroups(value: unknown): unknown {
+  if (!Array.isArray(value)) return value;
+  return value.map((group, index) =>
+    isMap(group) && (group.name ?? null) === null ? { ...group, name: String(index) } : group,
+  );
+}

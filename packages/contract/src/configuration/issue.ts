@@ -1,0 +1,183 @@
+import * as z from 'zod';
+import type { Problem } from '../grammar/problem.ts';
+
+/** What every issue of our schemas carries beside message and path. */
+export interface IssueParams {
+  /** Kind of failure in the words of the wire contract: `missing`, `enum`, `value_error`, … */
+  readonly type: string;
+  readonly ctx?: Readonly<Record<string, unknown>>;
+  readonly suggestion?: string;
+  /** Place below the issue's path that is really meant; paths of alternatives end at the field. */
+  readonly at?: readonly PropertyKey[];
+  /** Keys that a rule over several keys is about; such a rule only counts if they are all right. */
+  readonly keys?: readonly string[];
+}
+
+type Context = z.RefinementCtx;
+
+const TAG = 'tag:';
+
+/** Element of an issue's path that is no key of the document: the tag that chose a union's branch. */
+export function tagElement(tag: string): symbol {
+  return Symbol.for(TAG + tag);
+}
+
+/** The tag's text, or undefined for an ordinary key. */
+export function tagOf(element: PropertyKey): string | undefined {
+  return typeof element === 'symbol' ? (element.description ?? '').slice(TAG.length) : undefined;
+}
+
+/** The issue's parameters, whether one of our schemas or zod itself made it. */
+export function issueParams(issue: z.core.$ZodIssue): IssueParams | undefined {
+  return issue.code === 'custom' ? (issue.params as IssueParams | undefined) : undefined;
+}
+
+/** Reports a problem for the value under validation, or for the keys below it. */
+export function report(
+  ctx: Context,
+  input: unknown,
+  problem: Problem,
+  path: readonly PropertyKey[] = [],
+): void {
+  const params: IssueParams = {
+    type: problem.type,
+    ...(problem.ctx ? { ctx: problem.ctx } : {}),
+    ...(problem.suggestion === undefined ? {} : { suggestion: problem.suggestion }),
+    ...(problem.at.length > 0 ? { at: problem.at } : {}),
+  };
+  ctx.issues.push({
+    code: 'custom',
+    input,
+    message: problem.message,
+    path: [...path],
+    params: { ...params },
+  });
+}
+
+/** Runs another schema on (a form of) the value; its issues become ours, below `prefix`. */
+export function delegate<S extends z.ZodType>(
+  ctx: Context,
+  schema: S,
+  value: unknown,
+  prefix: readonly PropertyKey[] = [],
+): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    ctx.issues.push({ ...issue, input: value, path: [...prefix, ...issue.path] } as never);
+  }
+  return z.NEVER;
+}
+
+/**
+ * The same, but every issue is reported for the value as a whole: a union shows one place to the
+ * reader, and the inner place is kept for line and column only.
+ */
+export function delegateWhole<S extends z.ZodType>(
+  ctx: Context,
+  schema: S,
+  value: unknown,
+): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) reportWhole(ctx, value, issue);
+  return z.NEVER;
+}
+
+function reportWhole(ctx: Context, value: unknown, issue: z.core.$ZodIssue): void {
+  const described = describeIssue(issue, value);
+  for (const entry of described) {
+    const keys = entry.path.filter((element) => typeof element !== 'symbol');
+    const at = [...keys, ...(entry.at ?? [])];
+    const name = keys.length > 0 ? `${keys.join('.')} ` : '';
+    ctx.issues.push({
+      code: 'custom',
+      input: value,
+      path: [],
+      message: `${name}${entry.message}`,
+      params: { ...entry, path: undefined, message: undefined, at },
+    });
+  }
+}
+
+/** One finding in our own words. `path` may hold tags (symbols). */
+export interface DescribedIssue extends IssueParams {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** Puts issues that zod itself makes (unknown keys, wrong container) into our form. */
+export function describeIssue(issue: z.core.$ZodIssue, input: unknown): DescribedIssue[] {
+  const path = issue.path;
+  if (issue.code === 'custom') {
+    const params = issueParams(issue) ?? { type: 'value_error' };
+    return [{ ...params, path, message: issue.message }];
+  }
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      type: 'extra_forbidden',
+      path: [...path, key],
+      message: 'is not a known key here',
+    }));
+  }
+  if (issue.code === 'invalid_type')
+    return [{ path, ...wrongContainer(issue, valueAt(input, path)) }];
+  if (issue.code === 'too_small') {
+    const ctx = { field_type: 'List', min_length: issue.minimum, actual_length: 0 };
+    return [{ type: 'too_short', ctx, path, message: `must have ${issue.minimum} item or more` }];
+  }
+  if (issue.code === 'too_big') {
+    const ctx = { field_type: 'List', max_length: issue.maximum };
+    return [{ type: 'too_long', ctx, path, message: `must have ${issue.maximum} items at most` }];
+  }
+  return [{ type: 'value_error', path, message: issue.message }];
+}
+
+function wrongContainer(issue: { expected: string }, value: unknown): Omit<DescribedIssue, 'path'> {
+  if (value === undefined) return { type: 'missing', message: 'is required' };
+  const got = `got ${containerName(value)}`;
+  if (issue.expected === 'array') {
+    return { type: 'list_type', message: `must be a list (one '- item' per line), ${got}` };
+  }
+  if (issue.expected === 'record') {
+    return { type: 'dict_type', message: `must be a map ('key: value' per line), ${got}` };
+  }
+  return {
+    type: 'model_attributes_type',
+    message: `must be a map ('key: value' per line), ${got}`,
+  };
+}
+
+function containerName(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a map';
+  return `'${String(value)}'`;
+}
+
+/** The value at a path of the document; tags are skipped. */
+export function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  let value = root;
+  for (const key of path) {
+    if (typeof key === 'symbol') continue;
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[key];
+  }
+  return value;
+}
+
+/** A rule over several keys of a map. `keys`: what it reads; `path`: the key to blame, root if left out. */
+export function rule(
+  ctx: { issues: z.core.$ZodRawIssue[]; value: unknown },
+  keys: readonly string[],
+  message: string,
+  path: readonly PropertyKey[] = [],
+): void {
+  ctx.issues.push({
+    code: 'custom',
+    input: ctx.value,
+    path: [...path],
+    message,
+    params: { type: 'value_error', ctx: { error: {} }, keys },
+  });
+}

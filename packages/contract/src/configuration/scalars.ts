@@ -1,0 +1,169 @@
+import type * as z from 'zod';
+import { isAnyNumber, numberText, toNumber } from '../grammar/number-text.ts';
+import { Problem, quote } from '../grammar/problem.ts';
+import { parseWholeNumber } from '../grammar/range.ts';
+import type { JsonSchema } from './json-form.ts';
+import { type Reader, reader } from './schema-kit.ts';
+
+/** Text of a string or a number; a boolean, date, null or collection is refused. */
+export function readString(value: unknown): string | Problem {
+  if (typeof value === 'string') return value;
+  if (isAnyNumber(value)) return numberText(value);
+  return new Problem(`must be a string, got ${quote(value)}${quoteHint(value)}`, {
+    type: 'string_type',
+  });
+}
+
+function quoteHint(value: unknown): string {
+  if (typeof value === 'boolean') {
+    return ` (YAML reads on, off, yes, no, true and false as booleans; quote it: "${value}")`;
+  }
+  return value instanceof Date ? ' (put it in quotes)' : '';
+}
+
+export interface StringLimits {
+  readonly min?: number;
+  readonly max?: number;
+  readonly pattern?: RegExp;
+  /** What the pattern means, to complete "must be …". */
+  readonly meaning?: string;
+}
+
+/** A string with optional limits; numbers become their text. */
+export function string(limits: StringLimits = {}): Reader<string> {
+  const json: JsonSchema = { type: 'string' };
+  if (limits.min !== undefined) json.minLength = limits.min;
+  if (limits.max !== undefined) json.maxLength = limits.max;
+  if (limits.pattern) json.pattern = limits.pattern.source;
+  return reader((value) => {
+    const text = readString(value);
+    return text instanceof Problem ? text : (checkString(text, limits) ?? text);
+  }, json);
+}
+
+function checkString(text: string, limits: StringLimits): Problem | undefined {
+  const { min, max, pattern } = limits;
+  if (min !== undefined && text.length < min) {
+    const message = min === 1 ? 'must not be empty' : `must have ${min} characters or more`;
+    return new Problem(message, { type: 'string_too_short', ctx: { min_length: min } });
+  }
+  if (max !== undefined && text.length > max) {
+    return new Problem(`must have ${max} characters at most, has ${text.length}`, {
+      type: 'string_too_long',
+      ctx: { max_length: max },
+    });
+  }
+  if (pattern && !pattern.test(text)) {
+    const meaning = limits.meaning ?? `text that matches ${pattern.source}`;
+    return new Problem(`must be ${meaning}, got ${quote(text)}`, {
+      type: 'string_pattern_mismatch',
+      ctx: { pattern: pattern.source },
+    });
+  }
+  return undefined;
+}
+
+export interface NumberLimits {
+  readonly gt?: number;
+  readonly ge?: number;
+  readonly le?: number;
+}
+
+/** A whole number; `true` is 1, `2.0` and `"2"` are 2. */
+export function readInt(value: unknown): number | Problem {
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (isAnyNumber(value)) {
+    const number = toNumber(value);
+    if (Number.isInteger(number)) return number;
+    const type = Number.isFinite(number) ? 'int_from_float' : 'finite_number';
+    return new Problem(`must be a whole number, got ${numberText(value)}`, { type });
+  }
+  if (typeof value === 'string') return parseWholeNumber(value);
+  return new Problem(`must be a whole number, got ${quote(value)}`, { type: 'int_type' });
+}
+
+export function int(limits: NumberLimits = {}): Reader<number> {
+  return reader((value) => limited(readInt(value), limits), {
+    type: 'integer',
+    ...jsonLimits(limits),
+  });
+}
+
+const FLOAT_TEXT = /^\s*[+-]?(?:(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)\s*$/i;
+
+export function readFloat(value: unknown): number | Problem {
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (isAnyNumber(value)) return toNumber(value);
+  const expected = `must be a number, got ${quote(value)}`;
+  if (typeof value !== 'string') return new Problem(expected, { type: 'float_type' });
+  if (!FLOAT_TEXT.test(value)) return new Problem(expected, { type: 'float_parsing' });
+  const text = value.trim().toLowerCase().replaceAll('_', '');
+  if (text.endsWith('nan')) return Number.NaN;
+  if (text.includes('inf')) return text.startsWith('-') ? -Infinity : Infinity;
+  return Number(text);
+}
+
+export function float(limits: NumberLimits = {}): Reader<number> {
+  return reader((value) => limited(readFloat(value), limits), {
+    type: 'number',
+    ...jsonLimits(limits),
+  });
+}
+
+/** Checks the limits of a number; the kinds of failure are named as on the wire. */
+export function limited(value: number | Problem, limits: NumberLimits): number | Problem {
+  if (value instanceof Problem) return value;
+  const { gt, ge, le } = limits;
+  if (gt !== undefined && !(value > gt)) {
+    return new Problem(`must be greater than ${gt}, got ${value}`, {
+      type: 'greater_than',
+      ctx: { gt },
+    });
+  }
+  if (ge !== undefined && !(value >= ge)) {
+    return new Problem(`must be ${ge} or more, got ${value}`, {
+      type: 'greater_than_equal',
+      ctx: { ge },
+    });
+  }
+  if (le !== undefined && !(value <= le)) {
+    return new Problem(`must be ${le} or less, got ${value}`, {
+      type: 'less_than_equal',
+      ctx: { le },
+    });
+  }
+  return value;
+}
+
+function jsonLimits(limits: NumberLimits): JsonSchema {
+  const json: JsonSchema = {};
+  if (limits.gt !== undefined) json.exclusiveMinimum = limits.gt;
+  if (limits.ge !== undefined) json.minimum = limits.ge;
+  if (limits.le !== undefined) json.maximum = limits.le;
+  return json;
+}
+
+const TRUE_WORDS = new Set(['true', 't', 'yes', 'y', 'on', '1']);
+const FALSE_WORDS = new Set(['false', 'f', 'no', 'n', 'off', '0']);
+
+export function readBool(value: unknown): boolean | Problem {
+  if (typeof value === 'boolean') return value;
+  if (isAnyNumber(value) && (toNumber(value) === 0 || toNumber(value) === 1))
+    return toNumber(value) === 1;
+  if (typeof value === 'string') {
+    const word = value.toLowerCase();
+    if (TRUE_WORDS.has(word)) return true;
+    if (FALSE_WORDS.has(word)) return false;
+  }
+  const type = typeof value === 'string' || isAnyNumber(value) ? 'bool_parsing' : 'bool_type';
+  return new Problem(`must be true or false, got ${quote(value)}`, { type });
+}
+
+export function bool(): Reader<boolean> {
+  return reader(readBool, { type: 'boolean' });
+}
+
+/** Null stands for "not set", which is also what leaving the key out means. */
+export function optional<S extends z.ZodType>(schema: S): z.ZodDefault<z.ZodNullable<S>> {
+  return schema.nullable().default(null as never);
+}

@@ -1,0 +1,71 @@
+import * as z from 'zod';
+import { GroupName, groupList } from './groups.ts';
+import { defaultResources, ResourcesSpec } from './resources.ts';
+import { type Break, checkImageChoice, withRules } from './rules.ts';
+import { PortMapping, runShape } from './run-base.ts';
+import { int, optional, string } from './scalars.ts';
+import { choice, named } from './schema-kit.ts';
+
+/** Nodes of one kind within a task; the first node of the first group is the master. */
+export const NodeGroup = named(
+  'NodeGroup',
+  z.strictObject({
+    name: GroupName,
+    nodes: int({ ge: 1 }).default(1),
+    resources: ResourcesSpec.default(defaultResources),
+    commands: z.array(string()).default([]),
+    ports: z.array(PortMapping).default([]),
+  }),
+);
+export type NodeGroup = z.infer<typeof NodeGroup>;
+
+export const TaskConfiguration = named(
+  'TaskConfiguration',
+  withRules(
+    z.strictObject({
+      nodes: optional(int({ ge: 1 })),
+      groups: optional(groupList(NodeGroup)),
+      ports: z.array(PortMapping).default([]),
+      commands: z.array(string()).default([]),
+      type: choice(['task'], 'literal_error').default('task'),
+      ...runShape,
+    }),
+    (task, broken) => {
+      checkImageChoice(task, broken);
+      if (task.groups) checkGroups(task, broken);
+      else if (!task.image && task.commands?.length === 0) {
+        broken(
+          ['commands', 'image', 'groups'],
+          'needs commands to run, or an image that runs something by itself',
+        );
+      }
+    },
+  ),
+);
+export type TaskConfiguration = z.infer<typeof TaskConfiguration>;
+
+type WithGroups = Pick<
+  TaskConfiguration,
+  'groups' | 'nodes' | 'commands' | 'ports' | 'entrypoint' | 'image'
+>;
+
+function checkGroups(task: WithGroups, broken: Break): void {
+  const inGroups = {
+    nodes: task.nodes !== null,
+    commands: task.commands?.length > 0,
+    ports: task.ports?.length > 0,
+    entrypoint: task.entrypoint !== null,
+  };
+  for (const [key, isSet] of Object.entries(inGroups)) {
+    if (isSet) broken([key, 'groups'], `can't have ${key} beside groups: ${groupFix(key)}`);
+  }
+  const idle = (task.groups ?? []).filter((group) => group.commands?.length === 0);
+  if (idle.length > 0 && !task.image) {
+    const names = idle.map((group) => group.name).join(', ');
+    broken(['groups', 'image'], `needs commands in each group, or an image; missing in: ${names}`);
+  }
+}
+
+function groupFix(key: string): string {
+  return key === 'entrypoint' ? 'remove it' : `set ${key} in each group`;
+}

@@ -1,0 +1,113 @@
+import * as z from 'zod';
+import { IdleDuration } from './durations.ts';
+import { Tags } from './profile.ts';
+import { Memory } from './resources.ts';
+import { bool, optional, string } from './scalars.ts';
+import { choice, named, tagged } from './schema-kit.ts';
+
+const ofVolume = { type: choice(['volume'], 'literal_error').default('volume') };
+
+/** Keys of every volume; `auto_cleanup_duration` -1 = never, null = never said. */
+const commonShape = {
+  name: optional(string()),
+  auto_cleanup_duration: IdleDuration.default(null),
+  tags: optional(Tags),
+};
+
+/** `volume_id` registers a volume that exists already. */
+const externalShape = { volume_id: optional(string()) };
+const sizeShape = { size: optional(Memory) };
+const zoneShape = { region: string(), availability_zone: optional(string()) };
+
+function backend<const T extends string>(type: T) {
+  return { backend: choice([type], 'literal_error').default(type as never) };
+}
+
+export const AWSVolumeConfiguration = named(
+  'AWSVolumeConfiguration',
+  z.strictObject({
+    ...ofVolume,
+    ...backend('aws'),
+    ...commonShape,
+    ...sizeShape,
+    ...externalShape,
+    ...zoneShape,
+  }),
+);
+export type AWSVolumeConfiguration = z.infer<typeof AWSVolumeConfiguration>;
+
+export const GCPVolumeConfiguration = named(
+  'GCPVolumeConfiguration',
+  z.strictObject({
+    ...ofVolume,
+    ...backend('gcp'),
+    ...commonShape,
+    ...sizeShape,
+    ...externalShape,
+    ...zoneShape,
+  }),
+);
+export type GCPVolumeConfiguration = z.infer<typeof GCPVolumeConfiguration>;
+
+const RunpodModel = named(
+  'RunpodVolumeConfiguration',
+  z.strictObject({
+    ...ofVolume,
+    ...backend('runpod'),
+    ...commonShape,
+    ...sizeShape,
+    ...externalShape,
+    ...zoneShape,
+  }),
+);
+
+/** RunPod has no zones; the key is accepted and dropped. */
+export const RunpodVolumeConfiguration = RunpodModel.transform(
+  ({ availability_zone: _, ...volume }) => volume,
+);
+export type RunpodVolumeConfiguration = z.infer<typeof RunpodVolumeConfiguration>;
+
+export const KubernetesVolumeConfiguration = named(
+  'KubernetesVolumeConfiguration',
+  z.strictObject({
+    ...ofVolume,
+    ...backend('kubernetes'),
+    ...commonShape,
+    ...sizeShape,
+    region: string().default(''),
+    claim_name: optional(string()),
+    storage_class_name: optional(string()),
+    access_modes: z.array(string()).default(['ReadWriteOnce']),
+    read_only: bool().default(false),
+  }),
+);
+export type KubernetesVolumeConfiguration = z.infer<typeof KubernetesVolumeConfiguration>;
+
+export const DaytonaVolumeConfiguration = named(
+  'DaytonaVolumeConfiguration',
+  z.strictObject({ ...ofVolume, ...backend('daytona'), ...commonShape, ...externalShape }),
+);
+export type DaytonaVolumeConfiguration = z.infer<typeof DaytonaVolumeConfiguration>;
+
+export const LiumVolumeConfiguration = named(
+  'LiumVolumeConfiguration',
+  z.strictObject({ ...ofVolume, ...backend('lium'), ...commonShape, ...externalShape }),
+);
+export type LiumVolumeConfiguration = z.infer<typeof LiumVolumeConfiguration>;
+
+export const VolumeConfiguration = named(
+  'VolumeConfiguration',
+  tagged(
+    'backend',
+    {
+      aws: AWSVolumeConfiguration,
+      gcp: GCPVolumeConfiguration,
+      runpod: RunpodVolumeConfiguration,
+      kubernetes: KubernetesVolumeConfiguration,
+      daytona: DaytonaVolumeConfiguration,
+      lium: LiumVolumeConfiguration,
+    },
+    { required: 'missing' },
+  ),
+);
+export type VolumeConfiguration = z.infer<typeof VolumeConfiguration>;

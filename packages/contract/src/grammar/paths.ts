@@ -1,0 +1,26 @@
+import { Problem, quote } from './problem.ts';
+
+/** Path of a mount inside a container or on a host, normalised; absolute, without `..`. */
+export function normalizeMountPath(path: string): string | Problem {
+  if (path === '') return new Problem('has an empty path');
+  if (!path.startsWith('/')) {
+    return new Problem(`has a relative path ${quote(path)}: paths of mounts must be absolute`);
+  }
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) return new Problem(`has a path with '..': ${quote(path)}`);
+  // POSIX keeps exactly two leading slashes apart from one.
+  const root = /^\/\/(?!\/)/.test(path) ? '//' : '/';
+  return root + parts.join('/');
+}
+
+/** Whether a path begins with a drive letter: `C:\x`, `c:/x`. */
+export function hasDrive(path: string): boolean {
+  return /^[a-zA-Z]:[\\/]/.test(path);
+}
+
+/** Splits at colons, but not behind a leading drive letter. */
+export function splitPathMapping(text: string): string[] {
+  if (!hasDrive(text)) return text.split(':');
+  const [first = '', ...rest] = text.slice(2).split(':');
+  return [text.slice(0, 2) + first, ...rest];
+}

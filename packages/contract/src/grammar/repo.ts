@@ -1,0 +1,25 @@
+import { splitPathMapping } from './paths.ts';
+import { Problem, quote } from './problem.ts';
+
+export interface ParsedRepo {
+  readonly local_path?: string;
+  readonly url?: string;
+  readonly path?: string;
+}
+
+/** Reads `local[:path]` or `url[:path]`; `git@host:owner/repo` and `https://…` are URLs. */
+export function parseRepo(text: string): ParsedRepo | Problem {
+  const parts = splitPathMapping(text);
+  const [first = '', second] = parts;
+  // A URL holds a colon of its own, after the scheme or after the host.
+  const isUrl = second !== undefined && (first.includes('@') || second.startsWith('//'));
+  const source = isUrl ? `${first}:${second}` : first;
+  const [path, ...more] = parts.slice(isUrl ? 2 : 1);
+  if (more.length > 0) {
+    return new Problem(
+      `must be 'local-path[:container-path]' or 'url[:container-path]', got ${quote(text)}`,
+    );
+  }
+  const target = path === undefined ? {} : { path };
+  return isUrl ? { url: source, ...target } : { local_path: source, ...target };
+}
