@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { parseConfiguration } from '@dstack/contract';
+import { parseDocument } from 'yaml';
+import { StartError } from '../start-error.ts';
+import { type EncryptionKey, generateKey } from './cipher.ts';
+
+/** A backend of a project as the file has it, credentials included. */
+export interface ConfiguredBackend {
+  readonly type: string;
+  readonly [key: string]: unknown;
+}
+
+export interface ServerConfig {
+  readonly projects: readonly {
+    readonly name: string;
+    readonly backends?: readonly ConfiguredBackend[] | null;
+  }[];
+  readonly encryption?: { readonly keys: readonly EncryptionKey[] } | null;
+  readonly default_permissions?: {
+    readonly allow_non_admins_create_projects: boolean;
+    readonly allow_non_admins_manage_ssh_fleets: boolean;
+    readonly allow_managers_manage_secrets: boolean;
+  } | null;
+}
+
+export function configPath(dir: string): string {
+  return join(dir, 'config.yml');
+}
+
+/**
+ * Reads the server's `config.yml`, making it on the first start. A file without encryption keys gets
+ * a generated one, so that nothing secret is ever stored in clear. Throws `StartError` naming line
+ * and key when the file cannot be used.
+ */
+export async function loadServerConfig(dir: string): Promise<{ config: ServerConfig; created: boolean }> {
+  const path = configPath(dir);
+  const created = !existsSync(path);
+  const text = created ? 'projects:\n- name: main\n' : await readText(path);
+  const config = parse(text, path);
+  if (config.encryption?.keys && config.encryption.keys.length > 0) return { config, created };
+  const key = { type: 'aes', name: 'generated', secret: generateKey() } as const;
+  await writePrivate(path, withKey(text, key));
+  return { config: { ...config, encryption: { keys: [key] } }, created };
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new StartError(`${path} cannot be read: ${(error as Error).message}`, {
+      next: `make it readable for this user, or move it away`,
+      cause: error,
+    });
+  }
+}
+
+function parse(text: string, path: string): ServerConfig {
+  const answer = parseConfiguration(text, 'server-config');
+  if (answer.ok) return answer.value as ServerConfig;
+  const lines = answer.errors.map((problem) => {
+    const hint = problem.suggestion ? ` (${problem.suggestion})` : '';
+    return `${path}:${problem.line}:${problem.column}: ${problem.path}: ${problem.message}${hint}`;
+  });
+  throw new StartError(lines.join('\n'), { next: 'correct the file and start again' });
+}
+
+/** Comments and order of the file stay as they are. */
+function withKey(text: string, key: EncryptionKey): string {
+  const document = parseDocument(text);
+  document.setIn(['encryption', 'keys'], document.createNode([key]));
+  return document.toString();
+}
+
+async function writePrivate(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeFile(`${path}.tmp`, text, { mode: 0o600 });
+  await rename(`${path}.tmp`, path);
+}

@@ -1,0 +1,175 @@
+import { interpolate } from '@dstack/contract';
+import type { ClusterInfo, JobMount, JobSpecForAgent, RepoForAgent } from '@dstack/contract/agent';
+import type { JobSpec, RegistryAuth } from '@dstack/contract/wire';
+import type { InstanceRecord, JobRecord, RunRecord } from '@dstack/core';
+
+/** Credentials for a remote repo, as the user who started the run gave them. */
+export interface RepoCreds {
+  readonly clone_url: string;
+  readonly private_key: string | null;
+  readonly oauth_token: string | null;
+}
+
+/** All that a job takes along to its host. Secrets are in clear here and nowhere else. */
+export interface AgentJobInput {
+  readonly run: RunRecord;
+  readonly job: JobRecord;
+  readonly instance: InstanceRecord;
+  readonly projectName: string;
+  readonly projectPublicKey: string;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly repoCreds: RepoCreds | null;
+  /** SHA-256 of each archive, by id. */
+  readonly archiveHashes: Readonly<Record<string, string>>;
+  /** `env` of an SSH fleet: below the job's own. */
+  readonly fleetEnv: Readonly<Record<string, string>>;
+  /** The user's lines without wrapping; null when the image's own command runs. */
+  readonly shellCommands: readonly string[] | null;
+  readonly defaultRegistry: string | null;
+  readonly serverUrl: string;
+  readonly hold: boolean;
+  readonly cluster: ClusterInfo | null;
+}
+
+/** The job cannot be started as it was written; the message is for its author. */
+export class JobSpecError extends Error {
+  override name = 'JobSpecError';
+}
+
+/** Bytes in a GB of a specification: GB there means GiB, as everywhere in the language. */
+const GB = 2 ** 30;
+
+export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
+  const { run, job } = input;
+  const spec = job.spec;
+  const fill = secretsFilledIn(input.secrets);
+  const stopDuration =
+    run.spec.configuration.stop_duration ?? run.spec.profile?.stop_duration ?? null;
+  return {
+    id: job.id,
+    run_id: run.id,
+    run_name: run.name,
+    job_name: job.name,
+    project_name: input.projectName,
+    repo_id: run.spec.repo_id ?? null,
+    job_num: job.jobNum,
+    replica_num: job.replicaNum,
+    jobs_per_replica: spec.jobs_per_replica,
+    image_name: withRegistry(spec.image_name, input.defaultRegistry),
+    registry_auth: registryAuth(spec.registry_auth ?? null, fill),
+    privileged: spec.privileged,
+    user: spec.user ?? null,
+    commands: spec.commands,
+    shell_commands: input.shellCommands,
+    env: jobEnv(input, fill),
+    working_dir: spec.working_dir ?? null,
+    ...share(job),
+    shm_size_bytes: bytes(spec.requirements.resources.shm_size ?? null),
+    mounts: mounts(spec),
+    ports: (spec.app_specs ?? []).map((app) => app.port),
+    repo: repo(input),
+    file_archives: spec.file_archives.map((archive) => ({
+      id: archive.id,
+      path: archive.path,
+      sha256: required(input.archiveHashes[archive.id], `uploaded archive ${archive.id}`),
+    })),
+    authorized_keys: {
+      user: [run.spec.ssh_key_pub].filter((key) => key !== null && key !== undefined),
+      project: [input.projectPublicKey],
+      job: spec.ssh_key ? [spec.ssh_key.public] : [],
+    },
+    job_private_key: spec.ssh_key?.private ?? null,
+    max_duration: spec.max_duration ?? null,
+    stop_duration: spec.stop_duration ?? null,
+    stop_duration_set: stopDuration !== null,
+    masked_values: Object.values(input.secrets).filter((value) => value.length >= 4),
+    hold: input.hold,
+    cluster: input.cluster,
+  };
+}
+
+type Fill = (text: string) => string;
+
+function secretsFilledIn(secrets: Readonly<Record<string, string>>): Fill {
+  return (text) => {
+    if (!text.includes('${{')) return text;
+    const answer = interpolate(text, { secrets });
+    if (!answer.ok) throw new JobSpecError(`Secrets interpolation error: ${answer.message}`);
+    return answer.value;
+  };
+}
+
+/** The reserved names come from the agent; of the rest the job's own value wins over the fleet's. */
+function jobEnv(input: AgentJobInput, fill: Fill): Record<string, string> {
+  const env = { ...input.fleetEnv, ...input.job.spec.env };
+  if (input.run.spec.configuration.dstack) env.DSTACK_PROJECT ??= input.projectName;
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, fill(value)]));
+}
+
+function registryAuth(auth: RegistryAuth | null, fill: Fill): RegistryAuth | null {
+  return auth && { username: fill(auth.username), password: fill(auth.password) };
+}
+
+/** What the job may use of its instance: all of it, or the blocks it claimed. */
+function share(job: JobRecord) {
+  const runtime = job.runtimeData;
+  return {
+    network_mode: runtime?.network_mode === 'host' ? ('host' as const) : ('bridge' as const),
+    cpu_limit: runtime?.cpu ?? null,
+    memory_limit_bytes: bytes(runtime?.memory ?? null),
+    gpus: runtime?.gpu ?? null,
+  };
+}
+
+function mounts(spec: JobSpec): JobMount[] {
+  return (spec.volumes ?? []).flatMap((mount) =>
+    'instance_path' in mount
+      ? [
+          {
+            source: mount.instance_path,
+            target: mount.path,
+            read_only: false,
+            optional: mount.optional ?? false,
+          },
+        ]
+      : [],
+  );
+}
+
+function repo({ run, job, repoCreds }: AgentJobInput): RepoForAgent | null {
+  const data = job.spec.repo_data;
+  if (!data) return null;
+  const remote = data.repo_type === 'remote' ? data : null;
+  return {
+    type: data.repo_type,
+    dir: job.spec.repo_dir,
+    exists_action: job.spec.repo_exists_action ?? null,
+    clone_url: remote
+      ? required(repoCreds?.clone_url, `credentials of repo ${run.spec.repo_id}`)
+      : null,
+    branch: remote?.repo_branch ?? null,
+    hash: remote?.repo_hash ?? null,
+    single_branch: job.spec.single_branch ?? true,
+    config_name: remote?.repo_config_name ?? null,
+    config_email: remote?.repo_config_email ?? null,
+    private_key: repoCreds?.private_key ?? null,
+    oauth_token: repoCreds?.oauth_token ?? null,
+    code_sha256: job.spec.repo_code_hash ?? null,
+  };
+}
+
+/** A name without a registry (no dot, colon or `localhost` before its first slash) gets the default one. */
+function withRegistry(image: string, registry: string | null): string {
+  const first = image.split('/')[0] ?? '';
+  const hasRegistry = image.includes('/') && (/[.:]/.test(first) || first === 'localhost');
+  return registry && !hasRegistry ? `${registry}/${image}` : image;
+}
+
+function bytes(gb: number | null): number | null {
+  return gb === null ? null : Math.round(gb * GB);
+}
+
+function required<T>(value: T | null | undefined, what: string): T {
+  if (value === null || value === undefined) throw new JobSpecError(`${what} not found`);
+  return value;
+}

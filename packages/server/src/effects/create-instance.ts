@@ -1,0 +1,53 @@
+import { type Backend, type InstanceOrder, SkipOfferError } from '@dstack/backends';
+import type { IntentResult, Offer } from '@dstack/core';
+import type { Logger } from '../logging.ts';
+
+/** Distinct errors named to the user, and how much of each. */
+const SHOWN_ERRORS = 3;
+const SHOWN_LENGTH = 200;
+
+export interface CreateInstanceInput {
+  readonly offers: readonly Offer[];
+  /** Attempts; offers that a backend skips do not count. */
+  readonly maxTries: number;
+  readonly totalOffers: number;
+  readonly order: InstanceOrder;
+  readonly backend: (offer: Offer) => Promise<Backend | null>;
+  readonly log: Logger;
+}
+
+/** Takes the first offer that a backend honours, in the order of the offers. */
+export async function createInstance(input: CreateInstanceInput): Promise<IntentResult> {
+  const errors = new Set<string>();
+  let tries = 0;
+  for (const offer of input.offers) {
+    if (tries >= input.maxTries) break;
+    try {
+      const compute = (await input.backend(offer))?.compute;
+      if (!compute) throw new SkipOfferError('this server cannot create machines there');
+      const created = await compute.createInstance(offer, input.order);
+      return { kind: 'instance.created', offer, ...created };
+    } catch (error) {
+      if (!(error instanceof SkipOfferError)) tries++;
+      errors.add(describe(offer, error));
+      input.log.info({ instance: input.order.instanceName, err: error }, 'offer not taken');
+    }
+  }
+  return { kind: 'no-capacity', message: failureText(tries, input, errors) };
+}
+
+function describe(offer: Offer, error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return `${offer.instance.name} in ${offer.backend}/${offer.region}: ${text.slice(0, SHOWN_LENGTH)}`;
+}
+
+function failureText(
+  tries: number,
+  input: CreateInstanceInput,
+  errors: ReadonlySet<string>,
+): string {
+  if (input.offers.length === 0) return 'No offers found';
+  const shown = [...errors].slice(0, SHOWN_ERRORS);
+  const more = errors.size > SHOWN_ERRORS ? ` and ${errors.size - SHOWN_ERRORS} more` : '';
+  return `All offers failed. Tried ${tries} of ${input.totalOffers} offers: ${shown.join('; ')}${more}`;
+}

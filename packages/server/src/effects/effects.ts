@@ -1,0 +1,186 @@
+import type { Backend } from '@dstack/backends';
+import type {
+  Id,
+  InstanceRecord,
+  IntentPayload,
+  IntentRecord,
+  IntentResult,
+  Offer,
+  Signal,
+} from '@dstack/core';
+import type { InstanceView, JobView, Store } from '@dstack/store';
+import { type AgentClient, AgentRefusal } from '../hosts/agent-client.ts';
+import type { Logger } from '../logging.ts';
+import type { PassEnding } from '../loops/work-queue.ts';
+import type { ProjectBackends } from '../offers/project-backends.ts';
+import { JobSpecError } from './agent-job-spec.ts';
+import { createInstance } from './create-instance.ts';
+import type { JobStarter } from './start-job.ts';
+
+export interface EffectsOptions {
+  readonly store: Store;
+  readonly hosts: { client(hostId: string): AgentClient | null };
+  readonly backends: ProjectBackends;
+  readonly starter: JobStarter;
+  /** Offers for an instance that no job asked for. */
+  readonly fleetOffers: (instance: InstanceRecord) => Promise<readonly Offer[]>;
+  readonly log: Logger;
+}
+
+/** The effect cannot be tried now (no link to the host); it is taken up again when that changes. */
+class NotNow extends Error {
+  override name = 'NotNow';
+}
+
+/**
+ * Carries out announced effects. Each is safe to repeat: the agent knows jobs by id, backends know
+ * machines by the intent's key, so an effect that a crash cut short is done again and adopts what
+ * is there. Its result is written at once and by itself, and whoever decided it is woken.
+ */
+export function effects(options: EffectsOptions): (key: string) => Promise<PassEnding> {
+  return async (key) => {
+    const intent = await options.store.engine.announcedIntent(key);
+    if (!intent) return { ending: 'done' };
+    try {
+      const result = await perform(options, intent);
+      await finish(options, intent, result);
+      return { ending: 'done' };
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (!refusal) return { ending: 'retry', error };
+      options.log.warn({ intent: key, err: error }, 'effect refused');
+      await finish(options, intent, refusal);
+      return { ending: 'done' };
+    }
+  };
+}
+
+async function perform(options: EffectsOptions, intent: IntentRecord): Promise<IntentResult> {
+  const { payload } = intent;
+  if (payload.kind === 'instance.create') return await makeInstance(options, intent, payload);
+  if (payload.kind === 'instance.terminate') return await endInstance(options, intent);
+  const view = await options.store.jobs.byId(intent.subjectId);
+  if (!view) return { kind: 'ok' };
+  if (payload.kind === 'job.remove') {
+    await removeJob(options, view.job.id, payload.hostId);
+    return { kind: 'ok' };
+  }
+  await jobEffect(options, view, payload);
+  return { kind: 'ok' };
+}
+
+type JobPayload = Extract<IntentPayload, { kind: 'job.start' | 'job.release' | 'job.stop' }>;
+
+async function jobEffect(options: EffectsOptions, view: JobView, payload: JobPayload) {
+  const instance = view.job.instanceId
+    ? (await options.store.instances.byId(view.job.instanceId))?.instance
+    : null;
+  if (!instance?.hostId) throw new NotNow('the job has no host yet');
+  const agent = agentOf(options, instance.hostId);
+  if (payload.kind === 'job.start') {
+    return await options.starter.start(agent, view, instance, payload.hold);
+  }
+  if (payload.kind === 'job.release') return await options.starter.release(agent, view);
+  const { grace, reason, message } = payload;
+  await ignoringUnknown(agent.stopJob(view.job.id, { grace, reason, message }));
+}
+
+async function removeJob(options: EffectsOptions, jobId: Id, hostId: string): Promise<void> {
+  await ignoringUnknown(agentOf(options, hostId).deleteJob(jobId));
+}
+
+async function makeInstance(
+  options: EffectsOptions,
+  intent: IntentRecord,
+  payload: Extract<IntentPayload, { kind: 'instance.create' }>,
+): Promise<IntentResult> {
+  const { store } = options;
+  const view = await store.instances.byId(intent.subjectId);
+  if (!view) return { kind: 'refused', reason: 'error', message: 'the instance is gone' };
+  const offers =
+    payload.offers.length > 0 ? payload.offers : await options.fleetOffers(view.instance);
+  return await createInstance({
+    offers,
+    maxTries: payload.maxTries,
+    totalOffers: Math.max(payload.totalOffers, offers.length),
+    order: await orderFor(store, intent, view),
+    backend: (offer) => options.backends.find(view.instance.projectId, offer.backend),
+    log: options.log,
+  });
+}
+
+async function orderFor(store: Store, intent: IntentRecord, view: InstanceView) {
+  const project = await store.projects.byId(view.instance.projectId);
+  return {
+    key: intent.key,
+    instanceId: view.instance.id,
+    instanceName: view.instance.name,
+    projectName: view.projectName,
+    fleetName: view.fleetName,
+    authorizedKeys: project ? [project.sshPublicKey] : [],
+    tags: view.instance.profile?.tags ?? {},
+  };
+}
+
+async function endInstance(options: EffectsOptions, intent: IntentRecord): Promise<IntentResult> {
+  const instance = (await options.store.instances.byId(intent.subjectId))?.instance;
+  if (!instance?.provisioningData || !instance.backend) return { kind: 'ok' };
+  const backend: Backend | null = await options.backends.find(instance.projectId, instance.backend);
+  if (!backend?.compute) {
+    throw new NotNow(
+      `backend ${instance.backend} is not configured any more; its machine lives on`,
+    );
+  }
+  const outcome = await backend.compute.terminateInstance(instance.provisioningData);
+  if (outcome === 'pending') throw new NotNow('the provider has not finished terminating it');
+  return { kind: 'ok' };
+}
+
+function agentOf(options: EffectsOptions, hostId: string): AgentClient {
+  const agent = options.hosts.client(hostId);
+  if (!agent) throw new NotNow(`no link to host ${hostId}`);
+  return agent;
+}
+
+/** A job the agent does not know has nothing left to stop or to remove. */
+async function ignoringUnknown(command: Promise<unknown>): Promise<void> {
+  try {
+    await command;
+  } catch (error) {
+    if (!(error instanceof AgentRefusal && error.code === 'unknown_job')) throw error;
+  }
+}
+
+/** Errors that no repetition can change; all others are tried again. */
+function refusalOf(error: unknown): IntentResult | null {
+  if (error instanceof JobSpecError) {
+    return { kind: 'refused', reason: 'terminated_by_server', message: error.message };
+  }
+  if (error instanceof AgentRefusal && error.status === 400) {
+    return { kind: 'refused', reason: 'executor_error', message: error.message };
+  }
+  return null;
+}
+
+async function finish(options: EffectsOptions, intent: IntentRecord, result: IntentResult) {
+  const failed = result.kind === 'refused' || result.kind === 'no-capacity';
+  const error = failed ? result.message : null;
+  const signals = await wakes(options.store, intent);
+  const { engine } = options.store;
+  await engine.finishIntent(intent.key, failed ? 'failed' : 'done', result, error, signals);
+}
+
+async function wakes(store: Store, intent: IntentRecord): Promise<Signal[]> {
+  if (intent.kind === 'job.remove') return [];
+  if (intent.kind.startsWith('job.')) {
+    const view = await store.jobs.byId(intent.subjectId);
+    return view ? [{ kind: 'run', id: view.run.id }] : [];
+  }
+  const instance = (await store.instances.byId(intent.subjectId))?.instance;
+  if (!instance) return [];
+  const cause = instance.provisioningJobId && (await store.jobs.byId(instance.provisioningJobId));
+  return [
+    { kind: 'instance', id: instance.id },
+    ...(cause ? [{ kind: 'run' as const, id: cause.run.id }] : []),
+  ];
+}

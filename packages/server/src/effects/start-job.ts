@@ -1,0 +1,123 @@
+import type { ClusterInfo } from '@dstack/contract/agent';
+import type { InstanceRecord } from '@dstack/core';
+import { userShellCommands } from '@dstack/core';
+import type { JobView, Store } from '@dstack/store';
+import type { BlobStore } from '../blobs/blob-store.ts';
+import type { AgentClient } from '../hosts/agent-client.ts';
+import { agentJobSpec, JobSpecError, type RepoCreds } from './agent-job-spec.ts';
+
+export interface JobStarterOptions {
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly defaultRegistry: string | null;
+  readonly serverUrl: string;
+}
+
+/** Hands jobs to agents: the spec with its secrets filled in, then what the agent says it lacks. */
+export class JobStarter {
+  readonly #options: JobStarterOptions;
+
+  constructor(options: JobStarterOptions) {
+    this.#options = options;
+  }
+
+  async start(agent: AgentClient, view: JobView, instance: InstanceRecord, hold: boolean) {
+    const { store, defaultRegistry, serverUrl } = this.#options;
+    const { job, run } = view;
+    const [project, secrets, archives, repoCreds, fleet] = await Promise.all([
+      store.projects.byId(run.projectId),
+      store.secrets.values(run.projectId),
+      store.files.archivesByIds(job.spec.file_archives.map((archive) => archive.id)),
+      this.#repoCreds(view),
+      store.fleets.byId(instance.fleetId),
+    ]);
+    if (!project) throw new JobSpecError('the project was deleted');
+    const spec = agentJobSpec({
+      run,
+      job,
+      instance,
+      secrets,
+      repoCreds,
+      defaultRegistry,
+      serverUrl,
+      hold,
+      projectName: project.name,
+      projectPublicKey: project.sshPublicKey,
+      archiveHashes: Object.fromEntries(archives.map((archive) => [archive.id, archive.sha256])),
+      fleetEnv: fleetEnv(fleet?.fleet.spec.configuration.env),
+      shellCommands: userShellCommands(run.spec, job.spec),
+      cluster: hold ? null : await this.#cluster(view),
+    });
+    const { missing } = await agent.putJob(spec);
+    for (const id of missing.archives) {
+      const sha256 = archives.find((archive) => archive.id === id)?.sha256;
+      await agent.uploadArchive(job.id, id, await this.#blob(sha256, `archive ${id}`));
+    }
+    if (missing.code) {
+      await agent.uploadCode(job.id, await this.#blob(await this.#codeHash(view), 'code'));
+    }
+  }
+
+  /** Every node of the gang has an address now. */
+  async release(agent: AgentClient, view: JobView): Promise<void> {
+    await agent.startJob(view.job.id, { cluster: await this.#cluster(view), commands: null });
+  }
+
+  async #cluster(view: JobView): Promise<ClusterInfo> {
+    const { job } = view;
+    const siblings = (await this.#options.store.jobs.ofRun(job.runId))
+      .filter((other) => other.replicaNum === job.replicaNum)
+      .filter((other) => other.submissionNum === job.submissionNum)
+      .sort((a, b) => a.jobNum - b.jobNum);
+    const ips = siblings.map((other) => other.provisioningData?.internal_ip ?? '');
+    const gpus = siblings.map((other) => gpuCount(other.runtimeData?.offer ?? null));
+    return {
+      job_ips: ips,
+      master_job_ip: ips[0] ?? '',
+      gpus_per_job: gpuCount(job.runtimeData?.offer ?? null),
+      gpus_per_node: gpus,
+    };
+  }
+
+  async #repoCreds({ run }: JobView): Promise<RepoCreds | null> {
+    if (run.spec.repo_data?.repo_type !== 'remote' || !run.spec.repo_id) return null;
+    const { repos } = this.#options.store;
+    const repo = await repos.byRepoId(run.projectId, run.spec.repo_id);
+    if (!repo) return null;
+    const creds =
+      (await repos.credentials(repo.id, run.userId)) ?? (await repos.credentials(repo.id, null));
+    return (
+      creds && {
+        clone_url: creds.clone_url,
+        private_key: creds.private_key ?? null,
+        oauth_token: creds.oauth_token ?? null,
+      }
+    );
+  }
+
+  async #codeHash({ run, job }: JobView): Promise<string | undefined> {
+    const { repos } = this.#options.store;
+    const repo = await repos.byRepoId(run.projectId, run.spec.repo_id ?? '');
+    const hash = job.spec.repo_code_hash;
+    return repo && hash ? (await repos.code(repo.id, hash))?.sha256 : undefined;
+  }
+
+  async #blob(sha256: string | undefined, what: string) {
+    const content = sha256 && (await this.#options.blobs.read(sha256));
+    if (!content) throw new JobSpecError(`the uploaded ${what} is not there any more`);
+    return content;
+  }
+}
+
+function gpuCount(offer: { instance: { resources: { gpus: readonly unknown[] } } } | null): number {
+  return offer?.instance.resources.gpus.length ?? 0;
+}
+
+/** Entries that still wait for a value were refused when the fleet was applied. */
+function fleetEnv(env: Readonly<Record<string, unknown>> | undefined): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env ?? {}).flatMap(([name, value]) =>
+      typeof value === 'string' ? [[name, value] as const] : [],
+    ),
+  );
+}

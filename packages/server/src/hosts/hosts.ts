@@ -1,0 +1,206 @@
+import type {
+  AgentInfo,
+  JobMetrics,
+  JobState,
+  LogFrame,
+  PullProgress,
+} from '@dstack/contract/agent';
+import type { HostRecord, Id, Signal, Timestamp } from '@dstack/core';
+import type { Store } from '@dstack/store';
+import type { Logger } from '../logging.ts';
+import type { LogStore } from '../logs/log-store.ts';
+import { AgentClient, AgentRefusal, type Dial } from './agent-client.ts';
+import { HostLink, type HostSink } from './host-link.ts';
+import { type JobStream, JobStreams } from './job-streams.ts';
+import { LogIntake } from './log-intake.ts';
+
+export interface HostsOptions {
+  readonly store: Store;
+  readonly logs: LogStore;
+  readonly serverId: string;
+  readonly now: () => Timestamp;
+  readonly log: Logger;
+}
+
+/** How to reach a host's agent. */
+export interface HostAccess {
+  readonly hostId: string;
+  readonly dial: Dial;
+  readonly token: string;
+  readonly prepare: () => Promise<void>;
+}
+
+interface Host {
+  readonly link: HostLink;
+  readonly intake: LogIntake;
+}
+
+/** The hosts this server is linked to: their pushes go into the store, commands go out through them. */
+export class Hosts {
+  readonly #options: HostsOptions;
+  readonly #streams: JobStreams;
+  readonly #hosts = new Map<string, Host>();
+  readonly #metrics: { jobId: Id; metrics: JobMetrics }[] = [];
+  #flush: NodeJS.Timeout | undefined;
+
+  constructor(options: HostsOptions) {
+    this.#options = options;
+    this.#streams = new JobStreams(options.store);
+  }
+
+  /** Opens the link and keeps it open. */
+  add(access: HostAccess): void {
+    const { hostId, dial, token, prepare } = access;
+    const { store, logs, serverId, log } = this.#options;
+    const client = new AgentClient({ dial, token });
+    const intake = new LogIntake({ store, logs, log, send: (frame) => link.send(frame) });
+    const sink = this.#sink(hostId, client, intake);
+    const link: HostLink = new HostLink({ hostId, serverId, client, prepare, sink, log });
+    this.#hosts.set(hostId, { link, intake });
+    link.start();
+  }
+
+  /** Commands to this host's agent; null when this server has no link to it. */
+  client(hostId: string): AgentClient | null {
+    return this.#hosts.get(hostId)?.link.client ?? null;
+  }
+
+  async remove(hostId: string): Promise<void> {
+    const host = this.#hosts.get(hostId);
+    this.#hosts.delete(hostId);
+    await host?.link.close();
+    await host?.intake.close();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#hosts.keys()].map((hostId) => this.remove(hostId)));
+    await this.#saveMetrics();
+  }
+
+  #sink(hostId: string, client: AgentClient, intake: LogIntake): HostSink {
+    return {
+      connected: (info) => this.#saveHost(hostId, { connected: true, info, error: null }),
+      lost: (error) => this.#saveHost(hostId, { connected: false, info: null, error }),
+      sync: (jobs) => this.#sync(hostId, client, intake, jobs),
+      states: (states) => this.#states(hostId, intake, states),
+      log: async (frame: LogFrame) => {
+        const stream = await this.#streams.find(frame.id);
+        return stream ? await intake.take(stream, frame) : { rewindTo: null };
+      },
+      gap: async (jobId, offset) => {
+        const stream = await this.#streams.find(jobId);
+        if (stream) await intake.skip(stream, offset, this.#options.now());
+      },
+      pull: (jobId, progress) => this.#savePull(jobId, progress),
+      metrics: (jobId, metrics) => this.#addMetrics(jobId, metrics),
+      activity: (jobId, seconds) => void this.#options.store.reports.saveActivity(jobId, seconds),
+    };
+  }
+
+  /** A state is stored, and whoever waits for it is woken, before the agent may forget it. */
+  async #states(hostId: string, intake: LogIntake, states: readonly JobState[]): Promise<void> {
+    for (const state of states) {
+      const stream = await this.#streams.find(state.id);
+      if (stream) await this.#saveState(hostId, intake, stream, state);
+    }
+  }
+
+  async #saveState(hostId: string, intake: LogIntake, stream: JobStream, state: JobState) {
+    const { store, now } = this.#options;
+    const signals: Signal[] = [{ kind: 'run', id: stream.runId }];
+    await store.reports.saveState(hostId, state, now(), { signals });
+    if (state.phase === 'exited') await intake.ended(stream, state.log_end);
+  }
+
+  async #sync(
+    hostId: string,
+    client: AgentClient,
+    intake: LogIntake,
+    jobs: readonly JobState[],
+  ): Promise<Readonly<Record<string, number>>> {
+    const lengths: Record<string, number> = {};
+    for (const state of jobs) {
+      const stream = await this.#streams.find(state.id);
+      if (!stream) await this.#dropUnknown(client, state);
+      else {
+        await this.#saveState(hostId, intake, stream, state);
+        lengths[state.id] = await this.#options.logs.length(stream.ref);
+      }
+    }
+    return lengths;
+  }
+
+  /** A job this database has never heard of is nobody's: it is killed and forgotten. */
+  async #dropUnknown(client: AgentClient, state: JobState): Promise<void> {
+    this.#options.log.warn({ job: state.id }, 'agent runs a job that is not known; ending it');
+    const stop = { grace: false, reason: 'terminated_by_server', message: null };
+    try {
+      if (state.phase !== 'exited') await client.stopJob(state.id, stop);
+      await client.deleteJob(state.id);
+    } catch (error) {
+      // Still dying: the next sync finds it again and deletes it then.
+      if (!(error instanceof AgentRefusal)) throw error;
+    }
+  }
+
+  async #saveHost(
+    hostId: string,
+    link: { connected: boolean; info: AgentInfo | null; error: string | null },
+  ): Promise<void> {
+    const { store, now, log } = this.#options;
+    const before = await store.hosts.byId(hostId);
+    if (before?.connected === link.connected && !link.connected) return;
+    const record: HostRecord = {
+      id: hostId,
+      connected: link.connected,
+      since: now(),
+      facts: link.info?.host ?? before?.facts ?? null,
+      executor: link.info?.executor ?? before?.executor ?? null,
+      error: link.error,
+    };
+    await store.hosts.save(record, { signals: await this.#dependants(hostId) });
+    log.info(
+      { host: hostId, executor: record.executor },
+      link.connected ? 'agent connected' : 'agent lost',
+    );
+  }
+
+  /** Everything that waits for this host: its instances, their runs, and effects held up by it. */
+  async #dependants(hostId: string): Promise<Signal[]> {
+    const { store } = this.#options;
+    const [jobs, instances, intents] = await Promise.all([
+      store.jobs.onHost(hostId),
+      store.instances.onHost(hostId),
+      store.engine.pendingIntents(),
+    ]);
+    return [
+      ...jobs.map((job) => ({ kind: 'run' as const, id: job.runId })),
+      ...instances.map((instance) => ({ kind: 'instance' as const, id: instance.id })),
+      ...intents.map((intent) => ({ kind: 'intent' as const, id: intent.key })),
+    ];
+  }
+
+  #savePull(jobId: Id, progress: PullProgress): void {
+    this.#options.store.reports.savePull(jobId, progress).catch((error) => {
+      this.#options.log.warn({ job: jobId, err: error }, 'pull progress not stored');
+    });
+  }
+
+  /** Points of all jobs of a moment are written together. */
+  #addMetrics(jobId: Id, metrics: JobMetrics): void {
+    this.#metrics.push({ jobId, metrics });
+    this.#flush ??= setTimeout(() => void this.#saveMetrics(), 1000).unref();
+  }
+
+  async #saveMetrics(): Promise<void> {
+    clearTimeout(this.#flush);
+    this.#flush = undefined;
+    const points = this.#metrics.splice(0);
+    if (points.length === 0) return;
+    try {
+      await this.#options.store.metrics.addJobPoints(points);
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'metrics not stored');
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { type Backend, type Catalog, cloudBackend } from '@dstack/backends';
+import { type Id, requirementsMatch } from '@dstack/core';
+import type { Store } from '@dstack/store';
+
+/** The backends a project may use now: those configured for it, and the server's machine. */
+export interface ProjectBackends {
+  of(projectId: Id): Promise<readonly Backend[]>;
+  find(projectId: Id, name: Backend['name']): Promise<Backend | null>;
+}
+
+export interface ProjectBackendsOptions {
+  readonly store: Store;
+  readonly catalog: Catalog;
+  /** Null when the server's machine is no capacity. */
+  readonly local: Backend | null;
+  /** Projects that may use it, by name in lower case. */
+  readonly localProjects: ReadonlySet<string>;
+}
+
+export function projectBackends(options: ProjectBackendsOptions): ProjectBackends {
+  const { store, catalog, local, localProjects } = options;
+  const of = async (projectId: Id): Promise<readonly Backend[]> => {
+    const project = await store.projects.getById(projectId);
+    if (!project) return [];
+    const clouds = (await store.backends.list(projectId)).map((row) =>
+      cloudBackend({
+        type: row.type,
+        regions: regionsOf(row.config),
+        catalog,
+        matches: requirementsMatch,
+      }),
+    );
+    return local && localProjects.has(project.name.toLowerCase()) ? [local, ...clouds] : clouds;
+  };
+  return {
+    of,
+    find: async (projectId, name) =>
+      (await of(projectId)).find((backend) => backend.name === name) ?? null,
+  };
+}
+
+function regionsOf(config: unknown): readonly string[] | null {
+  const regions = (config as { readonly regions?: readonly string[] | null }).regions;
+  return regions ?? null;
+}
