@@ -1,6 +1,5 @@
 export type {
   Backend,
-  BackendFeatures,
   Compute,
   CreatedInstance,
   InstanceOrder,

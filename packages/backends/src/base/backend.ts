@@ -1,19 +1,8 @@
 import type { Requirements } from '@dstack/contract/wire';
 import type { BackendName, Offer, ProvisioningData } from '@dstack/core';
 
-/** What the engine needs to know about a backend before it asks it for anything. */
-export interface BackendFeatures {
-  /** Can make a bare instance that outlives its first job (fleets with `nodes.min` > 0). */
-  readonly createInstance: boolean;
-  readonly multinode: boolean;
-  readonly privileged: boolean;
-  readonly instanceMounts: boolean;
-  readonly reservations: boolean;
-}
-
 export interface Backend {
   readonly name: BackendName;
-  readonly features: BackendFeatures;
   /**
    * Every offer that satisfies `requirements`, cheapest first. May ask the provider (bounded in
    * time); throws `BackendError` when it does not answer.

@@ -1,11 +1,11 @@
 import type { BackendType, Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
-import type { Backend, BackendFeatures } from '../base/backend.ts';
+import type { Backend } from '../base/backend.ts';
 import { type Catalog, catalogItems } from '../catalog/catalog.ts';
 import { catalogOffer } from '../catalog/offers.ts';
 
-/** Clouds whose machine is the job's own container: no host agent, no reuse. */
-const CONTAINER_CLOUDS: ReadonlySet<BackendType> = new Set([
+/** Clouds whose offers say that the job's container is the machine (`instance_runtime: runner`). */
+const RUNNER_CLOUDS: ReadonlySet<BackendType> = new Set([
   'kubernetes',
   'slurm',
   'vastai',
@@ -28,23 +28,14 @@ export interface CloudOptions {
 export function cloudBackend(options: CloudOptions): Backend {
   const { type, regions, catalog, matches } = options;
   const wanted = regions && new Set(regions.map((region) => region.toLowerCase()));
-  const runtime = CONTAINER_CLOUDS.has(type) ? 'runner' : 'shim';
+  const runtime = RUNNER_CLOUDS.has(type) ? 'runner' : 'shim';
   const all = catalogItems(catalog, type)
     .filter((item) => !wanted || wanted.has(item.location.toLowerCase()))
     .map((item) => catalogOffer(type, item, 'not_available', runtime))
     .sort((a, b) => a.price - b.price);
   return {
     name: type,
-    features: NO_FEATURES,
     offers: async (requirements) => all.filter((offer) => matches(requirements, offer)),
     compute: null,
   };
 }
-
-const NO_FEATURES: BackendFeatures = {
-  createInstance: true,
-  multinode: true,
-  privileged: true,
-  instanceMounts: true,
-  reservations: true,
-};

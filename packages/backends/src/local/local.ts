@@ -1,6 +1,6 @@
 import type { Requirements } from '@dstack/contract/wire';
 import type { Offer, ProvisioningData } from '@dstack/core';
-import type { Backend, BackendFeatures } from '../base/backend.ts';
+import type { Backend } from '../base/backend.ts';
 import type { MachineFacts } from './machine.ts';
 
 /** Key of the host record of the server's own machine. */
@@ -16,14 +16,6 @@ export interface LocalOptions {
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
 }
 
-const FEATURES: BackendFeatures = {
-  createInstance: true,
-  multinode: false,
-  privileged: false,
-  instanceMounts: true,
-  reservations: false,
-};
-
 /**
  * The machine the server runs on. One offer, the whole machine, for as many instances as fleets ask
  * for: an instance here is a slot, not a part of the machine. Making one costs nothing and ends
@@ -33,7 +25,6 @@ export function localBackend(options: LocalOptions): Backend {
   const offer = localOffer(options.machine, options.executor);
   return {
     name: 'local',
-    features: { ...FEATURES, privileged: options.executor === 'docker' },
     offers: async (requirements) => (options.matches(requirements, offer) ? [offer] : []),
     compute: {
       createInstance: async (chosen, order) => ({
