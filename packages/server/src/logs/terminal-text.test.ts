@@ -57,6 +57,12 @@ describe('text of a terminal', () => {
     machine.feed(Buffer.from(' done\r\n> '), add);
     add(machine.cut());
     machine.feed(Buffer.from('\r\nend\n'), add);
-    expect(out).toEqual(['50%', '\n60%', ' done\n', '> ', '\n', 'end\n']);
+    machine.feed(Buffer.from('1/2\r'), add);
+    add(machine.cut());
+    machine.feed(Buffer.from('2/2\n'), add);
+    expect(out).toEqual([
+      ...['50%', '\n60%', ' done\n', '> ', '\n', 'end\n'],
+      ...['1/2', '\n2/2\n'],
+    ]);
   });
 });

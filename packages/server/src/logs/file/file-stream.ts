@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type CutterInput,
@@ -13,7 +13,7 @@ import { QuotaMeter } from '../quota-meter.ts';
 import { Serial } from '../serial.ts';
 import { EventIndex } from './event-index.ts';
 import type { OpenFiles } from './open-files.ts';
-import { RawSegments, syncFolder, writeAll } from './raw-segments.ts';
+import { RawSegments, syncFolder } from './raw-segments.ts';
 
 export interface FileStreamOptions {
   readonly dir: string;
@@ -125,7 +125,7 @@ export class FileStream {
       await this.#raw.sync();
       await this.#cut({ type: 'end' });
       await this.#index.flush();
-      await writeEndMark(this.#options, this.length);
+      await writeEndMark(this.#options.dir, this.length);
       this.#ended = true;
     });
   }
@@ -197,16 +197,10 @@ async function readEndMark(dir: string): Promise<number | null> {
   }
 }
 
-async function writeEndMark(options: FileStreamOptions, length: number): Promise<void> {
-  await mkdir(options.dir, { recursive: true, mode: 0o700 });
-  const path = join(options.dir, 'end');
-  const draft = `${path}.new`;
-  const bytes = Buffer.from(`${length}\n`);
-  await rm(draft, { force: true });
-  await options.files.use(draft, true, async (file) => {
-    await writeAll(file, bytes, 0);
-    await file.datasync();
-  });
-  await rename(draft, path);
-  await syncFolder(options.dir);
+async function writeEndMark(dir: string, length: number): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const path = join(dir, 'end');
+  await writeFile(`${path}.new`, `${length}\n`, { mode: 0o600, flush: true });
+  await rename(`${path}.new`, path);
+  await syncFolder(dir);
 }

@@ -1,0 +1,136 @@
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describeLogStore } from '../log-store.suite.ts';
+import { FileLogStore, type FileLogStoreOptions } from './file-log-store.ts';
+
+const QUIET = { quotaPerHour: 0, onQuota: () => {}, now: () => T0 };
+const T0 = 1_700_000_000_000_000;
+const REF = { project: 'p', run: 'r', jobId: '7971ea15-4056-4bef-8833-c93e0e7d5128' };
+const ALL = { startTime: null, endTime: null, descending: false, nextToken: null, limit: 1000 };
+
+function openStore(options: Partial<FileLogStoreOptions> & { root: string }): FileLogStore {
+  return new FileLogStore({
+    ...QUIET,
+    onSyncError: (_, error) => {
+      throw error;
+    },
+    ...options,
+  });
+}
+
+// Segments and caches so small that every test crosses their borders.
+for (const small of [{}, { segmentBytes: 5, maxOpenFiles: 3, maxOpenStreams: 2 }]) {
+  describeLogStore(`file log store ${JSON.stringify(small)}`, async (options) => {
+    const root = await mkdtemp(join(tmpdir(), 'logs-'));
+    const stores: FileLogStore[] = [];
+    const open = () => {
+      const store = openStore({ root, ...options, ...small });
+      stores.push(store);
+      return store;
+    };
+    return {
+      store: open(),
+      crash: async () => open(),
+      remove: async () => {
+        for (const store of stores) await store.close();
+        await rm(root, { recursive: true });
+      },
+    };
+  });
+}
+
+describe('files of a log', () => {
+  let root: string;
+  let dir: string;
+  let store: FileLogStore;
+
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'logs-'));
+    dir = join(root, 'p', 'r', REF.jobId);
+    store = openStore({ root });
+  });
+  afterEach(async () => {
+    await store.close();
+    await rm(root, { recursive: true });
+  });
+
+  async function texts(): Promise<string[]> {
+    return (await store.poll(REF, ALL)).events.map((event) => event.text);
+  }
+
+  it('hold the raw output, readable with any tool', async () => {
+    await store.append(REF, 0, T0, Buffer.from('\x1b[1mone\x1b[m\n'));
+    expect(await readFile(join(dir, '0000000000000000.log'), 'utf8')).toBe('\x1b[1mone\x1b[m\n');
+  });
+
+  it('lose a torn tail that no mark vouches for', async () => {
+    await store.append(REF, 0, T0, Buffer.from('one\ntwo\n'));
+    await store.close();
+    await writeFile(join(dir, '0000000000000000.log'), 'one\ntwo\n\0\0\0');
+    store = openStore({ root });
+    expect(await store.length(REF)).toBe(8);
+    expect(await texts()).toEqual(['one\n', 'two\n']);
+  });
+
+  it('lose the last append when its bytes are not what they were', async () => {
+    await store.append(REF, 0, T0, Buffer.from('one\n'));
+    await store.append(REF, 4, T0, Buffer.from('two\n'));
+    await store.close();
+    await writeFile(join(dir, '0000000000000000.log'), 'one\nt\0\0\0');
+    store = openStore({ root });
+    expect(await store.length(REF)).toBe(4);
+    expect(await texts()).toEqual(['one\n']);
+    await store.append(REF, 4, T0, Buffer.from('two\n'));
+    expect(await texts()).toEqual(['one\n', 'two\n']);
+  });
+
+  it('get a new index when it is gone, and the events too', async () => {
+    const text = `${'x'.repeat(99)}\n`.repeat(2000);
+    await store.append(REF, 0, T0, Buffer.from(text));
+    await store.end(REF);
+    const before = await store.poll(REF, ALL);
+    await store.close();
+    for (const name of await readdir(dir)) {
+      if (!name.endsWith('.log')) await rm(join(dir, name));
+    }
+    store = openStore({ root });
+    expect(await store.length(REF)).toBe(text.length);
+    expect((await store.poll(REF, ALL)).events.map((event) => event.text)).toEqual(
+      before.events.map((event) => event.text),
+    );
+  });
+
+  it('stand a torn event index', async () => {
+    await store.append(REF, 0, T0, Buffer.from('one\ntwo\nthree\n'));
+    await store.close();
+    await truncate(join(dir, 'events.idx'), 24 + 11);
+    store = openStore({ root });
+    expect(await texts()).toEqual(['one\n', 'two\n', 'three\n']);
+  });
+
+  it('go with the log, and the folder of the run with its last log', async () => {
+    await store.append(REF, 0, T0, Buffer.from('one\n'));
+    await store.delete(REF);
+    expect(await readdir(join(root, 'p'))).toEqual([]);
+  });
+
+  it('page by page stay below a bound of memory', async () => {
+    const line = `${'y'.repeat(20_000)}\n`;
+    for (let i = 0; i < 500; i++) {
+      await store.append(REF, i * line.length, T0 + i, Buffer.from(line));
+    }
+    for (const descending of [false, true]) {
+      let [count, nextToken]: [number, string | null] = [0, null];
+      do {
+        const page = await store.poll(REF, { ...ALL, descending, nextToken });
+        expect(page.events.length).toBeLessThan(250);
+        expect(page.events.every((event) => event.text === line)).toBe(true);
+        count += page.events.length;
+        nextToken = page.nextToken;
+      } while (nextToken !== null);
+      expect(count).toBe(500);
+    }
+  });
+});

@@ -1,0 +1,136 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { FileLogStore } from './file/file-log-store.ts';
+import { streamLog } from './stream-log.ts';
+
+const REF = { project: 'p', run: 'r', jobId: '7971ea15-4056-4bef-8833-c93e0e7d5128' };
+
+let root: string;
+let store: FileLogStore;
+let length = 0;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'logs-'));
+  length = 0;
+  store = new FileLogStore({
+    root,
+    now: () => 0,
+    quotaPerHour: 0,
+    onQuota: () => {},
+    onSyncError: (_, error) => {
+      throw error;
+    },
+  });
+});
+afterEach(async () => {
+  await store.close();
+  await rm(root, { recursive: true });
+});
+
+async function put(text: string): Promise<void> {
+  ({ length } = await store.append(REF, length, length + 1, Buffer.from(text)));
+}
+
+interface Reader {
+  readonly sink: PassThrough;
+  readonly done: Promise<void>;
+  readonly stop: AbortController;
+  /** Reads until the text received matches. */
+  until(pattern: RegExp): Promise<string>;
+}
+
+function read(offset = 0, keepAliveMs = 60_000): Reader {
+  const sink = new PassThrough();
+  const stop = new AbortController();
+  const done = streamLog(store, REF, offset, sink, stop.signal, { keepAliveMs });
+  let text = '';
+  const until = async (pattern: RegExp) => {
+    while (!pattern.test(text)) {
+      const chunk = sink.read();
+      if (chunk !== null) text += chunk;
+      else if (sink.readableEnded) throw new Error(`ended with ${text}`);
+      else await new Promise((resolve) => sink.once('readable', resolve));
+    }
+    return text;
+  };
+  return { sink, done, stop, until };
+}
+
+function decoded(text: string): string {
+  const data = text.split('\n\n').filter((message) => /^id/.test(message));
+  return data
+    .map((message) => Buffer.from(message.split('data: ')[1] ?? '', 'base64').toString())
+    .join('');
+}
+
+it('replays what is stored, follows live, and ends with the output', async () => {
+  await put('one ');
+  const reader = read();
+  expect(await reader.until(/id: 4/)).toBe(`id: 4\ndata: ${btoa('one ')}\n\n`);
+  await put('two ');
+  await reader.until(/id: 8/);
+  await put('three');
+  await store.end(REF);
+  const text = await reader.until(/event: end\nid: 13\ndata: 13\n\n/);
+  expect(decoded(text)).toBe('one two three');
+  await reader.done;
+});
+
+it('begins at the offset asked for, also in the middle of a piece still to come', async () => {
+  await put('abc');
+  const [inside, ahead] = [read(1), read(5)];
+  expect(decoded(await inside.until(/id: 3/))).toBe('bc');
+  await put('defgh');
+  await store.end(REF);
+  expect(decoded(await inside.until(/event: end/))).toBe('bcdefgh');
+  expect(decoded(await ahead.until(/event: end/))).toBe('fgh');
+});
+
+it('ends at once when the output is complete already', async () => {
+  await put('abc');
+  await store.end(REF);
+  expect(decoded(await read().until(/event: end/))).toBe('abc');
+});
+
+it('says where output is lost', async () => {
+  await put('abc');
+  await store.skip(REF, 10, 1);
+  length = 10;
+  await put('k');
+  await store.end(REF);
+  expect(await read().until(/event: end/)).toContain('event: gap\nid: 10\ndata: 7\n\nid: 11\n');
+});
+
+it('gives a reader who was stuck everything, in order, without holding up the writer', async () => {
+  const slow = read();
+  const fast = read();
+  const line = `${'z'.repeat(9_999)}\n`;
+  for (let i = 0; i < 200; i++) {
+    await put(line);
+    await fast.until(new RegExp(`id: ${length}\n`));
+  }
+  expect(slow.sink.readableLength).toBeLessThan(300_000);
+  await store.end(REF);
+  const text = await slow.until(/event: end/);
+  expect(decoded(text)).toBe(line.repeat(200));
+});
+
+it('keeps an idle connection alive with comments', async () => {
+  const reader = read(0, 1);
+  await reader.until(/^: keep-alive\n\n: keep-alive\n\n/);
+  reader.stop.abort();
+  await reader.done;
+});
+
+it('ends when the reader goes, waiting or stuck', async () => {
+  const waiting = read();
+  waiting.sink.destroy();
+  await waiting.done;
+  await put('x'.repeat(500_000));
+  const stuck = read();
+  stuck.stop.abort();
+  await stuck.done;
+});
