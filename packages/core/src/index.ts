@@ -1,1 +1,3 @@
 export * from './model/index.ts';
+export * from './reconcile/index.ts';
+export * from './status/index.ts';

@@ -1,0 +1,248 @@
+/**
+ * The copy of a snapshot that a pass works on. Rules read and write it as if each write had already
+ * happened; at the end one change per record says what differs from the snapshot, and events stand
+ * in the order in which they were noted.
+ */
+import type {
+  Change,
+  DecisionContext,
+  FleetRecord,
+  Id,
+  InstanceRecord,
+  IntentPayload,
+  IntentRecord,
+  JobRecord,
+  NewEvent,
+  RunRecord,
+  Signal,
+  Timestamp,
+  WorkKind,
+} from '../model/index.ts';
+
+interface Row {
+  readonly id: Id;
+  readonly version: number;
+}
+
+/** Parts are plain JSON values or small arrays and maps of them, so their texts can be compared. */
+function same(a: unknown, b: unknown): boolean {
+  return Object.is(a, b) || JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** Records of one kind: as loaded, and as they are to be. */
+export class Table<R extends Row> {
+  #loaded = new Map<Id, R>();
+  #rows = new Map<Id, R>();
+  #touched: () => void;
+
+  constructor(rows: readonly R[], touched: () => void) {
+    for (const row of rows) {
+      this.#loaded.set(row.id, row);
+      this.#rows.set(row.id, row);
+    }
+    this.#touched = touched;
+  }
+
+  get(id: Id | null): R | null {
+    return id === null ? null : (this.#rows.get(id) ?? null);
+  }
+
+  all(): R[] {
+    return [...this.#rows.values()];
+  }
+
+  /** Answers with the record as it is afterwards; equal values are no change. */
+  set(row: R, patch: Partial<R>): R {
+    const now = this.#rows.get(row.id) ?? row;
+    const next = { ...now, ...patch };
+    const keys = Object.keys(patch) as (keyof R)[];
+    if (keys.every((key) => same(now[key], next[key]))) return now;
+    this.#rows.set(row.id, next);
+    this.#touched();
+    return next;
+  }
+
+  insert(row: R): R {
+    this.#rows.set(row.id, row);
+    this.#touched();
+    return row;
+  }
+
+  delete(row: R): void {
+    this.#rows.delete(row.id);
+    this.#touched();
+  }
+
+  inserted(): R[] {
+    return this.all().filter((row) => !this.#loaded.has(row.id));
+  }
+
+  deleted(): R[] {
+    return [...this.#loaded.values()].filter((row) => !this.#rows.has(row.id));
+  }
+
+  /** Loaded records that differ now, with the fields that do. */
+  updated(): { id: Id; version: number; set: Partial<R> }[] {
+    const result: { id: Id; version: number; set: Partial<R> }[] = [];
+    for (const [id, before] of this.#loaded) {
+      const after = this.#rows.get(id);
+      if (after === undefined || after === before) continue;
+      const keys = (Object.keys(after) as (keyof R)[]).filter((k) => !same(before[k], after[k]));
+      if (keys.length === 0) continue;
+      const set: Partial<R> = {};
+      for (const key of keys) set[key] = after[key];
+      result.push({ id, version: before.version, set });
+    }
+    return result;
+  }
+}
+
+interface Loaded {
+  readonly run?: RunRecord;
+  readonly fleet?: FleetRecord;
+  readonly jobs?: readonly JobRecord[];
+  readonly instances?: readonly InstanceRecord[];
+  readonly intents?: readonly IntentRecord[];
+}
+
+export class Draft {
+  readonly now: Timestamp;
+  readonly newId: () => Id;
+  readonly runs: Table<RunRecord>;
+  readonly fleets: Table<FleetRecord>;
+  readonly jobs: Table<JobRecord>;
+  readonly instances: Table<InstanceRecord>;
+  #intents: IntentRecord[];
+  #announced: IntentRecord[] = [];
+  #cancelled = new Set<string>();
+  #events: NewEvent[] = [];
+  #signals = new Map<string, Signal>();
+  #due: Timestamp | null = null;
+  #touched = false;
+
+  constructor(loaded: Loaded, ctx: DecisionContext) {
+    const touched = () => {
+      this.#touched = true;
+    };
+    this.now = ctx.now;
+    this.newId = ctx.newId;
+    this.runs = new Table(loaded.run ? [loaded.run] : [], touched);
+    this.fleets = new Table(loaded.fleet ? [loaded.fleet] : [], touched);
+    this.jobs = new Table(loaded.jobs ?? [], touched);
+    this.instances = new Table(loaded.instances ?? [], touched);
+    this.#intents = [...(loaded.intents ?? [])];
+  }
+
+  /** Starts a round of rules: deadlines are collected anew. */
+  beginRound(): void {
+    this.#touched = false;
+    this.#due = null;
+  }
+
+  /** Whether a rule has changed anything since `beginRound`. */
+  get touched(): boolean {
+    return this.#touched;
+  }
+
+  /** This snapshot alone demands another pass at that moment. */
+  dueAt(at: Timestamp): void {
+    if (this.#due === null || at < this.#due) this.#due = at;
+  }
+
+  get due(): Timestamp | null {
+    return this.#due;
+  }
+
+  event(event: NewEvent): void {
+    this.#events.push(event);
+  }
+
+  /** Where the next event will stand, for `eventAt`. */
+  get eventCount(): number {
+    return this.#events.length;
+  }
+
+  eventAt(index: number, event: NewEvent): void {
+    this.#events.splice(index, 0, event);
+  }
+
+  /** Oldest attempt first. */
+  intents(kind: IntentPayload['kind'], subjectId: Id): IntentRecord[] {
+    return this.#intents
+      .filter((one) => one.kind === kind && one.subjectId === subjectId)
+      .sort((a, b) => a.attempt - b.attempt);
+  }
+
+  lastIntent(kind: IntentPayload['kind'], subjectId: Id): IntentRecord | null {
+    return this.intents(kind, subjectId).at(-1) ?? null;
+  }
+
+  announce(subjectId: Id, payload: IntentPayload): void {
+    const last = this.lastIntent(payload.kind, subjectId);
+    const attempt = last === null ? 0 : last.attempt + 1;
+    const intent: IntentRecord = {
+      key: `${payload.kind}:${subjectId}:${attempt}`,
+      kind: payload.kind,
+      subjectId,
+      attempt,
+      payload,
+      state: 'announced',
+      result: null,
+      error: null,
+      createdAt: this.now,
+      updatedAt: this.now,
+    };
+    this.#intents.push(intent);
+    this.#announced.push(intent);
+    this.#touched = true;
+  }
+
+  /**
+   * Says that an announced effect is no longer wanted. It still counts as announced in this pass:
+   * a worker may have begun it, and only a later snapshot tells.
+   */
+  cancel(intent: IntentRecord): void {
+    if (intent.state !== 'announced' || this.#cancelled.has(intent.key)) return;
+    this.#cancelled.add(intent.key);
+    this.#touched = true;
+  }
+
+  signal(kind: WorkKind, id: string): void {
+    this.#signals.set(`${kind}:${id}`, { kind, id });
+  }
+
+  /** Everything to write, records before what refers to them. */
+  changes(): Change[] {
+    const fresh = this.#announced.filter((one) => !this.#cancelled.has(one.key));
+    const freshKeys = new Set(this.#announced.map((one) => one.key));
+    return [
+      ...this.runs.updated().map((u): Change => ({ type: 'run.update', ...u })),
+      ...this.fleets.updated().map((u): Change => ({ type: 'fleet.update', ...u })),
+      ...this.instances
+        .inserted()
+        .map((instance): Change => ({ type: 'instance.insert', instance })),
+      ...this.instances.updated().map((u): Change => ({ type: 'instance.update', ...u })),
+      ...this.jobs.deleted().map((j): Change => ({ type: 'job.delete', ...key(j) })),
+      ...this.jobs.inserted().map((job): Change => ({ type: 'job.insert', job })),
+      ...this.jobs.updated().map((u): Change => ({ type: 'job.update', ...u })),
+      ...this.instances.deleted().map((i): Change => ({ type: 'instance.delete', ...key(i) })),
+      ...fresh.map((intent): Change => ({ type: 'intent.insert', intent })),
+      ...[...this.#cancelled]
+        .filter((one) => !freshKeys.has(one))
+        .map((one): Change => ({ type: 'intent.cancel', key: one })),
+      ...this.#events.map((event): Change => ({ type: 'event', event })),
+    ];
+  }
+
+  /** Whom to wake once the changes are written; workers of announced effects among them. */
+  signals(): Signal[] {
+    const workers = this.#announced
+      .filter((one) => !this.#cancelled.has(one.key))
+      .map((one): Signal => ({ kind: 'intent', id: one.key }));
+    return [...workers, ...this.#signals.values()];
+  }
+}
+
+function key(row: Row): { id: Id; version: number } {
+  return { id: row.id, version: row.version };
+}

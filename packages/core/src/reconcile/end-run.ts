@@ -1,0 +1,42 @@
+/** A run in `terminating`: its jobs end with it, then it does. */
+import {
+  isAbort,
+  isEndedByUser,
+  isJobAlive,
+  isJobFinished,
+  isJobTerminating,
+  runEnd,
+} from '../status/index.ts';
+import { abortJob, endJob } from './end-job.ts';
+import { cronOf } from './pending-run.ts';
+import type { RunPass } from './run-pass.ts';
+
+/** Tells every job that still lives; an abort also those that are ending gracefully. */
+export function endJobsOfRun(pass: RunPass): void {
+  const reason = pass.run.terminationReason ?? 'server_error';
+  const { jobReason, graceful } = runEnd(reason);
+  for (const job of pass.draft.jobs.all()) {
+    if (isJobAlive(job.status)) endJob(pass, job, jobReason, { graceful });
+    else if (isAbort(reason) && isJobTerminating(job.status)) abortJob(pass, job);
+  }
+}
+
+/** Once all jobs are finished, in the same pass. A schedule goes on unless a person ended it. */
+export function settleEndedRun(pass: RunPass): void {
+  if (!pass.draft.jobs.all().every((job) => isJobFinished(job.status))) return;
+  const reason = pass.run.terminationReason ?? 'server_error';
+  const cron = cronOf(pass.run);
+  if (cron !== null && !isEndedByUser(reason)) {
+    const nextTriggeredAt = pass.ctx.nextFire(cron, pass.now);
+    if (nextTriggeredAt !== null) {
+      pass.moveRun('pending', {
+        nextTriggeredAt,
+        terminationReason: null,
+        fleetId: null,
+        resubmissionAttempt: 0,
+      });
+      return;
+    }
+  }
+  pass.moveRun(runEnd(reason).finalStatus, { nextPassAt: null });
+}

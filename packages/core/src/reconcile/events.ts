@@ -1,0 +1,147 @@
+/** Texts and targets of events. The wording is the audit format of dstack 0.22.5: keep it. */
+import type {
+  EventTarget,
+  FleetRecord,
+  FleetStatus,
+  Id,
+  InstanceRecord,
+  InstanceStatus,
+  JobRecord,
+  JobStatus,
+  NewEvent,
+  RunRecord,
+  RunStatus,
+} from '../model/index.ts';
+
+export const runTarget = (run: RunRecord): EventTarget => ({
+  type: 'run',
+  id: run.id,
+  name: run.name,
+  projectId: run.projectId,
+  parentId: run.id,
+});
+
+export const jobTarget = (job: JobRecord): EventTarget => ({
+  type: 'job',
+  id: job.id,
+  name: job.name,
+  projectId: job.projectId,
+  parentId: job.runId,
+});
+
+export const instanceTarget = (instance: InstanceRecord): EventTarget => ({
+  type: 'instance',
+  id: instance.id,
+  name: instance.name,
+  projectId: instance.projectId,
+  parentId: instance.fleetId,
+});
+
+export const fleetTarget = (fleet: FleetRecord): EventTarget => ({
+  type: 'fleet',
+  id: fleet.id,
+  name: fleet.name,
+  projectId: fleet.projectId,
+  parentId: fleet.id,
+});
+
+/** Event texts have no line breaks and no dot at the end. */
+export function newEvent(
+  message: string,
+  targets: readonly EventTarget[],
+  actorUserId: Id | null = null,
+): NewEvent {
+  const text = message.replaceAll(/\s*\n\s*/g, ' ').trim();
+  return { message: text.replace(/\.$/, ''), actorUserId, targets };
+}
+
+type AnyStatus = RunStatus | JobStatus | InstanceStatus | FleetStatus;
+
+function statusChange(
+  what: 'Run' | 'Job' | 'Instance' | 'Fleet',
+  from: AnyStatus,
+  to: AnyStatus,
+  reason: string | null,
+  message: string | null,
+): string {
+  const change = `${what} status changed ${from.toUpperCase()} -> ${to.toUpperCase()}`;
+  if (reason === null) return change;
+  const why = message === null || message === '' ? '' : ` (${message})`;
+  return `${change}. Termination reason: ${reason.toUpperCase()}${why}`;
+}
+
+/**
+ * `actorUserId`: who asked for a stop; null = the system. The run is as it will be; its reason is
+ * told only where the status says that it ends.
+ */
+export function runStatusEvent(
+  from: RunStatus,
+  run: RunRecord,
+  actorUserId: Id | null = null,
+): NewEvent {
+  const reason = run.status === 'terminating' ? run.terminationReason : null;
+  const text = statusChange('Run', from, run.status, reason, null);
+  return newEvent(text, [runTarget(run)], actorUserId);
+}
+
+export function jobStatusEvent(from: JobStatus, job: JobRecord): NewEvent {
+  const ends = job.status === 'terminating';
+  const text = statusChange(
+    'Job',
+    from,
+    job.status,
+    ends ? job.terminationReason : null,
+    ends ? job.terminationMessage : null,
+  );
+  return newEvent(text, [jobTarget(job)]);
+}
+
+export function instanceStatusEvent(
+  from: InstanceStatus,
+  instance: InstanceRecord,
+  actorUserId: Id | null = null,
+): NewEvent {
+  const ends =
+    instance.status === 'terminating' ||
+    (instance.status === 'terminated' && from !== 'terminating');
+  const text = statusChange(
+    'Instance',
+    from,
+    instance.status,
+    ends ? instance.terminationReason : null,
+    ends ? instance.terminationMessage : null,
+  );
+  return newEvent(text, [instanceTarget(instance)], actorUserId);
+}
+
+export function fleetStatusEvent(from: FleetStatus, fleet: FleetRecord): NewEvent {
+  const why = fleet.statusMessage === null ? '' : ` (${fleet.statusMessage})`;
+  return newEvent(`${statusChange('Fleet', from, fleet.status, null, null)}${why}`, [
+    fleetTarget(fleet),
+  ]);
+}
+
+export function jobCreatedEvent(
+  job: JobRecord,
+  when: 'run submission' | 'new submission' | 'retry',
+): NewEvent {
+  return newEvent(`Job created on ${when}. Status: ${job.status.toUpperCase()}`, [jobTarget(job)]);
+}
+
+const blocks = (instance: InstanceRecord): string =>
+  `Instance blocks: ${instance.busyBlocks}/${instance.totalBlocks ?? 1} busy`;
+
+export function jobAssignedEvent(job: JobRecord, instance: InstanceRecord): NewEvent {
+  const targets = [jobTarget(job), instanceTarget(instance)];
+  return newEvent(`Job assigned to instance. ${blocks(instance)}`, targets);
+}
+
+export function jobUnassignedEvent(job: JobRecord, instance: InstanceRecord): NewEvent {
+  const targets = [jobTarget(job), instanceTarget(instance)];
+  return newEvent(`Job unassigned from instance. ${blocks(instance)}`, targets);
+}
+
+export function instanceProvisionedEvent(instance: InstanceRecord, job: JobRecord): NewEvent {
+  const text = `Instance provisioned for job. Instance status: ${instance.status.toUpperCase()}`;
+  return newEvent(text, [instanceTarget(instance), jobTarget(job)]);
+}

@@ -1,0 +1,88 @@
+/** A run that waits: for its schedule, for a retry, or for demand. */
+import type { RunRecord, Timestamp } from '../model/index.ts';
+import { SECOND } from '../model/records.ts';
+import { isCapacityReason, retryDelaySeconds } from '../status/index.ts';
+import { hasFailed, isReplicaOver, type Replica, replicasOf } from './replicas.ts';
+import { ownFailures, replicaVerdict } from './retry.ts';
+import type { RunPass } from './run-pass.ts';
+import { submitReplica } from './submit-jobs.ts';
+
+export function advancePending(pass: RunPass): void {
+  if (pass.run.resubmissionAttempt > 0) advanceRetry(pass);
+  else if (cronOf(pass.run) !== null) advanceSchedule(pass);
+  else if (wanted(pass.run) > 0) submitAll(pass);
+}
+
+/** Expressions of the run's schedule; null = it has none. The configuration wins over the profile. */
+export function cronOf(run: RunRecord): readonly string[] | null {
+  const { configuration, profile } = run.spec;
+  const cron = (configuration.schedule ?? profile?.schedule)?.cron ?? null;
+  if (cron === null) return null;
+  return typeof cron === 'string' ? [cron] : cron;
+}
+
+function advanceSchedule(pass: RunPass): void {
+  const at = pass.run.nextTriggeredAt;
+  if (at === null) {
+    const nextTriggeredAt = pass.ctx.nextFire(cronOf(pass.run) ?? [], pass.now);
+    if (nextTriggeredAt !== null) pass.setRun({ nextTriggeredAt });
+    return;
+  }
+  // A firing that the server slept through is made up for once, here.
+  if (pass.now >= at) submitAll(pass);
+  else pass.draft.dueAt(at);
+}
+
+function advanceRetry(pass: RunPass): void {
+  const replicas = replicasOf(pass.latest);
+  if (!replicas.every(isReplicaOver)) return;
+  const failed = replicas.filter(hasFailed);
+  const verdicts = failed.map((replica) => replicaVerdict(pass, replica.jobs));
+  if (verdicts.some((one) => one?.kind === 'never')) {
+    pass.endRun('job_failed');
+    return;
+  }
+  if (verdicts.some((one) => one?.kind === 'spent')) {
+    pass.endRun('retry_limit_exceeded');
+    return;
+  }
+  const retryAt = lastEnd(pass) + retryDelaySeconds(pass.run.resubmissionAttempt) * SECOND;
+  if (pass.now >= retryAt || mayTryNow(pass, failed)) {
+    submitAll(pass);
+    return;
+  }
+  pass.draft.dueAt(retryAt);
+  // A budget that ends before the next try is over one microsecond later.
+  for (const one of verdicts) if (one?.kind === 'retry') pass.draft.dueAt(one.until + 1);
+}
+
+/** Room was seen for it. Whoever crashes waits nevertheless. */
+function mayTryNow(pass: RunPass, failed: readonly Replica[]): boolean {
+  if (pass.snapshot.capacityHint !== true) return false;
+  return failed.every((replica) =>
+    ownFailures(replica.jobs).every((job) => isCapacityReason(job.terminationReason)),
+  );
+}
+
+function lastEnd(pass: RunPass): Timestamp {
+  return Math.max(0, ...pass.latest.map((job) => job.finishedAt ?? 0));
+}
+
+function wanted(run: RunRecord): number {
+  return Object.values(run.desiredReplicas).reduce((sum, n) => sum + n, 0);
+}
+
+/** Every group gets as many replicas as are wanted; known numbers are used again first. */
+function submitAll(pass: RunPass): void {
+  const replicas = replicasOf(pass.latest);
+  if (!replicas.every(isReplicaOver) || wanted(pass.run) === 0) return;
+  let fresh = Math.max(-1, ...replicas.map((replica) => replica.num)) + 1;
+  pass.moveRun('submitted');
+  for (const [group, count] of Object.entries(pass.run.desiredReplicas)) {
+    const known = replicas.filter((one) => one.group === group).map((one) => one.num);
+    for (let i = 0; i < count; i++) {
+      const num = known[i] ?? fresh++;
+      submitReplica(pass, num, group, 'new submission');
+    }
+  }
+}

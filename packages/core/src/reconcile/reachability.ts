@@ -1,0 +1,62 @@
+/** What a lost link means for a job: nothing at first, the end after a while. */
+import type { JobRecord, JobTerminationReason, Timestamp } from '../model/index.ts';
+import { SECOND } from '../model/records.ts';
+import { DISCONNECT_GRACE, isPatientBackend } from '../status/index.ts';
+import { jobTarget, newEvent } from './events.ts';
+import type { RunPass } from './run-pass.ts';
+
+const CLOUD_TOLERANCE = 120 * SECOND;
+const PATIENT_TOLERANCE = 3600 * SECOND;
+
+/** Since when the job's host cannot be reached; null = it is connected. */
+function disconnectedSince(pass: RunPass, job: JobRecord): Timestamp | null {
+  const host = pass.hostOf(job);
+  if (host === null) return job.statusChangedAt;
+  return host.connected ? null : host.since;
+}
+
+/**
+ * Notes on the job, and tells, when its host has become unreachable or is back. Answers whether
+ * something changed.
+ */
+export function trackReachability(pass: RunPass, job: JobRecord): boolean {
+  const since = disconnectedSince(pass, job);
+  if (since === null) {
+    if (job.disconnectedAt === null) return false;
+    pass.draft.jobs.set(job, { disconnectedAt: null });
+    pass.draft.event(newEvent('Job became reachable', [jobTarget(job)]));
+    return true;
+  }
+  if (job.disconnectedAt !== null) return false;
+  if (pass.now < since + DISCONNECT_GRACE) {
+    pass.draft.dueAt(since + DISCONNECT_GRACE);
+    return false;
+  }
+  pass.draft.jobs.set(job, { disconnectedAt: since });
+  pass.draft.event(newEvent('Job became unreachable', [jobTarget(job)]));
+  return true;
+}
+
+/** Whether the host has been away for longer than is borne. Asks for a pass at that moment. */
+export function isTooLongUnreachable(pass: RunPass, job: JobRecord): boolean {
+  const since = pass.hostOf(job)?.connected ? null : job.disconnectedAt;
+  if (since === null) return false;
+  const until = since + tolerance(pass, job);
+  if (pass.now >= until) return true;
+  pass.draft.dueAt(until);
+  return false;
+}
+
+function tolerance(pass: RunPass, job: JobRecord): number {
+  const configured = pass.ctx.settings.unreachableTolerance;
+  if (configured !== null) return configured * SECOND;
+  const backend = pass.instanceOf(job)?.backend ?? null;
+  return isPatientBackend(backend) ? PATIENT_TOLERANCE : CLOUD_TOLERANCE;
+}
+
+/** A spot machine that is gone was taken away, which retry treats as an interruption. */
+export function lostReason(job: JobRecord): JobTerminationReason {
+  return job.provisioningData?.instance_type.resources.spot
+    ? 'interrupted_by_no_capacity'
+    : 'instance_unreachable';
+}

@@ -1,0 +1,46 @@
+/** The latest submissions of a run, seen as replicas. */
+import type { JobRecord } from '../model/index.ts';
+import { isJobAlive, isJobFinished, jobImportance, jobOutcome } from '../status/index.ts';
+
+export interface Replica {
+  readonly num: number;
+  readonly group: string;
+  /** Latest submission of each node, by job number. */
+  readonly jobs: readonly JobRecord[];
+}
+
+/** By replica number; `jobs` are latest submissions. */
+export function replicasOf(jobs: readonly JobRecord[]): Replica[] {
+  const byNum = new Map<number, JobRecord[]>();
+  for (const job of jobs) {
+    const known = byNum.get(job.replicaNum);
+    if (known === undefined) byNum.set(job.replicaNum, [job]);
+    else known.push(job);
+  }
+  return [...byNum.entries()]
+    .map(([num, own]) => ({ num, group: own[0]?.spec.replica_group ?? '0', jobs: own }))
+    .sort((a, b) => a.num - b.num);
+}
+
+/** No job of it ends or has ended. */
+export const isReplicaAlive = (replica: Replica): boolean =>
+  replica.jobs.every((job) => isJobAlive(job.status));
+
+export const isReplicaOver = (replica: Replica): boolean =>
+  replica.jobs.every((job) => isJobFinished(job.status));
+
+export const hasFailed = (replica: Replica): boolean =>
+  replica.jobs.some((job) => jobOutcome(job) === 'failed');
+
+export const takesRequests = (replica: Replica): boolean =>
+  replica.jobs[0] !== undefined && jobImportance(replica.jobs[0]) === 3;
+
+export const isUpToDate = (replica: Replica, deploymentNum: number): boolean =>
+  replica.jobs.every((job) => job.deploymentNum === deploymentNum);
+
+/** Those to keep first: of the present deployment, then by worth, then by number. */
+export function byWorth(replicas: readonly Replica[], deploymentNum: number): Replica[] {
+  const worth = (one: Replica) => Math.min(...one.jobs.map(jobImportance));
+  const stale = (one: Replica) => (isUpToDate(one, deploymentNum) ? 0 : 1);
+  return [...replicas].sort((a, b) => stale(a) - stale(b) || worth(b) - worth(a) || a.num - b.num);
+}

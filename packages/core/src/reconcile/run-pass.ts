@@ -1,0 +1,112 @@
+/** One pass over a run: the draft, what the snapshot says besides records, and the run's own moves. */
+import type { JobSpec } from '@dstack/contract/wire';
+import type {
+  DecisionContext,
+  HostRecord,
+  InstanceRecord,
+  JobRecord,
+  JobReport,
+  RunRecord,
+  RunSnapshot,
+  RunStatus,
+  RunTerminationReason,
+  Timestamp,
+} from '../model/index.ts';
+import { assertTransition, isJobTerminating, latestSubmissions } from '../status/index.ts';
+import { RUN_TRANSITIONS } from '../status/run-status.ts';
+import { Draft } from './draft.ts';
+import { runStatusEvent } from './events.ts';
+import { moveJob } from './moves.ts';
+
+/** What a run's pass needs beside the snapshot: pure functions of the other half of `core`. */
+export interface RunContext extends DecisionContext {
+  /** Job specs of one replica, built from the run's present spec; one per node. */
+  readonly buildJobs: (run: RunRecord, replicaNum: number, group: string) => readonly JobSpec[];
+  /** First instant after `after` at which one of the cron expressions fires (UTC); null = never. */
+  readonly nextFire: (cron: readonly string[], after: Timestamp) => Timestamp | null;
+}
+
+export class RunPass {
+  readonly snapshot: RunSnapshot;
+  readonly ctx: RunContext;
+  readonly draft: Draft;
+  /** Reports and hosts of the snapshot by key; the newest report wins. */
+  #reports: ReadonlyMap<string, JobReport>;
+  #hosts: ReadonlyMap<string, HostRecord>;
+  #runId: string;
+  /** Where the first job's way to its end stands among the events; the run's own goes before it. */
+  #firstJobEnd: number | null = null;
+
+  constructor(snapshot: RunSnapshot, ctx: RunContext) {
+    this.snapshot = snapshot;
+    this.ctx = ctx;
+    this.draft = new Draft(snapshot, ctx);
+    this.#reports = new Map(snapshot.reports.map((report) => [report.jobId, report]));
+    this.#hosts = new Map(snapshot.hosts.map((host) => [host.id, host]));
+    this.#runId = snapshot.run.id;
+  }
+
+  get now(): Timestamp {
+    return this.ctx.now;
+  }
+
+  get run(): RunRecord {
+    return this.draft.runs.get(this.#runId) ?? this.snapshot.run;
+  }
+
+  /** The newest submission of each job, by replica and number. */
+  get latest(): JobRecord[] {
+    return latestSubmissions(this.draft.jobs.all());
+  }
+
+  /** A job as it is now; the given one may be from before a change. */
+  fresh(job: JobRecord): JobRecord {
+    return this.draft.jobs.get(job.id) ?? job;
+  }
+
+  instanceOf(job: JobRecord): InstanceRecord | null {
+    return this.draft.instances.get(job.instanceId);
+  }
+
+  hostOf(job: JobRecord): HostRecord | null {
+    const hostId = this.instanceOf(job)?.hostId ?? null;
+    return hostId === null ? null : (this.#hosts.get(hostId) ?? null);
+  }
+
+  reportOf(job: JobRecord): JobReport | null {
+    return this.#reports.get(job.id) ?? null;
+  }
+
+  /** Bytes of the job's log that are durable. */
+  storedLog(job: JobRecord): number {
+    return this.snapshot.logEnds[job.id] ?? 0;
+  }
+
+  setRun(patch: Partial<RunRecord>): RunRecord {
+    return this.draft.runs.set(this.run, patch);
+  }
+
+  moveRun(status: RunStatus, patch: Partial<RunRecord> = {}): void {
+    const from = this.run.status;
+    assertTransition('run', RUN_TRANSITIONS, from, status);
+    const moved = this.setRun({ ...patch, status });
+    this.draft.event(runStatusEvent(from, moved));
+  }
+
+  /**
+   * The run's end is told before that of the jobs which brought it about in this same pass: readers
+   * of the audit log find a run's end first, then its jobs', however both came to be.
+   */
+  endRun(reason: RunTerminationReason): void {
+    const from = this.run.status;
+    assertTransition('run', RUN_TRANSITIONS, from, 'terminating');
+    const moved = this.setRun({ status: 'terminating', terminationReason: reason });
+    const at = this.#firstJobEnd ?? this.draft.eventCount;
+    this.draft.eventAt(at, runStatusEvent(from, moved));
+  }
+
+  moveJob(job: JobRecord, status: JobRecord['status'], patch: Partial<JobRecord> = {}): JobRecord {
+    if (isJobTerminating(status)) this.#firstJobEnd ??= this.draft.eventCount;
+    return moveJob(this.draft, job, status, patch);
+  }
+}

@@ -1,0 +1,77 @@
+/** A running process: its end, and the rules that end it. */
+import type { GpuSample, JobRecord } from '../model/index.ts';
+import { SECOND } from '../model/records.ts';
+import { MAX_DURATION_MARGIN } from '../status/index.ts';
+import { endJob, exitIsSettled } from './end-job.ts';
+import type { RunPass } from './run-pass.ts';
+import { endByExit, noteAddress, registerReady } from './start-job.ts';
+
+export function advanceRunning(pass: RunPass, job: JobRecord): void {
+  const report = pass.reportOf(job);
+  const known = report === null ? job : noteAddress(pass, job, report);
+  if (report?.state.phase === 'exited') {
+    if (exitIsSettled(pass, known)) endByExit(pass, known, report);
+    return;
+  }
+  if (pass.run.spec.configuration.type === 'service') registerReady(pass, known);
+  const job_ = pass.fresh(known);
+  if (isOverTime(pass, job_)) {
+    const seconds = job_.spec.max_duration;
+    const message = `The job exceeded the max_duration of ${seconds} seconds and did not stop on its own`;
+    endJob(pass, job_, 'max_duration_exceeded', { message });
+  } else if (isInactive(pass, job_)) {
+    const message = `The job was inactive for ${job_.inactivitySecs} seconds`;
+    endJob(pass, job_, 'inactivity_duration_exceeded', { message, graceful: true });
+  } else if (isUnderused(pass, job_)) {
+    const message = 'The GPU utilization was below the minimum for the whole time window';
+    endJob(pass, job_, 'terminated_due_to_utilization_policy', { message, graceful: true });
+  }
+}
+
+/** Agents enforce `max_duration`; this is for one that cannot. */
+function isOverTime(pass: RunPass, job: JobRecord): boolean {
+  const seconds = job.spec.max_duration ?? null;
+  if (seconds === null || job.runningAt === null) return false;
+  const until = job.runningAt + seconds * SECOND + MAX_DURATION_MARGIN;
+  if (pass.now >= until) return true;
+  pass.draft.dueAt(until);
+  return false;
+}
+
+/** Read from the run's present spec, so that an update in place applies. */
+function isInactive(pass: RunPass, job: JobRecord): boolean {
+  const { configuration } = pass.run.spec;
+  if (configuration.type !== 'dev-environment') return false;
+  const limit = configuration.inactivity_duration;
+  if (typeof limit !== 'number' || job.inactivitySecs === null) return false;
+  if (job.inactivitySecs >= limit) return true;
+  pass.draft.dueAt(pass.now + (limit - job.inactivitySecs) * SECOND);
+  return false;
+}
+
+/** Samples reach back to the window's beginning, give or take this. */
+const WINDOW_SLACK = 60 * SECOND;
+
+function isUnderused(pass: RunPass, job: JobRecord): boolean {
+  const policy = job.spec.utilization_policy;
+  const samples = pass.snapshot.gpuSamples?.[job.id] ?? [];
+  if (!policy) return false;
+  const begin = pass.now - policy.time_window * SECOND;
+  const covers = begin + WINDOW_SLACK;
+  // Looked at again when the window may be full, then as often as samples are worth it.
+  pass.draft.dueAt(
+    Math.max((job.runningAt ?? pass.now) + policy.time_window * SECOND, pass.now + WINDOW_SLACK),
+  );
+  const inWindow = samples.filter((sample) => sample.at >= begin);
+  const oldest = inWindow[0];
+  if (oldest === undefined || oldest.at > covers) return false;
+  return anyGpuAlwaysBelow(inWindow, policy.min_gpu_utilization);
+}
+
+function anyGpuAlwaysBelow(samples: readonly GpuSample[], min: number): boolean {
+  const gpus = Math.min(...samples.map((sample) => sample.utilization.length));
+  for (let gpu = 0; gpu < gpus; gpu++) {
+    if (samples.every((sample) => (sample.utilization[gpu] ?? 100) < min)) return true;
+  }
+  return false;
+}

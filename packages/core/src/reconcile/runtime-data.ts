@@ -1,0 +1,47 @@
+/** The share of a machine that a job gets, as agents and clients are told. */
+import type {
+  EngineSettings,
+  InstanceRecord,
+  JobRecord,
+  Offer,
+  RuntimeData,
+} from '../model/index.ts';
+
+/**
+ * A whole instance knows no limits, a share of it has those of its blocks. The host's own network is
+ * for whole instances only, and never for the machine that the server runs on.
+ */
+export function runtimeDataFor(
+  job: JobRecord,
+  instance: Pick<InstanceRecord, 'backend' | 'totalBlocks'>,
+  offer: Offer,
+  settings: EngineSettings,
+): RuntimeData {
+  const total = instance.totalBlocks ?? 1;
+  const whole = job.claimedBlocks >= total;
+  const share = whole ? 1 : job.claimedBlocks / total;
+  const { cpus, memory_mib, gpus } = offer.instance.resources;
+  return {
+    network_mode: networkMode(job, instance, whole, settings),
+    gpu: whole ? null : Math.floor(gpus.length * share),
+    cpu: whole ? null : cpus * share,
+    memory: whole ? null : (memory_mib * share) / 1024,
+    ports: null,
+    volume_names: null,
+    offer: { ...offer, blocks: job.claimedBlocks, total_blocks: total },
+    working_dir: null,
+    username: null,
+  };
+}
+
+function networkMode(
+  job: JobRecord,
+  instance: Pick<InstanceRecord, 'backend'>,
+  whole: boolean,
+  settings: EngineSettings,
+): 'host' | 'bridge' {
+  if (!whole || instance.backend === 'local') return 'bridge';
+  const multinode = (job.spec.jobs_per_replica ?? 1) > 1;
+  const host = settings.jobNetworkMode === 2 || (settings.jobNetworkMode === 1 && multinode);
+  return host ? 'host' : 'bridge';
+}

@@ -1,0 +1,151 @@
+/** From a machine to a running process: the order to the host, and what its agent says of it. */
+import type {
+  HostRecord,
+  InstanceRecord,
+  JobRecord,
+  JobReport,
+  Timestamp,
+} from '../model/index.ts';
+import { SECOND } from '../model/records.ts';
+import {
+  asJobReason,
+  isInstanceAvailable,
+  isInstanceBusy,
+  isInstanceIdle,
+  isInstanceProvisioning,
+  isJobProvisioning,
+  PULLING_LIMIT,
+  provisioningTimeoutSeconds,
+} from '../status/index.ts';
+import { endJob, exitIsSettled } from './end-job.ts';
+import { jobTarget, newEvent } from './events.ts';
+import { isGang, releaseFromHold } from './gang.ts';
+import { moveInstance } from './moves.ts';
+import type { RunPass } from './run-pass.ts';
+
+export function advanceStarting(pass: RunPass, job: JobRecord, instance: InstanceRecord): void {
+  const host = pass.hostOf(job);
+  occupy(pass, instance, host);
+  const report = pass.reportOf(job);
+  if (report !== null) {
+    followReport(pass, job, report, host);
+    return;
+  }
+  const start = pass.draft.lastIntent('job.start', job.id);
+  if (start?.state === 'failed' || start?.result?.kind === 'refused') {
+    const refused = start.result?.kind === 'refused' ? start.result : null;
+    const reason = asJobReason(refused?.reason ?? null) ?? 'executor_error';
+    endJob(pass, job, reason, { message: refused?.message ?? start.error });
+    return;
+  }
+  const until = startDeadline(job, instance);
+  if (pass.now >= until) {
+    const message = 'The agent of the instance did not take the job in time';
+    endJob(pass, job, 'waiting_runner_limit_exceeded', { message });
+    return;
+  }
+  pass.draft.dueAt(until);
+  if (start === null && host?.connected && isInstanceAvailable(instance.status)) {
+    pass.draft.announce(job.id, { kind: 'job.start', hold: isGang(job) });
+  }
+}
+
+/** An instance with a job is busy; a new one from its agent's first word on. */
+function occupy(pass: RunPass, instance: InstanceRecord, host: HostRecord | null): void {
+  if (isInstanceBusy(instance.status)) return;
+  if (isInstanceIdle(instance.status)) {
+    moveInstance(pass.draft, instance, 'busy', { nextPassAt: null });
+  } else if (isInstanceProvisioning(instance.status) && host?.connected) {
+    moveInstance(pass.draft, instance, 'busy', {
+      hostFacts: host.facts ?? instance.hostFacts,
+      nextPassAt: null,
+    });
+  }
+}
+
+function startDeadline(job: JobRecord, instance: InstanceRecord): Timestamp {
+  const type = job.provisioningData?.instance_type.name ?? '';
+  const seconds = provisioningTimeoutSeconds(instance.backend, type);
+  return (job.provisionedAt ?? job.statusChangedAt) + seconds * SECOND;
+}
+
+function followReport(
+  pass: RunPass,
+  job: JobRecord,
+  report: JobReport,
+  host: HostRecord | null,
+): void {
+  const { phase, exit } = report.state;
+  const known = noteAddress(pass, job, report);
+  if (phase === 'exited' && (exit === null || exit.status === null)) {
+    if (exitIsSettled(pass, known)) endByExit(pass, known, report);
+    return;
+  }
+  if (isJobProvisioning(known.status) && host?.executor === 'docker') {
+    pass.moveJob(known, 'pulling');
+    return;
+  }
+  if (phase === 'running' || phase === 'exited') {
+    beginRunning(pass, known);
+    return;
+  }
+  if (phase === 'held') releaseFromHold(pass, known);
+  const until = known.statusChangedAt + PULLING_LIMIT;
+  if (pass.now < until) pass.draft.dueAt(until);
+  else {
+    const message = 'The job was not started within two hours of its deployment';
+    endJob(pass, known, 'creating_container_error', { message });
+  }
+}
+
+/** Ports, user and directory as the agent knows them; they may change when the agent restarts. */
+export function noteAddress(pass: RunPass, job: JobRecord, report: JobReport): JobRecord {
+  const { ssh_port, working_dir, username } = report.state;
+  const { provisioningData, runtimeData } = job;
+  const ownPort = ssh_port !== null && provisioningData?.backend === 'local';
+  return pass.draft.jobs.set(job, {
+    provisioningData: ownPort ? { ...provisioningData, ssh_port } : provisioningData,
+    runtimeData: runtimeData && {
+      ...runtimeData,
+      ports: ssh_port === null ? runtimeData.ports : { ...runtimeData.ports, '10022': ssh_port },
+      working_dir: working_dir ?? runtimeData.working_dir,
+      username: username ?? runtimeData.username,
+    },
+  });
+}
+
+/** A replica without probes takes requests as soon as its process runs. */
+function beginRunning(pass: RunPass, job: JobRecord): void {
+  const serves = job.jobNum === 0 && pass.run.spec.configuration.type === 'service';
+  const ready = serves && (job.spec.probes ?? []).length === 0;
+  pass.moveJob(job, 'running', {
+    runningAt: pass.now,
+    disconnectedAt: null,
+    ready: ready || job.ready,
+  });
+}
+
+/** Once ready, a replica is registered for requests; told once. */
+export function registerReady(pass: RunPass, job: JobRecord): void {
+  if (job.registered || !job.ready || job.jobNum !== 0) return;
+  const registered = pass.draft.jobs.set(job, { registered: true });
+  const message = 'Service replica ready to receive requests';
+  pass.draft.event(newEvent(message, [jobTarget(registered)]));
+}
+
+/** The process has ended by itself, or never began. */
+export function endByExit(pass: RunPass, job: JobRecord, report: JobReport): void {
+  const exit = report.state.exit;
+  const status = exit?.status ?? null;
+  const named = asJobReason(exit?.reason ?? null);
+  const fallback =
+    status === null
+      ? 'executor_error'
+      : status === 0
+        ? 'done_by_runner'
+        : 'container_exited_with_error';
+  endJob(pass, job, named ?? fallback, {
+    message: exit?.message ?? (status === null && named === null ? exit?.reason : null),
+    exitStatus: status,
+  });
+}
