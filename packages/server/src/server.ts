@@ -1,32 +1,47 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { localBackend, loadCatalog, inspectMachine, LOCAL_HOST_ID } from '@dstack/backends';
+import {
+  type Backend,
+  inspectMachine,
+  LOCAL_HOST_ID,
+  loadCatalog,
+  localBackend,
+} from '@dstack/backends';
 import { type DecisionContext, requirementsMatch } from '@dstack/core';
 import { openStore, type Store, StoreError } from '@dstack/store';
-import { programs } from './assets.ts';
-import { type BlobStore, fileBlobs, tableBlobs } from './blobs/blob-store.ts';
+import { assets } from './assets.ts';
+import { fileBlobs } from './blobs/file-blobs.ts';
 import { systemNow } from './clock.ts';
 import { applyServerConfig, type Bootstrapped, bootstrap } from './config/bootstrap.ts';
-import { createCipher, MissingKeyError } from './config/cipher.ts';
-import { loadServerConfig, type ServerConfig } from './config/config-file.ts';
+import { createCipher, type EncryptionKey, MissingKeyError } from './config/cipher.ts';
+import { configPath, loadServerConfig, type ServerConfig } from './config/config-file.ts';
+import { decisionContext } from './decision-context.ts';
 import { effects } from './effects/effects.ts';
 import { JobStarter } from './effects/start-job.ts';
 import { Hosts } from './hosts/hosts.ts';
 import { localAgent } from './hosts/local-agent.ts';
 import { localExecutor } from './hosts/local-executor.ts';
 import { buildHttp } from './http/app.ts';
+import { keyMaker } from './http/keys.ts';
+import { httpDeps } from './http-deps.ts';
 import { createLogger, type Logger } from './logging.ts';
+import type { LogStore } from './logs/log-store.ts';
 import { openLogs } from './logs/open-logs.ts';
 import { Engine } from './loops/engine.ts';
 import { instanceOffers } from './offers/instance-offers.ts';
 import { offerSource } from './offers/offer-source.ts';
-import { projectBackends } from './offers/project-backends.ts';
-import { compileSettings, listensOnLoopback, type ServerOptions, type ServerSettings } from './settings.ts';
+import { type ProjectBackends, projectBackends } from './offers/project-backends.ts';
+import {
+  compileSettings,
+  listensOnLoopback,
+  type ServerOptions,
+  type ServerSettings,
+} from './settings.ts';
 import { StartError } from './start-error.ts';
 
 export interface RunningServer {
-  /** Where it listens, `http://127.0.0.1:3000`. */
+  /** Where clients reach it, `http://127.0.0.1:3000`. */
   readonly url: string;
   readonly adminToken: string;
   /** The token is new: show it now, it is not shown again. */
@@ -35,9 +50,209 @@ export interface RunningServer {
   readonly projectName: string;
   /** Null: only if no other project is the default. */
   readonly updateDefaultProject: boolean | null;
+  /** How jobs run on this machine; null = they do not. */
   readonly local: 'docker' | 'process' | null;
   readonly configPath: string;
   readonly log: Logger;
   /** Ends requests and passes under way; jobs go on. */
   close(): Promise<void>;
+}
+
+/** Throws `StartError` or `SettingsError` with a message for the person who started it. */
+export async function startServer(
+  options: ServerOptions = {},
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<RunningServer> {
+  const settings = compileSettings(env, options);
+  const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  await mkdir(settings.dir, { recursive: true, mode: 0o700 });
+  const config = settings.configDisabled ? EMPTY : (await loadServerConfig(settings.dir)).config;
+  const store = await openDatabase(settings, config.encryption?.keys ?? [], log);
+  const closing: (() => Promise<void>)[] = [() => store.close()];
+  const close = async () => {
+    for (const step of closing.splice(0).reverse()) await step();
+  };
+  try {
+    return await assemble({ settings, log, config, store, env, closing, close });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const EMPTY: ServerConfig = { projects: [] };
+
+interface Parts {
+  readonly settings: ServerSettings;
+  readonly log: Logger;
+  readonly config: ServerConfig;
+  readonly store: Store;
+  readonly env: NodeJS.ProcessEnv;
+  /** Steps that undo what was started, last one first. */
+  readonly closing: (() => Promise<void>)[];
+  readonly close: () => Promise<void>;
+}
+
+async function assemble(parts: Parts): Promise<RunningServer> {
+  const { settings, log, config, store, closing, close } = parts;
+  const keys = keyMaker();
+  const start = { store, keys, log, now: systemNow, adminToken: settings.adminToken };
+  const main = await bootstrap(start);
+  await applyServerConfig(start, main.admin, config);
+
+  const serverId = await store.meta.serverId();
+  const logs = openLogs({ settings, store, log, now: systemNow });
+  closing.push(() => logs.close());
+  const hosts = new Hosts({ store, logs, serverId, log, now: systemNow });
+  closing.push(() => hosts.close());
+  const executor = await executorOfThisMachine(parts);
+  const backends = await makeBackends(parts, executor);
+  const offers = offerSource(backends, log);
+  const context = decisionContext(settings);
+  const blobs = store.shared ? store.files.blobs : fileBlobs(join(settings.dir, 'blobs'));
+
+  const deps = httpDeps({ store, logs, offers, blobs, keys, context, settings, config, log });
+  const http = await buildHttp(deps);
+  closing.push(() => http.close());
+  const url = await listen(http, settings);
+  const engine = makeEngine(parts, { hosts, backends, offers, context, blobs, url });
+  closing.push(() => engine.close());
+  await engine.start();
+  if (executor) hosts.add(localAccess(settings, executor, serverId));
+  return {
+    url: settings.url ?? url,
+    adminToken: main.adminToken,
+    firstStart: main.firstStart,
+    projectName: 'main',
+    updateDefaultProject: settings.updateDefaultProject,
+    local: executor,
+    configPath: configPath(settings.dir),
+    log,
+    close,
+  };
+}
+
+async function openDatabase(
+  settings: ServerSettings,
+  keys: readonly EncryptionKey[],
+  log: Logger,
+): Promise<Store> {
+  const cipher = createCipher(keys);
+  const { databaseUrl: url, eventsTtlSeconds } = settings;
+  const store = await openStore({
+    url,
+    cipher,
+    now: systemNow,
+    newId: randomUUID,
+    logger: log,
+    storeEvents: eventsTtlSeconds > 0,
+  }).catch((error: unknown) => {
+    if (error instanceof StoreError) throw new StartError(error.message, { cause: error });
+    throw error;
+  });
+  try {
+    const sample = await store.meta.encryptedSample();
+    if (sample !== null) cipher.decrypt(sample);
+    return store;
+  } catch (error) {
+    await store.close();
+    if (!(error instanceof MissingKeyError)) throw error;
+    throw new StartError(`the database holds values that cannot be decrypted: ${error.message}`, {
+      next: `put the key back into encryption.keys of ${configPath(settings.dir)}`,
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Jobs here are other people's code on this machine: by default only for `main`, and only while
+ * nobody but this machine can reach the server.
+ */
+async function executorOfThisMachine({ settings, env, log }: Parts) {
+  const { local, host } = settings;
+  if (local.projects?.length === 0) return null;
+  if (local.projects === null && !listensOnLoopback(host)) {
+    log.info(
+      'this machine runs no jobs, since the server is open to others (DSTACK_LOCAL_PROJECTS)',
+    );
+    return null;
+  }
+  return await localExecutor(local.executor, env.DOCKER_HOST);
+}
+
+async function makeBackends(
+  { settings, store }: Parts,
+  executor: 'docker' | 'process' | null,
+): Promise<ProjectBackends> {
+  const hostname = settings.url ? new URL(settings.url).hostname : '127.0.0.1';
+  const local: Backend | null = executor
+    ? localBackend({
+        executor,
+        hostname,
+        machine: await inspectMachine(),
+        matches: requirementsMatch,
+      })
+    : null;
+  const names = settings.local.projects ?? ['main'];
+  return projectBackends({
+    store,
+    local,
+    catalog: loadCatalog(assets.catalog),
+    localProjects: new Set(names.map((name) => name.toLowerCase())),
+  });
+}
+
+interface EngineParts {
+  readonly hosts: Hosts;
+  readonly backends: ProjectBackends;
+  readonly offers: ReturnType<typeof offerSource>;
+  readonly context: () => DecisionContext;
+  readonly blobs: Store['files']['blobs'];
+  readonly url: string;
+}
+
+function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
+  const { hosts, backends, offers, context, blobs, url } = parts;
+  const starter = new JobStarter({
+    store,
+    blobs,
+    defaultRegistry: settings.images.defaultRegistry,
+    serverUrl: settings.url ?? url,
+  });
+  const effect = effects({
+    store,
+    hosts,
+    backends,
+    starter,
+    log,
+    fleetOffers: instanceOffers(offers),
+  });
+  return new Engine({ store, offers, effect, context, log, owner: randomUUID() });
+}
+
+function localAccess(settings: ServerSettings, executor: 'docker' | 'process', serverId: string) {
+  const agent = localAgent({
+    stateDir: join(settings.dir, 'agent'),
+    program: assets.agentProgram,
+    executor,
+    serverId,
+  });
+  const { dial, token } = agent;
+  return { hostId: LOCAL_HOST_ID, dial, token, prepare: () => agent.ensureRunning() };
+}
+
+async function listen(
+  http: { listen(options: { host: string; port: number }): Promise<string> },
+  settings: ServerSettings,
+): Promise<string> {
+  const { host, port } = settings;
+  try {
+    return await http.listen({ host, port });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new StartError(`port ${port} on ${host} is in use, perhaps by another dstack server`, {
+      next: 'stop that program, or start this server with --port',
+      cause: error,
+    });
+  }
 }

@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { BackendType } from '@dstack/contract/wire';
 import type { NewEvent, Timestamp } from '@dstack/core';
 import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
+import type { KeyMaker } from '../http/ports.ts';
 import type { Logger } from '../logging.ts';
-import { rsaPair } from '../keys/rsa-pair.ts';
 import type { ConfiguredBackend, ServerConfig } from './config-file.ts';
 
 export interface BootstrapOptions {
   readonly store: Store;
   readonly now: () => Timestamp;
+  readonly keys: KeyMaker;
   /** Token of the admin if this is the first start; null = a random one. */
   readonly adminToken: string | null;
   readonly log: Logger;
@@ -44,9 +45,9 @@ export async function applyServerConfig(
   }
 }
 
-async function makeAdmin({ store, now, adminToken }: BootstrapOptions): Promise<UserRecord> {
+async function makeAdmin({ store, now, keys, adminToken }: BootstrapOptions): Promise<UserRecord> {
   const id = randomUUID();
-  const keys = await rsaPair('admin');
+  const pair = await keys.user('admin');
   const user = {
     id,
     name: 'admin',
@@ -54,19 +55,26 @@ async function makeAdmin({ store, now, adminToken }: BootstrapOptions): Promise<
     email: null,
     active: true,
     createdAt: now(),
-    sshPublicKey: `${keys.publicKey}\n`,
+    sshPublicKey: pair.publicKey,
   };
-  const secrets = { token: adminToken ?? randomUUID(), sshPrivateKey: keys.privateKey };
-  await store.users.insert({ ...user, ...secrets }, { events: [created('User created', 'user', id, 'admin', null)] });
+  const secrets = { token: adminToken ?? randomUUID(), sshPrivateKey: pair.privateKey };
+  await store.users.insert(
+    { ...user, ...secrets },
+    { events: [created('User created', 'user', id, 'admin', null)] },
+  );
   return { ...user, deleted: false, originalName: null };
 }
 
-async function ensureProject(options: BootstrapOptions, owner: UserRecord, name: string): Promise<ProjectRecord> {
-  const { store, now } = options;
+async function ensureProject(
+  options: BootstrapOptions,
+  owner: UserRecord,
+  name: string,
+): Promise<ProjectRecord> {
+  const { store, now, keys } = options;
   const found = await store.projects.byName(name);
   if (found) return found;
   const id = randomUUID();
-  const keys = await rsaPair(`${name}@dstack`);
+  const pair = await keys.project(`${name}@dstack`);
   const project = {
     id,
     name,
@@ -74,10 +82,10 @@ async function ensureProject(options: BootstrapOptions, owner: UserRecord, name:
     isPublic: false,
     templatesRepo: null,
     createdAt: now(),
-    sshPublicKey: keys.publicKey,
+    sshPublicKey: pair.publicKey,
   };
   await store.projects.insert(
-    { ...project, sshPrivateKey: keys.privateKey },
+    { ...project, sshPrivateKey: pair.privateKey },
     { events: [created('Project created', 'project', id, name, id)] },
   );
   return { ...project, defaultGatewayId: null, deleted: false, originalName: null };
@@ -96,16 +104,31 @@ async function applyBackends(
     const old = present.find((backend) => backend.type === type);
     if (!old) {
       const times = { createdAt: now(), updatedAt: now() };
-      await store.backends.insert({ id: randomUUID(), projectId: project.id, type, ...times, ...set });
-    } else if (JSON.stringify([old.sourceConfig, old.sourceAuth]) !== JSON.stringify([config, { creds }])) {
+      await store.backends.insert({
+        id: randomUUID(),
+        projectId: project.id,
+        type,
+        ...times,
+        ...set,
+      });
+    } else if (
+      JSON.stringify([old.sourceConfig, old.sourceAuth]) !== JSON.stringify([config, { creds }])
+    ) {
       await store.backends.update(project.id, type, set);
     }
   }
   const gone = present.filter((backend) => !wanted.some((entry) => entry.type === backend.type));
   for (const backend of gone) {
-    log.warn({ project: project.name, backend: backend.type }, 'backend is not in config.yml any more; removing it');
+    log.warn(
+      { project: project.name, backend: backend.type },
+      'backend is not in config.yml any more; removing it',
+    );
   }
-  if (gone.length > 0) await store.backends.delete(project.id, gone.map((backend) => backend.type));
+  if (gone.length > 0)
+    await store.backends.delete(
+      project.id,
+      gone.map((backend) => backend.type),
+    );
 }
 
 function created(

@@ -34,7 +34,9 @@ export function createCipher(keys: readonly EncryptionKey[]): Cipher {
         const text = unseal(key, payload ?? '');
         if (text !== null) return text;
       }
-      throw new MissingKeyError(`no configured encryption key opens a value written with "${name}"`);
+      throw new MissingKeyError(
+        `no configured encryption key opens a value written with "${name}"`,
+      );
     },
   };
 }
@@ -48,7 +50,12 @@ type AesKey = Extract<EncryptionKey, { type: 'aes' }>;
 function seal(key: AesKey, text: string): string {
   const nonce = randomBytes(NONCE);
   const cipher = createCipheriv('aes-256-gcm', Buffer.from(key.secret, 'base64'), nonce);
-  const sealed = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+  const sealed = Buffer.concat([
+    nonce,
+    cipher.update(text, 'utf8'),
+    cipher.final(),
+    cipher.getAuthTag(),
+  ]);
   return `enc:aes:${key.name}:${sealed.toString('base64')}`;
 }
 

@@ -34,7 +34,9 @@ export function configPath(dir: string): string {
  * a generated one, so that nothing secret is ever stored in clear. Throws `StartError` naming line
  * and key when the file cannot be used.
  */
-export async function loadServerConfig(dir: string): Promise<{ config: ServerConfig; created: boolean }> {
+export async function loadServerConfig(
+  dir: string,
+): Promise<{ config: ServerConfig; created: boolean }> {
   const path = configPath(dir);
   const created = !existsSync(path);
   const text = created ? 'projects:\n- name: main\n' : await readText(path);

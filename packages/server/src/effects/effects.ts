@@ -47,7 +47,7 @@ export function effects(options: EffectsOptions): (key: string) => Promise<PassE
       return { ending: 'done' };
     } catch (error) {
       const refusal = refusalOf(error);
-      if (!refusal) return { ending: 'retry', error };
+      if (!refusal) return { ending: 'retry', error: error instanceof NotNow ? null : error };
       options.log.warn({ intent: key, err: error }, 'effect refused');
       await finish(options, intent, refusal);
       return { ending: 'done' };

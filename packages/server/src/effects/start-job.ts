@@ -1,14 +1,14 @@
+import { Readable } from 'node:stream';
 import type { ClusterInfo } from '@dstack/contract/agent';
 import type { InstanceRecord } from '@dstack/core';
 import { userShellCommands } from '@dstack/core';
-import type { JobView, Store } from '@dstack/store';
-import type { BlobStore } from '../blobs/blob-store.ts';
+import type { Blobs, JobView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import { agentJobSpec, JobSpecError, type RepoCreds } from './agent-job-spec.ts';
 
 export interface JobStarterOptions {
   readonly store: Store;
-  readonly blobs: BlobStore;
+  readonly blobs: Pick<Blobs, 'get'>;
   readonly defaultRegistry: string | null;
   readonly serverUrl: string;
 }
@@ -103,9 +103,9 @@ export class JobStarter {
   }
 
   async #blob(sha256: string | undefined, what: string) {
-    const content = sha256 && (await this.#options.blobs.read(sha256));
+    const content = sha256 && (await this.#options.blobs.get(sha256));
     if (!content) throw new JobSpecError(`the uploaded ${what} is not there any more`);
-    return content;
+    return Readable.from([content]);
   }
 }
 

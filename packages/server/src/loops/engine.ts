@@ -1,8 +1,9 @@
-import type { Change, DecisionContext, Signal, WorkKind } from '@dstack/core';
-import type { Store } from '@dstack/store';
+import type { DecisionContext, Signal, WorkKind } from '@dstack/core';
+import type { ScheduledKind, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
-import { fleetPass, instancePass, type Pass, placementPass, runPass } from './passes.ts';
+import { leased } from './leased.ts';
+import { fleetPass, instancePass, type Pass, placementPass, runPasses } from './passes.ts';
 import { Timers } from './timers.ts';
 import { WorkQueue } from './work-queue.ts';
 
@@ -13,6 +14,8 @@ export interface EngineOptions {
   readonly effect: Pass;
   readonly context: () => DecisionContext;
   readonly log: Logger;
+  /** Random id of this process: owner of its leases. */
+  readonly owner: string;
 }
 
 /** Passes of one kind that may run at a time. Effects wait for networks, so many of them may. */
@@ -26,6 +29,11 @@ const CONCURRENCY: Record<WorkKind, number> = {
 
 /** The safety net: what no signal and no alarm has found is found by then. */
 const SWEEP_MS = 60_000;
+
+const SCHEDULED: readonly ScheduledKind[] = ['run', 'instance', 'fleet'];
+
+/** Most overdue records that one sweep takes up, per kind. */
+const SWEEP_LIMIT = 1000;
 
 /**
  * The loops of the server. A signal puts a key into the queue of its kind, an alarm does the same
@@ -42,35 +50,42 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.#options = options;
     const { store, offers, context, log } = options;
+    this.#timers = new Timers(
+      () => context().now,
+      (key) => {
+        const [kind, id] = key.split(':') as [WorkKind, string];
+        this.#add({ kind, id });
+      },
+    );
     const deps = {
       store,
       offers,
       context,
       log,
-      applied: (changes: readonly Change[]) => this.#arm(changes),
-    };
-    const queue = (name: WorkKind, pass: Pass) =>
-      new WorkQueue({ name, pass, log, concurrency: CONCURRENCY[name] });
-    this.#queues = {
-      run: queue('run', runPass(deps)),
-      placement: queue('placement', placementPass(deps)),
-      instance: queue('instance', instancePass(deps)),
-      fleet: queue('fleet', fleetPass(deps)),
-      intent: queue('intent', options.effect),
-    };
-    this.#timers = new Timers(
-      () => context().now,
-      (key) => {
-        const at = key.indexOf(':');
-        this.#add({ kind: key.slice(0, at) as WorkKind, id: key.slice(at + 1) });
+      arm: (kind: ScheduledKind, id: string, at: number | null) => {
+        // What is overdue is in work already; an alarm in the past would only spin.
+        this.#timers.set(`${kind}:${id}`, at !== null && at > context().now ? at : null);
       },
-    );
+    };
+    const runs = runPasses(deps);
+    this.#queues = {
+      run: this.#queue('run', runs.run),
+      placement: this.#queue('placement', placementPass(deps, runs.hint)),
+      instance: this.#queue('instance', instancePass(deps)),
+      fleet: this.#queue('fleet', fleetPass(deps)),
+      intent: this.#queue('intent', options.effect),
+    };
   }
 
   /** Takes up everything that was unfinished when a server last ended, then follows the signals. */
   async start(): Promise<void> {
-    this.#unsubscribe = this.#options.store.onSignal((signal) => this.#add(signal));
-    for (const signal of await this.#options.store.engine.unfinished()) this.#add(signal);
+    const { store } = this.#options;
+    if (!store.shared) await store.engine.dropLeases();
+    this.#unsubscribe = store.engine.onSignal(
+      (signal) => this.#add(signal),
+      () => void this.#takeUp(),
+    );
+    await this.#takeUp();
     this.#sweep = setInterval(() => void this.#sweepDue(), SWEEP_MS);
     this.#sweep.unref();
   }
@@ -95,30 +110,32 @@ export class Engine {
     };
   }
 
+  #queue(name: WorkKind, pass: Pass): WorkQueue {
+    const { store, log, owner } = this.#options;
+    // One server on its own database needs no leases: the queue itself works a key once at a time.
+    const guarded = store.shared ? leased(store.engine, name, owner, pass) : pass;
+    return new WorkQueue({ name, log, pass: guarded, concurrency: CONCURRENCY[name] });
+  }
+
   #add(signal: Signal): void {
     this.#queues[signal.kind].add(signal.id);
   }
 
-  #arm(changes: readonly Change[]): void {
-    for (const change of changes) {
-      if (change.type === 'instance.insert') {
-        this.#timers.set(`instance:${change.instance.id}`, change.instance.nextPassAt);
-      } else if (
-        (change.type === 'run.update' ||
-          change.type === 'instance.update' ||
-          change.type === 'fleet.update') &&
-        change.set.nextPassAt !== undefined
-      ) {
-        const kind = change.type.slice(0, change.type.indexOf('.'));
-        this.#timers.set(`${kind}:${change.id}`, change.set.nextPassAt);
-      }
+  async #takeUp(): Promise<void> {
+    try {
+      for (const signal of await this.#options.store.engine.unfinished()) this.#add(signal);
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'unfinished work could not be read');
     }
   }
 
   async #sweepDue(): Promise<void> {
     const now = this.#options.context().now;
     try {
-      for (const signal of await this.#options.store.engine.due(now)) this.#add(signal);
+      for (const kind of SCHEDULED) {
+        const ids = await this.#options.store.engine.due(kind, now, SWEEP_LIMIT);
+        for (const id of ids) this.#add({ kind, id });
+      }
     } catch (error) {
       this.#options.log.warn({ err: error }, 'sweep failed');
     }

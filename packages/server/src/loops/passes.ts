@@ -2,13 +2,15 @@ import {
   type Change,
   type Decision,
   type DecisionContext,
+  type Id,
   place,
   reconcileFleet,
   reconcileInstance,
   reconcileRun,
+  type Timestamp,
   wantsBackendOffers,
 } from '@dstack/core';
-import type { Store } from '@dstack/store';
+import type { ScheduledKind, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
 import type { PassEnding } from './work-queue.ts';
@@ -17,8 +19,8 @@ export interface PassDeps {
   readonly store: Store;
   readonly offers: OfferSource;
   readonly context: () => DecisionContext;
-  /** Called with the changes of every applied decision, to set alarms. */
-  readonly applied: (changes: readonly Change[]) => void;
+  /** Sets or clears the alarm of a record. */
+  readonly arm: (kind: ScheduledKind, id: Id, at: Timestamp | null) => void;
   readonly log: Logger;
 }
 
@@ -28,18 +30,32 @@ export interface PassDeps {
  */
 export type Pass = (key: string) => Promise<PassEnding>;
 
-export function runPass(deps: PassDeps): Pass {
-  return async (id) => {
+export interface RunPasses {
+  readonly run: Pass;
+  /** Placement has seen room for this pending run: its next pass resubmits it. */
+  readonly hint: (runId: Id) => void;
+}
+
+export function runPasses(deps: PassDeps): RunPasses {
+  const hinted = new Set<Id>();
+  const run: Pass = async (id) => {
     const snapshot = await deps.store.engine.loadRun(id);
     if (!snapshot) return DONE;
-    return await apply(deps, { run: snapshot.run.name }, reconcileRun(snapshot, deps.context()));
+    deps.arm('run', id, snapshot.run.nextPassAt);
+    const capacityHint = hinted.delete(id);
+    const decision = reconcileRun({ ...snapshot, capacityHint }, deps.context());
+    const ending = await apply(deps, { run: snapshot.run.name }, decision);
+    if (capacityHint && ending.ending !== 'done') hinted.add(id);
+    return ending;
   };
+  return { run, hint: (id) => hinted.add(id) };
 }
 
 export function instancePass(deps: PassDeps): Pass {
   return async (id) => {
     const snapshot = await deps.store.engine.loadInstance(id);
     if (!snapshot) return DONE;
+    deps.arm('instance', id, snapshot.instance.nextPassAt);
     const decision = reconcileInstance(snapshot, deps.context());
     return await apply(deps, { instance: snapshot.instance.name }, decision);
   };
@@ -49,22 +65,22 @@ export function fleetPass(deps: PassDeps): Pass {
   return async (id) => {
     const snapshot = await deps.store.engine.loadFleet(id);
     if (!snapshot) return DONE;
-    return await apply(
-      deps,
-      { fleet: snapshot.fleet.name },
-      reconcileFleet(snapshot, deps.context()),
-    );
+    deps.arm('fleet', id, snapshot.fleet.nextPassAt);
+    const decision = reconcileFleet(snapshot, deps.context());
+    return await apply(deps, { fleet: snapshot.fleet.name }, decision);
   };
 }
 
 /** Backends are asked between reading and deciding; what they said is stale only until `apply`. */
-export function placementPass(deps: PassDeps): Pass {
+export function placementPass(deps: PassDeps, hint: RunPasses['hint']): Pass {
   return async (projectId) => {
     const snapshot = await deps.store.engine.loadPlacement(projectId);
-    if (snapshot.gangs.length === 0 && snapshot.waiting.length === 0) return DONE;
-    const wanted = wantsBackendOffers(snapshot);
-    const offers = await deps.offers.forPlacement(projectId, wanted);
+    if (!snapshot || snapshot.gangs.length + snapshot.waiting.length === 0) return DONE;
+    const offers = await deps.offers.answer(projectId, wantsBackendOffers(snapshot));
     const decision = place(snapshot, offers, deps.context());
+    // Before the signals leave, so that the runs they wake find the hint.
+    const waiting = new Set(snapshot.waiting.map((run) => run.id));
+    for (const { kind, id } of decision.signals) if (kind === 'run' && waiting.has(id)) hint(id);
     return await apply(deps, { project: snapshot.projectName }, decision);
   };
 }
@@ -77,12 +93,27 @@ async function apply(
   decision: Decision,
 ): Promise<PassEnding> {
   if (decision.changes.length === 0) {
-    if (decision.signals.length > 0) deps.store.signal(decision.signals);
+    if (decision.signals.length > 0) await deps.store.engine.signal(decision.signals);
     return DONE;
   }
   const outcome = await deps.store.engine.apply(decision.changes, decision.signals);
   deps.log.debug({ ...subject, ...decision.summary, outcome }, 'decision');
   if (outcome === 'conflict') return { ending: 'conflict' };
-  deps.applied(decision.changes);
+  for (const change of decision.changes) armFor(deps, change);
   return DONE;
+}
+
+function armFor(deps: PassDeps, change: Change): void {
+  switch (change.type) {
+    case 'instance.insert':
+      return deps.arm('instance', change.instance.id, change.instance.nextPassAt);
+    case 'run.update':
+    case 'instance.update':
+    case 'fleet.update': {
+      const kind = change.type.split('.')[0] as ScheduledKind;
+      if (change.set.nextPassAt !== undefined) deps.arm(kind, change.id, change.set.nextPassAt);
+      return;
+    }
+    default:
+  }
 }

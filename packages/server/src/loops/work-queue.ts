@@ -6,7 +6,7 @@ export type PassEnding =
   | { readonly ending: 'done' }
   /** Somebody else wrote first: what was decided is stale, decide again at once. */
   | { readonly ending: 'conflict' }
-  /** It did not work; try again with back-off. */
+  /** It did not work; try again with back-off. A null error is nothing to speak of in the log. */
   | { readonly ending: 'retry'; readonly error: unknown };
 
 export interface WorkQueueOptions {
@@ -81,7 +81,7 @@ export class WorkQueue {
   async #pass(key: string): Promise<PassEnding> {
     try {
       const ending = await this.#options.pass(key);
-      if (ending.ending === 'retry') this.#logFailure(key, ending.error);
+      if (ending.ending === 'retry' && ending.error !== null) this.#logFailure(key, ending.error);
       return ending;
     } catch (error) {
       this.#logFailure(key, error);

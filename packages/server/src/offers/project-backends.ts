@@ -20,9 +20,9 @@ export interface ProjectBackendsOptions {
 export function projectBackends(options: ProjectBackendsOptions): ProjectBackends {
   const { store, catalog, local, localProjects } = options;
   const of = async (projectId: Id): Promise<readonly Backend[]> => {
-    const project = await store.projects.getById(projectId);
+    const project = await store.projects.byId(projectId);
     if (!project) return [];
-    const clouds = (await store.backends.list(projectId)).map((row) =>
+    const clouds = (await store.backends.list([projectId])).map((row) =>
       cloudBackend({
         type: row.type,
         regions: regionsOf(row.config),

@@ -1,0 +1,16 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** Files that travel with the server: beside its bundle, or in the source tree in development. */
+export const assets = {
+  agentProgram: locate('../agent/main.js', '../../agent/src/main.ts'),
+  catalog: locate('./catalog.csv', '../../backends/data/catalog.csv'),
+};
+
+function locate(bundled: string, source: string): string {
+  const beside = fileURLToPath(new URL(bundled, import.meta.url));
+  const fromSource = import.meta.url.endsWith('.ts');
+  return !fromSource && existsSync(beside)
+    ? beside
+    : fileURLToPath(new URL(source, import.meta.url));
+}

@@ -1,0 +1,34 @@
+import { SECOND, type WorkKind } from '@dstack/core';
+import type { Engine as EngineStore } from '@dstack/store';
+import type { Pass } from './passes.ts';
+
+/** A lease outlives a server that died by this much at most (µs). */
+const TTL = 9 * SECOND;
+
+/** Three chances to renew before it runs out. */
+const RENEW_MS = 3000;
+
+/**
+ * A pass that only one of several servers works on. Whoever comes second tries again
+ * a little later, since a signal that came during the holder's pass may be for it.
+ */
+export function leased(
+  store: Pick<EngineStore, 'claim' | 'renew' | 'release'>,
+  kind: WorkKind,
+  owner: string,
+  pass: Pass,
+): Pass {
+  return async (key) => {
+    if (!(await store.claim(kind, key, owner, TTL))) return { ending: 'retry', error: null };
+    const renewal = setInterval(() => {
+      // A lease that cannot be renewed is lost; the guarded write then refuses what was decided.
+      store.renew(kind, key, owner, TTL).catch(() => {});
+    }, RENEW_MS);
+    try {
+      return await pass(key);
+    } finally {
+      clearInterval(renewal);
+      await store.release(kind, key, owner);
+    }
+  };
+}

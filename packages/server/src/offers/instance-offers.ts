@@ -1,0 +1,24 @@
+import {
+  backendTraits,
+  type InstanceRecord,
+  isAvailableOffer,
+  type Offer,
+  unmetLocation,
+} from '@dstack/core';
+import type { OfferSource } from './offer-source.ts';
+
+/** Offers for an instance that a fleet wants by itself, cheapest first. */
+export function instanceOffers(offers: OfferSource) {
+  return async (instance: InstanceRecord): Promise<readonly Offer[]> => {
+    const { requirements, profile } = instance;
+    if (!requirements) return [];
+    const question = { key: 'instance', fleetId: instance.fleetId, requirements, backends: null };
+    const answers = await offers.answer(instance.projectId, [question]);
+    return (answers.get('instance') ?? []).filter(
+      (offer) =>
+        isAvailableOffer(offer) &&
+        backendTraits(offer.backend).createInstance &&
+        (!profile || unmetLocation(profile, offer) === null),
+    );
+  };
+}
