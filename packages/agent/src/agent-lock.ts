@@ -1,0 +1,80 @@
+import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { writeDurably } from './durable-file.ts';
+import { identify, isAlive, type ProcessIdentity } from './process/process-identity.ts';
+
+/** Thrown when another agent lives on the same state directory. */
+export class AgentRunning extends Error {
+  readonly pid: number;
+
+  constructor(pid: number) {
+    super(`another agent (pid ${pid}) runs on this state directory`);
+    this.pid = pid;
+  }
+}
+
+/**
+ * Takes the state directory for this process; returns how to give it back. A lock of a dead process
+ * does not count, and a process is dead when its start time is another, whatever its pid.
+ */
+export function lockStateDir(stateDir: string): () => void {
+  const own = identify(process.pid);
+  if (!own) throw new Error('cannot read /proc');
+  const path = join(stateDir, 'agent.lock');
+  const mine = join(stateDir, `agent.lock.${process.pid}`);
+  writeDurably(mine, JSON.stringify(own));
+  try {
+    for (;;) {
+      if (tryLink(mine, path)) return () => release(path, own);
+      const holder = readHolder(path);
+      if (holder && isAlive(holder)) throw new AgentRunning(holder.pid);
+      setAside(path, mine);
+    }
+  } finally {
+    rmSync(mine, { force: true });
+  }
+}
+
+/** Asks the agent that holds the directory to end, and waits until it has (at most 10 s). */
+export async function endHolder(stateDir: string): Promise<void> {
+  const holder = readHolder(join(stateDir, 'agent.lock'));
+  if (!holder || !isAlive(holder)) return;
+  process.kill(holder.pid, 'SIGTERM');
+  for (let i = 0; i < 200 && isAlive(holder); i++) await delay(50);
+}
+
+/** Removes a dead holder's lock, but not one that a third process has taken in the meantime. */
+function setAside(path: string, mine: string): void {
+  const aside = `${mine}.stale`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    return;
+  }
+  const moved = readHolder(aside);
+  if (moved && isAlive(moved)) tryLink(aside, path);
+  rmSync(aside, { force: true });
+}
+
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function readHolder(path: string): ProcessIdentity | null {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+function release(path: string, own: ProcessIdentity): void {
+  const holder = readHolder(path);
+  if (holder?.pid === own.pid && holder.startTime === own.startTime) rmSync(path, { force: true });
+}

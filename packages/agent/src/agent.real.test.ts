@@ -1,0 +1,84 @@
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AgentHarness, jobSpec } from './testing/agent-harness.ts';
+
+let agent: AgentHarness;
+beforeEach(async () => {
+  agent = new AgentHarness();
+  await agent.start();
+});
+afterEach(() => agent.dispose());
+
+describe('a job of the process executor', () => {
+  it('sends its phases, its output and its exit code over the stream', async () => {
+    const stream = await agent.connect();
+    const spec = jobSpec(['echo hello $NAME', 'exit 3'], { env: { NAME: 'world' } });
+    const answer = await agent.put(spec);
+    expect(answer).toMatchObject({ status: 200, body: { missing: { archives: [], code: false } } });
+    const { state, text } = await stream.whole(spec.id);
+    expect(state).toMatchObject({ exit: { status: 3, reason: null }, log_end: text.length });
+    expect(text).toContain('hello world\r\n');
+    expect(stream.states(spec.id).map((each) => each.phase)).toEqual(
+      expect.arrayContaining(['accepted', 'preparing', 'starting', 'running', 'exited']),
+    );
+    const numbers = stream.frames.flatMap((frame) => (frame.type === 'state' ? [frame.n] : []));
+    expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index));
+    await stream.close();
+  });
+
+  it('answers a repeated PUT with the present state and does not run twice', async () => {
+    const stream = await agent.connect();
+    const spec = jobSpec(['echo once']);
+    await agent.put(spec);
+    await agent.put(spec);
+    await stream.whole(spec.id);
+    const again = await agent.put(spec);
+    expect(again.body.state).toMatchObject({ phase: 'exited', exit: { status: 0 } });
+    expect(stream.text(spec.id).match(/once/g)).toHaveLength(1);
+    expect(await agent.call('DELETE', `/v1/jobs/${spec.id}`)).toMatchObject({ status: 204 });
+    expect(await agent.call('DELETE', `/v1/jobs/${spec.id}`)).toMatchObject({ status: 204 });
+    expect((await agent.put(spec)).body.state).toMatchObject({ phase: 'exited' });
+    await stream.close();
+  });
+});
+
+describe('the protocol', () => {
+  it('refuses a wrong token, on requests and on the stream', async () => {
+    expect(await agent.call('GET', '/v1/info', undefined, 'other')).toMatchObject({ status: 401 });
+    const { TestStream } = await import('./testing/test-stream.ts');
+    expect((await TestStream.open(agent.socket, 'other', 's')).closeCode).not.toBeNull();
+  });
+
+  it('names the field of a bad spec, and unknown jobs', async () => {
+    const spec = { ...jobSpec(['true']), env: { A: 1 } } as never;
+    const answer = await agent.put(spec);
+    expect(answer).toMatchObject({ status: 400, body: { code: 'bad_request' } });
+    expect(answer.body.message).toContain('env');
+    const { id } = jobSpec([]);
+    const unknown = await agent.call('GET', `/v1/jobs/${id}`);
+    expect(unknown).toMatchObject({ status: 404, body: { code: 'unknown_job' } });
+  });
+
+  it('tells what the host is and whom it belongs to', async () => {
+    const stream = await agent.connect('server-7');
+    const hello = stream.frames[0];
+    expect(hello).toMatchObject({ type: 'hello', info: { executor: 'process', server_id: null } });
+    await stream.until(() => stream.frames.length > 1);
+    const spec = jobSpec(['true']);
+    await agent.put(spec);
+    await stream.whole(spec.id);
+    const { body } = await agent.call('GET', '/v1/info');
+    expect(body).toMatchObject({ server_id: 'server-7', protocol: { min: 1, max: 1 } });
+    expect(body.host.cpus).toBeGreaterThan(0);
+    const other = await agent.connect('server-8');
+    await other.until(() => other.closeCode);
+    expect(other.closeCode).toBe(4003);
+    await stream.close();
+  });
+
+  it('lets only one agent run on a state directory', async () => {
+    const second = agent.spawn();
+    const [code] = await once(second, 'exit');
+    expect(code).toBe(4);
+  });
+});

@@ -1,0 +1,129 @@
+import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type AgentInfo, PROTOCOL } from '@dstack/contract/agent';
+import { findHostFacts } from './host/host-facts.ts';
+import type { Executor } from './jobs/executor.ts';
+import type { OpenJobAccess } from './jobs/job-access.ts';
+import { JobRegistry } from './jobs/registry.ts';
+import type { Logger } from './log.ts';
+import { MetricsTicker } from './metrics/metrics-ticker.ts';
+import type { Owner } from './owner.ts';
+import { AgentServer } from './protocol/http-server.ts';
+
+export interface AgentSetup {
+  readonly stateDir: string;
+  readonly socket: string;
+  readonly executor: Executor;
+  readonly owner: Owner;
+  readonly openAccess: OpenJobAccess;
+  readonly version: string;
+  /** Where images and jobs lie, for the figure of free disk. */
+  readonly diskPath: string;
+  readonly exitWhenIdle: number | null;
+  readonly log: Logger;
+  /** Called once when the agent wants to end because nobody needs it. */
+  readonly onIdle: () => void;
+}
+
+/** A running agent. Jobs go on when it is closed. */
+export interface RunningAgent {
+  close(): Promise<void>;
+}
+
+/** Recovers the jobs of earlier agents, then listens. */
+export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
+  const { executor, owner, log } = setup;
+  const token = readToken(setup.stateDir);
+  const facts = await findHostFacts(setup.diskPath);
+  const registry = new JobRegistry({
+    stateDir: setup.stateDir,
+    socketDir: dirname(setup.socket),
+    executor,
+    gpus: facts.gpus,
+    log,
+    openAccess: setup.openAccess,
+  });
+  const info = (): AgentInfo => ({
+    version: setup.version,
+    protocol: PROTOCOL,
+    server_id: owner.id,
+    executor: executor.kind,
+    host: facts,
+  });
+  await registry.recover();
+  const idle = new IdleWatch(setup, () => registry.hasLiveJobs);
+  registry.onJobEnded(() => idle.look());
+  const server = new AgentServer({
+    token,
+    info,
+    registry,
+    log,
+    claim: (serverId) => owner.claim(serverId),
+    onPresence: (present) => idle.setPresent(present),
+  });
+  const ticker = new MetricsTicker(registry, () => server.session, log);
+  await listen(server, setup.socket);
+  idle.look();
+  log.info('listening', { socket: setup.socket, executor: executor.kind });
+  return {
+    close: async () => {
+      idle.close();
+      ticker.close();
+      server.close();
+      await registry.close();
+      rmSync(setup.socket, { force: true });
+    },
+  };
+}
+
+/** Ends the agent when no server has been connected and no job has lived for a while. */
+class IdleWatch {
+  readonly #setup: AgentSetup;
+  readonly #busy: () => boolean;
+  #present = false;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(setup: AgentSetup, busy: () => boolean) {
+    this.#setup = setup;
+    this.#busy = busy;
+  }
+
+  setPresent(present: boolean): void {
+    this.#present = present;
+    this.look();
+  }
+
+  look(): void {
+    this.close();
+    const { exitWhenIdle, onIdle } = this.#setup;
+    if (exitWhenIdle === null || this.#present || this.#busy()) return;
+    this.#timer = setTimeout(onIdle, exitWhenIdle * 1000);
+  }
+
+  close(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}
+
+function readToken(stateDir: string): string {
+  const path = join(stateDir, 'token');
+  try {
+    const token = readFileSync(path, 'utf8').trim();
+    if (token !== '') return token;
+  } catch (error) {
+    throw new Error(`cannot read the agent's token from ${path}`, { cause: error });
+  }
+  throw new Error(`the agent's token in ${path} is empty`);
+}
+
+async function listen(server: AgentServer, path: string): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  // The lock on the state directory says that no other agent of ours listens here.
+  rmSync(path, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.http.once('error', reject);
+    server.http.listen(path, resolve);
+  });
+  chmodSync(path, 0o660);
+}

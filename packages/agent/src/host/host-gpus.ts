@@ -1,0 +1,59 @@
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { runTool } from '../run-tool.ts';
+import {
+  driverOf,
+  type FoundGpus,
+  parseAmd,
+  parseIntel,
+  parseNvidia,
+  parseTenstorrent,
+} from './gpu-parsers.ts';
+
+const NONE: FoundGpus = { gpus: [], driver: null };
+const WSL_SMI = '/usr/lib/wsl/lib/nvidia-smi';
+
+/**
+ * GPUs by their vendor's own tool in PATH. The vendor is told by device files; the order counts (a
+ * machine with an AMD processor's graphics and an NVIDIA card is an NVIDIA machine).
+ */
+export async function findGpus(): Promise<FoundGpus> {
+  if (existsSync('/dev/nvidiactl')) return nvidia('nvidia-smi');
+  if (existsSync('/dev/dxg') && existsSync(WSL_SMI)) return nvidia(WSL_SMI);
+  if (existsSync('/dev/tenstorrent')) return tenstorrent();
+  if (existsSync('/dev/kfd')) return amd();
+  if (existsSync('/dev/accel')) return intel();
+  return NONE;
+}
+
+async function nvidia(tool: string): Promise<FoundGpus> {
+  const query = '--query-gpu=name,memory.total,uuid,driver_version';
+  const text = await runTool(tool, [query, '--format=csv,noheader,nounits']);
+  return text === null ? NONE : parseNvidia(text);
+}
+
+async function amd(): Promise<FoundGpus> {
+  const args = ['static', '--json', '--asic', '--vram', '--bus'];
+  // Some drivers make the tool fail when it is asked for their version.
+  const text =
+    (await runTool('amd-smi', [...args, '--driver'])) ?? (await runTool('amd-smi', args));
+  return text === null ? NONE : parseAmd(text, renderNode);
+}
+
+async function tenstorrent(): Promise<FoundGpus> {
+  const text = await runTool('tt-smi', ['-s']);
+  if (text === null) return NONE;
+  const version = '/sys/module/tenstorrent/version';
+  const driver = existsSync(version) ? driverOf(readFileSync(version, 'utf8')) : null;
+  return { gpus: parseTenstorrent(text), driver };
+}
+
+async function intel(): Promise<FoundGpus> {
+  const query = '--query-aip=name,memory.total,index';
+  const text = await runTool('hl-smi', [query, '--format=csv,noheader,nounits']);
+  return text === null ? NONE : parseIntel(text);
+}
+
+function renderNode(bdf: string): string {
+  const link = `/dev/dri/by-path/pci-${bdf.toLowerCase()}-render`;
+  return existsSync(link) ? realpathSync(link) : bdf;
+}

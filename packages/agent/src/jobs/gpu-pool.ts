@@ -1,0 +1,26 @@
+import type { HostGpu } from '@dstack/contract/agent';
+import { JobFailure } from './executor.ts';
+
+/** Which GPUs of the host are taken. A GPU belongs to one job at a time. */
+export class GpuPool {
+  readonly #all: readonly HostGpu[];
+
+  constructor(all: readonly HostGpu[]) {
+    this.#all = all;
+  }
+
+  /**
+   * Free GPUs out of those not in `taken`: all of them for null, else the lowest numbers, which lie
+   * next to each other on most boards. Throws `JobFailure` when too few are free.
+   */
+  take(count: number | null, taken: readonly HostGpu[]): readonly HostGpu[] {
+    const ids = new Set(taken.map((gpu) => gpu.id));
+    const free = this.#all.filter((gpu) => !ids.has(gpu.id));
+    if (count === null) return free;
+    if (free.length < count) {
+      const message = `The job needs ${count} GPUs, but only ${free.length} of ${this.#all.length} are free`;
+      throw new JobFailure('executor_error', message);
+    }
+    return free.slice(0, count);
+  }
+}

@@ -1,0 +1,26 @@
+import type { Duplex } from 'node:stream';
+import type { JobSpecForAgent } from '@dstack/contract/agent';
+import type { SpoolReader } from '../spool/spool-reader.ts';
+import type { Execution, JobAccount } from './executor.ts';
+
+export interface JobAccessOptions {
+  /** The port that clients already know, after a restart. */
+  readonly preferredPort: number | null;
+  readonly spec: JobSpecForAgent;
+  /** Rejects while the job has not started and after its end. */
+  readonly dial: (host: string, port: number) => Promise<Duplex>;
+  readonly logs: SpoolReader;
+  /** Null before the job has started. */
+  readonly account: () => JobAccount | null;
+  readonly execution: () => Execution | null;
+}
+
+/** How users get into a job: its own SSH server on a loopback port. */
+export interface JobAccess {
+  readonly port: number;
+  /** Milliseconds since the epoch when a user was last connected; null = never yet. */
+  lastActivity(): number | null;
+  close(): Promise<void>;
+}
+
+export type OpenJobAccess = (options: JobAccessOptions) => Promise<JobAccess | null>;

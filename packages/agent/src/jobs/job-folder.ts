@@ -1,0 +1,75 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The files of one job: `<state directory>/jobs/<id>`. Only the agent's user may look inside. */
+export class JobFolder {
+  readonly path: string;
+  /** Directory for unix sockets; a path in `path` may be too long for one (107 bytes). */
+  readonly #socketDir: string;
+  readonly #id: string;
+
+  constructor(jobsDir: string, id: string, socketDir: string) {
+    this.path = join(jobsDir, id);
+    this.#socketDir = socketDir;
+    this.#id = id;
+  }
+
+  get record(): string {
+    return join(this.path, 'record.json');
+  }
+
+  get spool(): string {
+    return join(this.path, 'spool');
+  }
+
+  get home(): string {
+    return join(this.path, 'home');
+  }
+
+  get work(): string {
+    return join(this.path, 'work');
+  }
+
+  get uploads(): string {
+    return join(this.path, 'uploads');
+  }
+
+  /** For what is made on the way and removed at once. */
+  get scratch(): string {
+    return join(this.path, 'scratch');
+  }
+
+  archive(archiveId: string): string {
+    return join(this.uploads, `archive-${archiveId}`);
+  }
+
+  get code(): string {
+    return join(this.uploads, 'code');
+  }
+
+  /** Path of a unix socket of this job. */
+  socket(kind: 's' | 'r'): string {
+    return join(this.#socketDir, `${this.#id.replaceAll('-', '').slice(0, 16)}.${kind}`);
+  }
+
+  make(): void {
+    mkdirSync(this.uploads, { recursive: true, mode: 0o700 });
+  }
+
+  removeUploads(): void {
+    rmSync(this.uploads, { recursive: true, force: true });
+  }
+
+  /** Everything but the record, which stays as a tombstone. */
+  removeContents(): void {
+    for (const path of [this.home, this.work, this.uploads, this.scratch, this.spool]) {
+      rmSync(path, { recursive: true, force: true });
+    }
+    for (const kind of ['s', 'r'] as const) rmSync(this.socket(kind), { force: true });
+  }
+
+  remove(): void {
+    this.removeContents();
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}

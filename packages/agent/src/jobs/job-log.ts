@@ -1,0 +1,51 @@
+import type { FileSpoolReader } from '../spool/file-spool-reader.ts';
+import type { SpoolChunk, SpoolReader } from '../spool/spool-reader.ts';
+
+/**
+ * A job's output as others see it: it exists from the job's first moment, empty until the command
+ * has been started and `attach` says where its spool is.
+ */
+export class JobLog implements SpoolReader {
+  readonly #listeners = new Set<(end: number) => void>();
+  readonly #ended = Promise.withResolvers<number>();
+  #spool: SpoolReader | null = null;
+
+  get end(): number {
+    return this.#spool?.end ?? 0;
+  }
+
+  get start(): number {
+    return this.#spool?.start ?? 0;
+  }
+
+  get ended(): Promise<number> {
+    return this.#ended.promise;
+  }
+
+  async read(offset: number, max: number): Promise<SpoolChunk | null> {
+    return (await this.#spool?.read(offset, max)) ?? null;
+  }
+
+  follow(listener: (end: number) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  attach(spool: SpoolReader): void {
+    this.#spool = spool;
+    const tell = (end: number): void => {
+      for (const listener of this.#listeners) listener(end);
+    };
+    spool.follow(tell);
+    if (spool.end > 0) tell(spool.end);
+  }
+
+  /** Nothing more will come. `left` is what an ended job has left on the disk. */
+  finish(left: FileSpoolReader): void {
+    if (!this.#spool) {
+      left.finish();
+      this.attach(left);
+    }
+    this.#ended.resolve(this.end);
+  }
+}

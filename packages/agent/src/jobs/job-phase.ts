@@ -1,0 +1,27 @@
+import type { JobPhase } from '@dstack/contract/agent';
+
+/**
+ * accepted -> preparing -> pulling -> held -> starting -> running -> exited
+ *
+ * Phases may be left out but never go back; every one of them may go to `exited`. Deadlines:
+ * `accepted` and `held` wait for the server (which ends them by a stop), `pulling` ends when its
+ * stream stalls, `starting` by the executor's own limits, `running` by `max_duration` and stops.
+ */
+export const PHASES: readonly JobPhase[] = [
+  'accepted',
+  'preparing',
+  'pulling',
+  'held',
+  'starting',
+  'running',
+  'exited',
+];
+
+export function mayFollow(from: JobPhase, to: JobPhase): boolean {
+  return PHASES.indexOf(to) > PHASES.indexOf(from);
+}
+
+/** Whether the job occupies the machine. */
+export function isLive(phase: JobPhase): boolean {
+  return phase !== 'exited';
+}

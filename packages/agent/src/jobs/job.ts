@@ -1,0 +1,340 @@
+import type {
+  HostGpu,
+  JobExit,
+  JobPhase,
+  JobState,
+  PullProgress,
+  PutJobAnswer,
+  StartJob,
+  StopJob,
+  StopStage,
+} from '@dstack/contract/agent';
+import { writeDurably } from '../durable-file.ts';
+import type { Logger } from '../log.ts';
+import { FileSpoolReader } from '../spool/file-spool-reader.ts';
+import { type Execution, type Executor, type ExecutorJob, JobFailure } from './executor.ts';
+import type { JobAccess, OpenJobAccess } from './job-access.ts';
+import type { JobFolder } from './job-folder.ts';
+import { JobLog } from './job-log.ts';
+import { isLive, mayFollow } from './job-phase.ts';
+import { type JobRecord, withoutSecrets } from './job-record.ts';
+import { missingUploads } from './job-uploads.ts';
+import { LongTimer } from './long-timer.ts';
+import { type StopRequest, stopStage } from './stop-plan.ts';
+
+/** What a job needs from the agent around it. */
+export interface JobServices {
+  readonly executor: Executor;
+  readonly log: Logger;
+  /** The next number for a `state` frame. */
+  nextNumber(): number;
+  /** Called after a state is durable. */
+  onState(number: number, state: JobState): void;
+  onPull(id: string, progress: PullProgress): void;
+  /** Reserves GPUs; throws `JobFailure` when too few are free. */
+  takeGpus(count: number | null): readonly HostGpu[];
+  readonly openAccess: OpenJobAccess;
+  /** Called once the job no longer occupies anything. */
+  onEnded(): void;
+}
+
+/**
+ * One job from its `PUT` to its `DELETE`. Each change of its state is written to its record before
+ * anybody hears of it, so that a successor of this process goes on from the same place.
+ */
+export class Job {
+  readonly id: string;
+  readonly folder: JobFolder;
+  /** The job's output. */
+  readonly log = new JobLog();
+  readonly #services: JobServices;
+  readonly #log: Logger;
+  readonly #abort = new AbortController();
+  readonly #stopTimer = new LongTimer();
+  readonly #deadlineTimer = new LongTimer();
+  #record: JobRecord;
+  #execution: Execution | null = null;
+  #access: JobAccess | null = null;
+  #stageDone: StopStage | null = null;
+  readonly #held = Promise.withResolvers<void>();
+  #going = false;
+
+  constructor(record: JobRecord, folder: JobFolder, services: JobServices) {
+    this.id = record.spec.id;
+    this.folder = folder;
+    this.#record = record;
+    this.#services = services;
+    this.#log = services.log.child({ job: this.id });
+  }
+
+  get record(): JobRecord {
+    return this.#record;
+  }
+
+  get phase(): JobPhase {
+    return this.#record.state.phase;
+  }
+
+  /** The present state; `log_end` may be newer than in the last frame. */
+  get state(): JobState {
+    return { ...this.#record.state, log_end: this.log.end };
+  }
+
+  get execution(): Execution | null {
+    return this.#execution;
+  }
+
+  get access(): JobAccess | null {
+    return this.#access;
+  }
+
+  get answer(): PutJobAnswer {
+    const missing =
+      this.phase === 'accepted'
+        ? missingUploads(this.#record.spec, this.folder)
+        : { archives: [], code: false };
+    return { state: this.state, missing };
+  }
+
+  /** Begins with, or returns to, what the record says. Never throws: a failure becomes the exit. */
+  go(): void {
+    if (this.#going || this.#record.deletedAt !== null) return;
+    if (this.phase === 'accepted' && this.#waitsForUploads()) return;
+    this.#going = true;
+    const run = this.phase === 'exited' ? this.#reopen() : this.#run();
+    run.catch((error) => this.#fail(error));
+  }
+
+  start(order: StartJob): void {
+    if (this.phase !== 'held') return;
+    const { spec } = this.#record;
+    this.#save({
+      cluster: order.cluster,
+      spec: order.commands ? { ...spec, commands: order.commands } : spec,
+    });
+    this.#held.resolve();
+  }
+
+  /** A stop without grace overtakes one with grace; otherwise the first one counts. */
+  stop(order: StopJob): void {
+    if (!isLive(this.phase)) return;
+    const earlier = this.#record.stop;
+    if (earlier && (!earlier.grace || order.grace)) return;
+    const { grace, reason, message } = order;
+    const asked = { requestedAt: Date.now(), grace, reason, message };
+    // The reason that came first stays the job's reason.
+    const stop = earlier ? { ...asked, reason: earlier.reason, message: earlier.message } : asked;
+    this.#save({ stop });
+    this.#log.info('stop', { grace, reason: stop.reason });
+    if (this.#execution) this.#pursueStop();
+    else {
+      this.#abort.abort();
+      // Nobody is at work on a job that still waits for uploads.
+      if (!this.#going) this.#exit({ status: null, reason: null, message: null });
+    }
+  }
+
+  /** Frees what the job holds on the machine; its SSH access and output stay until `close`. */
+  async discard(): Promise<void> {
+    this.#save({ deletedAt: Date.now(), spec: withoutSecrets(this.#record.spec, false) });
+    await this.#services.executor.remove(this.#asExecutorJob());
+    this.folder.removeUploads();
+  }
+
+  /** Lets go of the job without ending it. */
+  async close(): Promise<void> {
+    this.#stopTimer.clear();
+    this.#deadlineTimer.clear();
+    this.#execution?.release();
+    await this.#access?.close();
+    this.#access = null;
+  }
+
+  async #run(): Promise<void> {
+    const { executor } = this.#services;
+    if (this.phase === 'running') return this.#resume();
+    this.#abortIfStopped();
+    this.#advance('preparing');
+    if (this.#record.gpus.length === 0 && this.#record.spec.gpus !== 0) {
+      this.#save({ gpus: this.#services.takeGpus(this.#record.spec.gpus) });
+    }
+    if (executor.pulls && mayFollow(this.phase, 'pulling')) this.#advance('pulling');
+    if (this.phase !== 'starting') {
+      const onProgress = (progress: PullProgress) => this.#services.onPull(this.id, progress);
+      await executor.pull(this.#asExecutorJob(), onProgress, this.#abort.signal);
+      await this.#holdIfAsked();
+    }
+    this.#abortIfStopped();
+    this.#advance('starting');
+    await this.#openAccess();
+    const execution = await executor.start(this.#asExecutorJob(), this.#abort.signal);
+    this.#attach(execution);
+    this.#becomeRunning(execution);
+    await this.#followToEnd(execution);
+  }
+
+  async #resume(): Promise<void> {
+    const execution = await this.#services.executor.adopt(this.#asExecutorJob());
+    if (!execution) {
+      throw new JobFailure('executor_error', 'The job is gone: nothing of it was left on the host');
+    }
+    this.#attach(execution);
+    await this.#openAccess();
+    this.#armDeadline();
+    await this.#followToEnd(execution);
+  }
+
+  /** An ended job that was not deleted yet: its output and SSH access are there again. */
+  async #reopen(): Promise<void> {
+    this.log.finish(new FileSpoolReader(this.folder.spool));
+    if (this.#record.state.ssh_port !== null) await this.#openAccess();
+  }
+
+  async #holdIfAsked(): Promise<void> {
+    if (!this.#record.spec.hold || this.#record.cluster) return;
+    this.#advance('held');
+    const aborted = new Promise<void>((done) => {
+      this.#abort.signal.addEventListener('abort', () => done(), { once: true });
+    });
+    await Promise.race([this.#held.promise, aborted]);
+  }
+
+  #attach(execution: Execution): void {
+    this.#execution = execution;
+    this.log.attach(execution.spool);
+  }
+
+  #becomeRunning(execution: Execution): void {
+    const { spec, deadline } = this.#record;
+    const limit = spec.max_duration === null ? null : Date.now() + spec.max_duration * 1000;
+    this.#advance(
+      'running',
+      {
+        working_dir: execution.workingDir,
+        username: execution.account.username,
+        container_ip: execution.containerIp,
+      },
+      {
+        account: execution.account,
+        deadline: deadline ?? limit,
+        runningAt: Date.now(),
+        spec: withoutSecrets(spec, this.#services.executor.kind === 'docker'),
+      },
+    );
+    this.folder.removeUploads();
+    this.#armDeadline();
+  }
+
+  async #followToEnd(execution: Execution): Promise<void> {
+    if (this.#record.stop) this.#pursueStop();
+    const exit = await execution.exited;
+    this.#exit(exit);
+  }
+
+  #armDeadline(): void {
+    const { deadline } = this.#record;
+    if (deadline === null) return;
+    this.#deadlineTimer.set(deadline, () =>
+      this.stop({ grace: true, reason: 'max_duration_exceeded', message: 'Max duration exceeded' }),
+    );
+  }
+
+  /** Does what the stop's present stage asks for, and comes back for the next one. */
+  #pursueStop(): void {
+    const { stop, spec } = this.#record;
+    const execution = this.#execution;
+    if (!stop || !execution || !isLive(this.phase)) return;
+    const { stage, nextAt } = stopStage(stop, spec, Date.now());
+    if (nextAt === null) this.#stopTimer.clear();
+    else this.#stopTimer.set(nextAt, () => this.#pursueStop());
+    if (this.#stageDone === stage) return;
+    this.#stageDone = stage;
+    this.#change({ stop_stage: stage });
+    const act = {
+      interrupt: () => execution.interrupt(),
+      terminate: () => execution.terminate(),
+      kill: () => execution.kill(),
+    };
+    act[stage]().catch((error) => this.#log.error('stop failed', error, { stage }));
+  }
+
+  #exit(exit: JobExit): void {
+    if (this.phase === 'exited') return;
+    this.#stopTimer.clear();
+    this.#deadlineTimer.clear();
+    this.log.finish(new FileSpoolReader(this.folder.spool));
+    const { stop } = this.#record;
+    const final = stop && exit.reason === null ? { ...exit, ...reasonOf(stop) } : exit;
+    this.#log.info('exited', { ...final });
+    const spec = withoutSecrets(this.#record.spec, false);
+    this.#advance('exited', { exit: final, log_end: this.log.end }, { spec });
+    this.folder.removeUploads();
+    this.#services.onEnded();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#record.stop && this.#abort.signal.aborted) {
+      this.#exit({ status: null, reason: null, message: null });
+      return;
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    const reason = error instanceof JobFailure ? error.reason : 'executor_error';
+    this.#log.error('failed', error, { reason });
+    this.#exit({ status: null, reason, message });
+  }
+
+  async #openAccess(): Promise<void> {
+    this.#access = await this.#services.openAccess({
+      preferredPort: this.#record.state.ssh_port,
+      spec: this.#record.spec,
+      dial: async (host, port) => {
+        if (!this.#execution || this.phase === 'exited') throw new Error('the job does not run');
+        return this.#execution.dial(host, port);
+      },
+      logs: this.log,
+      account: () => this.#execution?.account ?? this.#record.account,
+      execution: () => this.#execution,
+    });
+    const port = this.#access?.port ?? null;
+    // After a restart the old port may be taken; then everybody has to learn the new one.
+    if (this.#record.state.ssh_port !== port) this.#change({ ssh_port: port });
+  }
+
+  #waitsForUploads(): boolean {
+    const { archives, code } = missingUploads(this.#record.spec, this.folder);
+    return archives.length > 0 || code;
+  }
+
+  #asExecutorJob(): ExecutorJob {
+    const { spec, cluster, gpus } = this.#record;
+    return { spec, cluster, gpus, folder: this.folder };
+  }
+
+  #abortIfStopped(): void {
+    if (this.#record.stop) this.#abort.abort();
+    this.#abort.signal.throwIfAborted();
+  }
+
+  #advance(phase: JobPhase, state: Partial<JobState> = {}, record: Partial<JobRecord> = {}): void {
+    if (!mayFollow(this.phase, phase)) return;
+    this.#log.info('phase', { phase });
+    this.#change({ ...state, phase }, record);
+  }
+
+  #change(state: Partial<JobState>, record: Partial<JobRecord> = {}): void {
+    const before = this.#record.state;
+    const next = { ...before, log_end: this.log.end, ...state, seq: before.seq + 1 };
+    const number = this.#services.nextNumber();
+    this.#save({ ...record, state: next, stateNumber: number });
+    this.#services.onState(number, next);
+  }
+
+  #save(change: Partial<JobRecord>): void {
+    this.#record = { ...this.#record, ...change };
+    writeDurably(this.folder.record, JSON.stringify(this.#record));
+  }
+}
+
+function reasonOf(stop: StopRequest): { reason: string; message: string | null } {
+  return { reason: stop.reason, message: stop.message };
+}

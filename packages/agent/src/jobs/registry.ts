@@ -1,0 +1,287 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type {
+  HostGpu,
+  JobSpecForAgent,
+  JobState,
+  PullProgress,
+  PutJobAnswer,
+  StartJob,
+  StopJob,
+} from '@dstack/contract/agent';
+import { writeDurably } from '../durable-file.ts';
+import type { Logger } from '../log.ts';
+import { AgentError } from '../protocol/agent-error.ts';
+import type { Executor } from './executor.ts';
+import { GpuPool } from './gpu-pool.ts';
+import { Job, type JobServices } from './job.ts';
+import type { OpenJobAccess } from './job-access.ts';
+import { JobFolder } from './job-folder.ts';
+import { isLive } from './job-phase.ts';
+import { type JobRecord, readRecords } from './job-record.ts';
+import { saveUpload } from './job-uploads.ts';
+import { LongTimer } from './long-timer.ts';
+
+/** How long a deleted job's state is remembered, and how long its output can still be read over SSH. */
+const TOMBSTONE_MS = 24 * 3600_000;
+const LINGER_MS = 120_000;
+
+export interface RegistryOptions {
+  readonly stateDir: string;
+  readonly socketDir: string;
+  readonly executor: Executor;
+  readonly gpus: readonly HostGpu[];
+  readonly log: Logger;
+  readonly openAccess: OpenJobAccess;
+}
+
+/** Who wants to know what happens to jobs: one open stream. */
+export interface JobListener {
+  onState(number: number, state: JobState): void;
+  onPull(id: string, progress: PullProgress): void;
+  onNewJob(job: Job): void;
+  onDeleted(id: string): void;
+}
+
+/** All jobs of this agent, those of its predecessors included. */
+export class JobRegistry {
+  readonly #options: RegistryOptions;
+  readonly #jobsDir: string;
+  readonly #jobs = new Map<string, Job>();
+  readonly #listeners = new Set<JobListener>();
+  readonly #gpus: GpuPool;
+  readonly #burials = new Map<string, LongTimer>();
+  readonly #idleWaiters = new Set<() => void>();
+  #lastNumber = 0;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    this.#jobsDir = join(options.stateDir, 'jobs');
+    this.#gpus = new GpuPool(options.gpus);
+    mkdirSync(this.#jobsDir, { recursive: true, mode: 0o700 });
+    mkdirSync(options.socketDir, { recursive: true, mode: 0o700 });
+  }
+
+  /** Takes over what earlier agents have left, before the first request is answered. */
+  async recover(): Promise<void> {
+    const broken = (path: string, error: unknown): void =>
+      this.#options.log.error('unreadable job record', error, { path });
+    this.#lastNumber = readNumber(this.#counterFile);
+    for (const record of readRecords(this.#jobsDir, broken)) {
+      this.#lastNumber = Math.max(this.#lastNumber, record.stateNumber);
+      const job = this.#add(record);
+      if (record.deletedAt === null) continue;
+      job.folder.removeContents();
+      this.#buryAt(job, record.deletedAt + TOMBSTONE_MS);
+    }
+    const known = new Set(this.jobs.map((job) => job.id));
+    await this.#options.executor
+      .sweep(known)
+      .catch((error) => this.#options.log.error('sweep failed', error));
+    for (const job of this.#jobs.values()) job.go();
+  }
+
+  /** Jobs that were not deleted. */
+  get jobs(): Job[] {
+    return [...this.#jobs.values()].filter((job) => job.record.deletedAt === null);
+  }
+
+  /** Number of the newest `state` frame. */
+  get lastNumber(): number {
+    return this.#lastNumber;
+  }
+
+  get hasLiveJobs(): boolean {
+    return this.jobs.some((job) => isLive(job.phase));
+  }
+
+  listen(listener: JobListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Calls back each time a job has ended. */
+  onJobEnded(callback: () => void): void {
+    this.#idleWaiters.add(callback);
+  }
+
+  /** A repeated `PUT` changes nothing and answers with the present state, a tombstone's too. */
+  put(spec: JobSpecForAgent): PutJobAnswer {
+    const known = this.#jobs.get(spec.id);
+    if (known) return known.answer;
+    const folder = this.#folder(spec.id);
+    folder.make();
+    const number = this.#nextNumber();
+    const record = firstRecord(spec, number);
+    writeDurably(folder.record, JSON.stringify(record));
+    const job = this.#add(record);
+    for (const listener of this.#listeners) listener.onNewJob(job);
+    this.#tellState(number, job.state);
+    job.go();
+    return job.answer;
+  }
+
+  async putArchive(id: string, archiveId: string, body: Readable): Promise<void> {
+    const job = this.#get(id);
+    const archive = job.record.spec.file_archives.find((each) => each.id === archiveId);
+    if (!archive)
+      throw new AgentError(404, 'unknown_archive', `The job has no archive ${archiveId}`);
+    await this.#upload(job, body, job.folder.archive(archiveId), archive.sha256);
+  }
+
+  async putCode(id: string, body: Readable): Promise<void> {
+    const job = this.#get(id);
+    const sha256 = job.record.spec.repo?.code_sha256;
+    if (!sha256) throw new AgentError(404, 'no_code', 'The job expects no code');
+    await this.#upload(job, body, job.folder.code, sha256);
+  }
+
+  start(id: string, order: StartJob): JobState {
+    const job = this.#get(id);
+    job.start(order);
+    return job.state;
+  }
+
+  stop(id: string, order: StopJob): JobState {
+    const job = this.#get(id);
+    job.stop(order);
+    return job.state;
+  }
+
+  /** Throws `AgentError` `unknown_job`. */
+  state(id: string): JobState {
+    return this.#get(id).state;
+  }
+
+  async remove(id: string): Promise<void> {
+    const job = this.#get(id);
+    if (isLive(job.phase)) throw new AgentError(409, 'job_alive', `The job is ${job.phase}`);
+    if (job.record.deletedAt !== null) return;
+    await job.discard();
+    for (const listener of this.#listeners) listener.onDeleted(id);
+    // Attached users may still be reading the end of the output.
+    this.#at(job, Date.now() + LINGER_MS, () => void this.#bury(job));
+  }
+
+  /** Lets go of all jobs without ending them. */
+  async close(): Promise<void> {
+    for (const timer of this.#burials.values()) timer.clear();
+    await Promise.all([...this.#jobs.values()].map((job) => job.close()));
+  }
+
+  #get(id: string): Job {
+    const job = this.#jobs.get(id);
+    if (!job) throw new AgentError(404, 'unknown_job', `No job ${id} is known here`);
+    return job;
+  }
+
+  async #upload(job: Job, body: Readable, path: string, sha256: string): Promise<void> {
+    if (job.phase !== 'accepted') {
+      body.resume();
+      return;
+    }
+    await saveUpload(body, path, sha256);
+    job.go();
+  }
+
+  async #bury(job: Job): Promise<void> {
+    await job.close();
+    job.folder.removeContents();
+    this.#buryAt(job, (job.record.deletedAt ?? Date.now()) + TOMBSTONE_MS);
+  }
+
+  #buryAt(job: Job, at: number): void {
+    this.#at(job, at, () => {
+      this.#jobs.delete(job.id);
+      this.#burials.delete(job.id);
+      writeDurably(this.#counterFile, String(this.#lastNumber));
+      job.folder.remove();
+    });
+  }
+
+  #at(job: Job, at: number, action: () => void): void {
+    const timer = this.#burials.get(job.id) ?? new LongTimer();
+    this.#burials.set(job.id, timer);
+    timer.set(at, action);
+  }
+
+  #add(record: JobRecord): Job {
+    const { id } = record.spec;
+    const job = new Job(record, this.#folder(id), this.#services(id));
+    this.#jobs.set(id, job);
+    return job;
+  }
+
+  /** Remembers the highest number when the record that holds it is about to go. */
+  get #counterFile(): string {
+    return join(this.#options.stateDir, 'last-state-number');
+  }
+
+  #folder(id: string): JobFolder {
+    return new JobFolder(this.#jobsDir, id, this.#options.socketDir);
+  }
+
+  #services(id: string): JobServices {
+    return {
+      executor: this.#options.executor,
+      log: this.#options.log,
+      openAccess: this.#options.openAccess,
+      nextNumber: () => this.#nextNumber(),
+      onState: (number, state) => this.#tellState(number, state),
+      onPull: (job, progress) => {
+        for (const listener of this.#listeners) listener.onPull(job, progress);
+      },
+      takeGpus: (count) => this.#gpus.take(count, this.#takenBut(id)),
+      onEnded: () => {
+        for (const callback of this.#idleWaiters) callback();
+      },
+    };
+  }
+
+  #takenBut(id: string): HostGpu[] {
+    return this.jobs
+      .filter((job) => job.id !== id && isLive(job.phase))
+      .flatMap((job) => [...job.record.gpus]);
+  }
+
+  #tellState(number: number, state: JobState): void {
+    for (const listener of this.#listeners) listener.onState(number, state);
+  }
+
+  #nextNumber(): number {
+    this.#lastNumber += 1;
+    return this.#lastNumber;
+  }
+}
+
+function firstRecord(spec: JobSpecForAgent, stateNumber: number): JobRecord {
+  const state: JobState = {
+    id: spec.id,
+    seq: 1,
+    phase: 'accepted',
+    ssh_port: null,
+    working_dir: null,
+    username: null,
+    stop_stage: null,
+    exit: null,
+    log_end: 0,
+    container_ip: null,
+  };
+  return {
+    spec,
+    state,
+    stateNumber,
+    cluster: spec.cluster,
+    gpus: [],
+    stop: null,
+    deadline: null,
+    account: null,
+    runningAt: null,
+    deletedAt: null,
+  };
+}
+
+function readNumber(path: string): number {
+  return existsSync(path) ? Number(readFileSync(path, 'utf8')) || 0 : 0;
+}

@@ -1,0 +1,39 @@
+import type { StopStage } from '@dstack/contract/agent';
+
+/** A stop that was asked for. Times are milliseconds since the epoch, durations seconds. */
+export interface StopRequest {
+  readonly requestedAt: number;
+  readonly grace: boolean;
+  readonly reason: string;
+  readonly message: string | null;
+}
+
+export interface StopRules {
+  readonly stop_duration: number | null;
+  readonly stop_duration_set: boolean;
+}
+
+const TERMINATE_AFTER = 10;
+
+/**
+ * The stage a stopping job is in, and when the next one is due (null = never):
+ *
+ *   interrupt (at once) -> terminate (10 s, or half of the user's own limit) -> kill (the limit)
+ *
+ * A stop without grace is in its last stage from the beginning.
+ */
+export function stopStage(
+  request: StopRequest,
+  rules: StopRules,
+  now: number,
+): { readonly stage: StopStage; readonly nextAt: number | null } {
+  if (!request.grace) return { stage: 'kill', nextAt: null };
+  const limit = rules.stop_duration;
+  const terminateAfter = rules.stop_duration_set && limit !== null ? limit / 2 : TERMINATE_AFTER;
+  const killAt = limit === null ? null : request.requestedAt + limit * 1000;
+  const terminateAt = request.requestedAt + terminateAfter * 1000;
+  if (killAt !== null && now >= killAt) return { stage: 'kill', nextAt: null };
+  if (now >= terminateAt) return { stage: 'terminate', nextAt: killAt };
+  const nextAt = killAt !== null && killAt < terminateAt ? killAt : terminateAt;
+  return { stage: 'interrupt', nextAt };
+}

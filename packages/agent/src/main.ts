@@ -1,0 +1,80 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { startAgent } from './agent.ts';
+import { AgentRunning, endHolder, lockStateDir } from './agent-lock.ts';
+import { chooseExecutor } from './choose-executor.ts';
+import { openJobAccess } from './job-ssh.ts';
+import { createLogger, type Logger } from './log.ts';
+import { type AgentOptions, parseOptions, USAGE } from './options.ts';
+import { Owner } from './owner.ts';
+import { agentVersion } from './version.ts';
+
+/** Exit codes: 2 = bad arguments, 3 = belongs to another server, 4 = another agent runs. */
+const BAD_USAGE = 2;
+const FOREIGN_OWNER = 3;
+const ALREADY_RUNNING = 4;
+
+async function main(): Promise<void> {
+  let options: AgentOptions;
+  try {
+    options = parseOptions(process.argv.slice(2));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`error: ${message}\n\n${USAGE}`);
+    process.exit(BAD_USAGE);
+  }
+  const log = createLogger((line) => process.stderr.write(line));
+  mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
+  chmodSync(options.stateDir, 0o700);
+  const owner = new Owner(options.stateDir);
+  if (options.serverId !== null && !owner.claim(options.serverId, options.takeover)) {
+    process.stderr.write(`error: this host belongs to the server ${owner.id}; use --takeover\n`);
+    process.exit(FOREIGN_OWNER);
+  }
+  const unlock = await lock(options);
+  await run(options, owner, log, unlock);
+}
+
+async function lock(options: AgentOptions): Promise<() => void> {
+  try {
+    if (options.takeover) await endHolder(options.stateDir);
+    return lockStateDir(options.stateDir);
+  } catch (error) {
+    if (!(error instanceof AgentRunning)) throw error;
+    process.stderr.write(`error: ${error.message}\n`);
+    process.exit(ALREADY_RUNNING);
+  }
+}
+
+async function run(
+  options: AgentOptions,
+  owner: Owner,
+  log: Logger,
+  unlock: () => void,
+): Promise<void> {
+  let end = (_reason: string): void => {};
+  const ended = new Promise<string>((resolve) => {
+    end = resolve;
+  });
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => end('SIGINT'));
+  process.on('SIGHUP', () => {});
+  const { executor, diskPath } = await chooseExecutor(options.executor, options.stateDir, log);
+  const agent = await startAgent({
+    stateDir: options.stateDir,
+    socket: options.socket,
+    executor,
+    owner,
+    diskPath,
+    openAccess: openJobAccess(options.stateDir, log),
+    version: agentVersion(),
+    exitWhenIdle: options.exitWhenIdle,
+    log,
+    onIdle: () => end('idle'),
+  });
+  log.info('ending', { reason: await ended });
+  await agent.close();
+  unlock();
+  process.exit(0);
+}
+
+await main();

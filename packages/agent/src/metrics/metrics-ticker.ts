@@ -1,0 +1,55 @@
+import type { Job } from '../jobs/job.ts';
+import type { JobRegistry } from '../jobs/registry.ts';
+import type { Logger } from '../log.ts';
+import type { StreamSession } from '../protocol/stream-session.ts';
+import { gpuUsage } from './gpu-usage.ts';
+
+const PERIOD_MS = 10_000;
+
+/** Sends what running jobs use, and how long nobody has been connected to them, every 10 s. */
+export class MetricsTicker {
+  readonly #registry: JobRegistry;
+  readonly #session: () => StreamSession | null;
+  readonly #log: Logger;
+  readonly #timer: NodeJS.Timeout;
+  #busy = false;
+
+  constructor(registry: JobRegistry, session: () => StreamSession | null, log: Logger) {
+    this.#registry = registry;
+    this.#session = session;
+    this.#log = log;
+    this.#timer = setInterval(() => void this.tick(), PERIOD_MS);
+    this.#timer.unref();
+  }
+
+  /** One round now; skipped while the one before is still at it. */
+  async tick(): Promise<void> {
+    const session = this.#session();
+    if (this.#busy || !session) return;
+    this.#busy = true;
+    try {
+      const running = this.#registry.jobs.filter((job) => job.phase === 'running');
+      for (const job of running) await this.#report(job, session);
+    } catch (error) {
+      this.#log.error('metrics failed', error);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #report(job: Job, session: StreamSession): Promise<void> {
+    const usage = await job.execution?.usage();
+    if (usage) {
+      const gpus = await gpuUsage(job.record.gpus);
+      session.sendNow({ type: 'metrics', id: job.id, metrics: { ...usage, gpus } });
+    }
+    const since = job.access?.lastActivity() ?? job.record.runningAt;
+    if (!job.access || since === null) return;
+    const seconds = Math.max(0, Math.floor((Date.now() - since) / 1000));
+    session.sendNow({ type: 'activity', id: job.id, no_connections_secs: seconds });
+  }
+}

@@ -1,0 +1,64 @@
+import { parseArgs } from 'node:util';
+
+export interface AgentOptions {
+  readonly stateDir: string;
+  readonly socket: string;
+  readonly executor: 'auto' | 'docker' | 'process';
+  readonly serverId: string | null;
+  readonly takeover: boolean;
+  /** Seconds without a server and without a living job after which the agent ends; null = never. */
+  readonly exitWhenIdle: number | null;
+}
+
+/** The kernel's limit for a unix socket's path, the closing zero left out. */
+const MAX_SOCKET_PATH = 107;
+
+export const USAGE = `usage: main.js --state DIR --socket PATH [options]
+
+  --state DIR               keeps jobs and their results; holds the file "token"
+  --socket PATH             unix socket to listen on, at most ${MAX_SOCKET_PATH} bytes
+  --executor KIND           auto (Docker where its daemon answers), docker, process
+  --server-id ID            the server that this agent works for
+  --takeover                even if it has worked for another one
+  --exit-when-idle SECONDS  end when no server is connected and no job lives
+`;
+
+/** Throws an `Error` whose message is for a person. */
+export function parseOptions(argv: readonly string[]): AgentOptions {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      state: { type: 'string' },
+      socket: { type: 'string' },
+      executor: { type: 'string', default: 'auto' },
+      'server-id': { type: 'string' },
+      takeover: { type: 'boolean', default: false },
+      'exit-when-idle': { type: 'string' },
+    },
+  });
+  const { state, socket, executor } = values;
+  if (!state || !socket) throw new Error('--state and --socket are required');
+  if (Buffer.byteLength(socket) > MAX_SOCKET_PATH) {
+    throw new Error(`--socket is longer than ${MAX_SOCKET_PATH} bytes; choose a shorter directory`);
+  }
+  if (executor !== 'auto' && executor !== 'docker' && executor !== 'process') {
+    throw new Error(`--executor must be auto, docker or process, not ${executor}`);
+  }
+  return {
+    stateDir: state,
+    socket,
+    executor,
+    serverId: values['server-id'] ?? null,
+    takeover: values.takeover,
+    exitWhenIdle: seconds(values['exit-when-idle']),
+  };
+}
+
+function seconds(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) {
+    throw new Error(`--exit-when-idle must be a number of seconds, not ${text}`);
+  }
+  return value;
+}

@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs';
+import type { JobSpecForAgent } from '@dstack/contract/agent';
+import type { JobAccount } from '../jobs/executor.ts';
+import type { JobCgroup } from './cgroup.ts';
+import { joinFiles } from './cgroup.ts';
+
+/**
+ * The command of a job that runs without its image: the user's shell lines joined by `&&` in an
+ * interactive shell, or the complete argv when there are no such lines. A line that ends in `&`
+ * cannot be joined and gets braces of its own.
+ */
+export function jobCommand(
+  spec: Pick<JobSpecForAgent, 'commands' | 'shell_commands'>,
+  interactive: boolean,
+): string[] {
+  if (spec.shell_commands === null) return [...spec.commands];
+  const shell = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh';
+  const script = spec.shell_commands
+    .map((line) => (line.trimEnd().endsWith('&') ? `{ ${line} }` : line))
+    .join(' && ');
+  return [shell, ...(interactive ? ['-i'] : []), '-c', script];
+}
+
+/**
+ * Puts in front of the command what makes its process a member of the job's control groups and,
+ * for another account, changes the user. Both happen before the command's first instruction.
+ */
+export function wrapCommand(
+  argv: readonly string[],
+  cgroup: JobCgroup,
+  account: JobAccount | null,
+): string[] {
+  const user = account ? switchUser(account) : [];
+  const files = joinFiles(cgroup);
+  const own = account ? `chown ${account.uid} "$(readlink /proc/$$/fd/0)" 2>/dev/null; ` : '';
+  if (files.length === 0 && own === '') return [...user, ...argv];
+  // The files come as arguments, so that no path is ever read as shell text.
+  const script = `while [ "$1" != -- ]; do echo $$ 2>/dev/null > "$1"; shift; done; shift; ${own}exec "$@"`;
+  return ['/bin/sh', '-c', script, 'sh', ...files, '--', ...user, ...argv];
+}
+
+/** `setpriv` keeps the supplementary groups (video, render), which Node's own `uid` option drops. */
+function switchUser(account: JobAccount): string[] {
+  const groups = account.username ? ['--init-groups'] : ['--clear-groups'];
+  return ['setpriv', `--reuid=${account.uid}`, `--regid=${account.gid}`, ...groups, '--'];
+}

@@ -1,0 +1,130 @@
+import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { JobMetrics } from '@dstack/contract/agent';
+import { nowMicros } from '../clock.ts';
+import type { Execution, ExecutionExit, JobAccount } from '../jobs/executor.ts';
+import { readLines } from '../json-lines.ts';
+import { cgroupUsage, processUsage } from '../metrics/usage.ts';
+import { dialTcp } from '../network/dial.ts';
+import { FileSpoolReader } from '../spool/file-spool-reader.ts';
+import { removeCgroup } from './cgroup.ts';
+import { isAlive } from './process-identity.ts';
+import { type JobTree, killTree, terminateTree, treePids } from './process-tree.ts';
+import type { SupervisorFiles, SupervisorMessage, SupervisorRecord } from './supervisor-files.ts';
+
+const RECONNECT_MS = 200;
+
+/** A job in the hands of a supervisor, seen from the agent: a connection to it, and its files. */
+export class ProcessExecution implements Execution {
+  readonly containerIp = null;
+  readonly spool: FileSpoolReader;
+  readonly exited: Promise<ExecutionExit>;
+  readonly #id: string;
+  readonly #files: SupervisorFiles;
+  readonly #exit = Promise.withResolvers<ExecutionExit>();
+  #record: SupervisorRecord;
+  #socket: Socket | null = null;
+  #retry: NodeJS.Timeout | null = null;
+  #released = false;
+  #cpuSeen = 0;
+
+  constructor(id: string, files: SupervisorFiles, record: SupervisorRecord) {
+    this.#id = id;
+    this.#files = files;
+    this.#record = record;
+    this.spool = new FileSpoolReader(files.spool);
+    this.exited = this.#exit.promise;
+    this.#connect();
+  }
+
+  get workingDir(): string {
+    return this.#record.cwd;
+  }
+
+  get account(): JobAccount {
+    return this.#record.account;
+  }
+
+  async interrupt(): Promise<void> {
+    this.#socket?.write(`${JSON.stringify({ interrupt: true })}\n`);
+  }
+
+  async terminate(): Promise<void> {
+    terminateTree(this.#tree());
+  }
+
+  async kill(): Promise<void> {
+    await killTree(this.#tree());
+  }
+
+  dial(host: string, port: number): Promise<Duplex> {
+    return dialTcp(host, port);
+  }
+
+  async usage(): Promise<JobMetrics | null> {
+    const tree = this.#tree();
+    const usage = cgroupUsage(tree.cgroup) ?? processUsage(treePids(tree));
+    this.#cpuSeen = Math.max(this.#cpuSeen, usage.cpu_usage_micro);
+    return { ...usage, cpu_usage_micro: this.#cpuSeen, timestamp_micro: nowMicros(), gpus: [] };
+  }
+
+  release(): void {
+    this.#released = true;
+    if (this.#retry) clearTimeout(this.#retry);
+    this.#socket?.destroy();
+  }
+
+  #tree(): JobTree {
+    if (!this.#record.leader) this.#record = this.#files.readSupervisor() ?? this.#record;
+    const { leader, cgroup } = this.#record;
+    return { id: this.#id, leader: leader?.pid ?? null, cgroup };
+  }
+
+  #connect(): void {
+    const socket = connect(this.#record.socket);
+    this.#socket = socket;
+    readLines(socket, (line) => this.#onMessage(JSON.parse(line)));
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#onClose());
+  }
+
+  #onMessage(message: SupervisorMessage): void {
+    if ('end' in message) this.spool.grew(message.end);
+  }
+
+  /** The supervisor closes the connection at the end of the job, or has died, or is just starting. */
+  #onClose(): void {
+    this.#socket = null;
+    if (this.#released) return;
+    const exit = this.#files.readExit();
+    if (exit) {
+      const failed = exit.error === null ? null : 'executor_error';
+      this.#finish({ status: exit.status, reason: failed, message: exit.error });
+    } else if (isAlive(this.#record.supervisor)) {
+      this.#retry = setTimeout(() => this.#connect(), RECONNECT_MS);
+    } else {
+      void this.#afterSupervisorDeath();
+    }
+  }
+
+  async #afterSupervisorDeath(): Promise<void> {
+    await killTree(this.#tree());
+    // It may have written the exit in the instant between our two looks.
+    const exit = this.#files.readExit();
+    this.#finish(
+      exit && exit.error === null
+        ? { status: exit.status, reason: null, message: null }
+        : {
+            status: null,
+            reason: 'executor_error',
+            message: exit?.error ?? 'The process that supervises the job was killed',
+          },
+    );
+  }
+
+  #finish(exit: ExecutionExit): void {
+    removeCgroup(this.#record.cgroup);
+    this.spool.finish();
+    this.#exit.resolve(exit);
+  }
+}

@@ -1,0 +1,200 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { chown, mkdir } from 'node:fs/promises';
+import { isAbsolute, join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { placeOnHost } from '../files/place-on-host.ts';
+import {
+  type Execution,
+  type Executor,
+  type ExecutorJob,
+  type JobAccount,
+  JobFailure,
+} from '../jobs/executor.ts';
+import {
+  isExportedFunction,
+  jobEnvironment,
+  mpiHostfile,
+  proxyEnvironment,
+} from '../jobs/job-environment.ts';
+import { hostAccount, ownAccount } from './accounts.ts';
+import { makeJobCgroup, removeCgroup } from './cgroup.ts';
+import { jobCommand, wrapCommand } from './job-command.ts';
+import { checkPorts } from './port-check.ts';
+import { ProcessExecution } from './process-execution.ts';
+import { killTree } from './process-tree.ts';
+import { nodeCommand, programEntry } from './program-entry.ts';
+import { ALREADY_SUPERVISED, type Launch, SupervisorFiles } from './supervisor-files.ts';
+import { type TerminalKind, terminalKind } from './terminal.ts';
+
+/** Variables of the agent's own environment that a job may see. */
+const INHERITED =
+  /^(PATH|LANG|LANGUAGE|LC_.*|TZ|LD_LIBRARY_PATH|CUDA_.*|NVIDIA_.*|ROCM?_.*|HABANA_.*)$/;
+
+export interface ProcessExecutorOptions {
+  /** Instead of the best terminal that this machine has. */
+  readonly terminal?: TerminalKind;
+}
+
+/** Runs jobs as processes of this machine, each under a supervisor that outlives the agent. */
+export class ProcessExecutor implements Executor {
+  readonly kind = 'process';
+  readonly pulls = false;
+  readonly #terminal: TerminalKind;
+
+  constructor(options: ProcessExecutorOptions = {}) {
+    this.#terminal = terminalKind(options.terminal);
+  }
+
+  async pull(): Promise<void> {}
+
+  async start(job: ExecutorJob, signal: AbortSignal): Promise<Execution> {
+    const started = await this.adopt(job);
+    if (started) return started;
+    await checkPorts(job.spec.ports);
+    const launch = await this.#prepare(job, signal);
+    signal.throwIfAborted();
+    new SupervisorFiles(job.folder.path).writeLaunch(launch);
+    await startSupervisor(job.folder.path);
+    const execution = await this.adopt(job);
+    if (execution) return execution;
+    throw new JobFailure('executor_error', 'The process that supervises the job did not start');
+  }
+
+  async adopt(job: ExecutorJob): Promise<ProcessExecution | null> {
+    const files = new SupervisorFiles(job.folder.path);
+    const record = files.readSupervisor();
+    return record ? new ProcessExecution(job.spec.id, files, record) : null;
+  }
+
+  async remove(job: ExecutorJob): Promise<void> {
+    const record = new SupervisorFiles(job.folder.path).readSupervisor();
+    if (!record) return;
+    const { leader, cgroup } = record;
+    await killTree({ id: job.spec.id, leader: leader?.pid ?? null, cgroup });
+    removeCgroup(cgroup);
+  }
+
+  async sweep(): Promise<void> {
+    // A supervisor lives and dies with its job's folder, and folders are what the agent starts from.
+  }
+
+  async #prepare(job: ExecutorJob, signal: AbortSignal): Promise<Launch> {
+    const { spec, folder } = job;
+    const account = jobAccount(job);
+    for (const dir of [folder.home, folder.work]) await makeOwned(dir, account);
+    const cwd = placeIn(spec.working_dir ?? folder.work, account.home, folder.work);
+    await makeOwned(cwd, account);
+    const hostfile = join(folder.path, 'mpi-hostfile');
+    const repoDir = spec.repo ? placeIn(spec.repo.dir, account.home, cwd) : null;
+    await placeOnHost(job, { account, cwd, repoDir, hostfile: mpiHostfile(job.cluster) }, signal);
+    const own = { workingDir: cwd, repoDir, mpiHostfile: hostfile, home: account.home };
+    const cgroup = makeJobCgroup(`dstack-${spec.id}`, {
+      cpus: spec.cpu_limit,
+      memoryBytes: spec.memory_limit_bytes,
+    });
+    const argv = jobCommand(spec, this.#terminal !== 'pipes');
+    if (argv.length === 0) throw new JobFailure('executor_error', 'The job has no command to run');
+    const other = account.uid !== process.getuid?.() ? account : null;
+    return {
+      id: spec.id,
+      argv: wrapCommand(argv, cgroup, other),
+      env: {
+        ...inherited(),
+        ...jobEnvironment(spec, job.cluster, own, job.gpus.length),
+        ...gpuEnv(job),
+      },
+      cwd,
+      terminal: this.#terminal,
+      maskedValues: spec.masked_values,
+      cgroup,
+      account,
+      socket: folder.socket('s'),
+    };
+  }
+}
+
+/** The user that the job asks for, where we may change to it; else our own. */
+function jobAccount({ spec, folder }: ExecutorJob): JobAccount {
+  const asked = spec.user;
+  const root = process.getuid?.() === 0;
+  return root && asked ? hostAccount(asked, folder.home) : ownAccount(folder.home);
+}
+
+/** Where a path of the job's configuration lies on this machine. Throws `JobFailure`. */
+export function placeIn(path: string, home: string, cwd: string): string {
+  if (path === '~') return home;
+  if (path.startsWith('~/')) return join(home, path.slice(2));
+  if (path.startsWith('~')) {
+    throw new JobFailure(
+      'executor_error',
+      `Paths like ${path} (another user's home) are not supported`,
+    );
+  }
+  return isAbsolute(path) ? resolve(path) : resolve(cwd, path);
+}
+
+async function makeOwned(dir: string, account: JobAccount): Promise<void> {
+  try {
+    const first = await mkdir(dir, { recursive: true });
+    if (first && account.uid !== process.getuid?.()) await chown(dir, account.uid, account.gid);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new JobFailure('executor_error', `Failed to make the directory ${dir}: ${why}`);
+  }
+}
+
+function inherited(): Record<string, string> {
+  const entries = Object.entries(process.env).flatMap(([name, value]) =>
+    value !== undefined && INHERITED.test(name) && !isExportedFunction(name) ? [[name, value]] : [],
+  );
+  return { ...Object.fromEntries(entries), ...proxyEnvironment(process.env) };
+}
+
+/** Keeps a job on its own GPUs where the vendor has a variable for that. */
+function gpuEnv({ gpus }: ExecutorJob): Record<string, string> {
+  const ids = gpus.map((gpu) => gpu.id).join(',');
+  switch (gpus[0]?.vendor) {
+    case 'nvidia':
+      return { CUDA_VISIBLE_DEVICES: ids };
+    case 'intel':
+      return { HABANA_VISIBLE_DEVICES: ids };
+    default:
+      return {};
+  }
+}
+
+/** Returns when the supervisor can be talked to, or another one is found to be in charge. */
+async function startSupervisor(jobDir: string): Promise<void> {
+  mkdirSync(jobDir, { recursive: true });
+  const logPath = new SupervisorFiles(jobDir).log;
+  const log = openSync(logPath, 'a', 0o600);
+  const [node, ...words] = nodeCommand();
+  const entry = programEntry('supervisor.js', 'process/supervisor-main.ts');
+  const child = spawn(node, [...words, '--max-old-space-size=64', entry, jobDir], {
+    cwd: '/',
+    detached: true,
+    env: { PATH: process.env.PATH },
+    stdio: ['ignore', log, log, 'pipe'],
+  });
+  closeSync(log);
+  await untilReady(child, logPath);
+  child.unref();
+}
+
+function untilReady(child: ChildProcess, logPath: string): Promise<void> {
+  const ready = child.stdio[3] as Readable;
+  return new Promise((done, fail) => {
+    child.once('error', (error) => fail(new JobFailure('executor_error', error.message)));
+    child.once('exit', (code) => {
+      if (code === 0 || code === ALREADY_SUPERVISED) return done();
+      const words = readFileSync(logPath, 'utf8').trim().slice(-500);
+      fail(new JobFailure('executor_error', `The job's supervisor failed to start: ${words}`));
+    });
+    ready.once('data', () => {
+      ready.destroy();
+      done();
+    });
+    ready.on('error', () => {});
+  });
+}

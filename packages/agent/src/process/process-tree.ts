@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { cgroupPids, type JobCgroup, killCgroup } from './cgroup.ts';
+import { isDead, processStat } from './process-identity.ts';
+
+/** Everything that belongs to a job: its control groups, its session, and what carries its mark. */
+export interface JobTree {
+  readonly id: string;
+  /** The command's process, which leads the session; null before it is known. */
+  readonly leader: number | null;
+  readonly cgroup: JobCgroup;
+}
+
+const ROUNDS = 200;
+const ROUND_MS = 10;
+
+/** Living processes of a job. The environment's mark finds those that left session and group. */
+export function treePids(tree: JobTree): number[] {
+  const grouped = cgroupPids(tree.cgroup).filter(isRunning);
+  if (tree.cgroup.unified !== null) return grouped;
+  const found = new Set(grouped);
+  const mark = Buffer.from(`DSTACK_JOB_ID=${tree.id}\0`);
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid || found.has(pid)) continue;
+    const stat = processStat(pid);
+    if (!stat || isDead(stat)) continue;
+    if (stat.session === tree.leader || environOf(pid).includes(mark)) found.add(pid);
+  }
+  return [...found];
+}
+
+export function signalTree(tree: JobTree, signal: NodeJS.Signals): void {
+  for (const pid of treePids(tree)) send(pid, signal);
+}
+
+/**
+ * SIGTERM to all of the job. An interactive shell ignores that signal, so a leader that does gets
+ * SIGHUP, which a shell passes on to its jobs before it ends.
+ */
+export function terminateTree(tree: JobTree): void {
+  const leaderIgnores = tree.leader !== null && ignoresTerminate(tree.leader);
+  signalTree(tree, 'SIGTERM');
+  if (tree.leader !== null && leaderIgnores) send(tree.leader, 'SIGHUP');
+}
+
+/** Kills until nothing of the job is left (new processes may appear while we look); at most 2 s. */
+export async function killTree(tree: JobTree): Promise<void> {
+  for (let round = 0; round < ROUNDS; round++) {
+    const pids = treePids(tree);
+    if (pids.length === 0) return;
+    if (!killCgroup(tree.cgroup)) for (const pid of pids) send(pid, 'SIGKILL');
+    await delay(ROUND_MS);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  const stat = processStat(pid);
+  return stat !== null && !isDead(stat);
+}
+
+function environOf(pid: number): Buffer {
+  try {
+    return readFileSync(`/proc/${pid}/environ`);
+  } catch {
+    // Ended meanwhile, or another user's process, which cannot be ours to kill.
+    return Buffer.alloc(0);
+  }
+}
+
+function ignoresTerminate(pid: number): boolean {
+  try {
+    const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return ((BigInt(`0x${ignored?.[1] ?? '0'}`) >> 14n) & 1n) === 1n;
+  } catch {
+    return false;
+  }
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended between looking and signalling.
+  }
+}

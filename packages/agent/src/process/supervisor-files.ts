@@ -1,0 +1,112 @@
+import { linkSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeDurably } from '../durable-file.ts';
+import type { JobAccount } from '../jobs/executor.ts';
+import type { JobCgroup } from './cgroup.ts';
+import type { ProcessIdentity } from './process-identity.ts';
+import type { TerminalKind } from './terminal.ts';
+
+/** What a supervisor is told. It may hold secrets, so it is removed as soon as it has been read. */
+export interface Launch {
+  readonly id: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly terminal: TerminalKind;
+  readonly maskedValues: readonly string[];
+  readonly cgroup: JobCgroup;
+  readonly account: JobAccount;
+  /** Where it listens for the agent. */
+  readonly socket: string;
+}
+
+/** Who runs the job. Written before the command starts, and again with its leader after that. */
+export interface SupervisorRecord {
+  readonly supervisor: ProcessIdentity;
+  readonly leader: ProcessIdentity | null;
+  readonly socket: string;
+  readonly cwd: string;
+  readonly account: JobAccount;
+  readonly cgroup: JobCgroup;
+}
+
+/** How the command ended. `error` is set when it never ran. Times in microseconds. */
+export interface ExitRecord {
+  readonly status: number | null;
+  readonly error: string | null;
+  readonly time: number;
+}
+
+/** Lines of JSON from the supervisor to the agent. */
+export type SupervisorMessage = { readonly end: number } | { readonly done: true };
+
+/** Line from the agent to the supervisor. */
+export type AgentMessage = { readonly interrupt: true };
+
+/** Exit status of a supervisor that found another one in charge of its job. */
+export const ALREADY_SUPERVISED = 3;
+
+export class SupervisorFiles {
+  readonly #dir: string;
+
+  constructor(jobDir: string) {
+    this.#dir = jobDir;
+  }
+
+  get spool(): string {
+    return join(this.#dir, 'spool');
+  }
+
+  get log(): string {
+    return join(this.#dir, 'supervisor.log');
+  }
+
+  writeLaunch(launch: Launch): void {
+    writeDurably(join(this.#dir, 'launch.json'), JSON.stringify(launch));
+  }
+
+  takeLaunch(): Launch {
+    const path = join(this.#dir, 'launch.json');
+    const launch: Launch = JSON.parse(readFileSync(path, 'utf8'));
+    rmSync(path);
+    return launch;
+  }
+
+  /** False when another supervisor has claimed the job before, be it alive or dead. */
+  claim(record: SupervisorRecord): boolean {
+    const own = join(this.#dir, `supervisor.${record.supervisor.pid}`);
+    writeDurably(own, JSON.stringify(record));
+    try {
+      linkSync(own, join(this.#dir, 'supervisor.json'));
+      return true;
+    } catch {
+      return false;
+    } finally {
+      rmSync(own, { force: true });
+    }
+  }
+
+  writeSupervisor(record: SupervisorRecord): void {
+    writeDurably(join(this.#dir, 'supervisor.json'), JSON.stringify(record));
+  }
+
+  readSupervisor(): SupervisorRecord | null {
+    return readJson<SupervisorRecord>(join(this.#dir, 'supervisor.json'));
+  }
+
+  writeExit(record: ExitRecord): void {
+    writeDurably(join(this.#dir, 'exit.json'), JSON.stringify(record));
+  }
+
+  readExit(): ExitRecord | null {
+    return readJson<ExitRecord>(join(this.#dir, 'exit.json'));
+  }
+}
+
+function readJson<T>(path: string): T | null {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return null;
+  }
+}

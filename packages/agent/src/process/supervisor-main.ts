@@ -1,0 +1,21 @@
+import { writeSync } from 'node:fs';
+import { supervise } from './supervisor.ts';
+
+/**
+ * Program of one job's supervisor: `supervisor-main.ts <job directory>`. File descriptor 3 is a
+ * pipe to the agent that started it; one byte on it means that the job can be talked to.
+ */
+process.on('SIGHUP', () => {});
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+
+const jobDir = process.argv[2];
+if (!jobDir) throw new Error('usage: supervisor <job directory>');
+process.exitCode = await supervise(jobDir, () => {
+  try {
+    writeSync(3, '.');
+  } catch {
+    // The agent has died meanwhile; its successor finds this process by its record.
+  }
+});
+process.exit();

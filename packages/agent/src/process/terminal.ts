@@ -1,0 +1,172 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { ReadStream } from 'node:tty';
+
+/** How the job's command is connected: a pseudo-terminal of ours, one of `script`, or plain pipes. */
+export type TerminalKind = 'pty' | 'script' | 'pipes';
+
+export interface TerminalOptions {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+export interface TerminalExit {
+  /** Exit code; 128 + n after signal n. */
+  readonly status: number;
+}
+
+export interface Terminal {
+  readonly kind: TerminalKind;
+  /** The process that leads the job's session. */
+  readonly pid: number;
+  onData(listener: (bytes: Buffer) => void): void;
+  /** The command has ended; output may still be on its way. */
+  readonly exited: Promise<TerminalExit>;
+  /** Nobody holds the terminal any more and all output has been given out. */
+  readonly closed: Promise<void>;
+  /** What Ctrl-C does: SIGINT to the foreground. */
+  interrupt(): void;
+  /** Stops reading, whatever is still to come. */
+  close(): void;
+}
+
+interface PtyBinding {
+  fork(
+    file: string,
+    args: readonly string[],
+    env: readonly string[],
+    cwd: string,
+    columns: number,
+    rows: number,
+    uid: number,
+    gid: number,
+    utf8: boolean,
+    helper: string,
+    onExit: (code: number, signal: number) => void,
+  ): { readonly fd: number; readonly pid: number };
+}
+
+/**
+ * The best terminal this machine has. `only` picks one kind, for machines where another misbehaves.
+ * The command's arguments must not depend on it, except that a shell on pipes cannot be interactive.
+ */
+export function terminalKind(only?: TerminalKind): TerminalKind {
+  if (only) return only;
+  if (loadBinding()) return 'pty';
+  return hasScript() ? 'script' : 'pipes';
+}
+
+export function openTerminal(kind: TerminalKind, options: TerminalOptions): Terminal {
+  if (kind === 'pty') return openPty(options);
+  return kind === 'script' ? openScript(options) : openPipes(options);
+}
+
+/** The native add-on by itself: its wrapper sets TERM and gives up on output 200 ms after the exit. */
+function loadBinding(): PtyBinding | null {
+  const require = createRequire(import.meta.url);
+  const name = `linux-${process.arch}`;
+  for (const path of [`@lydell/node-pty-${name}/pty.node`, `./pty-${name}.node`]) {
+    try {
+      return require(path) as PtyBinding;
+    } catch {
+      // Not installed, or built for another libc: the next way.
+    }
+  }
+  return null;
+}
+
+function openPty(options: TerminalOptions): Terminal {
+  const binding = loadBinding();
+  if (!binding) throw new Error('no pseudo-terminal binding for this platform');
+  const [file = '/bin/sh', ...args] = options.argv;
+  const env = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
+  const exited = Promise.withResolvers<TerminalExit>();
+  const closed = Promise.withResolvers<void>();
+  const onExit = (code: number, signal: number): void =>
+    exited.resolve({ status: signal > 0 ? 128 + signal : code });
+  const term = binding.fork(file, args, env, options.cwd, 0, 0, -1, -1, false, '', onExit);
+  const stream = new ReadStream(term.fd);
+  // EIO is how the kernel says that the last holder of the terminal has gone.
+  stream.on('error', () => {});
+  stream.on('close', () => closed.resolve());
+  return {
+    kind: 'pty',
+    pid: term.pid,
+    onData: (listener) => stream.on('data', listener),
+    exited: exited.promise,
+    closed: closed.promise,
+    interrupt: () => stream.write('\x03'),
+    close: () => stream.destroy(),
+  };
+}
+
+/** util-linux `script` makes the terminal; it has no size of ours, but everything else is the same. */
+function openScript(options: TerminalOptions): Terminal {
+  const command = options.argv.map(quote).join(' ');
+  const child = spawn('script', ['-qefc', `exec ${command}`, '/dev/null'], {
+    cwd: options.cwd,
+    env: { ...options.env },
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  return ofChild('script', child, () => child.stdin?.write('\x03'));
+}
+
+function openPipes(options: TerminalOptions): Terminal {
+  const [file = '/bin/sh', ...args] = options.argv;
+  const child = spawn(file, args, {
+    cwd: options.cwd,
+    env: { ...options.env },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return ofChild('pipes', child, () => {
+    if (child.pid) process.kill(-child.pid, 'SIGINT');
+  });
+}
+
+function ofChild(kind: TerminalKind, child: ChildProcess, interrupt: () => void): Terminal {
+  const exited = Promise.withResolvers<TerminalExit>();
+  const closed = Promise.withResolvers<void>();
+  child.stdin?.on('error', () => {});
+  child.on('error', (error) => exited.reject(error));
+  child.on('exit', (code, signal) =>
+    exited.resolve({ status: code ?? 128 + (signal ? constants.signals[signal] : 0) }),
+  );
+  child.on('close', () => closed.resolve());
+  if (!child.pid) exited.promise.catch(() => closed.resolve());
+  return {
+    kind,
+    pid: child.pid ?? 0,
+    onData: (listener) => {
+      child.stdout?.on('data', listener);
+      child.stderr?.on('data', listener);
+    },
+    exited: exited.promise,
+    closed: closed.promise,
+    interrupt: () => {
+      try {
+        interrupt();
+      } catch {
+        // The command has just ended.
+      }
+    },
+    close: () => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    },
+  };
+}
+
+function hasScript(): boolean {
+  const paths = (process.env.PATH ?? '/usr/bin:/bin').split(':');
+  return paths.some((dir) => existsSync(`${dir}/script`));
+}
+
+/** One word for a POSIX shell. */
+function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,168 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { AgentInfo } from '@dstack/contract/agent';
+import { WebSocketServer } from 'ws';
+import type { JobRegistry } from '../jobs/registry.ts';
+import type { Logger } from '../log.ts';
+import { AgentError } from './agent-error.ts';
+import { parseJobSpec, parseStart, parseStop } from './bodies.ts';
+import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
+
+const MAX_JSON = 16 * 1024 * 1024;
+/** Frames from a server are small. */
+const MAX_FRAME = 1024 * 1024;
+
+export interface AgentServerOptions {
+  readonly token: string;
+  readonly info: () => AgentInfo;
+  readonly registry: JobRegistry;
+  readonly log: Logger;
+  readonly claim: (serverId: string) => boolean;
+  /** Called when a server has connected (true) or the last one has gone (false). */
+  readonly onPresence: (present: boolean) => void;
+}
+
+/** The agent's side of the protocol; it does not listen by itself. */
+export class AgentServer {
+  readonly http: Server;
+  readonly #options: AgentServerOptions;
+  readonly #sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_FRAME,
+    perMessageDeflate: false,
+  });
+  #session: StreamSession | null = null;
+
+  constructor(options: AgentServerOptions) {
+    this.#options = options;
+    // Uploads may take long; everything on this socket comes from one trusted peer.
+    this.http = createServer({ requestTimeout: 0 }, (request, response) => {
+      void this.#answer(request, response);
+    });
+    this.http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+  }
+
+  /** The connection of the server, if there is one. */
+  get session(): StreamSession | null {
+    return this.#session;
+  }
+
+  close(): void {
+    for (const client of this.#sockets.clients) client.close(1001, 'agent is ending');
+    this.http.close();
+    this.http.closeAllConnections();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      this.#authorize(request);
+      const body = await this.#route(request);
+      if (body === undefined) response.writeHead(204).end();
+      else sendJson(response, 200, body);
+    } catch (error) {
+      if (!(error instanceof AgentError)) this.#options.log.error('request failed', error);
+      const { status, code, message } =
+        error instanceof AgentError ? error : new AgentError(500, 'internal', String(error));
+      // What is left of an upload must be read, or the peer never sees the answer.
+      request.resume();
+      sendJson(response, status, { code, message });
+    }
+  }
+
+  /** The answer's body; undefined = none. */
+  async #route(request: IncomingMessage): Promise<unknown> {
+    const { registry, info } = this.#options;
+    const [version, kind, id = '', part, item = '', ...rest] = segments(request);
+    const name = [request.method, version, kind, ...(id ? [':id'] : []), ...(part ? [part] : [])];
+    if (rest.length > 0) throw notFound();
+    switch (name.join(' ')) {
+      case 'GET v1 info':
+        return info();
+      case 'PUT v1 jobs :id':
+        return registry.put(parseJobSpec(await readJson(request), id));
+      case 'PUT v1 jobs :id archives':
+        return registry.putArchive(id, item, request);
+      case 'PUT v1 jobs :id code':
+        return registry.putCode(id, request);
+      case 'POST v1 jobs :id start':
+        return registry.start(id, parseStart(await readJson(request)));
+      case 'POST v1 jobs :id stop':
+        return registry.stop(id, parseStop(await readJson(request)));
+      case 'GET v1 jobs :id':
+        return registry.state(id);
+      case 'DELETE v1 jobs :id':
+        return registry.remove(id);
+      default:
+        throw notFound();
+    }
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    try {
+      this.#authorize(request);
+      if (segments(request).join('/') !== 'v1/stream') throw notFound();
+    } catch (error) {
+      const status = error instanceof AgentError ? error.status : 500;
+      socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      // The server has come back before we noticed that it had gone.
+      this.#session?.close(CLOSE_REPLACED, 'replaced by a newer connection');
+      const session = new StreamSession(webSocket, this.#options);
+      this.#session = session;
+      this.#options.onPresence(true);
+      webSocket.on('close', () => {
+        if (this.#session !== session) return;
+        this.#session = null;
+        this.#options.onPresence(false);
+      });
+    });
+  }
+
+  #authorize(request: IncomingMessage): void {
+    const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    if (!timingSafeEqual(sha256(given), sha256(this.#options.token))) {
+      throw new AgentError(401, 'unauthorized', 'The token of this agent is another one');
+    }
+  }
+}
+
+function segments(request: IncomingMessage): string[] {
+  const path = (request.url ?? '').split('?')[0] ?? '';
+  return path
+    .split('/')
+    .filter((part) => part !== '')
+    .map((part) => decodeURIComponent(part));
+}
+
+function notFound(): AgentError {
+  return new AgentError(404, 'not_found', 'There is nothing at this path');
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request) {
+    size += part.length;
+    if (size > MAX_JSON)
+      throw new AgentError(413, 'too_large', `The body is over ${MAX_JSON} bytes`);
+    parts.push(part);
+  }
+  try {
+    return JSON.parse(Buffer.concat(parts).toString());
+  } catch {
+    throw new AgentError(400, 'bad_request', 'The body is not JSON');
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  if (response.destroyed) return;
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,122 @@
+import { encodeLogFrame, INITIAL_CREDIT, MAX_LOG_FRAME } from '@dstack/contract/agent';
+import type { SpoolReader } from '../spool/spool-reader.ts';
+
+/** Finished lines leave after at most this long, so that a burst makes few frames. */
+const LINE_MS = 8;
+/** An unfinished line leaves after this long. */
+const TAIL_MS = 90;
+const NEWLINE = 10;
+
+/** What a pusher did when it had its turn. */
+export type Turn =
+  /** A binary frame to send; there may be more. */
+  | { readonly frame: Uint8Array }
+  /** The spool has lost bytes: the log goes on at this offset. */
+  | { readonly gap: number }
+  | null;
+
+/**
+ * Decides what of one job's output goes to the server, and when. It asks for turns by `wake`; whoever
+ * owns the connection calls `next` while it has room, so that no job starves another and no log
+ * stands in the way of a state.
+ */
+export class LogPusher {
+  readonly #id: string;
+  readonly #log: SpoolReader;
+  readonly #wake: () => void;
+  readonly #unfollow: () => void;
+  #offset: number;
+  #credit = INITIAL_CREDIT;
+  #timer: NodeJS.Timeout | null = null;
+  #lastSent = 0;
+  /** Where the unfinished line that we have been looking at ends, and since when (milliseconds). */
+  #tail: { readonly end: number; readonly since: number } | null = null;
+  #ended = false;
+  #closed = false;
+
+  constructor(id: string, log: SpoolReader, offset: number, wake: () => void) {
+    this.#id = id;
+    this.#log = log;
+    this.#offset = offset;
+    this.#wake = wake;
+    this.#unfollow = log.follow(() => this.#schedule(LINE_MS));
+    void log.ended.then(() => {
+      this.#ended = true;
+      this.#wakeNow();
+    });
+  }
+
+  addCredit(bytes: number): void {
+    this.#credit += bytes;
+    this.#wakeNow();
+  }
+
+  /** Sends again from `offset` on. What was under way is paid for again, so credit is not lost. */
+  rewind(offset: number): void {
+    if (offset < this.#offset) this.#credit += this.#offset - offset;
+    this.#offset = offset;
+    this.#tail = null;
+    this.#wakeNow();
+  }
+
+  /** The next thing to send, or null when there is nothing to be sent now. */
+  async next(): Promise<Turn> {
+    if (this.#closed || this.#credit <= 0) return null;
+    const chunk = await this.#log.read(this.#offset, Math.min(MAX_LOG_FRAME, this.#credit));
+    if (!chunk || this.#closed) return null;
+    if (chunk.offset > this.#offset) {
+      this.#offset = chunk.offset;
+      return { gap: chunk.offset };
+    }
+    const bytes = this.#sendable(chunk.bytes);
+    if (bytes.length === 0) return null;
+    this.#offset += bytes.length;
+    this.#credit -= bytes.length;
+    this.#lastSent = Date.now();
+    return {
+      frame: encodeLogFrame({ id: this.#id, offset: chunk.offset, time: chunk.time, bytes }),
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#unfollow();
+    if (this.#timer) clearTimeout(this.#timer);
+  }
+
+  /** All of it when more follows or it ends in a newline; else up to the last newline, for a while. */
+  #sendable(bytes: Uint8Array): Uint8Array {
+    const end = this.#offset + bytes.length;
+    if (this.#ended || end < this.#log.end || bytes.at(-1) === NEWLINE) {
+      this.#tail = null;
+      return bytes;
+    }
+    const complete = bytes.lastIndexOf(NEWLINE) + 1;
+    const now = Date.now();
+    const waited = this.#tail && complete === 0 ? now - this.#tail.since : 0;
+    if (waited >= TAIL_MS) {
+      this.#tail = null;
+      return bytes;
+    }
+    this.#tail = { end, since: now - waited };
+    this.#schedule(TAIL_MS - waited);
+    return bytes.subarray(0, complete);
+  }
+
+  #schedule(wait: number): void {
+    if (this.#timer) {
+      if (wait > LINE_MS) return;
+      clearTimeout(this.#timer);
+    }
+    // The first line after a pause goes at once; those that follow it closely go together.
+    const quiet = Date.now() - this.#lastSent;
+    const delay = wait <= LINE_MS ? Math.max(0, wait - quiet) : wait;
+    this.#timer = setTimeout(() => this.#wakeNow(), delay);
+  }
+
+  #wakeNow(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (!this.#closed) this.#wake();
+  }
+}

@@ -1,0 +1,189 @@
+import type { AgentFrame, AgentInfo, JobState, ServerFrame } from '@dstack/contract/agent';
+import type { RawData, WebSocket } from 'ws';
+import type { Job } from '../jobs/job.ts';
+import type { JobListener, JobRegistry } from '../jobs/registry.ts';
+import type { Logger } from '../log.ts';
+import { LogPusher } from './log-pusher.ts';
+
+/** Log bytes handed to the socket but not yet to the kernel; a state waits behind at most these. */
+const MAX_BUFFERED = 256 * 1024;
+
+/** Close codes of the stream, beside those of the WebSocket protocol. */
+export const CLOSE_REPLACED = 4001;
+export const CLOSE_FOREIGN_SERVER = 4003;
+export const CLOSE_BAD_FRAME = 4400;
+
+export interface StreamOptions {
+  readonly info: () => AgentInfo;
+  readonly registry: JobRegistry;
+  readonly log: Logger;
+  /** False when this agent belongs to another server; else this server is its owner from now on. */
+  readonly claim: (serverId: string) => boolean;
+}
+
+/**
+ * One server's connection: `hello` and `sync` at once, and after the server's `resume` everything
+ * that happens. `sync` holds the whole truth, so states numbered up to its `last` are never sent
+ * again; later ones that come before `resume` wait for it.
+ */
+export class StreamSession implements JobListener {
+  readonly #socket: WebSocket;
+  readonly #options: StreamOptions;
+  readonly #pushers = new Map<string, LogPusher>();
+  readonly #ready = new Set<string>();
+  readonly #early: AgentFrame[] = [];
+  readonly #unlisten: () => void;
+  #resumed = false;
+  #pumping = false;
+
+  constructor(socket: WebSocket, options: StreamOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    socket.on('message', (data, binary) => this.#onMessage(data, binary));
+    socket.on('close', () => this.#end());
+    socket.on('error', () => socket.terminate());
+    this.#send({ type: 'hello', info: options.info() });
+    const { registry } = options;
+    this.#send({
+      type: 'sync',
+      jobs: registry.jobs.map((job) => job.state),
+      last: registry.lastNumber,
+    });
+    this.#unlisten = registry.listen(this);
+  }
+
+  onState(n: number, state: JobState): void {
+    this.#sendAfterResume({ type: 'state', n, state });
+  }
+
+  onPull(id: string, progress: (AgentFrame & { type: 'pull' })['progress']): void {
+    if (this.#resumed) this.#send({ type: 'pull', id, progress });
+  }
+
+  onNewJob(job: Job): void {
+    this.#push(job, 0);
+  }
+
+  onDeleted(id: string): void {
+    this.#pushers.get(id)?.close();
+    this.#pushers.delete(id);
+    this.#ready.delete(id);
+  }
+
+  /** Frames that matter only now: lost while nobody listens. */
+  sendNow(frame: AgentFrame & { type: 'metrics' | 'activity' }): void {
+    if (this.#resumed) this.#send(frame);
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason);
+  }
+
+  #onMessage(data: RawData, binary: boolean): void {
+    try {
+      if (binary) throw new Error('binary message');
+      this.#onFrame(JSON.parse(String(data)));
+    } catch (error) {
+      this.#options.log.error('bad frame', error);
+      this.close(CLOSE_BAD_FRAME, 'bad frame');
+    }
+  }
+
+  #onFrame(frame: ServerFrame): void {
+    switch (frame.type) {
+      case 'resume':
+        this.#resume(frame.server_id, frame.logs);
+        return;
+      case 'credit':
+        this.#pushers.get(frame.id)?.addCredit(frame.bytes);
+        return;
+      case 'rewind':
+        this.#pushers.get(frame.id)?.rewind(frame.offset);
+        return;
+      case 'ack':
+        // States need nothing: the next `sync` repeats the newest of every job until its DELETE.
+        // Logs neither: they are kept until then, for readers over SSH.
+        return;
+      default:
+        // A frame of a newer protocol that does not concern this agent.
+        return;
+    }
+  }
+
+  #resume(serverId: string, logs: Readonly<Record<string, number>>): void {
+    if (!this.#options.claim(serverId)) {
+      this.close(CLOSE_FOREIGN_SERVER, 'this agent belongs to another server');
+      return;
+    }
+    if (this.#resumed) return;
+    this.#resumed = true;
+    for (const frame of this.#early.splice(0)) this.#send(frame);
+    for (const job of this.#options.registry.jobs) {
+      const stored = logs[job.id];
+      if (stored !== undefined) this.#push(job, stored);
+    }
+    void this.#pump();
+  }
+
+  #push(job: Job, offset: number): void {
+    const early = this.#pushers.get(job.id);
+    if (early) {
+      early.rewind(offset);
+      return;
+    }
+    const wake = (): void => {
+      this.#ready.add(job.id);
+      void this.#pump();
+    };
+    this.#pushers.set(job.id, new LogPusher(job.id, job.log, offset, wake));
+    wake();
+  }
+
+  /** Gives every job that has something to say one frame in turn, while the socket takes them. */
+  async #pump(): Promise<void> {
+    if (this.#pumping || !this.#resumed) return;
+    this.#pumping = true;
+    try {
+      while (this.#ready.size > 0 && this.#isOpen()) {
+        for (const id of [...this.#ready]) {
+          if (this.#socket.bufferedAmount > MAX_BUFFERED) return;
+          await this.#turn(id);
+        }
+      }
+    } catch (error) {
+      this.#options.log.error('reading a log failed', error);
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  async #turn(id: string): Promise<void> {
+    // Taken out first: a wake-up during the turn must count.
+    this.#ready.delete(id);
+    const turn = await this.#pushers.get(id)?.next();
+    if (!turn || !this.#isOpen()) return;
+    this.#ready.add(id);
+    if ('gap' in turn) this.#send({ type: 'gap', id, offset: turn.gap });
+    else this.#socket.send(turn.frame, () => void this.#pump());
+  }
+
+  #sendAfterResume(frame: AgentFrame): void {
+    if (this.#resumed) this.#send(frame);
+    else this.#early.push(frame);
+  }
+
+  #send(frame: AgentFrame): void {
+    if (this.#isOpen()) this.#socket.send(JSON.stringify(frame));
+  }
+
+  #isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  #end(): void {
+    this.#unlisten();
+    for (const pusher of this.#pushers.values()) pusher.close();
+    this.#pushers.clear();
+    this.#ready.clear();
+  }
+}
