@@ -13,6 +13,7 @@ import {
   type LogStreamRef,
   type QuotaListener,
 } from '../log-store.ts';
+import { StreamCache } from '../stream-cache.ts';
 import { requireStreamFolder, streamFolder } from '../stream-names.ts';
 import { FileStream } from './file-stream.ts';
 import { OpenFiles } from './open-files.ts';
@@ -32,11 +33,6 @@ export interface FileLogStoreOptions {
   readonly maxOpenStreams?: number;
 }
 
-interface Entry {
-  readonly stream: Promise<FileStream>;
-  users: number;
-}
-
 /**
  * Logs in files: `<root>/<project>/<run>/<job submission>/`. Streams are opened when they are needed
  * and the longest unused ones are let go, so memory and open files have a bound whatever the number
@@ -45,14 +41,13 @@ interface Entry {
 export class FileLogStore implements LogStore {
   readonly #options: FileLogStoreOptions;
   readonly #files: OpenFiles;
-  readonly #streams = new Map<string, Entry>();
+  readonly #streams: StreamCache<FileStream>;
   readonly #followers = new Followers();
-  readonly #maxStreams: number;
 
   constructor(options: FileLogStoreOptions) {
     this.#options = options;
     this.#files = new OpenFiles(options.maxOpenFiles ?? 512);
-    this.#maxStreams = options.maxOpenStreams ?? 1024;
+    this.#streams = new StreamCache(options.maxOpenStreams ?? 1024, (stream) => stream.flush());
   }
 
   async length(ref: LogStreamRef): Promise<number> {
@@ -121,10 +116,11 @@ export class FileLogStore implements LogStore {
   async delete(ref: LogStreamRef): Promise<void> {
     const folder = streamFolder(ref);
     if (!folder) return;
-    const entry = this.#streams.get(folder);
-    this.#streams.delete(folder);
     // Waits for what is under way.
-    await entry?.stream.then((stream) => stream.flush()).catch(() => {});
+    await this.#streams
+      .take(folder)
+      ?.then((stream) => stream.flush())
+      .catch(() => {});
     const dir = join(this.#options.root, folder);
     await this.#files.forget(dir);
     try {
@@ -138,10 +134,8 @@ export class FileLogStore implements LogStore {
   }
 
   async close(): Promise<void> {
-    const entries = [...this.#streams.values()];
-    this.#streams.clear();
     try {
-      for (const entry of entries) await (await entry.stream).sync();
+      for (const stream of this.#streams.takeAll()) await (await stream).sync();
     } catch (error) {
       throw asLogStoreError(error, 'close logs');
     } finally {
@@ -169,51 +163,22 @@ export class FileLogStore implements LogStore {
     attempt: string,
     task: (stream: FileStream) => Promise<T>,
   ): Promise<T> {
-    const entry = this.#entry(folder, ref);
-    entry.users += 1;
     try {
-      return await task(await entry.stream);
+      return await this.#streams.use(folder, () => this.#open(folder, ref), task);
     } catch (error) {
       throw asLogStoreError(error, attempt);
-    } finally {
-      entry.users -= 1;
-      await this.#trim();
     }
   }
 
-  #entry(folder: string, ref: LogStreamRef): Entry {
-    const known = this.#streams.get(folder);
-    // Taking it out and in again makes it the most recently used one.
-    this.#streams.delete(folder);
-    const entry = known ?? { stream: this.#open(folder, ref), users: 0 };
-    this.#streams.set(folder, entry);
-    return entry;
-  }
-
-  async #open(folder: string, ref: LogStreamRef): Promise<FileStream> {
-    try {
-      return await FileStream.open({
-        dir: join(this.#options.root, folder),
-        files: this.#files,
-        segmentBytes: this.#options.segmentBytes ?? 16 * 1024 * 1024,
-        quota: this.#options.quotaPerHour,
-        now: this.#options.now,
-        appended: (piece, length) => this.#followers.tell(folder, { type: 'piece', piece, length }),
-        exceeded: (breach) => this.#options.onQuota(ref, breach),
-      });
-    } catch (error) {
-      this.#streams.delete(folder);
-      throw error;
-    }
-  }
-
-  async #trim(): Promise<void> {
-    for (const [folder, entry] of this.#streams) {
-      if (this.#streams.size <= this.#maxStreams) return;
-      if (entry.users > 0) continue;
-      await entry.stream.then((stream) => stream.flush()).catch(() => {});
-      // Somebody may have taken it up again meanwhile.
-      if (entry.users === 0 && this.#streams.get(folder) === entry) this.#streams.delete(folder);
-    }
+  #open(folder: string, ref: LogStreamRef): Promise<FileStream> {
+    return FileStream.open({
+      dir: join(this.#options.root, folder),
+      files: this.#files,
+      segmentBytes: this.#options.segmentBytes ?? 16 * 1024 * 1024,
+      quota: this.#options.quotaPerHour,
+      now: this.#options.now,
+      appended: (piece, length) => this.#followers.tell(folder, { type: 'piece', piece, length }),
+      exceeded: (breach) => this.#options.onQuota(ref, breach),
+    });
   }
 }

@@ -1,7 +1,7 @@
 import { stat, truncate } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { decodeMarks, encodeMarks, RAW_MARK_BYTES, type RawMark } from '../raw-marks.ts';
 import type { OpenFiles } from './open-files.ts';
-import { decodeMarks, encodeMarks, RAW_MARK_BYTES, type RawMark } from './raw-marks.ts';
 
 /** How much of the end of a segment is compared with its index: far more than is ever unsynced. */
 const WINDOW_MARKS = 2048;

@@ -1,8 +1,8 @@
 import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { LogPiece } from '../log-store.ts';
+import { encodeMarks, markOf, RAW_MARK_BYTES, type RawMark } from '../raw-marks.ts';
 import type { OpenFiles } from './open-files.ts';
-import { encodeMarks, markOf, RAW_MARK_BYTES, type RawMark } from './raw-marks.ts';
 import { readMarks, recoverSegment, type SegmentPaths, sizeOf } from './raw-recovery.ts';
 
 interface Segment {
