@@ -1,0 +1,31 @@
+/**
+ * The borders between packages, by dependency-cruiser and the rules of `.dependency-cruiser.cjs`.
+ * A run that sees too few modules fails too: a parser that skips our sources would find nothing.
+ */
+import { execFileSync } from 'node:child_process';
+
+const FEWEST_MODULES = 200;
+
+interface Violation {
+  readonly from: string;
+  readonly to: string;
+  readonly rule: { readonly name: string };
+}
+
+interface CruiseResult {
+  readonly summary: { readonly totalCruised: number; readonly violations: readonly Violation[] };
+}
+
+const output = execFileSync('depcruise', ['--output-type', 'json', 'packages'], {
+  encoding: 'utf8',
+  maxBuffer: 256 * 2 ** 20,
+  stdio: ['ignore', 'pipe', 'ignore'],
+});
+const { summary } = JSON.parse(output) as CruiseResult;
+for (const { rule, from, to } of summary.violations) console.error(`${rule.name}: ${from} -> ${to}`);
+if (summary.totalCruised < FEWEST_MODULES) {
+  console.error(`only ${summary.totalCruised} modules were seen; the sources were skipped`);
+  process.exit(1);
+}
+console.log(`${summary.totalCruised} modules, ${summary.violations.length} forbidden imports`);
+process.exit(summary.violations.length > 0 ? 1 : 0);

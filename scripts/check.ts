@@ -1,0 +1,82 @@
+/**
+ * Every check of the repository, cheapest first; a failing one does not keep the others from
+ * running. The last line counts tests over all suites: `N passed, N failed`.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+
+interface Check {
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+}
+
+const REPORT = '.cache/test-report.json';
+
+const checks: readonly Check[] = [
+  { name: 'types', command: ['tsc', '-b'] },
+  { name: 'lint and format', command: ['biome', 'check', '--error-on-warnings', '.'] },
+  { name: 'borders', command: ['node', 'scripts/borders.ts'] },
+  {
+    name: 'tests',
+    command: [
+      'vitest',
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${REPORT}`,
+      ...process.argv.slice(2),
+    ],
+  },
+];
+
+mkdirSync('.cache', { recursive: true });
+rmSync(REPORT, { force: true });
+
+const failed: string[] = [];
+for (const { name, command } of checks) {
+  console.log(`\n== ${name}`);
+  const [program, ...args] = command;
+  const { status } = spawnSync(program, args, { stdio: 'inherit' });
+  if (status !== 0) failed.push(name);
+}
+
+const counts = countTests();
+for (const name of failed) console.log(`FAILED: ${name}`);
+const brokenChecks = failed.filter((name) => name !== 'tests').length;
+const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
+console.log(`${counts.passed} passed, ${counts.failed + brokenChecks} failed${skipped}`);
+process.exit(failed.length === 0 && counts.failed === 0 ? 0 : 1);
+
+/** A missing report, and a file that could not be loaded, count as one failed test each. */
+function countTests(): { passed: number; failed: number; skipped: number } {
+  const report = readReport();
+  if (!report) return { passed: 0, failed: 1, skipped: 0 };
+  const unloaded = report.testResults.filter(
+    (file) => file.status === 'failed' && file.assertionResults.length === 0,
+  );
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + unloaded.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  readonly testResults: readonly {
+    readonly status: string;
+    readonly assertionResults: readonly unknown[];
+  }[];
+}
+
+function readReport(): Report | null {
+  try {
+    return JSON.parse(readFileSync(REPORT, 'utf8'));
+  } catch {
+    // The runner died before it could write one.
+    return null;
+  }
+}

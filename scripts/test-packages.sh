@@ -1,0 +1,40 @@
+# Sourced by scripts/test: system packages that real suites start (databases, Docker, sshd).
+
+missing=
+want() { # command package
+  command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || missing="$missing $2"
+}
+want dockerd docker.io
+want iptables iptables
+want ip iproute2
+want busybox busybox-static
+want sshd openssh-server
+want ssh openssh-client
+want git git
+want nsenter util-linux
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+
+if [ -n "$missing" ]; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    say "Installing system packages:$missing"
+    # Services of these packages are not wanted: the tests start their own.
+    policy=/usr/sbin/policy-rc.d
+    ours=
+    if [ ! -e "$policy" ]; then
+      printf '#!/bin/sh\nexit 101\n' >"$policy"
+      chmod +x "$policy"
+      ours=yes
+    fi
+    status=0
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -qq --no-install-recommends $missing; } >/dev/null || status=$?
+    [ -z "$ours" ] || rm -f "$policy"
+    if [ "$status" != 0 ]; then
+      say "apt-get could not install:$missing"
+      exit "$status"
+    fi
+  else
+    say "Not installed:$missing"
+    say "Suites that need them are skipped. Install them (apt-get install$missing) to run everything."
+  fi
+fi
