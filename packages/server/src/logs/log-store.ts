@@ -93,7 +93,8 @@ export class LogStoreError extends Error {
   }
 }
 
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+/** Errors of the file system, and PostgreSQL's. */
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', '53100']);
 
 /** Gives an error of the file system or database its place in the catalogue above. */
 export function asLogStoreError(error: unknown, attempt: string): LogStoreError {
