@@ -11,6 +11,7 @@ export type * from './groups/types.ts';
 export type * from './instances/types.ts';
 export type * from './jobs/types.ts';
 export type { StoreLogger } from './logger.ts';
+export type * from './logs/types.ts';
 export type * from './meta/types.ts';
 export type { Page } from './page.ts';
 export type * from './projects/types.ts';
