@@ -1,5 +1,6 @@
 /** Nodes of one replica start together, in the order the user wants. */
 import type { JobRecord } from '../model/index.ts';
+import { mergedProfile } from '../profile/merge.ts';
 import { isJobRunning } from '../status/index.ts';
 import type { RunPass } from './run-pass.ts';
 
@@ -8,15 +9,12 @@ export type StartupOrder = 'any' | 'master-first' | 'workers-first';
 /** More than one node: its processes wait for each other's addresses. */
 export const isGang = (job: JobRecord): boolean => (job.spec.jobs_per_replica ?? 1) > 1;
 
-/** The value of the configuration wins over that of the profile. */
 export function startupOrder(pass: RunPass): StartupOrder {
-  const { configuration, profile } = pass.run.spec;
-  return configuration.startup_order ?? profile?.startup_order ?? 'any';
+  return mergedProfile(pass.run.spec).startup_order ?? 'any';
 }
 
 export function endsWithMaster(pass: RunPass): boolean {
-  const { configuration, profile } = pass.run.spec;
-  return (configuration.stop_criteria ?? profile?.stop_criteria) === 'master-done';
+  return mergedProfile(pass.run.spec).stop_criteria === 'master-done';
 }
 
 /** A held job runs once every node of its replica has an address and its turn has come. */

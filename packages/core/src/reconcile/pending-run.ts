@@ -1,6 +1,7 @@
 /** A run that waits: for its schedule, for a retry, or for demand. */
 import type { RunRecord, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
+import { mergedProfile } from '../profile/merge.ts';
 import { isCapacityReason, retryDelaySeconds } from '../status/index.ts';
 import { hasFailed, isReplicaOver, type Replica, replicasOf } from './replicas.ts';
 import { ownFailures, replicaVerdict } from './retry.ts';
@@ -13,10 +14,9 @@ export function advancePending(pass: RunPass): void {
   else if (wanted(pass.run) > 0) submitAll(pass);
 }
 
-/** Expressions of the run's schedule; null = it has none. The configuration wins over the profile. */
+/** Expressions of the run's schedule; null = it has none. */
 export function cronOf(run: RunRecord): readonly string[] | null {
-  const { configuration, profile } = run.spec;
-  const cron = (configuration.schedule ?? profile?.schedule)?.cron ?? null;
+  const cron = mergedProfile(run.spec).schedule?.cron ?? null;
   if (cron === null) return null;
   return typeof cron === 'string' ? [cron] : cron;
 }

@@ -6,6 +6,7 @@ import type {
   Offer,
   RuntimeData,
 } from '../model/index.ts';
+import { shareOffer } from '../offers/blocks.ts';
 
 /**
  * A whole instance knows no limits, a share of it has those of its blocks. The host's own network is
@@ -19,16 +20,16 @@ export function runtimeDataFor(
 ): RuntimeData {
   const total = instance.totalBlocks ?? 1;
   const whole = job.claimedBlocks >= total;
-  const share = whole ? 1 : job.claimedBlocks / total;
-  const { cpus, memory_mib, gpus } = offer.instance.resources;
+  const share = shareOffer(offer, total, whole ? total : job.claimedBlocks);
+  const { cpus, memory_mib, gpus } = share.instance.resources;
   return {
     network_mode: networkMode(job, instance, whole, settings),
-    gpu: whole ? null : Math.floor(gpus.length * share),
-    cpu: whole ? null : cpus * share,
-    memory: whole ? null : (memory_mib * share) / 1024,
+    gpu: whole ? null : gpus.length,
+    cpu: whole ? null : cpus,
+    memory: whole ? null : memory_mib / 1024,
     ports: null,
     volume_names: null,
-    offer: { ...offer, blocks: job.claimedBlocks, total_blocks: total },
+    offer: share,
     working_dir: null,
     username: null,
   };

@@ -1,0 +1,73 @@
+/** Planned instances of a fleet: numbers, names, and what they are to become. */
+import type { FleetRecord, InstanceRecord } from '../model/index.ts';
+import { fleetRequirements } from '../fleet-spec/requirements.ts';
+import { mergedFleetProfile } from '../profile/merge.ts';
+import { DEFAULT_IDLE_FOR_FLEET } from '../status/index.ts';
+import type { Draft } from './draft.ts';
+import { instanceTarget, newEvent } from './events.ts';
+
+/** The lowest numbers that no instance of the fleet has, as many as wanted. */
+export function freeNumbers(instances: readonly InstanceRecord[], count: number): number[] {
+  const taken = new Set(instances.filter((one) => !one.deleted).map((one) => one.instanceNum));
+  const free: number[] = [];
+  for (let num = 0; free.length < count; num++) if (!taken.has(num)) free.push(num);
+  return free;
+}
+
+export const instanceName = (fleet: FleetRecord, num: number): string => `${fleet.name}-${num}`;
+
+/** Plans one more cloud instance; `why` is the event's middle. */
+export function planInstance(
+  draft: Draft,
+  fleet: FleetRecord,
+  num: number,
+  why: 'on fleet submission' | 'to meet target fleet node count',
+): void {
+  const { blocks } = fleet.spec.configuration;
+  const instance = draft.instances.insert({
+    id: draft.newId(),
+    projectId: fleet.projectId,
+    fleetId: fleet.id,
+    instanceNum: num,
+    name: instanceName(fleet, num),
+    backend: null,
+    region: '',
+    price: 0,
+    status: 'pending',
+    unreachable: false,
+    health: 'healthy',
+    provisioningJobId: null,
+    offer: null,
+    provisioningData: null,
+    totalBlocks: typeof blocks === 'number' ? blocks : null,
+    busyBlocks: 0,
+    requirements: fleetRequirements(fleet.spec),
+    profile: mergedFleetProfile(fleet.spec),
+    idleSeconds: idleSecondsOf(fleet),
+    hostId: null,
+    hostFacts: null,
+    terminationReason: null,
+    terminationMessage: null,
+    createdAt: draft.now,
+    startedAt: null,
+    finishedAt: null,
+    deletedAt: null,
+    lastJobFinishedAt: null,
+    statusChangedAt: draft.now,
+    unreachableSince: null,
+    nextPassAt: null,
+    deleted: false,
+    version: 0,
+  });
+  const text = `Instance created ${why}. Status: ${instance.status.toUpperCase()}`;
+  draft.event(newEvent(text, [instanceTarget(instance)]));
+  draft.signal('instance', instance.id);
+}
+
+/** Null = never ends for being idle (`off`). */
+function idleSecondsOf(fleet: FleetRecord): number | null {
+  const wanted = mergedFleetProfile(fleet.spec).idle_duration ?? null;
+  if (wanted === null) return DEFAULT_IDLE_FOR_FLEET;
+  // `off` is written -1 where only numbers are known.
+  return typeof wanted === 'number' && wanted >= 0 ? wanted : null;
+}

@@ -1,0 +1,51 @@
+/** An instance in `terminating`: the backend is told until it obeys. */
+import { SECOND } from '../model/records.ts';
+import { isOwnHost, terminateDelay } from '../status/index.ts';
+import type { InstancePass } from './instance-pass.ts';
+
+/** How soon a creation that was called off is looked at again. */
+const CANCEL_LOOK = 5 * SECOND;
+
+export function advanceTermination(pass: InstancePass): void {
+  const { instance, draft } = pass;
+  if (isOwnHost(instance.backend)) {
+    finish(pass);
+    return;
+  }
+  if (instance.provisioningData === null && !adoptLateMachine(pass)) return;
+  const last = draft.lastIntent('instance.terminate', instance.id);
+  if (last === null) {
+    draft.announce(instance.id, { kind: 'instance.terminate' });
+  } else if (last.state === 'done') {
+    finish(pass);
+  } else if (last.state === 'failed') {
+    const again = last.updatedAt + terminateDelay(last.attempt);
+    if (pass.now >= again) draft.announce(instance.id, { kind: 'instance.terminate' });
+    else draft.dueAt(again);
+  }
+}
+
+/**
+ * The end came while the machine was still being made. Answers whether there is one to end; without
+ * a machine and none on its way the instance ends here.
+ */
+function adoptLateMachine(pass: InstancePass): boolean {
+  const create = pass.draft.lastIntent('instance.create', pass.instance.id);
+  if (create?.result?.kind === 'instance.created') {
+    const { offer, provisioningData, hostId } = create.result;
+    pass.set({ offer, provisioningData, hostId, backend: offer.backend, region: offer.region });
+    return true;
+  }
+  if (create === null || create.state !== 'announced') {
+    finish(pass);
+    return false;
+  }
+  pass.draft.cancel(create);
+  // Nobody tells when a creation that no worker had begun is gone.
+  pass.draft.dueAt(pass.now + CANCEL_LOOK);
+  return false;
+}
+
+function finish(pass: InstancePass): void {
+  pass.move('terminated', { deleted: true, deletedAt: pass.now });
+}

@@ -1,0 +1,90 @@
+/** An instance that is up: in reach or not, used or not, wanted or not. */
+import { SECOND } from '../model/records.ts';
+import {
+  DISCONNECT_GRACE,
+  isInstanceActive,
+  isInstanceBusy,
+  isInstanceIdle,
+  isOwnHost,
+  isPatientBackend,
+  UNREACHABLE_LIMIT,
+} from '../status/index.ts';
+import { instanceTarget, newEvent } from './events.ts';
+import { matchesFleet, nodesOf } from './fleet-match.ts';
+import type { InstancePass } from './instance-pass.ts';
+import { freeInstance } from './release-job.ts';
+
+export function advanceUp(pass: InstancePass): void {
+  trackReachability(pass);
+  if (isUnreachableTooLong(pass)) {
+    pass.end('unreachable', pass.host?.error ?? 'The instance could not be reached for 20 minutes');
+    return;
+  }
+  settleClaims(pass);
+  if (pass.hasJobs || !isInstanceIdle(pass.instance.status)) return;
+  if (!matchesFleet(pass.instance, pass.snapshot.fleet)) {
+    pass.end('fleet_spec_mismatch');
+    return;
+  }
+  endIfIdle(pass);
+}
+
+function trackReachability(pass: InstancePass): void {
+  const { instance, host } = pass;
+  const since = host === null ? instance.statusChangedAt : host.since;
+  if (host?.connected) {
+    const facts = host.facts ?? instance.hostFacts;
+    pass.set({ unreachable: false, unreachableSince: null, hostFacts: facts });
+    if (!instance.unreachable) return;
+    pass.draft.event(newEvent('Instance became reachable', [instanceTarget(instance)]));
+    pass.draft.signal('placement', instance.projectId);
+    return;
+  }
+  if (instance.unreachable) return;
+  if (pass.now < since + DISCONNECT_GRACE) {
+    pass.draft.dueAt(since + DISCONNECT_GRACE);
+    return;
+  }
+  pass.set({ unreachable: true, unreachableSince: since });
+  pass.draft.event(newEvent('Instance became unreachable', [instanceTarget(instance)]));
+}
+
+/** Only what is paid for by the hour is ended for it; the rest is flagged and comes back. */
+function isUnreachableTooLong(pass: InstancePass): boolean {
+  const { unreachableSince, backend } = pass.instance;
+  if (unreachableSince === null || isPatientBackend(backend)) return false;
+  const until = unreachableSince + UNREACHABLE_LIMIT;
+  if (pass.now >= until) return true;
+  pass.draft.dueAt(until);
+  return false;
+}
+
+/** Blocks are exactly what its jobs claim, and without jobs it is not busy, whatever went wrong. */
+function settleClaims(pass: InstancePass): void {
+  const busyBlocks = pass.snapshot.jobs.reduce((sum, job) => sum + job.claimedBlocks, 0);
+  pass.set({ busyBlocks });
+  if (!isInstanceBusy(pass.instance.status) || pass.hasJobs) return;
+  freeInstance(pass.draft, pass.set({ lastJobFinishedAt: pass.now }));
+  pass.draft.signal('placement', pass.instance.projectId);
+}
+
+/** An instance that nobody uses, beyond those that its fleet keeps. */
+function endIfIdle(pass: InstancePass): void {
+  const { instance } = pass;
+  const { idleSeconds } = instance;
+  if (idleSeconds === null || isOwnHost(instance.backend)) return;
+  if (!isInstanceActive(instance.status)) return;
+  const since = instance.lastJobFinishedAt ?? instance.startedAt ?? instance.createdAt;
+  const until = since + idleSeconds * SECOND;
+  // An instance made for one job that never came to it has nothing left to wait for.
+  const reason = idleSeconds === 0 ? 'job_finished' : 'idle_timeout';
+  if (pass.now < until) {
+    pass.draft.dueAt(until);
+    return;
+  }
+  // The fleet's pass wakes it when there are others and it need no longer stay.
+  const min = nodesOf(pass.snapshot.fleet)?.min ?? 0;
+  if (pass.snapshot.activeInFleet <= min) return;
+  const idleFor = Math.floor((pass.now - since) / SECOND);
+  pass.end(reason, idleSeconds === 0 ? null : `Instance idle for ${idleFor} seconds`);
+}

@@ -1,0 +1,21 @@
+/** The instance of a cloud cluster that fixes where all the others are made. */
+import type { FleetRecord, InstanceRecord } from '../model/index.ts';
+import { isInstanceActive, isPlaceholder } from '../status/index.ts';
+import type { Draft } from './draft.ts';
+
+/**
+ * The master stays as long as it lives. Then follows the lowest-numbered machine that is there, then
+ * one that is planned without a job, then any.
+ */
+export function electMaster(draft: Draft, fleet: FleetRecord): void {
+  if (fleet.spec.configuration.placement !== 'cluster') return;
+  const alive = draft.instances
+    .all()
+    .filter((one) => isInstanceActive(one.status))
+    .sort((a, b) => a.instanceNum - b.instanceNum);
+  const present = alive.find((one) => one.id === fleet.masterInstanceId);
+  const made = alive.find((one) => one.provisioningData !== null);
+  const planned = alive.find((one: InstanceRecord) => !isPlaceholder(one));
+  const master = present ?? made ?? planned ?? alive[0] ?? null;
+  draft.fleets.set(fleet, { masterInstanceId: master?.id ?? null });
+}

@@ -1,0 +1,172 @@
+/** The next step of a fleet: its number of instances, its master, its end. */
+import type { Decision, DecisionContext, FleetRecord, FleetSnapshot, InstanceRecord } from '../model/index.ts';
+import {
+  consolidationDelay,
+  isFleetActive,
+  isFleetTerminating,
+  isInstanceActive,
+  isInstanceIdle,
+  isInstancePending,
+  isInstanceProvisioning,
+  isInstanceTerminated,
+  MAX_CONSOLIDATION_ATTEMPTS,
+} from '../status/index.ts';
+import { Draft } from './draft.ts';
+import { fleetTarget, newEvent } from './events.ts';
+import { freeNumbers, planInstance } from './fleet-instances.ts';
+import { matchesFleet, nodesOf } from './fleet-match.ts';
+import { electMaster } from './master-election.ts';
+import { moveFleet, moveInstance } from './moves.ts';
+
+/**
+ * `lastConsolidatedAt` null means a fleet that is new: it gets its target. An update of the fleet
+ * sets it to 0 and the attempts to 0, which makes consolidation due at once.
+ */
+export function reconcileFleet(snapshot: FleetSnapshot, ctx: DecisionContext): Decision {
+  const { fleet, instances } = snapshot;
+  const draft = new Draft({ fleet, instances }, ctx);
+  draft.beginRound();
+  if (isFleetTerminating(fleet.status)) endFleet(draft, fleet, snapshot);
+  else if (isFleetActive(fleet.status) && !fleet.deleted) keepFleet(draft, fleet);
+  const after = draft.fleets.set(fleet, { nextPassAt: draft.due });
+  return {
+    changes: draft.changes(),
+    signals: draft.signals(),
+    summary: {
+      fleet: fleet.id,
+      from: fleet.status,
+      to: after.status,
+      instances: draft.instances.all().length,
+      planned: draft.instances.inserted().length,
+      attempt: after.consolidationAttempt,
+      nextPassAt: draft.due,
+    },
+  };
+}
+
+function endFleet(draft: Draft, fleet: FleetRecord, snapshot: FleetSnapshot): void {
+  for (const instance of draft.instances.all()) {
+    if (!isInstanceActive(instance.status)) continue;
+    endInstance(draft, instance, 'terminated_by_user');
+  }
+  buryTerminated(draft);
+  const left = draft.instances.all().some((instance) => !instance.deleted);
+  if (left || (snapshot.activeRuns > 0 && !snapshot.projectDeleted)) return;
+  moveFleet(draft, fleet, 'terminated', { deleted: true });
+}
+
+function endInstance(
+  draft: Draft,
+  instance: InstanceRecord,
+  terminationReason: InstanceRecord['terminationReason'],
+): void {
+  moveInstance(draft, instance, 'terminating', { terminationReason });
+  draft.signal('instance', instance.id);
+}
+
+/** Instances that ended without ever being a machine stay visible until here. */
+function buryTerminated(draft: Draft): number {
+  const dead = draft.instances
+    .all()
+    .filter((one) => isInstanceTerminated(one.status) && !one.deleted);
+  for (const one of dead) draft.instances.set(one, { deleted: true, deletedAt: draft.now });
+  return dead.length;
+}
+
+function keepFleet(draft: Draft, fleet: FleetRecord): void {
+  const nodes = nodesOf(fleet);
+  if (nodes === null) {
+    buryTerminated(draft);
+    return;
+  }
+  if (fleet.lastConsolidatedAt === null) {
+    plan(draft, fleet, nodes.target - active(draft).length, 'on fleet submission');
+    draft.fleets.set(fleet, { lastConsolidatedAt: draft.now });
+  } else {
+    consolidate(draft, fleet, nodes);
+  }
+  electMaster(draft, fleet);
+  wakeIdle(draft, fleet, nodes.min);
+}
+
+const active = (draft: Draft): InstanceRecord[] =>
+  draft.instances.all().filter((one) => isInstanceActive(one.status));
+
+function plan(
+  draft: Draft,
+  fleet: FleetRecord,
+  count: number,
+  why: Parameters<typeof planInstance>[3],
+): void {
+  for (const num of freeNumbers(draft.instances.all(), count)) planInstance(draft, fleet, num, why);
+}
+
+function consolidate(
+  draft: Draft,
+  fleet: FleetRecord,
+  nodes: { readonly min: number; readonly max: number | null },
+): void {
+  const attempt = fleet.consolidationAttempt;
+  if (!needsWork(draft, fleet, nodes)) {
+    // Only what is up proves that the last attempt was not fruitless.
+    const settled = !active(draft).some((one) => isInstancePending(one.status));
+    if (settled && attempt > 0) draft.fleets.set(fleet, { consolidationAttempt: 0 });
+    return;
+  }
+  if (attempt >= MAX_CONSOLIDATION_ATTEMPTS) return;
+  const readyAt = (fleet.lastConsolidatedAt ?? fleet.createdAt) + consolidationDelay(attempt);
+  if (draft.now < readyAt) {
+    draft.dueAt(readyAt);
+    return;
+  }
+  adjust(draft, fleet, nodes);
+  draft.fleets.set(fleet, { consolidationAttempt: attempt + 1, lastConsolidatedAt: draft.now });
+  if (attempt + 1 < MAX_CONSOLIDATION_ATTEMPTS) return;
+  const text = `Fleet consolidation stopped after ${MAX_CONSOLIDATION_ATTEMPTS} attempts`;
+  draft.event(newEvent(text, [fleetTarget(fleet)]));
+}
+
+function needsWork(
+  draft: Draft,
+  fleet: FleetRecord,
+  nodes: { readonly min: number; readonly max: number | null },
+): boolean {
+  const present = active(draft);
+  const surplus = nodes.max !== null && present.length > nodes.max && present.some(isUnused);
+  const buried = draft.instances.all().some((one) => isInstanceTerminated(one.status) && !one.deleted);
+  const stale = present.some((one) => isReplaceable(one) && !matchesFleet(one, fleet));
+  return present.length < nodes.min || surplus || buried || stale;
+}
+
+function adjust(
+  draft: Draft,
+  fleet: FleetRecord,
+  nodes: { readonly min: number; readonly max: number | null },
+): void {
+  for (const one of active(draft)) {
+    if (isReplaceable(one) && !matchesFleet(one, fleet)) endInstance(draft, one, 'fleet_spec_mismatch');
+  }
+  buryTerminated(draft);
+  const present = active(draft);
+  plan(draft, fleet, nodes.min - present.length, 'to meet target fleet node count');
+  const surplus = nodes.max === null ? 0 : Math.max(0, present.length - nodes.max);
+  const unused = present.filter(isUnused).sort((a, b) => b.instanceNum - a.instanceNum);
+  for (const one of unused.slice(0, surplus)) endInstance(draft, one, 'max_instances_limit');
+}
+
+/** Nothing runs on it and nothing is about to. */
+const isUnused = (one: InstanceRecord): boolean => isInstanceIdle(one.status) && one.busyBlocks === 0;
+
+const isReplaceable = (one: InstanceRecord): boolean =>
+  one.busyBlocks === 0 && (isInstanceIdle(one.status) || isInstanceProvisioning(one.status));
+
+/** Some may have stayed beyond their idle time only because the fleet had no other. */
+function wakeIdle(draft: Draft, fleet: FleetRecord, min: number): void {
+  if (active(draft).length <= min) return;
+  for (const one of draft.instances.all()) {
+    if (isUnused(one) && one.idleSeconds !== null && one.nextPassAt === null) {
+      draft.signal('instance', one.id);
+    }
+    if (isReplaceable(one) && !matchesFleet(one, fleet)) draft.signal('instance', one.id);
+  }
+}
