@@ -1,0 +1,110 @@
+import type { DevEnvironmentConfiguration } from '@dstack/contract/wire';
+import { shellQuote } from './shell.ts';
+
+type Ide = NonNullable<DevEnvironmentConfiguration['ide']>;
+
+interface IdeFacts {
+  readonly title: string;
+  /** The link that opens a host in it, up to the host's name. */
+  readonly link: string;
+  /** Null where the IDE brings its server along by itself. */
+  readonly server: {
+    readonly directory: string;
+    readonly program: string;
+    /** Archive of the server; `$arch` is `x64` or `arm64`. */
+    readonly url: (version: string) => string;
+  } | null;
+}
+
+const remote = (scheme: string): string => `${scheme}://vscode-remote/ssh-remote+`;
+
+const IDES: Readonly<Record<Ide, IdeFacts>> = {
+  vscode: {
+    title: 'VS Code',
+    link: remote('vscode'),
+    server: {
+      directory: '.vscode-server',
+      program: 'code-server',
+      url: (version) =>
+        `https://update.code.visualstudio.com/commit:${version}/server-linux-$arch/stable`,
+    },
+  },
+  cursor: {
+    title: 'Cursor',
+    link: remote('cursor'),
+    server: {
+      directory: '.cursor-server',
+      program: 'cursor-server',
+      url: (version) =>
+        `https://cursor.blob.core.windows.net/remote-releases/${version}/vscode-reh-linux-$arch.tar.gz`,
+    },
+  },
+  windsurf: {
+    title: 'Windsurf',
+    link: remote('windsurf'),
+    server: {
+      directory: '.windsurf-server',
+      program: 'windsurf-server',
+      url: (version) => {
+        const [release, commit] = version.split('@');
+        return `https://windsurf-stable.codeiumdata.com/linux-reh-$arch/stable/${commit}/windsurf-reh-linux-$arch-${release}.tar.gz`;
+      },
+    },
+  },
+  zed: { title: 'Zed', link: 'zed://ssh/', server: null },
+};
+
+const EXTENSIONS = ['ms-python.python', 'ms-toolsai.jupyter'];
+
+/** What an image can be spared of when no container is there to hold it. */
+export function devInstallCommands(configuration: DevEnvironmentConfiguration): string[] {
+  const { ide, version } = configuration;
+  return [...(ide && version ? installServer(IDES[ide], version) : []), INSTALL_IPYKERNEL];
+}
+
+/** The user's own lines, the hints how to connect, and the wait. */
+export function devCommands(configuration: DevEnvironmentConfiguration, runName: string): string[] {
+  const { ide, setup, init } = configuration;
+  return [
+    ...setup,
+    "echo ''",
+    ...init,
+    ...(ide ? linkHint(IDES[ide], runName) : []),
+    `echo 'Connect over SSH with: ssh ${runName}'`,
+    "echo ''",
+    'tail -f /dev/null',
+  ];
+}
+
+/** Notebooks need it; an environment without it is worth having all the same. */
+const INSTALL_IPYKERNEL =
+  '{ uv pip install -q --no-cache-dir ipykernel || pip install -q --no-cache-dir ipykernel; } ' +
+  "2> /dev/null || echo 'ipykernel was not installed: neither uv nor pip could do it'";
+
+/** Spares the first connection the download. Best effort: the IDE can still do it. */
+function installServer({ title, server }: IdeFacts, version: string): string[] {
+  if (!server) return [];
+  const commit = version.split('@').at(-1) ?? version;
+  const url = server.url(version).replaceAll(/[^\w:/.@$-]/g, '');
+  const extensions = EXTENSIONS.map((name) => `--install-extension ${name}`).join(' ');
+  const steps = [
+    `dir=~/${server.directory}/bin/${shellQuote(commit)}`,
+    'case "$(uname -m)" in aarch64 | arm64) arch=arm64 ;; *) arch=x64 ;; esac',
+    'mkdir -p "$dir"',
+    `{ curl -fsSL "${url}" || wget -qO- "${url}"; } | tar -xz -C "$dir" --strip-components=1`,
+    `"$dir/bin/${server.program}" --accept-server-license-terms ${extensions} > /dev/null`,
+  ];
+  return [
+    `( ${steps.join(' && ')} ) 2> /dev/null || ` +
+      `echo 'The server of ${title} was not installed; it will install it itself'`,
+  ];
+}
+
+function linkHint({ title, link }: IdeFacts, runName: string): string[] {
+  return [
+    `echo 'Open in ${title}:'`,
+    "echo ''",
+    `echo "  ${link}${runName}$DSTACK_WORKING_DIR"`,
+    "echo ''",
+  ];
+}

@@ -1,0 +1,19 @@
+import type { UnixUser } from '@dstack/contract/wire';
+
+/** `name-or-id[:group-or-id]`, as in configurations and in `USER` of images; null for nonsense. */
+export function unixUser(text: string): UnixUser | null {
+  const [user = '', group, ...rest] = text.split(':');
+  if (user === '' || group === '' || rest.length > 0) return null;
+  const uid = numeric(user);
+  const gid = group === undefined ? null : numeric(group);
+  return {
+    uid,
+    gid,
+    username: uid === null ? user : null,
+    groupname: gid === null ? (group ?? null) : null,
+  };
+}
+
+function numeric(text: string): number | null {
+  return /^\d+$/.test(text) ? Number(text) : null;
+}

@@ -1,0 +1,58 @@
+import type { Requirements } from '@dstack/contract/wire';
+import type { Offer } from '../model/index.ts';
+import { requirementsMatch } from './match.ts';
+
+/**
+ * `blocks` of `totalBlocks` equal parts of a machine: CPUs, memory and GPUs are divided, disk and
+ * price stay whole (all jobs of a machine see its disk, and the machine costs what it costs).
+ */
+export function shareOffer(offer: Offer, totalBlocks: number, blocks: number): Offer {
+  const whole = offer.instance.resources;
+  const part = (amount: number): number => Math.floor((amount * blocks) / totalBlocks);
+  return {
+    ...offer,
+    blocks,
+    total_blocks: totalBlocks,
+    instance: {
+      ...offer.instance,
+      resources: {
+        ...whole,
+        cpus: part(whole.cpus),
+        memory_mib: part(whole.memory_mib),
+        gpus: whole.gpus.slice(0, part(whole.gpus.length)),
+      },
+    },
+  };
+}
+
+/**
+ * The smallest share that satisfies the requirements, or null. A job that spans machines takes each
+ * of them whole. `cpu.arch`, price and the like are properties of the machine and hold for shares.
+ */
+export function smallestShare(
+  requirements: Requirements,
+  offer: Offer,
+  totalBlocks: number,
+): Offer | null {
+  const first = requirements.multinode ? totalBlocks : 1;
+  for (let blocks = first; blocks <= totalBlocks; blocks++) {
+    const share = shareOffer(offer, totalBlocks, blocks);
+    if (requirementsMatch(requirements, share)) return share;
+  }
+  return null;
+}
+
+/**
+ * Into how many parts a machine is divided by a fleet's `blocks`, or null if it does not divide
+ * evenly. `auto`: one part per GPU or CPU, whichever are fewer; a TPU counts as one GPU.
+ */
+export function totalBlocksOf(offer: Offer, blocks: number | 'auto'): number | null {
+  const { cpus, gpus } = offer.instance.resources;
+  const gpuCount = gpus[0]?.vendor === 'google' ? 1 : gpus.length;
+  const total = blocks === 'auto' ? (gpuCount > 0 ? Math.min(cpus, gpuCount) : cpus) : blocks;
+  if (total < 1) return null;
+  if (total === 1) return 1;
+  // The machine of the server is a set of slots, not a partition: a remainder is lost to nobody.
+  if (offer.backend === 'local' && gpuCount === 0) return total;
+  return cpus % total === 0 && gpuCount % total === 0 ? total : null;
+}

@@ -1,0 +1,5 @@
+export { computeCapabilityOf } from './accelerators.ts';
+export { type BackendTraits, backendTraits, LOCAL_PROCESS_INSTANCE } from './backend-features.ts';
+export { shareOffer, smallestShare, totalBlocksOf } from './blocks.ts';
+export { type Combined, type CombineResult, combineFleetAndRun } from './combine.ts';
+export { firstMismatch, type RequirementName, requirementsMatch } from './match.ts';

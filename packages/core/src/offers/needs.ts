@@ -1,0 +1,112 @@
+import type { JobSpec, Profile, Requirements } from '@dstack/contract/wire';
+import type { Offer } from '../model/index.ts';
+import {
+  backendTraits,
+  configuredBackendName,
+  LOCAL_PROCESS_INSTANCE,
+} from './backend-features.ts';
+import { sameWord } from './match.ts';
+
+/** Where a profile lets a job or an instance be; null = anywhere. */
+export type Location = Pick<
+  Profile,
+  'backends' | 'regions' | 'availability_zones' | 'instance_types'
+>;
+
+/** What a job needs of the kind of machine, beyond its size. */
+export interface JobNeeds {
+  readonly multinode: boolean;
+  readonly privileged: boolean;
+  readonly instanceMounts: boolean;
+  readonly reservation: boolean;
+  /** `docker: true`: a Docker daemon inside the job. */
+  readonly dind: boolean;
+  readonly namedVolumes: boolean;
+  readonly registryAuth: boolean;
+}
+
+export const NO_NEEDS: JobNeeds = {
+  multinode: false,
+  privileged: false,
+  instanceMounts: false,
+  reservation: false,
+  dind: false,
+  namedVolumes: false,
+  registryAuth: false,
+};
+
+/** `dind`: whether the run's configuration says `docker: true`, which the job spec does not keep. */
+export function needsOf(spec: JobSpec, dind: boolean): JobNeeds {
+  const volumes = spec.volumes ?? [];
+  return {
+    multinode: spec.requirements.multinode ?? false,
+    privileged: spec.privileged,
+    instanceMounts: volumes.some((mount) => 'instance_path' in mount && !mount.optional),
+    reservation: Boolean(spec.requirements.reservation),
+    dind,
+    namedVolumes: volumes.some((mount) => 'name' in mount),
+    registryAuth: spec.registry_auth != null,
+  };
+}
+
+/**
+ * What keeps a job from an offer's kind of machine, as people name it, or null. Without containers
+ * (`local-process`) nothing that is a property of containers can be had.
+ */
+export function unmetNeed(needs: JobNeeds, offer: Offer): string | null {
+  const traits = backendTraits(offer.backend);
+  if (needs.multinode && !traits.multinode) return 'nodes';
+  if (offer.backend === 'local' && offer.instance.name === LOCAL_PROCESS_INSTANCE) {
+    const unmet = withoutContainers(needs);
+    if (unmet) return unmet;
+  }
+  if (needs.privileged && !traits.privileged) return needs.dind ? 'docker' : 'privileged';
+  if (needs.instanceMounts && !traits.instanceMounts) return 'volumes';
+  if (needs.reservation && !traits.reservations) return 'reservation';
+  return null;
+}
+
+function withoutContainers(needs: JobNeeds): string | null {
+  if (needs.dind) return 'docker';
+  if (needs.privileged) return 'privileged';
+  if (needs.namedVolumes) return 'volumes';
+  return needs.registryAuth ? 'registry_auth' : null;
+}
+
+/** The first location property the offer fails, or null. Only backends are compared with case. */
+export function unmetLocation(location: Location, offer: Offer): keyof Location | null {
+  const { backends, regions, instance_types: types, availability_zones: zones } = location;
+  if (backends && !allowsBackend(backends, offer)) return 'backends';
+  if (regions && !hasWord(regions, offer.region)) return 'regions';
+  if (types && !hasWord(types, offer.instance.name)) return 'instance_types';
+  if (zones && zonesIn(zones, offer).length === 0) return 'availability_zones';
+  return null;
+}
+
+/** The offer with only those of its zones that are allowed. */
+export function cutZones(location: Location, offer: Offer): Offer {
+  const zones = location.availability_zones;
+  return zones ? { ...offer, availability_zones: zonesIn(zones, offer) } : offer;
+}
+
+export function hasWord(words: readonly string[], word: string): boolean {
+  return words.some((candidate) => sameWord(candidate, word));
+}
+
+/** Sky's own backend stands for several clouds and is never ruled out by name. */
+export function allowsBackend(backends: readonly string[], offer: Pick<Offer, 'backend'>): boolean {
+  return offer.backend === 'dstack' || backends.includes(configuredBackendName(offer.backend));
+}
+
+function zonesIn(zones: readonly string[], offer: Offer): string[] {
+  return (offer.availability_zones ?? []).filter((zone) => hasWord(zones, zone));
+}
+
+/** A reservation of the requirements has to be one the backend knows; see `JobNeeds`. */
+export function needsOfRequirements(requirements: Requirements): JobNeeds {
+  return {
+    ...NO_NEEDS,
+    multinode: requirements.multinode ?? false,
+    reservation: Boolean(requirements.reservation),
+  };
+}

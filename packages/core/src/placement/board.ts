@@ -1,0 +1,121 @@
+import type {
+  EngineSettings,
+  FleetRecord,
+  Id,
+  InstanceRecord,
+  PlacementSnapshot,
+} from '../model/index.ts';
+import { isUsable } from '../offers/pool.ts';
+
+/**
+ * The capacity of a project as a pass sees it: the snapshot, less what this pass has already given
+ * away. Written only by claims, so that no two gangs are promised the same thing.
+ */
+export class Board {
+  readonly snapshot: PlacementSnapshot;
+  readonly fleets: readonly FleetRecord[];
+  readonly #instances = new Map<Id, InstanceRecord[]>();
+  readonly #busy = new Map<Id, number>();
+  readonly #open = new Map<Id, Set<InstanceRecord>>();
+  readonly #active = new Map<Id, number>();
+  readonly #occupied = new Map<Id, number>();
+  readonly #numbers = new Map<Id, Set<number>>();
+  readonly #runFleets = new Map<Id, Id>();
+  #localLeft: number;
+
+  constructor(snapshot: PlacementSnapshot, settings: Pick<EngineSettings, 'localMaxInstances'>) {
+    this.snapshot = snapshot;
+    this.fleets = snapshot.fleets.filter((fleet) => fleet.status === 'active' && !fleet.deleted);
+    this.#localLeft = settings.localMaxInstances - snapshot.localInstances;
+    for (const fleet of this.fleets) {
+      this.#instances.set(fleet.id, []);
+      this.#open.set(fleet.id, new Set());
+    }
+    for (const instance of snapshot.instances) {
+      this.#instances.get(instance.fleetId)?.push(instance);
+      if (this.#hasRoom(instance)) this.#open.get(instance.fleetId)?.add(instance);
+      if (!isActive(instance)) continue;
+      count(this.#active, instance.fleetId);
+      if (instance.busyBlocks > 0 || instance.provisioningData === null) {
+        count(this.#occupied, instance.fleetId);
+      }
+    }
+  }
+
+  instancesOf(fleetId: Id): readonly InstanceRecord[] {
+    return this.#instances.get(fleetId) ?? [];
+  }
+
+  /** Instances that could take at least one block now. */
+  openIn(fleetId: Id): Iterable<InstanceRecord> {
+    return this.#open.get(fleetId) ?? [];
+  }
+
+  busyBlocks(instance: InstanceRecord): number {
+    return this.#busy.get(instance.id) ?? instance.busyBlocks;
+  }
+
+  claim(instance: InstanceRecord, blocks: number): void {
+    if (this.busyBlocks(instance) === 0) count(this.#occupied, instance.fleetId);
+    this.#busy.set(instance.id, this.busyBlocks(instance) + blocks);
+    if (!this.#hasRoom(instance)) this.#open.get(instance.fleetId)?.delete(instance);
+  }
+
+  /** Instances that count against `nodes.max`, those added by this pass too. */
+  activeIn(fleetId: Id): number {
+    return this.#active.get(fleetId) ?? 0;
+  }
+
+  /** Instances of the fleet that hold a job or are being made for one. */
+  occupiedIn(fleetId: Id): number {
+    return this.#occupied.get(fleetId) ?? 0;
+  }
+
+  /** Instances of the `local` backend that may still be made, in all projects together. */
+  get localLeft(): number {
+    return this.#localLeft;
+  }
+
+  /** Counts a new instance and gives it the lowest number that is free in its fleet. */
+  addInstance(fleetId: Id, local: boolean): number {
+    count(this.#active, fleetId);
+    count(this.#occupied, fleetId);
+    if (local) this.#localLeft -= 1;
+    const numbers = this.#numbersOf(fleetId);
+    let num = 0;
+    while (numbers.has(num)) num += 1;
+    numbers.add(num);
+    return num;
+  }
+
+  /** The fleet of a run once one of its gangs has been placed, here or before. */
+  fleetOfRun(run: { readonly id: Id; readonly fleetId: Id | null }): Id | null {
+    return run.fleetId ?? this.#runFleets.get(run.id) ?? null;
+  }
+
+  setFleetOfRun(runId: Id, fleetId: Id): void {
+    this.#runFleets.set(runId, fleetId);
+  }
+
+  #hasRoom(instance: InstanceRecord): boolean {
+    if (!isUsable(instance) || instance.provisioningData === null) return false;
+    if (instance.status !== 'idle' && instance.status !== 'busy') return false;
+    return this.busyBlocks(instance) < (instance.totalBlocks ?? 0);
+  }
+
+  #numbersOf(fleetId: Id): Set<number> {
+    const known = this.#numbers.get(fleetId);
+    if (known) return known;
+    const numbers = new Set(this.instancesOf(fleetId).map((one) => one.instanceNum));
+    this.#numbers.set(fleetId, numbers);
+    return numbers;
+  }
+}
+
+export function isActive(instance: InstanceRecord): boolean {
+  return instance.status !== 'terminating' && instance.status !== 'terminated';
+}
+
+function count(counts: Map<Id, number>, key: Id): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}

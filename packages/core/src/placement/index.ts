@@ -1,0 +1,4 @@
+export { idleSecondsFor } from './assign.ts';
+export { NO_FLEET_PHRASE } from './choose-fleet.ts';
+export type { BackendOffers, OffersWanted } from './offers-wanted.ts';
+export { place, wantsBackendOffers } from './place.ts';

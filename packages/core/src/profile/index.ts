@@ -1,0 +1,1 @@
+export { EMPTY_PROFILE, mergedFleetProfile, mergedProfile, PROFILE_KEYS } from './merge.ts';
