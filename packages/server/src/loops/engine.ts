@@ -1,9 +1,10 @@
-import type { DecisionContext, Signal, WorkKind } from '@dstack/core';
+import type { RunContext, Signal, WorkKind } from '@dstack/core';
 import type { ScheduledKind, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
 import { leased } from './leased.ts';
 import { fleetPass, instancePass, type Pass, placementPass, runPasses } from './passes.ts';
+import type { RunChanges } from './run-changes.ts';
 import { Timers } from './timers.ts';
 import { WorkQueue } from './work-queue.ts';
 
@@ -12,7 +13,8 @@ export interface EngineOptions {
   readonly offers: OfferSource;
   /** Carries out the effect announced under this key; see `effects/`. */
   readonly effect: Pass;
-  readonly context: () => DecisionContext;
+  readonly context: () => RunContext;
+  readonly changes: RunChanges;
   readonly log: Logger;
   /** Random id of this process: owner of its leases. */
   readonly owner: string;
@@ -49,7 +51,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    const { store, offers, context, log } = options;
+    const { store, offers, context, changes, log } = options;
     this.#timers = new Timers(
       () => context().now,
       (key) => {
@@ -61,6 +63,7 @@ export class Engine {
       store,
       offers,
       context,
+      changes,
       log,
       arm: (kind: ScheduledKind, id: string, at: number | null) => {
         // What is overdue is in work already; an alarm in the past would only spin.

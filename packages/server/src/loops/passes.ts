@@ -1,9 +1,9 @@
 import {
   type Change,
   type Decision,
-  type DecisionContext,
   type Id,
   place,
+  type RunContext,
   reconcileFleet,
   reconcileInstance,
   reconcileRun,
@@ -13,14 +13,16 @@ import {
 import type { ScheduledKind, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
+import type { RunChanges } from './run-changes.ts';
 import type { PassEnding } from './work-queue.ts';
 
 export interface PassDeps {
   readonly store: Store;
   readonly offers: OfferSource;
-  readonly context: () => DecisionContext;
+  readonly context: () => RunContext;
   /** Sets or clears the alarm of a record. */
   readonly arm: (kind: ScheduledKind, id: Id, at: Timestamp | null) => void;
+  readonly changes: RunChanges;
   readonly log: Logger;
 }
 
@@ -46,6 +48,7 @@ export function runPasses(deps: PassDeps): RunPasses {
     const decision = reconcileRun({ ...snapshot, capacityHint }, deps.context());
     const ending = await apply(deps, { run: snapshot.run.name }, decision);
     if (capacityHint && ending.ending !== 'done') hinted.add(id);
+    if (ending.ending === 'done') deps.changes.emit(id);
     return ending;
   };
   return { run, hint: (id) => hinted.add(id) };
@@ -106,7 +109,8 @@ async function apply(
 function armFor(deps: PassDeps, change: Change): void {
   switch (change.type) {
     case 'instance.insert':
-      return deps.arm('instance', change.instance.id, change.instance.nextPassAt);
+      deps.arm('instance', change.instance.id, change.instance.nextPassAt);
+      return;
     case 'run.update':
     case 'instance.update':
     case 'fleet.update': {

@@ -26,7 +26,10 @@ describe('WorkQueue', () => {
       name: 'test',
       concurrency: 1,
       log,
-      pass: (key) => (passes.push(key), first.pass()),
+      pass: (key) => {
+        passes.push(key);
+        return first.pass();
+      },
     });
     for (const key of ['a', 'b', 'b', 'b']) queue.add(key);
     first.open();
@@ -43,7 +46,10 @@ describe('WorkQueue', () => {
       name: 'test',
       concurrency: 4,
       log,
-      pass: (key) => (passes.push(key), held.pass()),
+      pass: (key) => {
+        passes.push(key);
+        return held.pass();
+      },
     });
     queue.add('a');
     queue.add('a');

@@ -1,0 +1,62 @@
+import type { Requirements } from '@dstack/contract/wire';
+import { describe, expect, it } from 'vitest';
+import { LOCAL_HOST_ID, localBackend } from './local.ts';
+
+const requirements = {} as Requirements;
+const machine = { cpus: 4, memoryMib: 8192, arch: 'x86' as const, gpus: [] };
+const order = {
+  key: 'instance.create:i:0',
+  instanceId: 'i',
+  instanceName: 'default-0',
+  projectName: 'main',
+  fleetName: 'default',
+  authorizedKeys: [],
+  tags: {},
+};
+
+function backend(executor: 'docker' | 'process', matches = true) {
+  return localBackend({ executor, machine, hostname: '127.0.0.1', matches: () => matches });
+}
+
+describe('the server’s own machine as capacity', () => {
+  it('is one free offer: the whole machine, its disk unknown', async () => {
+    const offers = await backend('docker').offers(requirements);
+    expect(offers).toHaveLength(1);
+    expect(offers[0]).toMatchObject({
+      backend: 'local',
+      region: 'local',
+      price: 0,
+      availability: 'available',
+      instance: { name: 'local', resources: { cpus: 4, memory_mib: 8192, disk: { size_mib: 0 } } },
+    });
+  });
+
+  it('says in its name when jobs run there without containers', async () => {
+    const [offer] = await backend('process').offers(requirements);
+    expect(offer?.instance.name).toBe('local-process');
+  });
+
+  it('offers nothing to requirements that the machine does not meet', async () => {
+    expect(await backend('docker', false).offers(requirements)).toEqual([]);
+  });
+
+  it('gives every instance the same host, reached straight at the job’s own port', async () => {
+    const local = backend('docker');
+    const [offer] = await local.offers(requirements);
+    const made = await local.compute!.createInstance(offer!, order);
+    expect(made.hostId).toBe(LOCAL_HOST_ID);
+    expect(made.provisioningData).toMatchObject({
+      hostname: '127.0.0.1',
+      dockerized: false,
+      ssh_port: null,
+      ssh_proxy: null,
+    });
+  });
+
+  it('ends an instance at once, since there is no machine to end', async () => {
+    const local = backend('docker');
+    const [offer] = await local.offers(requirements);
+    const { provisioningData } = await local.compute!.createInstance(offer!, order);
+    expect(await local.compute!.terminateInstance(provisioningData)).toBe('terminated');
+  });
+});

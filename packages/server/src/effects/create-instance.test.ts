@@ -1,0 +1,78 @@
+import { type Backend, BackendError, NoCapacityError, SkipOfferError } from '@dstack/backends';
+import type { Offer, ProvisioningData } from '@dstack/core';
+import { pino } from 'pino';
+import { describe, expect, it } from 'vitest';
+import { createInstance } from './create-instance.ts';
+
+const offer = (name: string) =>
+  ({ backend: 'aws', region: 'us', instance: { name }, price: 1 }) as unknown as Offer;
+
+const order = {
+  key: 'instance.create:i:0',
+  instanceId: 'i',
+  instanceName: 'pool-0',
+  projectName: 'main',
+  fleetName: 'pool',
+  authorizedKeys: [],
+  tags: {},
+};
+
+/** A backend that answers each offer with the outcome of that name. */
+function attempt(outcomes: Readonly<Record<string, Error | 'made'>>, maxTries = 25) {
+  const tried: string[] = [];
+  const backend: Backend = {
+    name: 'aws',
+    offers: async () => [],
+    compute: {
+      terminateInstance: async () => 'terminated',
+      async createInstance({ instance }) {
+        tried.push(instance.name);
+        const outcome = outcomes[instance.name];
+        if (outcome !== 'made') throw outcome;
+        return { hostId: 'h', provisioningData: {} as ProvisioningData };
+      },
+    },
+  };
+  const offers = Object.keys(outcomes).map(offer);
+  const result = createInstance({
+    offers,
+    maxTries,
+    order,
+    totalOffers: offers.length,
+    backend: async () => backend,
+    log: pino({ level: 'silent' }),
+  });
+  return { tried, result };
+}
+
+describe('making an instance', () => {
+  it('takes the first offer that is honoured', async () => {
+    const { tried, result } = attempt({ a: new NoCapacityError('full'), b: 'made', c: 'made' });
+    expect(await result).toMatchObject({
+      kind: 'instance.created',
+      offer: { instance: { name: 'b' } },
+    });
+    expect(tried).toEqual(['a', 'b']);
+  });
+
+  it('names how many offers were tried and at most three different errors', async () => {
+    const errors = Object.fromEntries(
+      ['a', 'b', 'c', 'd'].map((name) => [name, new BackendError(`no ${name}`)]),
+    );
+    expect(await attempt(errors).result).toEqual({
+      kind: 'no-capacity',
+      message:
+        'All offers failed. Tried 4 of 4 offers: a in aws/us: no a; b in aws/us: no b; c in aws/us: no c and 1 more',
+    });
+  });
+
+  it('stops after the number of tries it may make, skipped offers not counted', async () => {
+    const full = new NoCapacityError('full');
+    const { tried, result } = attempt(
+      { s: new SkipOfferError('wrong kind'), a: full, b: full, c: 'made' },
+      2,
+    );
+    expect(await result).toMatchObject({ kind: 'no-capacity' });
+    expect(tried).toEqual(['s', 'a', 'b']);
+  });
+});

@@ -1,0 +1,90 @@
+/**
+ * Server-sent events of a project's runs and logs: ours, beside the polled endpoints that other
+ * clients know.
+ */
+import { notFound, ruleError } from '@dstack/contract/api';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { LogStore } from '../../logs/log-store.ts';
+import { streamLog } from '../../logs/stream-log.ts';
+import type { RunChanges } from '../../loops/run-changes.ts';
+import { identify } from '../identity.ts';
+import type { HttpDeps } from '../ports.ts';
+import { watchRun } from './watch-run.ts';
+
+export interface StreamDeps extends Pick<HttpDeps, 'store' | 'settings' | 'context'> {
+  readonly logStore: LogStore;
+  readonly changes: RunChanges;
+}
+
+interface ProjectRoute {
+  readonly Params: { readonly project_name: string };
+  readonly Querystring: Readonly<Record<string, string | undefined>>;
+}
+
+const MEMBERS_ONLY = { permission: 'project_member' } as const;
+
+export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
+  app.get<ProjectRoute>('/api/project/:project_name/logs/stream', async (request, reply) => {
+    const project = await projectOf(request, deps);
+    const query = request.query;
+    const run = required(query, 'run_name');
+    const jobId = required(query, 'job_submission_id');
+    const view = await deps.store.jobs.byId(jobId);
+    if (view?.run.projectId !== project.id || view.run.name !== run)
+      throw notFound('Job not found');
+    const offset = wholeNumber(request.headers['last-event-id'] ?? query.offset ?? '0');
+    const ref = { project: project.name, run, jobId };
+    const { sink, signal } = open(request, reply);
+    await streamLog(deps.logStore, ref, offset, sink, signal);
+    return reply;
+  });
+
+  app.get<ProjectRoute>('/api/project/:project_name/runs/watch', async (request, reply) => {
+    const project = await projectOf(request, deps);
+    const view = await deps.store.runs.byName(project.id, required(request.query, 'run_name'));
+    if (!view) throw notFound('Run not found');
+    const { sink, signal } = open(request, reply);
+    await watchRun({ ...deps, runId: view.run.id, sink, signal });
+    return reply;
+  });
+}
+
+async function projectOf(request: FastifyRequest<ProjectRoute>, deps: StreamDeps) {
+  const { store, settings } = deps;
+  const identity = await identify(
+    { store, sshProxyToken: settings.sshProxyToken },
+    MEMBERS_ONLY,
+    request.headers.authorization,
+    request.params.project_name,
+  );
+  if (!identity.project) throw notFound('Project not found');
+  return identity.project;
+}
+
+/** From here on the answer is a stream: errors can only end it. */
+function open(request: FastifyRequest, reply: FastifyReply) {
+  const gone = new AbortController();
+  request.raw.once('close', () => gone.abort());
+  reply.hijack();
+  reply.raw.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-cache',
+    // Proxies that would collect the stream are told not to.
+    'x-accel-buffering': 'no',
+  });
+  reply.raw.flushHeaders();
+  request.raw.socket.setNoDelay(true);
+  return { sink: reply.raw, signal: gone.signal };
+}
+
+function required(query: ProjectRoute['Querystring'], name: string): string {
+  const value = query[name];
+  if (!value) throw ruleError(`\`${name}\` must be given in the query`);
+  return value;
+}
+
+function wholeNumber(text: string | string[]): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw ruleError('`offset` must be a whole number');
+  return value;
+}

@@ -1,0 +1,24 @@
+import type { Id } from '@dstack/core';
+
+/**
+ * Says which runs may have changed, after each of their passes. Everything a client sees of a run
+ * changes in a pass or just before one, so watchers need no polling. Only a hint: it may come
+ * without a change.
+ */
+export class RunChanges {
+  readonly #watchers = new Map<Id, Set<() => void>>();
+
+  emit(runId: Id): void {
+    for (const notify of this.#watchers.get(runId) ?? []) notify();
+  }
+
+  /** Answers how to stop. */
+  watch(runId: Id, notify: () => void): () => void {
+    const watchers = this.#watchers.get(runId) ?? new Set();
+    this.#watchers.set(runId, watchers.add(notify));
+    return () => {
+      watchers.delete(notify);
+      if (watchers.size === 0) this.#watchers.delete(runId);
+    };
+  }
+}

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { compileSettings, listensOnLoopback, SettingsError } from './settings.ts';
+
+describe('settings', () => {
+  it('keep everything under the server folder unless told otherwise', () => {
+    const settings = compileSettings({ HOME: '/home/ann' });
+    expect(settings.dir).toBe('/home/ann/.dstack/server');
+    expect(settings.databaseUrl).toBe('sqlite:////home/ann/.dstack/server/data/dstack.db');
+    expect(settings.port).toBe(3000);
+  });
+
+  it('let an option win over its variable', () => {
+    expect(compileSettings({ DSTACK_SERVER_PORT: '4000' }, { port: 5000 }).port).toBe(5000);
+  });
+
+  it('name a variable that has no usable value', () => {
+    expect(() => compileSettings({ DSTACK_SERVER_PORT: '80a' })).toThrow(
+      new SettingsError('DSTACK_SERVER_PORT is "80a"; it must be a whole number'),
+    );
+    expect(() => compileSettings({ DSTACK_LOCAL_EXECUTOR: 'podman' })).toThrow(
+      'DSTACK_LOCAL_EXECUTOR is "podman"; it may be auto, docker, process',
+    );
+    expect(() => compileSettings({ DSTACK_SERVER_JOB_NETWORK_MODE: '4' })).toThrow(
+      'may be 1, 2 or 3',
+    );
+  });
+
+  it('take an empty flag as set', () => {
+    expect(compileSettings({ DSTACK_SERVER_CONFIG_DISABLED: '' }).configDisabled).toBe(true);
+    expect(compileSettings({}).configDisabled).toBe(false);
+  });
+
+  it('know loopback addresses from those that others can reach', () => {
+    expect(['127.0.0.1', '127.1.2.3', 'localhost', '::1'].every(listensOnLoopback)).toBe(true);
+    expect(['0.0.0.0', '10.0.0.1', '::'].some(listensOnLoopback)).toBe(false);
+  });
+});
