@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { bool, optional, string } from './scalars.ts';
-import { choice, named } from './schema-kit.ts';
+import { choice, closed, named } from './schema-kit.ts';
 
-export const CliProject = z.strictObject({
+export const CliProject = closed({
   name: string(),
   url: string(),
   token: string(),
@@ -11,7 +11,7 @@ export const CliProject = z.strictObject({
 export type CliProject = z.infer<typeof CliProject>;
 
 /** Entries of old versions; accepted and dropped. */
-const LegacyRepo = z.strictObject({
+const LegacyRepo = closed({
   path: string(),
   repo_id: string(),
   repo_type: choice(['remote', 'local', 'virtual']),
@@ -21,11 +21,9 @@ const LegacyRepo = z.strictObject({
 /** `~/.dstack/config.yml`. */
 export const CliConfig = named(
   'GlobalConfig',
-  z
-    .strictObject({
-      projects: z.array(CliProject).default([]),
-      repos: z.array(LegacyRepo).default([]),
-    })
-    .transform(({ projects }) => ({ projects })),
+  closed({
+    projects: z.array(CliProject).default([]),
+    repos: z.array(LegacyRepo).default([]),
+  }).transform(({ projects }) => ({ projects })),
 );
 export type CliConfig = z.infer<typeof CliConfig>;

@@ -3,7 +3,7 @@ import { InactivityDuration } from './durations.ts';
 import { checkImageChoice, withRules } from './rules.ts';
 import { PortMapping, runShape } from './run-base.ts';
 import { optional, string } from './scalars.ts';
-import { choice, named } from './schema-kit.ts';
+import { choice, closed, named } from './schema-kit.ts';
 
 /** Editors that a dev environment prepares itself for; none = SSH only. */
 export const IDES = ['vscode', 'cursor', 'windsurf', 'zed'] as const;
@@ -16,7 +16,7 @@ const WINDSURF_VERSION = /^.+@[a-f0-9]+$/;
 export const DevEnvironmentConfiguration = named(
   'DevEnvironmentConfiguration',
   withRules(
-    z.strictObject({
+    closed({
       ide: optional(IDE),
       version: optional(string()),
       init: z.array(string()).default([]),

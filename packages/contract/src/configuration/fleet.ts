@@ -9,7 +9,7 @@ import { profileShape } from './profile.ts';
 import { ResourcesSpec } from './resources.ts';
 import { Env } from './run-base.ts';
 import { int, limited, optional, readInt, readString, string } from './scalars.ts';
-import { choice, isMap, named, oneOf, type Reader, reader } from './schema-kit.ts';
+import { choice, closed, isMap, named, oneOf, type Reader, reader } from './schema-kit.ts';
 
 export const InstanceGroupPlacement = choice(['any', 'cluster'], 'enum', 'InstanceGroupPlacement');
 export type InstanceGroupPlacement = z.infer<typeof InstanceGroupPlacement>;
@@ -30,15 +30,12 @@ export const Blocks: Reader<number | 'auto'> = reader<number | 'auto'>(
   },
 );
 
-export const SSHKey = named(
-  'SSHKey',
-  z.strictObject({ public: string(), private: optional(string()) }),
-);
+export const SSHKey = named('SSHKey', closed({ public: string(), private: optional(string()) }));
 export type SSHKey = z.infer<typeof SSHKey>;
 
 export const SSHProxyParams = named(
   'SSHProxyParams',
-  z.strictObject({
+  closed({
     hostname: string(),
     port: optional(int()),
     user: string(),
@@ -62,7 +59,7 @@ const InternalIp: Reader<string> = reader(
 
 export const SSHHostParams = named(
   'SSHHostParams',
-  z.strictObject({
+  closed({
     hostname: string(),
     port: optional(int()),
     user: optional(string()),
@@ -97,7 +94,7 @@ const PrivateNetwork: Reader<string> = reader(
 
 export const SSHParams = named(
   'SSHParams',
-  z.strictObject({
+  closed({
     user: optional(string()),
     port: optional(int()),
     identity_file: optional(string()),
@@ -118,7 +115,7 @@ export interface FleetNodesSpec {
 
 const NodesModel = named(
   'FleetNodesSpec',
-  z.strictObject({ min: optional(int()), target: optional(int()), max: optional(int()) }),
+  closed({ min: optional(int()), target: optional(int()), max: optional(int()) }),
 );
 
 const JSON_NODES = { type: 'object', additionalProperties: false };
@@ -189,7 +186,7 @@ function nodesProblems(
 /** A fleet of cloud instances (`nodes`) or of SSH hosts (`ssh_config`); the server wants exactly one. */
 export const FleetConfiguration = named(
   'FleetConfiguration',
-  z.strictObject({
+  closed({
     type: choice(['fleet'], 'literal_error').default('fleet'),
     name: optional(string()),
     placement: optional(InstanceGroupPlacement),

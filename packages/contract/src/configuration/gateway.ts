@@ -1,30 +1,30 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { BackendType } from './backend-types.ts';
 import { Tags } from './profile.ts';
 import { bool, int, optional, string } from './scalars.ts';
-import { choice, named, tagged } from './schema-kit.ts';
+import { choice, closed, named, tagged } from './schema-kit.ts';
 
 export const ALBGatewayLoadBalancer = named(
   'ALBGatewayLoadBalancer',
-  z.strictObject({ type: choice(['alb'], 'literal_error').default('alb') }),
+  closed({ type: choice(['alb'], 'literal_error').default('alb') }),
 );
 export type ALBGatewayLoadBalancer = z.infer<typeof ALBGatewayLoadBalancer>;
 
 export const LetsEncryptGatewayCertificate = named(
   'LetsEncryptGatewayCertificate',
-  z.strictObject({ type: choice(['lets-encrypt'], 'literal_error').default('lets-encrypt') }),
+  closed({ type: choice(['lets-encrypt'], 'literal_error').default('lets-encrypt') }),
 );
 export type LetsEncryptGatewayCertificate = z.infer<typeof LetsEncryptGatewayCertificate>;
 
 export const ACMGatewayCertificate = named(
   'ACMGatewayCertificate',
-  z.strictObject({ type: choice(['acm'], 'literal_error').default('acm'), arn: string() }),
+  closed({ type: choice(['acm'], 'literal_error').default('acm'), arn: string() }),
 );
 export type ACMGatewayCertificate = z.infer<typeof ACMGatewayCertificate>;
 
 export const GCPCertificateManagerGatewayCertificate = named(
   'GCPCertificateManagerGatewayCertificate',
-  z.strictObject({ type: choice(['gcp-cm'], 'literal_error').default('gcp-cm'), name: string() }),
+  closed({ type: choice(['gcp-cm'], 'literal_error').default('gcp-cm'), name: string() }),
 );
 export type GCPCertificateManagerGatewayCertificate = z.infer<
   typeof GCPCertificateManagerGatewayCertificate
@@ -43,7 +43,7 @@ export type GatewayCertificate = z.infer<typeof GatewayCertificate>;
 /** `default` null on create = default if the project has none yet; on update = unchanged. */
 export const GatewayConfiguration = named(
   'GatewayConfiguration',
-  z.strictObject({
+  closed({
     type: choice(['gateway'], 'literal_error').default('gateway'),
     name: optional(string()),
     default: optional(bool()),

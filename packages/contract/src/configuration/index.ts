@@ -1,5 +1,7 @@
 /** The configuration language: a zod schema and a type of the same name each. */
 export * from './any-configuration.ts';
+export * from './backend-files.ts';
+export type { ReadTextFile } from './backend-secrets.ts';
 export * from './backend-types.ts';
 export * from './cli-config.ts';
 export * from './dev-environment.ts';
@@ -12,6 +14,7 @@ export * from './references.ts';
 export * from './replica-group.ts';
 export * from './resources.ts';
 export * from './run-base.ts';
+export * from './server-config.ts';
 export * from './service.ts';
 export * from './service-parts.ts';
 export * from './task.ts';

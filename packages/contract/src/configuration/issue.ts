@@ -9,11 +9,16 @@ export interface IssueParams {
   readonly suggestion?: string;
   /** Place below the issue's path that is really meant; paths of alternatives end at the field. */
   readonly at?: readonly PropertyKey[];
+  /** Of a rule: how many elements the blamed place lies below the map that it is about. */
+  readonly depth?: number;
   /** Keys that a rule over several keys is about; such a rule only counts if they are all right. */
   readonly keys?: readonly string[];
 }
 
-type Context = z.RefinementCtx;
+/** What issues are added to: the context of a transformation or the payload of a check. */
+interface Context {
+  readonly issues: z.core.$ZodRawIssue[];
+}
 
 const TAG = 'tag:';
 
@@ -100,6 +105,25 @@ function reportWhole(ctx: Context, value: unknown, issue: z.core.$ZodIssue): voi
   }
 }
 
+/**
+ * All findings of an error, in our words. A rule over several keys is left out when something else
+ * is wrong within the same map and `rules` is `last`: dstack 0.22.5 only looks at rules then.
+ */
+export function describeIssues(
+  error: z.core.$ZodError,
+  input: unknown,
+  rules: 'all' | 'last' = 'all',
+): DescribedIssue[] {
+  const found = error.issues.flatMap((issue) => describeIssue(issue, input));
+  if (rules === 'all') return found;
+  const plain = found.filter((issue) => issue.keys === undefined);
+  return found.filter((issue) => {
+    if (issue.keys === undefined) return true;
+    const map = issue.path.slice(0, issue.path.length - (issue.depth ?? 0));
+    return !plain.some((other) => map.every((key, index) => other.path[index] === key));
+  });
+}
+
 /** One finding in our own words. `path` may hold tags (symbols). */
 export interface DescribedIssue extends IssueParams {
   readonly path: readonly PropertyKey[];
@@ -164,20 +188,4 @@ export function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
     value = (value as Record<PropertyKey, unknown>)[key];
   }
   return value;
-}
-
-/** A rule over several keys of a map. `keys`: what it reads; `path`: the key to blame, root if left out. */
-export function rule(
-  ctx: { issues: z.core.$ZodRawIssue[]; value: unknown },
-  keys: readonly string[],
-  message: string,
-  path: readonly PropertyKey[] = [],
-): void {
-  ctx.issues.push({
-    code: 'custom',
-    input: ctx.value,
-    path: [...path],
-    message,
-    params: { type: 'value_error', ctx: { error: {} }, keys },
-  });
 }

@@ -7,16 +7,25 @@ import { EntityReference } from './references.ts';
 import { type Break, withRules } from './rules.ts';
 import { Env } from './run-base.ts';
 import { bool, int, optional, readBool, readString, string } from './scalars.ts';
-import { choice, isMap, named, oneOf, type Reader, reader, shorthand } from './schema-kit.ts';
+import {
+  choice,
+  closed,
+  isMap,
+  named,
+  oneOf,
+  type Reader,
+  reader,
+  shorthand,
+} from './schema-kit.ts';
 
 /** A base model whose fine-tunes and quantisations are searched. */
-export const PresetModelBase = named('PresetModelBase', z.strictObject({ base: string() }));
+export const PresetModelBase = named('PresetModelBase', closed({ base: string() }));
 export type PresetModelBase = z.infer<typeof PresetModelBase>;
 
 /** One model by its repository; `name` = what it is served as. */
 export const PresetModelRepo = named(
   'PresetModelRepo',
-  z.strictObject({ repo: string(), name: optional(string()) }),
+  closed({ repo: string(), name: optional(string()) }),
 );
 export type PresetModelRepo = z.infer<typeof PresetModelRepo>;
 
@@ -40,7 +49,7 @@ const PresetModel: Reader<PresetModel> = oneOf<PresetModel>(
 );
 
 /** Path of a prompt, relative to the configuration file. */
-export const PresetPromptFile = named('PresetPromptFile', z.strictObject({ path: string() }));
+export const PresetPromptFile = named('PresetPromptFile', closed({ path: string() }));
 export type PresetPromptFile = z.infer<typeof PresetPromptFile>;
 
 const MAX_PROMPT = 10_000;
@@ -67,7 +76,7 @@ export const PRESET_EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const
 
 const AgentModel = named(
   'PresetAgentConfig',
-  z.strictObject({
+  closed({
     provider: choice(PRESET_AGENTS, 'literal_error'),
     model: optional(string()),
     effort: optional(choice(PRESET_EFFORTS, 'literal_error')),
@@ -120,7 +129,7 @@ const positive = () => optional(int({ gt: 0 }));
 const PresetModelShape = named(
   'PresetConfiguration',
   withRules(
-    z.strictObject({
+    closed({
       ...profileShape,
       type: choice(['preset'], 'literal_error').default('preset'),
       name: optional(string()),

@@ -7,7 +7,7 @@ import { Duration, duration, IdleDuration, OffableDuration } from './durations.t
 import { report } from './issue.ts';
 import { EntityReference, InstanceSelector } from './references.ts';
 import { bool, float, int, optional, readBool, string } from './scalars.ts';
-import { choice, isMap, named, oneOf, type Reader, reader } from './schema-kit.ts';
+import { choice, closed, isMap, named, oneOf, type Reader, reader } from './schema-kit.ts';
 
 export const SpotPolicy = choice(['spot', 'on-demand', 'auto'], 'enum', 'SpotPolicy');
 export type SpotPolicy = z.infer<typeof SpotPolicy>;
@@ -31,7 +31,7 @@ export type RetryEvent = z.infer<typeof RetryEvent>;
 /** Null parts stand for the defaults: all events, one hour. */
 export const ProfileRetry = named(
   'ProfileRetry',
-  z.strictObject({
+  closed({
     on_events: optional(z.array(RetryEvent).min(1)),
     duration: optional(Duration),
   }),
@@ -56,7 +56,7 @@ const MIN_UTILIZATION_WINDOW = 300;
 
 export const UtilizationPolicy = named(
   'UtilizationPolicy',
-  z.strictObject({
+  closed({
     min_gpu_utilization: int({ ge: 0, le: 100 }),
     time_window: duration({ ge: MIN_UTILIZATION_WINDOW }),
   }),
@@ -81,7 +81,7 @@ const CronList: Reader<string[]> = reader(
   { type: 'array', items: { type: 'string' } },
 );
 
-export const Schedule = named('Schedule', z.strictObject({ cron: CronList }));
+export const Schedule = named('Schedule', closed({ cron: CronList }));
 export type Schedule = z.infer<typeof Schedule>;
 
 /** Labels that reach the clouds: keys and values are limited to what all of them take. */
@@ -120,7 +120,7 @@ export type VastAIOfferOrder = z.infer<typeof VastAIOfferOrder>;
 
 export const VastAIProfileOptions = named(
   'VastAIProfileOptions',
-  z.strictObject({
+  closed({
     type: choice(['vastai'], 'literal_error').default('vastai'),
     offer_order: optional(VastAIOfferOrder),
     min_reliability: optional(float({ ge: 0, le: 1 })),
@@ -161,7 +161,7 @@ export const profileShape = {
   backend_options: optional(BackendOptions),
 };
 
-export const ProfileParams = named('ProfileParams', z.strictObject(profileShape));
+export const ProfileParams = named('ProfileParams', closed(profileShape));
 export type ProfileParams = z.infer<typeof ProfileParams>;
 
 /** The 20 keys of `ProfileParams`. */
@@ -169,15 +169,12 @@ export const PROFILE_KEYS = Object.keys(profileShape) as (keyof ProfileParams)[]
 
 export const Profile = named(
   'Profile',
-  z.strictObject({ ...profileShape, name: string().default(''), default: bool().default(false) }),
+  closed({ ...profileShape, name: string().default(''), default: bool().default(false) }),
 );
 export type Profile = z.infer<typeof Profile>;
 
 /** `profiles.yml`. */
-export const ProfilesConfig = named(
-  'ProfilesConfig',
-  z.strictObject({ profiles: z.array(Profile) }),
-);
+export const ProfilesConfig = named('ProfilesConfig', closed({ profiles: z.array(Profile) }));
 export type ProfilesConfig = z.infer<typeof ProfilesConfig>;
 
 /** A profile that says nothing. */

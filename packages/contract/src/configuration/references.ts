@@ -1,13 +1,13 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { parseReference } from '../grammar/entity-reference.ts';
 import { isAnyNumber, numberText } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { int, optional, string } from './scalars.ts';
-import { isMap, named, oneOf, type Reader, reader, shorthand } from './schema-kit.ts';
+import { closed, isMap, named, oneOf, type Reader, reader, shorthand } from './schema-kit.ts';
 
 const ReferenceModel = named(
   'EntityReference',
-  z.strictObject({ project: optional(string()), name: string() }),
+  closed({ project: optional(string()), name: string() }),
 );
 
 /** A fleet or gateway: `name`, `project/name` or `{project, name}`. */
@@ -27,19 +27,19 @@ export function expandReference(value: unknown): unknown {
 
 export const InstanceNameSelector = named(
   'InstanceNameSelector',
-  z.strictObject({ name: string({ min: 1 }) }),
+  closed({ name: string({ min: 1 }) }),
 );
 export type InstanceNameSelector = z.infer<typeof InstanceNameSelector>;
 
 export const InstanceHostnameSelector = named(
   'InstanceHostnameSelector',
-  z.strictObject({ hostname: string({ min: 1 }) }),
+  closed({ hostname: string({ min: 1 }) }),
 );
 export type InstanceHostnameSelector = z.infer<typeof InstanceHostnameSelector>;
 
 export const FleetInstanceSelector = named(
   'FleetInstanceSelector',
-  z.strictObject({ fleet: EntityReference, instance: int({ ge: 0 }) }),
+  closed({ fleet: EntityReference, instance: int({ ge: 0 }) }),
 );
 export type FleetInstanceSelector = z.infer<typeof FleetInstanceSelector>;
 

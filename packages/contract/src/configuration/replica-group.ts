@@ -7,7 +7,7 @@ import { defaultResources, ResourcesSpec } from './resources.ts';
 import { type Break, checkImageChoice, withRules } from './rules.ts';
 import { PythonVersion } from './run-base.ts';
 import { bool, optional, string } from './scalars.ts';
-import { isMap, named, type Reader, reader, shorthand } from './schema-kit.ts';
+import { closed, isMap, named, type Reader, reader, shorthand } from './schema-kit.ts';
 import { Replicas, ScalingSpec } from './service-parts.ts';
 
 export const ROUTER_TYPES = ['smg', 'dynamo'] as const;
@@ -34,14 +34,14 @@ export type RouterType = z.infer<typeof RouterType>;
 
 export const ReplicaGroupRouterConfig = named(
   'ReplicaGroupRouterConfig',
-  z.strictObject({ type: RouterType.default('sglang') }),
+  closed({ type: RouterType.default('sglang') }),
 );
 export type ReplicaGroupRouterConfig = z.infer<typeof ReplicaGroupRouterConfig>;
 
 const GroupModel = named(
   'ReplicaGroup',
   withRules(
-    z.strictObject({
+    closed({
       name: GroupName,
       replicas: Replicas,
       scaling: optional(ScalingSpec),

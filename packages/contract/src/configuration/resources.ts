@@ -20,7 +20,7 @@ import { checkRange, type Range, splitRange } from '../grammar/range.ts';
 import { delegate, report } from './issue.ts';
 import { describeJson, type JsonForm, type JsonSchema } from './json-form.ts';
 import { int, optional, readFloat, readInt, readString } from './scalars.ts';
-import { isMap, named, type Reader, reader, shorthand } from './schema-kit.ts';
+import { closed, isMap, named, type Reader, reader, shorthand } from './schema-kit.ts';
 
 const INTEGER: JsonSchema = { type: 'integer' };
 const NUMBER: JsonSchema = { type: 'number' };
@@ -41,7 +41,7 @@ export type Memory = number;
 
 /** `x`, `a..b`, `a..`, `..b` or `{min, max}`; JSON always has both bounds, null = open. */
 function range(name: string, bound: Reader<number>): Reader<Range> {
-  const bounds = named(name, z.strictObject({ min: optional(bound), max: optional(bound) }));
+  const bounds = named(name, closed({ min: optional(bound), max: optional(bound) }));
   const schema = z.unknown().transform((value, ctx): Range => {
     const read = readRange(value, bounds, bound, ctx);
     if (ctx.issues.length > 0) return z.NEVER;
@@ -103,7 +103,7 @@ const DEFAULT_CPU_COUNT = { min: 2, max: null };
 
 const CpuModel = named(
   'CPUSpec',
-  z.strictObject({ arch: optional(CPUArchitecture), count: RangeInt.default(DEFAULT_CPU_COUNT) }),
+  closed({ arch: optional(CPUArchitecture), count: RangeInt.default(DEFAULT_CPU_COUNT) }),
 );
 
 /** `4`, `4..8`, `arm:4..` or `{arch, count}`. */
@@ -185,7 +185,7 @@ const GpuNames: Reader<string[]> = reader(
 
 const GpuModel = named(
   'GPUSpec',
-  z.strictObject({
+  closed({
     vendor: optional(AcceleratorVendor),
     name: optional(GpuNames),
     count: RangeInt.default({ min: 1, max: null }),
@@ -213,7 +213,7 @@ function expandGpu(value: unknown): unknown {
   );
 }
 
-const DiskModel = named('DiskSpec', z.strictObject({ size: RangeMemory }));
+const DiskModel = named('DiskSpec', closed({ size: RangeMemory }));
 
 /** `100GB`, `100GB..`, a number of gigabytes, or `{size}`. */
 export const DiskSpec = shorthand(
@@ -239,7 +239,7 @@ export const DEFAULT_GPU: GPUSpec = {
 
 export const ResourcesSpec = named(
   'ResourcesSpec',
-  z.strictObject({
+  closed({
     cpu: CPUSpec.default(DEFAULT_CPU),
     memory: RangeMemory.default(DEFAULT_MEMORY),
     shm_size: optional(Memory),

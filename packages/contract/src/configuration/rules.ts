@@ -26,7 +26,12 @@ export function withRules<S extends z.ZodObject>(
     const spoiled = spoiledKeys(payload.issues, known);
     const broken: Break = (keys, message, path = []) => {
       if (keys.some((key) => spoiled.has(key))) return;
-      const params: IssueParams = { type: 'value_error', ctx: { error: {} }, keys };
+      const params: IssueParams = {
+        type: 'value_error',
+        ctx: { error: {} },
+        keys,
+        depth: path.length,
+      };
       payload.issues.push({
         code: 'custom',
         input: payload.value,
@@ -64,12 +69,10 @@ function spoiledKeys(
   const keys = new Set<string>();
   for (const issue of issues) {
     const [first] = issue.path ?? [];
-    if (first !== undefined) keys.add(String(first));
-    if (issue.code !== 'unrecognized_keys') continue;
-    for (const key of issue.keys as string[]) {
-      const meant = nearest(key, known);
-      if (meant) keys.add(meant);
-    }
+    if (first === undefined) continue;
+    keys.add(String(first));
+    const meant = known.includes(String(first)) ? undefined : nearest(String(first), known);
+    if (meant) keys.add(meant);
   }
   return keys;
 }

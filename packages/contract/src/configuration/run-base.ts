@@ -12,10 +12,19 @@ import { report } from './issue.ts';
 import { profileShape } from './profile.ts';
 import { defaultResources, ResourcesSpec } from './resources.ts';
 import { bool, int, limited, optional, readString, string } from './scalars.ts';
-import { choice, isMap, named, oneOf, type Reader, reader, shorthand } from './schema-kit.ts';
+import {
+  choice,
+  closed,
+  isMap,
+  named,
+  oneOf,
+  type Reader,
+  reader,
+  shorthand,
+} from './schema-kit.ts';
 
 /** A variable whose value the CLI takes from its own environment before anything is sent. */
-export const EnvSentinel = named('EnvSentinel', z.strictObject({ key: string() }));
+export const EnvSentinel = named('EnvSentinel', closed({ key: string() }));
 export type EnvSentinel = EnvReference;
 
 /** Environment variables; JSON is always a map. */
@@ -89,7 +98,7 @@ function envFix(name: string, value: unknown, problem: Problem): string {
 
 const PortModel = named(
   'PortMapping',
-  z.strictObject({
+  closed({
     local_port: optional(int({ gt: 0, le: MAX_PORT })),
     container_port: int({ gt: 0, le: MAX_PORT }),
   }),
@@ -160,14 +169,14 @@ const VolumeName: Reader<string | string[]> = reader<string | string[]>(
 /** A network volume; of several names the first usable one is mounted. */
 export const VolumeMountPoint = named(
   'VolumeMountPoint',
-  z.strictObject({ name: VolumeName, path: MountPath }),
+  closed({ name: VolumeName, path: MountPath }),
 );
 export type VolumeMountPoint = z.infer<typeof VolumeMountPoint>;
 
 /** A directory of the instance. */
 export const InstanceMountPoint = named(
   'InstanceMountPoint',
-  z.strictObject({ instance_path: MountPath, path: MountPath, optional: bool().default(false) }),
+  closed({ instance_path: MountPath, path: MountPath, optional: bool().default(false) }),
 );
 export type InstanceMountPoint = z.infer<typeof InstanceMountPoint>;
 
@@ -208,10 +217,7 @@ const FileTarget: Reader<string> = reader(
   { type: 'string' },
 );
 
-const FileModel = named(
-  'FilePathMapping',
-  z.strictObject({ local_path: string(), path: FileTarget }),
-);
+const FileModel = named('FilePathMapping', closed({ local_path: string(), path: FileTarget }));
 
 /** `path`, `local:container` or `{local_path, path}`. */
 export const FilePathMapping = shorthand(
@@ -237,7 +243,7 @@ const RepoTarget: Reader<string> = reader(
 
 const RepoModel = named(
   'RepoSpec',
-  z.strictObject({
+  closed({
     local_path: optional(string()),
     url: optional(string()),
     branch: optional(string()),
@@ -269,7 +275,7 @@ const Repos = z.array(RepoSpec).superRefine((repos, ctx) => {
 
 export const RegistryAuth = named(
   'RegistryAuth',
-  z.strictObject({ username: string(), password: string() }),
+  closed({ username: string(), password: string() }),
 );
 export type RegistryAuth = z.infer<typeof RegistryAuth>;
 

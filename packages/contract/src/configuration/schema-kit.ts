@@ -7,6 +7,37 @@ import { describeJson, type JsonForm } from './json-form.ts';
 /** A schema that reads loosely typed documents (strings for numbers and the reverse) into `T`. */
 export type Reader<T> = z.ZodType<T, unknown>;
 
+/**
+ * A map with exactly these keys. Every unknown key is a finding of its own, with the key that was
+ * probably meant.
+ */
+export function closed<const Shape extends z.core.$ZodLooseShape>(
+  shape: Shape,
+): z.ZodObject<Shape, z.core.$strict> {
+  const known = Object.keys(shape);
+  const split = z.check<unknown>((payload) => {
+    const found = payload.issues.findIndex(
+      (issue) => issue.code === 'unrecognized_keys' && (issue.path ?? []).length === 0,
+    );
+    const [issue] = found === -1 ? [] : payload.issues.splice(found, 1);
+    for (const key of (issue?.keys ?? []) as string[]) {
+      report(payload, payload.value, unknownKey(key, known), [key]);
+    }
+  });
+  split._zod.def.when = () => true;
+  return z.strictObject(shape).check(split);
+}
+
+function unknownKey(key: string, known: readonly string[]): Problem {
+  const suggestion = nearest(key, known);
+  const list =
+    known.length <= 12 && suggestion === undefined ? `; known are ${known.join(', ')}` : '';
+  return new Problem(`is not a known key here${list}`, {
+    type: 'extra_forbidden',
+    ...(suggestion === undefined ? {} : { suggestion }),
+  });
+}
+
 /** A value that is read by a function. `json`: what an editor is told about it. */
 export function reader<T>(
   read: (value: unknown) => T | Problem,

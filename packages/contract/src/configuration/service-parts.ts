@@ -8,6 +8,7 @@ import { firstDuplicate, withRules } from './rules.ts';
 import { bool, float, int, optional, readString, string } from './scalars.ts';
 import {
   choice,
+  closed,
   isMap,
   named,
   oneOf,
@@ -19,7 +20,7 @@ import {
 
 export const TGIChatModel = named(
   'TGIChatModel',
-  z.strictObject({
+  closed({
     type: choice(['chat'], 'literal_error').default('chat'),
     name: string(),
     format: choice(['tgi'], 'literal_error'),
@@ -31,7 +32,7 @@ export type TGIChatModel = z.infer<typeof TGIChatModel>;
 
 export const OpenAIChatModel = named(
   'OpenAIChatModel',
-  z.strictObject({
+  closed({
     type: choice(['chat'], 'literal_error').default('chat'),
     name: string(),
     format: choice(['openai'], 'literal_error'),
@@ -98,7 +99,7 @@ const ScalingWindow: Reader<number> = reader(
 /** `window` null = 60 s. */
 export const ScalingSpec = named(
   'ScalingSpec',
-  z.strictObject({
+  closed({
     metric: choice(['rps'], 'literal_error'),
     target: float({ gt: 0 }),
     window: optional(ScalingWindow),
@@ -110,13 +111,13 @@ export type ScalingSpec = z.infer<typeof ScalingSpec>;
 
 export const IPAddressPartitioningKey = named(
   'IPAddressPartitioningKey',
-  z.strictObject({ type: choice(['ip_address'], 'literal_error').default('ip_address') }),
+  closed({ type: choice(['ip_address'], 'literal_error').default('ip_address') }),
 );
 export type IPAddressPartitioningKey = z.infer<typeof IPAddressPartitioningKey>;
 
 export const HeaderPartitioningKey = named(
   'HeaderPartitioningKey',
-  z.strictObject({
+  closed({
     type: choice(['header'], 'literal_error').default('header'),
     header: string({ max: 500, pattern: /^[a-zA-Z0-9-_]+$/, meaning: 'the name of a header' }),
   }),
@@ -128,7 +129,7 @@ const MAX_BURST = Number(2n ** 63n - 1n);
 
 export const RateLimit = named(
   'RateLimit',
-  z.strictObject({
+  closed({
     prefix: string({
       max: 4094,
       pattern: /^\/[^\s\\{}]*$/,
@@ -153,7 +154,7 @@ export const RateLimits = z.array(RateLimit).superRefine((limits, ctx) => {
 
 export const HTTPHeaderSpec = named(
   'HTTPHeaderSpec',
-  z.strictObject({ name: string({ min: 1, max: 256 }), value: string({ min: 1, max: 2048 }) }),
+  closed({ name: string({ min: 1, max: 256 }), value: string({ min: 1, max: 2048 }) }),
 );
 export type HTTPHeaderSpec = z.infer<typeof HTTPHeaderSpec>;
 
@@ -176,7 +177,7 @@ export const PROBE_METHODS = ['get', 'post', 'put', 'delete', 'patch', 'head'] a
 export const ProbeConfig = named(
   'ProbeConfig',
   withRules(
-    z.strictObject({
+    closed({
       type: choice(['http'], 'literal_error'),
       url: optional(ProbeUrl),
       method: optional(choice(PROBE_METHODS, 'literal_error')),

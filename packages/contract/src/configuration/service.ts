@@ -8,7 +8,7 @@ import { checkScaling, ReplicaGroup } from './replica-group.ts';
 import { type Break, checkImageChoice, withRules } from './rules.ts';
 import { runShape, ServicePort } from './run-base.ts';
 import { bool, optional, readBool, string } from './scalars.ts';
-import { choice, isMap, named, oneOf, type Reader } from './schema-kit.ts';
+import { choice, closed, isMap, named, oneOf, type Reader } from './schema-kit.ts';
 import {
   ChatModel,
   HttpsChoice,
@@ -34,7 +34,7 @@ export const ServiceGateway: Reader<boolean | EntityReference> = oneOf<boolean |
 const ServiceModel = named(
   'ServiceConfiguration',
   withRules(
-    z.strictObject({
+    closed({
       port: ServicePort,
       gateway: optional(ServiceGateway),
       strip_prefix: bool().default(true),

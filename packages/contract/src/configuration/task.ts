@@ -4,12 +4,12 @@ import { defaultResources, ResourcesSpec } from './resources.ts';
 import { type Break, checkImageChoice, withRules } from './rules.ts';
 import { PortMapping, runShape } from './run-base.ts';
 import { int, optional, string } from './scalars.ts';
-import { choice, named } from './schema-kit.ts';
+import { choice, closed, named } from './schema-kit.ts';
 
 /** Nodes of one kind within a task; the first node of the first group is the master. */
 export const NodeGroup = named(
   'NodeGroup',
-  z.strictObject({
+  closed({
     name: GroupName,
     nodes: int({ ge: 1 }).default(1),
     resources: ResourcesSpec.default(defaultResources),
@@ -22,7 +22,7 @@ export type NodeGroup = z.infer<typeof NodeGroup>;
 export const TaskConfiguration = named(
   'TaskConfiguration',
   withRules(
-    z.strictObject({
+    closed({
       nodes: optional(int({ ge: 1 })),
       groups: optional(groupList(NodeGroup)),
       ports: z.array(PortMapping).default([]),

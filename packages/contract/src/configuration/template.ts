@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { optional, string } from './scalars.ts';
-import { choice, named, tagged } from './schema-kit.ts';
+import { choice, closed, named, tagged } from './schema-kit.ts';
 
 function parameter<const T extends string>(name: string, type: T) {
-  return named(name, z.strictObject({ type: choice([type], 'literal_error') }));
+  return named(name, closed({ type: choice([type], 'literal_error') }));
 }
 
 export const NameUITemplateParameter = parameter('NameUITemplateParameter', 'name');
@@ -21,7 +21,7 @@ export const WorkingDirUITemplateParameter = parameter(
 
 export const EnvUITemplateParameter = named(
   'EnvUITemplateParameter',
-  z.strictObject({
+  closed({
     type: choice(['env'], 'literal_error'),
     title: optional(string()),
     name: optional(string()),
@@ -44,7 +44,7 @@ export type UITemplateParameter = z.infer<typeof UITemplateParameter>;
 /** A run configuration with blanks to fill in, kept in a repository of templates. */
 export const UITemplate = named(
   'UITemplate',
-  z.strictObject({
+  closed({
     type: choice(['template'], 'literal_error'),
     name: string(),
     title: string(),

@@ -3,7 +3,7 @@ import { IdleDuration } from './durations.ts';
 import { Tags } from './profile.ts';
 import { Memory } from './resources.ts';
 import { bool, optional, string } from './scalars.ts';
-import { choice, named, tagged } from './schema-kit.ts';
+import { choice, closed, named, tagged } from './schema-kit.ts';
 
 const ofVolume = { type: choice(['volume'], 'literal_error').default('volume') };
 
@@ -25,7 +25,7 @@ function backend<const T extends string>(type: T) {
 
 export const AWSVolumeConfiguration = named(
   'AWSVolumeConfiguration',
-  z.strictObject({
+  closed({
     ...ofVolume,
     ...backend('aws'),
     ...commonShape,
@@ -38,7 +38,7 @@ export type AWSVolumeConfiguration = z.infer<typeof AWSVolumeConfiguration>;
 
 export const GCPVolumeConfiguration = named(
   'GCPVolumeConfiguration',
-  z.strictObject({
+  closed({
     ...ofVolume,
     ...backend('gcp'),
     ...commonShape,
@@ -51,7 +51,7 @@ export type GCPVolumeConfiguration = z.infer<typeof GCPVolumeConfiguration>;
 
 const RunpodModel = named(
   'RunpodVolumeConfiguration',
-  z.strictObject({
+  closed({
     ...ofVolume,
     ...backend('runpod'),
     ...commonShape,
@@ -69,7 +69,7 @@ export type RunpodVolumeConfiguration = z.infer<typeof RunpodVolumeConfiguration
 
 export const KubernetesVolumeConfiguration = named(
   'KubernetesVolumeConfiguration',
-  z.strictObject({
+  closed({
     ...ofVolume,
     ...backend('kubernetes'),
     ...commonShape,
@@ -85,13 +85,13 @@ export type KubernetesVolumeConfiguration = z.infer<typeof KubernetesVolumeConfi
 
 export const DaytonaVolumeConfiguration = named(
   'DaytonaVolumeConfiguration',
-  z.strictObject({ ...ofVolume, ...backend('daytona'), ...commonShape, ...externalShape }),
+  closed({ ...ofVolume, ...backend('daytona'), ...commonShape, ...externalShape }),
 );
 export type DaytonaVolumeConfiguration = z.infer<typeof DaytonaVolumeConfiguration>;
 
 export const LiumVolumeConfiguration = named(
   'LiumVolumeConfiguration',
-  z.strictObject({ ...ofVolume, ...backend('lium'), ...commonShape, ...externalShape }),
+  closed({ ...ofVolume, ...backend('lium'), ...commonShape, ...externalShape }),
 );
 export type LiumVolumeConfiguration = z.infer<typeof LiumVolumeConfiguration>;
 

@@ -1,0 +1,164 @@
+import type * as z from 'zod';
+import { type LoadedYaml, loadYaml } from '../yaml/load.ts';
+import { AnyConfiguration } from './any-configuration.ts';
+import type { ReadTextFile } from './backend-secrets.ts';
+import { CliConfig } from './cli-config.ts';
+import { type DescribedIssue, describeIssues } from './issue.ts';
+import { ProfilesConfig } from './profile.ts';
+import { isMap } from './schema-kit.ts';
+import { type ServerConfig, serverConfigWithFiles } from './server-config.ts';
+import { configurationWarnings } from './warnings.ts';
+import { yamlWarnings } from './yaml-warnings.ts';
+
+/** Documents a user writes. `configuration` = anything that can be applied. */
+export interface Documents {
+  readonly configuration: AnyConfiguration;
+  readonly profiles: ProfilesConfig;
+  readonly 'server-config': ServerConfig;
+  readonly 'cli-config': CliConfig;
+}
+export type DocumentKind = keyof Documents;
+
+/** A finding. `path`: keys and indices joined by dots, empty = the whole document. Lines from 1. */
+export interface ConfigurationWarning {
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+  /** Completes a sentence that begins with the path: "must be …". */
+  readonly message: string;
+}
+
+export interface ConfigurationError extends ConfigurationWarning {
+  /** Kind of failure: `missing`, `extra_forbidden`, `enum`, `value_error`, … or `yaml`. */
+  readonly type: string;
+  /** What was probably meant, ready to be typed in place of what is there. */
+  readonly suggestion?: string;
+}
+
+export type ParsedConfiguration<Value> =
+  | { readonly ok: true; readonly value: Value; readonly warnings: readonly ConfigurationWarning[] }
+  | { readonly ok: false; readonly errors: readonly ConfigurationError[] };
+
+export interface ParseOptions {
+  /** Reads the files that a server configuration names; without it they count as unreadable. */
+  readonly readFile?: ReadTextFile;
+}
+
+/**
+ * Reads a document into its canonical form, which is what the API takes and gives. All problems are
+ * reported at once, in the order of the text.
+ */
+export function parseConfiguration<Kind extends DocumentKind>(
+  text: string,
+  kind: Kind,
+  options: ParseOptions = {},
+): ParsedConfiguration<Documents[Kind]> {
+  const loaded = loadYaml(text);
+  if (!('value' in loaded)) {
+    const { path, line, column, message } = loaded;
+    return { ok: false, errors: [{ path: path.join('.'), line, column, message, type: 'yaml' }] };
+  }
+  const empty = loaded.value === null && kind !== 'configuration' ? {} : loaded.value;
+  const result = schemaFor(kind, options).safeParse(empty);
+  if (!result.success) {
+    const found = describeIssues(result.error, loaded.value);
+    return { ok: false, errors: toErrors(found, loaded, kind) };
+  }
+  const value = result.data as Documents[Kind];
+  const warnings = [
+    ...yamlWarnings(loaded, value),
+    ...placed(configurationWarnings(value), loaded),
+  ];
+  return { ok: true, value, warnings: inTextOrder(warnings) };
+}
+
+function schemaFor(kind: DocumentKind, options: ParseOptions): z.ZodType {
+  switch (kind) {
+    case 'configuration':
+      return AnyConfiguration;
+    case 'profiles':
+      return ProfilesConfig;
+    case 'server-config':
+      return serverConfigWithFiles(options.readFile ?? (() => undefined));
+    case 'cli-config':
+      return CliConfig;
+  }
+}
+
+function toErrors(
+  issues: readonly DescribedIssue[],
+  loaded: LoadedYaml,
+  kind: DocumentKind,
+): ConfigurationError[] {
+  const errors = issues.map((issue): ConfigurationError => {
+    const keys = issue.path.filter((element) => typeof element !== 'symbol');
+    const path = pathInDocument(keys, loaded.value, issue.type);
+    const { type, suggestion } = issue;
+    const isWhole = keys.length === 0 && type === 'model_attributes_type';
+    return {
+      path: path.join('.'),
+      ...loaded.locate([...path, ...(issue.at ?? [])]),
+      message: isWhole ? wholeDocument(kind, loaded.value) : issue.message,
+      type,
+      ...(suggestion === undefined ? {} : { suggestion }),
+    };
+  });
+  return inTextOrder(withoutRepeats(errors));
+}
+
+function wholeDocument(kind: DocumentKind, value: unknown): string {
+  const begin = {
+    configuration: "'type: task'",
+    profiles: "'profiles:'",
+    'server-config': "'projects:'",
+    'cli-config': "'projects:'",
+  }[kind];
+  const what = value === null ? 'is empty' : Array.isArray(value) ? 'is a list' : 'is one text';
+  return `${what}: it must be a map that begins with ${begin}`;
+}
+
+/**
+ * The part of a path that the document really has: the bounds of a range written as `2..1` have no
+ * place of their own. A missing key is shown as if it stood in its map.
+ */
+function pathInDocument(
+  path: readonly PropertyKey[],
+  root: unknown,
+  type: string,
+): readonly PropertyKey[] {
+  let value = root;
+  for (const [index, key] of path.entries()) {
+    const isContainer = isMap(value) || Array.isArray(value);
+    if (isContainer && Object.hasOwn(value as object, key)) {
+      value = (value as Record<PropertyKey, unknown>)[key];
+      continue;
+    }
+    const isMissing = isMap(value) && type === 'missing' && index === path.length - 1;
+    return isMissing ? path : path.slice(0, index);
+  }
+  return path;
+}
+
+/** Both bounds of a range may fail for the same reason. */
+function withoutRepeats(errors: readonly ConfigurationError[]): ConfigurationError[] {
+  const seen = new Set<string>();
+  return errors.filter((error) => {
+    const key = `${error.path}\n${error.message}`;
+    return seen.has(key) ? false : seen.add(key);
+  });
+}
+
+function inTextOrder<T extends ConfigurationWarning>(findings: readonly T[]): T[] {
+  return [...findings].sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+function placed(
+  notes: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+  loaded: LoadedYaml,
+): ConfigurationWarning[] {
+  return notes.map(({ path, message }) => ({
+    path: path.join('.'),
+    ...loaded.locate(path),
+    message,
+  }));
+}

@@ -1,0 +1,165 @@
+import { parseCron } from '../grammar/cron.ts';
+import { ENV_NAME, isResourceName } from '../grammar/names.ts';
+import { RESERVED_PORTS } from '../grammar/ports.ts';
+import type { DevEnvironmentConfiguration } from './dev-environment.ts';
+import { isMap } from './schema-kit.ts';
+import type { ServiceConfiguration } from './service.ts';
+import type { TaskConfiguration } from './task.ts';
+
+/** A note about a valid configuration that probably does not do what its author wants. */
+export interface ConfigurationNote {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+type Run = DevEnvironmentConfiguration | ServiceConfiguration | TaskConfiguration;
+
+/** What is accepted in silence otherwise: keys without effect, traps of the language, odd values. */
+export function configurationWarnings(value: unknown): ConfigurationNote[] {
+  if (!isMap(value)) return [];
+  const notes = [...nameNotes(value), ...scheduleNotes(value), ...envNotes(value)];
+  switch (value.type) {
+    case 'task':
+    case 'service':
+    case 'dev-environment':
+      return [...notes, ...runNotes(value as unknown as Run)];
+    default:
+      return notes;
+  }
+}
+
+function nameNotes({ name, type }: Record<string, unknown>): ConfigurationNote[] {
+  if (typeof type !== 'string' || typeof name !== 'string' || isResourceName(name)) return [];
+  const rule = "2 to 41 lower-case letters, digits and '-', beginning with a letter";
+  return [{ path: ['name'], message: `will be refused by the server: names have ${rule}` }];
+}
+
+/** Numbers of weekdays count from Monday = 0 here, from Sunday = 0 in the usual cron. */
+function scheduleNotes({ schedule }: Record<string, unknown>): ConfigurationNote[] {
+  const crons = isMap(schedule) && Array.isArray(schedule.cron) ? schedule.cron : [];
+  return crons.flatMap((cron: string) => {
+    const weekday = cron.trim().split(/\s+/)[4] ?? '*';
+    const isNumeric = /(?:^|[,-])\d/.test(weekday);
+    if (!isNumeric || parseCron(cron) instanceof Error) return [];
+    const message = `counts weekdays from Monday = 0 to Sunday = 6 ('${weekday}'): names like mon-fri are clearer`;
+    return [{ path: ['schedule', 'cron'], message }];
+  });
+}
+
+function envNotes({ env }: Record<string, unknown>): ConfigurationNote[] {
+  if (!isMap(env)) return [];
+  return Object.keys(env)
+    .filter((name) => !ENV_NAME.test(name))
+    .map((name) => ({
+      path: ['env', name],
+      message:
+        "is no usable name of a variable: letters, digits and '_' only, not beginning with a digit",
+    }));
+}
+
+function runNotes(run: Run): ConfigurationNote[] {
+  const notes: ConfigurationNote[] = [...resourceNotes(run.resources, ['resources'])];
+  const note = (path: readonly PropertyKey[], message: string) => notes.push({ path, message });
+  if (run.image && run.nvcc) note(['nvcc'], 'has no effect with image');
+  if (run.setup.length > 0) note(['setup'], 'is deprecated: use commands or init');
+  if (run.home_dir !== '/root') note(['home_dir'], 'is deprecated and has no effect');
+  if (run.retry && typeof run.retry === 'object' && (run.retry.duration ?? 0) < 0) {
+    note(['retry', 'duration'], 'is negative and will be refused by the server');
+  }
+  for (const [index, mount] of run.volumes.entries()) {
+    if ('name' in mount && mount.name === '') note(['volumes', index], 'has an empty volume name');
+  }
+  if (run.type === 'service') notes.push(...serviceNotes(run));
+  else notes.push(...portNotes(run.ports, ['ports']));
+  if (run.type === 'task') notes.push(...taskNotes(run));
+  return notes;
+}
+
+const DEFAULTS = JSON.stringify({ cpu: { min: 2, max: null }, memory: { min: 8, max: null } });
+
+function taskNotes(task: TaskConfiguration): ConfigurationNote[] {
+  if (!task.groups) return [];
+  const notes = task.groups.flatMap((group, index) => [
+    ...portNotes(group.ports, ['groups', index, 'ports']),
+    ...resourceNotes(group.resources, ['groups', index, 'resources']),
+  ]);
+  return hasDefaultResources(task) ? notes : [...notes, ignoredResources];
+}
+
+const ignoredResources: ConfigurationNote = {
+  path: ['resources'],
+  message: 'has no effect beside groups: set resources in each group',
+};
+
+function hasDefaultResources({ resources }: Pick<Run, 'resources'>): boolean {
+  const { cpu, memory, gpu, shm_size } = resources;
+  const isDefault = JSON.stringify({ cpu: cpu.count, memory }) === DEFAULTS;
+  return isDefault && gpu?.name === null && gpu.count.min === 0 && shm_size === null;
+}
+
+function serviceNotes(service: ServiceConfiguration): ConfigurationNote[] {
+  const notes: ConfigurationNote[] = [];
+  if (service.scaling && !service.replicas && !service.groups) {
+    notes.push({
+      path: ['scaling'],
+      message: "has no effect without replicas: add replicas: '1..4'",
+    });
+  }
+  if (service.groups && !hasDefaultResources(service)) notes.push(ignoredResources);
+  for (const [index, probe] of (service.probes ?? []).entries()) {
+    const path = ['probes', index];
+    if (probe.body !== null && probe.method === null) {
+      notes.push({
+        path,
+        message: 'has a body, but its method is get by default: set method: post',
+      });
+    }
+    const texts = [probe.url, probe.body, ...probe.headers.map((header) => header.value)];
+    if (texts.some((text) => text?.includes('secrets.') && text.includes('${{'))) {
+      notes.push({ path, message: 'uses secrets, which are not filled in within probes: use env' });
+    }
+  }
+  return notes;
+}
+
+function portNotes(
+  ports: readonly { readonly container_port: number }[],
+  path: readonly PropertyKey[],
+): ConfigurationNote[] {
+  return ports.flatMap(({ container_port: port }, index) =>
+    port >= RESERVED_PORTS.min && port <= RESERVED_PORTS.max
+      ? [
+          {
+            path: [...path, index],
+            message: `is not forwarded: ports ${RESERVED_PORTS.min}-${RESERVED_PORTS.max} are reserved`,
+          },
+        ]
+      : [],
+  );
+}
+
+function resourceNotes(
+  resources: Run['resources'],
+  path: readonly PropertyKey[],
+): ConfigurationNote[] {
+  const notes: ConfigurationNote[] = [];
+  const { gpu, cpu, memory } = resources;
+  if (gpu?.name?.includes('True') || gpu?.name?.includes('False')) {
+    notes.push({
+      path: [...path, 'gpu'],
+      message: `is a boolean and asks for a GPU named '${gpu.name[0]}': write a count like '1..'`,
+    });
+  }
+  if (gpu?.name?.some((name) => name.includes(','))) {
+    notes.push({
+      path: [...path, 'gpu', 'name'],
+      message: 'is one name with a comma: write a list [A, B]',
+    });
+  }
+  for (const [key, range] of Object.entries({ gpu: gpu?.count, cpu: cpu.count, memory })) {
+    if ((range?.min ?? 0) < 0 || (range?.max ?? 0) < 0) {
+      notes.push({ path: [...path, key], message: 'is negative' });
+    }
+  }
+  return notes;
+}

@@ -1,0 +1,33 @@
+import type { LoadedYaml } from '../yaml/load.ts';
+import { isOtherBase, isSexagesimal } from '../yaml/plain-scalar.ts';
+import { valueAt } from './issue.ts';
+import type { ConfigurationWarning } from './parse-configuration.ts';
+
+/** What YAML reads otherwise than it looks, in a document that is valid nevertheless. */
+export function yamlWarnings(loaded: LoadedYaml, canonical: unknown): ConfigurationWarning[] {
+  const numbers = loaded.numbers.flatMap(({ path, source }) => {
+    const message = numberTrap(source, valueAt(loaded.value, path), valueAt(canonical, path));
+    return message === undefined ? [] : [{ path: path.join('.'), ...loaded.locate(path), message }];
+  });
+  const repeated = loaded.repeated.map(({ path, line, column }) => ({
+    path: path.join('.'),
+    line,
+    column,
+    message: 'stands twice in this map: only the last one counts',
+  }));
+  return [...numbers, ...repeated];
+}
+
+function numberTrap(source: string, value: unknown, canonical: unknown): string | undefined {
+  if (isSexagesimal(source)) {
+    return `is read by YAML as the number ${String(value)} (base 60): quote it ('${source}') if that is not meant`;
+  }
+  if (isOtherBase(source)) {
+    return `is read by YAML as the number ${String(value)}: quote it ('${source}') if that is not meant`;
+  }
+  // Where the number stands for text, its spelling counts; 3.10 as version of Python is understood.
+  if (typeof canonical === 'string' && canonical !== source) {
+    return `becomes the text '${canonical}': quote it ('${source}') to keep it as it is written`;
+  }
+  return undefined;
+}

@@ -1,0 +1,16 @@
+/**
+ * The configuration language of dstack: documents, their models, the grammars of their values and
+ * the JSON Schemas for editors.
+ */
+
+export { formatConfigurationErrors } from './configuration/format-errors.ts';
+export * from './configuration/index.ts';
+export {
+  type ConfigurationError,
+  type ConfigurationWarning,
+  type DocumentKind,
+  type Documents,
+  type ParsedConfiguration,
+  type ParseOptions,
+  parseConfiguration,
+} from './configuration/parse-configuration.ts';

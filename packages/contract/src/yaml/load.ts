@@ -1,0 +1,305 @@
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  type Scalar,
+  type YAMLMap,
+} from 'yaml';
+import { isAnyNumber, numberText } from '../grammar/number-text.ts';
+import { Problem } from '../grammar/problem.ts';
+import { readBoolean, readFloat, readInt, resolvePlain } from './plain-scalar.ts';
+import { explainSyntaxError } from './syntax-error.ts';
+
+/** A place in the text, both numbers from 1. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Something the text says that is no valid document at all. */
+export interface YamlError extends Position {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** An unquoted number, as it is written. */
+export interface WrittenNumber {
+  readonly path: readonly PropertyKey[];
+  readonly source: string;
+}
+
+/** A key that stands twice in a map; the later one counts. */
+export interface RepeatedKey extends Position {
+  readonly path: readonly PropertyKey[];
+}
+
+export interface LoadedYaml {
+  /** Plain maps and lists; scalars are strings, booleans, null, dates and the three kinds of numbers. */
+  readonly value: unknown;
+  readonly numbers: readonly WrittenNumber[];
+  readonly repeated: readonly RepeatedKey[];
+  /** Where a path of the document stands: its key if it has one, else its value. */
+  locate(path: readonly PropertyKey[]): Position;
+}
+
+const MAX_DEPTH = 64;
+const TAG = 'tag:yaml.org,2002:';
+
+/** Reads one document as PyYAML's `safe_load` does (YAML 1.1), keeping floats apart from integers. */
+export function loadYaml(text: string): LoadedYaml | YamlError {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    schema: 'failsafe',
+    version: '1.1',
+    merge: false,
+    uniqueKeys: false,
+    prettyErrors: false,
+    resolveKnownTags: false,
+    logLevel: 'error',
+    lineCounter: lines,
+  });
+  const [error] = document.errors;
+  if (error)
+    return {
+      path: [],
+      ...positionOf(lines, error.pos[0]),
+      message: explainSyntaxError(error, text),
+    };
+  return new Loader(document, lines).load();
+}
+
+function positionOf(lines: LineCounter, offset: number): Position {
+  const { line, col } = lines.linePos(offset);
+  return { line: Math.max(1, line), column: Math.max(1, col) };
+}
+
+/** Thrown inside the loader only, to leave its recursion. */
+class Refused extends Error {
+  readonly at: YamlError;
+
+  constructor(at: YamlError) {
+    super(at.message);
+    this.at = at;
+  }
+}
+
+class Loader {
+  private readonly document: Document;
+  private readonly lines: LineCounter;
+  private readonly numbers: WrittenNumber[] = [];
+  private readonly repeated: RepeatedKey[] = [];
+  /** Values of nodes that aliases may name again. */
+  private readonly values = new Map<Node, unknown>();
+  private readonly open = new Set<Node>();
+
+  constructor(document: Document, lines: LineCounter) {
+    this.document = document;
+    this.lines = lines;
+  }
+
+  load(): LoadedYaml | YamlError {
+    try {
+      const root = this.document.contents as Node | null;
+      const value = root === null ? null : this.read(root, []);
+      return {
+        value,
+        numbers: this.numbers,
+        repeated: this.repeated,
+        locate: (path) => this.locate(path),
+      };
+    } catch (error) {
+      if (error instanceof Refused) return error.at;
+      throw error;
+    }
+  }
+
+  private read(node: Node, path: readonly PropertyKey[]): unknown {
+    if (path.length > MAX_DEPTH)
+      this.refuse(node, path, `is nested deeper than ${MAX_DEPTH} levels`);
+    if (isAlias(node)) return this.readAlias(node, path);
+    if (this.values.has(node)) return this.values.get(node);
+    this.checkTag(node, path);
+    if (isScalar(node)) return this.readScalar(node, path);
+    this.open.add(node);
+    const value = isMap(node)
+      ? this.readMap(node, path)
+      : isSeq(node)
+        ? node.items.map((item, index) => this.read(item as Node, [...path, index]))
+        : this.refuse(node, path, 'is of a kind that is not supported');
+    this.open.delete(node);
+    if (node.anchor) this.values.set(node, value);
+    return value;
+  }
+
+  private readAlias(alias: Alias, path: readonly PropertyKey[]): unknown {
+    const target = alias.resolve(this.document);
+    if (!target)
+      return this.refuse(alias, path, `uses the anchor '${alias.source}', which is not set before`);
+    if (this.open.has(target))
+      return this.refuse(alias, path, `contains itself ('*${alias.source}')`);
+    return this.read(target, path);
+  }
+
+  private readScalar(node: Scalar, path: readonly PropertyKey[]): unknown {
+    const value = readTagged(node);
+    if (value instanceof Problem) return this.refuse(node, path, value.message);
+    if (isAnyNumber(value) && node.source !== undefined) {
+      this.numbers.push({ path, source: node.source });
+    }
+    return value;
+  }
+
+  private readMap(map: YAMLMap, path: readonly PropertyKey[]): Record<string, unknown> {
+    const own = new Map<string, unknown>();
+    const merged = new Map<string, unknown>();
+    for (const pair of map.items as Pair<Node, Node | null>[]) {
+      if (isMergeKey(pair.key)) {
+        for (const [key, value] of this.readMerged(pair.value, path)) merged.set(key, value);
+        continue;
+      }
+      const key = this.readKey(pair.key, path);
+      if (own.has(key))
+        this.repeated.push({ path: [...path, key], ...this.positionOfNode(pair.key) });
+      own.set(key, pair.value === null ? null : this.read(pair.value, [...path, key]));
+    }
+    return toObject(new Map([...merged, ...own]));
+  }
+
+  /** `<<: *a` or `<<: [*a, *b]`; of several the first wins. */
+  private readMerged(node: Node | null, path: readonly PropertyKey[]): [string, unknown][] {
+    const target = isAlias(node) ? node.resolve(this.document) : node;
+    if (isMap(target)) return Object.entries(this.read(target, path) as object);
+    if (isSeq(target)) {
+      return [...(target.items as Node[])].reverse().flatMap((item) => this.readMerged(item, path));
+    }
+    return this.refuse(
+      node ?? (this.document.contents as Node),
+      path,
+      "has a '<<' that names no map",
+    );
+  }
+
+  private readKey(node: Node | null, path: readonly PropertyKey[]): string {
+    if (node === null) return this.refuse(node, path, 'has an empty key');
+    const key = this.read(node, path);
+    if (typeof key === 'string') return key;
+    if (isAnyNumber(key)) {
+      this.numbers.pop();
+      return numberText(key);
+    }
+    const written = isScalar(node) ? `'${node.source}'` : 'a list or map';
+    const kind = typeof key === 'boolean' ? 'a boolean' : key === null ? 'null' : 'no text';
+    return this.refuse(
+      node,
+      path,
+      `has the key ${written}, which YAML reads as ${kind}: put it in quotes`,
+    );
+  }
+
+  private checkTag(node: Node, path: readonly PropertyKey[]): void {
+    const tag = (node as { tag?: string }).tag;
+    if (tag === undefined || tag === '!') return;
+    const known = isMap(node)
+      ? ['map']
+      : isSeq(node)
+        ? ['seq']
+        : ['str', 'int', 'float', 'bool', 'null', 'timestamp'];
+    if (known.some((name) => tag === TAG + name)) return;
+    this.refuse(node, path, `has the tag '${tag.replace(TAG, '!!')}', which is not allowed here`);
+  }
+
+  private refuse(node: Node | null, path: readonly PropertyKey[], message: string): never {
+    throw new Refused({ path, message, ...this.positionOfNode(node) });
+  }
+
+  private positionOfNode(node: Node | null): Position {
+    return positionOf(this.lines, node?.range?.[0] ?? 0);
+  }
+
+  private locate(path: readonly PropertyKey[]): Position {
+    let node = this.document.contents as Node | null;
+    let shown = node;
+    for (const key of path) {
+      const target = isAlias(node) ? (node.resolve(this.document) ?? null) : node;
+      const found = findChild(target, key, this.document);
+      if (!found) break;
+      [shown, node] = found;
+    }
+    return this.positionOfNode(shown);
+  }
+}
+
+/** The node to show for a child (its key, or the item itself) and the node of its value. */
+function findChild(
+  node: Node | null,
+  key: PropertyKey,
+  document: Document,
+): [shown: Node | null, value: Node | null] | undefined {
+  if (isSeq(node)) {
+    const item = node.items[Number(key)] as Node | undefined;
+    return item && [item, item];
+  }
+  if (!isMap(node)) return undefined;
+  const pairs = node.items as Pair<Node, Node | null>[];
+  const pair = pairs.findLast((item) => keyText(item.key) === String(key));
+  if (pair) return [pair.key, pair.value];
+  for (const item of pairs.filter((candidate) => isMergeKey(candidate.key))) {
+    const merged = isSeq(item.value) ? (item.value.items as Node[]) : [item.value];
+    for (const source of merged) {
+      const target = isAlias(source) ? (source.resolve(document) ?? null) : source;
+      const found = findChild(target, key, document);
+      if (found) return found;
+    }
+  }
+  return undefined;
+}
+
+function keyText(node: Node | null): string | undefined {
+  if (!isScalar(node)) return undefined;
+  const value = readTagged(node);
+  return isAnyNumber(value) ? numberText(value) : String(value);
+}
+
+function isMergeKey(node: Node | null): boolean {
+  return isScalar(node) && node.type === 'PLAIN' && node.source === '<<';
+}
+
+function readTagged(node: Scalar): unknown {
+  const text = String(node.value ?? '');
+  switch (node.tag) {
+    case `${TAG}str`:
+    case '!':
+      return text;
+    case `${TAG}int`:
+      return readInt(text);
+    case `${TAG}float`:
+      return readFloat(text);
+    case `${TAG}bool`:
+      return readBoolean(text);
+    case `${TAG}null`:
+      return null;
+    default:
+      return node.type === 'PLAIN' || node.tag === `${TAG}timestamp` ? resolvePlain(text) : text;
+  }
+}
+
+/** A plain object; a key named `__proto__` is an ordinary key. */
+function toObject(entries: ReadonlyMap<string, unknown>): Record<string, unknown> {
+  const object: Record<string, unknown> = {};
+  for (const [key, value] of entries) {
+    Object.defineProperty(object, key, {
+      value,
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
+  }
+  return object;
+}

@@ -1,0 +1,25 @@
+import type { YAMLParseError } from 'yaml';
+
+/** What to do about the syntax errors that people make most; others keep the parser's words. */
+const FIXES: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: 'is indented with a tab: YAML wants spaces',
+  BLOCK_AS_IMPLICIT_KEY:
+    "has a second ': ' in one line: put the value in quotes, or move the inner map to its own line",
+  BAD_SCALAR_START: 'begins with a character that YAML keeps for itself: put the value in quotes',
+  MULTIPLE_DOCS: "has a second document ('---'): only one document per file is read",
+  MULTILINE_IMPLICIT_KEY: "has a key without ':' behind it",
+  MISSING_CHAR: 'misses a closing character',
+  BAD_ALIAS: 'has an alias without a name',
+  DUPLICATE_KEY: 'has a key twice',
+};
+
+export function explainSyntaxError(error: YAMLParseError, text: string): string {
+  const line = text.slice(0, error.pos[0]).split('\n').length;
+  const fix = FIXES[error.code];
+  const detail = fix ?? lowerFirst(error.message);
+  return `is not valid YAML: line ${line} ${fix ? detail : `- ${detail}`}`;
+}
+
+function lowerFirst(message: string): string {
+  return message.charAt(0).toLowerCase() + message.slice(1);
+}
