@@ -14,3 +14,6 @@ export {
   type ParseOptions,
   parseConfiguration,
 } from './configuration/parse-configuration.ts';
+export { commonVendor, vendorOfGpu } from './grammar/accelerators.ts';
+export { type CronSchedule, nextCronTime, parseCron } from './grammar/cron.ts';
+export { Problem } from './grammar/problem.ts';
