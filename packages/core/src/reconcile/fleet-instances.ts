@@ -1,6 +1,7 @@
 /** Planned instances of a fleet: numbers, names, and what they are to become. */
-import type { FleetRecord, InstanceRecord } from '../model/index.ts';
+
 import { fleetRequirements } from '../fleet-spec/requirements.ts';
+import type { FleetRecord, InstanceRecord } from '../model/index.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 import { DEFAULT_IDLE_FOR_FLEET } from '../status/index.ts';
 import type { Draft } from './draft.ts';

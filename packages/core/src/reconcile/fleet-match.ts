@@ -1,6 +1,7 @@
 /** Whether an instance is what its fleet's present spec asks for. */
-import type { FleetRecord, InstanceRecord } from '../model/index.ts';
+
 import { fleetRequirements } from '../fleet-spec/requirements.ts';
+import type { FleetRecord, InstanceRecord } from '../model/index.ts';
 import { requirementsMatch } from '../offers/match.ts';
 import { allowsBackend, hasWord } from '../offers/needs.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';

@@ -1,8 +1,8 @@
 export * from './events.ts';
-export { reconcileRun } from './reconcile-run.ts';
-export type { RunContext } from './run-pass.ts';
-export { runtimeDataFor } from './runtime-data.ts';
 export { freeNumbers, instanceName } from './fleet-instances.ts';
 export { matchesFleet, nodesOf } from './fleet-match.ts';
 export { reconcileFleet } from './reconcile-fleet.ts';
 export { reconcileInstance } from './reconcile-instance.ts';
+export { reconcileRun } from './reconcile-run.ts';
+export type { RunContext } from './run-pass.ts';
+export { runtimeDataFor } from './runtime-data.ts';

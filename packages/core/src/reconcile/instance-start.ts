@@ -2,7 +2,12 @@
 import type { HostRecord, IntentRecord, Offer } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
-import { CREATE_NUDGE, HOST_ADD_LIMIT, isOwnHost, provisioningTimeoutSeconds } from '../status/index.ts';
+import {
+  CREATE_NUDGE,
+  HOST_ADD_LIMIT,
+  isOwnHost,
+  provisioningTimeoutSeconds,
+} from '../status/index.ts';
 import type { InstancePass } from './instance-pass.ts';
 import { promote } from './place-job.ts';
 

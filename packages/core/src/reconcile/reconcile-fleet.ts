@@ -1,5 +1,11 @@
 /** The next step of a fleet: its number of instances, its master, its end. */
-import type { Decision, DecisionContext, FleetRecord, FleetSnapshot, InstanceRecord } from '../model/index.ts';
+import type {
+  Decision,
+  DecisionContext,
+  FleetRecord,
+  FleetSnapshot,
+  InstanceRecord,
+} from '../model/index.ts';
 import {
   consolidationDelay,
   isFleetActive,
@@ -133,7 +139,9 @@ function needsWork(
 ): boolean {
   const present = active(draft);
   const surplus = nodes.max !== null && present.length > nodes.max && present.some(isUnused);
-  const buried = draft.instances.all().some((one) => isInstanceTerminated(one.status) && !one.deleted);
+  const buried = draft.instances
+    .all()
+    .some((one) => isInstanceTerminated(one.status) && !one.deleted);
   const stale = present.some((one) => isReplaceable(one) && !matchesFleet(one, fleet));
   return present.length < nodes.min || surplus || buried || stale;
 }
@@ -144,7 +152,8 @@ function adjust(
   nodes: { readonly min: number; readonly max: number | null },
 ): void {
   for (const one of active(draft)) {
-    if (isReplaceable(one) && !matchesFleet(one, fleet)) endInstance(draft, one, 'fleet_spec_mismatch');
+    if (isReplaceable(one) && !matchesFleet(one, fleet))
+      endInstance(draft, one, 'fleet_spec_mismatch');
   }
   buryTerminated(draft);
   const present = active(draft);
@@ -155,7 +164,8 @@ function adjust(
 }
 
 /** Nothing runs on it and nothing is about to. */
-const isUnused = (one: InstanceRecord): boolean => isInstanceIdle(one.status) && one.busyBlocks === 0;
+const isUnused = (one: InstanceRecord): boolean =>
+  isInstanceIdle(one.status) && one.busyBlocks === 0;
 
 const isReplaceable = (one: InstanceRecord): boolean =>
   one.busyBlocks === 0 && (isInstanceIdle(one.status) || isInstanceProvisioning(one.status));

@@ -1,0 +1,348 @@
+/**
+ * A run, its instances and their agents in memory: decisions are applied as the store would apply
+ * them (versions and uniqueness checked), so that tests tell stories instead of comparing changes.
+ */
+import type { JobState } from '@dstack/contract/agent';
+import type {
+  Change,
+  Decision,
+  EngineSettings,
+  FleetRecord,
+  HostRecord,
+  InstanceRecord,
+  IntentRecord,
+  IntentResult,
+  JobRecord,
+  JobReport,
+  NewEvent,
+  Offer,
+  RunRecord,
+  RunSnapshot,
+  Signal,
+  Timestamp,
+} from '../model/index.ts';
+import { SECOND } from '../model/records.ts';
+import { isInstanceActive, isJobFinished } from '../status/index.ts';
+import { reconcileInstance } from './reconcile-instance.ts';
+import { reconcileRun } from './reconcile-run.ts';
+import type { RunContext } from './run-pass.ts';
+import {
+  aFleet,
+  aHost,
+  aJobSpec,
+  aMachine,
+  anOffer,
+  aReport,
+  aRun,
+  SETTINGS,
+  T0,
+} from './testing.ts';
+
+interface Start {
+  readonly run?: Partial<RunRecord>;
+  readonly jobs?: readonly JobRecord[];
+  readonly instances?: readonly InstanceRecord[];
+  readonly hosts?: readonly HostRecord[];
+  readonly fleet?: FleetRecord;
+  readonly settings?: Partial<EngineSettings>;
+  readonly buildJobs?: RunContext['buildJobs'];
+  readonly nextFire?: RunContext['nextFire'];
+}
+
+export class World {
+  now: Timestamp = T0;
+  run: RunRecord;
+  fleet: FleetRecord;
+  jobs = new Map<string, JobRecord>();
+  instances = new Map<string, InstanceRecord>();
+  hosts = new Map<string, HostRecord>();
+  reports = new Map<string, JobReport>();
+  intents = new Map<string, IntentRecord>();
+  logEnds: Record<string, number> = {};
+  /** Messages in the order written, with the name of what they are about. */
+  events: string[] = [];
+  rawEvents: NewEvent[] = [];
+  signals: Signal[] = [];
+  removedInstances: string[] = [];
+  deletedJobs: string[] = [];
+  capacityHint = false;
+  gpuSamples: RunSnapshot['gpuSamples'];
+  buildJobs: RunContext['buildJobs'];
+  nextFire: RunContext['nextFire'];
+  settings: EngineSettings;
+  #ids = 0;
+
+  constructor(start: Start = {}) {
+    this.run = aRun(start.run);
+    this.fleet = start.fleet ?? aFleet();
+    this.settings = { ...SETTINGS, ...start.settings };
+    for (const job of start.jobs ?? []) this.jobs.set(job.id, job);
+    for (const one of start.instances ?? []) this.instances.set(one.id, one);
+    for (const one of start.hosts ?? []) this.hosts.set(one.id, one);
+    const first = start.jobs?.[0]?.spec;
+    const perReplica = first?.jobs_per_replica ?? 1;
+    this.buildJobs =
+      start.buildJobs ??
+      ((_run, replica, group) =>
+        Array.from({ length: perReplica }, (_, n) =>
+          aJobSpec({
+            ...first,
+            replica_num: replica,
+            job_num: n,
+            replica_group: group,
+            job_name: `train-${n}-${replica}`,
+          }),
+        ));
+    this.nextFire = start.nextFire ?? (() => null);
+  }
+
+  get ctx(): RunContext {
+    return {
+      now: this.now,
+      newId: () => `new-${++this.#ids}`,
+      settings: this.settings,
+      buildJobs: this.buildJobs,
+      nextFire: this.nextFire,
+    };
+  }
+
+  job(id: string): JobRecord {
+    const job = this.jobs.get(id);
+    if (job === undefined) throw new Error(`no job ${id}`);
+    return job;
+  }
+
+  instance(id = 'inst-1'): InstanceRecord {
+    const instance = this.instances.get(id);
+    if (instance === undefined) throw new Error(`no instance ${id}`);
+    return instance;
+  }
+
+  /** Newest submission of a job. */
+  latest(replicaNum = 0, jobNum = 0): JobRecord {
+    const own = [...this.jobs.values()].filter(
+      (job) => job.replicaNum === replicaNum && job.jobNum === jobNum,
+    );
+    const newest = own.sort((a, b) => b.submissionNum - a.submissionNum)[0];
+    if (newest === undefined) throw new Error(`no job ${replicaNum}/${jobNum}`);
+    return newest;
+  }
+
+  announced(kind: string): IntentRecord[] {
+    return [...this.intents.values()].filter((i) => i.kind === kind && i.state === 'announced');
+  }
+
+  snapshot(): RunSnapshot {
+    const jobs = [...this.jobs.values()];
+    const claimed = new Set(jobs.map((job) => job.instanceId));
+    const instances = [...this.instances.values()].filter((one) => claimed.has(one.id));
+    const subjects = new Set([...jobs, ...instances].map((one) => one.id));
+    return {
+      run: this.run,
+      projectName: 'main',
+      jobs,
+      instances,
+      hosts: [...this.hosts.values()].filter((h) => instances.some((one) => one.hostId === h.id)),
+      reports: [...this.reports.values()],
+      logEnds: this.logEnds,
+      intents: [...this.intents.values()].filter((one) => subjects.has(one.subjectId)),
+      capacityHint: this.capacityHint,
+      gpuSamples: this.gpuSamples,
+    };
+  }
+
+  /** One pass of the run. */
+  pass(): Decision {
+    const decision = reconcileRun(this.snapshot(), this.ctx);
+    this.apply(decision);
+    return decision;
+  }
+
+  instancePass(id = 'inst-1'): Decision | null {
+    const instance = this.instances.get(id);
+    if (instance === undefined) return null;
+    const jobs = [...this.jobs.values()].filter(
+      (job) => job.instanceId === id && !isJobFinished(job.status),
+    );
+    const decision = reconcileInstance(
+      {
+        instance,
+        fleet: this.fleet,
+        jobs,
+        host: this.hosts.get(instance.hostId ?? '') ?? null,
+        intents: [...this.intents.values()].filter((one) => one.subjectId === id),
+        activeInFleet: [...this.instances.values()].filter((i) => isInstanceActive(i.status))
+          .length,
+      },
+      this.ctx,
+    );
+    this.apply(decision);
+    return decision;
+  }
+
+  apply(decision: Decision): void {
+    for (const change of decision.changes) this.#write(change);
+    this.signals.push(...decision.signals);
+  }
+
+  #write(change: Change): void {
+    switch (change.type) {
+      case 'run.update':
+        this.run = raise(this.run, change);
+        break;
+      case 'fleet.update':
+        this.fleet = raise(this.fleet, change);
+        break;
+      case 'job.insert':
+        insert(this.jobs, change.job);
+        break;
+      case 'job.update':
+        this.jobs.set(change.id, raise(this.job(change.id), change));
+        break;
+      case 'job.delete':
+        this.jobs.delete(change.id);
+        this.deletedJobs.push(change.id);
+        break;
+      case 'instance.insert':
+        insert(this.instances, change.instance);
+        break;
+      case 'instance.update':
+        this.instances.set(change.id, raise(this.instance(change.id), change));
+        break;
+      case 'instance.delete':
+        this.instances.delete(change.id);
+        this.removedInstances.push(change.id);
+        break;
+      case 'intent.insert':
+        if (this.intents.has(change.intent.key)) throw new Error(`twice: ${change.intent.key}`);
+        this.intents.set(change.intent.key, change.intent);
+        break;
+      case 'intent.cancel':
+        this.cancelled.add(change.key);
+        break;
+      case 'event':
+        this.rawEvents.push(change.event);
+        this.events.push(change.event.message);
+        break;
+    }
+  }
+
+  /** Keys whose cancellation was written; `dropCancelled` is the store's part of it. */
+  cancelled = new Set<string>();
+
+  /** The store removes what no worker had begun. */
+  dropCancelled(): void {
+    for (const key of this.cancelled) {
+      if (this.intents.get(key)?.state === 'announced') this.intents.delete(key);
+    }
+    this.cancelled.clear();
+  }
+
+  // What the outside does.
+
+  later(seconds: number): this {
+    this.now += seconds * SECOND;
+    return this;
+  }
+
+  report(jobId: string, state: Partial<JobState>): this {
+    const hostId = this.job(jobId).instanceId ?? this.reports.get(jobId)?.hostId ?? 'inst-1';
+    this.reports.set(
+      jobId,
+      aReport(
+        jobId,
+        { ...this.reports.get(jobId)?.state, ...state },
+        { receivedAt: this.now, hostId },
+      ),
+    );
+    return this;
+  }
+
+  running(jobId: string): this {
+    const at = { ssh_port: 41000, working_dir: '/workflow', username: 'root' };
+    return this.report(jobId, { phase: 'running', ...at });
+  }
+
+  /** The process ends and its log is stored. */
+  exit(jobId: string, status: number | null, reason: string | null = null): this {
+    const exit = { status, reason, message: reason === null ? null : `because of ${reason}` };
+    return this.report(jobId, { phase: 'exited', exit });
+  }
+
+  settle(key: string, result: IntentResult, error: string | null = null): this {
+    const intent = this.intents.get(key);
+    if (intent === undefined) throw new Error(`no intent ${key}`);
+    const failed = error !== null || result.kind === 'refused';
+    this.intents.set(key, {
+      ...intent,
+      state: failed ? 'failed' : 'done',
+      result: error === null ? result : null,
+      error,
+      updatedAt: this.now,
+    });
+    return this;
+  }
+
+  /** The worker's result for a machine: it appears, with an agent that is not heard of yet. */
+  created(instanceId: string, offer: Offer = anOffer()): this {
+    const result: IntentResult = {
+      kind: 'instance.created',
+      offer,
+      provisioningData: aMachine(offer),
+      hostId: instanceId,
+    };
+    return this.settle(`instance.create:${instanceId}:0`, result);
+  }
+
+  /** Announces the creation that placement would have announced with the placeholder. */
+  creating(instanceId: string): this {
+    const key = `instance.create:${instanceId}:0`;
+    this.intents.set(key, {
+      key,
+      kind: 'instance.create',
+      subjectId: instanceId,
+      attempt: 0,
+      payload: { kind: 'instance.create', offers: [anOffer()], maxTries: 25, totalOffers: 1 },
+      state: 'announced',
+      result: null,
+      error: null,
+      createdAt: this.now,
+      updatedAt: this.now,
+    });
+    return this;
+  }
+
+  connect(hostId = 'inst-1', patch: Partial<HostRecord> = {}): this {
+    this.hosts.set(hostId, aHost({ id: hostId, since: this.now, ...patch }));
+    return this;
+  }
+
+  disconnect(hostId = 'inst-1'): this {
+    const host = this.hosts.get(hostId) ?? aHost({ id: hostId });
+    this.hosts.set(hostId, { ...host, connected: false, since: this.now });
+    return this;
+  }
+
+  /** What the API writes for `runs/stop`. */
+  stop(abort = false): this {
+    const terminationReason = abort ? 'aborted_by_user' : 'stopped_by_user';
+    const { version } = this.run;
+    this.run = { ...this.run, status: 'terminating', terminationReason, version: version + 1 };
+    return this;
+  }
+}
+
+interface Row {
+  readonly id: string;
+  readonly version: number;
+}
+
+function insert<R extends Row>(rows: Map<string, R>, row: R): void {
+  if (rows.has(row.id)) throw new Error(`twice: ${row.id}`);
+  rows.set(row.id, { ...row, version: 1 });
+}
+
+function raise<R extends Row>(row: R, change: { version: number; set: object }): R {
+  if (row.version !== change.version) throw new Error(`stale change of ${row.id}`);
+  return { ...row, ...change.set, version: row.version + 1 };
+}
