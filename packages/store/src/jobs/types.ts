@@ -50,6 +50,8 @@ export interface Jobs {
 export interface Reports {
   /** Keeps the higher `seq`; answers whether this one was newer than what was there. */
   saveState(
+    /** The host whose agent said it. */
+    hostId: string,
     state: JobState,
     receivedAt: Timestamp,
     extras?: Pick<WriteExtras, 'signals'>,
