@@ -1,9 +1,4 @@
-/**
- * What the names of accelerators tell (the tables of dstack 0.22.5 and gpuhunt 0.1.34): vendor and,
- * for NVIDIA, compute capability. Names are compared without case.
- */
-export type Vendor = 'nvidia' | 'amd' | 'google' | 'intel' | 'tenstorrent';
-
+/** Compute capabilities of NVIDIA GPUs by name, without case (the table of gpuhunt 0.1.34). */
 export type ComputeCapability = readonly [major: number, minor: number];
 
 const NVIDIA: readonly (readonly [ComputeCapability, string])[] = [
@@ -26,30 +21,11 @@ const NVIDIA: readonly (readonly [ComputeCapability, string])[] = [
   [[12, 0], 'RTX5060 RTX5060Ti RTX5070 RTX5070Ti RTX5080 RTX5090 RTXPRO4500 RTXPRO6000'],
 ];
 
-const OTHERS: readonly (readonly [Vendor, string])[] = [
-  ['amd', 'MI100 MI210 MI250 MI250X MI300A MI300X MI308X MI325X MI350X MI355X'],
-  ['intel', 'Gaudi Gaudi2 Gaudi3'],
-  ['tenstorrent', 'n150 n300 p100a p150 p300 tt-galaxy-wh tt-galaxy-bh'],
-];
-
-const TPU = /^(v2|v3|v4|v5p|v5litepod|v6e)-\d+$/i;
-
 const words = (list: string): string[] => list.toLowerCase().split(' ');
 
 const CAPABILITY_BY_NAME: ReadonlyMap<string, ComputeCapability> = new Map(
   NVIDIA.flatMap(([capability, names]) => words(names).map((name) => [name, capability] as const)),
 );
-
-const VENDOR_BY_NAME: ReadonlyMap<string, Vendor> = new Map([
-  ...[...CAPABILITY_BY_NAME.keys()].map((name) => [name, 'nvidia'] as const),
-  ...OTHERS.flatMap(([vendor, names]) => words(names).map((name) => [name, vendor] as const)),
-]);
-
-/** Null for a name that no table knows. */
-export function vendorOfAccelerator(name: string): Vendor | null {
-  if (TPU.test(name)) return 'google';
-  return VENDOR_BY_NAME.get(name.toLowerCase()) ?? null;
-}
 
 /** Null for anything but a known NVIDIA GPU. */
 export function computeCapabilityOf(name: string): ComputeCapability | null {

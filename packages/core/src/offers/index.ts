@@ -1,5 +1,7 @@
 export { computeCapabilityOf } from './accelerators.ts';
+export { isAvailableOffer } from './availability.ts';
 export { type BackendTraits, backendTraits, LOCAL_PROCESS_INSTANCE } from './backend-features.ts';
 export { shareOffer, smallestShare, totalBlocksOf } from './blocks.ts';
 export { type Combined, type CombineResult, combineFleetAndRun } from './combine.ts';
 export { firstMismatch, type RequirementName, requirementsMatch } from './match.ts';
+export { type JobNeeds, type Location, unmetLocation, unmetNeed } from './needs.ts';

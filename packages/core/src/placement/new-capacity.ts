@@ -85,8 +85,3 @@ export function usableOffers(
     return share ? [{ ...whole, blocks: share.blocks, total_blocks: total }] : [];
   });
 }
-
-/** The wire's notion: `unknown` counts as available. */
-export function isAvailable(offer: Pick<Offer, 'availability'>): boolean {
-  return ['available', 'unknown', 'idle'].includes(offer.availability);
-}

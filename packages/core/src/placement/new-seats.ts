@@ -1,8 +1,8 @@
 import type { FleetRecord, Offer } from '../model/index.ts';
+import { isAvailableOffer } from '../offers/availability.ts';
 import type { Board } from './board.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
 import {
-  isAvailable,
   isElastic,
   type NewCapacity,
   newCapacityFor,
@@ -68,7 +68,7 @@ function seatFrom(
   offers: readonly Offer[],
 ): Extract<Seat, { kind: 'new' }> | NoNewCapacity {
   const usable = usableOffers(offers, node, combined, fleet.spec.configuration.blocks ?? 1);
-  const had = usable.filter(isAvailable);
+  const had = usable.filter(isAvailableOffer);
   const open = had.filter((offer) => offer.backend !== 'local' || board.localLeft > 0);
   if (open.length > 0) {
     return { kind: 'new', combined, offers: open, totalOffers: usable.length };

@@ -1,0 +1,1 @@
+export { fleetRequirements, UNCONSTRAINED } from './requirements.ts';

@@ -1,0 +1,144 @@
+import type { RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
+import { changedKeys, sameJson } from '../compare/same.ts';
+import { withResourceDefaults } from './resources.ts';
+
+export interface RunSpecDiff {
+  /** `profile`, `configuration.env`, …; one level only. */
+  readonly changed: readonly string[];
+  /** An active run can take the change over without being stopped. */
+  readonly updatable: boolean;
+  /** What forbids it, as a sentence; null if nothing does. */
+  readonly reason: string | null;
+}
+
+const UPDATABLE_SPEC = ['configuration_path', 'configuration'];
+const UPDATABLE_SERVICE_SPEC = ['repo_data', 'repo_code_hash', 'file_archives', 'working_dir'];
+
+/** Taken over without touching replicas that run. */
+const IN_PLACE_SERVICE = ['replicas', 'groups', 'scaling', 'gateway'];
+
+/** Taken over by replacing replicas one after another. */
+const ROLLING_SERVICE = [
+  'port',
+  'probes',
+  'resources',
+  'volumes',
+  'docker',
+  'files',
+  'image',
+  'user',
+  'privileged',
+  'entrypoint',
+  'working_dir',
+  'python',
+  'nvcc',
+  'single_branch',
+  'env',
+  'shell',
+  'commands',
+];
+
+/**
+ * What differs between the stored spec of a run and a new effective one, and whether an active run
+ * can be updated in place (the wire contract's sets per type).
+ */
+export function diffRunSpecs(before: RunSpec, after: RunSpec): RunSpecDiff {
+  const top = changedKeys(before, after);
+  const nested = changedKeys(before.configuration, after.configuration);
+  const changed = top.flatMap((key) =>
+    key === 'configuration' ? nested.map((name) => `configuration.${name}`) : [key],
+  );
+  const forbidden = forbiddenChange(before, after, top, nested);
+  return { changed, updatable: forbidden === null, reason: forbidden };
+}
+
+function forbiddenChange(
+  before: RunSpec,
+  after: RunSpec,
+  top: readonly string[],
+  nested: readonly string[],
+): string | null {
+  const type = after.configuration.type;
+  if (before.configuration.type !== type) return 'The type of a run cannot be changed';
+  const spec = type === 'service' ? [...UPDATABLE_SPEC, ...UPDATABLE_SERVICE_SPEC] : UPDATABLE_SPEC;
+  const wrongTop = top.filter((key) => !spec.includes(key));
+  const wrongNested = nested.filter((key) => !mayChange(key, before, after));
+  const wrong = [...wrongTop, ...wrongNested.map((key) => `configuration.${key}`)];
+  if (wrong.length > 0) return `Cannot be changed in place: ${wrong.join(', ')}`;
+  return routerChange(before, after, top, nested);
+}
+
+function mayChange(key: string, before: RunSpec, after: RunSpec): boolean {
+  const [old, now] = [before.configuration, after.configuration];
+  if (key === 'priority') return true;
+  if (now.type === 'dev-environment' && key === 'inactivity_duration') return true;
+  if (now.type === 'service' && old.type === 'service') {
+    if (IN_PLACE_SERVICE.includes(key) || ROLLING_SERVICE.includes(key)) return true;
+    if (key === 'https') return [old.https, now.https].every((it) => it == null || it === true);
+  }
+  if (key === 'files') return sameJson(before.file_archives, after.file_archives);
+  return key === 'resources' && onlyWidensArch(old.resources, now.resources);
+}
+
+type Resources = RunSpec['configuration']['resources'];
+
+/** Older servers stored an architecture that nobody had asked for. */
+function onlyWidensArch(before: Resources, after: Resources): boolean {
+  const widened = { ...before, cpu: { ...before.cpu, arch: null } };
+  return after.cpu.arch == null && sameJson(widened, after);
+}
+
+function routerChange(
+  before: RunSpec,
+  after: RunSpec,
+  top: readonly string[],
+  nested: readonly string[],
+): string | null {
+  if (before.configuration.type !== 'service' || after.configuration.type !== 'service')
+    return null;
+  const old = routerGroup(before.configuration);
+  const now = routerGroup(after.configuration);
+  if (old?.name !== now?.name) {
+    return 'The router group of a service cannot be added, removed or renamed';
+  }
+  if (!old || !now) return null;
+  if (old.router?.type !== now.router?.type) return 'The type of a router cannot be changed';
+  if (now.router?.type !== 'dynamo') return null;
+  const frozen =
+    !sameJson(old, now) ||
+    nested.some((key) => ROLLING_SERVICE.includes(key)) ||
+    top.some((key) => UPDATABLE_SERVICE_SPEC.includes(key));
+  return frozen ? 'A service with a Dynamo router must be stopped to change this' : null;
+}
+
+function routerGroup(service: ServiceConfiguration) {
+  return service.groups?.find((group) => group.router != null);
+}
+
+/**
+ * Whether a client's copy of a stored spec is still the stored one. Clients leave out nulls and
+ * fields they do not know, and defaults may have been filled in on one side only.
+ */
+export function sameRunSpec(a: RunSpec, b: RunSpec): boolean {
+  return sameJson(normal(a), normal(b));
+}
+
+function normal(spec: RunSpec): RunSpec {
+  const configuration = withResourceDefaults(spec.configuration);
+  return {
+    ...spec,
+    configuration: { ...configuration, priority: configuration.priority ?? 0 },
+  };
+}
+
+/**
+ * `update` for an unfinished run that can take the new spec over, else `create`, also where the run
+ * would have to be stopped first: clients ask the user then.
+ */
+export function runPlanAction(
+  current: { readonly finished: boolean; readonly spec: RunSpec } | null,
+  effective: RunSpec,
+): 'create' | 'update' {
+  if (!current || current.finished) return 'create';
+  return diffRunSpecs(current.spec, effective).updatable ? 'update' : 'create';
+}

@@ -1,0 +1,8 @@
+export { diffRunSpecs, type RunSpecDiff, runPlanAction, sameRunSpec } from './diff.ts';
+export {
+  DEFAULT_RUN_SPEC_SETTINGS,
+  prepareRunSpec,
+  type RunSpecContext,
+  type RunSpecSettings,
+} from './prepare.ts';
+export type { PreparedFleetSpec, PreparedRunSpec, SpecError } from './result.ts';

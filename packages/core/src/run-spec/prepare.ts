@@ -1,0 +1,191 @@
+import type { Profile, RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
+import { nodesRequired } from '../placement/gang-request.ts';
+import { mergedProfile } from '../profile/merge.ts';
+import { groupReferenceError } from './group-references.ts';
+import { resourcesError, withResourceDefaults } from './resources.ts';
+import { nameError, type PreparedRunSpec, type SpecError, specError } from './result.ts';
+
+/** Server settings that decide which run specs are accepted; durations in seconds. */
+export interface RunSpecSettings {
+  /** `DSTACK_SERVER_MAX_PROBES_PER_JOB`, `DSTACK_SERVER_MAX_PROBE_TIMEOUT`. */
+  readonly maxProbes: number;
+  readonly maxProbeTimeout: number;
+  /** How long metrics of running jobs are kept. */
+  readonly metricsTtl: number;
+  /** `DSTACK_FORBID_DSTACK_IN_RUNS`, `DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY`. */
+  readonly forbidDstackInRuns: boolean;
+  readonly forbidServicesWithoutGateway: boolean;
+}
+
+/** The defaults of dstack 0.22.5. */
+export const DEFAULT_RUN_SPEC_SETTINGS: RunSpecSettings = {
+  maxProbes: 10,
+  maxProbeTimeout: 300,
+  metricsTtl: 3600,
+  forbidDstackInRuns: false,
+  forbidServicesWithoutGateway: false,
+};
+
+export interface RunSpecContext {
+  /** Stored public key of the user, one line; null if there is none. */
+  readonly userPublicKey: string | null;
+  /** Names of the project's volumes that may be mounted; left out = not looked at. */
+  readonly volumeNames?: ReadonlySet<string>;
+  /** Clients before 0.19.27 rely on jobs starting in `/workflow`. */
+  readonly legacyWorkingDir?: boolean;
+  readonly settings?: RunSpecSettings;
+}
+
+/** Clients that use no repository say so with this pair. */
+const VIRTUAL_REPO = { repo_id: 'none', repo_data: { repo_type: 'virtual' } } as const;
+
+/**
+ * The spec as it is planned, stored and compared: defaults filled in, all rules of the server
+ * checked. The input is not changed.
+ */
+export function prepareRunSpec(spec: RunSpec, context: RunSpecContext): PreparedRunSpec {
+  const settings = context.settings ?? DEFAULT_RUN_SPEC_SETTINGS;
+  const profile = mergedProfile(spec);
+  const error =
+    (spec.run_name == null ? null : nameError(spec.run_name)) ??
+    repoError(spec) ??
+    profileError(profile, settings) ??
+    configurationError(spec, profile, settings) ??
+    volumesError(spec, context.volumeNames);
+  if (error) return error;
+  const sshKey = spec.ssh_key_pub ?? context.userPublicKey;
+  if (!sshKey) {
+    return specError('`ssh_key_pub` must be set: there is no public key stored for the user');
+  }
+  const effective = { ...withDefaults(spec, context), ssh_key_pub: sshKey };
+  return resourcesError(effective.configuration) ?? { ok: true, spec: effective };
+}
+
+function withDefaults(spec: RunSpec, context: RunSpecContext): RunSpec {
+  const repo = spec.repo_id == null ? VIRTUAL_REPO : {};
+  const configuration = withResourceDefaults(spec.configuration);
+  const workingDir = configuration.working_dir ?? (context.legacyWorkingDir ? '/workflow' : null);
+  const base = {
+    ...configuration,
+    priority: configuration.priority ?? 0,
+    working_dir: workingDir,
+  };
+  if (base.type === 'task' && !base.groups) base.nodes ??= 1;
+  return { ...spec, ...repo, configuration: base };
+}
+
+function repoError(spec: RunSpec): SpecError | null {
+  if (spec.repo_id == null && spec.repo_data != null) {
+    return specError('repo_data must not be set if repo_id is not set');
+  }
+  if (spec.repo_id != null && spec.repo_data == null) {
+    return specError('repo_data must be set if repo_id is set');
+  }
+  return null;
+}
+
+function profileError(profile: Profile, settings: RunSpecSettings): SpecError | null {
+  const { retry, utilization_policy: utilization } = profile;
+  if (typeof retry === 'object' && retry !== null) {
+    if ((retry.duration ?? 0) < 0) return specError('`retry.duration` must not be negative');
+    if (retry.on_events?.length === 0) return specError('`retry.on_events` must not be empty');
+  }
+  if (utilization && utilization.time_window > settings.metricsTtl) {
+    return specError(
+      `\`utilization_policy.time_window\` must not exceed ${settings.metricsTtl} seconds, for ` +
+        'which metrics are kept',
+    );
+  }
+  return null;
+}
+
+function configurationError(
+  spec: RunSpec,
+  profile: Profile,
+  settings: RunSpecSettings,
+): SpecError | null {
+  const { configuration } = spec;
+  if (configuration.dstack && settings.forbidDstackInRuns) {
+    return specError('`dstack: true` is not allowed on this server');
+  }
+  const error = envError(spec) ?? mountError(spec) ?? groupReferenceError(configuration);
+  if (error || configuration.type !== 'service') return error;
+  return serviceError(configuration, profile, settings);
+}
+
+function envError(spec: RunSpec): SpecError | null {
+  for (const [name, value] of Object.entries(spec.configuration.env)) {
+    if (typeof value !== 'string') {
+      return specError(`env: the variable ${name} has no value. Give one, as in ${name}=value`);
+    }
+  }
+  return null;
+}
+
+const MOUNT_TARGET = /^(\/[^/\0]*)+\/?$/;
+
+function mountError(spec: RunSpec): SpecError | null {
+  for (const { path } of spec.configuration.volumes) {
+    if (!MOUNT_TARGET.test(path) || (path !== '/' && path.endsWith('/'))) {
+      return specError(
+        `volumes: '${path}' is no valid path in the container: it must be absolute, without a ` +
+          'slash at the end',
+      );
+    }
+  }
+  return null;
+}
+
+function serviceError(
+  service: ServiceConfiguration,
+  profile: Profile,
+  settings: RunSpecSettings,
+): SpecError | null {
+  if (profile.schedule && mayBeEmpty(service)) {
+    return specError('Scheduled services with autoscaling to zero are not supported');
+  }
+  if (service.gateway === false && settings.forbidServicesWithoutGateway) {
+    return specError('Services without a gateway are not allowed on this server');
+  }
+  const router = service.groups?.find((group) => group.router != null)?.router;
+  if (router?.type === 'dynamo' && profile.retry != null) {
+    return specError('`retry` is not supported with a Dynamo router');
+  }
+  const probes = service.probes ?? [];
+  if (probes.length > settings.maxProbes) {
+    return specError(`A service may have at most ${settings.maxProbes} probes`);
+  }
+  if (probes.some((probe) => (probe.timeout ?? 0) > settings.maxProbeTimeout)) {
+    return specError(`\`probes[].timeout\` must not exceed ${settings.maxProbeTimeout} seconds`);
+  }
+  return null;
+}
+
+function mayBeEmpty(service: ServiceConfiguration): boolean {
+  const ranges = service.groups?.map((group) => group.replicas) ?? [service.replicas];
+  return ranges.every((range) => (range ? (range.min ?? 0) === 0 : false));
+}
+
+const PLACEHOLDER = /\$\{\{([^}]*)\}\}/g;
+const NODE_RANK = /^dstack\.(job_num|node_rank)$/;
+
+/** Every volume named has to be there, for every node that mounts it. */
+function volumesError(spec: RunSpec, known: ReadonlySet<string> | undefined): SpecError | null {
+  const nodes = spec.configuration.type === 'task' ? nodesRequired(spec) : 1;
+  for (const mount of spec.configuration.volumes) {
+    if (!('name' in mount)) continue;
+    for (const name of [mount.name].flat()) {
+      const wrong = [...name.matchAll(PLACEHOLDER)].find(
+        (match) => !NODE_RANK.test((match[1] ?? '').trim()),
+      );
+      if (wrong) return specError(`volumes: ${wrong[0]} is not known in names of volumes`);
+      for (let rank = 0; known && rank < nodes; rank++) {
+        const actual = name.replaceAll(PLACEHOLDER, String(rank));
+        if (!known.has(actual)) {
+          return specError(`Volume ${actual} not found`, 'resource_not_exists');
+        }
+      }
+    }
+  }
+  return null;
+}

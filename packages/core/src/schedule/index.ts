@@ -1,0 +1,1 @@
+export { nextFire } from './next-fire.ts';

@@ -1,0 +1,21 @@
+import { nextCronTime, Problem, parseCron } from '@dstack/contract';
+import type { Timestamp } from '../model/index.ts';
+
+/** Microseconds in a millisecond. */
+const MILLISECOND = 1000;
+
+/**
+ * The first instant after `after` at which one of the crontab expressions fires, in UTC; null if
+ * none ever does. Weekday numbers count from Monday = 0 and day and weekday must both match, as in
+ * dstack 0.22.5. Expressions are refused where configurations are read, so one that cannot be read
+ * here is left out.
+ */
+export function nextFire(cron: readonly string[], after: Timestamp): Timestamp | null {
+  const times = cron.flatMap((text) => {
+    const schedule = parseCron(text);
+    if (schedule instanceof Problem) return [];
+    const time = nextCronTime(schedule, Math.floor(after / MILLISECOND));
+    return time === undefined ? [] : [time * MILLISECOND];
+  });
+  return times.length > 0 ? Math.min(...times) : null;
+}
