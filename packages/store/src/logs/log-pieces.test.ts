@@ -1,27 +1,25 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Kysely } from 'kysely';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { openSqlite } from '../connection/sqlite.ts';
-import type { Db } from '../context.ts';
+import { openSqlite, type SqliteConnection } from '../connection/sqlite.ts';
 import { migrate } from '../migrations/migrate.ts';
 import { createLogPieces } from './log-pieces.ts';
 import type { LogPieceRecord, LogPieces } from './types.ts';
 
 let dir: string;
-let db: Db;
+let connection: SqliteConnection;
 let pieces: LogPieces;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'pieces-'));
-  db = openSqlite(join(dir, 'test.db'));
-  const untyped = db as unknown as Kysely<never>;
-  await migrate({ db: untyped, postgres: false, now: () => 0, label: 'test.db' });
+  connection = openSqlite(join(dir, 'test.db'), () => 0);
+  const { db } = connection;
+  await migrate({ db, postgres: false, now: () => 0, label: 'test.db' });
   pieces = createLogPieces({ db });
 });
 afterEach(async () => {
-  await db.destroy();
+  await connection.close();
   await rm(dir, { recursive: true });
 });
 

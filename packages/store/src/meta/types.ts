@@ -18,7 +18,6 @@ export interface ServiceTokenRecord {
   readonly name: string;
   readonly projectId: Id | null;
   readonly createdAt: Timestamp;
-  readonly lastUsedAt: Timestamp | null;
 }
 
 export interface ServiceTokens {

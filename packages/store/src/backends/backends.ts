@@ -1,0 +1,130 @@
+import type { Selectable } from 'kysely';
+import type { StoreContext } from '../context.ts';
+import { namedInsert } from '../named-insert.ts';
+import { forIds } from '../query.ts';
+import { backendTable } from '../schema/account-tables.ts';
+import type { DB } from '../schema/db.ts';
+import { ENDING_INSTANCE } from '../schema/statuses.ts';
+import type { BackendRecord, Backends, BackendWithCredentials, JsonObject } from './types.ts';
+
+type BackendRow = Selectable<DB['backends']>;
+
+export function createBackends(context: StoreContext): Backends {
+  const { db } = context;
+  return {
+    async list(projectIds) {
+      const rows = await forIds(projectIds, (slice) =>
+        db.selectFrom('backends').selectAll().where('project_id', 'in', slice).execute(),
+      );
+      return rows.map(backendTable.decode).sort(byAge);
+    },
+    async listWithCredentials(projectId) {
+      const rows = await db
+        .selectFrom('backends')
+        .selectAll()
+        .where('project_id', '=', projectId)
+        .execute();
+      return rows.flatMap((row) => withCredentialsIfReadable(context, row)).sort(byAge);
+    },
+    async byType(projectId, type) {
+      const row = await db
+        .selectFrom('backends')
+        .selectAll()
+        .where('project_id', '=', projectId)
+        .where('type', '=', type)
+        .executeTakeFirst();
+      return row ? withCredentials(context, row) : null;
+    },
+    insert: (backend, extras) =>
+      namedInsert(context, async ({ tx, add }) => {
+        add(extras);
+        const { auth, sourceAuth, ...record } = backend;
+        await tx
+          .insertInto('backends')
+          .values({ ...backendTable.insert(record), ...seal(context, { auth, sourceAuth }) })
+          .execute();
+      }),
+    update: (projectId, type, set, extras) =>
+      context.write<'updated' | 'missing'>(async ({ tx, add, abort }) => {
+        add(extras);
+        const { config, sourceConfig } = set;
+        const result = await tx
+          .updateTable('backends')
+          .set({
+            ...backendTable.update({ config, sourceConfig, updatedAt: context.now() }),
+            ...seal(context, set),
+          })
+          .where('project_id', '=', projectId)
+          .where('type', '=', type)
+          .executeTakeFirst();
+        return result.numUpdatedRows === 0n ? abort('missing') : 'updated';
+      }),
+    delete: (projectId, types, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        if (types.length === 0) return;
+        await tx
+          .deleteFrom('backends')
+          .where('project_id', '=', projectId)
+          .where('type', 'in', [...types])
+          .execute();
+      }),
+    async inUse(projectId, type) {
+      const instances = await db
+        .selectFrom('instances')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('project_id', '=', projectId)
+        .where('backend', '=', type)
+        .where('deleted', '=', false)
+        .where('status', 'not in', ENDING_INSTANCE)
+        .executeTakeFirstOrThrow();
+      const volumes = await db
+        .selectFrom('volumes')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('project_id', '=', projectId)
+        .where('backend', '=', type)
+        .where('deleted', '=', false)
+        .executeTakeFirstOrThrow();
+      return { instances: Number(instances.count), volumes: Number(volumes.count) };
+    },
+  };
+}
+
+function byAge(a: BackendRecord, b: BackendRecord): number {
+  return a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);
+}
+
+function seal(
+  { cipher }: StoreContext,
+  credentials: Pick<BackendWithCredentials, 'auth' | 'sourceAuth'>,
+): { auth: string; source_auth: string | null } {
+  const { auth, sourceAuth } = credentials;
+  return {
+    auth: cipher.encrypt(JSON.stringify(auth)),
+    source_auth: sourceAuth === null ? null : cipher.encrypt(JSON.stringify(sourceAuth)),
+  };
+}
+
+function withCredentials({ cipher }: StoreContext, row: BackendRow): BackendWithCredentials {
+  return {
+    ...backendTable.decode(row),
+    auth: JSON.parse(cipher.decrypt(row.auth)) as JsonObject,
+    sourceAuth:
+      row.source_auth === null ? null : (JSON.parse(cipher.decrypt(row.source_auth)) as JsonObject),
+  };
+}
+
+function withCredentialsIfReadable(
+  context: StoreContext,
+  row: BackendRow,
+): BackendWithCredentials[] {
+  try {
+    return [withCredentials(context, row)];
+  } catch (error) {
+    context.logger.warn(
+      { err: error, project: row.project_id, backend: row.type },
+      'the credentials of a backend cannot be decrypted; it is left out',
+    );
+    return [];
+  }
+}

@@ -1,0 +1,72 @@
+import type { Id } from '@dstack/core';
+import { sql } from 'kysely';
+import type { StoreContext, Tx } from './context.ts';
+import type { NamedKind } from './engine/types.ts';
+import { StoreError } from './errors.ts';
+import type { NameChoice } from './writes.ts';
+
+const TABLES = { run: 'runs', fleet: 'fleets', volume: 'volumes', gateway: 'gateways' } as const;
+
+/** Word lists are far longer; that many misses mean that `propose` repeats itself. */
+const MAX_PROPOSALS = 10_000;
+
+/** Holds back other servers that name a thing of this kind in this project, until the commit. */
+export async function lockNames(
+  context: Pick<StoreContext, 'postgres'>,
+  tx: Tx,
+  kind: NamedKind,
+  projectId: Id,
+): Promise<void> {
+  if (!context.postgres) return;
+  const scope = `${kind}_names_${projectId}`;
+  await sql`select pg_advisory_xact_lock(hashtextextended(${scope}, 0))`.execute(tx);
+}
+
+/** Null: the exact name is taken by something that is not deleted. */
+export async function chooseName(
+  tx: Tx,
+  kind: NamedKind,
+  projectId: Id,
+  choice: NameChoice,
+): Promise<string | null> {
+  if ('exact' in choice) {
+    return (await isTaken(tx, kind, projectId, choice.exact)) ? null : choice.exact;
+  }
+  if ('base' in choice) return lowestFree(tx, kind, projectId, choice.base);
+  for (let tries = 0; tries < MAX_PROPOSALS; tries++) {
+    const name = choice.propose();
+    if (!(await isTaken(tx, kind, projectId, name))) return name;
+  }
+  throw new StoreError(
+    'store_contended',
+    `No free ${kind} name was found in ${MAX_PROPOSALS} proposals.`,
+    `Give the ${kind} a name in its configuration.`,
+  );
+}
+
+async function isTaken(tx: Tx, kind: NamedKind, projectId: Id, name: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom(TABLES[kind])
+    .select('id')
+    .where('project_id', '=', projectId)
+    .where('name', '=', name)
+    .where('deleted', '=', false)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+async function lowestFree(tx: Tx, kind: NamedKind, projectId: Id, base: string): Promise<string> {
+  const rows = await tx
+    .selectFrom(TABLES[kind])
+    .select('name')
+    .where('project_id', '=', projectId)
+    .where('name', '>=', `${base}-`)
+    // '.' is the character after '-': all names that start with the base and a dash.
+    .where('name', '<', `${base}.`)
+    .where('deleted', '=', false)
+    .execute();
+  const taken = new Set(rows.map((row) => row.name));
+  let k = 1;
+  while (taken.has(`${base}-${k}`)) k++;
+  return `${base}-${k}`;
+}

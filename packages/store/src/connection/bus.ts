@@ -1,0 +1,64 @@
+import type { Signal } from '@dstack/core';
+import type { Transaction } from 'kysely';
+import type { StoreLogger } from '../logger.ts';
+import type { DB } from '../schema/db.ts';
+
+/** Carries signals to every server on the database, this one included. */
+export interface Bus {
+  subscribe(listener: (signal: Signal) => void, missed: () => void): () => void;
+  /** Inside the transaction: for other servers, delivered by its commit. */
+  announce(tx: Transaction<DB>, signals: readonly Signal[]): Promise<void>;
+  /** After the commit: for this server. */
+  deliver(signals: readonly Signal[]): void;
+  close(): Promise<void>;
+}
+
+interface Subscriber {
+  readonly listener: (signal: Signal) => void;
+  readonly missed: () => void;
+}
+
+/** Hands signals to the listeners of this process; one that throws does not keep others from theirs. */
+export class Subscribers {
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #logger: StoreLogger;
+
+  constructor(logger: StoreLogger) {
+    this.#logger = logger;
+  }
+
+  add(listener: (signal: Signal) => void, missed: () => void): () => void {
+    const subscriber = { listener, missed };
+    this.#subscribers.add(subscriber);
+    return () => this.#subscribers.delete(subscriber);
+  }
+
+  deliver(signals: readonly Signal[]): void {
+    for (const signal of signals) this.#call((subscriber) => subscriber.listener(signal));
+  }
+
+  missed(): void {
+    this.#call((subscriber) => subscriber.missed());
+  }
+
+  #call(action: (subscriber: Subscriber) => void): void {
+    for (const subscriber of this.#subscribers) {
+      try {
+        action(subscriber);
+      } catch (error) {
+        this.#logger.error({ err: error }, 'a signal listener failed');
+      }
+    }
+  }
+}
+
+/** One server alone: nobody else to tell. */
+export function localBus(logger: StoreLogger): Bus {
+  const subscribers = new Subscribers(logger);
+  return {
+    subscribe: (listener, missed) => subscribers.add(listener, missed),
+    announce: async () => {},
+    deliver: (signals) => subscribers.deliver(signals),
+    close: async () => {},
+  };
+}

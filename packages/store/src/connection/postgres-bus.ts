@@ -1,0 +1,124 @@
+import type { Signal, WorkKind } from '@dstack/core';
+import { sql } from 'kysely';
+import pg from 'pg';
+import type { StoreLogger } from '../logger.ts';
+import { type Bus, Subscribers } from './bus.ts';
+
+const CHANNEL = 'dstack_signals';
+
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 5_000;
+
+/**
+ * LISTEN/NOTIFY on a connection of its own, which comes back by itself; after a gap subscribers are
+ * told that they may have missed something. Our own notifications are left out on the way back:
+ * this server's listeners have heard those directly.
+ */
+export async function postgresBus(options: {
+  readonly connectionString: string;
+  readonly ownProcessIds: ReadonlySet<number>;
+  readonly logger: StoreLogger;
+}): Promise<Bus> {
+  const subscribers = new Subscribers(options.logger);
+  const listener = new Listener(options, subscribers);
+  await listener.start();
+  return {
+    subscribe: (onSignal, missed) => subscribers.add(onSignal, missed),
+    async announce(tx, signals) {
+      const payloads = [...new Set(signals.map((signal) => `${signal.kind}:${signal.id}`))];
+      if (payloads.length === 0) return;
+      await sql`select pg_notify(${CHANNEL}, payload) from unnest(${payloads}::text[]) payload`.execute(
+        tx,
+      );
+    },
+    deliver: (signals) => subscribers.deliver(signals),
+    close: () => listener.close(),
+  };
+}
+
+class Listener {
+  readonly #options: Parameters<typeof postgresBus>[0];
+  readonly #subscribers: Subscribers;
+  #client: pg.Client | null = null;
+  #retry: NodeJS.Timeout | null = null;
+  #delay = FIRST_RETRY_MS;
+  #closed = false;
+
+  constructor(options: Parameters<typeof postgresBus>[0], subscribers: Subscribers) {
+    this.#options = options;
+    this.#subscribers = subscribers;
+  }
+
+  async start(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.#options.connectionString,
+      application_name: 'dstack signals',
+      keepAlive: true,
+      connectionTimeoutMillis: 10_000,
+    });
+    client.on('notification', (message) => this.#hear(message));
+    client.on('error', (error) => this.#lost(client, error));
+    client.on('end', () => this.#lost(client, null));
+    try {
+      await client.connect();
+      await client.query(`listen ${CHANNEL}`);
+    } catch (error) {
+      client.removeAllListeners('end');
+      client.end().catch(() => {
+        // It never came up; the first error is the one that counts.
+      });
+      throw error;
+    }
+    if (this.#closed) {
+      await client.end();
+      return;
+    }
+    this.#client = client;
+    this.#delay = FIRST_RETRY_MS;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#retry) clearTimeout(this.#retry);
+    const client = this.#client;
+    this.#client = null;
+    await client?.end();
+  }
+
+  #hear(message: pg.Notification): void {
+    if (this.#options.ownProcessIds.has(message.processId)) return;
+    const payload = message.payload ?? '';
+    const colon = payload.indexOf(':');
+    if (colon < 1) return;
+    const signal: Signal = {
+      kind: payload.slice(0, colon) as WorkKind,
+      id: payload.slice(colon + 1),
+    };
+    this.#subscribers.deliver([signal]);
+  }
+
+  #lost(client: pg.Client, error: Error | null): void {
+    if (this.#client !== client) return;
+    this.#client = null;
+    if (this.#closed) return;
+    this.#options.logger.warn({ err: error }, 'the connection for signals broke');
+    client.end().catch(() => {
+      // Broken already.
+    });
+    this.#scheduleRetry();
+  }
+
+  #scheduleRetry(): void {
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.start().then(
+        () => this.#subscribers.missed(),
+        (error) => {
+          this.#options.logger.warn({ err: error }, 'cannot listen for signals yet');
+          if (!this.#closed) this.#scheduleRetry();
+        },
+      );
+    }, this.#delay);
+    this.#delay = Math.min(this.#delay * 2, LAST_RETRY_MS);
+  }
+}

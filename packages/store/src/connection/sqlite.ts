@@ -1,0 +1,92 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely';
+import { StoreError } from '../errors.ts';
+import type { DB } from '../schema/db.ts';
+import { lockDatabase } from './lock-file.ts';
+
+/** Prepared statements kept; more than there are distinct queries of usual shapes. */
+const MAX_STATEMENTS = 500;
+
+export interface SqliteConnection {
+  readonly db: Kysely<DB>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens (or makes, readable by its owner only) the file, with the settings that lose nothing.
+ * Throws `store_locked` when another server has it, `store_unreachable` when it cannot be opened.
+ */
+export function openSqlite(path: string, now: () => number): SqliteConnection {
+  prepareFile(path);
+  const lock = lockDatabase(path, now);
+  const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5000 });
+  // FULL: a commit is on the disk when it returns, also with WAL.
+  database.exec(`
+    pragma journal_mode = wal;
+    pragma synchronous = full;
+    pragma cache_size = -16384;
+    pragma temp_store = memory;
+  `);
+  const db = new Kysely<DB>({ dialect: new SqliteDialect({ database: adapt(database) }) });
+  return {
+    db,
+    async close() {
+      await db.destroy();
+      if (database.isOpen) database.close();
+      lock.release();
+    },
+  };
+}
+
+function prepareFile(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    closeSync(openSync(path, 'a', 0o600));
+  } catch (error) {
+    throw new StoreError(
+      'store_unreachable',
+      `The database file ${path} cannot be opened: ${(error as Error).message}`,
+      'Check that its directory exists and that this user may write there.',
+      error,
+    );
+  }
+}
+
+/** What Kysely's SQLite dialect expects, on `node:sqlite`. */
+function adapt(database: DatabaseSync): SqliteDatabase {
+  const statements = new Map<string, SqliteStatement>();
+  return {
+    close() {
+      statements.clear();
+      database.close();
+    },
+    prepare(sql) {
+      const known = statements.get(sql);
+      if (known) return known;
+      const statement = adaptStatement(database.prepare(sql));
+      if (statements.size >= MAX_STATEMENTS) {
+        const [oldest] = statements.keys();
+        if (oldest !== undefined) statements.delete(oldest);
+      }
+      statements.set(sql, statement);
+      return statement;
+    },
+  };
+}
+
+function adaptStatement(statement: StatementSync): SqliteStatement {
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters) => statement.all(...bind(parameters)),
+    run: (parameters) => statement.run(...bind(parameters)),
+    iterate: (parameters) => statement.iterate(...bind(parameters)),
+  };
+}
+
+function bind(parameters: readonly unknown[]): SQLInputValue[] {
+  return parameters.map((value) =>
+    typeof value === 'boolean' ? Number(value) : (value as SQLInputValue),
+  );
+}

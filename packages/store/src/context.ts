@@ -1,0 +1,34 @@
+import type { Timestamp } from '@dstack/core';
+import type { Kysely, Transaction } from 'kysely';
+import type { Cipher } from './cipher.ts';
+import type { Bus } from './connection/bus.ts';
+import type { StoreLogger } from './logger.ts';
+import type { DB } from './schema/db.ts';
+import type { WriteExtras } from './writes.ts';
+
+export type Db = Kysely<DB>;
+export type Tx = Transaction<DB>;
+
+/** A transaction that writes. */
+export interface Write {
+  readonly tx: Tx;
+  /** Events and signals that go along if it commits. */
+  add(extras: WriteExtras | undefined): void;
+  /** Rolls back; `write` then answers this value. */
+  abort(value: unknown): never;
+}
+
+/** What every query of this package stands on. */
+export interface StoreContext {
+  readonly db: Db;
+  readonly postgres: boolean;
+  readonly bus: Bus;
+  readonly cipher: Cipher;
+  readonly logger: StoreLogger;
+  readonly now: () => Timestamp;
+  readonly newId: () => string;
+  /** Reads at one moment. */
+  read<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** One transaction; tried again when PostgreSQL gives it up for another. */
+  write<T>(work: (write: Write) => Promise<T>): Promise<T>;
+}

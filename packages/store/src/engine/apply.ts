@@ -1,0 +1,125 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Change, IntentRecord } from '@dstack/core';
+import type { Tx } from '../context.ts';
+import { StoreError } from '../errors.ts';
+import {
+  fleetTable,
+  instanceTable,
+  intentTable,
+  jobTable,
+  runTable,
+} from '../schema/work-tables.ts';
+import { mergeUpdates, type RowDelete, type RowUpdate, rowDeletes } from './row-writes.ts';
+
+type Of<T extends Change['type']> = Extract<Change, { type: T }>;
+
+/**
+ * Writes everything but the events, which the caller adds to its transaction. Answers false when a
+ * version was stale: the transaction must then be rolled back.
+ *
+ * Removals come first and insertions last, so that a number or name that is given free here can be
+ * taken here; references are checked at the commit.
+ */
+export async function applyChanges(
+  tx: Tx,
+  changes: readonly Change[],
+  now: number,
+): Promise<boolean> {
+  for (const removal of rowDeletes(changes)) {
+    if (!(await remove(tx, removal))) return false;
+  }
+  for (const update of mergeUpdates(changes)) {
+    if (!(await updateRow(tx, update))) return false;
+  }
+  await insertRows(tx, changes);
+  for (const { intent } of only(changes, 'intent.insert')) await insertIntent(tx, intent);
+  for (const { key } of only(changes, 'intent.cancel')) await cancelIntent(tx, key, now);
+  return true;
+}
+
+function only<T extends Change['type']>(changes: readonly Change[], type: T): Of<T>[] {
+  return changes.filter((change): change is Of<T> => change.type === type);
+}
+
+async function remove(tx: Tx, removal: RowDelete): Promise<boolean> {
+  const result = await tx
+    .deleteFrom(removal.table)
+    .where('id', '=', removal.id)
+    .where('version', '=', removal.version)
+    .executeTakeFirst();
+  return result.numDeletedRows === 1n;
+}
+
+async function updateRow(tx: Tx, update: RowUpdate): Promise<boolean> {
+  // The tables differ in type only: `columnsOf` has encoded what belongs to this one.
+  const result = await tx
+    .updateTable(update.table as 'runs')
+    .set({ ...(columnsOf(update) as object), version: update.version + 1 })
+    .where('id', '=', update.id)
+    .where('version', '=', update.version)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+function columnsOf(update: RowUpdate) {
+  switch (update.table) {
+    case 'runs':
+      return runTable.update(update.set);
+    case 'jobs':
+      return jobTable.update(update.set);
+    case 'instances':
+      return instanceTable.update(update.set);
+    case 'fleets':
+      return fleetTable.update(update.set);
+  }
+}
+
+async function insertRows(tx: Tx, changes: readonly Change[]): Promise<void> {
+  const instances = only(changes, 'instance.insert').map((c) => instanceTable.insert(c.instance));
+  if (instances.length > 0) await tx.insertInto('instances').values(instances).execute();
+  const jobs = only(changes, 'job.insert').map((c) => jobTable.insert(c.job));
+  if (jobs.length > 0) await tx.insertInto('jobs').values(jobs).execute();
+}
+
+/** The same intent twice is one; another one under its key is an error of whoever decided it. */
+async function insertIntent(tx: Tx, intent: IntentRecord): Promise<void> {
+  const result = await tx
+    .insertInto('intents')
+    .values(intentTable.insert(intent))
+    .onConflict((conflict) => conflict.column('key').doNothing())
+    .executeTakeFirst();
+  if (result.numInsertedOrUpdatedRows === 1n) return;
+  const row = await tx
+    .selectFrom('intents')
+    .selectAll()
+    .where('key', '=', intent.key)
+    .executeTakeFirstOrThrow();
+  const known = intentTable.decode(row);
+  if (sameEffect(known, intent)) return;
+  throw new StoreError(
+    'store_intent_conflict',
+    `The intent ${intent.key} is there with another content.`,
+    'A new attempt at an effect needs a new attempt number.',
+  );
+}
+
+function sameEffect(a: IntentRecord, b: IntentRecord): boolean {
+  return (
+    a.kind === b.kind &&
+    a.subjectId === b.subjectId &&
+    a.attempt === b.attempt &&
+    // As it is stored: without what JSON leaves out.
+    isDeepStrictEqual(a.payload, JSON.parse(JSON.stringify(b.payload)))
+  );
+}
+
+/** Answers false if it was not announced any more. */
+export async function cancelIntent(tx: Tx, key: string, now: number): Promise<boolean> {
+  const result = await tx
+    .updateTable('intents')
+    .set(intentTable.update({ state: 'failed', error: 'cancelled', updatedAt: now }))
+    .where('key', '=', key)
+    .where('state', '=', 'announced')
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}

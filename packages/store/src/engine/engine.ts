@@ -1,0 +1,59 @@
+import { chooseName } from '../choose-name.ts';
+import { isContention, isUniqueViolation } from '../connection/failures.ts';
+import type { StoreContext } from '../context.ts';
+import { applyChanges } from './apply.ts';
+import { decidedWrite, eventsOf, requestStop } from './decided-writes.ts';
+import { createIntents } from './intents.ts';
+import { localLeases, sharedLeases } from './leases.ts';
+import { loadFleet, loadInstance } from './load-instance.ts';
+import { loadPlacement } from './load-placement.ts';
+import { loadRun } from './load-run.ts';
+import { createFleet, submitRun } from './submit-run.ts';
+import { createTimers } from './timers.ts';
+import type { Engine } from './types.ts';
+
+export function createEngine(context: StoreContext): Engine {
+  return {
+    loadRun: (id) => context.read((tx) => loadRun(tx, id)),
+    loadPlacement: (projectId) => context.read((tx) => loadPlacement(tx, projectId)),
+    loadInstance: (id) => context.read((tx) => loadInstance(tx, id)),
+    loadFleet: (id) => context.read((tx) => loadFleet(tx, id)),
+    apply: createApply(context),
+    submitRun: (submit) => submitRun(context, submit),
+    createFleet: (create) => createFleet(context, create),
+    freeName: (kind, projectId, name) =>
+      context.read((tx) => chooseName(tx, kind, projectId, name)),
+    updateRun: (id, decide) => decidedWrite(context, { table: 'runs', id }, loadRun, decide),
+    updateInstance: (id, decide) =>
+      decidedWrite(context, { table: 'instances', id }, loadInstance, decide),
+    updateFleet: (id, decide) => decidedWrite(context, { table: 'fleets', id }, loadFleet, decide),
+    requestStop: (stop) => requestStop(context, stop),
+    ...createTimers(context),
+    ...createIntents(context),
+    ...(context.postgres ? sharedLeases(context) : localLeases(context)),
+    onSignal: (listener, missed) => context.bus.subscribe(listener, missed ?? (() => {})),
+    async signal(signals) {
+      if (context.postgres) {
+        await context.write(async ({ add }) => add({ signals }));
+      } else {
+        context.bus.deliver(signals);
+      }
+    },
+  };
+}
+
+function createApply(context: StoreContext): Engine['apply'] {
+  return async (changes, signals) => {
+    try {
+      return await context.write<'applied' | 'conflict'>(async ({ tx, add, abort }) => {
+        if (!(await applyChanges(tx, changes, context.now()))) abort('conflict');
+        add({ events: eventsOf(changes), signals: signals ?? [] });
+        return 'applied';
+      });
+    } catch (error) {
+      // Someone else took the number, or the transaction lost: decide again on what is true now.
+      if (isUniqueViolation(error) || isContention(error)) return 'conflict';
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,54 @@
+import type { IntentRecord } from '@dstack/core';
+import type { StoreContext } from '../context.ts';
+import { intentTable } from '../schema/work-tables.ts';
+import { cancelIntent } from './apply.ts';
+import type { Engine } from './types.ts';
+
+type Intents = Pick<
+  Engine,
+  'pendingIntents' | 'announcedIntent' | 'intent' | 'finishIntent' | 'cancelIntent'
+>;
+
+export function createIntents(context: StoreContext): Intents {
+  const { db } = context;
+
+  async function intent(key: string): Promise<IntentRecord | null> {
+    const row = await db
+      .selectFrom('intents')
+      .selectAll()
+      .where('key', '=', key)
+      .executeTakeFirst();
+    return row ? intentTable.decode(row) : null;
+  }
+
+  return {
+    intent,
+    async announcedIntent(key) {
+      const found = await intent(key);
+      return found?.state === 'announced' ? found : null;
+    },
+    async pendingIntents() {
+      const rows = await db
+        .selectFrom('intents')
+        .selectAll()
+        .where('state', '=', 'announced')
+        .orderBy('created_at')
+        .orderBy('key')
+        .execute();
+      return rows.map(intentTable.decode);
+    },
+    finishIntent: (key, state, result, error, signals) =>
+      context.write(async ({ tx, add }) => {
+        const outcome = await tx
+          .updateTable('intents')
+          .set(intentTable.update({ state, result, error, updatedAt: context.now() }))
+          .where('key', '=', key)
+          .where('state', '=', 'announced')
+          .executeTakeFirst();
+        const finished = outcome.numUpdatedRows === 1n;
+        if (finished) add({ signals: signals ?? [] });
+        return finished;
+      }),
+    cancelIntent: (key) => context.write(({ tx }) => cancelIntent(tx, key, context.now())),
+  };
+}

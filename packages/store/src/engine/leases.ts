@@ -1,0 +1,109 @@
+import type { WorkKind } from '@dstack/core';
+import { type RawBuilder, sql } from 'kysely';
+import type { StoreContext } from '../context.ts';
+import type { Engine } from './types.ts';
+
+export type Leases = Pick<
+  Engine,
+  'claim' | 'renew' | 'release' | 'dropLeases' | 'claimHost' | 'renewHost' | 'releaseHost'
+>;
+
+/** Where the lease of a kind of work is kept. */
+const ROWS: Readonly<Record<WorkKind, { readonly table: string; readonly key: string }>> = {
+  run: { table: 'runs', key: 'id' },
+  placement: { table: 'projects', key: 'id' },
+  instance: { table: 'instances', key: 'id' },
+  fleet: { table: 'fleets', key: 'id' },
+  intent: { table: 'intents', key: 'key' },
+};
+
+/** Microseconds by the database's clock: those of several servers differ. */
+const DATABASE_NOW = sql<number>`(extract(epoch from clock_timestamp()) * 1000000)::bigint`;
+
+/** Between servers: in the rows themselves. */
+export function sharedLeases({ db }: StoreContext): Leases {
+  async function changed(statement: RawBuilder<unknown>): Promise<boolean> {
+    return (await statement.execute(db)).numAffectedRows === 1n;
+  }
+
+  return {
+    claim(kind, id, owner, ttl) {
+      const { table, key } = ROWS[kind];
+      return changed(sql`update ${sql.table(table)}
+        set lease_owner = ${owner}, lease_expires_at = ${DATABASE_NOW} + ${ttl}::bigint
+        where ${sql.ref(key)} = ${id}
+          and (lease_owner is null or lease_expires_at < ${DATABASE_NOW})`);
+    },
+    renew(kind, id, owner, ttl) {
+      const { table, key } = ROWS[kind];
+      return changed(sql`update ${sql.table(table)}
+        set lease_expires_at = ${DATABASE_NOW} + ${ttl}::bigint
+        where ${sql.ref(key)} = ${id} and lease_owner = ${owner}`);
+    },
+    async release(kind, id, owner) {
+      const { table, key } = ROWS[kind];
+      await changed(sql`update ${sql.table(table)}
+        set lease_owner = null, lease_expires_at = null
+        where ${sql.ref(key)} = ${id} and lease_owner = ${owner}`);
+    },
+    async dropLeases() {
+      // Other servers may hold them; they run out by themselves.
+    },
+    claimHost(hostId, owner, ttl) {
+      return changed(sql`insert into hosts (id, connected, since, lease_owner, lease_expires_at)
+        values (${hostId}, false, ${DATABASE_NOW}, ${owner}, ${DATABASE_NOW} + ${ttl}::bigint)
+        on conflict (id) do update
+        set lease_owner = excluded.lease_owner, lease_expires_at = excluded.lease_expires_at
+        where hosts.lease_owner is null or hosts.lease_expires_at < ${DATABASE_NOW}`);
+    },
+    renewHost(hostId, owner, ttl) {
+      return changed(sql`update hosts
+        set lease_expires_at = ${DATABASE_NOW} + ${ttl}::bigint
+        where id = ${hostId} and lease_owner = ${owner}`);
+    },
+    async releaseHost(hostId, owner) {
+      await changed(sql`update hosts set lease_owner = null, lease_expires_at = null
+        where id = ${hostId} and lease_owner = ${owner}`);
+    },
+  };
+}
+
+interface Lease {
+  readonly owner: string;
+  readonly expiresAt: number;
+}
+
+/**
+ * One server alone: the lock file keeps others away, and a lease ends with its process, so there is
+ * nothing to keep on the disk (two syncs per pass would be lost for nothing).
+ */
+export function localLeases({ now }: Pick<StoreContext, 'now'>): Leases {
+  const leases = new Map<string, Lease>();
+
+  function claim(key: string, owner: string, ttl: number): boolean {
+    const held = leases.get(key);
+    if (held && held.expiresAt >= now()) return false;
+    leases.set(key, { owner, expiresAt: now() + ttl });
+    return true;
+  }
+
+  function renew(key: string, owner: string, ttl: number): boolean {
+    if (leases.get(key)?.owner !== owner) return false;
+    leases.set(key, { owner, expiresAt: now() + ttl });
+    return true;
+  }
+
+  function release(key: string, owner: string): void {
+    if (leases.get(key)?.owner === owner) leases.delete(key);
+  }
+
+  return {
+    claim: async (kind, id, owner, ttl) => claim(`${kind} ${id}`, owner, ttl),
+    renew: async (kind, id, owner, ttl) => renew(`${kind} ${id}`, owner, ttl),
+    release: async (kind, id, owner) => release(`${kind} ${id}`, owner),
+    dropLeases: async () => leases.clear(),
+    claimHost: async (hostId, owner, ttl) => claim(`host ${hostId}`, owner, ttl),
+    renewHost: async (hostId, owner, ttl) => renew(`host ${hostId}`, owner, ttl),
+    releaseHost: async (hostId, owner) => release(`host ${hostId}`, owner),
+  };
+}

@@ -1,0 +1,63 @@
+import type { FleetSnapshot, Id, InstanceSnapshot } from '@dstack/core';
+import type { Tx } from '../context.ts';
+import { hostsOf } from '../jobs/hosts.ts';
+import { ENDING_INSTANCE, UNFINISHED_JOB, UNFINISHED_RUN } from '../schema/statuses.ts';
+import { fleetTable, jobTable } from '../schema/work-tables.ts';
+import { instancesByIds, instancesOfFleets, intentsOf } from './parts.ts';
+
+export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | null> {
+  const [instance] = await instancesByIds(tx, [id]);
+  if (!instance) return null;
+  const fleet = await tx
+    .selectFrom('fleets')
+    .selectAll()
+    .where('id', '=', instance.fleetId)
+    .executeTakeFirstOrThrow();
+  const jobs = await tx
+    .selectFrom('jobs')
+    .selectAll()
+    .where('instance_id', '=', id)
+    .where('status', 'in', UNFINISHED_JOB)
+    .orderBy('submitted_at')
+    .execute();
+  const active = await tx
+    .selectFrom('instances')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('fleet_id', '=', instance.fleetId)
+    .where('deleted', '=', false)
+    .where('status', 'not in', ENDING_INSTANCE)
+    .executeTakeFirstOrThrow();
+  const [host] = instance.hostId === null ? [] : await hostsOf(tx, [instance.hostId]);
+  return {
+    instance,
+    fleet: fleetTable.decode(fleet),
+    jobs: jobs.map(jobTable.decode),
+    host: host ?? null,
+    intents: await intentsOf(tx, [id, ...jobs.map((job) => job.id)]),
+    activeInFleet: Number(active.count),
+  };
+}
+
+export async function loadFleet(tx: Tx, id: Id): Promise<FleetSnapshot | null> {
+  const row = await tx
+    .selectFrom('fleets as f')
+    .innerJoin('projects as p', 'p.id', 'f.project_id')
+    .selectAll('f')
+    .select(['p.name as project_name', 'p.deleted as project_deleted'])
+    .where('f.id', '=', id)
+    .executeTakeFirst();
+  if (!row) return null;
+  const runs = await tx
+    .selectFrom('runs')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('fleet_id', '=', id)
+    .where('status', 'in', UNFINISHED_RUN)
+    .executeTakeFirstOrThrow();
+  return {
+    fleet: fleetTable.decode(row),
+    projectName: row.project_name,
+    projectDeleted: Boolean(row.project_deleted),
+    instances: await instancesOfFleets(tx, [id]),
+    activeRuns: Number(runs.count),
+  };
+}

@@ -1,0 +1,129 @@
+import type { FleetRecord, Gang, Id, JobRecord, PlacementSnapshot, RunRecord } from '@dstack/core';
+import type { Tx } from '../context.ts';
+import { forIds, groupBy } from '../query.ts';
+import { LIVE_RUN } from '../schema/statuses.ts';
+import { fleetTable, jobTable, runTable } from '../schema/work-tables.ts';
+import { instancesOfFleets } from './parts.ts';
+
+export async function loadPlacement(tx: Tx, projectId: Id): Promise<PlacementSnapshot | null> {
+  const project = await tx
+    .selectFrom('projects')
+    .select('name')
+    .where('id', '=', projectId)
+    .executeTakeFirst();
+  if (!project) return null;
+  const fleets = await loadFleets(tx, projectId);
+  return {
+    projectId,
+    projectName: project.name,
+    gangs: await loadGangs(tx, projectId),
+    waiting: await loadWaiting(tx, projectId),
+    fleets,
+    instances: await instancesOfFleets(
+      tx,
+      fleets.map((fleet) => fleet.id),
+    ),
+    projectNames: await loadProjectNames(tx, [
+      projectId,
+      ...fleets.map((fleet) => fleet.projectId),
+    ]),
+    localInstances: await countLocalInstances(tx),
+  };
+}
+
+async function loadGangs(tx: Tx, projectId: Id): Promise<Gang[]> {
+  const rows = await tx
+    .selectFrom('jobs')
+    .selectAll()
+    .where('status', '=', 'submitted')
+    .where('project_id', '=', projectId)
+    .where('instance_id', 'is', null)
+    .orderBy('job_num')
+    .execute();
+  const jobs = rows.map(jobTable.decode);
+  const runRows = await forIds(
+    jobs.map((job) => job.runId),
+    (slice) =>
+      tx
+        .selectFrom('runs')
+        .selectAll()
+        .where('id', 'in', slice)
+        .where('status', 'in', LIVE_RUN)
+        .execute(),
+  );
+  const runs = new Map(runRows.map((row) => [row.id, runTable.decode(row)]));
+  const gangs: Gang[] = [];
+  for (const members of groupBy(jobs, (job) => `${job.runId} ${job.replicaNum}`).values()) {
+    const run = runs.get(members[0]?.runId ?? '');
+    if (run) gangs.push({ run, jobs: members });
+  }
+  return gangs.sort((a, b) => byUrgency(a.run, b.run) || replica(a.jobs) - replica(b.jobs));
+}
+
+function replica(jobs: readonly JobRecord[]): number {
+  return jobs[0]?.replicaNum ?? 0;
+}
+
+/** Highest priority first, then oldest; the id settles what is equal, so that passes agree. */
+function byUrgency(a: RunRecord, b: RunRecord): number {
+  return b.priority - a.priority || a.submittedAt - b.submittedAt || compare(a.id, b.id);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Pending because a try failed; a schedule's first firing and others are no matter of capacity. */
+async function loadWaiting(tx: Tx, projectId: Id): Promise<RunRecord[]> {
+  const rows = await tx
+    .selectFrom('runs')
+    .selectAll()
+    .where('status', '=', 'pending')
+    .where('project_id', '=', projectId)
+    .where('resubmission_attempt', '>', 0)
+    .execute();
+  return rows.map(runTable.decode).sort(byUrgency);
+}
+
+async function loadFleets(tx: Tx, projectId: Id): Promise<FleetRecord[]> {
+  const rows = await tx
+    .selectFrom('fleets')
+    .selectAll()
+    .where('deleted', '=', false)
+    .where(({ or, eb }) =>
+      or([
+        eb('project_id', '=', projectId),
+        eb(
+          'id',
+          'in',
+          tx
+            .selectFrom('imports as i')
+            .innerJoin('exported_fleets as ef', 'ef.export_id', 'i.export_id')
+            .select('ef.fleet_id')
+            .where('i.project_id', '=', projectId),
+        ),
+      ]),
+    )
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute();
+  return rows.map(fleetTable.decode);
+}
+
+async function loadProjectNames(tx: Tx, ids: readonly Id[]): Promise<Record<Id, string>> {
+  const rows = await forIds(ids, (slice) =>
+    tx.selectFrom('projects').select(['id', 'name']).where('id', 'in', slice).execute(),
+  );
+  return Object.fromEntries(rows.map((row) => [row.id, row.name]));
+}
+
+async function countLocalInstances(tx: Tx): Promise<number> {
+  const row = await tx
+    .selectFrom('instances')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('backend', '=', 'local')
+    .where('deleted', '=', false)
+    .where('status', '!=', 'terminated')
+    .executeTakeFirstOrThrow();
+  return Number(row.count);
+}

@@ -1,0 +1,83 @@
+import type { Id, JobRecord, RunSnapshot } from '@dstack/core';
+import { sql } from 'kysely';
+import type { Tx } from '../context.ts';
+import { hostsOf } from '../jobs/hosts.ts';
+import { logEndsOf, reportsOf } from '../jobs/reports.ts';
+import { UNFINISHED_JOB } from '../schema/statuses.ts';
+import { jobTable, runTable } from '../schema/work-tables.ts';
+import { instancesByIds, intentsOf } from './parts.ts';
+
+/** Superseded submissions kept per job: texts and retries look at the newest ones only. */
+const SUBMISSIONS_PER_JOB = 10;
+
+export async function loadRun(tx: Tx, id: Id): Promise<RunSnapshot | null> {
+  const row = await tx
+    .selectFrom('runs as r')
+    .innerJoin('projects as p', 'p.id', 'r.project_id')
+    .selectAll('r')
+    .select('p.name as project_name')
+    .where('r.id', '=', id)
+    .executeTakeFirst();
+  if (!row) return null;
+  const jobs = await loadJobs(tx, id);
+  const instances = await instancesByIds(tx, present(jobs.map((job) => job.instanceId)));
+  const jobIds = jobs.map((job) => job.id);
+  const telling = jobs.filter((job) => isTelling(job, jobs)).map((job) => job.id);
+  return {
+    run: runTable.decode(row),
+    projectName: row.project_name,
+    jobs,
+    instances,
+    hosts: await hostsOf(tx, present(instances.map((instance) => instance.hostId))),
+    reports: await reportsOf(tx, telling),
+    logEnds: Object.fromEntries(
+      (await logEndsOf(tx, telling)).map(({ jobId, stored }) => [jobId, stored]),
+    ),
+    intents: await intentsOf(tx, [...jobIds, ...instances.map((instance) => instance.id)]),
+  };
+}
+
+/** The newest submissions of each job, and the last that ever got a machine. */
+async function loadJobs(tx: Tx, runId: Id): Promise<JobRecord[]> {
+  const rows = await tx
+    .selectFrom(
+      tx
+        .selectFrom('jobs')
+        .selectAll()
+        .select([
+          sql<number>`row_number() over (
+            partition by replica_num, job_num order by submission_num desc)`.as('newest'),
+          sql<number>`max(case when provisioned_at is not null then submission_num end) over (
+            partition by replica_num, job_num)`.as('last_provisioned'),
+        ])
+        .where('run_id', '=', runId)
+        .as('j'),
+    )
+    .selectAll()
+    .where(({ or, eb }) =>
+      or([
+        eb('newest', '<=', SUBMISSIONS_PER_JOB),
+        eb('submission_num', '=', eb.ref('last_provisioned')),
+      ]),
+    )
+    .orderBy('submission_num')
+    .orderBy('replica_num')
+    .orderBy('job_num')
+    .execute();
+  return rows.map(jobTable.decode);
+}
+
+/** What an agent says matters for the latest submission of a job, and while one lives. */
+function isTelling(job: JobRecord, jobs: readonly JobRecord[]): boolean {
+  if (UNFINISHED_JOB.includes(job.status)) return true;
+  return !jobs.some(
+    (other) =>
+      other.replicaNum === job.replicaNum &&
+      other.jobNum === job.jobNum &&
+      other.submissionNum > job.submissionNum,
+  );
+}
+
+function present<T>(values: readonly (T | null)[]): T[] {
+  return values.filter((value): value is T => value !== null);
+}

@@ -1,0 +1,71 @@
+import type { Id, RunRecord } from '@dstack/core';
+import { chooseName, lockNames } from '../choose-name.ts';
+import type { StoreContext, Tx, Write } from '../context.ts';
+import { UNFINISHED_RUN } from '../schema/statuses.ts';
+import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
+import type { CreateFleet, CreateFleetOutcome, SubmitOutcome, SubmitRun } from './types.ts';
+
+export function submitRun(context: StoreContext, submit: SubmitRun): Promise<SubmitOutcome> {
+  return context.write(async (write): Promise<SubmitOutcome> => {
+    const { tx, add } = write;
+    await lockNames(context, tx, 'run', submit.projectId);
+    if ('exact' in submit.name) {
+      const active = await supersede(write, submit, submit.name.exact);
+      if (active) return { type: 'name-taken', active };
+    }
+    const name = await chooseName(tx, 'run', submit.projectId, submit.name);
+    if (name === null) throw new Error(`run ${submit.projectId} was named while names were locked`);
+    const { run, jobs, ...extras } = submit.build(name);
+    add(extras);
+    await tx.insertInto('runs').values(runTable.insert(run)).execute();
+    if (jobs.length > 0) await tx.insertInto('jobs').values(jobs.map(jobTable.insert)).execute();
+    return { type: 'submitted', run, jobs };
+  });
+}
+
+/** Marks a finished namesake deleted; answers one that is not finished. */
+async function supersede(
+  { tx, add }: Write,
+  submit: SubmitRun,
+  name: string,
+): Promise<RunRecord | null> {
+  const namesake = await namesakeOf(tx, submit.projectId, name);
+  if (!namesake) return null;
+  if (UNFINISHED_RUN.includes(namesake.status)) return namesake;
+  await tx
+    .updateTable('runs')
+    .set({ deleted: true, version: namesake.version + 1 })
+    .where('id', '=', namesake.id)
+    .execute();
+  add({ events: [submit.superseded(namesake)] });
+  return null;
+}
+
+async function namesakeOf(tx: Tx, projectId: Id, name: string): Promise<RunRecord | null> {
+  const row = await tx
+    .selectFrom('runs')
+    .selectAll()
+    .where('project_id', '=', projectId)
+    .where('name', '=', name)
+    .where('deleted', '=', false)
+    .executeTakeFirst();
+  return row ? runTable.decode(row) : null;
+}
+
+export function createFleet(
+  context: StoreContext,
+  create: CreateFleet,
+): Promise<CreateFleetOutcome> {
+  return context.write(async ({ tx, add }): Promise<CreateFleetOutcome> => {
+    await lockNames(context, tx, 'fleet', create.projectId);
+    const name = await chooseName(tx, 'fleet', create.projectId, create.name);
+    if (name === null) return { type: 'name-taken' };
+    const { fleet, instances, ...extras } = create.build(name);
+    add(extras);
+    await tx.insertInto('fleets').values(fleetTable.insert(fleet)).execute();
+    if (instances.length > 0) {
+      await tx.insertInto('instances').values(instances.map(instanceTable.insert)).execute();
+    }
+    return { type: 'created', fleet, instances };
+  });
+}

@@ -1,0 +1,25 @@
+import { sql } from 'kysely';
+import type { StoreContext } from '../context.ts';
+import { listEvents } from './list-events.ts';
+import type { Events } from './types.ts';
+
+/** Deleted per transaction, so that none holds the writer for long. */
+const DELETE_BATCH = 2_000;
+
+export function createEvents(context: StoreContext): Events {
+  const { db } = context;
+  return {
+    list: (filter) => listEvents(db, filter),
+    write: (events) => context.write(async ({ add }) => add({ events })),
+    async deleteBefore(time) {
+      for (let total = 0; ; ) {
+        const result = await sql`delete from events where id in (
+          select id from events where recorded_at < ${time} order by recorded_at limit ${sql.lit(DELETE_BATCH)}
+        )`.execute(db);
+        const deleted = Number(result.numAffectedRows ?? 0);
+        total += deleted;
+        if (deleted < DELETE_BATCH) return total;
+      }
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import type { NewEvent, Timestamp } from '@dstack/core';
+import type { Tx } from '../context.ts';
+
+export interface EventRecorder {
+  record(tx: Tx, events: readonly NewEvent[]): Promise<void>;
+}
+
+/**
+ * Writes events in the order given. Their instants rise strictly within this server, whatever the
+ * clock does: ids are random, so equal times would shuffle the story.
+ */
+export function createEventRecorder(options: {
+  readonly now: () => Timestamp;
+  readonly newId: () => string;
+  readonly stored: boolean;
+  /** The newest instant that is there already. */
+  readonly last: Timestamp;
+}): EventRecorder {
+  let last = options.last;
+  return {
+    async record(tx, events) {
+      if (!options.stored || events.length === 0) return;
+      const rows = events.map((event) => {
+        last = Math.max(options.now(), last + 1);
+        return { id: options.newId(), recordedAt: last, event };
+      });
+      await tx
+        .insertInto('events')
+        .values(
+          rows.map(({ id, recordedAt, event }) => ({
+            id,
+            message: cleanMessage(event.message),
+            actor_user_id: event.actorUserId,
+            recorded_at: recordedAt,
+          })),
+        )
+        .execute();
+      const targets = rows.flatMap(({ id, recordedAt, event }) =>
+        event.targets.map((target, index) => ({
+          event_id: id,
+          target_num: index,
+          type: target.type,
+          target_id: target.id,
+          name: target.name,
+          project_id: target.projectId,
+          parent_id: target.parentId,
+          recorded_at: recordedAt,
+        })),
+      );
+      if (targets.length > 0) await tx.insertInto('event_targets').values(targets).execute();
+    },
+  };
+}
+
+/** One line without a trailing dot: the audit format of the wire. */
+function cleanMessage(message: string): string {
+  return message.trim().replace(/\.$/, '').replace(/\n/g, ' ');
+}

@@ -1,0 +1,203 @@
+import type { Id } from '@dstack/core';
+import type { StoreContext, Tx } from '../context.ts';
+import { importedFleets } from '../fleets/fleets.ts';
+import { importedGateways } from '../gateways/gateways.ts';
+import { namedInsert } from '../named-insert.ts';
+import { exportTable } from '../schema/resource-tables.ts';
+import { exportViews } from './export-views.ts';
+import type { ExportChange, Exports } from './types.ts';
+
+export function createExports(context: StoreContext): Exports {
+  const { db } = context;
+  return {
+    async list(projectId) {
+      const rows = await db
+        .selectFrom('exports')
+        .select('id')
+        .where('project_id', '=', projectId)
+        .orderBy('created_at', 'desc')
+        .orderBy('id')
+        .execute();
+      return exportViews(
+        db,
+        rows.map((row) => row.id),
+      );
+    },
+    async byName(projectId, name) {
+      const row = await db
+        .selectFrom('exports')
+        .select('id')
+        .where('project_id', '=', projectId)
+        .where('name', '=', name)
+        .executeTakeFirst();
+      return row ? ((await exportViews(db, [row.id]))[0] ?? null) : null;
+    },
+    insert: (record, content, extras) =>
+      namedInsert(context, async ({ tx, add }) => {
+        add(extras);
+        await tx.insertInto('exports').values(exportTable.insert(record)).execute();
+        await change(context, tx, record.id, {
+          isGlobal: record.isGlobal,
+          addImporters: content.importers,
+          addFleets: content.fleets,
+          addGateways: content.gateways,
+        });
+      }),
+    update: (id, set, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        await change(context, tx, id, set);
+      }),
+    delete: (id, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        await tx.deleteFrom('exports').where('id', '=', id).execute();
+      }),
+    ...createImports(context),
+  };
+}
+
+function createImports(
+  context: StoreContext,
+): Pick<
+  Exports,
+  'imports' | 'deleteImport' | 'isImported' | 'importedFleetIds' | 'importedGatewayIds'
+> {
+  const { db } = context;
+  return {
+    async imports(projectId) {
+      const rows = await db
+        .selectFrom('imports')
+        .selectAll()
+        .where('project_id', '=', projectId)
+        .orderBy('created_at', 'desc')
+        .orderBy('id')
+        .execute();
+      const views = await exportViews(
+        db,
+        rows.map((row) => row.export_id),
+      );
+      const sources = new Map(views.map((view) => [view.export.id, view]));
+      return rows.flatMap((row) => {
+        const source = sources.get(row.export_id);
+        return source ? [{ id: row.id, projectId, createdAt: row.created_at, source }] : [];
+      });
+    },
+    deleteImport: (id, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        await tx.deleteFrom('imports').where('id', '=', id).execute();
+      }),
+    async isImported(kind, id, projectIds) {
+      const row =
+        kind === 'fleet'
+          ? await importedFleets(db, projectIds).where('ef.fleet_id', '=', id).executeTakeFirst()
+          : await importedGateways(db, projectIds)
+              .where('eg.gateway_id', '=', id)
+              .executeTakeFirst();
+      return row !== undefined;
+    },
+    async importedFleetIds(projectIds) {
+      const rows = await importedFleets(db, projectIds).distinct().execute();
+      return rows.map((row) => row.fleet_id);
+    },
+    async importedGatewayIds(projectIds) {
+      const rows = await importedGateways(db, projectIds).distinct().execute();
+      return rows.map((row) => row.gateway_id);
+    },
+  };
+}
+
+async function change(
+  context: StoreContext,
+  tx: Tx,
+  exportId: Id,
+  set: ExportChange,
+): Promise<void> {
+  if (set.isGlobal !== undefined) {
+    await tx
+      .updateTable('exports')
+      .set({ is_global: set.isGlobal })
+      .where('id', '=', exportId)
+      .execute();
+    if (set.isGlobal) await importEverywhere(context, tx, exportId);
+  }
+  await addImporters(context, tx, exportId, set.addImporters ?? []);
+  await changeParts(tx, exportId, set);
+  if (set.removeImporters?.length) {
+    await tx
+      .deleteFrom('imports')
+      .where('export_id', '=', exportId)
+      .where('project_id', 'in', [...set.removeImporters])
+      .execute();
+  }
+}
+
+async function importEverywhere(context: StoreContext, tx: Tx, exportId: Id): Promise<void> {
+  const projects = await tx
+    .selectFrom('projects')
+    .select('id')
+    .where('deleted', '=', false)
+    .where('id', '!=', (eb) =>
+      eb.selectFrom('exports').select('project_id').where('id', '=', exportId),
+    )
+    .execute();
+  await addImporters(
+    context,
+    tx,
+    exportId,
+    projects.map((project) => project.id),
+  );
+}
+
+async function addImporters(
+  context: StoreContext,
+  tx: Tx,
+  exportId: Id,
+  projectIds: readonly Id[],
+): Promise<void> {
+  if (projectIds.length === 0) return;
+  await tx
+    .insertInto('imports')
+    .values(
+      projectIds.map((projectId) => ({
+        id: context.newId(),
+        project_id: projectId,
+        export_id: exportId,
+        created_at: context.now(),
+      })),
+    )
+    .onConflict((conflict) => conflict.columns(['project_id', 'export_id']).doNothing())
+    .execute();
+}
+
+async function changeParts(tx: Tx, exportId: Id, set: ExportChange): Promise<void> {
+  if (set.addFleets?.length) {
+    await tx
+      .insertInto('exported_fleets')
+      .values(set.addFleets.map((id) => ({ export_id: exportId, fleet_id: id })))
+      .onConflict((conflict) => conflict.columns(['export_id', 'fleet_id']).doNothing())
+      .execute();
+  }
+  if (set.removeFleets?.length) {
+    await tx
+      .deleteFrom('exported_fleets')
+      .where('export_id', '=', exportId)
+      .where('fleet_id', 'in', [...set.removeFleets])
+      .execute();
+  }
+  if (set.addGateways?.length) {
+    await tx
+      .insertInto('exported_gateways')
+      .values(set.addGateways.map((id) => ({ export_id: exportId, gateway_id: id })))
+      .onConflict((conflict) => conflict.columns(['export_id', 'gateway_id']).doNothing())
+      .execute();
+  }
+  if (set.removeGateways?.length) {
+    await tx
+      .deleteFrom('exported_gateways')
+      .where('export_id', '=', exportId)
+      .where('gateway_id', 'in', [...set.removeGateways])
+      .execute();
+  }
+}

@@ -1,0 +1,110 @@
+import type { Id } from '@dstack/core';
+import { chooseName, lockNames } from '../choose-name.ts';
+import type { Db, StoreContext } from '../context.ts';
+import { forIds, groupBy } from '../query.ts';
+import { gatewayTable, replicaTable } from '../schema/resource-tables.ts';
+import type { Updated } from '../writes.ts';
+import { createReplicas } from './replicas.ts';
+import type { GatewayReplicaRecord, Gateways, GatewayView } from './types.ts';
+
+export function createGateways(context: StoreContext): Gateways {
+  const { db } = context;
+  return {
+    async list(projectId, options) {
+      const rows = await gatewayRows(db)
+        .where('g.deleted', '=', false)
+        .where(({ or, eb }) =>
+          or([
+            eb('g.project_id', '=', projectId),
+            ...(options?.includeImported
+              ? [eb('g.id', 'in', importedGateways(db, [projectId]))]
+              : []),
+          ]),
+        )
+        .orderBy('g.created_at', 'desc')
+        .orderBy('g.id')
+        .execute();
+      return withReplicas(db, rows);
+    },
+    async byId(id) {
+      const rows = await gatewayRows(db).where('g.id', '=', id).execute();
+      return (await withReplicas(db, rows))[0] ?? null;
+    },
+    async byName(projectId, name) {
+      const rows = await gatewayRows(db)
+        .where('g.project_id', '=', projectId)
+        .where('g.name', '=', name)
+        .where('g.deleted', '=', false)
+        .execute();
+      return (await withReplicas(db, rows))[0] ?? null;
+    },
+    insert: (projectId, name, build) =>
+      context.write(async ({ tx, add }) => {
+        await lockNames(context, tx, 'gateway', projectId);
+        const chosen = await chooseName(tx, 'gateway', projectId, name);
+        if (chosen === null) return { type: 'name-taken' };
+        const { gateway, ...extras } = build(chosen);
+        add(extras);
+        await tx.insertInto('gateways').values(gatewayTable.insert(gateway)).execute();
+        return { type: 'created', gateway };
+      }),
+    update: (id, version, set, extras) =>
+      context.write<Updated>(async ({ tx, add, abort }) => {
+        add(extras);
+        const result = await tx
+          .updateTable('gateways')
+          .set({ ...gatewayTable.update(set), version: version + 1 })
+          .where('id', '=', id)
+          .where('version', '=', version)
+          .executeTakeFirst();
+        return result.numUpdatedRows === 0n ? abort('conflict') : 'updated';
+      }),
+    ...createReplicas(context),
+  };
+}
+
+/** Gateways that projects import: a subquery of ids. */
+export function importedGateways(db: Db, projectIds: readonly Id[]) {
+  return db
+    .selectFrom('imports as i')
+    .innerJoin('exported_gateways as eg', 'eg.export_id', 'i.export_id')
+    .select('eg.gateway_id')
+    .where('i.project_id', 'in', projectIds.length === 0 ? [''] : [...projectIds]);
+}
+
+function gatewayRows(db: Db) {
+  return db
+    .selectFrom('gateways as g')
+    .innerJoin('projects as p', 'p.id', 'g.project_id')
+    .selectAll('g')
+    .select('p.name as project_name');
+}
+
+async function withReplicas(
+  db: Db,
+  rows: readonly ({ readonly project_name: string } & object)[],
+): Promise<GatewayView[]> {
+  const gateways = rows.map((row) => ({ gateway: gatewayTable.decode(row), row }));
+  const replicas = await forIds(
+    gateways.map(({ gateway }) => gateway.id),
+    (slice) =>
+      db
+        .selectFrom('gateway_replicas')
+        .selectAll()
+        .where('gateway_id', 'in', slice)
+        .orderBy('replica_num')
+        .orderBy('created_at')
+        .execute(),
+  );
+  const byGateway = groupBy(replicas.map(replicaTable.decode), (replica) => replica.gatewayId);
+  return gateways.map(({ gateway, row }) => ({
+    gateway,
+    projectName: row.project_name,
+    replicas: newestPerNum(byGateway.get(gateway.id) ?? []),
+  }));
+}
+
+/** Takes them by number, then oldest first. */
+function newestPerNum(replicas: readonly GatewayReplicaRecord[]): GatewayReplicaRecord[] {
+  return [...new Map(replicas.map((replica) => [replica.replicaNum, replica])).values()];
+}

@@ -1,0 +1,87 @@
+import type { StoreContext } from '../context.ts';
+import { forIds } from '../query.ts';
+import { registrationTable, replicaTable } from '../schema/resource-tables.ts';
+import type { Updated } from '../writes.ts';
+import type { Gateways } from './types.ts';
+
+type Replicas = Pick<
+  Gateways,
+  | 'replicas'
+  | 'insertReplica'
+  | 'updateReplica'
+  | 'replicaPrivateKey'
+  | 'registrations'
+  | 'saveRegistration'
+>;
+
+export function createReplicas(context: StoreContext): Replicas {
+  const { db, cipher } = context;
+  return {
+    async replicas(gatewayId) {
+      const rows = await db
+        .selectFrom('gateway_replicas')
+        .selectAll()
+        .where('gateway_id', '=', gatewayId)
+        .orderBy('created_at')
+        .orderBy('replica_num')
+        .execute();
+      return rows.map(replicaTable.decode);
+    },
+    insertReplica: (replica, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        const { sshPrivateKey, ...record } = replica;
+        await tx
+          .insertInto('gateway_replicas')
+          .values({
+            ...replicaTable.insert(record),
+            ssh_private_key: cipher.encrypt(sshPrivateKey),
+          })
+          .execute();
+      }),
+    updateReplica: (id, version, set, extras) =>
+      context.write<Updated>(async ({ tx, add, abort }) => {
+        add(extras);
+        const result = await tx
+          .updateTable('gateway_replicas')
+          .set({ ...replicaTable.update(set), version: version + 1 })
+          .where('id', '=', id)
+          .where('version', '=', version)
+          .executeTakeFirst();
+        return result.numUpdatedRows === 0n ? abort('conflict') : 'updated';
+      }),
+    async replicaPrivateKey(id) {
+      const row = await db
+        .selectFrom('gateway_replicas')
+        .select('ssh_private_key')
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row ? cipher.decrypt(row.ssh_private_key) : null;
+    },
+    async registrations(gatewayReplicaIds) {
+      const rows = await forIds(gatewayReplicaIds, (slice) =>
+        db
+          .selectFrom('service_registrations')
+          .selectAll()
+          .where('gateway_replica_id', 'in', slice)
+          .execute(),
+      );
+      return rows.map(registrationTable.decode);
+    },
+    saveRegistration: (registration, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        const row = registrationTable.insert(registration);
+        const { runId: _run, jobId: _job, gatewayReplicaId: _replica, ...set } = registration;
+        await tx
+          .insertInto('service_registrations')
+          .values({ ...row, subject_id: registration.jobId ?? registration.runId })
+          .onConflict((conflict) =>
+            conflict
+              .columns(['subject_id', 'gateway_replica_id'])
+              .doUpdateSet(registrationTable.update(set)),
+          )
+          .execute();
+      }),
+  };
+}

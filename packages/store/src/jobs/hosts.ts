@@ -1,0 +1,37 @@
+import type { HostRecord } from '@dstack/core';
+import type { Db, StoreContext, Tx } from '../context.ts';
+import { forIds } from '../query.ts';
+import { hostTable } from '../schema/work-tables.ts';
+import type { Hosts } from './types.ts';
+
+export function createHosts(context: StoreContext): Hosts {
+  const { db } = context;
+  return {
+    byId: async (id) => (await hostsOf(db, [id]))[0] ?? null,
+    byIds: (ids) => hostsOf(db, ids),
+    async list() {
+      const rows = await db.selectFrom('hosts').selectAll().orderBy('id').execute();
+      return rows.map(hostTable.decode);
+    },
+    save: (host, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        const { id: _, ...set } = host;
+        await tx
+          .insertInto('hosts')
+          .values(hostTable.insert(host))
+          .onConflict((conflict) => conflict.column('id').doUpdateSet(hostTable.update(set)))
+          .execute();
+      }),
+    async delete(id) {
+      await db.deleteFrom('hosts').where('id', '=', id).execute();
+    },
+  };
+}
+
+export async function hostsOf(db: Db | Tx, ids: readonly string[]): Promise<HostRecord[]> {
+  const rows = await forIds(ids, (slice) =>
+    db.selectFrom('hosts').selectAll().where('id', 'in', slice).execute(),
+  );
+  return rows.map(hostTable.decode);
+}

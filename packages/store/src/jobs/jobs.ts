@@ -1,0 +1,151 @@
+import type { Db, StoreContext } from '../context.ts';
+import { forIds } from '../query.ts';
+import { UNFINISHED_JOB } from '../schema/statuses.ts';
+import { jobTable, probeTable, runTable } from '../schema/work-tables.ts';
+import type { Jobs, JobView } from './types.ts';
+
+export function createJobs(context: StoreContext): Jobs {
+  const { db } = context;
+  return {
+    async byId(id) {
+      return (await jobViews(db, [id]))[0] ?? null;
+    },
+    async byIds(ids) {
+      const rows = await forIds(ids, (slice) =>
+        db.selectFrom('jobs').selectAll().where('id', 'in', slice).execute(),
+      );
+      return rows.map(jobTable.decode);
+    },
+    async ofRun(runId) {
+      const rows = await db
+        .selectFrom('jobs')
+        .selectAll()
+        .where('run_id', '=', runId)
+        .orderBy('replica_num')
+        .orderBy('job_num')
+        .orderBy('submission_num')
+        .execute();
+      return rows.map(jobTable.decode);
+    },
+    async latest(runId, replicaNum, jobNum) {
+      const row = await db
+        .selectFrom('jobs')
+        .selectAll()
+        .where('run_id', '=', runId)
+        .where('replica_num', '=', replicaNum)
+        .where('job_num', '=', jobNum)
+        .orderBy('submission_num', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row ? jobTable.decode(row) : null;
+    },
+    async onHost(hostId) {
+      const rows = await db
+        .selectFrom('jobs as j')
+        .innerJoin('instances as i', 'i.id', 'j.instance_id')
+        .selectAll('j')
+        .where('i.host_id', '=', hostId)
+        .where('j.status', 'in', UNFINISHED_JOB)
+        .execute();
+      return rows.map(jobTable.decode);
+    },
+    async running() {
+      const rows = await db
+        .selectFrom('jobs')
+        .select('id')
+        .where('status', 'in', UNFINISHED_JOB)
+        .execute();
+      return jobViews(
+        db,
+        rows.map((row) => row.id),
+      );
+    },
+    ...createProbes(context),
+  };
+}
+
+async function jobViews(db: Db, ids: readonly string[]): Promise<JobView[]> {
+  const jobs = await forIds(ids, (slice) =>
+    db
+      .selectFrom('jobs as j')
+      .innerJoin('runs as r', 'r.id', 'j.run_id')
+      .innerJoin('projects as p', 'p.id', 'r.project_id')
+      .innerJoin('users as u', 'u.id', 'r.user_id')
+      .selectAll('j')
+      .select(['p.name as view_project_name', 'u.name as view_user_name'])
+      .where('j.id', 'in', slice)
+      .execute(),
+  );
+  const runRows = await forIds(
+    jobs.map((row) => row.run_id),
+    (slice) => db.selectFrom('runs').selectAll().where('id', 'in', slice).execute(),
+  );
+  const runs = new Map(runRows.map((row) => [row.id, runTable.decode(row)]));
+  return jobs.flatMap((row) => {
+    const run = runs.get(row.run_id);
+    if (!run) return [];
+    return [
+      {
+        job: jobTable.decode(row),
+        run,
+        projectName: row.view_project_name,
+        userName: row.view_user_name,
+      },
+    ];
+  });
+}
+
+function createProbes(
+  context: StoreContext,
+): Pick<Jobs, 'probes' | 'insertProbes' | 'dueProbes' | 'nextDueProbe' | 'saveProbe'> {
+  const { db } = context;
+  return {
+    async probes(jobIds) {
+      const rows = await forIds(jobIds, (slice) =>
+        db
+          .selectFrom('probes')
+          .selectAll()
+          .where('job_id', 'in', slice)
+          .orderBy('job_id')
+          .orderBy('probe_num')
+          .execute(),
+      );
+      return rows.map(probeTable.decode);
+    },
+    async insertProbes(probes) {
+      if (probes.length === 0) return;
+      await db
+        .insertInto('probes')
+        .values(probes.map(probeTable.insert))
+        .onConflict((conflict) => conflict.columns(['job_id', 'probe_num']).doNothing())
+        .execute();
+    },
+    async dueProbes(until, limit) {
+      const rows = await db
+        .selectFrom('probes')
+        .selectAll()
+        .where('due', '<=', until)
+        .orderBy('due')
+        .limit(limit)
+        .execute();
+      return rows.map(probeTable.decode);
+    },
+    async nextDueProbe() {
+      const row = await db
+        .selectFrom('probes')
+        .select((eb) => eb.fn.min('due').as('due'))
+        .where('due', 'is not', null)
+        .executeTakeFirst();
+      return row?.due ?? null;
+    },
+    saveProbe: ({ id, successStreak, due }, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        await tx
+          .updateTable('probes')
+          .set(probeTable.update({ successStreak, due }))
+          .where('id', '=', id)
+          .execute();
+      }),
+  };
+}

@@ -1,0 +1,103 @@
+import type { JobMetrics } from '@dstack/contract/agent';
+import { sql } from 'kysely';
+import { isForeignKeyViolation } from '../connection/failures.ts';
+import type { StoreContext } from '../context.ts';
+import { forIds } from '../query.ts';
+import { UNFINISHED_JOB } from '../schema/statuses.ts';
+import { type MetricsPointRow, pointTable } from '../schema/work-tables.ts';
+import type { Metrics } from './types.ts';
+
+export function createMetrics({ db }: StoreContext): Metrics {
+  async function insert(points: readonly MetricsPointRow[]): Promise<void> {
+    if (points.length === 0) return;
+    await db
+      .insertInto('job_metrics_points')
+      .values(points.map(pointTable.insert))
+      .onConflict((conflict) => conflict.columns(['job_id', 'timestamp_micro']).doNothing())
+      .execute();
+  }
+
+  return {
+    async addJobPoints(points) {
+      const rows = points.map(({ jobId, metrics }) => fromMetrics(jobId, metrics));
+      try {
+        await insert(rows);
+      } catch (error) {
+        if (!isForeignKeyViolation(error)) throw error;
+        // One of the jobs is deleted: keep the points of those that are there.
+        const known = await forIds(
+          rows.map((row) => row.jobId),
+          (slice) => db.selectFrom('jobs').select('id').where('id', 'in', slice).execute(),
+        );
+        const ids = new Set(known.map((row) => row.id));
+        await insert(rows.filter((row) => ids.has(row.jobId)));
+      }
+    },
+    async jobPoints(jobId, range) {
+      let query = db
+        .selectFrom('job_metrics_points')
+        .selectAll()
+        .where('job_id', '=', jobId)
+        .orderBy('timestamp_micro', 'desc');
+      if (typeof range.after === 'number')
+        query = query.where('timestamp_micro', '>=', range.after);
+      if (typeof range.before === 'number') {
+        query = query.where('timestamp_micro', '<', range.before);
+      }
+      if (typeof range.limit === 'number') query = query.limit(range.limit);
+      return (await query.execute()).map((row) => toMetrics(pointTable.decode(row)));
+    },
+    async lastJobPoints(jobIds) {
+      const rows = await forIds(jobIds, (slice) =>
+        db
+          .selectFrom('job_metrics_points as p')
+          .selectAll('p')
+          .where('p.job_id', 'in', slice)
+          .where('p.timestamp_micro', '=', (eb) =>
+            eb
+              .selectFrom('job_metrics_points as q')
+              .select((inner) => inner.fn.max('q.timestamp_micro').as('newest'))
+              .whereRef('q.job_id', '=', 'p.job_id'),
+          )
+          .execute(),
+      );
+      return new Map(
+        rows.map((row) => {
+          const point = pointTable.decode(row);
+          return [point.jobId, toMetrics(point)];
+        }),
+      );
+    },
+    async deletePoints(before) {
+      const older = Math.max(before.unfinished, before.finished);
+      const unfinished = sql.join([...UNFINISHED_JOB]);
+      const result = await sql`delete from job_metrics_points
+        where timestamp_micro < ${older}
+          and timestamp_micro < (select case when j.status in (${unfinished})
+            then ${sql.lit(before.unfinished)} else ${sql.lit(before.finished)} end
+            from jobs j where j.id = job_metrics_points.job_id)`.execute(db);
+      return Number(result.numAffectedRows ?? 0);
+    },
+  };
+}
+
+function fromMetrics(jobId: string, metrics: JobMetrics): MetricsPointRow {
+  return {
+    jobId,
+    timestampMicro: metrics.timestamp_micro,
+    cpuUsageMicro: metrics.cpu_usage_micro,
+    memoryUsageBytes: metrics.memory_usage_bytes,
+    memoryWorkingSetBytes: metrics.memory_working_set_bytes,
+    gpus: metrics.gpus,
+  };
+}
+
+function toMetrics(row: MetricsPointRow): JobMetrics {
+  return {
+    timestamp_micro: row.timestampMicro,
+    cpu_usage_micro: row.cpuUsageMicro,
+    memory_usage_bytes: row.memoryUsageBytes,
+    memory_working_set_bytes: row.memoryWorkingSetBytes,
+    gpus: row.gpus,
+  };
+}

@@ -1,0 +1,124 @@
+import type { PullProgress } from '@dstack/contract/agent';
+import type { JobReport } from '@dstack/core';
+import { isForeignKeyViolation } from '../connection/failures.ts';
+import type { Db, StoreContext, Tx } from '../context.ts';
+import { forIds } from '../query.ts';
+import { logTable, pullTable, reportTable } from '../schema/work-tables.ts';
+import type { Reports } from './types.ts';
+
+export function createReports(context: StoreContext): Reports {
+  const { db } = context;
+  return {
+    saveState: (hostId, state, receivedAt, extras) =>
+      ignoringUnknownJob(() =>
+        context.write(async ({ tx, add }) => {
+          const newer = await saveState(tx, {
+            jobId: state.id,
+            hostId,
+            state,
+            receivedAt,
+            seq: state.seq,
+          });
+          if (newer) add(extras);
+          return newer;
+        }),
+      ),
+    async savePull(jobId, pull) {
+      await ignoringUnknownJob(() => savePull(db, jobId, pull));
+    },
+    async saveActivity(jobId, noConnectionsSecs) {
+      // The one field of a job that raises no version: it rises by itself all the time.
+      await db
+        .updateTable('jobs')
+        .set({ inactivity_secs: noConnectionsSecs })
+        .where('id', '=', jobId)
+        .execute();
+    },
+    async saveLogEnd(jobId, stored, extras) {
+      await ignoringUnknownJob(() =>
+        context.write(async ({ tx, add }) => {
+          add(extras);
+          await tx
+            .insertInto('job_logs')
+            .values(logTable.insert({ jobId, stored }))
+            .onConflict((conflict) =>
+              conflict
+                .column('job_id')
+                .doUpdateSet((eb) => ({ stored: eb.ref('excluded.stored') }))
+                .whereRef('job_logs.stored', '<', 'excluded.stored'),
+            )
+            .execute();
+          return true;
+        }),
+      );
+    },
+    byJobs: (jobIds) => reportsOf(db, jobIds),
+    logEnds: (jobIds) => logEndsOf(db, jobIds),
+  };
+}
+
+/** The agent may still speak of a job that is deleted here: nothing to keep then. */
+async function ignoringUnknownJob(save: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await save();
+  } catch (error) {
+    if (isForeignKeyViolation(error)) return false;
+    throw error;
+  }
+}
+
+async function saveState(
+  tx: Tx,
+  report: Parameters<typeof reportTable.insert>[0],
+): Promise<boolean> {
+  const result = await tx
+    .insertInto('job_reports')
+    .values(reportTable.insert(report))
+    .onConflict((conflict) =>
+      conflict
+        .column('job_id')
+        .doUpdateSet((eb) => ({
+          host_id: eb.ref('excluded.host_id'),
+          seq: eb.ref('excluded.seq'),
+          state: eb.ref('excluded.state'),
+          received_at: eb.ref('excluded.received_at'),
+        }))
+        .whereRef('job_reports.seq', '<', 'excluded.seq'),
+    )
+    .executeTakeFirst();
+  return result.numInsertedOrUpdatedRows === 1n;
+}
+
+async function savePull(db: Db, jobId: string, progress: PullProgress): Promise<boolean> {
+  await db
+    .insertInto('job_pulls')
+    .values(pullTable.insert({ jobId, progress }))
+    .onConflict((conflict) =>
+      conflict.column('job_id').doUpdateSet((eb) => ({ progress: eb.ref('excluded.progress') })),
+    )
+    .execute();
+  return true;
+}
+
+export async function reportsOf(db: Db | Tx, jobIds: readonly string[]): Promise<JobReport[]> {
+  const rows = await forIds(jobIds, (slice) =>
+    db
+      .selectFrom('job_reports as r')
+      .leftJoin('job_pulls as pl', 'pl.job_id', 'r.job_id')
+      .selectAll('r')
+      .select('pl.progress')
+      .where('r.job_id', 'in', slice)
+      .execute(),
+  );
+  return rows.map((row) => {
+    const { jobId, hostId, state, receivedAt } = reportTable.decode(row);
+    return { jobId, hostId, state, receivedAt, pull: pullTable.decode(row).progress };
+  });
+}
+
+export async function logEndsOf(db: Db | Tx, jobIds: readonly string[]) {
+  const rows = await forIds(jobIds, (slice) =>
+    db.selectFrom('job_logs').selectAll().where('job_id', 'in', slice).execute(),
+  );
+  return rows.map(logTable.decode);
+}

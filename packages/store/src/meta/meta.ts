@@ -1,0 +1,81 @@
+import type { StoreContext } from '../context.ts';
+import { namedInsert } from '../named-insert.ts';
+import { serviceTokenTable } from '../schema/account-tables.ts';
+import { tokenHash } from '../token-hash.ts';
+import type { Meta, ServiceTokens } from './types.ts';
+
+const SERVER_ID = 'server_id';
+
+export function createMeta(context: StoreContext): Meta {
+  const { db } = context;
+
+  async function get(key: string): Promise<string | null> {
+    const row = await db
+      .selectFrom('server_meta')
+      .select('value')
+      .where('key', '=', key)
+      .executeTakeFirst();
+    return row?.value ?? null;
+  }
+
+  async function setOnce(key: string, value: string): Promise<string> {
+    await db
+      .insertInto('server_meta')
+      .values({ key, value })
+      .onConflict((conflict) => conflict.column('key').doNothing())
+      .execute();
+    return (await get(key)) ?? value;
+  }
+
+  return {
+    serverId: async () => (await get(SERVER_ID)) ?? setOnce(SERVER_ID, context.newId()),
+    get,
+    setOnce,
+    async set(key, value) {
+      await db
+        .insertInto('server_meta')
+        .values({ key, value })
+        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+        .execute();
+    },
+    async encryptedSample() {
+      const row = await db
+        .selectFrom('users')
+        .select('token')
+        .where('token', 'is not', null)
+        .orderBy('created_at')
+        .limit(1)
+        .executeTakeFirst();
+      return row?.token ?? null;
+    },
+    serviceTokens: createServiceTokens(context),
+  };
+}
+
+function createServiceTokens(context: StoreContext): ServiceTokens {
+  const { db } = context;
+  return {
+    async list() {
+      const rows = await db.selectFrom('service_tokens').selectAll().orderBy('name').execute();
+      return rows.map(serviceTokenTable.decode);
+    },
+    insert: (record, token) =>
+      namedInsert(context, async ({ tx }) => {
+        await tx
+          .insertInto('service_tokens')
+          .values({ ...serviceTokenTable.insert(record), token_hash: tokenHash(token) })
+          .execute();
+      }),
+    async byToken(token) {
+      const row = await db
+        .selectFrom('service_tokens')
+        .selectAll()
+        .where('token_hash', '=', tokenHash(token))
+        .executeTakeFirst();
+      return row ? serviceTokenTable.decode(row) : null;
+    },
+    async delete(id) {
+      await db.deleteFrom('service_tokens').where('id', '=', id).execute();
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { accounts } from './0001-accounts.ts';
+import { uploads } from './0002-uploads.ts';
+import { fleets } from './0003-fleets.ts';
+import { runs } from './0004-runs.ts';
+import { events } from './0005-events.ts';
+import { resources } from './0006-resources.ts';
+import { logPieces } from './0007-log-pieces.ts';
+import type { Migration } from './ddl.ts';
+
+/**
+ * In order; the number of a migration is its place, from 1. Forward only: a migration that has been
+ * released is never edited, the next one corrects it.
+ */
+export const MIGRATIONS: readonly Migration[] = [
+  accounts,
+  uploads,
+  fleets,
+  runs,
+  events,
+  resources,
+  logPieces,
+];

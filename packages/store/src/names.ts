@@ -1,0 +1,7 @@
+/** How deleted users and projects give their names free, in the shape that dstack 0.22.5 uses. */
+import type { StoreContext } from './context.ts';
+
+export function deletedName(context: StoreContext): string {
+  const seconds = Math.floor(context.now() / 1_000_000);
+  return `_deleted_${seconds}_${context.newId().replaceAll('-', '').slice(0, 8)}`;
+}

@@ -1,0 +1,189 @@
+import { createBackends } from './backends/backends.ts';
+import type { Bus } from './connection/bus.ts';
+import { localBus } from './connection/bus.ts';
+import { openPostgres } from './connection/postgres.ts';
+import { postgresBus } from './connection/postgres-bus.ts';
+import { openSqlite } from './connection/sqlite.ts';
+import { createTransactions } from './connection/transactions.ts';
+import { type DatabaseUrl, parseDatabaseUrl } from './connection/url.ts';
+import type { Db, StoreContext } from './context.ts';
+import { createEngine } from './engine/engine.ts';
+import { StoreError } from './errors.ts';
+import { createEvents } from './events/events.ts';
+import { createEventRecorder } from './events/record-events.ts';
+import { createExports } from './exports/exports.ts';
+import { createFiles } from './files/files.ts';
+import { createFleets } from './fleets/fleets.ts';
+import { createGateways } from './gateways/gateways.ts';
+import { createGroups } from './groups/groups.ts';
+import { createInstances } from './instances/instances.ts';
+import { createHosts } from './jobs/hosts.ts';
+import { createJobs } from './jobs/jobs.ts';
+import { createMetrics } from './jobs/metrics.ts';
+import { createReports } from './jobs/reports.ts';
+import { createLogPieces } from './logs/log-pieces.ts';
+import { createMeta } from './meta/meta.ts';
+import { migrate } from './migrations/migrate.ts';
+import { createProjects } from './projects/projects.ts';
+import { createRepos } from './repos/repos.ts';
+import { createRuns } from './runs/runs.ts';
+import { createSecrets } from './secrets/secrets.ts';
+import type { OpenStoreOptions, Store } from './store.ts';
+import { createUsers } from './users/users.ts';
+import { createVolumes } from './volumes/volumes.ts';
+
+const DEFAULT_POOL_SIZE = 10;
+
+/** A database that is open, whichever it is. */
+interface Connection {
+  readonly db: Db;
+  readonly bus: Bus;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the database, makes or migrates its schema, and answers the store. Throws a `StoreError`
+ * when the URL is wrong, another server uses the SQLite file, or the database is not ours or newer.
+ */
+export async function openStore(options: OpenStoreOptions): Promise<Store> {
+  const url = parseDatabaseUrl(options.url);
+  const connection =
+    url.dialect === 'sqlite'
+      ? await connectSqlite(options, url)
+      : await connectPostgres(options, url);
+  try {
+    return createStore(options, url.dialect, connection, await lastEventTime(connection.db));
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+async function connectSqlite(
+  options: OpenStoreOptions,
+  url: Extract<DatabaseUrl, { dialect: 'sqlite' }>,
+): Promise<Connection> {
+  const opened = openSqlite(url.path, options.now);
+  await migrateOrClose(options, url, opened.db, opened.close);
+  return { db: opened.db, bus: localBus(options.logger), close: opened.close };
+}
+
+async function connectPostgres(
+  options: OpenStoreOptions,
+  url: Extract<DatabaseUrl, { dialect: 'postgres' }>,
+): Promise<Connection> {
+  const { connectionString, label } = url;
+  const { logger } = options;
+  const poolSize = options.poolSize ?? DEFAULT_POOL_SIZE;
+  const { db, processIds } = openPostgres({ connectionString, poolSize, logger });
+  const destroy = () => db.destroy();
+  await migrateOrClose(options, url, db, destroy);
+  try {
+    const bus = await postgresBus({ connectionString, ownProcessIds: processIds, logger });
+    return {
+      db,
+      bus,
+      async close() {
+        await bus.close();
+        await destroy();
+      },
+    };
+  } catch (error) {
+    await destroy();
+    throw unreachable(label, error);
+  }
+}
+
+async function migrateOrClose(
+  options: OpenStoreOptions,
+  url: DatabaseUrl,
+  db: Db,
+  close: () => Promise<void>,
+): Promise<void> {
+  const postgres = url.dialect === 'postgres';
+  try {
+    const applied = await migrate({ db, postgres, now: options.now, label: url.label });
+    if (applied.length > 0) {
+      options.logger.info({ database: url.label, applied }, 'the database schema is up to date');
+    }
+  } catch (error) {
+    await close();
+    throw error instanceof StoreError || !isConnectionError(error)
+      ? error
+      : unreachable(url.label, error);
+  }
+}
+
+/** Codes of sockets and of refused sessions; everything else is a fault of ours. */
+function isConnectionError(error: unknown): boolean {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  const timedOut = error instanceof Error && /timeout|terminated/i.test(error.message);
+  return (
+    timedOut || (typeof code === 'string' && /^(E[A-Z]+|08...|28...|3D000|53...|57P0.)$/.test(code))
+  );
+}
+
+function unreachable(label: string, cause: unknown): StoreError {
+  const why = cause instanceof Error ? cause.message || String(cause) : String(cause);
+  return new StoreError(
+    'store_unreachable',
+    `The database ${label} cannot be reached: ${why}`,
+    'Check that PostgreSQL runs there and that user, password and database in DSTACK_DATABASE_URL are right.',
+    cause,
+  );
+}
+
+async function lastEventTime(db: Db): Promise<number> {
+  const row = await db
+    .selectFrom('events')
+    .select((eb) => eb.fn.max('recorded_at').as('last'))
+    .executeTakeFirst();
+  return row?.last ?? 0;
+}
+
+function createStore(
+  options: OpenStoreOptions,
+  dialect: Store['dialect'],
+  connection: Connection,
+  lastEvent: number,
+): Store {
+  const { db, bus } = connection;
+  const { now, newId, cipher, logger } = options;
+  const postgres = dialect === 'postgres';
+  const recorder = createEventRecorder({
+    now,
+    newId,
+    stored: options.storeEvents ?? true,
+    last: postgres ? 0 : lastEvent,
+  });
+  const context: StoreContext = {
+    ...{ db, bus, postgres, now, newId, cipher, logger },
+    ...createTransactions({ db, bus, postgres, recordEvents: recorder.record }),
+  };
+  return {
+    dialect,
+    shared: postgres,
+    users: createUsers(context),
+    projects: createProjects(context),
+    backends: createBackends(context),
+    fleets: createFleets(context),
+    instances: createInstances(context),
+    runs: createRuns(context),
+    jobs: createJobs(context),
+    reports: createReports(context),
+    logPieces: createLogPieces(context),
+    hosts: createHosts(context),
+    metrics: createMetrics(context),
+    events: createEvents(context),
+    secrets: createSecrets(context),
+    repos: createRepos(context),
+    files: createFiles(context),
+    volumes: createVolumes(context),
+    gateways: createGateways(context),
+    groups: createGroups(context),
+    exports: createExports(context),
+    meta: createMeta(context),
+    engine: createEngine(context),
+    close: connection.close,
+  };
+}

@@ -1,0 +1,26 @@
+import type { ProjectRole } from '@dstack/contract/wire';
+import type { Id } from '@dstack/core';
+import { sql } from 'kysely';
+import type { Db } from '../context.ts';
+import { projectTable } from '../schema/account-tables.ts';
+import type { ProjectAccess } from './types.ts';
+
+/** Asked for by every request with a project in its path: one statement. */
+export async function projectAccess(
+  db: Db,
+  name: string,
+  userId: Id,
+): Promise<ProjectAccess | null> {
+  const row = await db
+    .selectFrom('projects as p')
+    .leftJoin('members as m', (join) =>
+      join.onRef('m.project_id', '=', 'p.id').on('m.user_id', '=', userId),
+    )
+    .selectAll('p')
+    .select('m.role as member_role')
+    .where(sql<string>`lower(p.name)`, '=', name.toLowerCase())
+    .where('p.deleted', '=', false)
+    .executeTakeFirst();
+  if (!row) return null;
+  return { project: projectTable.decode(row), role: row.member_role as ProjectRole | null };
+}

@@ -1,0 +1,118 @@
+import type { ProjectRole } from '@dstack/contract/wire';
+import type { Id } from '@dstack/core';
+import type { StoreContext, Tx } from '../context.ts';
+import { forIds } from '../query.ts';
+import { memberTable, userTable } from '../schema/account-tables.ts';
+import type { Projects } from './types.ts';
+
+type Members = Pick<
+  Projects,
+  'idsOfMember' | 'members' | 'memberships' | 'role' | 'setMembers' | 'addMembers' | 'removeMembers'
+>;
+
+interface NewMember {
+  readonly userId: Id;
+  readonly role: ProjectRole;
+}
+
+export function createMembers(context: StoreContext): Members {
+  const { db } = context;
+  return {
+    async idsOfMember(userId) {
+      const rows = await db
+        .selectFrom('members as m')
+        .innerJoin('projects as p', 'p.id', 'm.project_id')
+        .select('p.id')
+        .where('m.user_id', '=', userId)
+        .where('p.deleted', '=', false)
+        .execute();
+      return rows.map((row) => row.id);
+    },
+    async members(projectId) {
+      const rows = await db
+        .selectFrom('members as m')
+        .innerJoin('users as u', 'u.id', 'm.user_id')
+        .selectAll('u')
+        .select('m.role as member_role')
+        .where('m.project_id', '=', projectId)
+        .orderBy('m.member_num')
+        .execute();
+      return rows.map((row) => ({
+        user: userTable.decode(row),
+        role: row.member_role as ProjectRole,
+      }));
+    },
+    async memberships(userId, projectIds) {
+      const rows = await forIds(projectIds, (slice) =>
+        db
+          .selectFrom('members')
+          .selectAll()
+          .where('user_id', '=', userId)
+          .where('project_id', 'in', slice)
+          .execute(),
+      );
+      return rows.map(memberTable.decode);
+    },
+    async role(projectId, userId) {
+      const row = await db
+        .selectFrom('members')
+        .select('role')
+        .where('project_id', '=', projectId)
+        .where('user_id', '=', userId)
+        .executeTakeFirst();
+      return (row?.role as ProjectRole | undefined) ?? null;
+    },
+    setMembers: (projectId, members, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        await tx.deleteFrom('members').where('project_id', '=', projectId).execute();
+        await upsert(tx, projectId, members, 0);
+      }),
+    addMembers: (projectId, members, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        const last = await tx
+          .selectFrom('members')
+          .select((eb) => eb.fn.max('member_num').as('num'))
+          .where('project_id', '=', projectId)
+          .executeTakeFirst();
+        await upsert(tx, projectId, members, (last?.num ?? -1) + 1);
+      }),
+    removeMembers: (projectId, userIds, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        if (userIds.length === 0) return;
+        await tx
+          .deleteFrom('members')
+          .where('project_id', '=', projectId)
+          .where('user_id', 'in', [...userIds])
+          .execute();
+      }),
+  };
+}
+
+/** A member that is there keeps the place in the list. */
+async function upsert(
+  tx: Tx,
+  projectId: Id,
+  members: readonly NewMember[],
+  firstNum: number,
+): Promise<void> {
+  if (members.length === 0) return;
+  await tx
+    .insertInto('members')
+    .values(
+      members.map(({ userId, role }, index) => ({
+        project_id: projectId,
+        user_id: userId,
+        role,
+        member_num: firstNum + index,
+      })),
+    )
+    .onConflict((conflict) =>
+      conflict
+        .columns(['project_id', 'user_id'])
+        .doUpdateSet((eb) => ({ role: eb.ref('excluded.role') })),
+    )
+    .execute();
+}

@@ -1,0 +1,45 @@
+import type { Id } from '@dstack/core';
+import type { Db } from '../context.ts';
+import { forIds } from '../query.ts';
+import { UNFINISHED_RUN } from '../schema/statuses.ts';
+import type { ProjectUse } from './types.ts';
+
+export async function projectsInUse(db: Db, ids: readonly Id[]): Promise<ProjectUse[]> {
+  const rows = await forIds(ids, (slice) =>
+    db
+      .selectFrom('projects as p')
+      .select((eb) => [
+        'p.id as projectId',
+        'p.name as projectName',
+        eb
+          .selectFrom('runs')
+          .select(eb.fn.countAll<number>().as('n'))
+          .whereRef('runs.project_id', '=', 'p.id')
+          .where('runs.status', 'in', UNFINISHED_RUN)
+          .as('activeRuns'),
+        eb
+          .selectFrom('fleets')
+          .select(eb.fn.countAll<number>().as('n'))
+          .whereRef('fleets.project_id', '=', 'p.id')
+          .where('fleets.deleted', '=', false)
+          .as('activeFleets'),
+        eb
+          .selectFrom('volumes')
+          .select(eb.fn.countAll<number>().as('n'))
+          .whereRef('volumes.project_id', '=', 'p.id')
+          .where('volumes.deleted', '=', false)
+          .as('activeVolumes'),
+      ])
+      .where('p.id', 'in', slice)
+      .execute(),
+  );
+  return rows
+    .map((row) => ({
+      projectId: row.projectId,
+      projectName: row.projectName,
+      activeRuns: Number(row.activeRuns),
+      activeFleets: Number(row.activeFleets),
+      activeVolumes: Number(row.activeVolumes),
+    }))
+    .filter((use) => use.activeRuns + use.activeFleets + use.activeVolumes > 0);
+}

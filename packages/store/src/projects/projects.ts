@@ -1,0 +1,136 @@
+import type { Id } from '@dstack/core';
+import { sql } from 'kysely';
+import type { StoreContext, Tx } from '../context.ts';
+import { namedInsert } from '../named-insert.ts';
+import { deletedName } from '../names.ts';
+import { forIds, lower } from '../query.ts';
+import { projectTable } from '../schema/account-tables.ts';
+import { projectAccess } from './access.ts';
+import { countProjects, listProjects, projectsWithoutFleets } from './list-projects.ts';
+import { createMembers } from './members.ts';
+import { projectsInUse } from './projects-in-use.ts';
+import type { NewProject, ProjectRecord, Projects } from './types.ts';
+
+export function createProjects(context: StoreContext): Projects {
+  const { db } = context;
+
+  async function byIds(ids: readonly Id[]): Promise<ProjectRecord[]> {
+    const rows = await forIds(ids, (slice) =>
+      db.selectFrom('projects').selectAll().where('id', 'in', slice).execute(),
+    );
+    return rows.map(projectTable.decode);
+  }
+
+  async function byNames(names: readonly string[]): Promise<ProjectRecord[]> {
+    const rows = await forIds(lower(names), (slice) =>
+      db
+        .selectFrom('projects')
+        .selectAll()
+        .where(sql<string>`lower(name)`, 'in', slice)
+        .where('deleted', '=', false)
+        .execute(),
+    );
+    return rows.map(projectTable.decode);
+  }
+
+  return {
+    insert: (project, extras) =>
+      namedInsert(context, async ({ tx, add }) => {
+        add(extras);
+        await insertProject(context, tx, project);
+      }),
+    byId: async (id) => (await byIds([id]))[0] ?? null,
+    byIds,
+    byName: async (name) => (await byNames([name]))[0] ?? null,
+    byNames,
+    access: (name, userId) => projectAccess(db, name, userId),
+    list: (filter) => listProjects(db, filter),
+    count: (filter) => countProjects(db, filter),
+    withoutFleets: (userId) => projectsWithoutFleets(db, userId),
+    async ownedCount(userId) {
+      const row = await db
+        .selectFrom('projects')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('owner_id', '=', userId)
+        .where('deleted', '=', false)
+        .executeTakeFirstOrThrow();
+      return Number(row.count);
+    },
+    async privateKey(id) {
+      const row = await db
+        .selectFrom('projects')
+        .select('ssh_private_key')
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row ? context.cipher.decrypt(row.ssh_private_key) : null;
+    },
+    update: (id, set, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        await tx
+          .updateTable('projects')
+          .set(projectTable.update(set))
+          .where('id', '=', id)
+          .execute();
+      }),
+    inUse: (ids) => projectsInUse(db, ids),
+    delete: (ids, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        for (const id of ids) await deleteProject(context, tx, id);
+      }),
+    ...createMembers(context),
+  };
+}
+
+async function insertProject(context: StoreContext, tx: Tx, project: NewProject): Promise<void> {
+  const { sshPrivateKey, ...record } = project;
+  await tx
+    .insertInto('projects')
+    .values({
+      ...projectTable.insert({
+        ...record,
+        defaultGatewayId: null,
+        deleted: false,
+        originalName: null,
+      }),
+      ssh_private_key: context.cipher.encrypt(sshPrivateKey),
+    })
+    .execute();
+  await tx
+    .insertInto('members')
+    .values({ project_id: project.id, user_id: project.ownerId, role: 'admin', member_num: 0 })
+    .execute();
+  const globals = await tx
+    .selectFrom('exports')
+    .select('id')
+    .where('is_global', '=', true)
+    .execute();
+  if (globals.length === 0) return;
+  await tx
+    .insertInto('imports')
+    .values(
+      globals.map(({ id }) => ({
+        id: context.newId(),
+        project_id: project.id,
+        export_id: id,
+        created_at: context.now(),
+      })),
+    )
+    .execute();
+}
+
+async function deleteProject(context: StoreContext, tx: Tx, id: Id): Promise<void> {
+  await tx
+    .updateTable('projects')
+    .set((eb) => ({
+      original_name: eb.ref('name'),
+      name: deletedName(context),
+      deleted: true,
+    }))
+    .where('id', '=', id)
+    .where('deleted', '=', false)
+    .execute();
+  await tx.deleteFrom('exports').where('project_id', '=', id).execute();
+  await tx.deleteFrom('imports').where('project_id', '=', id).execute();
+}

@@ -1,0 +1,76 @@
+import type { Id } from '@dstack/core';
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import type { Page } from './page.ts';
+
+/** Orders and cuts by (time, id), in the wire's directions (see `Page`). */
+export interface Keyset {
+  readonly timeOrder: 'asc' | 'desc';
+  readonly idOrder: 'asc' | 'desc';
+  /** Null on the first page. */
+  readonly condition: RawBuilder<SqlBool> | null;
+}
+
+/** `time` and `id` are column references, such as `runs.submitted_at`. */
+export function keyset(page: Page | undefined, time: string, id: string): Keyset {
+  const ascending = page?.ascending ?? false;
+  return {
+    timeOrder: ascending ? 'asc' : 'desc',
+    idOrder: ascending ? 'desc' : 'asc',
+    condition: page?.after ? beyond(page.after, ascending, sql.ref(time), sql.ref(id)) : null,
+  };
+}
+
+function beyond(
+  after: NonNullable<Page['after']>,
+  ascending: boolean,
+  time: RawBuilder<unknown>,
+  id: RawBuilder<unknown>,
+): RawBuilder<SqlBool> {
+  const { at } = after;
+  if (after.id === undefined || after.id === null) {
+    return ascending ? sql`${time} > ${at}` : sql`${time} < ${at}`;
+  }
+  return ascending
+    ? sql`(${time} >= ${at} and (${time} > ${at} or ${id} < ${after.id}))`
+    : sql`(${time} <= ${at} and (${time} < ${at} or ${id} > ${after.id}))`;
+}
+
+/** Case-insensitive substring; `_` and `%` stand for themselves. */
+export function containsIgnoringCase(column: string, part: string): RawBuilder<SqlBool> {
+  const pattern = `%${part.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
+  return sql`lower(${sql.ref(column)}) like ${pattern} escape '\\'`;
+}
+
+export function lower(names: readonly string[]): string[] {
+  return names.map((name) => name.toLowerCase());
+}
+
+/**
+ * Runs the query for all ids, in slices that every database takes, and not at all for none.
+ * Answers in no order.
+ */
+export async function forIds<T>(
+  ids: readonly Id[],
+  query: (slice: Id[]) => Promise<readonly T[]>,
+): Promise<T[]> {
+  const unique = [...new Set(ids)];
+  const found: T[] = [];
+  for (let start = 0; start < unique.length; start += SLICE) {
+    found.push(...(await query(unique.slice(start, start + SLICE))));
+  }
+  return found;
+}
+
+/** Far below the limits of parameters per statement (32 766 and 65 535). */
+const SLICE = 5_000;
+
+/** Lists whose members share a key. */
+export function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group) group.push(item);
+    else groups.set(key(item), [item]);
+  }
+  return groups;
+}

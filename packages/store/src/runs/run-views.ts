@@ -1,0 +1,113 @@
+import type { Id, JobRecord } from '@dstack/core';
+import { sql } from 'kysely';
+import type { Db } from '../context.ts';
+import { forIds, groupBy } from '../query.ts';
+import { jobTable, pullTable, runTable } from '../schema/work-tables.ts';
+import type { RunView } from './types.ts';
+
+/** Runs with the names that the wire shows beside them. */
+export function runRows(db: Db) {
+  return db
+    .selectFrom('runs as r')
+    .innerJoin('projects as p', 'p.id', 'r.project_id')
+    .innerJoin('users as u', 'u.id', 'r.user_id')
+    .leftJoin('fleets as f', 'f.id', 'r.fleet_id')
+    .selectAll('r')
+    .select(['p.name as project_name', 'u.name as user_name', 'f.name as fleet_name']);
+}
+
+interface NamedRow {
+  readonly project_name: string;
+  readonly user_name: string;
+  readonly fleet_name: string | null;
+}
+
+export async function toViews(
+  db: Db,
+  rows: readonly NamedRow[],
+  options: { readonly jobs: boolean; readonly submissionsLimit?: number | undefined },
+): Promise<RunView[]> {
+  const runs = rows.map((row) => ({ run: runTable.decode(row), row }));
+  const ids = options.jobs ? runs.map(({ run }) => run.id) : [];
+  const jobs = groupBy(await jobsOf(db, ids, options.submissionsLimit), (job) => job.runId);
+  const probes = await probesOf(db, ids);
+  const pulls = await pullsOf(db, ids);
+  return runs.map(({ run, row }) => ({
+    run,
+    projectName: row.project_name,
+    userName: row.user_name,
+    fleet:
+      run.fleetId !== null && row.fleet_name !== null
+        ? { id: run.fleetId, name: row.fleet_name }
+        : null,
+    jobs: jobs.get(run.id) ?? [],
+    probes: probes.get(run.id) ?? {},
+    pulls: pulls.get(run.id) ?? {},
+  }));
+}
+
+/** A limit of 0 keeps the newest submission: the wire shows the job, without submissions. */
+async function jobsOf(
+  db: Db,
+  runIds: readonly Id[],
+  limit: number | undefined,
+): Promise<JobRecord[]> {
+  const rows = await forIds(runIds, (slice) => {
+    const ranked = db
+      .selectFrom('jobs')
+      .selectAll()
+      .select(
+        sql<number>`row_number() over (
+          partition by run_id, replica_num, job_num order by submission_num desc)`.as('newest'),
+      )
+      .where('run_id', 'in', slice);
+    let chosen = db.selectFrom(ranked.as('j')).selectAll();
+    if (limit !== undefined) chosen = chosen.where('newest', '<=', Math.max(limit, 1));
+    return chosen.orderBy('replica_num').orderBy('job_num').orderBy('submission_num').execute();
+  });
+  return rows.map((row) => jobTable.decode(row));
+}
+
+async function probesOf(
+  db: Db,
+  runIds: readonly Id[],
+): Promise<Map<Id, Record<Id, readonly number[]>>> {
+  const rows = await forIds(runIds, (slice) =>
+    db
+      .selectFrom('probes as pr')
+      .innerJoin('jobs as j', 'j.id', 'pr.job_id')
+      .select(['j.run_id', 'pr.job_id', 'pr.success_streak'])
+      .where('j.run_id', 'in', slice)
+      .orderBy('pr.job_id')
+      .orderBy('pr.probe_num')
+      .execute(),
+  );
+  return perRun(rows, (ofJob) => ofJob.map((row) => row.success_streak));
+}
+
+async function pullsOf(db: Db, runIds: readonly Id[]): Promise<Map<Id, RunView['pulls']>> {
+  const rows = await forIds(runIds, (slice) =>
+    db
+      .selectFrom('job_pulls as pl')
+      .innerJoin('jobs as j', 'j.id', 'pl.job_id')
+      .select(['j.run_id', 'pl.job_id', 'pl.progress'])
+      .where('j.run_id', 'in', slice)
+      .where('j.status', '=', 'pulling')
+      .execute(),
+  );
+  return perRun(rows, ([row]) => pullTable.decode(row ?? {}).progress);
+}
+
+function perRun<R extends { readonly run_id: Id; readonly job_id: Id }, T>(
+  rows: readonly R[],
+  value: (ofJob: readonly R[]) => T,
+): Map<Id, Record<Id, T>> {
+  const runs = new Map<Id, Record<Id, T>>();
+  for (const [jobId, ofJob] of groupBy(rows, (row) => row.job_id)) {
+    const runId = ofJob[0]?.run_id ?? '';
+    const jobs = runs.get(runId) ?? {};
+    jobs[jobId] = value(ofJob);
+    runs.set(runId, jobs);
+  }
+  return runs;
+}

@@ -1,0 +1,107 @@
+import type { Id, NewEvent, RunRecord, RunStatus } from '@dstack/core';
+import { sql } from 'kysely';
+import type { StoreContext } from '../context.ts';
+import { forIds } from '../query.ts';
+import { LIVE_RUN, UNFINISHED_RUN } from '../schema/statuses.ts';
+import { runTable } from '../schema/work-tables.ts';
+import { listRuns } from './list-runs.ts';
+import { runRows, toViews } from './run-views.ts';
+import type { Runs } from './types.ts';
+
+export function createRuns(context: StoreContext): Runs {
+  const { db } = context;
+  return {
+    list: (filter) => listRuns(db, filter),
+    async byId(id) {
+      const rows = await runRows(db).where('r.id', '=', id).execute();
+      return (await toViews(db, rows, { jobs: true }))[0] ?? null;
+    },
+    async byName(projectId, name) {
+      const rows = await runRows(db)
+        .where('r.project_id', '=', projectId)
+        .where('r.name', '=', name)
+        .where('r.deleted', '=', false)
+        .execute();
+      return (await toViews(db, rows, { jobs: true }))[0] ?? null;
+    },
+    async byNames(projectId, names) {
+      const rows = await forIds(names, (slice) =>
+        db
+          .selectFrom('runs')
+          .selectAll()
+          .where('project_id', '=', projectId)
+          .where('name', 'in', slice)
+          .where('deleted', '=', false)
+          .execute(),
+      );
+      return rows.map(runTable.decode);
+    },
+    async active(projectId) {
+      const rows = await db
+        .selectFrom('runs')
+        .selectAll()
+        .where('project_id', '=', projectId)
+        .where('status', 'in', UNFINISHED_RUN)
+        .orderBy('submitted_at')
+        .execute();
+      return rows.map(runTable.decode);
+    },
+    delete: (projectId, names, event) => deleteRuns(context, projectId, names, event),
+    async counts() {
+      const rows = await db
+        .selectFrom('runs')
+        .select(['project_id', 'status'])
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .groupBy(['project_id', 'status'])
+        .execute();
+      return rows.map((row) => ({
+        projectId: row.project_id,
+        status: row.status as RunStatus,
+        count: Number(row.count),
+      }));
+    },
+    async onGateway(gatewayId) {
+      const rows = await db
+        .selectFrom('runs')
+        .selectAll()
+        .where('gateway_id', '=', gatewayId)
+        .where('deleted', '=', false)
+        .where('status', 'in', ['pending', ...LIVE_RUN])
+        .execute();
+      return rows.map(runTable.decode);
+    },
+    async lastSubmittedAt(projectId) {
+      const row = await db
+        .selectFrom('jobs')
+        .select((eb) => eb.fn.max('submitted_at').as('at'))
+        .where('project_id', '=', projectId)
+        .executeTakeFirst();
+      return row?.at ?? null;
+    },
+  };
+}
+
+function deleteRuns(
+  context: StoreContext,
+  projectId: Id,
+  names: readonly string[],
+  event: (run: RunRecord) => NewEvent,
+): ReturnType<Runs['delete']> {
+  return context.write(async ({ tx, add, abort }) => {
+    const rows = await forIds(names, (slice) =>
+      tx
+        .updateTable('runs')
+        .set({ deleted: true, version: sql`version + 1` })
+        .where('project_id', '=', projectId)
+        .where('name', 'in', slice)
+        .where('deleted', '=', false)
+        .returningAll()
+        .execute(),
+    );
+    const runs = rows.map(runTable.decode);
+    const active = runs.filter((run) => UNFINISHED_RUN.includes(run.status));
+    if (active.length > 0) abort({ type: 'active', names: active.map((run) => run.name) });
+    add({ events: runs.map(event) });
+    return { type: 'deleted', runs };
+  });
+}

@@ -1,0 +1,76 @@
+import type { logPieceTable } from '../logs/log-piece-table.ts';
+import type * as account from './account-tables.ts';
+import type * as resource from './resource-tables.ts';
+import type { RowOf } from './table.ts';
+import type * as work from './work-tables.ts';
+
+/** Who works on a row at the moment; written on shared databases only. */
+export interface Lease {
+  lease_owner: string | null;
+  lease_expires_at: number | null;
+}
+
+/** Encrypted text. */
+type Sealed = string;
+
+/** Every table, as Kysely types queries. Records' columns come from the table descriptions. */
+export interface DB {
+  users: RowOf<typeof account.userTable> & {
+    token_hash: string | null;
+    token: Sealed | null;
+    ssh_private_key: Sealed | null;
+  };
+  public_keys: RowOf<typeof account.publicKeyTable>;
+  projects: RowOf<typeof account.projectTable> & { ssh_private_key: Sealed } & Lease;
+  members: RowOf<typeof account.memberTable>;
+  backends: RowOf<typeof account.backendTable> & { auth: Sealed; source_auth: Sealed | null };
+  secrets: RowOf<typeof account.secretTable> & { value: Sealed };
+  repos: RowOf<typeof account.repoTable>;
+  /** `user_key`: the user's id, or '' for those of the whole project. */
+  repo_creds: { repo_id: string; user_key: string; creds: Sealed };
+  codes: RowOf<typeof account.codeTable>;
+  file_archives: RowOf<typeof account.archiveTable>;
+  log_pieces: RowOf<typeof logPieceTable>;
+  blobs: { sha256: string; bytes: Uint8Array };
+  service_tokens: RowOf<typeof account.serviceTokenTable> & { token_hash: string };
+  server_meta: { key: string; value: string };
+
+  runs: RowOf<typeof work.runTable> & Lease;
+  jobs: RowOf<typeof work.jobTable>;
+  instances: RowOf<typeof work.instanceTable> & Lease;
+  fleets: RowOf<typeof work.fleetTable> & Lease;
+  intents: RowOf<typeof work.intentTable> & Lease;
+  hosts: RowOf<typeof work.hostTable> & Lease;
+  job_reports: RowOf<typeof work.reportTable>;
+  job_pulls: RowOf<typeof work.pullTable>;
+  job_logs: RowOf<typeof work.logTable>;
+  probes: RowOf<typeof work.probeTable>;
+  job_metrics_points: RowOf<typeof work.pointTable>;
+  instance_health_checks: RowOf<typeof work.healthCheckTable>;
+
+  events: { id: string; message: string; actor_user_id: string | null; recorded_at: number };
+  /** `recorded_at` is that of the event: pages of filtered lists are read from this table alone. */
+  event_targets: {
+    event_id: string;
+    target_num: number;
+    type: string;
+    target_id: string;
+    name: string;
+    project_id: string | null;
+    parent_id: string | null;
+    recorded_at: number;
+  };
+
+  volumes: RowOf<typeof resource.volumeTable> & Lease;
+  volume_attachments: RowOf<typeof resource.attachmentTable>;
+  gateways: RowOf<typeof resource.gatewayTable> & Lease;
+  gateway_replicas: RowOf<typeof resource.replicaTable> & { ssh_private_key: Sealed } & Lease;
+  /** `subject_id`: the job's id, or the run's for the service itself. */
+  service_registrations: RowOf<typeof resource.registrationTable> & { subject_id: string };
+  placement_groups: RowOf<typeof resource.placementGroupTable>;
+  compute_groups: RowOf<typeof resource.computeGroupTable>;
+  exports: RowOf<typeof resource.exportTable>;
+  exported_fleets: { export_id: string; fleet_id: string };
+  exported_gateways: { export_id: string; gateway_id: string };
+  imports: { id: string; project_id: string; export_id: string; created_at: number };
+}

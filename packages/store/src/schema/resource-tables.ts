@@ -1,0 +1,128 @@
+import type { ExportRecord } from '../exports/types.ts';
+import type {
+  GatewayRecord,
+  GatewayReplicaRecord,
+  ServiceRegistrationRecord,
+} from '../gateways/types.ts';
+import type { ComputeGroupRecord, PlacementGroupRecord } from '../groups/types.ts';
+import type { VolumeAttachmentRecord, VolumeRecord } from '../volumes/types.ts';
+import { table } from './table.ts';
+
+export const volumeTable = table<VolumeRecord>()('volumes', {
+  id: 'plain',
+  projectId: 'plain',
+  userId: 'plain',
+  name: 'plain',
+  backend: 'plain',
+  configuration: 'json',
+  external: 'bool',
+  status: 'plain',
+  statusMessage: 'plain',
+  provisioningData: 'json',
+  createdAt: 'plain',
+  lastProcessedAt: 'plain',
+  lastJobProcessedAt: 'plain',
+  toBeDeleted: 'bool',
+  deleted: 'bool',
+  deletedAt: 'plain',
+  nextPassAt: 'plain',
+  version: 'plain',
+});
+
+export const attachmentTable = table<VolumeAttachmentRecord>()('volume_attachments', {
+  volumeId: 'plain',
+  instanceId: 'plain',
+  attachmentData: 'json',
+});
+
+export const gatewayTable = table<GatewayRecord>()('gateways', {
+  id: 'plain',
+  projectId: 'plain',
+  name: 'plain',
+  backend: 'plain',
+  region: 'plain',
+  configuration: 'json',
+  status: 'plain',
+  statusMessage: 'plain',
+  wildcardDomain: 'plain',
+  hostname: 'plain',
+  backendData: 'plain',
+  scaleOutAttempt: 'plain',
+  createdAt: 'plain',
+  lastProcessedAt: 'plain',
+  toBeDeleted: 'bool',
+  deleted: 'bool',
+  nextPassAt: 'plain',
+  version: 'plain',
+});
+
+export const replicaTable = table<GatewayReplicaRecord>()('gateway_replicas', {
+  id: 'plain',
+  gatewayId: 'plain',
+  replicaNum: 'plain',
+  status: 'plain',
+  statusMessage: 'plain',
+  backend: 'plain',
+  region: 'plain',
+  instanceId: 'plain',
+  hostname: 'plain',
+  backendData: 'plain',
+  sshPublicKey: 'plain',
+  scaleIn: 'bool',
+  attempt: 'plain',
+  appUpdatedAt: 'plain',
+  createdAt: 'plain',
+  lastProcessedAt: 'plain',
+  deleted: 'bool',
+  nextPassAt: 'plain',
+  version: 'plain',
+});
+
+export const registrationTable = table<ServiceRegistrationRecord>()('service_registrations', {
+  runId: 'plain',
+  jobId: 'plain',
+  gatewayReplicaId: 'plain',
+  registered: 'bool',
+  registerAttempt: 'plain',
+  registerMessage: 'plain',
+  unregisterAttempt: 'plain',
+  unregisterMessage: 'plain',
+});
+
+export const placementGroupTable = table<PlacementGroupRecord>()('placement_groups', {
+  id: 'plain',
+  projectId: 'plain',
+  fleetId: 'plain',
+  name: 'plain',
+  backend: 'plain',
+  region: 'plain',
+  configuration: 'json',
+  provisioningData: 'json',
+  fleetDeleted: 'bool',
+  createdAt: 'plain',
+  deleted: 'bool',
+  version: 'plain',
+});
+
+export const computeGroupTable = table<ComputeGroupRecord>()('compute_groups', {
+  id: 'plain',
+  projectId: 'plain',
+  fleetId: 'plain',
+  backend: 'plain',
+  region: 'plain',
+  status: 'plain',
+  provisioningData: 'json',
+  instanceIds: 'json',
+  firstTerminationAt: 'plain',
+  createdAt: 'plain',
+  deleted: 'bool',
+  version: 'plain',
+});
+
+export const exportTable = table<ExportRecord>()('exports', {
+  id: 'plain',
+  projectId: 'plain',
+  name: 'plain',
+  isGlobal: 'bool',
+  createdAt: 'plain',
+});

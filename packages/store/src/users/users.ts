@@ -1,0 +1,200 @@
+import type { Id } from '@dstack/core';
+import { sql } from 'kysely';
+import type { StoreContext, Write } from '../context.ts';
+import { namedInsert } from '../named-insert.ts';
+import { deletedName } from '../names.ts';
+import { forIds, lower } from '../query.ts';
+import { publicKeyTable, userTable } from '../schema/account-tables.ts';
+import { sameToken, tokenHash } from '../token-hash.ts';
+import type { WriteExtras } from '../writes.ts';
+import { countUsers, listUsers } from './list-users.ts';
+import type { NewUser, UserCredentials, UserRecord, Users } from './types.ts';
+
+export function createUsers(context: StoreContext): Users {
+  const { db, cipher } = context;
+
+  async function one(column: 'id' | 'token_hash', value: string): Promise<UserRecord | null> {
+    const row = await db
+      .selectFrom('users')
+      .selectAll()
+      .where(column, '=', value)
+      .executeTakeFirst();
+    return row ? userTable.decode(row) : null;
+  }
+
+  async function byNames(names: readonly string[]): Promise<UserRecord[]> {
+    const rows = await forIds(lower(names), (slice) =>
+      db
+        .selectFrom('users')
+        .selectAll()
+        .where(sql<string>`lower(name)`, 'in', slice)
+        .where('deleted', '=', false)
+        .execute(),
+    );
+    return rows.map(userTable.decode);
+  }
+
+  return {
+    insert: (user, extras) => insertUser(context, user, extras),
+    byId: (id) => one('id', id),
+    async byIds(ids) {
+      const rows = await forIds(ids, (slice) =>
+        db.selectFrom('users').selectAll().where('id', 'in', slice).execute(),
+      );
+      return rows.map(userTable.decode);
+    },
+    byName: async (name) => (await byNames([name]))[0] ?? null,
+    byNames,
+    async byEmail(email) {
+      const row = await db
+        .selectFrom('users')
+        .selectAll()
+        .where(sql<string>`lower(email)`, '=', email.toLowerCase())
+        .where('deleted', '=', false)
+        .orderBy('created_at')
+        .executeTakeFirst();
+      return row ? userTable.decode(row) : null;
+    },
+    byToken: (token) => userByToken(context, token),
+    async credentials(id) {
+      const row = await db
+        .selectFrom('users')
+        .select(['token', 'ssh_private_key'])
+        .where('id', '=', id)
+        .executeTakeFirst();
+      if (!row || row.token === null) return null;
+      const credentials: UserCredentials = {
+        token: cipher.decrypt(row.token),
+        sshPrivateKey: row.ssh_private_key === null ? null : cipher.decrypt(row.ssh_private_key),
+      };
+      return credentials;
+    },
+    list: (filter) => listUsers(db, filter),
+    count: (filter) => countUsers(db, filter),
+    update: (id, set, extras) =>
+      context.write(async (write) => {
+        write.add(extras);
+        await write.tx
+          .updateTable('users')
+          .set(userTable.update(set))
+          .where('id', '=', id)
+          .execute();
+      }),
+    setToken: (id, token, extras) =>
+      context.write(async (write) => {
+        write.add(extras);
+        await write.tx
+          .updateTable('users')
+          .set({ token: cipher.encrypt(token), token_hash: tokenHash(token) })
+          .where('id', '=', id)
+          .execute();
+      }),
+    setSshKeys: (id, keys, extras) =>
+      context.write(async (write) => {
+        write.add(extras);
+        await write.tx
+          .updateTable('users')
+          .set({
+            ssh_public_key: keys.publicKey,
+            ssh_private_key: cipher.encrypt(keys.privateKey),
+          })
+          .where('id', '=', id)
+          .execute();
+      }),
+    delete: (ids, extras) =>
+      context.write(async (write) => {
+        write.add(extras);
+        for (const id of ids) await deleteUser(context, write, id);
+      }),
+    ...publicKeys(context),
+  };
+}
+
+function insertUser(context: StoreContext, user: NewUser, extras: WriteExtras | undefined) {
+  const { token, sshPrivateKey, ...record } = user;
+  return namedInsert(context, async (write) => {
+    write.add(extras);
+    await write.tx
+      .insertInto('users')
+      .values({
+        ...userTable.insert({ ...record, deleted: false, originalName: null }),
+        token: context.cipher.encrypt(token),
+        token_hash: tokenHash(token),
+        ssh_private_key: sshPrivateKey === null ? null : context.cipher.encrypt(sshPrivateKey),
+      })
+      .execute();
+  });
+}
+
+async function userByToken(context: StoreContext, token: string): Promise<UserRecord | null> {
+  const row = await context.db
+    .selectFrom('users')
+    .selectAll()
+    .where('token_hash', '=', tokenHash(token))
+    .executeTakeFirst();
+  if (!row || row.token === null) return null;
+  const user = userTable.decode(row);
+  if (!user.active || user.deleted) return null;
+  return sameToken(decryptOrNull(context, row.token), token) ? user : null;
+}
+
+/** A token whose key is gone is not valid any more. */
+function decryptOrNull(context: StoreContext, sealed: string): string | null {
+  try {
+    return context.cipher.decrypt(sealed);
+  } catch (error) {
+    context.logger.warn({ err: error }, 'a stored token cannot be decrypted');
+    return null;
+  }
+}
+
+async function deleteUser(context: StoreContext, { tx }: Write, id: Id): Promise<void> {
+  await tx
+    .updateTable('users')
+    .set((eb) => ({
+      original_name: eb.ref('name'),
+      name: deletedName(context),
+      active: false,
+      deleted: true,
+      token: null,
+      token_hash: null,
+    }))
+    .where('id', '=', id)
+    .where('deleted', '=', false)
+    .execute();
+  await tx.deleteFrom('members').where('user_id', '=', id).execute();
+}
+
+function publicKeys(
+  context: StoreContext,
+): Pick<Users, 'publicKeys' | 'addPublicKey' | 'deletePublicKeys'> {
+  return {
+    async publicKeys(userId) {
+      const rows = await context.db
+        .selectFrom('public_keys')
+        .selectAll()
+        .where('user_id', '=', userId)
+        .orderBy('added_at', 'desc')
+        .orderBy('id')
+        .execute();
+      return rows.map(publicKeyTable.decode);
+    },
+    addPublicKey: (key, extras) =>
+      namedInsert(context, async (write) => {
+        write.add(extras);
+        await write.tx.insertInto('public_keys').values(publicKeyTable.insert(key)).execute();
+      }),
+    deletePublicKeys: (userId, ids, extras) =>
+      context.write(async (write) => {
+        const rows = await forIds(ids, (slice) =>
+          write.tx
+            .deleteFrom('public_keys')
+            .where('user_id', '=', userId)
+            .where('id', 'in', slice)
+            .returningAll()
+            .execute(),
+        );
+        if (rows.length > 0) write.add(extras?.(rows.map(publicKeyTable.decode)));
+      }),
+  };
+}

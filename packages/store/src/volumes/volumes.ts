@@ -1,0 +1,145 @@
+import type { Id } from '@dstack/core';
+import { sql } from 'kysely';
+import { chooseName, lockNames } from '../choose-name.ts';
+import type { Db, StoreContext } from '../context.ts';
+import { forIds, groupBy, keyset } from '../query.ts';
+import { attachmentTable, volumeTable } from '../schema/resource-tables.ts';
+import type { Updated } from '../writes.ts';
+import type { VolumeAttachmentView, VolumeFilter, Volumes, VolumeView } from './types.ts';
+
+export function createVolumes(context: StoreContext): Volumes {
+  const { db } = context;
+
+  async function byNames(projectId: Id, names: readonly string[]): Promise<VolumeView[]> {
+    const rows = await forIds(names, (slice) =>
+      volumeRows(db)
+        .where('v.project_id', '=', projectId)
+        .where('v.name', 'in', slice)
+        .where('v.deleted', '=', false)
+        .execute(),
+    );
+    return withAttachments(db, rows);
+  }
+
+  return {
+    list: (filter) => listVolumes(db, filter),
+    async byId(id) {
+      const rows = await volumeRows(db).where('v.id', '=', id).execute();
+      return (await withAttachments(db, rows))[0] ?? null;
+    },
+    byName: async (projectId, name) => (await byNames(projectId, [name]))[0] ?? null,
+    byNames,
+    insert: (projectId, name, build) =>
+      context.write(async ({ tx, add }) => {
+        await lockNames(context, tx, 'volume', projectId);
+        const chosen = await chooseName(tx, 'volume', projectId, name);
+        if (chosen === null) return { type: 'name-taken' };
+        const { volume, ...extras } = build(chosen);
+        add(extras);
+        await tx.insertInto('volumes').values(volumeTable.insert(volume)).execute();
+        return { type: 'created', volume };
+      }),
+    update: (id, version, set, extras) =>
+      context.write<Updated>(async ({ tx, add, abort }) => {
+        add(extras);
+        const result = await tx
+          .updateTable('volumes')
+          .set({ ...volumeTable.update(set), version: version + 1 })
+          .where('id', '=', id)
+          .where('version', '=', version)
+          .executeTakeFirst();
+        return result.numUpdatedRows === 0n ? abort('conflict') : 'updated';
+      }),
+    async attachments(instanceIds) {
+      const rows = await forIds(instanceIds, (slice) =>
+        db.selectFrom('volume_attachments').selectAll().where('instance_id', 'in', slice).execute(),
+      );
+      return rows.map(attachmentTable.decode);
+    },
+    attach: (attachment, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        await tx
+          .insertInto('volume_attachments')
+          .values(attachmentTable.insert(attachment))
+          .onConflict((conflict) =>
+            conflict
+              .columns(['volume_id', 'instance_id'])
+              .doUpdateSet((eb) => ({ attachment_data: eb.ref('excluded.attachment_data') })),
+          )
+          .execute();
+      }),
+    detach: (volumeId, instanceId, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        await tx
+          .deleteFrom('volume_attachments')
+          .where('volume_id', '=', volumeId)
+          .where('instance_id', '=', instanceId)
+          .execute();
+      }),
+  };
+}
+
+function volumeRows(db: Db) {
+  return db
+    .selectFrom('volumes as v')
+    .innerJoin('projects as p', 'p.id', 'v.project_id')
+    .innerJoin('users as u', 'u.id', 'v.user_id')
+    .selectAll('v')
+    .select(['p.name as project_name', 'u.name as user_name']);
+}
+
+async function listVolumes(db: Db, filter: VolumeFilter): Promise<VolumeView[]> {
+  const order = keyset(filter.page, 'v.created_at', 'v.id');
+  const { projectIds, page } = filter;
+  if (projectIds?.length === 0) return [];
+  let query = volumeRows(db)
+    .orderBy('v.created_at', order.timeOrder)
+    .orderBy('v.id', order.idOrder);
+  query =
+    projectIds === null
+      ? query.where('p.deleted', '=', false)
+      : query.where('v.project_id', 'in', [...projectIds]);
+  if (filter.onlyActive) query = query.where('v.deleted', '=', false);
+  query = query.where(order.condition ?? sql<boolean>`true`);
+  if (page?.limit !== undefined) query = query.limit(page.limit);
+  return withAttachments(db, await query.execute());
+}
+
+async function withAttachments(
+  db: Db,
+  rows: readonly ({ readonly project_name: string; readonly user_name: string } & object)[],
+): Promise<VolumeView[]> {
+  const volumes = rows.map((row) => ({ volume: volumeTable.decode(row), row }));
+  const attachments = await forIds(
+    volumes.map(({ volume }) => volume.id),
+    (slice) =>
+      db
+        .selectFrom('volume_attachments as a')
+        .innerJoin('instances as i', 'i.id', 'a.instance_id')
+        .innerJoin('fleets as f', 'f.id', 'i.fleet_id')
+        .selectAll('a')
+        .select(['i.name as instance_name', 'i.instance_num', 'f.name as fleet_name'])
+        .where('a.volume_id', 'in', slice)
+        .orderBy('i.name')
+        .execute(),
+  );
+  const byVolume = groupBy(
+    attachments.map(
+      (row): VolumeAttachmentView => ({
+        ...attachmentTable.decode(row),
+        instanceName: row.instance_name,
+        instanceNum: row.instance_num,
+        fleetName: row.fleet_name,
+      }),
+    ),
+    (attachment) => attachment.volumeId,
+  );
+  return volumes.map(({ volume, row }) => ({
+    volume,
+    projectName: row.project_name,
+    userName: row.user_name,
+    attachments: byVolume.get(volume.id) ?? [],
+  }));
+}
