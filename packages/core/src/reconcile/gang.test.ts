@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest';
+import { aHost, aJobSpec, anInstance, placedJob } from './testing.ts';
+import { World } from './testing-world.ts';
+
+interface Options {
+  readonly nodes?: number;
+  readonly configuration?: Record<string, unknown>;
+  readonly spec?: Parameters<typeof aJobSpec>[0];
+}
+
+/** A task whose nodes were placed on one instance each. */
+function gang({ nodes = 2, configuration = {}, spec = {} }: Options = {}) {
+  const nums = Array.from({ length: nodes }, (_, n) => n);
+  const instances = nums.map((n) => anInstance({ id: `inst-${n}`, busyBlocks: 1, instanceNum: n }));
+  const jobs = nums.map((n) =>
+    placedJob(instances[n]!, {
+      id: `job-${n}`,
+      jobNum: n,
+      spec: aJobSpec({ ...spec, job_num: n, jobs_per_replica: nodes }),
+    }),
+  );
+  const world = new World({ jobs, instances, hosts: nums.map((n) => aHost({ id: `inst-${n}` })) });
+  const merged = { ...world.run.spec.configuration, ...configuration };
+  world.run = { ...world.run, spec: { ...world.run.spec, configuration: merged } as never };
+  return world;
+}
+
+const released = (world: World) =>
+  world
+    .announced('job.release')
+    .map((i) => i.subjectId)
+    .sort();
+
+function hold(world: World, ...ids: string[]) {
+  for (const id of ids) world.report(id, { phase: 'held' });
+  world.pass();
+}
+
+describe('nodes of one replica', () => {
+  test('are pulled early, held, and start together once all have an address', () => {
+    const world = gang({ nodes: 3 });
+    const late = world.job('job-2');
+    world.jobs.set('job-2', {
+      ...late,
+      provisioningData: { ...late.provisioningData!, hostname: null, internal_ip: null },
+    });
+    world.pass();
+    expect(
+      world.announced('job.start').every((i) => i.payload.kind === 'job.start' && i.payload.hold),
+    ).toBe(true);
+    hold(world, 'job-0', 'job-1', 'job-2');
+    expect(world.job('job-0').status).toBe('pulling');
+    expect(released(world)).toEqual([]);
+    world.jobs.set('job-2', { ...world.job('job-2'), provisioningData: late.provisioningData });
+    world.pass();
+    expect(released(world)).toEqual(['job-0', 'job-1', 'job-2']);
+    world.pass();
+    expect(released(world)).toHaveLength(3);
+  });
+
+  test('start with the master first when told so', () => {
+    const world = gang({ configuration: { startup_order: 'master-first' } });
+    hold(world, 'job-0', 'job-1');
+    expect(released(world)).toEqual(['job-0']);
+    world.running('job-0').pass();
+    expect(released(world)).toEqual(['job-0', 'job-1']);
+  });
+
+  test('start with the workers first when told so', () => {
+    const world = gang({ configuration: { startup_order: 'workers-first' } });
+    hold(world, 'job-0', 'job-1');
+    expect(released(world)).toEqual(['job-1']);
+    world.running('job-1').pass();
+    expect(released(world)).toEqual(['job-0', 'job-1']);
+  });
+
+  test('all end when the master is done, if that is the criterion', () => {
+    const world = gang({ configuration: { stop_criteria: 'master-done' } });
+    world.running('job-0').running('job-1').pass();
+    world.exit('job-0', 0).pass();
+    expect(world.run).toMatchObject({ status: 'terminating', terminationReason: 'all_jobs_done' });
+    expect(world.job('job-1').terminationReason).toBe('done_by_runner');
+    expect(world.announced('job.stop')[0]?.payload).toMatchObject({ grace: false });
+    world.exit('job-1', 137).pass();
+    expect(world.run.status).toBe('done');
+    expect(world.job('job-1').status).toBe('done');
+  });
+
+  test('otherwise the run waits for all of them', () => {
+    const world = gang();
+    world.running('job-0').running('job-1').pass();
+    world.exit('job-0', 0).pass();
+    expect(world.run.status).toBe('running');
+    world.exit('job-1', 0).pass();
+    expect(world.run.status).toBe('done');
+  });
+
+  test('a failure of one ends the others and the run', () => {
+    const world = gang();
+    world.running('job-0').running('job-1').pass();
+    world.exit('job-1', 1).pass();
+    expect(world.run).toMatchObject({ status: 'terminating', terminationReason: 'job_failed' });
+    expect(world.job('job-0')).toMatchObject({
+      status: 'terminating',
+      terminationReason: 'terminated_by_server',
+      stopGraceful: true,
+    });
+    world.exit('job-0', 130).pass();
+    expect(world.run.status).toBe('failed');
+    expect(world.job('job-0').status).toBe('terminated');
+  });
+
+  test('a node that cannot be provisioned releases the others without a process', () => {
+    const world = gang();
+    const job = world.job('job-1');
+    world.jobs.set('job-1', {
+      ...job,
+      status: 'terminating',
+      terminationReason: 'failed_to_start_due_to_no_capacity',
+      instanceId: null,
+      claimedBlocks: 0,
+    });
+    world.hosts.clear();
+    world.pass();
+    expect(world.run.status).toBe('failed');
+    expect(world.job('job-0').instanceId).toBeNull();
+    expect(world.announced('job.start')).toEqual([]);
+  });
+
+  test('are tried again as a whole, each with the next number', () => {
+    const retry = { on_events: ['error' as const], duration: 3600 };
+    const world = gang({ spec: { retry } });
+    world.running('job-0').running('job-1').pass();
+    world.exit('job-1', 1).pass();
+    expect(world.run.status).toBe('pending');
+    expect(world.job('job-0').terminationReason).toBe('terminated_by_server');
+    world.later(20).pass();
+    expect(world.jobs.size).toBe(2);
+    world.exit('job-0', 130).pass();
+    world.later(15).pass();
+    expect(world.run.status).toBe('submitted');
+    expect([world.latest(0, 0).submissionNum, world.latest(0, 1).submissionNum]).toEqual([1, 1]);
+  });
+});

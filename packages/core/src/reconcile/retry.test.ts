@@ -1,0 +1,270 @@
+import { describe, expect, test } from 'vitest';
+import type { JobTerminationReason } from '../model/index.ts';
+import { jobStatusMessage, runStatusMessage } from '../status/index.ts';
+import { aHost, aJob, aJobSpec, anInstance, placedJob } from './testing.ts';
+import { World } from './testing-world.ts';
+
+type Event = 'no-capacity' | 'interruption' | 'error';
+const retry = (duration: number, ...on_events: Event[]) => ({
+  on_events:
+    on_events.length > 0 ? on_events : (['no-capacity', 'interruption', 'error'] as Event[]),
+  duration,
+});
+
+/** Placement finds no room for the newest submission. */
+function noCapacity(world: World) {
+  const job = world.latest();
+  const terminationReason: JobTerminationReason = 'failed_to_start_due_to_no_capacity';
+  world.jobs.set(job.id, {
+    ...job,
+    status: 'terminating',
+    terminationReason,
+    version: job.version + 1,
+  });
+  world.pass();
+}
+
+function running(spec: Parameters<typeof aJobSpec>[0]) {
+  const instance = anInstance({ busyBlocks: 1 });
+  const world = new World({
+    jobs: [placedJob(instance, { spec: aJobSpec(spec) })],
+    instances: [instance],
+    hosts: [aHost()],
+  });
+  world.pass();
+  world.running('job-1');
+  world.pass();
+  return world;
+}
+
+describe('retry of a single job', () => {
+  test('a failure goes back to pending, then to a new submission of the same run', () => {
+    const world = running({ retry: retry(3600) });
+    world.later(60).exit('job-1', 1);
+    world.pass();
+    expect(world.run).toMatchObject({ status: 'pending', resubmissionAttempt: 1, fleetId: null });
+    expect(world.run.nextPassAt).toBe(world.now + 15_000_000);
+    world.later(14).pass();
+    expect(world.jobs.size).toBe(1);
+    world.later(1).pass();
+    expect(world.run.status).toBe('submitted');
+    expect(world.latest()).toMatchObject({ submissionNum: 1, status: 'submitted' });
+    expect(world.events.slice(-2)).toEqual([
+      'Run status changed PENDING -> SUBMITTED',
+      'Job created on new submission. Status: SUBMITTED',
+    ]);
+    expect(world.signals).toContainEqual({ kind: 'placement', id: 'project-1' });
+  });
+
+  test('an event that retry does not name ends the run at once', () => {
+    const world = running({ retry: retry(3600, 'interruption') });
+    world.exit('job-1', 1);
+    world.pass();
+    expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
+  });
+
+  test('time limits are no failures that retry covers', () => {
+    const world = running({ retry: retry(3600) });
+    world.exit('job-1', null, 'max_duration_exceeded');
+    world.pass();
+    expect(world.job('job-1').status).toBe('terminated');
+    expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
+  });
+
+  test('no capacity is tried after growing delays until the budget is spent, to the microsecond', () => {
+    const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: retry(60) }) })] });
+    noCapacity(world);
+    expect(world.run.status).toBe('pending');
+    expect(runStatusMessage(world.run, [...world.jobs.values()])).toBe('retrying');
+    world.later(15).pass();
+    expect(world.run.status).toBe('submitted');
+    expect(runStatusMessage(world.run, [...world.jobs.values()])).toBe('retrying');
+    noCapacity(world);
+    expect(world.run.resubmissionAttempt).toBe(2);
+    world.later(30).pass();
+    noCapacity(world);
+    expect(world.run.nextPassAt).toBe(world.run.submittedAt + 60_000_001);
+    expect([...world.jobs.values()].map((job) => job.submissionNum)).toEqual([1, 2]);
+    world.now = world.run.nextPassAt ?? 0;
+    world.pass();
+    expect(world.run).toMatchObject({
+      status: 'failed',
+      terminationReason: 'retry_limit_exceeded',
+    });
+  });
+
+  test('is tried at once when placement has seen room for it', () => {
+    const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: retry(3600) }) })] });
+    noCapacity(world);
+    world.capacityHint = true;
+    world.later(1).pass();
+    expect(world.run.status).toBe('submitted');
+  });
+
+  test('whoever crashes waits for the delay even if there is room', () => {
+    const world = running({ retry: retry(3600) });
+    world.exit('job-1', 1);
+    world.pass();
+    world.capacityHint = true;
+    world.later(1).pass();
+    expect(world.run.status).toBe('pending');
+  });
+
+  test('interruption-only retry does not cover the lack of capacity that follows', () => {
+    const world = running({ retry: retry(3600, 'interruption') });
+    const job = world.job('job-1');
+    world.jobs.set(job.id, { ...job, provisioningData: spot(job.provisioningData) });
+    world.disconnect().later(5).pass();
+    world.later(120).pass();
+    expect(world.job('job-1').terminationReason).toBe('interrupted_by_no_capacity');
+    expect(jobStatusMessage(world.job('job-1'))).toBe('interrupted');
+    world.later(15).pass();
+    expect(world.run.status).toBe('submitted');
+    noCapacity(world);
+    expect(world.run.status).toBe('failed');
+  });
+
+  test('a machine that was had starts the count of attempts anew', () => {
+    const world = new World({
+      run: { resubmissionAttempt: 3 },
+      jobs: [placedJob(anInstance({ busyBlocks: 1 }))],
+      instances: [anInstance({ busyBlocks: 1 })],
+      hosts: [aHost()],
+    });
+    world.pass();
+    expect(world.run.resubmissionAttempt).toBe(0);
+  });
+
+  test('a stop while it waits ends the run, and no new submission follows', () => {
+    const world = running({ retry: retry(3600) });
+    world.exit('job-1', 1);
+    world.pass();
+    world.stop();
+    world.pass();
+    world.later(100).pass();
+    expect(world.run.status).toBe('terminated');
+    expect(world.jobs.size).toBe(1);
+  });
+});
+
+function spot(data: ReturnType<World['job']>['provisioningData']) {
+  if (data === null) return null;
+  const type = data.instance_type;
+  return { ...data, instance_type: { ...type, resources: { ...type.resources, spot: true } } };
+}
+
+describe('a host that cannot be reached', () => {
+  test('changes nothing for a while and is told twice', () => {
+    const world = running({});
+    world.events.length = 0;
+    world.disconnect().later(4).pass();
+    expect(world.events).toEqual([]);
+    world.later(1).pass();
+    expect(world.events).toEqual(['Job became unreachable']);
+    expect(world.run.nextPassAt).toBe(world.job('job-1').disconnectedAt! + 120_000_000);
+    world.later(85).pass();
+    expect(world.job('job-1').status).toBe('running');
+    world.connect();
+    world.pass();
+    expect(world.events).toEqual(['Job became unreachable', 'Job became reachable']);
+    expect(world.job('job-1').disconnectedAt).toBeNull();
+  });
+
+  test('ends the job after two minutes on a cloud machine', () => {
+    const world = running({});
+    world.disconnect().later(5).pass();
+    world.later(114).pass();
+    expect(world.job('job-1').status).toBe('running');
+    world.later(1).pass();
+    expect(world.job('job-1')).toMatchObject({
+      status: 'failed',
+      terminationReason: 'instance_unreachable',
+    });
+    expect(world.announced('job.stop')).toEqual([]);
+    expect(world.announced('job.remove')).toHaveLength(1);
+  });
+
+  test.each(['remote', 'local'] as const)('ends it after an hour on %s', (backend) => {
+    const instance = anInstance({ busyBlocks: 1, backend });
+    const world = new World({
+      jobs: [placedJob(instance)],
+      instances: [instance],
+      hosts: [aHost()],
+    });
+    world.running('job-1').pass();
+    world.disconnect().later(5).pass();
+    world.later(3594).pass();
+    expect(world.job('job-1').status).toBe('running');
+    world.later(1).pass();
+    expect(world.job('job-1').status).toBe('failed');
+  });
+
+  test('is borne as long as the server is told to', () => {
+    const world = running({});
+    world.settings = { ...world.settings, unreachableTolerance: 600 };
+    world.disconnect().later(5).pass();
+    world.later(500).pass();
+    expect(world.job('job-1').status).toBe('running');
+    world.later(95).pass();
+    expect(world.job('job-1').status).toBe('failed');
+  });
+
+  test('an instance that is terminated takes its job with it', () => {
+    const world = running({});
+    const instance = world.instance();
+    world.instances.set(instance.id, { ...instance, status: 'terminating' });
+    world.pass();
+    expect(world.job('job-1').terminationReason).toBe('instance_unreachable');
+    expect(world.instance().busyBlocks).toBe(0);
+  });
+});
+
+describe('rules that end a running job', () => {
+  test('max_duration is enforced by the server two minutes late', () => {
+    const world = running({ max_duration: 60 });
+    expect(world.run.nextPassAt).toBe(world.now + 180_000_000);
+    world.later(180).pass();
+    expect(world.job('job-1')).toMatchObject({
+      terminationReason: 'max_duration_exceeded',
+      terminationMessage:
+        'The job exceeded the max_duration of 60 seconds and did not stop on its own',
+    });
+    expect(world.announced('job.stop')[0]?.payload).toMatchObject({ grace: false });
+    world.exit('job-1', 137);
+    world.pass();
+    expect(world.job('job-1').status).toBe('terminated');
+    expect(world.run.status).toBe('failed');
+  });
+
+  test('inactivity ends a dev environment, by the limit of the present spec', () => {
+    const world = running({});
+    const configuration = { type: 'dev-environment', inactivity_duration: 60 };
+    const spec = { ...world.run.spec, configuration } as unknown as typeof world.run.spec;
+    world.run = { ...world.run, spec };
+    const job = world.job('job-1');
+    world.jobs.set(job.id, { ...job, inactivitySecs: 59 });
+    world.pass();
+    expect(world.job('job-1').status).toBe('running');
+    expect(world.run.nextPassAt).toBe(world.now + 1_000_000);
+    world.jobs.set(job.id, { ...world.job('job-1'), inactivitySecs: 60 });
+    world.pass();
+    expect(world.job('job-1').terminationReason).toBe('inactivity_duration_exceeded');
+  });
+
+  test('a GPU that was idle for the whole window ends the job; three minutes of samples do not', () => {
+    const policy = { min_gpu_utilization: 10, time_window: 300 };
+    const world = running({ utilization_policy: policy });
+    const from = world.now;
+    const samples = (minutes: number) =>
+      Array.from({ length: minutes * 6 + 1 }, (_, i) => ({
+        at: from + i * 10_000_000,
+        utilization: [90, 0],
+      }));
+    world.later(180).gpuSamples = { 'job-1': samples(3) };
+    world.pass();
+    expect(world.job('job-1').status).toBe('running');
+    world.later(120).gpuSamples = { 'job-1': samples(5) };
+    world.pass();
+    expect(world.job('job-1').terminationReason).toBe('terminated_due_to_utilization_policy');
+  });
+});
