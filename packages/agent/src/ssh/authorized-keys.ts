@@ -1,0 +1,63 @@
+import { timingSafeEqual } from 'node:crypto';
+import ssh2, { type ParsedKey } from 'ssh2';
+
+/**
+ * Whose key a connection showed, which decides what it may do:
+ *
+ * | owner   | sessions | forwards | output | counts as a user's activity |
+ * | ------- | -------- | -------- | ------ | --------------------------- |
+ * | user    | yes      | yes      | yes    | yes                         |
+ * | project | no       | yes      | yes    | no (the server, gateways)   |
+ * | job     | yes      | no       | no     | no (the job's other nodes)  |
+ */
+export type KeyOwner = 'user' | 'project' | 'job';
+
+export interface KeyRights {
+  readonly sessions: boolean;
+  readonly forwards: boolean;
+  readonly activity: boolean;
+}
+
+export const RIGHTS: Readonly<Record<KeyOwner, KeyRights>> = {
+  user: { sessions: true, forwards: true, activity: true },
+  project: { sessions: false, forwards: true, activity: false },
+  job: { sessions: true, forwards: false, activity: false },
+};
+
+/** Lines as in `authorized_keys`; options before the key are not supported. */
+export type AuthorizedKeyLines = Readonly<Record<KeyOwner, readonly string[]>>;
+
+interface AuthorizedKey {
+  readonly owner: KeyOwner;
+  readonly key: ParsedKey;
+  readonly blob: Buffer;
+}
+
+/** The keys that may log into a job. */
+export class AuthorizedKeys {
+  readonly #keys: readonly AuthorizedKey[];
+
+  /** `unusable` hears of lines that are no key we can check (`sk-*` keys, for instance). */
+  constructor(lines: AuthorizedKeyLines, unusable: (owner: KeyOwner, reason: string) => void) {
+    // A key that is in several lists has the rights of the first.
+    this.#keys = (['user', 'project', 'job'] as const).flatMap((owner) =>
+      lines[owner].flatMap((line) => {
+        const parsed = ssh2.utils.parseKey(line.trim());
+        if (!(parsed instanceof Error))
+          return [{ owner, key: parsed, blob: parsed.getPublicSSH() }];
+        unusable(owner, parsed.message);
+        return [];
+      }),
+    );
+  }
+
+  /** Takes the same time whatever key is shown, and wherever it is in the list. */
+  find(blob: Buffer): { readonly owner: KeyOwner; readonly key: ParsedKey } | null {
+    let found: AuthorizedKey | null = null;
+    for (const candidate of this.#keys) {
+      const equal = candidate.blob.length === blob.length && timingSafeEqual(candidate.blob, blob);
+      if (equal && !found) found = candidate;
+    }
+    return found;
+  }
+}

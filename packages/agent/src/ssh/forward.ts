@@ -1,0 +1,33 @@
+import type { Duplex } from 'node:stream';
+import type { ServerChannel } from 'ssh2';
+
+/**
+ * Joins a forwarded channel and the connection it stands for. Each direction ends for itself (a
+ * client may have finished sending and still read); a broken one ends both.
+ */
+export function joinChannel(channel: ServerChannel, connection: Duplex): void {
+  connection.pipe(channel, { end: false });
+  channel.pipe(connection);
+  let [sent, received] = [false, false];
+  const closeWhenDone = () => {
+    if (sent && received) channel.end();
+  };
+  connection.once('end', () => {
+    // Behind what is still to be sent. `channel.end()` would close both directions.
+    channel.write('', () => {
+      channel.eof();
+      sent = true;
+      closeWhenDone();
+    });
+  });
+  channel.once('end', () => {
+    received = true;
+    closeWhenDone();
+  });
+  connection.once('error', () => channel.destroy());
+  connection.once('close', () => {
+    if (!sent && !connection.readableEnded) channel.destroy();
+  });
+  channel.once('error', () => connection.destroy());
+  channel.once('close', () => connection.destroy());
+}

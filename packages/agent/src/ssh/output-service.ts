@@ -1,0 +1,62 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { JobOutput } from './job-output.ts';
+import { sendOutput } from './output-socket.ts';
+
+/** The port that clients forward to get a job's output. Nothing listens on it. */
+export const OUTPUT_PORT = 10_999;
+
+/** An HTTP server without a socket of its own: it is handed the channels of forwarded connections. */
+export class OutputService {
+  readonly #output: JobOutput;
+  readonly #http: Server;
+  readonly #sockets: WebSocketServer;
+
+  constructor(output: JobOutput) {
+    this.#output = output;
+    this.#http = createServer((_, response) => {
+      response.writeHead(404, { 'content-type': 'text/plain', connection: 'close' });
+      response.end('Output is served as a WebSocket at /logs_ws\n');
+    });
+    this.#sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+  }
+
+  serve(channel: Duplex): void {
+    this.#http.emit('connection', asSocket(channel));
+  }
+
+  close(): void {
+    for (const socket of this.#sockets.clients) socket.terminate();
+    this.#sockets.close();
+    this.#http.close();
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    if (url.pathname !== '/logs_ws') {
+      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+      return;
+    }
+    this.#sockets.handleUpgrade(request, socket, head, (client: WebSocket) => {
+      // The close that follows an error ends the sending.
+      client.on('error', () => {});
+      // Nothing a client says matters here.
+      client.resume();
+      void sendOutput(client, this.#output, url.searchParams.get('start_time'));
+    });
+  }
+}
+
+/** What Node's HTTP server and `ws` call on a TCP socket and an SSH channel does not have. */
+function asSocket(channel: Duplex): Duplex {
+  const itself = () => channel;
+  return Object.assign(channel, {
+    setTimeout: itself,
+    setNoDelay: itself,
+    setKeepAlive: itself,
+    ref: itself,
+    unref: itself,
+  });
+}

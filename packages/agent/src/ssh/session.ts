@@ -1,0 +1,111 @@
+import type { ServerChannel, Session } from 'ssh2';
+import type { Identity } from './authentication.ts';
+
+/** Terminal of a session; sizes in characters. */
+export interface Terminal {
+  readonly term: string;
+  readonly cols: number;
+  readonly rows: number;
+}
+
+/** What a client wants to run in the job. The channel is its standard input, output and error. */
+export interface SessionRequest {
+  readonly kind: 'shell' | 'exec' | 'subsystem';
+  /** The command line (to be given to a shell as it is), or the name of the subsystem. */
+  readonly command: string | null;
+  readonly identity: Identity;
+  /** Variables of the client that are let through: language and colours. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly terminal: Terminal | null;
+  readonly channel: ServerChannel;
+  /** Calls back with each new size of the terminal. */
+  onResize(listener: (size: { readonly cols: number; readonly rows: number }) => void): void;
+  /** Calls back with the names of signals, without `SIG`. */
+  onSignal(listener: (name: string) => void): void;
+  /** Reports how it ended (exit code, or name of the signal) and closes the channel. */
+  exit(status: number | string): void;
+}
+
+/** Runs a request; a rejection is told to the client. */
+export type RunSession = (request: SessionRequest) => Promise<void>;
+
+const PASSED_ENV = /^(LANG|LC_[A-Z]+|COLORTERM|NO_COLOR)$/;
+
+/** What `ssh -tt` with no terminal behind it asks for is 0 by 0. */
+const DEFAULT_SIZE = { cols: 80, rows: 24 };
+
+const NO_SESSIONS =
+  'This job takes port forwards, but no commands or shells over SSH.\r\n' +
+  'Use `dstack attach` to see its output and reach its ports.\r\n';
+
+/** Serves one session channel; without `run` every command is refused with a message. */
+export function serveSession(session: Session, identity: Identity, run: RunSession | null): void {
+  const env: Record<string, string> = {};
+  let terminal: Terminal | null = null;
+  let resized: Parameters<SessionRequest['onResize']>[0] = () => {};
+  let signalled: Parameters<SessionRequest['onSignal']>[0] = () => {};
+
+  // For requests that want no answer ssh2 passes no function.
+  const reply = (answer: (() => void) | undefined) => answer?.();
+  session.on('env', (accept, reject, { key, val }) => {
+    const passed = PASSED_ENV.test(key);
+    if (passed) env[key] = val;
+    reply(passed ? accept : reject);
+  });
+  session.on('pty', (accept, _, { term, cols, rows }) => {
+    terminal = { term: term || 'xterm', ...sizeOf(cols, rows) };
+    reply(accept);
+  });
+  session.on('window-change', (accept, _, { cols, rows }) => {
+    const size = sizeOf(cols, rows);
+    if (terminal) terminal = { ...terminal, ...size };
+    resized(size);
+    reply(accept);
+  });
+  session.on('signal', (accept, _, { name }) => {
+    signalled(name);
+    reply(accept);
+  });
+
+  const start = (kind: SessionRequest['kind'], channel: ServerChannel, command: string | null) => {
+    channel.on('error', () => {});
+    const request: SessionRequest = {
+      kind,
+      command,
+      identity,
+      env,
+      terminal,
+      channel,
+      onResize: (listener) => {
+        resized = listener;
+      },
+      onSignal: (listener) => {
+        signalled = listener;
+      },
+      exit: (status) => exit(channel, status),
+    };
+    void (run ?? refuse)(request).catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      channel.stderr.write(`${message}\r\n`);
+      exit(channel, 1);
+    });
+  };
+  session.on('shell', (accept) => start('shell', accept(), null));
+  session.on('exec', (accept, _, { command }) => start('exec', accept(), command));
+  session.on('subsystem', (accept, _, { name }) => start('subsystem', accept(), name));
+}
+
+async function refuse(request: SessionRequest): Promise<void> {
+  request.channel.stderr.write(NO_SESSIONS);
+  request.exit(1);
+}
+
+function exit(channel: ServerChannel, status: number | string): void {
+  if (typeof status === 'number') channel.exit(status);
+  else channel.exit(status);
+  channel.end();
+}
+
+function sizeOf(cols: number, rows: number): { readonly cols: number; readonly rows: number } {
+  return { cols: cols || DEFAULT_SIZE.cols, rows: rows || DEFAULT_SIZE.rows };
+}
