@@ -8,7 +8,7 @@ import {
   loadCatalog,
   localBackend,
 } from '@dstack/backends';
-import { type DecisionContext, requirementsMatch } from '@dstack/core';
+import { type RunContext, requirementsMatch } from '@dstack/core';
 import { openStore, type Store, StoreError } from '@dstack/store';
 import { assets } from './assets.ts';
 import { fileBlobs } from './blobs/file-blobs.ts';
@@ -24,10 +24,13 @@ import { localAgent } from './hosts/local-agent.ts';
 import { localExecutor } from './hosts/local-executor.ts';
 import { buildHttp } from './http/app.ts';
 import { keyMaker } from './http/keys.ts';
-import { httpDeps } from './http-deps.ts';
+import { streamRoutes } from './http/streams/routes.ts';
+import { httpSettings } from './http-settings.ts';
 import { createLogger, type Logger } from './logging.ts';
 import { openLogs } from './logs/open-logs.ts';
 import { Engine } from './loops/engine.ts';
+import { LogQuota } from './loops/log-quota.ts';
+import { RunChanges } from './loops/run-changes.ts';
 import { instanceOffers } from './offers/instance-offers.ts';
 import { offerSource } from './offers/offer-source.ts';
 import { type ProjectBackends, projectBackends } from './offers/project-backends.ts';
@@ -100,7 +103,15 @@ async function assemble(parts: Parts): Promise<RunningServer> {
   await applyServerConfig(start, main.admin, config);
 
   const serverId = await store.meta.serverId();
-  const logs = openLogs({ settings, store, log, now: systemNow });
+  const quota = new LogQuota(store);
+  const logs = openLogs({
+    dir: settings.dir,
+    store,
+    log,
+    now: systemNow,
+    quotaPerHour: settings.limits.logQuotaPerHour,
+    onQuota: (ref, breach) => quota.breached(ref.jobId, breach),
+  });
   closing.push(() => logs.close());
   const hosts = new Hosts({ store, logs, serverId, log, now: systemNow });
   closing.push(() => hosts.close());
@@ -110,11 +121,31 @@ async function assemble(parts: Parts): Promise<RunningServer> {
   const context = decisionContext(settings);
   const blobs = store.shared ? store.files.blobs : fileBlobs(join(settings.dir, 'blobs'));
 
-  const deps = httpDeps({ store, logs, offers, blobs, keys, context, settings, config, log });
-  const http = await buildHttp(deps);
+  const changes = new RunChanges();
+  const deps = {
+    store,
+    logs,
+    offers,
+    blobs,
+    keys,
+    context,
+    log,
+    settings: httpSettings(settings, config),
+  };
+  const http = buildHttp(deps);
+  streamRoutes(http, { ...deps, logStore: logs, changes });
   closing.push(() => http.close());
   const url = await listen(http, settings);
-  const engine = makeEngine(parts, { hosts, backends, offers, context, blobs, url });
+  const engine = makeEngine(parts, {
+    hosts,
+    backends,
+    offers,
+    context,
+    changes,
+    quota,
+    blobs,
+    url,
+  });
   closing.push(() => engine.close());
   await engine.start();
   if (executor) hosts.add(localAccess(settings, executor, serverId));
@@ -205,13 +236,15 @@ interface EngineParts {
   readonly hosts: Hosts;
   readonly backends: ProjectBackends;
   readonly offers: ReturnType<typeof offerSource>;
-  readonly context: () => DecisionContext;
+  readonly context: () => RunContext;
+  readonly changes: RunChanges;
+  readonly quota: LogQuota;
   readonly blobs: Store['files']['blobs'];
   readonly url: string;
 }
 
 function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
-  const { hosts, backends, offers, context, blobs, url } = parts;
+  const { hosts, backends, offers, context, changes, quota, blobs, url } = parts;
   const starter = new JobStarter({
     store,
     blobs,
@@ -226,7 +259,7 @@ function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine
     log,
     fleetOffers: instanceOffers(offers),
   });
-  return new Engine({ store, offers, effect, context, log, owner: randomUUID() });
+  return new Engine({ store, offers, effect, context, changes, quota, log, owner: randomUUID() });
 }
 
 function localAccess(settings: ServerSettings, executor: 'docker' | 'process', serverId: string) {

@@ -11,6 +11,8 @@ export interface ServerSettings {
   readonly dir: string;
   readonly databaseUrl: string;
   readonly adminToken: string | null;
+  /** Static token of the SSH proxy (`DSTACK_SSHPROXY_API_TOKEN`); null = there is none. */
+  readonly sshProxyToken: string | null;
   readonly logLevel: string;
   readonly logFormat: 'json' | 'pretty';
   readonly configDisabled: boolean;
@@ -45,6 +47,8 @@ export interface ImageSettings {
   readonly baseVersion: string;
   readonly ubuntuVersion: string;
   readonly dind: string;
+  /** Python of the default image where a configuration names none. */
+  readonly python: string;
   readonly defaultRegistry: string | null;
 }
 
@@ -72,6 +76,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
     url: env.DSTACK_SERVER_URL || null,
     dir,
     databaseUrl: env.DSTACK_DATABASE_URL || `sqlite:///${join(dir, 'data', 'dstack.db')}`,
+    sshProxyToken: env.DSTACK_SSHPROXY_API_TOKEN || null,
     adminToken: options.token || env.DSTACK_SERVER_ADMIN_TOKEN || null,
     logLevel: (options.logLevel ?? env.DSTACK_SERVER_LOG_LEVEL ?? 'info').toLowerCase(),
     logFormat: logFormat(env),
@@ -88,6 +93,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
       baseVersion: env.DSTACK_DOCKER_BASE_IMAGE_VERSION || '0.16',
       ubuntuVersion: env.DSTACK_DOCKER_BASE_IMAGE_UBUNTU_VERSION || '24.04',
       dind: env.DSTACK_DIND_IMAGE || 'dstackai/dind',
+      python: env.DSTACK_DEFAULT_PYTHON || '3.12',
       defaultRegistry: env.DSTACK_SERVER_DEFAULT_DOCKER_REGISTRY || null,
     },
     eventsTtlSeconds: integer(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),

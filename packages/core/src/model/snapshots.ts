@@ -46,6 +46,8 @@ export interface RunSnapshot {
   readonly intents: readonly IntentRecord[];
   /** Placement has seen room for this pending run: resubmit now instead of after the delay. */
   readonly capacityHint?: boolean;
+  /** Jobs whose output has exceeded the quota of an hour, with what to tell the user. */
+  readonly overQuota?: Readonly<Record<Id, string>>;
   /** GPU utilisation per running job, oldest first; needed only with a utilisation policy. */
   readonly gpuSamples?: Readonly<Record<Id, readonly GpuSample[]>>;
 }

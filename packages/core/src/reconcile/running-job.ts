@@ -19,6 +19,9 @@ export function advanceRunning(pass: RunPass, job: JobRecord): void {
     const seconds = job_.spec.max_duration;
     const message = `The job exceeded the max_duration of ${seconds} seconds and did not stop on its own`;
     endJob(pass, job_, 'max_duration_exceeded', { message });
+  } else if (pass.snapshot.overQuota?.[job_.id] !== undefined) {
+    const message = pass.snapshot.overQuota[job_.id];
+    endJob(pass, job_, 'log_quota_exceeded', { message, graceful: true });
   } else if (isInactive(pass, job_)) {
     const message = `The job was inactive for ${job_.inactivitySecs} seconds`;
     endJob(pass, job_, 'inactivity_duration_exceeded', { message, graceful: true });

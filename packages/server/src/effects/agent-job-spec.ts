@@ -1,6 +1,6 @@
-import { interpolate } from '@dstack/contract';
+import { interpolate, type RegistryAuth } from '@dstack/contract';
 import type { ClusterInfo, JobMount, JobSpecForAgent, RepoForAgent } from '@dstack/contract/agent';
-import type { JobSpec, RegistryAuth } from '@dstack/contract/wire';
+import type { JobSpec } from '@dstack/contract/wire';
 import type { InstanceRecord, JobRecord, RunRecord } from '@dstack/core';
 
 /** Credentials for a remote repo, as the user who started the run gave them. */
@@ -94,8 +94,8 @@ function secretsFilledIn(secrets: Readonly<Record<string, string>>): Fill {
   return (text) => {
     if (!text.includes('${{')) return text;
     const answer = interpolate(text, { secrets });
-    if (!answer.ok) throw new JobSpecError(`Secrets interpolation error: ${answer.message}`);
-    return answer.value;
+    if (!answer.ok) throw new JobSpecError(`Secrets interpolation error: ${answer.error}`);
+    return answer.text;
   };
 }
 

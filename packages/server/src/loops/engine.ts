@@ -3,6 +3,7 @@ import type { ScheduledKind, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
 import { leased } from './leased.ts';
+import type { LogQuota } from './log-quota.ts';
 import { fleetPass, instancePass, type Pass, placementPass, runPasses } from './passes.ts';
 import type { RunChanges } from './run-changes.ts';
 import { Timers } from './timers.ts';
@@ -15,6 +16,7 @@ export interface EngineOptions {
   readonly effect: Pass;
   readonly context: () => RunContext;
   readonly changes: RunChanges;
+  readonly quota: LogQuota;
   readonly log: Logger;
   /** Random id of this process: owner of its leases. */
   readonly owner: string;
@@ -51,7 +53,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    const { store, offers, context, changes, log } = options;
+    const { store, offers, context, changes, quota, log } = options;
     this.#timers = new Timers(
       () => context().now,
       (key) => {
@@ -64,6 +66,7 @@ export class Engine {
       offers,
       context,
       changes,
+      quota,
       log,
       arm: (kind: ScheduledKind, id: string, at: number | null) => {
         // What is overdue is in work already; an alarm in the past would only spin.

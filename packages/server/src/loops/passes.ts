@@ -13,6 +13,7 @@ import {
 import type { ScheduledKind, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
+import type { LogQuota } from './log-quota.ts';
 import type { RunChanges } from './run-changes.ts';
 import type { PassEnding } from './work-queue.ts';
 
@@ -23,6 +24,7 @@ export interface PassDeps {
   /** Sets or clears the alarm of a record. */
   readonly arm: (kind: ScheduledKind, id: Id, at: Timestamp | null) => void;
   readonly changes: RunChanges;
+  readonly quota: LogQuota;
   readonly log: Logger;
 }
 
@@ -45,7 +47,8 @@ export function runPasses(deps: PassDeps): RunPasses {
     if (!snapshot) return DONE;
     deps.arm('run', id, snapshot.run.nextPassAt);
     const capacityHint = hinted.delete(id);
-    const decision = reconcileRun({ ...snapshot, capacityHint }, deps.context());
+    const overQuota = deps.quota.breaches(snapshot.jobs.map((job) => job.id));
+    const decision = reconcileRun({ ...snapshot, capacityHint, overQuota }, deps.context());
     const ending = await apply(deps, { run: snapshot.run.name }, decision);
     if (capacityHint && ending.ending !== 'done') hinted.add(id);
     if (ending.ending === 'done') deps.changes.emit(id);

@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto';
+import {
+  buildJobSpecs,
+  type JobSpecSettings,
+  nextFire,
+  type RunContext,
+  type RunRecord,
+} from '@dstack/core';
+import { systemNow } from './clock.ts';
+import type { ServerSettings } from './settings.ts';
+
+/** What decisions may not make themselves: the time, ids, settings, and job specs by these settings. */
+export function decisionContext(settings: ServerSettings): () => RunContext {
+  const jobSettings = jobSpecSettings(settings);
+  const buildJobs = (run: RunRecord, replicaNum: number, replicaGroup: string) => {
+    const built = buildJobSpecs(run.spec, {
+      runName: run.name,
+      replicaNum,
+      replicaGroup,
+      settings: jobSettings,
+    });
+    // The spec was accepted with these very rules when it was submitted.
+    if (!built.ok) throw new Error(`run ${run.name}: ${built.message}`);
+    return built.jobSpecs;
+  };
+  return () => ({
+    now: systemNow(),
+    newId: randomUUID,
+    settings: settings.engine,
+    buildJobs,
+    nextFire,
+  });
+}
+
+export function jobSpecSettings({ images }: ServerSettings): JobSpecSettings {
+  return {
+    baseImage: images.base,
+    baseImageVersion: images.baseVersion,
+    baseImageUbuntu: images.ubuntuVersion,
+    dindImage: images.dind,
+    defaultPython: images.python,
+  };
+}

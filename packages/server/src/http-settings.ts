@@ -1,0 +1,45 @@
+import type { ServerConfig } from './config/config-file.ts';
+import type { HttpSettings } from './http/ports.ts';
+import type { ServerSettings } from './settings.ts';
+
+const DEFAULT_PERMISSIONS = {
+  allow_non_admins_create_projects: true,
+  allow_non_admins_manage_ssh_fleets: true,
+  allow_managers_manage_secrets: false,
+};
+
+/** In the order in which dstack 0.22.5 names them. */
+const BACKEND_TYPES = [
+  'amddevcloud',
+  'aws',
+  'azure',
+  'cloudrift',
+  'crusoe',
+  'datacrunch',
+  'daytona',
+  'digitalocean',
+  'gcp',
+  'hotaisle',
+  'jarvislabs',
+  'kubernetes',
+  'lambda',
+  'lium',
+  'nebius',
+  'oci',
+  'runpod',
+  'slurm',
+  'seeweb',
+  'vastai',
+  'verda',
+  'vultr',
+] as const;
+
+export function httpSettings(settings: ServerSettings, config: ServerConfig): HttpSettings {
+  return {
+    codeUploadLimit: settings.limits.codeUpload,
+    projectsPerUser: settings.limits.projectsPerUser,
+    permissions: config.default_permissions ?? DEFAULT_PERMISSIONS,
+    backendTypes: BACKEND_TYPES,
+    sshProxyToken: settings.sshProxyToken,
+  };
+}
