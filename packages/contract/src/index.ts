@@ -5,6 +5,7 @@
 
 export { formatConfigurationErrors } from './configuration/format-errors.ts';
 export * from './configuration/index.ts';
+export * from './configuration/merge-profile.ts';
 export {
   type ConfigurationError,
   type ConfigurationWarning,
@@ -16,4 +17,5 @@ export {
 } from './configuration/parse-configuration.ts';
 export { commonVendor, vendorOfGpu } from './grammar/accelerators.ts';
 export { type CronSchedule, nextCronTime, parseCron } from './grammar/cron.ts';
+export * from './grammar/index.ts';
 export { Problem } from './grammar/problem.ts';

@@ -1,6 +1,6 @@
 /** Findings of our schemas as the 422 of dstack 0.22.5 tells them. */
 import type * as z from 'zod';
-import { describeIssue, tagOf, valueAt } from '../configuration/issue.ts';
+import { type DescribedIssue, describeIssues, tagOf, valueAt } from '../configuration/issue.ts';
 
 /** One entry of a 422's `detail`. `loc` begins with `body` or `query`. */
 export interface ValidationDetail {
@@ -17,15 +17,13 @@ export function validationDetails(
   input: unknown,
   from: 'body' | 'query' = 'body',
 ): ValidationDetail[] {
-  return error.issues
-    .flatMap((issue) => describeIssue(issue, input))
-    .map((found) => ({
-      type: found.type,
-      loc: [from, ...found.path.map(locElement)],
-      msg: found.type === 'value_error' ? `Value error, ${found.message}` : sentence(found.message),
-      input: valueAt(input, found.path) ?? null,
-      ...(found.ctx === undefined ? {} : { ctx: found.ctx }),
-    }));
+  return describeIssues(error, input, 'last').map((found) => ({
+    type: found.type,
+    loc: [from, ...found.path.map(locElement)],
+    msg: found.type === 'value_error' ? `Value error, ${found.message}` : sentence(found.message),
+    input: inputAt(input, found),
+    ...(found.ctx === undefined ? {} : { ctx: found.ctx }),
+  }));
 }
 
 /** The answer to a body that is no JSON at all. */
@@ -42,6 +40,12 @@ export function malformedJson(message: string, position: number): ValidationDeta
 /** The answer to a call that needs something and got nothing. */
 export function missingDetail(...loc: readonly (string | number)[]): ValidationDetail {
   return { type: 'missing', loc, msg: 'Field required', input: null };
+}
+
+/** The refused value; for a missing key, the map that lacks it. */
+function inputAt(input: unknown, found: DescribedIssue): unknown {
+  const path = found.type === 'missing' ? found.path.slice(0, -1) : found.path;
+  return valueAt(input, path) ?? null;
 }
 
 function locElement(element: PropertyKey): string | number {

@@ -1,4 +1,4 @@
-import { parseDuration } from '../grammar/duration.ts';
+import { formatDuration, parseDuration } from '../grammar/duration.ts';
 import { isAnyNumber, toNumber } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import type { JsonSchema } from './json-form.ts';
@@ -30,7 +30,8 @@ export function duration(limits: Pick<NumberLimits, 'ge'> = {}): Reader<number> 
       const seconds = readDuration(value);
       if (seconds instanceof Problem || limits.ge === undefined || seconds >= limits.ge)
         return seconds;
-      return new Problem(`must be ${limits.ge} seconds or more, got ${seconds}`);
+      const least = formatDuration(limits.ge);
+      return new Problem(`must be ${least} or more, got ${formatDuration(seconds)}`);
     },
     { anyOf: [INTEGER, STRING] },
     INTEGER,

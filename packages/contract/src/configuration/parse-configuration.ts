@@ -3,7 +3,7 @@ import { type LoadedYaml, loadYaml } from '../yaml/load.ts';
 import { AnyConfiguration } from './any-configuration.ts';
 import type { ReadTextFile } from './backend-secrets.ts';
 import { CliConfig } from './cli-config.ts';
-import { type DescribedIssue, describeIssues } from './issue.ts';
+import { type DescribedIssue, describeIssues, valueAt } from './issue.ts';
 import { ProfilesConfig } from './profile.ts';
 import { isMap } from './schema-kit.ts';
 import { type ServerConfig, serverConfigWithFiles } from './server-config.ts';
@@ -97,13 +97,46 @@ function toErrors(
     const isWhole = keys.length === 0 && type === 'model_attributes_type';
     return {
       path: path.join('.'),
-      ...loaded.locate([...path, ...(issue.at ?? [])]),
-      message: isWhole ? wholeDocument(kind, loaded.value) : issue.message,
+      ...loaded.locate(placeOf(issue, path, loaded.value)),
+      message: isWhole
+        ? wholeDocument(kind, loaded.value)
+        : issue.message + otherTypeHint(issue, keys, loaded.value),
       type,
       ...(suggestion === undefined ? {} : { suggestion }),
     };
   });
   return inTextOrder(withoutRepeats(errors));
+}
+
+/** Keys of one type that people look for in another, and what stands for them there. */
+const OTHER_TYPE_HINTS: Readonly<Record<string, string>> = {
+  'dev-environment.commands': ': a dev environment runs init',
+  'dev-environment.nodes': ': only tasks have nodes',
+  'dev-environment.port': ': a dev environment has a list of ports',
+  'service.ports': ': a service has one port',
+  'service.nodes': ': a service has replicas',
+  'task.replicas': ': a task has nodes',
+  'task.port': ': a task has a list of ports',
+  'task.init': ': a task has commands',
+  'service.init': ': a service has commands',
+  'fleet.hosts': ': hosts stand in ssh_config',
+  'fleet.max_duration': ': it belongs to runs and profiles',
+};
+
+function otherTypeHint(issue: DescribedIssue, path: readonly PropertyKey[], root: unknown): string {
+  if (issue.type !== 'extra_forbidden' || path.length !== 1 || !isMap(root)) return '';
+  return OTHER_TYPE_HINTS[`${String(root.type)}.${String(path[0])}`] ?? '';
+}
+
+/** Where to point: a rule over several keys points at the first of them that is written. */
+function placeOf(
+  issue: DescribedIssue,
+  path: readonly PropertyKey[],
+  root: unknown,
+): readonly PropertyKey[] {
+  if (issue.keys === undefined || issue.depth !== 0) return [...path, ...(issue.at ?? [])];
+  const written = issue.keys.find((key) => valueAt(root, [...path, key]) !== undefined);
+  return written === undefined ? path : [...path, written];
 }
 
 function wholeDocument(kind: DocumentKind, value: unknown): string {

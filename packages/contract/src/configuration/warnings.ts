@@ -1,6 +1,7 @@
 import { parseCron } from '../grammar/cron.ts';
 import { ENV_NAME, isResourceName } from '../grammar/names.ts';
 import { RESERVED_PORTS } from '../grammar/ports.ts';
+import { Problem } from '../grammar/problem.ts';
 import type { DevEnvironmentConfiguration } from './dev-environment.ts';
 import { isMap } from './schema-kit.ts';
 import type { ServiceConfiguration } from './service.ts';
@@ -40,7 +41,7 @@ function scheduleNotes({ schedule }: Record<string, unknown>): ConfigurationNote
   return crons.flatMap((cron: string) => {
     const weekday = cron.trim().split(/\s+/)[4] ?? '*';
     const isNumeric = /(?:^|[,-])\d/.test(weekday);
-    if (!isNumeric || parseCron(cron) instanceof Error) return [];
+    if (!isNumeric || parseCron(cron) instanceof Problem) return [];
     const message = `counts weekdays from Monday = 0 to Sunday = 6 ('${weekday}'): names like mon-fri are clearer`;
     return [{ path: ['schedule', 'cron'], message }];
   });

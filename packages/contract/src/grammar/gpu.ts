@@ -46,6 +46,7 @@ function readToken(gpu: ParsedGpu, token: string, text: string): Problem | undef
   if (gpu.count) return twice('counts', text, "write a range: '1..4'");
   const count = parseIntRange(token);
   if (count instanceof Problem) {
+    if (/^[\d.]+$/.test(token)) return count;
     return new Problem(
       `must be a GPU requirement ${EXAMPLES}, got ${quote(token)} in ${quote(text)}`,
     );

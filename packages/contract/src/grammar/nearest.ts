@@ -2,9 +2,12 @@
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   const wanted = simplify(word);
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  let bestDistance = Math.max(1, Math.floor(wanted.length / 4)) + 1;
   for (const candidate of words) {
-    const distance = editDistance(wanted, simplify(candidate));
+    const known = simplify(candidate);
+    // A beginning of a word (`max_dur`) means that word before any other.
+    const isBeginning = wanted.length >= 4 && known.startsWith(wanted);
+    const distance = isBeginning ? 0.5 : editDistance(wanted, known);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

@@ -6,13 +6,13 @@
  */
 import * as z from 'zod';
 import { bool, float, int, optional, readString, string } from '../configuration/scalars.ts';
-import { choice, type Reader, reader } from '../configuration/schema-kit.ts';
+import { choice, closed, type Reader, reader } from '../configuration/schema-kit.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { parseTimestamp } from './timestamp.ts';
 
 /** A closed object: an unknown field is an error. */
 export function model<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  return z.strictObject(shape);
+  return closed(shape);
 }
 
 /** May be null or left out of input; null in output then. */
