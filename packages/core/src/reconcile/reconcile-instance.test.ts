@@ -1,0 +1,330 @@
+import { describe, expect, test } from 'vitest';
+import { aFleet, aHost, aJob, anInstance, anOffer, aPlaceholder, placedJob } from './testing.ts';
+import { World } from './testing-world.ts';
+
+type Instance = ReturnType<typeof anInstance>;
+
+function world(instance: Instance, fleet = aFleet()) {
+  return new World({ instances: [instance], fleet, hosts: [aHost()] });
+}
+
+describe('a planned cloud machine', () => {
+  const planned = () =>
+    new World({ instances: [aPlaceholder('none', { provisioningJobId: null, busyBlocks: 0 })] });
+
+  test('is ordered, made, and idle once its agent is up', () => {
+    const w = planned();
+    w.instancePass();
+    expect(w.announced('instance.create')[0]?.payload).toMatchObject({ offers: [], maxTries: 25 });
+    w.created('inst-1');
+    w.instancePass();
+    expect(w.instance()).toMatchObject({ status: 'provisioning', hostId: 'inst-1' });
+    expect(w.instance().nextPassAt).toBe(w.now + 600_000_000);
+    w.connect();
+    w.instancePass();
+    expect(w.instance().status).toBe('idle');
+    expect(w.signals).toContainEqual({ kind: 'placement', id: 'project-1' });
+    expect(w.instance().nextPassAt).toBe(w.now + 300_000_000);
+  });
+
+  test('ends as no_offers, visibly, when nobody has one', () => {
+    const w = planned();
+    w.instancePass();
+    w.settle('instance.create:inst-1:0', { kind: 'no-capacity', message: 'No offers found' });
+    w.instancePass();
+    expect(w.instance()).toMatchObject({
+      status: 'terminated',
+      deleted: false,
+      terminationReason: 'no_offers',
+    });
+    expect(w.events).toContain(
+      'Instance status changed PENDING -> TERMINATED. Termination reason: NO_OFFERS (No offers found)',
+    );
+  });
+
+  test('is ended when its agent never comes up, by the limit of its backend', () => {
+    const offer = anOffer({ backend: 'runpod' });
+    const w = world(anInstance({ status: 'provisioning', offer }));
+    w.hosts.clear();
+    w.later(1199).instancePass();
+    expect(w.instance().status).toBe('provisioning');
+    w.later(1).instancePass();
+    expect(w.instance()).toMatchObject({
+      status: 'terminating',
+      terminationReason: 'provisioning_timeout',
+    });
+  });
+
+  test('whose worker is silent is never given up, but its worker is woken', () => {
+    const w = planned();
+    w.instancePass();
+    w.signals.length = 0;
+    w.later(600).instancePass();
+    expect(w.signals).toContainEqual({ kind: 'intent', id: 'instance.create:inst-1:0' });
+    expect(w.instance()).toMatchObject({ status: 'pending', nextPassAt: w.now + 600_000_000 });
+  });
+});
+
+describe('a machine whose job has gone before it appeared', () => {
+  function orphan(patch: Partial<Instance> = {}) {
+    const w = new World({
+      jobs: [aJob({ instanceId: 'inst-1', claimedBlocks: 1 })],
+      instances: [aPlaceholder('job-1', patch)],
+    }).creating('inst-1');
+    w.pass();
+    w.stop();
+    w.pass();
+    return w;
+  }
+
+  test('is kept idle when it appears, and idles by its policy', () => {
+    const w = orphan();
+    w.instancePass();
+    expect(w.instance().status).toBe('pending');
+    w.created('inst-1');
+    w.instancePass();
+    expect(w.instance().status).toBe('provisioning');
+    w.connect();
+    w.instancePass();
+    expect(w.instance()).toMatchObject({ status: 'idle', busyBlocks: 0 });
+    w.later(300).instancePass();
+    expect(w.instance().terminationReason).toBe('idle_timeout');
+  });
+
+  test('is ended at once when it was meant for that job alone', () => {
+    const w = orphan({ idleSeconds: 0 });
+    w.created('inst-1');
+    w.instancePass();
+    expect(w.instance()).toMatchObject({
+      status: 'terminating',
+      terminationReason: 'job_finished',
+    });
+    expect(w.announced('instance.terminate')).toHaveLength(1);
+  });
+
+  test('leaves no trace when it never appears', () => {
+    const w = orphan();
+    w.settle('instance.create:inst-1:0', { kind: 'no-capacity', message: '' });
+    w.instancePass();
+    expect(w.removedInstances).toEqual(['inst-1']);
+  });
+
+  test('leaves no trace when its creation was called off in time', () => {
+    const w = orphan();
+    w.dropCancelled();
+    w.instancePass();
+    expect(w.removedInstances).toEqual(['inst-1']);
+  });
+});
+
+describe('an idle instance', () => {
+  test('is ended exactly when its idle time is over', () => {
+    const w = world(anInstance({ idleSeconds: 60 }));
+    w.instancePass();
+    expect(w.instance().nextPassAt).toBe(w.now + 60_000_000);
+    w.now = w.instance().nextPassAt! - 1;
+    w.instancePass();
+    expect(w.instance().status).toBe('idle');
+    w.now += 1;
+    w.instancePass();
+    expect(w.instance()).toMatchObject({
+      status: 'terminating',
+      terminationReason: 'idle_timeout',
+      terminationMessage: 'Instance idle for 60 seconds',
+    });
+  });
+
+  test('counts from the end of its last job', () => {
+    const w = world(anInstance({ idleSeconds: 60, lastJobFinishedAt: aHost().since + 30_000_000 }));
+    w.later(60).instancePass();
+    expect(w.instance().status).toBe('idle');
+    w.later(30).instancePass();
+    expect(w.instance().status).toBe('terminating');
+  });
+
+  test('stays when its fleet wants at least so many', () => {
+    const w = world(anInstance({ idleSeconds: 60 }), aFleet({ nodes: { min: 1, max: 2 } }));
+    w.later(3600).instancePass();
+    expect(w.instance()).toMatchObject({ status: 'idle', nextPassAt: null });
+  });
+
+  test('stays for ever with idle_duration off', () => {
+    const w = world(anInstance({ idleSeconds: null }));
+    w.later(1_000_000).instancePass();
+    expect(w.instance()).toMatchObject({ status: 'idle', nextPassAt: null });
+  });
+
+  test('stays for ever when it is a host of one’s own', () => {
+    const w = world(anInstance({ backend: 'remote', idleSeconds: 60 }));
+    w.later(1_000_000).instancePass();
+    expect(w.instance().status).toBe('idle');
+  });
+
+  test('stays while a job is on its way to it', () => {
+    const instance = anInstance({ idleSeconds: 60, busyBlocks: 1 });
+    const w = new World({ jobs: [placedJob(instance)], instances: [instance], hosts: [aHost()] });
+    w.later(3600).instancePass();
+    expect(w.instance().status).toBe('idle');
+  });
+
+  test('is replaced when the fleet now wants another region', () => {
+    const w = world(anInstance(), aFleet({ regions: ['eu-west-1'] }));
+    w.instancePass();
+    expect(w.instance()).toMatchObject({ terminationReason: 'fleet_spec_mismatch' });
+  });
+
+  test('goes with its fleet', () => {
+    const w = world(anInstance(), aFleet({}, { status: 'terminating' }));
+    w.instancePass();
+    expect(w.instance()).toMatchObject({ terminationReason: 'terminated_by_user' });
+  });
+});
+
+describe('a busy instance', () => {
+  test('of another spec is left until it is idle', () => {
+    const instance = anInstance({ status: 'busy', busyBlocks: 1 });
+    const fleet = aFleet({ regions: ['eu-west-1'] });
+    const w = new World({
+      jobs: [placedJob(instance)],
+      instances: [instance],
+      hosts: [aHost()],
+      fleet,
+    });
+    w.instancePass();
+    expect(w.instance().status).toBe('busy');
+  });
+
+  test('without jobs heals itself', () => {
+    const w = world(anInstance({ status: 'busy', busyBlocks: 3 }));
+    w.instancePass();
+    expect(w.instance()).toMatchObject({ status: 'idle', busyBlocks: 0, lastJobFinishedAt: w.now });
+  });
+
+  test('holds exactly the blocks that its jobs claim', () => {
+    const instance = anInstance({ status: 'busy', busyBlocks: 4, totalBlocks: 4 });
+    const w = new World({
+      jobs: [placedJob(instance, { claimedBlocks: 2 })],
+      instances: [instance],
+      hosts: [aHost()],
+    });
+    w.instancePass();
+    expect(w.instance().busyBlocks).toBe(2);
+  });
+});
+
+describe('an instance out of reach', () => {
+  test('is flagged after five seconds and back when it is back', () => {
+    const w = world(anInstance({ idleSeconds: null }));
+    w.disconnect().later(4).instancePass();
+    expect(w.instance().unreachable).toBe(false);
+    w.later(1).instancePass();
+    expect(w.instance().unreachable).toBe(true);
+    w.connect();
+    w.instancePass();
+    expect(w.instance()).toMatchObject({ unreachable: false, unreachableSince: null });
+    expect(w.events).toEqual(['Instance became unreachable', 'Instance became reachable']);
+  });
+
+  test('is ended after twenty minutes if it is a cloud machine', () => {
+    const w = world(anInstance({ idleSeconds: null }));
+    w.disconnect().later(5).instancePass();
+    expect(w.instance().nextPassAt).toBe(w.instance().unreachableSince! + 1_200_000_000);
+    w.now = w.instance().nextPassAt!;
+    w.instancePass();
+    expect(w.instance().terminationReason).toBe('unreachable');
+  });
+
+  test.each(['remote', 'local'] as const)('is only flagged on %s', (backend) => {
+    const w = world(anInstance({ idleSeconds: null, backend }));
+    w.disconnect().later(5).instancePass();
+    w.later(100_000).instancePass();
+    expect(w.instance()).toMatchObject({ status: 'idle', unreachable: true });
+  });
+});
+
+describe('a host of one’s own', () => {
+  const host = () =>
+    world(
+      anInstance({
+        backend: 'remote',
+        status: 'pending',
+        offer: null,
+        idleSeconds: null,
+        startedAt: null,
+      }),
+      aFleet({ nodes: null, ssh_config: { hosts: [] } as never }),
+    );
+
+  test('is idle as soon as its agent is up', () => {
+    const w = host();
+    const instance = { ...w.instance(), backend: 'remote' as const };
+    w.instances.set(instance.id, instance);
+    w.instancePass();
+    expect(w.instance().status).toBe('idle');
+  });
+
+  test('that cannot be added in ten minutes is given up with the reason', () => {
+    const w = host();
+    w.instances.set('inst-1', { ...w.instance(), backend: 'remote' });
+    w.connect('inst-1', { connected: false, error: 'Permission denied' });
+    w.later(600).instancePass();
+    expect(w.instance()).toMatchObject({
+      status: 'terminated',
+      terminationReason: 'provisioning_timeout',
+      terminationMessage: 'Permission denied',
+    });
+  });
+
+  test('is let go without asking anybody', () => {
+    const w = host();
+    w.instances.set('inst-1', { ...w.instance(), backend: 'remote', status: 'terminating' });
+    w.instancePass();
+    expect(w.instance()).toMatchObject({ status: 'terminated', deleted: true });
+    expect(w.intents.size).toBe(0);
+  });
+});
+
+describe('termination', () => {
+  const ending = () => world(anInstance({ status: 'terminating' }));
+
+  test('is over when the backend says so, once', () => {
+    const w = ending();
+    w.instancePass();
+    expect(w.announced('instance.terminate')).toHaveLength(1);
+    expect(w.instancePass()?.changes).toEqual([]);
+    w.settle('instance.terminate:inst-1:0', { kind: 'ok' });
+    w.instancePass();
+    expect(w.instance()).toMatchObject({ status: 'terminated', deleted: true, deletedAt: w.now });
+    expect(w.signals).toContainEqual({ kind: 'fleet', id: 'fleet-1' });
+    expect(w.instancePass()?.changes).toEqual([]);
+  });
+
+  test('is asked for again and again, ever less often, and never given up', () => {
+    const w = ending();
+    w.instancePass();
+    const waits: number[] = [];
+    for (let attempt = 0; attempt < 12; attempt++) {
+      w.settle(`instance.terminate:inst-1:${attempt}`, { kind: 'ok' }, 'not yet');
+      w.instancePass();
+      const at = w.instance().nextPassAt ?? 0;
+      waits.push((at - w.now) / 1_000_000);
+      w.now = at;
+      w.instancePass();
+    }
+    expect(waits.slice(0, 6)).toEqual([30, 30, 60, 120, 300, 600]);
+    expect(waits.at(-1)).toBe(600);
+    expect(w.instance().status).toBe('terminating');
+  });
+
+  test('of a machine still being made waits for it and then ends it', () => {
+    const w = new World({
+      instances: [aPlaceholder('gone', { status: 'terminating', busyBlocks: 0 })],
+    }).creating('inst-1');
+    w.instancePass();
+    expect(w.announced('instance.terminate')).toEqual([]);
+    w.created('inst-1');
+    w.instancePass();
+    expect(w.instance().provisioningData).not.toBeNull();
+    expect(w.announced('instance.terminate')).toHaveLength(1);
+  });
+});
