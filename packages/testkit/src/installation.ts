@@ -1,0 +1,193 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export interface InstallationOptions {
+  /** The built program, `bin/dstack`. */
+  readonly dstack: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Called with each line the server prints. */
+  readonly onServerLine?: (line: string) => void;
+}
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandOptions {
+  readonly input?: string;
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly onStdout?: (text: string) => void;
+}
+
+/** Variables of the caller's own installation, which this one must not see. */
+const FOREIGN = ['DSTACK_PROJECT', 'DSTACK_SERVER_URL', 'DSTACK_TOKEN', 'DSTACK_DATABASE_URL'];
+
+/**
+ * A user's machine in one folder: a home of its own, the built program, a server on a free port,
+ * and everything they start. `dispose` leaves nothing of it running or on disk.
+ */
+export class Installation {
+  readonly home: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly #options: InstallationOptions;
+  readonly #started = new Set<ChildProcess>();
+  #server: ChildProcess | null = null;
+  #url: string | null = null;
+
+  constructor(options: InstallationOptions) {
+    this.#options = options;
+    this.home = mkdtempSync(join(tmpdir(), 'dstack-home-'));
+    this.env = { ...process.env };
+    for (const name of FOREIGN) delete this.env[name];
+    Object.assign(this.env, { HOME: this.home, DSTACK_SERVER_DIR: this.serverDir }, options.env);
+  }
+
+  get serverDir(): string {
+    return join(this.home, '.dstack', 'server');
+  }
+
+  /** Where the running server listens. */
+  get url(): string {
+    if (!this.#url) throw new Error('no server is running');
+    return this.#url;
+  }
+
+  get serverPid(): number {
+    if (!this.#server?.pid) throw new Error('no server is running');
+    return this.#server.pid;
+  }
+
+  /** Resolves when the server takes requests. Port 0 = a free one; a restart keeps its port. */
+  async startServer(...args: string[]): Promise<void> {
+    const port = this.#url ? new URL(this.#url).port : '0';
+    const child = this.#spawn(['server', '--port', port, '--yes', ...args], {});
+    this.#server = child;
+    const errors: string[] = [];
+    child.stderr?.on('data', (chunk) => errors.push(String(chunk)));
+    await new Promise<void>((ready, fail) => {
+      child.on('exit', (code) => fail(new Error(`server ended with ${code}: ${errors.join('')}`)));
+      createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+        this.#options.onServerLine?.(line);
+        const found = /is running at (\S+)/.exec(line);
+        if (!found) return;
+        this.#url = found[1] ?? null;
+        ready();
+      });
+    });
+  }
+
+  /** Ends the server as Ctrl-C does (or as told) and waits for it. */
+  async stopServer(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
+    const server = this.#server;
+    this.#server = null;
+    if (!server || server.exitCode !== null || server.signalCode !== null) return null;
+    server.kill(signal);
+    const [code] = await once(server, 'exit');
+    return code;
+  }
+
+  /** Runs the command line to its end. */
+  async dstack(args: readonly string[], options: CommandOptions = {}): Promise<Finished> {
+    const child = this.#spawn(args, options);
+    let stdout = '';
+    let stderr = '';
+    child.stdout?.on('data', (chunk) => {
+      stdout += chunk;
+      options.onStdout?.(String(chunk));
+    });
+    child.stderr?.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    child.stdin?.end(options.input ?? '');
+    const [code] = await once(child, 'close');
+    return { code, stdout, stderr };
+  }
+
+  /** As `dstack`, but an error if it does not end with 0; answers what it printed. */
+  async ok(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.dstack(args);
+    if (code === 0) return stdout;
+    throw new Error(`dstack ${args.join(' ')} ended with ${code}\n${stdout}\n${stderr}`);
+  }
+
+  /** Starts a command without waiting for it; it is ended with the installation. */
+  spawn(args: readonly string[], options: CommandOptions = {}): ChildProcess {
+    return this.#spawn(args, options);
+  }
+
+  /** The admin's token, from the file that the server wrote for the command line. */
+  token(): string {
+    const text = readFileSync(join(this.home, '.dstack', 'config.yml'), 'utf8');
+    const token = /token: (\S+)/.exec(text)?.[1];
+    if (!token) throw new Error('config.yml has no token');
+    return token;
+  }
+
+  /** Calls the HTTP API as the admin. */
+  async api<T>(path: string, body?: unknown, token = this.token()): Promise<T> {
+    const response = await fetch(new URL(path, this.url), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
+    return JSON.parse(text) as T;
+  }
+
+  /** Ids of processes that this installation started, however indirectly. */
+  processes(): number[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+      .map(Number)
+      .filter((pid) => this.#isOurs(pid));
+  }
+
+  async dispose(): Promise<void> {
+    await this.stopServer();
+    for (const child of this.#started) child.kill('SIGKILL');
+    for (let pids = this.processes(); pids.length > 0; pids = this.processes()) {
+      for (const pid of pids) kill(pid);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    rmSync(this.home, { recursive: true, force: true });
+  }
+
+  #spawn(args: readonly string[], options: CommandOptions): ChildProcess {
+    const child = spawn(this.#options.dstack, args, {
+      cwd: options.cwd ?? this.home,
+      env: { ...this.env, ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    this.#started.add(child);
+    child.on('exit', () => this.#started.delete(child));
+    return child;
+  }
+
+  /** Its home is in the environment or on the command line of everything it starts. */
+  #isOurs(pid: number): boolean {
+    try {
+      return ['environ', 'cmdline'].some((file) =>
+        readFileSync(`/proc/${pid}/${file}`, 'utf8').includes(this.home),
+      );
+    } catch {
+      // It ended while we looked, or it is somebody else's.
+      return false;
+    }
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone already.
+  }
+}
