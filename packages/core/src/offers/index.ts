@@ -3,5 +3,15 @@ export { isAvailableOffer } from './availability.ts';
 export { type BackendTraits, backendTraits, LOCAL_PROCESS_INSTANCE } from './backend-features.ts';
 export { shareOffer, smallestShare, totalBlocksOf } from './blocks.ts';
 export { type Combined, type CombineResult, combineFleetAndRun } from './combine.ts';
+export {
+  type CpuRow,
+  type GpuRow,
+  type GroupKey,
+  type GroupOptions,
+  groupByError,
+  groupCpus,
+  groupGpus,
+} from './groups.ts';
+export { DEFAULT_MAX_OFFERS, listOffers, mergeByPrice, type OfferListing } from './listing.ts';
 export { firstMismatch, type RequirementName, requirementsMatch } from './match.ts';
 export { type JobNeeds, type Location, unmetLocation, unmetNeed } from './needs.ts';

@@ -1,0 +1,135 @@
+import type { FleetSpec } from '@dstack/contract/wire';
+import { changedKeys, sameJson } from '../compare/same.ts';
+import { fleetHosts, hostAddress } from './prepare.ts';
+
+export interface FleetSpecDiff {
+  /** `profile`, `configuration.nodes`, …; one level only. */
+  readonly changed: readonly string[];
+  readonly updatable: boolean;
+  /** What forbids an update in place, as a sentence; null if nothing does. */
+  readonly reason: string | null;
+  /** Addresses (`hostAddress`) of SSH hosts that come and go. */
+  readonly addedHosts: readonly string[];
+  readonly removedHosts: readonly string[];
+}
+
+/** Cloud fleets take these over: instances that no longer match are replaced once idle. */
+const UPDATABLE_CLOUD = [
+  'nodes',
+  'reservation',
+  'tags',
+  'resources',
+  'backends',
+  'regions',
+  'availability_zones',
+  'instance_types',
+  'spot_policy',
+  'max_price',
+];
+
+/** What differs between a fleet's stored spec and a new one, and whether the fleet can follow. */
+export function diffFleetSpecs(before: FleetSpec, after: FleetSpec): FleetSpecDiff {
+  const [old, now] = [comparable(before), comparable(after)];
+  const nested = changedKeys(old.configuration, now.configuration);
+  const changed = changedKeys(old, now).flatMap((key) =>
+    key === 'configuration' ? nested.map((name) => `configuration.${name}`) : [key],
+  );
+  const hosts = hostChanges(before, after);
+  const reason = forbiddenChange(before, after, changed) ?? hosts.problem;
+  const { added, removed } = hosts;
+  return { changed, updatable: reason === null, reason, addedHosts: added, removedHosts: removed };
+}
+
+function forbiddenChange(
+  before: FleetSpec,
+  after: FleetSpec,
+  changed: readonly string[],
+): string | null {
+  const ssh = after.configuration.ssh_config != null;
+  if (ssh !== (before.configuration.ssh_config != null)) {
+    return 'A fleet cannot change between cloud instances and SSH hosts';
+  }
+  const allowed = ssh ? ['ssh_config'] : UPDATABLE_CLOUD;
+  const wrong = changed.filter(
+    (key) => key !== 'configuration_path' && !allowed.some((it) => key === `configuration.${it}`),
+  );
+  return wrong.length > 0 ? `Cannot be changed in place: ${wrong.join(', ')}` : null;
+}
+
+interface HostChanges {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly problem: string | null;
+}
+
+/** Hosts may come and go; what is said about one that stays, or about all, may not change. */
+function hostChanges(before: FleetSpec, after: FleetSpec): HostChanges {
+  const [old, now] = [before.configuration.ssh_config, after.configuration.ssh_config];
+  if (!old || !now) return { added: [], removed: [], problem: null };
+  const common = changedKeys(withoutPaths(old), withoutPaths(now)).filter((key) => key !== 'hosts');
+  const definitions = (config: typeof old) =>
+    new Map(
+      fleetHosts(config).map((host, index) => [
+        hostAddress(host),
+        withoutPaths(config.hosts[index]),
+      ]),
+    );
+  const [oldHosts, newHosts] = [definitions(old), definitions(now)];
+  const added = [...newHosts.keys()].filter((address) => !oldHosts.has(address));
+  const removed = [...oldHosts.keys()].filter((address) => !newHosts.has(address));
+  const redefined = [...newHosts].filter(
+    ([address, host]) => oldHosts.has(address) && !sameJson(oldHosts.get(address), host),
+  );
+  const wrong = [
+    ...common.map((key) => `ssh_config.${key}`),
+    ...redefined.map(([address]) => `host ${address}`),
+  ];
+  const problem = wrong.length > 0 ? `Cannot be changed in place: ${wrong.join(', ')}` : null;
+  return { added, removed, problem };
+}
+
+/** Key files lie on the client's machine: their names mean nothing here. */
+function withoutPaths(value: unknown): object {
+  if (typeof value === 'string') return { hostname: value };
+  const copy = { ...(value as Record<string, unknown>) };
+  delete copy.identity_file;
+  if (copy.proxy_jump) copy.proxy_jump = withoutPaths(copy.proxy_jump);
+  if (Array.isArray(copy.hosts)) copy.hosts = copy.hosts.map(withoutPaths);
+  return copy;
+}
+
+function comparable(spec: FleetSpec): FleetSpec {
+  const { configuration } = spec;
+  const nodes = configuration.nodes && {
+    ...configuration.nodes,
+    target: configuration.nodes.target ?? configuration.nodes.min,
+  };
+  const ssh = configuration.ssh_config && withoutPaths(configuration.ssh_config);
+  return {
+    ...spec,
+    configuration: { ...configuration, nodes, ssh_config: ssh } as FleetSpec['configuration'],
+  };
+}
+
+/**
+ * Whether a client's copy of a stored spec is still the stored one. Answers never carry private
+ * keys, so keys are not compared.
+ */
+export function sameFleetSpec(a: FleetSpec, b: FleetSpec): boolean {
+  return sameJson(withoutKeys(comparable(a)), withoutKeys(comparable(b)));
+}
+
+function withoutKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => key !== 'ssh_key')
+      .map(([key, item]) => [key, withoutKeys(item)]),
+  );
+}
+
+/** `update` for an existing fleet that can follow, else `create`: clients then replace the fleet. */
+export function fleetPlanAction(current: FleetSpec | null, effective: FleetSpec) {
+  return current && diffFleetSpecs(current, effective).updatable ? 'update' : 'create';
+}

@@ -1,0 +1,146 @@
+import type { FleetSpec } from '@dstack/contract/wire';
+import {
+  nameError,
+  type PreparedFleetSpec,
+  type SpecError,
+  specError,
+} from '../run-spec/result.ts';
+
+type SshConfig = NonNullable<FleetSpec['configuration']['ssh_config']>;
+type Key = { readonly public: string; readonly private?: string | null };
+
+/** A host with what the whole fleet says about it filled in. */
+export interface FleetHost {
+  readonly hostname: string;
+  readonly user: string | null;
+  readonly port: number | null;
+  readonly key: Key | null;
+  readonly internalIp: string | null;
+  readonly blocks: number | 'auto' | null;
+}
+
+export interface FleetSpecContext {
+  /** Hosts that belong to other fleets of any project: `<hostname>:<port>`, see `hostAddress`. */
+  readonly hostsInUse?: ReadonlySet<string>;
+}
+
+const SSH_PORT = 22;
+
+/** Fields that say how instances are made, which SSH hosts are not. */
+const CLOUD_FIELDS = [
+  'reservation',
+  'resources',
+  'backends',
+  'regions',
+  'availability_zones',
+  'instance_types',
+  'spot_policy',
+  'retry',
+  'max_price',
+  'idle_duration',
+  'tags',
+  'backend_options',
+] as const;
+
+/** The fleet spec as it is planned, stored and compared, or why the server refuses it. */
+export function prepareFleetSpec(
+  spec: FleetSpec,
+  context: FleetSpecContext = {},
+): PreparedFleetSpec {
+  const { configuration } = spec;
+  const { name, nodes, ssh_config: ssh } = configuration;
+  const wrongName = name == null ? null : nameError(name);
+  if (wrongName) return wrongName;
+  if (nodes != null && ssh != null) {
+    return specError('`nodes` and `ssh_config` exclude each other: a fleet has one of them');
+  }
+  if (nodes == null && ssh == null) {
+    return specError('A fleet needs `nodes` (cloud instances) or `ssh_config` (hosts)');
+  }
+  const error = ssh ? sshError(spec, ssh, context) : cloudError(spec);
+  return error ?? { ok: true, spec };
+}
+
+function cloudError({ configuration }: FleetSpec): SpecError | null {
+  if (Object.keys(configuration.env).length === 0) return null;
+  return specError('Only fleets with `ssh_config` may have: env');
+}
+
+function sshError(spec: FleetSpec, ssh: SshConfig, context: FleetSpecContext): SpecError | null {
+  const { configuration } = spec;
+  const wrong = CLOUD_FIELDS.filter((field) => configuration[field] != null);
+  if (wrong.length > 0) {
+    return specError(`Fleets with \`ssh_config\` may not have: ${wrong.join(', ')}`);
+  }
+  for (const [name, value] of Object.entries(configuration.env)) {
+    if (typeof value !== 'string') return specError(`env: the variable ${name} has no value`);
+  }
+  const hosts = fleetHosts(ssh);
+  for (const host of hosts) {
+    const error = hostError(host, context);
+    if (error) return error;
+  }
+  return addressesError(ssh, hosts);
+}
+
+/** All hosts of an SSH fleet, each with the fleet's user, port and key where it has none. */
+export function fleetHosts(ssh: SshConfig): FleetHost[] {
+  return ssh.hosts.map((entry) => {
+    const host = typeof entry === 'string' ? { hostname: entry } : entry;
+    const own = typeof entry === 'string' ? null : entry;
+    return {
+      hostname: host.hostname,
+      user: own?.user ?? ssh.user ?? null,
+      port: own?.port ?? ssh.port ?? null,
+      key: own?.ssh_key ?? ssh.ssh_key ?? null,
+      internalIp: own?.internal_ip ?? null,
+      blocks: own?.blocks ?? null,
+    };
+  });
+}
+
+/** Two fleets must not hold the same machine; this is what is compared. */
+export function hostAddress(host: Pick<FleetHost, 'hostname' | 'port'>): string {
+  return `${host.hostname.toLowerCase()}:${host.port ?? SSH_PORT}`;
+}
+
+function hostError(host: FleetHost, context: FleetSpecContext): SpecError | null {
+  const { hostname, user, key } = host;
+  if (!user) return specError(`Host ${hostname} has no user. Set \`user\` for it or for all hosts`);
+  if (!key?.private) {
+    return specError(`Host ${hostname} has no key. Set \`identity_file\` for it or for all hosts`);
+  }
+  const wrongKey = keyProblem(key.private);
+  if (wrongKey) return specError(`Host ${hostname}: ${wrongKey}`);
+  if (context.hostsInUse?.has(hostAddress(host))) {
+    return specError(`Host ${hostname} belongs to another fleet already`);
+  }
+  return null;
+}
+
+const PEM_LABEL = /^-----BEGIN (.+?)-----/m;
+const KEY_LABELS = ['RSA PRIVATE KEY', 'EC PRIVATE KEY', 'PRIVATE KEY', 'OPENSSH PRIVATE KEY'];
+
+/** What the form of a private key tells without its numbers; the kind is found when it is used. */
+function keyProblem(text: string): string | null {
+  const label = PEM_LABEL.exec(text)?.[1];
+  if (label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: 4,ENCRYPTED/m.test(text)) {
+    return 'the key has a passphrase, which is not supported';
+  }
+  if (label && KEY_LABELS.includes(label)) return null;
+  return 'Unsupported key type. Use an RSA, ECDSA or Ed25519 key without a passphrase';
+}
+
+function addressesError(ssh: SshConfig, hosts: readonly FleetHost[]): SpecError | null {
+  const addresses = hosts.map(hostAddress);
+  const twice = addresses.find((address, index) => addresses.indexOf(address) !== index);
+  if (twice) return specError(`Host ${twice} is listed twice`);
+  const internal = hosts.filter((host) => host.internalIp !== null).length;
+  if (internal > 0 && internal < hosts.length) {
+    return specError('`internal_ip` must be set for all hosts or for none');
+  }
+  if (internal > 0 && ssh.network) {
+    return specError('`internal_ip` and `network` exclude each other');
+  }
+  return null;
+}

@@ -1,0 +1,1 @@
+export { generateName, numberedName } from './generate.ts';

@@ -1,0 +1,53 @@
+import type { Offer } from '../model/index.ts';
+import { isAvailableOffer } from './availability.ts';
+
+/** Offers named in a plan where the client does not say how many. */
+export const DEFAULT_MAX_OFFERS = 50;
+
+export interface OfferListing {
+  /** The first ones. */
+  readonly offers: Offer[];
+  /** Of all offers, named or not. */
+  readonly total_offers: number;
+  readonly max_price: number | null;
+}
+
+/**
+ * Available offers first, else in the given order; `reverse`: the dearest of both first. Cut after
+ * sorting.
+ */
+export function listOffers(
+  offers: readonly Offer[],
+  options: { readonly maxOffers?: number | null; readonly reverse?: boolean } = {},
+): OfferListing {
+  const rank = (offer: Offer): number => (isAvailableOffer(offer) ? 0 : 1);
+  const sorted = [...offers].sort(
+    (a, b) => rank(a) - rank(b) || (options.reverse ? b.price - a.price : 0),
+  );
+  return {
+    offers: sorted.slice(0, options.maxOffers ?? DEFAULT_MAX_OFFERS),
+    total_offers: offers.length,
+    max_price: offers.length > 0 ? Math.max(...offers.map((offer) => offer.price)) : null,
+  };
+}
+
+/**
+ * Lists of several backends as one: always the cheapest head next, so that each backend's own order
+ * is kept.
+ */
+export function mergeByPrice(lists: readonly (readonly Offer[])[]): Offer[] {
+  const heads = lists.map((list) => ({ list, next: 0 }));
+  const merged: Offer[] = [];
+  for (;;) {
+    let best: { list: readonly Offer[]; next: number } | null = null;
+    for (const head of heads) {
+      const price = head.list[head.next]?.price;
+      if (price === undefined) continue;
+      if (!best || price < (best.list[best.next]?.price ?? Infinity)) best = head;
+    }
+    const offer = best?.list[best.next];
+    if (!best || !offer) return merged;
+    merged.push(offer);
+    best.next += 1;
+  }
+}

@@ -1,0 +1,39 @@
+import type { FleetSpec, Requirements } from '@dstack/contract/wire';
+import { fleetRequirements } from '../fleet-spec/requirements.ts';
+import type { Offer } from '../model/index.ts';
+import { backendTraits } from '../offers/backend-features.ts';
+import { totalBlocksOf } from '../offers/blocks.ts';
+import { listOffers, type OfferListing } from '../offers/listing.ts';
+import { cutZones, needsOfRequirements, unmetLocation, unmetNeed } from '../offers/needs.ts';
+import { offersQuestion } from '../placement/new-capacity.ts';
+import type { OffersWanted } from '../placement/offers-wanted.ts';
+import { mergedFleetProfile } from '../profile/merge.ts';
+
+/** The question about what a fleet's instances could be; null for a fleet of SSH hosts. */
+export function fleetWantsOffers(spec: FleetSpec): OffersWanted | null {
+  if (spec.configuration.nodes == null) return null;
+  const requirements: Requirements = fleetRequirements(spec);
+  return offersQuestion(null, { requirements, profile: mergedFleetProfile(spec) });
+}
+
+/**
+ * Those of the offers that the fleet's instances can be made of, each saying how it is divided.
+ * Bare instances cannot be had everywhere; a fleet that makes none of its own accord does not care.
+ */
+export function fleetOffers(spec: FleetSpec, offers: readonly Offer[]): Offer[] {
+  const profile = mergedFleetProfile(spec);
+  const { nodes, blocks } = spec.configuration;
+  const bare = (nodes?.target ?? nodes?.min ?? 0) > 0;
+  const needs = needsOfRequirements(fleetRequirements(spec));
+  return offers.flatMap((offer) => {
+    if (bare && !backendTraits(offer.backend).createInstance) return [];
+    if (unmetNeed(needs, offer) || unmetLocation(profile, offer)) return [];
+    const total = totalBlocksOf(offer, blocks ?? 1);
+    return total === null ? [] : [{ ...cutZones(profile, offer), total_blocks: total }];
+  });
+}
+
+/** Offers of a fleet's plan: the first 50, counted over all. */
+export function planFleet(spec: FleetSpec, offers: readonly Offer[]): OfferListing {
+  return listOffers(spec.configuration.nodes == null ? [] : fleetOffers(spec, offers));
+}

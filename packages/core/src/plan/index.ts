@@ -1,0 +1,16 @@
+export { fleetOffers, fleetWantsOffers, planFleet } from './fleet.ts';
+export {
+  initialReplicas,
+  type PlanInput,
+  type PlanOptions,
+  type PlanSpecsContext,
+  planJobSpecs,
+  replicaGroups,
+} from './input.ts';
+export {
+  allOffers,
+  type PlannedJob,
+  type PlannedRun,
+  planRun,
+  planWantsOffers,
+} from './plan-run.ts';

@@ -1,0 +1,82 @@
+import type { JobSpec, RunSpec } from '@dstack/contract/wire';
+import { buildJobSpecs, DRY_RUN_NAME } from '../job-spec/build.ts';
+import type { ImageConfig, JobSpecSettings } from '../job-spec/settings.ts';
+import type { EngineSettings, FleetRecord, Id, InstanceRecord, Offer } from '../model/index.ts';
+
+/** Everything a plan is made of; nothing in it is waiting to be placed. */
+export interface PlanInput {
+  readonly projectId: Id;
+  readonly projectName: string;
+  readonly projectNames: Readonly<Record<Id, string>>;
+  /** Own and imported fleets and their instances, not deleted. */
+  readonly fleets: readonly FleetRecord[];
+  readonly instances: readonly InstanceRecord[];
+  /** Instances of the `local` backend in all projects. */
+  readonly localInstances: number;
+  /** Effective. */
+  readonly spec: RunSpec;
+  /** See `planJobSpecs`. */
+  readonly jobSpecs: readonly JobSpec[];
+  /** Fleet of the active run of that name: an update stays in it. */
+  readonly runFleetId?: Id | null;
+  readonly options?: PlanOptions;
+  readonly settings: Pick<EngineSettings, 'localMaxInstances'>;
+  /** Offers of the project's backends whatever the run asks for; only to explain what is missing. */
+  readonly known?: readonly Offer[];
+}
+
+/** As clients ask for it. */
+export interface PlanOptions {
+  readonly maxOffers?: number | null;
+  readonly reverseOffers?: boolean;
+  /** Existing instances whole, not cut to what the run would get. */
+  readonly fullOffers?: boolean;
+  /** With `fullOffers`: less the blocks in use. */
+  readonly unallocatedResources?: boolean;
+  /** Search all offers instead of choosing a fleet. */
+  readonly forOffersOnly?: boolean;
+}
+
+export interface PlanSpecsContext {
+  /** What is known of the user's own image (of each group of a service: by its name). */
+  readonly imageConfig?: (replicaGroup: string) => ImageConfig | null;
+  readonly settings?: JobSpecSettings;
+}
+
+/** Job specs as a plan shows them: replica 0 of every group, one group after another. */
+export function planJobSpecs(
+  spec: RunSpec,
+  context: PlanSpecsContext = {},
+): ReturnType<typeof buildJobSpecs> {
+  const jobSpecs: JobSpec[] = [];
+  for (const replicaGroup of replicaGroups(spec)) {
+    const built = buildJobSpecs(spec, {
+      runName: spec.run_name ?? DRY_RUN_NAME,
+      replicaNum: 0,
+      replicaGroup,
+      imageConfig: context.imageConfig?.(replicaGroup) ?? null,
+      settings: context.settings,
+    });
+    if (!built.ok) return built;
+    jobSpecs.push(...built.jobSpecs);
+  }
+  return { ok: true, jobSpecs };
+}
+
+/** Names of a service's groups; `"0"` for everything else. */
+export function replicaGroups(spec: RunSpec): string[] {
+  const { configuration } = spec;
+  const groups = configuration.type === 'service' ? configuration.groups : null;
+  return groups ? groups.map((group, index) => group.name ?? String(index)) : ['0'];
+}
+
+/** Replicas to begin with, per group: the least of each range. */
+export function initialReplicas(spec: RunSpec): Record<string, number> {
+  const { configuration } = spec;
+  if (configuration.type !== 'service') return { '0': 1 };
+  const { groups } = configuration;
+  if (!groups) return { '0': configuration.replicas?.min ?? 1 };
+  return Object.fromEntries(
+    groups.map((group, index) => [group.name ?? String(index), group.replicas.min ?? 0]),
+  );
+}

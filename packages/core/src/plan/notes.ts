@@ -1,0 +1,65 @@
+import type { Offer } from '../model/index.ts';
+import { isAvailableOffer } from '../offers/availability.ts';
+import { LOCAL_PROCESS_INSTANCE } from '../offers/backend-features.ts';
+import { firstMismatch } from '../offers/match.ts';
+import { unmetLocation, unmetNeed } from '../offers/needs.ts';
+import type { Board } from '../placement/board.ts';
+import { chooseFleet } from '../placement/choose-fleet.ts';
+import type { GangRequest } from '../placement/gang-request.ts';
+import type { Ask } from '../placement/new-seats.ts';
+import type { Batch } from './batches.ts';
+import type { PlanInput } from './input.ts';
+
+/** Sentences for the user: how the run will differ from what is usual, and what it lacks. */
+export function planNotes(
+  board: Board,
+  input: PlanInput,
+  batches: readonly { readonly batch: Batch; readonly offers: readonly Offer[] }[],
+  ask: Ask,
+): string[] {
+  const notes = batches.flatMap(({ batch, offers }) => [
+    ...localNotes(input, offers),
+    ...(offers.some(isAvailableOffer) ? [] : missingNotes(board, input, batch.request, ask)),
+  ]);
+  return [...new Set(notes)];
+}
+
+/** On the server's own machine it matters whether there is a container around the job. */
+function localNotes(input: PlanInput, offers: readonly Offer[]): string[] {
+  const local = offers.find((offer) => offer.backend === 'local');
+  if (!local) return [];
+  if (local.instance.name !== LOCAL_PROCESS_INSTANCE) {
+    return ["local: the job runs in a Docker container on the server's machine"];
+  }
+  const { image } = input.spec.configuration;
+  return [
+    "local: the job runs as a plain process on the server's machine, without a container",
+    ...(image ? [`local: \`image\` (${image}) is not used there`] : []),
+  ];
+}
+
+/** Why there is nothing to be had: what the scheduler would say, and what rules offers out. */
+function missingNotes(board: Board, input: PlanInput, request: GangRequest, ask: Ask): string[] {
+  const choice = input.options?.forOffersOnly ? null : chooseFleet(board, request, ask);
+  const refused = choice && 'message' in choice ? [choice.message] : [];
+  return [...refused, ...ruledOut(input.known ?? [], request)];
+}
+
+function ruledOut(known: readonly Offer[], request: GangRequest): string[] {
+  const [node] = request.nodes;
+  if (!node) return [];
+  const counts = new Map<string, number>();
+  for (const offer of known) {
+    const property =
+      firstMismatch(node.requirements, offer) ??
+      unmetNeed(node.needs, offer) ??
+      unmetLocation(request.profile, offer);
+    if (property) counts.set(property, (counts.get(property) ?? 0) + 1);
+  }
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([property, count]) => {
+      const offers = count === 1 ? '1 offer is' : `${count} offers are`;
+      return `${offers} ruled out by \`${property}\``;
+    });
+}

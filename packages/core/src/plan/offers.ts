@@ -1,0 +1,147 @@
+import type { FleetRecord, InstanceRecord, Offer } from '../model/index.ts';
+import { shareOffer } from '../offers/blocks.ts';
+import type { Combined } from '../offers/combine.ts';
+import type { PoolOffer } from '../offers/pool.ts';
+import type { Board } from '../placement/board.ts';
+import { candidateFleets } from '../placement/choose-fleet.ts';
+import { viewPool } from '../placement/fleet-option.ts';
+import type { GangRequest, NodeRequest } from '../placement/gang-request.ts';
+import { newCapacityFor, offersQuestion, usableOffers } from '../placement/new-capacity.ts';
+import { type Ask, newSeat, whyNotGrow } from '../placement/new-seats.ts';
+import { poolOffer } from '../placement/seats.ts';
+import type { PlanOptions } from './input.ts';
+
+/** Existing instances first, then new ones; busy and unavailable ones among them. */
+export interface Found {
+  readonly pool: readonly Offer[];
+  readonly fresh: readonly Offer[];
+  /** Null where no single fleet was chosen. */
+  readonly fleet: FleetRecord | null;
+}
+
+/** Collects a job's offers in the way its request asks for. */
+export function findOffers(
+  board: Board,
+  request: GangRequest,
+  ask: Ask,
+  options: PlanOptions,
+): Found {
+  const node = request.nodes[0];
+  if (!node) return { pool: [], fresh: [], fleet: null };
+  const selected = request.profile.instances != null;
+  if (!options.forOffersOnly && !selected) {
+    const fleet = planFleet(board, request, ask);
+    return { fleet, ...offersIn(board, fleet ? [fleet] : [], node, request, ask, options) };
+  }
+  const fleets = candidateFleets(board, request);
+  if (selected || request.profile.fleets) {
+    return { fleet: null, ...offersIn(board, fleets, node, request, ask, options) };
+  }
+  const fresh = anywhere(node, request, ask);
+  return { fleet: null, pool: poolOffers(board, fleets, node, request, options), fresh };
+}
+
+/** The fleet the scheduler would choose, or the most promising one if none has room. */
+function planFleet(board: Board, request: GangRequest, ask: Ask): FleetRecord | null {
+  const views = candidateFleets(board, request)
+    .map((fleet) => viewPool(board, fleet, request))
+    .filter((view) => 'candidates' in view);
+  const sufficing = views.filter((view) => view.suffices);
+  const eligible = sufficing.length > 0 ? sufficing : views;
+  let best: { fleet: FleetRecord; poolPrice: number; offerPrice: number } | null = null;
+  for (const { fleet, candidates } of eligible) {
+    const poolPrice = candidates[0]?.[0]?.offer.price ?? Infinity;
+    const offerPrice = sufficing.length > 0 ? Infinity : cheapestNew(board, fleet, request, ask);
+    const better =
+      !best ||
+      poolPrice < best.poolPrice ||
+      (poolPrice === best.poolPrice && offerPrice < best.offerPrice);
+    if (better) best = { fleet, poolPrice, offerPrice };
+  }
+  return best?.fleet ?? null;
+}
+
+function cheapestNew(board: Board, fleet: FleetRecord, request: GangRequest, ask: Ask): number {
+  const node = request.nodes[0];
+  if (!node || whyNotGrow(board, fleet, 1, request)) return Infinity;
+  const seat = newSeat(board, fleet, node, request, ask);
+  return 'offers' in seat ? (seat.offers[0]?.price ?? Infinity) : Infinity;
+}
+
+function offersIn(
+  board: Board,
+  fleets: readonly FleetRecord[],
+  node: NodeRequest,
+  request: GangRequest,
+  ask: Ask,
+  options: PlanOptions,
+): Omit<Found, 'fleet'> {
+  const fresh = fleets.flatMap((fleet) => freshOffers(board, fleet, node, request, ask));
+  return {
+    pool: poolOffers(board, fleets, node, request, options),
+    fresh: fleets.length > 1 ? withoutTwins(fresh) : fresh,
+  };
+}
+
+function poolOffers(
+  board: Board,
+  fleets: readonly FleetRecord[],
+  node: NodeRequest,
+  request: GangRequest,
+  options: PlanOptions,
+): Offer[] {
+  return fleets
+    .flatMap((fleet) =>
+      board.instancesOf(fleet.id).flatMap((instance): PoolOffer[] => {
+        const offer = poolOffer(board, fleet, instance, node, request);
+        return 'offer' in offer ? [offer] : [];
+      }),
+    )
+    .sort(
+      (a, b) => a.offer.price - b.offer.price || a.instance.instanceNum - b.instance.instanceNum,
+    )
+    .map((found) => shown(board, found, options));
+}
+
+/** Normally the job's share; the whole machine, or what is free of it, where that is asked for. */
+function shown(board: Board, { instance, offer }: PoolOffer, options: PlanOptions): Offer {
+  const total = instance.totalBlocks ?? 1;
+  if (!options.fullOffers || !instance.offer || total === 1) return offer;
+  const blocks = options.unallocatedResources ? freeBlocks(board, instance) : total;
+  return { ...shareOffer(instance.offer, total, blocks), availability: offer.availability };
+}
+
+function freeBlocks(board: Board, instance: InstanceRecord): number {
+  return (instance.totalBlocks ?? 1) - board.busyBlocks(instance);
+}
+
+function freshOffers(
+  board: Board,
+  fleet: FleetRecord,
+  node: NodeRequest,
+  request: GangRequest,
+  ask: Ask,
+): Offer[] {
+  if (whyNotGrow(board, fleet, 1, request)) return [];
+  const capacity = newCapacityFor(fleet, node, request.profile);
+  if ('incompatible' in capacity) return [];
+  const offers = ask(capacity.question);
+  const blocks = fleet.spec.configuration.blocks ?? 1;
+  return usableOffers(offers, node, capacity.combined, blocks).map((offer) =>
+    offer.backend === 'local' && board.localLeft <= 0
+      ? { ...offer, availability: 'not_available' }
+      : offer,
+  );
+}
+
+/** What the backends have, no fleet considered. */
+function anywhere(node: NodeRequest, request: GangRequest, ask: Ask): Offer[] {
+  if (request.profile.creation_policy === 'reuse') return [];
+  const combined: Combined = { requirements: node.requirements, profile: request.profile };
+  return usableOffers(ask(offersQuestion(null, combined)), node, combined, 1);
+}
+
+/** Several fleets find the same offers; equal ones are named once. */
+function withoutTwins(offers: readonly Offer[]): Offer[] {
+  return [...new Map(offers.map((offer) => [JSON.stringify(offer), offer])).values()];
+}

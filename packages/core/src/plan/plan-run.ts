@@ -1,0 +1,94 @@
+import type { JobSpec } from '@dstack/contract/wire';
+import type { Id, Offer } from '../model/index.ts';
+import { listOffers, type OfferListing } from '../offers/listing.ts';
+import { Board } from '../placement/board.ts';
+import type { Ask } from '../placement/new-seats.ts';
+import type { BackendOffers, OffersWanted } from '../placement/offers-wanted.ts';
+import { batchesOf } from './batches.ts';
+import type { PlanInput } from './input.ts';
+import { planNotes } from './notes.ts';
+import { findOffers } from './offers.ts';
+
+/** As the wire's `JobPlan`, but for the names of backends in offers. */
+export interface PlannedJob extends OfferListing {
+  readonly job_spec: JobSpec;
+}
+
+export interface PlannedRun {
+  readonly jobPlans: readonly PlannedJob[];
+  readonly notes: readonly string[];
+  /** The fleet that the scheduler would choose for the first job; null if none. */
+  readonly fleetId: Id | null;
+}
+
+/** The questions whose answers `planRun` needs. */
+export function planWantsOffers(input: PlanInput): readonly OffersWanted[] {
+  const wanted = new Map<string, OffersWanted>();
+  const ask: Ask = (question) => {
+    wanted.set(question.key, question);
+    return [];
+  };
+  const board = boardOf(input);
+  for (const { request } of batchesOf(input)) {
+    findOffers(board, request, ask, input.options ?? {});
+    // Any fleet may turn out to be the cheapest: all of them are asked about.
+    for (const fleet of board.fleets) {
+      const only = { ...request, run: { ...request.run, fleetId: fleet.id } };
+      if (request.run.fleetId === null && !input.options?.forOffersOnly) {
+        findOffers(board, only, ask, input.options ?? {});
+      }
+    }
+  }
+  return [...wanted.values()];
+}
+
+/**
+ * What a run would get now: offers per job, in the order and numbers of the wire, and notes for
+ * the user. Nothing is promised; placement decides anew.
+ */
+export function planRun(input: PlanInput, answers: BackendOffers): PlannedRun {
+  const ask: Ask = (question) => answers.get(question.key) ?? [];
+  const board = boardOf(input);
+  const options = input.options ?? {};
+  const batches = batchesOf(input).map((batch) => {
+    const found = findOffers(board, batch.request, ask, options);
+    const offers: Offer[] = [...found.pool, ...found.fresh];
+    return { batch, offers, fleetId: found.fleet?.id ?? null };
+  });
+  const jobPlans = batches.flatMap(({ batch, offers }) => {
+    const listing = listOffers(offers, {
+      maxOffers: options.maxOffers,
+      reverse: options.reverseOffers,
+    });
+    return batch.jobSpecs.map((job_spec) => ({ job_spec, ...listing }));
+  });
+  return {
+    jobPlans,
+    notes: planNotes(board, input, batches, ask),
+    fleetId: batches[0]?.fleetId ?? null,
+  };
+}
+
+/** All offers of the run's first job, uncut: what `gpus/list` groups. */
+export function allOffers(input: PlanInput, answers: BackendOffers): readonly Offer[] {
+  const ask: Ask = (question) => answers.get(question.key) ?? [];
+  const [first] = batchesOf(input);
+  if (!first) return [];
+  const found = findOffers(boardOf(input), first.request, ask, input.options ?? {});
+  return [...found.pool, ...found.fresh];
+}
+
+function boardOf(input: PlanInput): Board {
+  const { projectId, projectName, projectNames, fleets, instances, localInstances } = input;
+  const snapshot = {
+    projectId,
+    projectName,
+    projectNames,
+    fleets,
+    instances,
+    localInstances,
+    gangs: [],
+    waiting: [],
+  };
+  return new Board(snapshot, input.settings);
+}
