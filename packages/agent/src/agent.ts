@@ -97,7 +97,10 @@ class IdleWatch {
     this.close();
     const { exitWhenIdle, onIdle } = this.#setup;
     if (exitWhenIdle === null || this.#present || this.#busy()) return;
-    this.#timer = setTimeout(onIdle, exitWhenIdle * 1000);
+    this.#timer = setTimeout(() => {
+      // A job that has begun since is looked at again when it ends.
+      if (!this.#busy()) onIdle();
+    }, exitWhenIdle * 1000);
   }
 
   close(): void {

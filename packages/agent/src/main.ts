@@ -58,7 +58,7 @@ async function run(
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
   process.on('SIGHUP', () => {});
-  const { executor, diskPath } = await chooseExecutor(options.executor, options.stateDir, log);
+  const { executor, diskPath } = await chooseExecutor(options, process.env, log);
   const agent = await startAgent({
     stateDir: options.stateDir,
     socket: options.socket,

@@ -9,7 +9,7 @@ import { dialTcp } from '../network/dial.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { removeCgroup } from './cgroup.ts';
 import { isAlive } from './process-identity.ts';
-import { type JobTree, killTree, terminateTree, treePids } from './process-tree.ts';
+import { type JobTree, killTree, terminatePids, treePids } from './process-tree.ts';
 import type { SupervisorFiles, SupervisorMessage, SupervisorRecord } from './supervisor-files.ts';
 
 const RECONNECT_MS = 200;
@@ -50,7 +50,7 @@ export class ProcessExecution implements Execution {
   }
 
   async terminate(): Promise<void> {
-    terminateTree(this.#tree());
+    terminatePids(treePids(this.#tree()));
   }
 
   async kill(): Promise<void> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { chown, mkdir } from 'node:fs/promises';
-import { isAbsolute, join, resolve } from 'node:path';
+import { chmod, chown, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { placeOnHost } from '../files/place-on-host.ts';
 import {
@@ -20,6 +20,7 @@ import {
 import { hostAccount, ownAccount } from './accounts.ts';
 import { makeJobCgroup, removeCgroup } from './cgroup.ts';
 import { jobCommand, wrapCommand } from './job-command.ts';
+import { placeIn } from './place-in.ts';
 import { checkPorts } from './port-check.ts';
 import { ProcessExecution } from './process-execution.ts';
 import { killTree } from './process-tree.ts';
@@ -82,12 +83,14 @@ export class ProcessExecutor implements Executor {
   async #prepare(job: ExecutorJob, signal: AbortSignal): Promise<Launch> {
     const { spec, folder } = job;
     const account = jobAccount(job);
+    if (account.uid !== process.getuid?.()) await openTheWay(folder.path);
     for (const dir of [folder.home, folder.work]) await makeOwned(dir, account);
     const cwd = placeIn(spec.working_dir ?? folder.work, account.home, folder.work);
     await makeOwned(cwd, account);
     const hostfile = join(folder.path, 'mpi-hostfile');
     const repoDir = spec.repo ? placeIn(spec.repo.dir, account.home, cwd) : null;
-    await placeOnHost(job, { account, cwd, repoDir, hostfile: mpiHostfile(job.cluster) }, signal);
+    const nodes = { path: hostfile, text: mpiHostfile(job.cluster) };
+    await placeOnHost(job, { account, cwd, repoDir, hostfile: nodes }, signal);
     const own = { workingDir: cwd, repoDir, mpiHostfile: hostfile, home: account.home };
     const cgroup = makeJobCgroup(`dstack-${spec.id}`, {
       cpus: spec.cpu_limit,
@@ -121,19 +124,6 @@ function jobAccount({ spec, folder }: ExecutorJob): JobAccount {
   return root && asked ? hostAccount(asked, folder.home) : ownAccount(folder.home);
 }
 
-/** Where a path of the job's configuration lies on this machine. Throws `JobFailure`. */
-export function placeIn(path: string, home: string, cwd: string): string {
-  if (path === '~') return home;
-  if (path.startsWith('~/')) return join(home, path.slice(2));
-  if (path.startsWith('~')) {
-    throw new JobFailure(
-      'executor_error',
-      `Paths like ${path} (another user's home) are not supported`,
-    );
-  }
-  return isAbsolute(path) ? resolve(path) : resolve(cwd, path);
-}
-
 async function makeOwned(dir: string, account: JobAccount): Promise<void> {
   try {
     const first = await mkdir(dir, { recursive: true });
@@ -142,6 +132,11 @@ async function makeOwned(dir: string, account: JobAccount): Promise<void> {
     const why = error instanceof Error ? error.message : String(error);
     throw new JobFailure('executor_error', `Failed to make the directory ${dir}: ${why}`);
   }
+}
+
+/** Another user must be able to walk down to the job's home; the other files stay closed. */
+async function openTheWay(jobDir: string): Promise<void> {
+  for (const dir of [jobDir, dirname(jobDir), dirname(dirname(jobDir))]) await chmod(dir, 0o711);
 }
 
 function inherited(): Record<string, string> {

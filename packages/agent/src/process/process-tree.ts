@@ -35,13 +35,13 @@ export function signalTree(tree: JobTree, signal: NodeJS.Signals): void {
 }
 
 /**
- * SIGTERM to all of the job. An interactive shell ignores that signal, so a leader that does gets
- * SIGHUP, which a shell passes on to its jobs before it ends.
+ * SIGTERM to all of a job. An interactive shell ignores that signal, so processes that do get SIGHUP,
+ * which a shell passes on to its jobs before it ends.
  */
-export function terminateTree(tree: JobTree): void {
-  const leaderIgnores = tree.leader !== null && ignoresTerminate(tree.leader);
-  signalTree(tree, 'SIGTERM');
-  if (tree.leader !== null && leaderIgnores) send(tree.leader, 'SIGHUP');
+export function terminatePids(pids: readonly number[]): void {
+  const deaf = pids.filter(ignoresTerminate);
+  for (const pid of pids) send(pid, 'SIGTERM');
+  for (const pid of deaf) send(pid, 'SIGHUP');
 }
 
 /** Kills until nothing of the job is left (new processes may appear while we look); at most 2 s. */

@@ -1,0 +1,189 @@
+import { existsSync } from 'node:fs';
+import type { Duplex, Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type Docker from 'dockerode';
+import { nowMicros } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { FileSpoolReader } from '../spool/file-spool-reader.ts';
+import { newestRecord } from '../spool/spool-files.ts';
+import { SpoolWriter } from '../spool/spool-writer.ts';
+import { OutputSkip, RecentBytes } from './output-skip.ts';
+
+/** Both copies of the output must have been silent for this long before one takes over. */
+const QUIET_MS = 500;
+const COMPARED_BYTES = 16 * 1024;
+/** What is left in the daemon's buffers after the container's end arrives well within this. */
+const END_MS = 5000;
+const ROTATED_MARK = '\r\n[dstack: some output may be missing here]\r\n';
+
+/**
+ * The only reader of a container's output: an attached connection that is always drained into the
+ * spool, whoever reads that. After a gap (an earlier agent's death, a lost connection) the output
+ * is read again from Docker's log, which shows lines only when they are complete, until the
+ * attached connection has the same to say and takes over again.
+ */
+export class ContainerOutput {
+  readonly spool: FileSpoolReader;
+  readonly #container: Docker.Container;
+  readonly #writer: SpoolWriter;
+  readonly #log: Logger;
+  readonly #dir: string;
+  #attached: Duplex | null = null;
+  #logs: Readable | null = null;
+  #quiet: NodeJS.Timeout | null = null;
+  #closed = false;
+  /** Whether the attached connection has carried all output since the start or the take-over. */
+  #live = false;
+
+  constructor(
+    container: Docker.Container,
+    dir: string,
+    maskedValues: readonly string[],
+    log: Logger,
+  ) {
+    this.#container = container;
+    this.#dir = dir;
+    this.#log = log;
+    this.#writer = new SpoolWriter({
+      dir,
+      maskedValues,
+      onGrow: (end) => this.spool.grew(end),
+    });
+    this.spool = new FileSpoolReader(dir);
+  }
+
+  /** For a container that has not been started yet: nothing can be missed. */
+  async attachFresh(): Promise<void> {
+    const stream = await this.#attach();
+    this.#live = true;
+    stream.on('data', (piece: Buffer) => this.#writer.append(piece, nowMicros()));
+    stream.once('close', () => this.#onDetached());
+  }
+
+  /** For a container that runs, or ran, without us. */
+  async resume(running: boolean): Promise<void> {
+    const attached = running ? await this.#attach() : null;
+    const fromAttached = new RecentBytes(COMPARED_BYTES);
+    const fromLogs = new RecentBytes(COMPARED_BYTES);
+    const logs = await this.#openLogs();
+    const skip = this.#startOfNew(logs);
+    const onBoth = (): void => this.#awaitQuiet(() => fromAttached.endsLike(fromLogs));
+    logs.stream.on('data', (piece: Buffer) => {
+      fromLogs.push(piece);
+      const fresh = skip.push(piece);
+      if (!this.#live && fresh.length > 0) this.#writer.append(fresh, nowMicros());
+      onBoth();
+    });
+    attached?.on('data', (piece: Buffer) => {
+      if (this.#live) {
+        this.#writer.append(piece, nowMicros());
+        return;
+      }
+      fromAttached.push(piece);
+      onBoth();
+    });
+    attached?.once('close', () => this.#onDetached());
+  }
+
+  /** Sends Ctrl-C to the container's terminal. */
+  async interrupt(): Promise<void> {
+    const stream = this.#attached?.writable ? this.#attached : await this.#attach();
+    stream.write('\x03');
+  }
+
+  /** Takes in what is left after the container's end, and closes the spool. */
+  async finish(): Promise<void> {
+    const source = this.#live ? this.#attached : this.#logs;
+    if (source && !source.destroyed) await endOf(source);
+    this.#stop();
+    this.#writer.close(nowMicros());
+    this.spool.finish();
+  }
+
+  /** Lets go without closing the spool: the next agent goes on with it. */
+  release(): void {
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#closed = true;
+    if (this.#quiet) clearTimeout(this.#quiet);
+    this.#logs?.destroy();
+    this.#attached?.destroy();
+  }
+
+  async #attach(): Promise<Duplex> {
+    const stream = (await this.#container.attach({
+      stream: true,
+      hijack: true,
+      stdin: true,
+      stdout: true,
+      stderr: true,
+    })) as Duplex;
+    stream.on('error', (error) => this.#log.error('attached connection failed', error));
+    stream.once('end', () => stream.destroy());
+    this.#attached = stream;
+    return stream;
+  }
+
+  /** Also of a container that has ended: then the stream ends after all of it. */
+  async #openLogs(): Promise<{ stream: Readable; whole: boolean }> {
+    const whole = !(await this.#rotated());
+    const place = newestRecord(this.#dir);
+    const since = whole || !place ? 0 : place.time / 1e6;
+    const stream = (await this.#container.logs({
+      stdout: true,
+      stderr: true,
+      follow: true,
+      since,
+    })) as unknown as Readable;
+    stream.on('error', (error) => this.#log.error('reading the container log failed', error));
+    this.#logs = stream;
+    return { stream, whole };
+  }
+
+  #startOfNew(logs: { readonly whole: boolean }): OutputSkip {
+    if (logs.whole) return new OutputSkip(this.#writer.place);
+    this.#writer.append(Buffer.from(ROTATED_MARK), nowMicros());
+    return new OutputSkip({ newlines: 0, tail: 0 });
+  }
+
+  /** Whether Docker may have dropped the beginning of its log: the last of its files exists. */
+  async #rotated(): Promise<boolean> {
+    const { LogPath } = await this.#container.inspect();
+    return LogPath !== '' && existsSync(`${LogPath}.3`);
+  }
+
+  #awaitQuiet(same: () => boolean): void {
+    if (this.#live || this.#closed) return;
+    if (this.#quiet) clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => {
+      if (!same()) return;
+      this.#live = true;
+      this.#logs?.destroy();
+      this.#log.info('attached output has taken over');
+    }, QUIET_MS);
+    this.#quiet.unref();
+  }
+
+  /** The connection ends with the container, or because the daemon restarts. */
+  #onDetached(): void {
+    this.#attached = null;
+    if (this.#closed || !this.#live) return;
+    void this.#recoverIfRunning().catch((error) => this.#log.error('re-attaching failed', error));
+  }
+
+  async #recoverIfRunning(): Promise<void> {
+    const { State } = await this.#container.inspect();
+    if (!State.Running || this.#closed) return;
+    this.#live = false;
+    await this.resume(true);
+  }
+}
+
+async function endOf(stream: Readable): Promise<void> {
+  const timer = setTimeout(() => stream.destroy(), END_MS);
+  // An aborted stream has given all that it ever will.
+  await finished(stream, { writable: false }).catch(() => {});
+  clearTimeout(timer);
+}

@@ -1,0 +1,172 @@
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { JobMetrics } from '@dstack/contract/agent';
+import type Docker from 'dockerode';
+import { nowMicros } from '../clock.ts';
+import type { Execution, ExecutionExit, JobAccount } from '../jobs/executor.ts';
+import type { Logger } from '../log.ts';
+import { cgroupUsage } from '../metrics/usage.ts';
+import { NamespaceDialer } from '../network/namespace-dialer.ts';
+import { cgroupPids } from '../process/cgroup.ts';
+import { terminatePids } from '../process/process-tree.ts';
+import type { FileSpoolReader } from '../spool/file-spool-reader.ts';
+import { containerCgroup } from './container-cgroup.ts';
+import type { ContainerOutput } from './container-output.ts';
+import { statusOf, wordsOf } from './engine-error.ts';
+
+const RETRY_MS = 500;
+
+export interface DockerExecutionSetup {
+  readonly container: Docker.Container;
+  readonly inspected: Docker.ContainerInspectInfo;
+  readonly output: ContainerOutput;
+  readonly account: JobAccount;
+  readonly relaySocket: string;
+  readonly log: Logger;
+}
+
+/** A job in its container, running or ended. */
+export class DockerExecution implements Execution {
+  readonly exited: Promise<ExecutionExit>;
+  readonly #setup: DockerExecutionSetup;
+  readonly #dialer: NamespaceDialer;
+  #released = false;
+
+  constructor(setup: DockerExecutionSetup) {
+    this.#setup = setup;
+    this.#dialer = new NamespaceDialer({
+      pid: this.#isHostNetwork() ? null : setup.inspected.State.Pid,
+      fallbackHost: this.containerIp,
+      socket: setup.relaySocket,
+    });
+    this.exited = this.#awaitExit();
+  }
+
+  get workingDir(): string {
+    return this.#setup.inspected.Config.WorkingDir || '/';
+  }
+
+  get account(): JobAccount {
+    return this.#setup.account;
+  }
+
+  get containerIp(): string | null {
+    const networks = Object.values(this.#setup.inspected.NetworkSettings.Networks);
+    return networks.map((network) => network.IPAddress).find((ip) => ip) ?? null;
+  }
+
+  get spool(): FileSpoolReader {
+    return this.#setup.output.spool;
+  }
+
+  /** For an SSH server that starts processes in the container. */
+  get container(): Docker.Container {
+    return this.#setup.container;
+  }
+
+  async interrupt(): Promise<void> {
+    await this.#setup.output.interrupt();
+  }
+
+  async terminate(): Promise<void> {
+    const { Pid } = this.#setup.inspected.State;
+    const pids = cgroupPids(containerCgroup(Pid));
+    // An init process passes the signal to its child alone, and a shell there ignores it.
+    if (pids.length > 0) terminatePids(pids);
+    else await this.#signal('SIGTERM');
+  }
+
+  async kill(): Promise<void> {
+    await this.#signal('SIGKILL');
+  }
+
+  dial(host: string, port: number): Promise<Duplex> {
+    return this.#dialer.dial(host, port);
+  }
+
+  async usage(): Promise<JobMetrics | null> {
+    const { container, inspected } = this.#setup;
+    const usage =
+      cgroupUsage(containerCgroup(inspected.State.Pid)) ?? (await engineUsage(container));
+    return usage && { ...usage, timestamp_micro: nowMicros(), gpus: [] };
+  }
+
+  release(): void {
+    this.#released = true;
+    this.#dialer.close();
+    this.#setup.output.release();
+  }
+
+  #isHostNetwork(): boolean {
+    return this.#setup.inspected.HostConfig.NetworkMode === 'host';
+  }
+
+  async #signal(signal: string): Promise<void> {
+    try {
+      await this.#setup.container.kill({ signal });
+    } catch (error) {
+      // 409: it has just ended by itself.
+      if (statusOf(error) !== 409 && statusOf(error) !== 404) throw error;
+    }
+  }
+
+  async #awaitExit(): Promise<ExecutionExit> {
+    const { output, log } = this.#setup;
+    const exit = await this.#waitForContainer();
+    this.#dialer.close();
+    if (this.#released) return exit;
+    await output.finish().catch((error) => log.error('closing the output failed', error));
+    return exit;
+  }
+
+  /** Through restarts of the daemon; ended containers answer at once, so none can be missed. */
+  async #waitForContainer(): Promise<ExecutionExit> {
+    const { container, log } = this.#setup;
+    while (!this.#released) {
+      try {
+        await container.wait({ condition: 'not-running' });
+        return exitOf(await container.inspect());
+      } catch (error) {
+        if (statusOf(error) === 404) return gone();
+        log.error('waiting for the container failed', error);
+        await delay(RETRY_MS);
+      }
+    }
+    return gone();
+  }
+}
+
+function exitOf({ State }: Docker.ContainerInspectInfo): ExecutionExit {
+  const status = State.ExitCode;
+  // In a pipeline the kernel may kill one process while the command as a whole succeeds.
+  if (State.OOMKilled && status !== 0) {
+    return { status, reason: 'container_exited_with_error', message: 'Out of memory' };
+  }
+  if (State.Error) return { status, reason: 'executor_error', message: State.Error };
+  return { status, reason: null, message: null };
+}
+
+function gone(): ExecutionExit {
+  const message = 'The container was removed by somebody else';
+  return { status: null, reason: 'executor_error', message };
+}
+
+/** Where the container's control groups cannot be read: slower, and by the Engine's own rounding. */
+async function engineUsage(
+  container: Docker.Container,
+): Promise<Omit<JobMetrics, 'timestamp_micro' | 'gpus'> | null> {
+  try {
+    const { cpu_stats, memory_stats } = await container.stats({ stream: false, 'one-shot': true });
+    const { inactive_file, total_inactive_file } = memory_stats.stats ?? {};
+    const bytes = memory_stats.usage ?? 0;
+    return {
+      cpu_usage_micro: Math.round(cpu_stats.cpu_usage.total_usage / 1000),
+      memory_usage_bytes: bytes,
+      memory_working_set_bytes: Math.max(0, bytes - (total_inactive_file ?? inactive_file ?? 0)),
+    };
+  } catch (error) {
+    // It ended while we asked.
+    if (statusOf(error) === 404 || statusOf(error) === 409) return null;
+    throw new Error(`reading the container's statistics: ${wordsOf(error)}`);
+  }
+}

@@ -1,0 +1,215 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
+import { TestStream } from '../testing/test-stream.ts';
+
+const missing = dockerMissing();
+if (missing) console.warn(`Docker executor is NOT tested: ${missing} is missing`);
+
+const IMAGE = 'busybox:test';
+
+function shell(script: string, more: Parameters<typeof jobSpec>[1] = {}) {
+  const commands = ['/bin/sh', '-c', script];
+  return jobSpec([], { shell_commands: null, image_name: IMAGE, commands, ...more });
+}
+
+describe.skipIf(missing !== null)('the Docker executor', () => {
+  let engine: TestDocker;
+  let agent: AgentHarness;
+  let stream: TestStream;
+  beforeAll(async () => {
+    engine = await startDocker();
+    await engine.busybox(IMAGE);
+    await engine.busybox('busybox:own', [
+      'CMD ["/bin/echo","from the image"]',
+      'USER alice',
+      'WORKDIR /tmp',
+    ]);
+  });
+  afterAll(() => engine.close());
+  beforeEach(async () => {
+    agent = new AgentHarness(['--executor', 'docker'], { DOCKER_HOST: engine.host });
+    await agent.start();
+    stream = await agent.connect();
+  });
+  afterEach(async () => {
+    await stream.close();
+    await agent.dispose();
+    for (const { Id } of await engine.docker.listContainers({ all: true })) {
+      await engine.docker.getContainer(Id).remove({ force: true });
+    }
+  });
+
+  async function restartAfterKill(): Promise<void> {
+    await agent.end('SIGKILL');
+    const logs = stream.logs;
+    await stream.until(() => stream.closeCode);
+    await agent.start();
+    stream = await TestStream.open(agent.socket, agent.token, 'server-1', logs);
+  }
+
+  it('runs a job in a container with its environment and exit code', async () => {
+    const spec = shell('tty; hostname; echo "$GREETING $HOME $DSTACK_JOB_ID"; pwd; exit 7', {
+      env: { GREETING: 'hello' },
+    });
+    await agent.put(spec);
+    const { state, text } = await stream.whole(spec.id);
+    expect(text).toBe(`/dev/pts/0\r\ntest-run\r\nhello /root ${spec.id}\r\n/\r\n`);
+    expect(state).toMatchObject({ exit: { status: 7, reason: null }, working_dir: '/' });
+    expect(state).toMatchObject({ username: 'root' });
+    expect(stream.states(spec.id).map((each) => each.phase)).toContain('pulling');
+    expect((await agent.call('DELETE', `/v1/jobs/${spec.id}`)).status).toBe(204);
+    expect(await engine.docker.listContainers({ all: true })).toEqual([]);
+  });
+
+  it("runs the image's own command as its own user when the run has none", async () => {
+    const spec = jobSpec([], { shell_commands: null, image_name: 'busybox:own' });
+    await agent.put(spec);
+    const { state, text } = await stream.whole(spec.id);
+    expect(text).toBe('from the image\r\n');
+    expect(state).toMatchObject({ username: 'alice', working_dir: '/tmp', exit: { status: 0 } });
+  });
+
+  it('becomes the user that the run names, with a directory of their own', async () => {
+    const spec = shell('id; echo $HOME; touch here && echo written; cat /dstack/mpi/hostfile', {
+      user: { username: 'alice' },
+      working_dir: '~/new/place',
+    });
+    await agent.put(spec);
+    const { state, text } = await stream.whole(spec.id);
+    expect(text).toMatch(/uid=1000\(alice\) gid=1000\(alice\) groups=.*44\(video\)/);
+    expect(text).toContain('/home/alice\r\nwritten\r\n');
+    expect(state).toMatchObject({ working_dir: '/home/alice/new/place', exit: { status: 0 } });
+  });
+
+  it('gives login shells the environment of the job', async () => {
+    const spec = shell(`env -i /bin/sh -l -c 'echo "$QUOTED|$FROM_IMAGE"; pwd'`, {
+      env: { QUOTED: "it's" },
+      working_dir: '/tmp',
+    });
+    await agent.put(spec);
+    expect((await stream.whole(spec.id)).text).toBe("it's|1\r\n/tmp\r\n");
+  });
+
+  it('asks the Engine for the limits of the run', async () => {
+    const spec = shell('echo ready; sleep 1000', {
+      cpu_limit: 0.5,
+      memory_limit_bytes: 64 * 1024 * 1024,
+      shm_size_bytes: 32 * 1024 * 1024,
+    });
+    await agent.put(spec);
+    await stream.until(() => stream.text(spec.id).includes('ready'));
+    const { HostConfig, Config } = await engine.docker.getContainer(`dstack-${spec.id}`).inspect();
+    expect(HostConfig).toMatchObject({
+      NanoCpus: 5e8,
+      Memory: 64 * 1024 * 1024,
+      ShmSize: 32 * 1024 * 1024,
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '256m', 'max-file': '4' } },
+      Init: true,
+    });
+    expect(Config.Labels).toMatchObject({ 'ai.dstack.job-id': spec.id });
+    await agent.stop(spec.id, false);
+    expect((await stream.whole(spec.id)).state.exit?.status).toBe(137);
+  });
+
+  it('says when the memory was not enough', async () => {
+    const spec = shell('exec tail /dev/zero', { memory_limit_bytes: 16 * 1024 * 1024 });
+    await agent.put(spec);
+    const { state } = await stream.whole(spec.id);
+    expect(state.exit).toMatchObject({ status: 137, message: 'Out of memory' });
+  });
+
+  it("fails in the Engine's words", async () => {
+    const bad = shell('', { commands: ['/no/such/program'] });
+    await agent.put(bad);
+    const { state, text } = await stream.whole(bad.id);
+    expect(state.exit).toMatchObject({ status: 127, reason: null });
+    expect(text).toContain('/no/such/program');
+    const none = shell('true', { image_name: '127.0.0.1:1/none:1' });
+    await agent.put(none);
+    const { exit } = (await stream.whole(none.id)).state;
+    expect(exit).toMatchObject({ status: null, reason: 'creating_container_error' });
+    expect(exit?.message).toMatch(/^pullImage error: .*connection refused/);
+  });
+
+  it('does not let a job have the directory of the agent', async () => {
+    const mount = { source: agent.state, target: '/x', read_only: true, optional: false };
+    const spec = shell('ls /x', { mounts: [mount] });
+    await agent.put(spec);
+    expect((await stream.whole(spec.id)).state.exit?.message).toContain('cannot be mounted');
+  });
+
+  it('sends Ctrl-C to the foreground', async () => {
+    const spec = shell('trap "echo caught; exit 5" INT; echo ready; while :; do sleep 0.1; done');
+    await agent.put(spec);
+    await stream.until(() => stream.text(spec.id).includes('ready'));
+    await agent.stop(spec.id, true);
+    const { state, text } = await stream.whole(spec.id);
+    expect(text).toContain('caught');
+    expect(state.exit).toMatchObject({ status: 5, reason: 'terminated_by_user' });
+  });
+
+  it('loses no byte of a flood', async () => {
+    const spec = shell('seq 1 200000');
+    await agent.put(spec);
+    const { text } = await stream.whole(spec.id);
+    const lines = text.split('\r\n').slice(0, -1);
+    expect(lines).toHaveLength(200_000);
+    expect(lines.every((line, index) => line === String(index + 1))).toBe(true);
+  });
+
+  it('loses no output and no exit code when the agent is killed', async () => {
+    const specs = [0, 1, 2].map((job) =>
+      shell(
+        `i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo "same"; echo "job${job} $i"; usleep 5000; done; exit ${job}`,
+      ),
+    );
+    await Promise.all(specs.map((spec) => agent.put(spec)));
+    for (let kill = 0; kill < 4; kill++) {
+      await delay(100 + Math.random() * 500);
+      await restartAfterKill();
+    }
+    for (const [job, spec] of specs.entries()) {
+      const { state, text } = await stream.whole(spec.id);
+      expect(state.exit).toMatchObject({ status: job, reason: null });
+      const expected = Array.from({ length: 400 }, (_, i) => `same\r\njob${job} ${i + 1}\r\n`);
+      expect(text).toBe(expected.join(''));
+    }
+  });
+
+  it('shows unfinished lines again some time after a restart', async () => {
+    const spec = shell('echo first; read a; echo second; read b; printf "prompt: "; read c');
+    await agent.put(spec);
+    await stream.until(() => stream.text(spec.id).includes('first'));
+    await restartAfterKill();
+    const container = engine.docker.getContainer(`dstack-${spec.id}`);
+    const stdin = await container.attach({ stream: true, stdin: true, hijack: true });
+    stdin.write('\n');
+    await stream.until(() => stream.text(spec.id).includes('second'));
+    await stream.until(() => agent.log.includes('taken over') || stream.closeCode !== null);
+    stdin.write('\n');
+    await stream.until(() => stream.text(spec.id).endsWith('prompt: '));
+    stdin.end();
+    await agent.stop(spec.id, false);
+    await stream.whole(spec.id);
+  });
+
+  it('finds what happened to jobs while it was away', async () => {
+    const ends = shell('echo before; sleep 0.5; echo after; exit 9');
+    const lost = shell('sleep 1000');
+    for (const spec of [ends, lost]) await agent.put(spec);
+    await stream.until(() => stream.state(lost.id)?.phase === 'running');
+    await stream.until(() => stream.text(ends.id).includes('before'));
+    const logs = stream.logs;
+    await agent.end('SIGKILL');
+    await engine.docker.getContainer(`dstack-${ends.id}`).wait();
+    await engine.docker.getContainer(`dstack-${lost.id}`).remove({ force: true });
+    await agent.start();
+    stream = await TestStream.open(agent.socket, agent.token, 'server-1', logs);
+    const { state, text } = await stream.whole(ends.id);
+    expect(text).toBe('before\r\nafter\r\n');
+    expect(state.exit).toMatchObject({ status: 9 });
+    expect((await stream.whole(lost.id)).state.exit).toMatchObject({ reason: 'executor_error' });
+  });
+});

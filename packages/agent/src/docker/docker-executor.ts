@@ -1,0 +1,281 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PullProgress } from '@dstack/contract/agent';
+import type Docker from 'dockerode';
+import { writeDurably } from '../durable-file.ts';
+import { placeInContainer } from '../files/place-in-container.ts';
+import { type Execution, type Executor, type ExecutorJob, JobFailure } from '../jobs/executor.ts';
+import { isExportedFunction, jobEnvironment, proxyEnvironment } from '../jobs/job-environment.ts';
+import type { Logger } from '../log.ts';
+import { type ResolvedUser, resolveUser } from '../process/accounts.ts';
+import { placeIn } from '../process/place-in.ts';
+import {
+  AGENT_LABEL,
+  type ContainerPlan,
+  containerName,
+  containerOptions,
+  deviceGroups,
+  gpuEnvironment,
+  gpuMounts,
+  JOB_LABEL,
+  type Leniency,
+} from './container-options.ts';
+import { ContainerOutput } from './container-output.ts';
+import { DockerExecution } from './docker-execution.ts';
+import { creationFailure, statusOf, wordsOf } from './engine-error.ts';
+import { hostMounts } from './host-mounts.ts';
+import { type ImageFacts, ImageFactsReader } from './image-facts.ts';
+import { withTag } from './image-name.ts';
+import { ensureImage } from './image-pull.ts';
+
+export interface DockerExecutorOptions {
+  readonly docker: Docker;
+  readonly stateDir: string;
+  /** Host paths that no job may see. */
+  readonly forbiddenMounts: readonly string[];
+  readonly log: Logger;
+}
+
+const MPI_HOSTFILE = '/dstack/mpi/hostfile';
+
+/** A job as it is about to be made into a container. */
+export interface ContainerJob {
+  readonly job: ExecutorJob;
+  readonly image: ImageFacts;
+  readonly user: ResolvedUser;
+  readonly workingDir: string;
+  readonly repoDir: string | null;
+  readonly env: Readonly<Record<string, string>>;
+  /** Whether the working directory is not in the image, so that it must be given to the user. */
+  readonly madeWorkingDir: boolean;
+}
+
+/** Runs each job as one container without any helper of ours inside. */
+export class DockerExecutor implements Executor {
+  readonly kind = 'docker';
+  readonly pulls = true;
+  readonly #options: DockerExecutorOptions;
+  readonly #images: ImageFactsReader;
+  readonly #agentId: string;
+  #leniency: Leniency = { init: true, display: true };
+
+  constructor(options: DockerExecutorOptions) {
+    this.#options = options;
+    this.#images = new ImageFactsReader(options.docker, join(options.stateDir, 'images'));
+    this.#agentId = agentId(options.stateDir);
+  }
+
+  async pull(
+    { spec }: ExecutorJob,
+    onProgress: (progress: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { docker, log } = this.#options;
+    const request = { image: spec.image_name, auth: spec.registry_auth, onProgress, signal };
+    await ensureImage(docker, request, log);
+  }
+
+  async start(job: ExecutorJob, signal: AbortSignal): Promise<Execution> {
+    const earlier = await this.#inspect(job);
+    if (earlier && earlier.State.Status !== 'created') {
+      return this.#adopt(job, earlier);
+    }
+    // Made but never started by an agent that died in between: its files may be half there.
+    if (earlier) await this.remove(job);
+    const planned = await this.#plan(job);
+    try {
+      return await this.#createAndStart(planned, signal);
+    } catch (error) {
+      await this.remove(job).catch((late) => this.#options.log.error('removing failed', late));
+      throw error;
+    }
+  }
+
+  async adopt(job: ExecutorJob): Promise<Execution | null> {
+    const inspected = await this.#inspect(job);
+    return inspected && this.#adopt(job, inspected);
+  }
+
+  async remove({ spec }: ExecutorJob): Promise<void> {
+    await removeContainer(this.#options.docker.getContainer(containerName(spec.id)));
+  }
+
+  async sweep(known: ReadonlySet<string>): Promise<void> {
+    const { docker, log } = this.#options;
+    const filters = { label: [`${AGENT_LABEL}=${this.#agentId}`] };
+    for (const { Id, Labels } of await docker.listContainers({ all: true, filters })) {
+      const jobId = Labels[JOB_LABEL] ?? '';
+      if (known.has(jobId)) continue;
+      log.info('removing a container that belongs to no job', { job: jobId, container: Id });
+      await removeContainer(docker.getContainer(Id));
+    }
+  }
+
+  async #plan(job: ExecutorJob): Promise<ContainerJob> {
+    const { spec } = job;
+    const reference = withTag(spec.image_name);
+    const image = await this.#images.read(reference).catch((error) => {
+      throw creationFailure('inspectImage', error);
+    });
+    if (spec.commands.length === 0 && !image.hasCommand) {
+      const message = `The image ${reference} names no command and the run has none either`;
+      throw new JobFailure('executor_error', message);
+    }
+    const user = resolveUser(spec.user ?? parseUser(image.user), image.passwd, image.group);
+    const workingDir = placeIn(spec.working_dir ?? image.workingDir, user.home, '/');
+    const repoDir = spec.repo ? placeIn(spec.repo.dir, user.home, workingDir) : null;
+    const places = { workingDir, repoDir, mpiHostfile: MPI_HOSTFILE, home: user.home };
+    const env = {
+      ...proxyEnvironment(process.env),
+      ...gpuEnvironment(job.gpus),
+      ...jobEnvironment(spec, job.cluster, places, job.gpus.length),
+    };
+    const madeWorkingDir =
+      user.uid !== 0 && spec.working_dir !== null && !isMounted(workingDir, job)
+        ? !(await this.#images.has(image.id, workingDir))
+        : false;
+    return { job, image, user, workingDir, repoDir, env, madeWorkingDir };
+  }
+
+  async #createAndStart(planned: ContainerJob, signal: AbortSignal): Promise<Execution> {
+    for (;;) {
+      const leniency = this.#leniency;
+      try {
+        return await this.#attempt(planned, signal, leniency);
+      } catch (error) {
+        const next = moreLenient(leniency, error);
+        if (!next) throw error;
+        this.#options.log.info('retrying without what this host lacks', { why: wordsOf(error) });
+        this.#leniency = next;
+        await this.remove(planned.job);
+      }
+    }
+  }
+
+  async #attempt(
+    planned: ContainerJob,
+    signal: AbortSignal,
+    leniency: Leniency,
+  ): Promise<Execution> {
+    const { docker, log } = this.#options;
+    const { job } = planned;
+    const options = containerOptions(job, this.#containerPlan(planned), leniency);
+    const container = await docker.createContainer(options).catch((error) => {
+      throw creationFailure('createContainer', error);
+    });
+    await placeInContainer(container, planned, signal);
+    signal.throwIfAborted();
+    const output = new ContainerOutput(container, job.folder.spool, job.spec.masked_values, log);
+    try {
+      await output.attachFresh();
+      await container.start();
+    } catch (error) {
+      output.release();
+      throw creationFailure('startContainer', error);
+    }
+    return this.#execution(job, await container.inspect(), output, planned.user);
+  }
+
+  #containerPlan({ job, image, user, workingDir, env }: ContainerJob): ContainerPlan {
+    const { spec, gpus } = job;
+    const explicit = spec.user ? `${user.uid}:${user.gid}` : image.user;
+    const hidden = image.env.map((each) => each.split('=')[0] ?? '').filter(isExportedFunction);
+    const groups = spec.user ? user.groups.map(String) : [];
+    return {
+      agentId: this.#agentId,
+      image: image.id,
+      user: explicit,
+      groupAdd: [...groups, ...(user.uid === 0 ? [] : deviceGroups(gpus))],
+      workingDir,
+      // A name without a value takes the variable out of the image's environment.
+      env: [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...hidden],
+      mounts: [...hostMounts(spec.mounts, this.#options.forbiddenMounts), ...gpuMounts(gpus)],
+    };
+  }
+
+  async #adopt(job: ExecutorJob, inspected: Docker.ContainerInspectInfo): Promise<Execution> {
+    const { docker, log } = this.#options;
+    const container = docker.getContainer(inspected.Id);
+    const image = await this.#images.read(inspected.Image).catch(() => null);
+    const asked = job.spec.user ?? parseUser(inspected.Config.User);
+    const user = resolveUser(asked, image?.passwd ?? '', image?.group ?? '');
+    const output = new ContainerOutput(container, job.folder.spool, job.spec.masked_values, log);
+    await output.resume(inspected.State.Running);
+    return this.#execution(job, inspected, output, user);
+  }
+
+  #execution(
+    job: ExecutorJob,
+    inspected: Docker.ContainerInspectInfo,
+    output: ContainerOutput,
+    user: ResolvedUser,
+  ): Execution {
+    const container = this.#options.docker.getContainer(inspected.Id);
+    const { username, uid, gid, home, shell } = user;
+    return new DockerExecution({
+      container,
+      inspected,
+      output,
+      account: { username, uid, gid, home, shell },
+      relaySocket: job.folder.socket('r'),
+      log: this.#options.log.child({ job: job.spec.id }),
+    });
+  }
+
+  async #inspect({ spec }: ExecutorJob): Promise<Docker.ContainerInspectInfo | null> {
+    try {
+      return await this.#options.docker.getContainer(containerName(spec.id)).inspect();
+    } catch (error) {
+      if (statusOf(error) === 404) return null;
+      throw new JobFailure('executor_error', `inspectContainer error: ${wordsOf(error)}`);
+    }
+  }
+}
+
+/** An image's `USER`: `name|uid[:group|gid]`, empty for root. */
+export function parseUser(text: string): {
+  uid?: number;
+  gid?: number;
+  username?: string;
+  groupname?: string;
+} {
+  const [user = '', group] = text.split(':');
+  if (user === '') return { uid: 0 };
+  return {
+    ...(/^\d+$/.test(user) ? { uid: Number(user) } : { username: user }),
+    ...(group === undefined
+      ? {}
+      : /^\d+$/.test(group)
+        ? { gid: Number(group) }
+        : { groupname: group }),
+  };
+}
+
+function isMounted(path: string, { spec }: ExecutorJob): boolean {
+  return spec.mounts.some(({ target }) => path === target || path.startsWith(`${target}/`));
+}
+
+function moreLenient(leniency: Leniency, error: unknown): Leniency | null {
+  const words = wordsOf(error);
+  if (leniency.init && words.includes('docker-init')) return { ...leniency, init: false };
+  if (leniency.display && words.includes('/dev/nvidia-modeset'))
+    return { ...leniency, display: false };
+  return null;
+}
+
+async function removeContainer(container: Docker.Container): Promise<void> {
+  try {
+    await container.remove({ force: true, v: true });
+  } catch (error) {
+    // 404: gone already; 409: its removal is under way.
+    if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
+  }
+}
+
+/** A name for this state directory, by which its containers are told from those of other agents. */
+function agentId(stateDir: string): string {
+  const path = join(stateDir, 'agent-id');
+  if (!existsSync(path)) writeDurably(path, randomUUID());
+  return readFileSync(path, 'utf8').trim();
+}

@@ -1,0 +1,205 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { posix } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type Docker from 'dockerode';
+import { extract, type Header, type Pack, pack } from 'tar-stream';
+import { existsInContainer, readContainerFile } from '../docker/container-files.ts';
+import type { ContainerJob } from '../docker/docker-executor.ts';
+import { creationFailure, statusOf } from '../docker/engine-error.ts';
+import { JobFailure } from '../jobs/executor.ts';
+import { mpiHostfile } from '../jobs/job-environment.ts';
+import { placeIn } from '../process/place-in.ts';
+import { archiveEntries, directoryEntries, type Entry } from './entries.ts';
+import { cloneRepo, repoFailure } from './git-clone.ts';
+import { homeFiles, profileText } from './small-files.ts';
+
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const ROOT: Owner = { uid: 0, gid: 0 };
+const PROFILE = '/dstack/profile';
+
+/**
+ * Puts everything that a job brings along into its container, which must not have been started.
+ * It goes as one tar stream, so nothing of it is copied on this host. Throws `JobFailure`.
+ */
+export async function placeInContainer(
+  container: Docker.Container,
+  planned: ContainerJob,
+  signal: AbortSignal,
+): Promise<void> {
+  const clone = await prepareRepo(container, planned, signal);
+  const tar = pack();
+  const packer = new TreePacker(planned, tar);
+  await packer.survey(container);
+  const sent = container.putArchive(tar as unknown as NodeJS.ReadableStream, { path: '/' });
+  const filled = packer.fill(clone, signal);
+  // The stream's end is what lets the Engine answer, so a failure to fill must break it.
+  filled.catch((error) => tar.destroy(error));
+  const [filling, sending] = await Promise.allSettled([filled, sent]);
+  signal.throwIfAborted();
+  if (clone) await rm(planned.job.folder.scratch, { recursive: true, force: true });
+  if (filling.status === 'rejected') {
+    const { reason } = filling;
+    if (reason instanceof JobFailure) throw reason;
+    throw new JobFailure('executor_error', `Failed to put files into the container: ${reason}`);
+  }
+  if (sending.status === 'rejected') throw creationFailure('putFiles', sending.reason);
+}
+
+/** Directory of a fresh clone on this host; null when there is nothing to be cloned. */
+async function prepareRepo(
+  container: Docker.Container,
+  { job, repoDir }: ContainerJob,
+  signal: AbortSignal,
+): Promise<{ readonly dir: string | null } | null> {
+  const { repo } = job.spec;
+  if (!repo || repoDir === null) return null;
+  if (await hasContents(container, repoDir)) {
+    if (repo.exists_action === 'error') throw repoFailure(`${repo.dir} exists and is not empty`);
+    return null;
+  }
+  if (repo.type !== 'remote') return { dir: null };
+  const { code, scratch } = job.folder;
+  return { dir: await cloneRepo({ repo, code, scratch, signal }) };
+}
+
+/** Writes entries of one job into a tar stream whose root is the container's. */
+class TreePacker {
+  readonly #planned: ContainerJob;
+  readonly #tar: Pack;
+  /** Directories that are there, in the container or earlier in the stream. */
+  readonly #made = new Set<string>(['/']);
+  readonly #existing = new Map<string, string>();
+
+  constructor(planned: ContainerJob, tar: Pack) {
+    this.#planned = planned;
+    this.#tar = tar;
+  }
+
+  /** Everything that must be known of the container: it cannot be asked while it takes the stream. */
+  async survey(container: Docker.Container): Promise<void> {
+    const { job, user, workingDir, repoDir } = this.#planned;
+    const files = homeFiles(job, user.home).map((file) => file.path);
+    for (const path of files) {
+      const text = await readContainerFile(container, path);
+      if (text !== null) this.#existing.set(path, text);
+    }
+    const archives = job.spec.file_archives.map(({ path }) => placeIn(path, user.home, workingDir));
+    for (const path of [...files, ...archives, ...(repoDir === null ? [] : [repoDir])]) {
+      for (let dir = posix.dirname(path); !this.#made.has(dir); dir = posix.dirname(dir)) {
+        if (await existsInContainer(container, dir)) this.#made.add(dir);
+      }
+    }
+  }
+
+  async fill(clone: { readonly dir: string | null } | null, signal: AbortSignal): Promise<void> {
+    const { job, user, workingDir, repoDir, madeWorkingDir } = this.#planned;
+    await this.#system(this.#planned);
+    for (const file of homeFiles(job, user.home)) {
+      const before = this.#existing.get(file.path);
+      if (before !== undefined && file.existing === 'keep') continue;
+      await this.#parents(file.path, user);
+      await this.#text(file.path, (before ?? '') + file.text, file.mode, user);
+    }
+    if (madeWorkingDir) await this.#add({ type: 'directory', path: workingDir, mode: 0o755 }, user);
+    if (clone && repoDir !== null) await this.#repo(this.#planned, clone.dir, repoDir);
+    for (const { id, path } of job.spec.file_archives) {
+      signal.throwIfAborted();
+      const target = placeIn(path, user.home, workingDir);
+      await this.#parents(target, user);
+      await this.#all(archiveEntries(job.folder.archive(id), target, true), user);
+    }
+    this.#tar.finalize();
+  }
+
+  /** Our own files: the environment for login shells, and the addresses of the other nodes. */
+  async #system({ job, user, env, image }: ContainerJob): Promise<void> {
+    await this.#add({ type: 'directory', path: '/dstack', mode: 0o755 }, ROOT);
+    await this.#add({ type: 'directory', path: '/dstack/mpi', mode: 0o755 }, ROOT);
+    await this.#text('/dstack/mpi/hostfile', mpiHostfile(job.cluster), 0o644, ROOT);
+    await this.#text(PROFILE, profileText(env), 0o640, { uid: 0, gid: user.gid });
+    const before = image.profile ?? '';
+    const gap = before === '' || before.endsWith('\n') ? '' : '\n';
+    // Quietly, because logins of users outside the job's group cannot read it.
+    const line = `[ ! -r '${PROFILE}' ] || . '${PROFILE}'\n`;
+    await this.#text('/etc/profile', `${before}${gap}${line}`, 0o644, ROOT);
+  }
+
+  async #repo({ job, user }: ContainerJob, clone: string | null, repoDir: string): Promise<void> {
+    const code = job.folder.code;
+    if (clone === null && !existsSync(code)) return;
+    await this.#parents(repoDir, user);
+    await this.#add({ type: 'directory', path: repoDir, mode: 0o755 }, user);
+    const entries = clone ? directoryEntries(clone, repoDir) : archiveEntries(code, repoDir, false);
+    await this.#all(entries, user);
+  }
+
+  async #all(entries: AsyncGenerator<Entry>, owner: Owner): Promise<void> {
+    for await (const entry of entries) await this.#add(entry, owner);
+  }
+
+  /** Missing parents belong to the job's user; those of the image stay as they are. */
+  async #parents(path: string, owner: Owner): Promise<void> {
+    const missing: string[] = [];
+    for (let dir = posix.dirname(path); !this.#made.has(dir); dir = posix.dirname(dir)) {
+      missing.unshift(dir);
+    }
+    for (const dir of missing)
+      await this.#add({ type: 'directory', path: dir, mode: 0o755 }, owner);
+  }
+
+  #text(path: string, text: string, mode: number, { uid, gid }: Owner): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#tar.entry({ name: path.slice(1), mode, uid, gid }, text, (error) =>
+        error ? reject(error) : resolve(),
+      );
+    });
+  }
+
+  async #add(entry: Entry, { uid, gid }: Owner): Promise<void> {
+    const header: Partial<Header> & Pick<Header, 'name'> = { name: entry.path.slice(1), uid, gid };
+    switch (entry.type) {
+      case 'directory':
+        this.#made.add(entry.path);
+        this.#tar.entry({ ...header, type: 'directory', mode: entry.mode });
+        return;
+      case 'symlink':
+        this.#tar.entry({ ...header, type: 'symlink', linkname: entry.to });
+        return;
+      case 'link':
+        this.#tar.entry({ ...header, type: 'link', linkname: entry.to.slice(1) });
+        return;
+      case 'file': {
+        const { mode, size, content } = entry;
+        await pipeline(content, this.#tar.entry({ ...header, mode, size }));
+        return;
+      }
+    }
+  }
+}
+
+/** Reads only as far as needed: a directory of the image may be large. */
+async function hasContents(container: Docker.Container, dir: string): Promise<boolean> {
+  let archive: Readable;
+  try {
+    archive = (await container.getArchive({ path: dir })) as Readable;
+  } catch (error) {
+    if (statusOf(error) === 404) return false;
+    throw creationFailure('readRepoDir', error);
+  }
+  try {
+    for await (const entry of archive.pipe(extract())) {
+      const [, name] = entry.header.name.split('/');
+      entry.resume();
+      if (name && name !== 'lost+found') return true;
+    }
+    return false;
+  } finally {
+    archive.destroy();
+  }
+}

@@ -1,0 +1,158 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import Docker from 'dockerode';
+
+/** A Docker daemon of the test's own. */
+export interface TestDocker {
+  readonly socket: string;
+  /** `unix://…`, for `DOCKER_HOST`. */
+  readonly host: string;
+  readonly docker: Docker;
+  /** Makes an image out of a static busybox: a shell and the usual tools, 2 MB. */
+  busybox(name: string, changes?: readonly string[]): Promise<void>;
+  /** Ends all containers and the daemon, and removes its files. */
+  close(): Promise<void>;
+}
+
+/** What a machine lacks for `startDocker`, null when it lacks nothing. */
+export function dockerMissing(): string | null {
+  if (process.getuid?.() !== 0) return 'root';
+  for (const path of ['/usr/sbin/dockerd', '/usr/bin/unshare', '/usr/bin/busybox']) {
+    if (!existsSync(path)) return path;
+  }
+  return null;
+}
+
+/**
+ * Starts a daemon with everything of its own: data, sockets, and a network namespace with its own
+ * bridge, so that the machine's addresses and firewall are left alone.
+ */
+export async function startDocker(): Promise<TestDocker> {
+  const dir = mkdtempSync(join(tmpdir(), 'dockerd-'));
+  const socket = join(dir, 'docker.sock');
+  const daemon = spawnDaemon(dir, socket);
+  const docker = new Docker({ socketPath: socket });
+  const close = async (): Promise<void> => {
+    await removeContainers(docker);
+    await endDaemon(daemon);
+    rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  };
+  try {
+    await untilReady(docker, daemon);
+  } catch (error) {
+    await close().catch(() => {});
+    throw error;
+  }
+  return {
+    socket,
+    host: `unix://${socket}`,
+    docker,
+    busybox: (name, changes = []) => importBusybox(dir, socket, name, changes),
+    close,
+  };
+}
+
+function spawnDaemon(dir: string, socket: string): ChildProcess {
+  const dockerd = [
+    'exec dockerd',
+    `--data-root ${dir}/data --exec-root ${dir}/run --pidfile ${dir}/pid`,
+    `--host unix://${socket} --config-file ${dir}/daemon.json`,
+  ].join(' ');
+  writeFileSync(join(dir, 'daemon.json'), '{}');
+  const script = `ip link set lo up; ${dockerd} > ${dir}/log 2>&1`;
+  return spawn('unshare', ['--net', 'sh', '-c', script], { stdio: 'ignore' });
+}
+
+async function untilReady(docker: Docker, daemon: ChildProcess): Promise<void> {
+  for (let attempt = 0; attempt < 300; attempt++) {
+    if (daemon.exitCode !== null) throw new Error(`dockerd ended with ${daemon.exitCode}`);
+    const ready = await docker.ping().then(
+      () => true,
+      () => false,
+    );
+    if (ready) return;
+    await delay(50);
+  }
+  throw new Error('dockerd did not answer within 15 s');
+}
+
+async function importBusybox(
+  dir: string,
+  socket: string,
+  name: string,
+  changes: readonly string[],
+): Promise<void> {
+  const root = join(dir, 'busybox');
+  if (!existsSync(root)) makeBusyboxRoot(root);
+  const tar = execFileSync('tar', ['-C', root, '-cf', '-', '.'], { maxBuffer: 64 * 1024 * 1024 });
+  const [repo = name, tag = 'latest'] = name.split(':');
+  const query = new URLSearchParams({ fromSrc: '-', repo, tag });
+  for (const change of changes) query.append('changes', change);
+  await new Promise<void>((resolve, reject) => {
+    const path = `/images/create?${query}`;
+    const outgoing = request({ socketPath: socket, method: 'POST', path }, (response) => {
+      response.resume();
+      response.on('end', () =>
+        response.statusCode === 200
+          ? resolve()
+          : reject(new Error(`import: ${response.statusCode}`)),
+      );
+    });
+    outgoing.on('error', reject);
+    outgoing.end(tar);
+  });
+}
+
+function makeBusyboxRoot(root: string): void {
+  for (const name of ['bin', 'etc', 'tmp', 'root', 'home/alice']) {
+    mkdirSync(join(root, name), { recursive: true });
+  }
+  chmodSync(join(root, 'tmp'), 0o1777);
+  copyFileSync('/usr/bin/busybox', join(root, 'bin/busybox'));
+  chmodSync(join(root, 'bin/busybox'), 0o755);
+  for (const applet of execFileSync('/usr/bin/busybox', ['--list']).toString().trim().split('\n')) {
+    // The list names the program itself, which must stay one.
+    if (applet !== 'busybox') symlinkSync('busybox', join(root, 'bin', applet));
+  }
+  writeFileSync(
+    join(root, 'etc/passwd'),
+    'root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n',
+  );
+  writeFileSync(join(root, 'etc/group'), 'root:x:0:\nalice:x:1000:\nvideo:x:44:alice\n');
+  writeFileSync(join(root, 'etc/profile'), 'export FROM_IMAGE=1\n');
+  execFileSync('chown', ['1000:1000', join(root, 'home/alice')]);
+}
+
+async function removeContainers(docker: Docker): Promise<void> {
+  const containers = await docker.listContainers({ all: true }).catch(() => []);
+  await Promise.all(
+    containers.map(({ Id }) =>
+      docker
+        .getContainer(Id)
+        .remove({ force: true, v: true })
+        .catch(() => {}),
+    ),
+  );
+}
+
+async function endDaemon(daemon: ChildProcess): Promise<void> {
+  if (daemon.exitCode !== null || daemon.signalCode !== null) return;
+  const ended = new Promise((resolve) => daemon.once('exit', resolve));
+  daemon.kill('SIGTERM');
+  const killing = setTimeout(() => daemon.kill('SIGKILL'), 15_000);
+  await ended;
+  clearTimeout(killing);
+}
