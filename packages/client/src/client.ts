@@ -1,4 +1,5 @@
 import { WIRE_VERSION } from '@dstack/contract/version';
+import type { Run } from '@dstack/contract/wire';
 import { fleetsOf } from './domains/fleets.ts';
 import { logsOf } from './domains/logs.ts';
 import { filesOf, reposOf } from './domains/repos.ts';
@@ -32,7 +33,7 @@ export interface ClientOptions {
  * const client = createClient({ url: 'http://127.0.0.1:3000', token });
  * const run = await client.project('main').runs.get({ run_name: 'train' });
  */
-export function createClient(options: ClientOptions) {
+export function createClient(options: ClientOptions): Client {
   const transport = new Transport({
     baseUrl: options.url.replace(/\/+$/, ''),
     token: options.token,
@@ -54,7 +55,7 @@ export function createClient(options: ClientOptions) {
   };
 }
 
-function projectClient(transport: Transport, name: string) {
+function projectClient(transport: Transport, name: string): ProjectClient {
   const base = `/api/project/${encodeURIComponent(name)}`;
   return {
     name,
@@ -71,8 +72,32 @@ function projectClient(transport: Transport, name: string) {
   };
 }
 
-export type Client = ReturnType<typeof createClient>;
-export type ProjectClient = ReturnType<typeof projectClient>;
+/** Calls on one server. */
+export interface Client {
+  /** The base URL, without a slash at the end. */
+  readonly url: string;
+  readonly server: ReturnType<typeof serverCalls>;
+  readonly users: ReturnType<typeof usersOf>;
+  readonly projects: ReturnType<typeof projectsOf>;
+  readonly files: ReturnType<typeof filesOf>;
+  listRuns(query: ListRunsQuery): Promise<Run[]>;
+  project(name: string): ProjectClient;
+}
+
+/** Calls on one project. */
+export interface ProjectClient {
+  readonly name: string;
+  readonly runs: ReturnType<typeof runsOf>;
+  readonly fleets: ReturnType<typeof fleetsOf>;
+  readonly logs: ReturnType<typeof logsOf>;
+  readonly metrics: ReturnType<typeof metricsOf>;
+  readonly repos: ReturnType<typeof reposOf>;
+  readonly volumes: ReturnType<typeof volumesOf>;
+  readonly gateways: ReturnType<typeof gatewaysOf>;
+  readonly secrets: ReturnType<typeof secretsOf>;
+  readonly exports: ReturnType<typeof exportsOf>;
+  readonly imports: ReturnType<typeof importsOf>;
+}
 
 function wait(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -26,7 +26,7 @@ export const fetchExchange: Exchange = async (request) => {
   const response = await fetch(request.url, {
     method: request.method,
     headers: request.headers,
-    body: request.body as RequestInit["body"],
+    body: request.body as RequestInit['body'],
     signal: request.signal,
   });
   const headers: Record<string, string> = {};

@@ -1,6 +1,11 @@
 export { type Client, type ClientOptions, createClient, type ProjectClient } from './client.ts';
 export type { FleetReference } from './domains/fleets.ts';
-export { fromBase64, type LogPiece, type LogStreamQuery, type PollLogsQuery } from './domains/logs.ts';
+export {
+  fromBase64,
+  type LogPiece,
+  type LogStreamQuery,
+  type PollLogsQuery,
+} from './domains/logs.ts';
 export type { CreateExport, ExportsList, ImportsList, UpdateExport } from './domains/resources.ts';
 export type {
   ListGpusRequest,

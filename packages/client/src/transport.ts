@@ -88,7 +88,12 @@ export class Transport {
     const request = `GET ${path}`;
     if (response.status !== 200) {
       const body = await readAll(response.body);
-      throw errorFromAnswer(request, response.status, parseBody(body, response), requestId(response));
+      throw errorFromAnswer(
+        request,
+        response.status,
+        parseBody(body, response),
+        requestId(response),
+      );
     }
     if (!(response.headers['content-type'] ?? '').includes('text/event-stream')) {
       // A server without this endpoint may answer any GET with its web page.

@@ -41,17 +41,18 @@ export function logsOf(transport: Transport, base: string) {
       next_token: null,
       ...query,
     });
+  async function* pages(query: PollLogsQuery): AsyncGenerator<JobSubmissionLogs['logs'], void> {
+    let token: string | null = null;
+    do {
+      const page: JobSubmissionLogs = await poll({ ...query, next_token: token });
+      if (page.logs.length > 0) yield page.logs;
+      token = page.next_token ?? null;
+    } while (token !== null);
+  }
   return {
     poll,
     /** Every log event there is right now, page after page. */
-    async *pages(query: PollLogsQuery): AsyncGenerator<JobSubmissionLogs['logs'], void> {
-      let token: string | null = null;
-      do {
-        const page: JobSubmissionLogs = await poll({ ...query, next_token: token });
-        if (page.logs.length > 0) yield page.logs;
-        token = page.next_token ?? null;
-      } while (token !== null);
-    },
+    pages,
     /**
      * A job's raw output as it is printed, until the job has ended and all of it was sent. Lost
      * connections go on at the byte they stopped at.
@@ -61,8 +62,7 @@ export function logsOf(transport: Transport, base: string) {
      */
     async *stream(query: LogStreamQuery, signal: AbortSignal): AsyncGenerator<LogPiece, void> {
       let end = query.offset ?? 0;
-      const open = () =>
-        transport.events(`${base}/logs/stream`, { ...query, offset: end }, signal);
+      const open = () => transport.events(`${base}/logs/stream`, { ...query, offset: end }, signal);
       for await (const event of reopening(open, transport.wait, signal)) {
         if (event.event === 'end') return;
         if (event.event !== 'message' && event.event !== 'log') continue;
@@ -84,7 +84,7 @@ export function logsOf(transport: Transport, base: string) {
       let start = query.start_time ?? null;
       for (;;) {
         const over = await ended();
-        for await (const logs of this.pages({ ...query, start_time: start })) {
+        for await (const logs of pages({ ...query, start_time: start })) {
           for (const log of logs) {
             start = log.timestamp;
             yield fromBase64(log.message);

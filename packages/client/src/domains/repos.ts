@@ -13,12 +13,12 @@ export function reposOf(transport: Transport, base: string) {
     get: (repoId: string, includeCreds = true): Promise<RepoHeadWithCreds> =>
       transport.read(`${base}/repos/get`, { repo_id: repoId, include_creds: includeCreds }),
     /** Creates the repo or updates it; repeating it does no harm. */
-    init: (
-      repoId: string,
-      info: RepoInfo,
-      creds: RemoteRepoCreds | null,
-    ): Promise<void> =>
-      transport.write(`${base}/repos/init`, { repo_id: repoId, repo_info: info, repo_creds: creds }),
+    init: (repoId: string, info: RepoInfo, creds: RemoteRepoCreds | null): Promise<void> =>
+      transport.write(`${base}/repos/init`, {
+        repo_id: repoId,
+        repo_info: info,
+        repo_creds: creds,
+      }),
     /** Uploads a diff; `hash` is the SHA-256 hex of its bytes. */
     uploadCode: (repoId: string, hash: string, diff: Uint8Array): Promise<void> =>
       transport.upload(`${base}/repos/upload_code`, { repo_id: repoId }, hash, diff),

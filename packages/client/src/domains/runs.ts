@@ -1,7 +1,7 @@
 import type { ListGpusResponse, Run, RunPlan, RunSpec } from '@dstack/contract/wire';
 import { isUnsupported } from '../errors.ts';
-import type { Transport } from '../transport.ts';
 import { reopening } from '../reopening.ts';
+import type { Transport } from '../transport.ts';
 
 /** A run is named (the latest of that name), or picked by its id (deleted ones too). */
 export type RunReference = { readonly run_name: string } | { readonly id: string };

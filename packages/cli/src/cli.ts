@@ -1,0 +1,208 @@
+import { expandPrefixes, type GlobalOptions, splitGlobalOptions } from './arguments.ts';
+import type { Cli } from './context.ts';
+import { CliError, EXIT, UsageError } from './errors.ts';
+import type { OnInterrupt } from './interrupts.ts';
+import { COMMANDS, type CommandEntry, EXIT_CODE_HELP, GLOBAL_HELP, overview } from './program.ts';
+import { report } from './report.ts';
+import { createIo, type Sink, type Source } from './terminal/io.ts';
+import { Prompter } from './terminal/prompt.ts';
+import { productVersion } from './version.ts';
+
+/** What a run of the command line takes from its process. */
+export interface Runtime {
+  readonly out: Sink;
+  readonly err: Sink;
+  readonly input: Source;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly home: string;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+  readonly onInterrupt: OnInterrupt;
+}
+
+/** Runs one command line and returns its exit code. Nothing is thrown. */
+export async function runCli(argv: readonly string[], runtime: Runtime): Promise<number> {
+  let globals: GlobalOptions = { project: undefined, debug: false, color: 'auto' };
+  let io = createIo(runtime, runtime.env, globals.color);
+  try {
+    const split = splitGlobalOptions(argv);
+    globals = split.options;
+    io = createIo(runtime, runtime.env, globals.color);
+    const [first, ...words] = split.rest;
+    if (first === undefined || first === '-h' || first === '--help' || first === 'help') {
+      if (first !== 'help' || words.length === 0) {
+        io.print(overview());
+        return EXIT.done;
+      }
+      return await runCommand(words[0] ?? '', ['--help'], globals, io, runtime);
+    }
+    if (first === '-v' || first === '--version') {
+      io.print(await productVersion());
+      return EXIT.done;
+    }
+    if (first === '__complete') {
+      const { complete } = await import('./commands/completion/complete.ts');
+      await complete(words, await contextFor(words, globals, io, runtime, () => {}));
+      return EXIT.done;
+    }
+    return await runCommand(first, words, globals, io, runtime);
+  } catch (error) {
+    return report(error, io, globals.debug);
+  }
+}
+
+async function runCommand(
+  name: string,
+  words: readonly string[],
+  globals: GlobalOptions,
+  io: Cli['io'],
+  runtime: Runtime,
+): Promise<number> {
+  const entry = findCommand(name);
+  const [{ Command, CommanderError }, declare] = await Promise.all([
+    import('commander'),
+    entry.load(),
+  ]);
+  let exitCode: number = EXIT.done;
+  const cli = await contextFor(words, globals, io, runtime, (code) => {
+    exitCode = code;
+  });
+  const program = new Command('dstack')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.out.write(text),
+      writeErr: (text) => void io.err.write(text),
+      getOutHelpWidth: () => io.width ?? 80,
+      getOutHasColors: () => io.width !== null,
+    })
+    .showSuggestionAfterError(true);
+  declare(program, cli);
+  configure(program);
+  const line = [entry.name, ...expandPrefixes(words, longOptions(program))];
+  try {
+    await interruptible(program.parseAsync(line, { from: 'user' }), runtime.signal);
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    throw error;
+  } finally {
+    await cli.prompt.close();
+  }
+}
+
+async function contextFor(
+  words: readonly string[],
+  globals: GlobalOptions,
+  io: Cli['io'],
+  runtime: Runtime,
+  setExitCode: Cli['setExitCode'],
+): Promise<Cli> {
+  const { connect } = await import('./context.ts');
+  const { env, home, cwd, now, signal, onInterrupt } = runtime;
+  const projectOption = globals.project;
+  return {
+    io,
+    prompt: new Prompter(io),
+    env,
+    cwd,
+    home,
+    now,
+    signal,
+    onInterrupt,
+    wait,
+    words,
+    projectOption,
+    debug: globals.debug,
+    connect: () => connect({ projectOption, env, home }),
+    setExitCode,
+  };
+}
+
+/** Lets Ctrl-C end what does not look at the signal itself (a question, a file being read). */
+async function interruptible(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const interrupted = new Promise<never>((_, reject) => {
+    const stop = (): void => reject(new CliError('Interrupted', { exitCode: EXIT.interrupted }));
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+  await Promise.race([work, interrupted]);
+}
+
+type ProgramCommand = InstanceType<typeof import('commander').Command>;
+
+function configure(command: ProgramCommand): void {
+  for (const child of command.commands) {
+    child.exitOverride().copyInheritedSettings(command);
+    child.addHelpText('after', `${GLOBAL_HELP}\n${EXIT_CODE_HELP}`);
+    configure(child);
+  }
+}
+
+function longOptions(command: ProgramCommand): string[] {
+  const own = command.options.flatMap((option) => (option.long ? [option.long] : []));
+  return ['--help', ...new Set([...own, ...command.commands.flatMap(longOptions)])];
+}
+
+function findCommand(name: string): CommandEntry {
+  const entry = COMMANDS.find((c) => c.name === name || c.alias === name);
+  if (entry !== undefined) return entry;
+  if (name.startsWith('-')) {
+    throw new UsageError(`Unknown option ${name}`, { next: 'dstack --help' });
+  }
+  const near = nearest(
+    name,
+    COMMANDS.map((c) => c.name),
+  );
+  throw new UsageError(`Unknown command ${name}`, {
+    next: near === null ? 'dstack --help' : `dstack ${near}`,
+  });
+}
+
+/** The word that differs least, if it differs little. */
+function nearest(word: string, candidates: readonly string[]): string | null {
+  let best: string | null = null;
+  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(word, candidate);
+    if (distance < least) {
+      best = candidate;
+      least = distance;
+    }
+  }
+  return best ?? candidates.find((c) => word.length > 1 && c.startsWith(word)) ?? null;
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i += 1) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const change = a[i - 1] === b[j - 1] ? 0 : 1;
+      current.push(
+        Math.min(
+          (previous[j] ?? 0) + 1,
+          (current[j - 1] ?? 0) + 1,
+          (previous[j - 1] ?? 0) + change,
+        ),
+      );
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
+}
+
+function wait(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    if (signal?.aborted) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
+  });
+}

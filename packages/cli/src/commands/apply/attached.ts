@@ -1,0 +1,154 @@
+import type { Job, Run } from '@dstack/contract/wire';
+import type { Cli, Connection } from '../../context.ts';
+import { EXIT } from '../../errors.ts';
+import { finishedMessage } from '../../runs/finished-message.ts';
+import { streamOutput } from '../../runs/job-output.ts';
+import { currentSubmission, hasStarted, isRunFinished } from '../../runs/run-status.ts';
+import { runTable } from '../../runs/run-table.ts';
+import { serviceLines } from '../../runs/service-url.ts';
+import { StartProgress } from '../../runs/start-progress.ts';
+import { watchUntil } from '../../runs/watch-until.ts';
+import type { Attachment } from '../../ssh/attach-run.ts';
+import type { ApplyOptions } from './declare.ts';
+import { askAndStop } from './interrupted.ts';
+
+export interface FollowInput {
+  readonly connection: Connection;
+  readonly options: ApplyOptions;
+}
+
+/**
+ * Follows a run from submission to its end: a live block while it starts, then its output as it is
+ * printed. Ctrl-C asks whether to stop the run.
+ */
+export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise<void> {
+  const attention = new AbortController();
+  const release = cli.onInterrupt(() => attention.abort());
+  const name = run.run_spec.run_name ?? '';
+  try {
+    const final = await follow(name, input, attention.signal, cli);
+    if (input.options.json) cli.io.json(final);
+    cli.setExitCode(final.status === 'done' ? EXIT.done : EXIT.failed);
+  } catch (error) {
+    if (!attention.signal.aborted) throw error;
+    release();
+    await askAndStop(name, input, cli);
+    cli.setExitCode(EXIT.interrupted);
+  } finally {
+    release();
+  }
+}
+
+async function follow(
+  name: string,
+  { connection, options }: FollowInput,
+  signal: AbortSignal,
+  cli: Cli,
+): Promise<Run> {
+  // With --json the one document is all that stdout gets.
+  const out = options.json ? cli.io.err : cli.io.out;
+  let seen: string | null = null;
+  for (;;) {
+    const started = await waitForStart(name, seen, connection, signal, cli);
+    const job = jobToFollow(started);
+    const submission = job && currentSubmission(job);
+    if (!job || !submission || submission.id === seen) return announceEnd(started, cli);
+    announceStart(started, connection, cli);
+    // What was never placed on a machine has no output either.
+    if (!submission.job_provisioning_data && isRunFinished(started.status)) {
+      return announceEnd(started, cli);
+    }
+    const attachment = await attachIfLive(started, job, { connection, options }, cli);
+    try {
+      await streamOutput(connection, {
+        runName: name,
+        submissionId: submission.id,
+        replica: job.job_spec.replica_num,
+        job: job.job_spec.job_num,
+        write: (bytes) => void out.write(attachment?.rewriteUrls(bytes) ?? bytes),
+        signal,
+      });
+    } finally {
+      await attachment?.close();
+    }
+    seen = submission.id;
+  }
+}
+
+/** Waits until there is something new to follow, or the run has ended. */
+async function waitForStart(
+  name: string,
+  seen: string | null,
+  connection: Connection,
+  signal: AbortSignal,
+  cli: Cli,
+): Promise<Run> {
+  const progress = new StartProgress(cli);
+  const ready = (run: Run): boolean => {
+    if (isRunFinished(run.status)) return true;
+    const job = jobToFollow(run);
+    const submission = job && currentSubmission(job);
+    return submission !== undefined && submission.id !== seen && hasStarted(submission);
+  };
+  try {
+    return await watchUntil(connection, name, signal, ready, (run) => progress.show(run, seen));
+  } finally {
+    progress.stop();
+  }
+}
+
+/** The first job of the first replica that runs, else of the first replica there is. */
+export function jobToFollow(run: Run): Job | undefined {
+  const firsts = run.jobs.filter((job) => job.job_spec.job_num === 0);
+  const running = firsts.find((job) => currentSubmission(job)?.status === 'running');
+  return running ?? firsts[0];
+}
+
+function announceStart(run: Run, connection: Connection, cli: Cli): void {
+  const { io } = cli;
+  const failed = run.status === 'failed';
+  const width = io.err.isTTY === true ? (io.err.columns ?? 80) : null;
+  io.err.write(
+    runTable([run], { verbose: failed, now: null, layout: { width, paint: io.paintErr } }),
+  );
+  const name = io.paintErr('code', run.run_spec.run_name ?? '');
+  io.say(`\n${name} provisioning completed (${run.status})`);
+  for (const line of serviceLines(run, connection)) io.say(line);
+}
+
+function announceEnd(run: Run, cli: Cli): Run {
+  cli.io.say(finishedMessage(run, cli.io.paintErr));
+  return run;
+}
+
+/** Ports and `ssh <run>` while a job runs; a job that is already over needs neither. */
+async function attachIfLive(
+  run: Run,
+  job: Job,
+  { connection, options }: FollowInput,
+  cli: Cli,
+): Promise<Attachment | null> {
+  if (currentSubmission(job)?.status !== 'running') return null;
+  const needed = (job.job_spec.app_specs ?? []).length > 0;
+  const isDevEnvironment = run.run_spec.configuration.type === 'dev-environment';
+  const { attachRun, describeAttachment } = await import('../../ssh/attach-run.ts');
+  try {
+    const attachment = await attachRun({
+      run,
+      job,
+      connection,
+      cli,
+      bindAddress: options.flags.host,
+      portOverrides: options.flags.ports,
+      identity: options.flags.sshIdentity,
+    });
+    const lines = describeAttachment(attachment, run);
+    if (needed || isDevEnvironment) for (const line of lines) cli.io.say(line);
+    return attachment;
+  } catch (error) {
+    if (!needed && !isDevEnvironment) return null;
+    const what = error instanceof Error ? error.message : String(error);
+    cli.io.warn(`ports are not forwarded: ${what} (retry: dstack attach ${run.run_spec.run_name})`);
+    return null;
+  }
+}

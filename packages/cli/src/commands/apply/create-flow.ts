@@ -1,0 +1,134 @@
+import type { Cli } from '../../context.ts';
+import { CliError, EXIT } from '../../errors.ts';
+import { LiveBlock, withSpinner } from '../../terminal/live.ts';
+import type { ApplyOptions } from './declare.ts';
+
+/** What would be done with a fleet, gateway or volume. */
+export interface CreateDecision {
+  /** Told before the question. */
+  readonly notice: string;
+  readonly question: string;
+  readonly unchanged: boolean;
+  /** The existing one has to go before. */
+  readonly replaces: boolean;
+}
+
+/** The words for the three things that can happen to an entity of the kind `noun`. */
+export function decideCreate(
+  noun: string,
+  name: string | null,
+  existing: { unchanged: boolean; action: 'create' | 'update' | null } | null,
+): CreateDecision {
+  const title = noun.charAt(0).toUpperCase() + noun.slice(1);
+  if (existing === null) {
+    const notice = name ? `${title} ${name} does not exist yet.` : '';
+    const question = `Create the ${noun}?`;
+    return { notice, question, unchanged: false, replaces: false };
+  }
+  const found = `Found ${noun} ${name}.`;
+  if (existing.unchanged) {
+    return {
+      notice: `${found} No configuration changes detected.`,
+      question: `Re-create the ${noun}?`,
+      unchanged: true,
+      replaces: true,
+    };
+  }
+  if (existing.action === 'update') {
+    return {
+      notice: `${found} Configuration changes detected.`,
+      question: `Update the ${noun} in-place?`,
+      unchanged: false,
+      replaces: false,
+    };
+  }
+  return {
+    notice: `${found} Configuration changes detected. The ${noun} cannot be updated in-place.`,
+    question: `Re-create the ${noun}?`,
+    unchanged: false,
+    replaces: true,
+  };
+}
+
+/** True if the user (or a flag) wants it; says why not where the answer is no. */
+export async function confirmed(
+  decision: CreateDecision,
+  options: ApplyOptions,
+  cli: Cli,
+): Promise<boolean> {
+  if (options.yes) {
+    if (!decision.unchanged || options.force) return true;
+    cli.io.say('Exiting... (nothing to change; --force re-creates it anyway)');
+    return false;
+  }
+  if (await cli.prompt.confirm(decision.question)) return true;
+  cli.io.say('Exiting...');
+  return false;
+}
+
+const POLL_MS = 1000;
+
+/** Waits until `gone` says so, e.g. that a deleted entity no longer exists. */
+export async function waitGone(
+  title: string,
+  cli: Cli,
+  gone: () => Promise<boolean>,
+): Promise<void> {
+  await withSpinner(cli.io, title, async () => {
+    while (!(await gone())) await cli.wait(POLL_MS, cli.signal);
+  });
+}
+
+export interface ProvisioningWatch<T> {
+  readonly title: string;
+  readonly get: () => Promise<T>;
+  readonly done: (entity: T) => boolean;
+  readonly table: (entity: T) => string;
+  /** Offered after Ctrl-C. */
+  readonly delete: () => Promise<void>;
+  readonly noun: string;
+}
+
+/**
+ * Shows an entity until it is ready. After Ctrl-C asks whether to delete it; otherwise it goes on
+ * in the background and null is returned.
+ */
+export async function watchProvisioning<T>(
+  watch: ProvisioningWatch<T>,
+  options: ApplyOptions,
+  cli: Cli,
+): Promise<T | null> {
+  const stop = new AbortController();
+  const release = cli.onInterrupt(() => stop.abort());
+  const block = new LiveBlock(cli.io);
+  try {
+    for (;;) {
+      const entity = await watch.get();
+      if (watch.done(entity)) return entity;
+      block.show(watch.title, watch.table(entity));
+      await cli.wait(POLL_MS, stop.signal);
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    block.stop();
+    release();
+  }
+  cli.setExitCode(EXIT.interrupted);
+  cli.io.err.write('\n');
+  if (!options.yes && (await cli.prompt.confirm(`Delete the ${watch.noun} before exiting?`))) {
+    await watch.delete();
+    cli.io.say('Deleting...');
+  } else {
+    cli.io.say('Exiting... Provisioning continues in the background.');
+  }
+  return null;
+}
+
+/** A failed entity, in the server's words. */
+export function provisioningFailed(noun: string, name: string, why: string | null): CliError {
+  return new CliError(`Provisioning of ${noun} ${name} failed`, {
+    why: why ?? 'the server gave no reason',
+    next: `dstack event --target-${noun} ${name}`,
+  });
+}

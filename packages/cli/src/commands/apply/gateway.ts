@@ -1,0 +1,104 @@
+import type { Gateway, GatewayConfiguration, GatewayPlan } from '@dstack/contract/wire';
+import type { LoadedConfiguration } from '../../configuration/load-file.ts';
+import type { Cli } from '../../context.ts';
+import { orNull } from '../../resource-error.ts';
+import { withSpinner } from '../../terminal/live.ts';
+import { renderProperties } from '../../terminal/table.ts';
+import { gatewayTable } from '../gateway/gateway-table.ts';
+import {
+  confirmed,
+  decideCreate,
+  provisioningFailed,
+  waitGone,
+  watchProvisioning,
+} from './create-flow.ts';
+import type { ApplyOptions } from './declare.ts';
+import { sameValue } from './spec-diff.ts';
+
+type Loaded = LoadedConfiguration & { readonly value: GatewayConfiguration };
+
+/** Applies a gateway. */
+export async function applyGateway(loaded: Loaded, options: ApplyOptions, cli: Cli): Promise<void> {
+  const configuration = { ...loaded.value, name: options.flags.name ?? loaded.value.name };
+  const { project } = await cli.connect();
+  const spec = { configuration, configuration_path: loaded.path };
+  const plan = await withSpinner(cli.io, 'Getting apply plan...', () =>
+    project.gateways.getPlan(spec),
+  );
+  const current = plan.current_resource ?? null;
+  const decision = decideCreate(
+    'gateway',
+    current?.name ?? configuration.name ?? null,
+    current && {
+      unchanged: sameValue(current.configuration, plan.effective_spec.configuration),
+      action: plan.action,
+    },
+  );
+  if (options.json) {
+    if (options.dryRun) cli.io.json(plan);
+  } else {
+    cli.io.print(planText(plan, cli));
+    if (decision.notice) cli.io.print(decision.notice);
+  }
+  if (options.dryRun) return;
+  if (!(await confirmed(decision, options, cli))) {
+    if (options.json) cli.io.json(plan);
+    return;
+  }
+  if (decision.replaces && current) {
+    const { name } = current;
+    await project.gateways.delete([name]);
+    const gone = async () => (await orNull(() => project.gateways.get(name))) === null;
+    await waitGone('Deleting existing gateway...', cli, gone);
+  }
+  const gateway = await withSpinner(cli.io, 'Applying plan...', () =>
+    project.gateways.apply({ spec: plan.spec, current_resource: current }),
+  );
+  const table = (g: Gateway): string =>
+    gatewayTable([g], {
+      verbose: false,
+      project: project.name,
+      now: cli.now(),
+      layout: { width: cli.io.width, paint: cli.io.paint },
+    });
+  const finished = (g: Gateway): boolean => g.status === 'running' || g.status === 'failed';
+  const ready =
+    options.detach || finished(gateway)
+      ? gateway
+      : await watchProvisioning<Gateway>(
+          {
+            title: `Provisioning ${gateway.name}...`,
+            noun: 'gateway',
+            get: () => project.gateways.get(gateway.name),
+            done: finished,
+            table,
+            delete: () => project.gateways.delete([gateway.name]),
+          },
+          options,
+          cli,
+        );
+  if (ready === null) return;
+  if (options.json) cli.io.json(ready);
+  else cli.io.print(table(ready));
+  if (ready.status === 'failed') {
+    throw provisioningFailed('gateway', ready.name, ready.status_message ?? null);
+  }
+}
+
+function planText(plan: GatewayPlan, cli: Cli): string {
+  const { configuration } = plan.effective_spec;
+  const replicas = configuration.replicas;
+  return renderProperties(
+    [
+      ['Project', plan.project_name],
+      ['User', plan.user],
+      ['Configuration', plan.spec.configuration_path ?? '?'],
+      ['Type', 'gateway'],
+      ['Backend', configuration.backend],
+      ['Region', configuration.region],
+      ['Domain', configuration.domain ?? '-'],
+      ...(replicas ? [['Replicas', String(replicas)] as const] : []),
+    ],
+    cli.io.paint,
+  );
+}

@@ -1,0 +1,55 @@
+import type { Cli } from '../../context.ts';
+import { CancelledError } from '../../errors.ts';
+import { isRunFinished } from '../../runs/run-status.ts';
+import { watchUntil } from '../../runs/watch-until.ts';
+import { LiveBlock } from '../../terminal/live.ts';
+import type { FollowInput } from './attached.ts';
+
+/**
+ * After Ctrl-C in an attached run: asks whether to stop it (with `--yes` it just goes on without
+ * us). While it stops, a further Ctrl-C kills it.
+ */
+export async function askAndStop(
+  name: string,
+  { connection, options }: FollowInput,
+  cli: Cli,
+): Promise<void> {
+  cli.io.err.write('\n');
+  if (options.yes || !(await wantsStop(name, cli))) {
+    cli.io.say(`Detached (dstack attach ${name}, dstack stop ${name})`);
+    return;
+  }
+  let aborted = false;
+  const release = cli.onInterrupt(() => {
+    aborted = true;
+    // The answer is seen by the watcher below; a failure shows there as well.
+    connection.project.runs.stop([name], true).catch(() => undefined);
+  });
+  const block = new LiveBlock(cli.io);
+  block.show('Stopping... (Ctrl-C again to abort)');
+  try {
+    await connection.project.runs.stop([name], false);
+    await watchUntil(connection, name, cli.signal, (run) => isRunFinished(run.status));
+  } finally {
+    release();
+    block.stop();
+  }
+  cli.io.say(aborted ? 'Aborted' : 'Stopped');
+}
+
+/** No answer, another Ctrl-C included, leaves the run alone. */
+async function wantsStop(name: string, cli: Cli): Promise<boolean> {
+  let release = (): void => {};
+  const again = new Promise<never>((_, reject) => {
+    release = cli.onInterrupt(() => reject(new CancelledError()));
+  });
+  try {
+    const question = `Stop the run ${cli.io.paintErr('code', name)} before detaching?`;
+    return await Promise.race([cli.prompt.confirm(question), again]);
+  } catch {
+    cli.io.err.write('\n');
+    return false;
+  } finally {
+    release();
+  }
+}

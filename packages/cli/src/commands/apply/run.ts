@@ -1,0 +1,185 @@
+import type { RunPlan, RunSpec } from '@dstack/contract/wire';
+import { selectProfile } from '../../config/profiles.ts';
+import type { LoadedConfiguration } from '../../configuration/load-file.ts';
+import type { RunConfiguration } from '../../configuration/types.ts';
+import type { Cli, Connection } from '../../context.ts';
+import { uploadFiles } from '../../files/upload.ts';
+import type { PreparedRepo } from '../../repos/prepare.ts';
+import { isRunFinished } from '../../runs/run-status.ts';
+import { watchUntil } from '../../runs/watch-until.ts';
+import { withSpinner } from '../../terminal/live.ts';
+import { followRun } from './attached.ts';
+import type { ApplyOptions } from './declare.ts';
+import { missingOffersNotice } from './no-offers.ts';
+import { applyFlags, resolveReferences } from './overrides.ts';
+import { runPlanText } from './run-plan.ts';
+import { type Difference, diffSpecs, renderDiff } from './spec-diff.ts';
+
+type Loaded = LoadedConfiguration & { readonly value: RunConfiguration };
+
+/** Applies a task, a service or a dev environment. */
+export async function applyRun(loaded: Loaded, options: ApplyOptions, cli: Cli): Promise<void> {
+  const { flags } = options;
+  const overridden = await applyFlags(loaded.value, flags);
+  const configuration = resolveReferences(overridden, {
+    envFlags: flags.env,
+    runArgs: options.runArgs,
+    env: cli.env,
+  });
+  const profile = await selectProfile(flags.profile.profile, cli);
+  const sshKey = flags.sshIdentity === null ? null : await publicKeyOf(flags.sshIdentity, cli);
+  const connection = await cli.connect();
+  const { prepareRepo } = await import('../../repos/prepare.ts');
+  const repo = await prepareRepo(configuration, flags.repo, loaded.directory, connection, cli);
+  const files = await uploadFiles(configuration.files, loaded.directory, connection, cli);
+  const spec = {
+    run_name: configuration.name ?? null,
+    repo_id: repo.id,
+    repo_data: repo.data,
+    repo_code_hash: repo.codeHash,
+    repo_dir: repo.directory,
+    file_archives: files.archives,
+    working_dir: null,
+    configuration_path: loaded.path,
+    configuration: forOlderServers({ ...configuration, files: files.mappings }),
+    profile,
+    ssh_key_pub: sshKey,
+  } as RunSpec;
+  const plan = await withSpinner(cli.io, 'Getting apply plan...', () =>
+    connection.project.runs.getPlan({
+      run_spec: spec,
+      max_offers: flags.maxOffers,
+      full_offers: flags.fullOffers,
+      unallocated_resources: flags.unallocated,
+      for_offers_only: false,
+    }),
+  );
+  await showPlan(plan, options, connection, cli);
+  if (options.dryRun) return;
+  const decision = decide(plan);
+  if (decision.unchanged && options.yes && !options.force) {
+    cli.io.say('Exiting... (nothing to change; --force submits anyway)');
+    return;
+  }
+  if (!options.yes && !(await cli.prompt.confirm(decision.question))) {
+    if (options.json) cli.io.json(plan);
+    cli.io.say('Exiting...');
+    return;
+  }
+  await submit({ plan, decision, repo, connection }, options, cli);
+}
+
+interface Decision {
+  readonly question: string;
+  readonly unchanged: boolean;
+  /** An active run of that name has to end before. */
+  readonly overrides: boolean;
+  /** What to tell before the question. */
+  readonly notice: string;
+}
+
+/** What applying the plan would mean for the run that may exist already. */
+export function decide(plan: RunPlan): Decision {
+  const name = plan.run_spec.run_name;
+  const current = plan.current_resource;
+  if (!current || isRunFinished(current.status)) {
+    const question = name ? `Submit the run ${name}?` : 'Submit a new run?';
+    return { question, unchanged: false, overrides: false, notice: '' };
+  }
+  const wanted = plan.effective_run_spec ?? plan.run_spec;
+  const differences: readonly Difference[] = diffSpecs(current.run_spec, wanted);
+  const list = renderDiff(differences);
+  const exists = `Active run ${name} already exists.`;
+  if (plan.action === 'update' && differences.length > 0) {
+    return {
+      question: 'Update the run?',
+      unchanged: false,
+      overrides: false,
+      notice: `${exists} Detected changes that can be updated in-place:\n${list}`,
+    };
+  }
+  const question = 'Stop and override the run?';
+  if (plan.action === 'update') {
+    const notice = `${exists} Detected no configuration changes.\n`;
+    return { question, unchanged: true, overrides: true, notice };
+  }
+  const notice =
+    differences.length > 0
+      ? `${exists} Detected changes that cannot be updated in-place:\n${list}`
+      : `${exists}\n`;
+  return { question, unchanged: false, overrides: true, notice };
+}
+
+async function showPlan(
+  plan: RunPlan,
+  options: ApplyOptions,
+  connection: Connection,
+  cli: Cli,
+): Promise<void> {
+  const { io } = cli;
+  if (options.json) {
+    if (options.dryRun) io.json(plan);
+    return;
+  }
+  const layout = { width: io.width, paint: io.paint };
+  io.print(
+    runPlanText(plan, { verbose: options.verbose, maxOffers: options.flags.maxOffers, layout }),
+  );
+  for (const note of plan.notes ?? []) io.print(` ${io.paint('secondary', `note: ${note}`)}\n`);
+  if (plan.job_plans[0]?.offers.length === 0) {
+    io.print(`${await missingOffersNotice(connection, io.paint)}\n`);
+  } else {
+    io.print('');
+  }
+  const { notice } = decide(plan);
+  if (notice) io.print(notice);
+}
+
+interface Submission {
+  readonly plan: RunPlan;
+  readonly decision: Decision;
+  readonly repo: PreparedRepo;
+  readonly connection: Connection;
+}
+
+async function submit(submission: Submission, options: ApplyOptions, cli: Cli): Promise<void> {
+  const { plan, decision, repo, connection } = submission;
+  const name = plan.current_resource?.run_spec.run_name;
+  if (decision.overrides && name) {
+    await withSpinner(cli.io, 'Stopping run...', async () => {
+      await connection.project.runs.stop([name], false);
+      await watchUntil(connection, name, cli.signal, (r) => isRunFinished(r.status));
+    });
+  }
+  const run = await withSpinner(cli.io, 'Applying plan...', async () => {
+    await repo.uploadDiff();
+    // The caller's spec goes back, not the effective one: its name may still be open.
+    return connection.project.runs.apply({
+      run_spec: plan.run_spec,
+      current_resource: plan.current_resource ?? null,
+    });
+  });
+  if (options.detach) {
+    if (options.json) cli.io.json(run);
+    const runName = run.run_spec.run_name ?? '';
+    cli.io.say(
+      `Run ${cli.io.paintErr('code', runName)} submitted, detaching... (dstack logs -f ${runName})`,
+    );
+    return;
+  }
+  await followRun(run, { connection, options }, cli);
+}
+
+/** Servers before 0.22 do not know these fields, so they are left out where they say nothing. */
+function forOlderServers(configuration: RunConfiguration): RunConfiguration {
+  const fields: Record<string, unknown> = { ...configuration };
+  for (const field of ['groups', ...(configuration.type === 'task' ? ['nodes'] : [])]) {
+    if (fields[field] === null || fields[field] === undefined) delete fields[field];
+  }
+  return fields as unknown as RunConfiguration;
+}
+
+async function publicKeyOf(identity: string, cli: Cli): Promise<string> {
+  const { readPublicKey } = await import('../../ssh/identity.ts');
+  return readPublicKey(identity, cli);
+}

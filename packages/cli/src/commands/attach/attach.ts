@@ -1,0 +1,169 @@
+import type { Job, Run } from '@dstack/contract/wire';
+import type { Command } from 'commander';
+import type { Cli } from '../../context.ts';
+import { CliError, EXIT, UsageError } from '../../errors.ts';
+import { parseSince } from '../../format/since.ts';
+import { collect, integer } from '../../options.ts';
+import { finishedMessage } from '../../runs/finished-message.ts';
+import { getRun } from '../../runs/get-run.ts';
+import { streamOutput } from '../../runs/job-output.ts';
+import { currentSubmission, findJob, isRunFinished } from '../../runs/run-status.ts';
+import { StartProgress } from '../../runs/start-progress.ts';
+import { watchUntil } from '../../runs/watch-until.ts';
+
+export interface AttachOptions {
+  readonly run: string;
+  readonly sshIdentity: string | null;
+  readonly logs: boolean;
+  readonly since: string | null;
+  readonly host: string;
+  readonly ports: readonly string[];
+  readonly replica: number | null;
+  readonly job: number;
+}
+
+export function declareAttach(program: Command, cli: Cli, run: typeof runAttach = runAttach): void {
+  program
+    .command('attach')
+    .description('Attach to a run: forward its ports, enable `ssh <run>`')
+    .argument('<run>', 'name of the run')
+    .option('--ssh-identity <file>', 'private SSH key, if the run was submitted with one')
+    .option('--logs', "show the run's output too")
+    .option('--since <when>', 'with --logs: only from then on')
+    .option('--host <host>', 'local address to forward from', 'localhost')
+    .option('-p, --port <mapping>', 'local port: 80:8080 or *:8080 (repeatable)', collect)
+    .option('--replica <n>', 'number of the replica', integer(0))
+    .option('--job <n>', 'number of the job in the replica', integer(0), 0)
+    .action((name, o) =>
+      run(
+        {
+          run: name,
+          sshIdentity: o.sshIdentity ?? null,
+          logs: o.logs ?? false,
+          since: o.since ?? null,
+          host: o.host,
+          ports: o.port ?? [],
+          replica: o.replica ?? null,
+          job: o.job,
+        },
+        cli,
+      ),
+    );
+}
+
+const WAITING: readonly string[] = ['submitted', 'pending', 'provisioning'];
+
+/** Stays until Ctrl-C, with `--logs` until the job has ended. */
+export async function runAttach(options: AttachOptions, cli: Cli): Promise<void> {
+  if (options.since !== null && !options.logs) {
+    throw new UsageError('--since needs --logs');
+  }
+  const since = options.since === null ? null : parseSince(options.since, cli.now());
+  const connection = await cli.connect();
+  const run = await started(await getRun(connection, options.run), connection, cli);
+  if (isRunFinished(run.status) && run.status !== 'done') {
+    throw new CliError(`Run ${options.run} is ${run.status}`, {
+      next: `dstack logs ${options.run}`,
+    });
+  }
+  const job = chooseJob(run, options);
+  const { attachRun, describeAttachment } = await import('../../ssh/attach-run.ts');
+  const stop = new AbortController();
+  const release = cli.onInterrupt(() => stop.abort(), { terminate: true });
+  const attachment = await attachRun({
+    run,
+    job,
+    connection,
+    cli,
+    bindAddress: options.host,
+    portOverrides: options.ports,
+    identity: options.sshIdentity,
+  });
+  try {
+    const { replica_num: replica, job_num: number } = job.job_spec;
+    cli.io.say(`Attached to run ${options.run} (replica=${replica} job=${number})`);
+    for (const line of describeAttachment(attachment, run)) cli.io.say(line);
+    cli.io.say('Press Ctrl+C to detach...');
+    if (!options.logs) await untilAborted(stop.signal);
+    else await streamLogs({ run: options.run, job, since }, connection, stop.signal, cli);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    release();
+    await attachment.close();
+  }
+  if (stop.signal.aborted) {
+    cli.io.say('Detached');
+    cli.setExitCode(EXIT.interrupted);
+  }
+}
+
+type Connection = Awaited<ReturnType<Cli['connect']>>;
+
+async function started(run: Run, connection: Connection, cli: Cli): Promise<Run> {
+  if (!WAITING.includes(run.status)) return run;
+  const progress = new StartProgress(cli);
+  const name = run.run_spec.run_name ?? '';
+  try {
+    return await watchUntil(
+      connection,
+      name,
+      cli.signal,
+      (r) => !WAITING.includes(r.status),
+      (r) => progress.show(r, null),
+    );
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Named by number, else the first replica that runs, else the first there is. */
+function chooseJob(run: Run, options: AttachOptions): Job {
+  const candidates = run.jobs.filter((job) => job.job_spec.job_num === options.job);
+  const running = candidates.find((job) => currentSubmission(job)?.status === 'running');
+  const job =
+    options.replica === null
+      ? (running ?? candidates[0])
+      : findJob(run, options.replica, options.job);
+  if (job !== undefined) return job;
+  throw new CliError(`Run ${options.run} has no such job`, {
+    why: `it has: ${run.jobs.map((j) => j.job_spec.job_name).join(', ') || 'no jobs'}`,
+    next: `dstack attach ${options.run}`,
+  });
+}
+
+async function streamLogs(
+  { run: name, job, since }: { run: string; job: Job; since: string | null },
+  connection: Connection,
+  signal: AbortSignal,
+  cli: Cli,
+): Promise<void> {
+  const submission = currentSubmission(job);
+  if (submission === undefined) return;
+  const output = {
+    runName: name,
+    submissionId: submission.id,
+    replica: job.job_spec.replica_num,
+    job: job.job_spec.job_num,
+    write: (bytes: Uint8Array) => void cli.io.out.write(bytes),
+    signal,
+  };
+  if (since === null) await streamOutput(connection, output);
+  else {
+    const { submissionEnded } = await import('../../runs/job-output.ts');
+    const query = { run_name: name, job_submission_id: submission.id, start_time: since };
+    const ended = () => submissionEnded(connection, output);
+    const { follow } = connection.project.logs;
+    for await (const bytes of follow(query, ended, signal)) output.write(bytes);
+  }
+  const run = await watchUntil(connection, name, signal, (r) => isRunFinished(r.status));
+  cli.io.say(finishedMessage(run, cli.io.paintErr));
+  cli.setExitCode(run.status === 'done' ? EXIT.done : EXIT.failed);
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,91 @@
+import type { Command } from 'commander';
+import { type LoadedConfiguration, loadConfiguration } from '../../configuration/load-file.ts';
+import { isRunConfiguration } from '../../configuration/types.ts';
+import type { Cli, Connection } from '../../context.ts';
+import { CliError } from '../../errors.ts';
+import { orNotFound, orNull } from '../../resource-error.ts';
+import { getRun } from '../../runs/get-run.ts';
+import { withSpinner } from '../../terminal/live.ts';
+
+export interface DeleteOptions {
+  readonly file: string | null;
+  readonly yes: boolean;
+}
+
+export function declareDelete(program: Command, cli: Cli, run: typeof runDelete = runDelete): void {
+  program
+    .command('delete')
+    .alias('destroy')
+    .description('Delete the run, fleet, gateway or volume that a configuration describes')
+    .option('-f, --file <file>', 'configuration file (default: .dstack.yml)')
+    .option('-y, --yes', 'do not ask')
+    .action((options) => run({ file: options.file ?? null, yes: options.yes ?? false }, cli));
+}
+
+interface Deletion {
+  readonly noun: string;
+  readonly find: () => Promise<unknown>;
+  readonly delete: () => Promise<void>;
+  /** Returns when it is really gone; null where the server does that in the background. */
+  readonly gone: (() => Promise<boolean>) | null;
+}
+
+const POLL_MS = 1000;
+
+export async function runDelete(options: DeleteOptions, cli: Cli): Promise<void> {
+  const { value, path } = await loadConfiguration(options.file, cli);
+  const name = value.name ?? null;
+  if (name === null) {
+    throw new CliError('The configuration has no name', {
+      why: `${path} does not say what to delete`,
+      next: 'add `name:` to the file',
+    });
+  }
+  const connection = await cli.connect();
+  const deletion = deletionOf(value, name, connection);
+  await deletion.find();
+  if (!options.yes && !(await cli.prompt.confirm(`Delete the ${deletion.noun} ${name}?`))) {
+    cli.io.say('Exiting...');
+    return;
+  }
+  await withSpinner(cli.io, `Deleting ${deletion.noun}...`, async () => {
+    await deletion.delete();
+    while (deletion.gone !== null && !(await deletion.gone())) await cli.wait(POLL_MS, cli.signal);
+  });
+  const state = deletion.gone === null && deletion.noun !== 'run' ? 'is being deleted' : 'deleted';
+  cli.io.say(`${deletion.noun.charAt(0).toUpperCase()}${deletion.noun.slice(1)} ${name} ${state}`);
+}
+
+function deletionOf(
+  value: LoadedConfiguration['value'],
+  name: string,
+  connection: Connection,
+): Deletion {
+  const { project } = connection;
+  if (isRunConfiguration(value)) {
+    return {
+      noun: 'run',
+      find: () => getRun(connection, name),
+      delete: () => project.runs.delete([name]),
+      gone: null,
+    };
+  }
+  if (value.type === 'fleet') {
+    return {
+      noun: 'fleet',
+      find: () =>
+        orNotFound(`Fleet ${name}`, 'dstack fleet list', () => project.fleets.get({ name })),
+      delete: () => project.fleets.delete([name]),
+      gone: async () => (await orNull(() => project.fleets.get({ name }))) === null,
+    };
+  }
+  const entity = value.type === 'gateway' ? project.gateways : project.volumes;
+  const title = value.type === 'gateway' ? 'Gateway' : 'Volume';
+  return {
+    noun: value.type,
+    find: () =>
+      orNotFound<unknown>(`${title} ${name}`, `dstack ${value.type} list`, () => entity.get(name)),
+    delete: () => entity.delete([name]),
+    gone: null,
+  };
+}

@@ -1,0 +1,164 @@
+import type { ListEventsQuery } from '@dstack/client';
+import type { Event } from '@dstack/contract/wire';
+import { type Command, Option } from 'commander';
+import type { Cli } from '../../context.ts';
+import { UsageError } from '../../errors.ts';
+import { parseSince } from '../../format/since.ts';
+import { collect } from '../../options.ts';
+import { eventLine } from './event-line.ts';
+import { type EventFilters, resolveFilters } from './filters.ts';
+
+export interface EventListOptions extends EventFilters {
+  readonly watch: boolean;
+  readonly since: string | null;
+  readonly json: boolean;
+}
+
+/** What events can be about, on the wire. */
+const TARGET_TYPES = [
+  'project',
+  'user',
+  'fleet',
+  'instance',
+  'run',
+  'job',
+  'volume',
+  'gateway',
+  'gateway-replica',
+  'preset',
+  'secret',
+];
+
+const PAGE = 100;
+
+export function declareEvent(
+  program: Command,
+  cli: Cli,
+  run: typeof runEventList = runEventList,
+): void {
+  const act = (o: Readonly<Record<string, unknown>>): Promise<void> => run(eventOptions(o), cli);
+  const event = withOptions(program.command('event').description('Show what happened'));
+  event.action((options) => act(options));
+  withOptions(event.command('list').description('List events')).action((_o, command: Command) =>
+    act(command.optsWithGlobals()),
+  );
+}
+
+function withOptions(command: Command): Command {
+  const target = (kind: string): Option =>
+    new Option(`--target-${kind} <name>`, `events of this ${kind} (repeatable)`).argParser(collect);
+  const within = (kind: string): Option =>
+    new Option(
+      `--within-${kind} <name>`,
+      `events of this ${kind} and its parts (repeatable)`,
+    ).argParser(collect);
+  command
+    .option('-w, --watch', 'go on with new events')
+    .option('--since <when>', 'from then on: 90, 15m, 2h, 1d, or a time with offset');
+  for (const kind of ['fleet', 'run', 'volume', 'gateway', 'secret'])
+    command.addOption(target(kind));
+  for (const kind of ['fleet', 'run', 'gateway']) command.addOption(within(kind));
+  return command
+    .addOption(
+      new Option(
+        '--include-target-type <type>',
+        `only these: ${TARGET_TYPES.join(', ')}`,
+      ).argParser(collect),
+    )
+    .option('--json', 'print one JSON document a line');
+}
+
+function eventOptions(o: Readonly<Record<string, unknown>>): EventListOptions {
+  const list = (name: string): string[] => (Array.isArray(o[name]) ? o[name].map(String) : []);
+  return {
+    watch: o.watch === true,
+    since: typeof o.since === 'string' ? o.since : null,
+    json: o.json === true,
+    targets: {
+      fleet: list('targetFleet'),
+      run: list('targetRun'),
+      volume: list('targetVolume'),
+      gateway: list('targetGateway'),
+      secret: list('targetSecret'),
+    },
+    within: {
+      fleet: list('withinFleet'),
+      run: list('withinRun'),
+      gateway: list('withinGateway'),
+    },
+    types: list('includeTargetType'),
+  };
+}
+
+export async function runEventList(options: EventListOptions, cli: Cli): Promise<void> {
+  const unknown = options.types.find((type) => !TARGET_TYPES.includes(type));
+  if (unknown !== undefined) {
+    throw new UsageError(`Unknown target type "${unknown}"`, {
+      why: `known: ${TARGET_TYPES.join(', ')}`,
+    });
+  }
+  const since = options.since === null ? null : parseSince(options.since, cli.now());
+  const connection = await cli.connect();
+  const filters = await resolveFilters(options, connection);
+  const list = (query: ListEventsQuery): Promise<Event[]> =>
+    connection.client.server.listEvents({ ...filters, limit: PAGE, ...query });
+  const print = (event: Event): void => {
+    if (options.json) cli.io.json(event);
+    else cli.io.print(eventLine(event, connection.project.name, cli.io.paint));
+  };
+  if (options.watch) return watchEvents(list, print, since, cli);
+  if (since === null) {
+    const latest = await list({ ascending: false });
+    for (const event of latest.reverse()) print(event);
+    return;
+  }
+  for await (const event of eventsSince(list, since)) print(event);
+}
+
+type List = (query: ListEventsQuery) => Promise<Event[]>;
+
+async function* eventsSince(list: List, since: string): AsyncGenerator<Event, void> {
+  let at = since;
+  let id: string | null = null;
+  for (;;) {
+    const page: Event[] = await list({ ascending: true, prev_recorded_at: at, prev_id: id });
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    at = last.recorded_at;
+    id = last.id;
+  }
+}
+
+const POLL_MS = 2000;
+/** An event becomes visible when its transaction commits, which may be after a younger one's. */
+const OVERLAP_MS = 20_000;
+
+async function watchEvents(
+  list: List,
+  print: (event: Event) => void,
+  since: string | null,
+  cli: Cli,
+): Promise<void> {
+  const stop = new AbortController();
+  const release = cli.onInterrupt(() => stop.abort());
+  const seen = new Map<string, number>();
+  const start = since ?? new Date(cli.now()).toISOString();
+  let newest = Date.parse(start);
+  try {
+    while (!stop.signal.aborted) {
+      const from = new Date(Math.max(Date.parse(start), newest - OVERLAP_MS)).toISOString();
+      for await (const event of eventsSince(list, from)) {
+        if (seen.has(event.id)) continue;
+        const at = Date.parse(event.recorded_at);
+        seen.set(event.id, at);
+        newest = Math.max(newest, at);
+        print(event);
+      }
+      for (const [id, at] of seen) if (at < newest - 2 * OVERLAP_MS) seen.delete(id);
+      await cli.wait(POLL_MS, stop.signal).catch(() => undefined);
+    }
+  } finally {
+    release();
+  }
+}

@@ -1,0 +1,161 @@
+import type { Fleet, Instance } from '@dstack/contract/wire';
+import {
+  instanceGpu,
+  instanceResources,
+  requestedGpu,
+  requestedResources,
+} from '../../format/resources.ts';
+import { clockTime, relativeTime } from '../../format/time.ts';
+import { backendName, backendWithRegion, price, range } from '../../format/values.ts';
+import type { Style } from '../../terminal/style.ts';
+import {
+  type Cell,
+  type Column,
+  type Row,
+  renderTable,
+  type TableLayout,
+} from '../../terminal/table.ts';
+
+export interface FleetTableOptions {
+  readonly verbose: boolean;
+  /** Entities of other projects are shown as `project/name`. */
+  readonly project: string;
+  /** ms since the epoch; null prints local `HH:MM`. */
+  readonly now: number | null;
+  readonly layout: TableLayout;
+}
+
+/** Fleets with their instances below them, newest first. */
+export function fleetTable(fleets: readonly Fleet[], options: FleetTableOptions): string {
+  const sorted = [...fleets].sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
+  const columns: Column[] = [
+    { header: 'NAME', keep: true },
+    { header: 'NODES', optional: 3 },
+    options.verbose ? { header: 'RESOURCES' } : { header: 'GPU', keep: true },
+    { header: 'SPOT', optional: 5 },
+    { header: 'BACKEND', optional: 2 },
+    { header: 'PRICE', optional: 4 },
+    ...(options.verbose ? [{ header: 'DRIVER', optional: 6 }] : []),
+    { header: 'STATUS', keep: !options.verbose },
+    { header: 'CREATED', optional: 3 },
+    ...(options.verbose ? [{ header: 'ERROR', optional: 1 }] : []),
+  ];
+  const rows = sorted.flatMap((fleet) => [
+    fleetRow(fleet, options),
+    ...fleet.instances.map((instance) => instanceRow(instance, options)),
+  ]);
+  return renderTable(columns, rows, options.layout);
+}
+
+function fleetRow(fleet: Fleet, options: FleetTableOptions): Row {
+  const { configuration, profile } = fleet.spec;
+  const hosts = configuration.ssh_config?.hosts.length;
+  const cluster = options.verbose && configuration.placement === 'cluster' ? ' (cluster)' : '';
+  const foreign = fleet.project_name !== options.project;
+  const dim = (text: string): Cell => ({ text, style: 'secondary' });
+  const error = fleet.status_message ?? '';
+  return [
+    { text: foreign ? `${fleet.project_name}/${fleet.name}` : fleet.name, style: 'bold' },
+    dim((hosts === undefined ? nodes(configuration.nodes) : String(hosts)) + cluster),
+    dim(hosts === undefined ? wanted(fleet, options.verbose) : ''),
+    dim(
+      hosts === undefined ? (configuration.spot_policy ?? profile.spot_policy ?? 'on-demand') : '',
+    ),
+    dim(hosts === undefined ? backendList(fleet) : 'ssh'),
+    dim(maxPrice(fleet)),
+    ...(options.verbose ? [''] : []),
+    { text: fleet.status, style: FLEET_STYLES[fleet.status] },
+    dim(created(fleet.created_at, options)),
+    ...(options.verbose ? [error] : []),
+  ];
+}
+
+function nodes(value: Fleet['spec']['configuration']['nodes']): string {
+  return value ? range({ min: value.min ?? 0, max: value.max ?? null }) : '';
+}
+
+function wanted(fleet: Fleet, verbose: boolean): string {
+  const resources = fleet.spec.configuration.resources;
+  if (!resources) return '';
+  if (verbose) return requestedResources(resources);
+  const gpu = requestedGpu(resources.gpu);
+  if (gpu === null) return '-';
+  const named = Boolean(resources.gpu?.name?.length || resources.gpu?.vendor);
+  return named ? gpu : `gpu:${gpu}`;
+}
+
+function backendList(fleet: Fleet): string {
+  const list = fleet.spec.configuration.backends ?? fleet.spec.profile.backends;
+  return list ? list.map((b) => backendName(b)).join(', ') : '*';
+}
+
+function maxPrice(fleet: Fleet): string {
+  const max = fleet.spec.configuration.max_price ?? fleet.spec.profile.max_price;
+  return max === null || max === undefined ? '' : `$0..${max}`;
+}
+
+function instanceRow(instance: Instance, options: FleetTableOptions): Row {
+  const resources = instance.instance_type?.resources;
+  const onSsh = instance.backend === 'remote';
+  const waiting = instance.status === 'pending' || instance.status === 'provisioning';
+  const known = resources && !(onSsh && waiting) ? resources : undefined;
+  const gpu = known ? instanceGpu(known.gpus) : null;
+  const amount = instance.price;
+  return [
+    { text: `   instance=${instance.instance_num}`, style: 'dim' },
+    '',
+    known ? (options.verbose ? instanceResources(known) : gpu === null ? '-' : `gpu=${gpu}`) : '-',
+    onSsh || !known ? '' : known.spot ? 'spot' : 'on-demand',
+    backendOf(instance, options.verbose),
+    amount === null || amount === undefined ? '-' : price(amount),
+    ...(options.verbose ? [instance.gpu_driver?.version ?? ''] : []),
+    instanceStatus(instance),
+    created(instance.created, options),
+    ...(options.verbose ? [instanceError(instance)] : []),
+  ];
+}
+
+function backendOf(instance: Instance, verbose: boolean): string {
+  const zone = verbose && instance.region !== 'local' ? instance.availability_zone : null;
+  return backendWithRegion(instance.backend, zone || instance.region);
+}
+
+function instanceError(instance: Instance): string {
+  if (instance.status !== 'terminated' && instance.status !== 'terminating') return '';
+  const message = instance.termination_reason_message;
+  return message || (instance.termination_reason ?? '').replaceAll('_', ' ');
+}
+
+const FLEET_STYLES: Readonly<Record<Fleet['status'], Style>> = {
+  submitted: 'secondary',
+  active: 'secondary',
+  terminated: 'secondary',
+  terminating: 'progress-bold',
+  failed: 'bad-bold',
+};
+
+const INSTANCE_STYLES: Readonly<Record<Instance['status'], Style>> = {
+  pending: 'progress-bold',
+  provisioning: 'progress-bold',
+  busy: 'progress-bold',
+  terminating: 'progress-bold',
+  idle: 'good-bold',
+  terminated: 'secondary',
+};
+
+function instanceStatus(instance: Instance): Cell {
+  const total = instance.total_blocks ?? 1;
+  const working = instance.status === 'idle' || instance.status === 'busy';
+  const inBlocks = total > 1 && instance.status === 'busy';
+  const text = inBlocks ? `${instance.busy_blocks ?? 0}/${total} busy` : instance.status;
+  if (working && instance.unreachable) return { text: `${text} (unreachable)`, style: 'error' };
+  const health = instance.health_status ?? 'healthy';
+  if (working && health !== 'healthy') {
+    return { text: `${text} (${health})`, style: health === 'warning' ? 'gold' : 'error' };
+  }
+  return { text, style: INSTANCE_STYLES[instance.status] };
+}
+
+function created(instant: string, options: FleetTableOptions): string {
+  return options.now === null ? clockTime(instant) : relativeTime(instant, options.now);
+}

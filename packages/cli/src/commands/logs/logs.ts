@@ -1,0 +1,145 @@
+import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
+import type { Command } from 'commander';
+import type { Cli, Connection } from '../../context.ts';
+import { CliError, UsageError } from '../../errors.ts';
+import { parseSince } from '../../format/since.ts';
+import { integer } from '../../options.ts';
+import { getRun } from '../../runs/get-run.ts';
+import { streamOutput, submissionEnded } from '../../runs/job-output.ts';
+import { currentSubmission, findJob } from '../../runs/run-status.ts';
+import { TailBuffer } from './tail-buffer.ts';
+
+export interface LogsOptions {
+  readonly run: string;
+  readonly diagnose: boolean;
+  readonly replica: number;
+  readonly job: number;
+  readonly since: string | null;
+  readonly follow: boolean;
+  /** Only the last N lines of what there is. */
+  readonly lines: number | null;
+}
+
+export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = runLogs): void {
+  program
+    .command('logs')
+    .description("Show a run's output")
+    .argument('<run>', 'name of the run')
+    .option('-f, --follow', 'go on with what is printed from now on, until the job ends')
+    .option('-n, --lines <n>', 'only the last N lines', integer(0))
+    .option('-d, --diagnose', "show the agent's log instead of the job's output")
+    .option('--replica <n>', 'number of the replica', integer(0), 0)
+    .option('--job <n>', 'number of the job in the replica', integer(0), 0)
+    .option('--since <when>', 'only from then on: 90, 15m, 2h, 1d, or a time with offset')
+    .action((name, options) =>
+      run(
+        {
+          run: name,
+          diagnose: options.diagnose ?? false,
+          replica: options.replica,
+          job: options.job,
+          since: options.since ?? null,
+          follow: options.follow ?? false,
+          lines: options.lines ?? null,
+        },
+        cli,
+      ),
+    );
+}
+
+export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
+  const since = options.since === null ? null : parseSince(options.since, cli.now());
+  if (options.follow && options.diagnose) {
+    throw new UsageError('--follow and --diagnose exclude each other', {
+      next: `dstack logs --diagnose ${options.run}`,
+    });
+  }
+  const connection = await cli.connect();
+  const run = await getRun(connection, options.run);
+  const job = requireJob(run, options);
+  const submission = currentSubmission(job);
+  if (submission === undefined) return;
+  if (options.follow) await followLogs(connection, options, submission, since, cli);
+  else await printLogs(connection, options, submission, since, cli);
+}
+
+function requireJob(run: Run, options: LogsOptions): Job {
+  const job = findJob(run, options.replica, options.job);
+  if (job !== undefined) return job;
+  const known = run.jobs.map(
+    (j) => `--replica ${j.job_spec.replica_num ?? 0} --job ${j.job_spec.job_num}`,
+  );
+  throw new CliError(
+    `Run ${options.run} has no replica ${options.replica} with a job ${options.job}`,
+    {
+      why:
+        known.length > 0 ? `it has: ${known.join(', ')}` : `it has no jobs (status: ${run.status})`,
+      next: `dstack ps --all --verbose`,
+    },
+  );
+}
+
+/** Prints what there is now; returns the time of the last event. */
+async function printLogs(
+  connection: Connection,
+  options: LogsOptions,
+  submission: JobSubmission,
+  since: string | null,
+  cli: Cli,
+): Promise<string | null> {
+  const { fromBase64 } = await import('@dstack/client');
+  const tail = options.lines === null ? null : new TailBuffer(options.lines);
+  let last: string | null = null;
+  const pages = connection.project.logs.pages({
+    run_name: options.run,
+    job_submission_id: submission.id,
+    start_time: since,
+    diagnose: options.diagnose,
+  });
+  for await (const logs of pages) {
+    for (const log of logs) {
+      last = log.timestamp;
+      const bytes = fromBase64(log.message);
+      if (tail) tail.add(bytes);
+      else cli.io.out.write(bytes);
+    }
+  }
+  if (tail) cli.io.out.write(tail.bytes());
+  return last;
+}
+
+const POLL_MS = 300;
+
+/**
+ * All of the output is streamed as raw bytes. A start in time or a number of lines can only be had
+ * from the log's events: those are printed first and what follows is asked for by time.
+ */
+async function followLogs(
+  connection: Connection,
+  options: LogsOptions,
+  submission: JobSubmission,
+  since: string | null,
+  cli: Cli,
+): Promise<void> {
+  const output = {
+    runName: options.run,
+    submissionId: submission.id,
+    replica: options.replica,
+    job: options.job,
+    write: (bytes: Uint8Array) => void cli.io.out.write(bytes),
+    signal: cli.signal,
+  };
+  if (options.lines === null && since === null) {
+    await streamOutput(connection, output);
+    return;
+  }
+  const last = await printLogs(connection, options, submission, since, cli);
+  const query = {
+    run_name: options.run,
+    job_submission_id: submission.id,
+    start_time: last ?? since,
+  };
+  const ended = () => submissionEnded(connection, output);
+  const { follow } = connection.project.logs;
+  for await (const bytes of follow(query, ended, cli.signal, POLL_MS)) output.write(bytes);
+}

@@ -1,0 +1,179 @@
+import type { Command } from 'commander';
+import { ConfigFile, type ConfiguredProject } from '../../config/config-file.ts';
+import { type Cli, clientFor } from '../../context.ts';
+import { CliError } from '../../errors.ts';
+import { renderTable } from '../../terminal/table.ts';
+import { runProjectAdd } from './add.ts';
+
+export interface ProjectListOptions {
+  readonly verbose: boolean;
+  readonly json: boolean;
+}
+
+export function declareProject(
+  program: Command,
+  cli: Cli,
+  run = {
+    list: runProjectList,
+    add: runProjectAdd,
+    delete: runProjectDelete,
+    setDefault: runSetDefault,
+  },
+): void {
+  const project = program
+    .command('project')
+    .description('Manage the projects this machine knows (~/.dstack/config.yml)')
+    .option('-v, --verbose', 'show the user of each project')
+    .option('--json', 'print JSON')
+    .action((options) => runProjectMenu(asListOptions(options), cli, run.list));
+  project
+    .command('list')
+    .description('List the configured projects')
+    .option('-v, --verbose', 'show the user of each project')
+    .option('--json', 'print JSON')
+    .action((_options, command: Command) =>
+      run.list(asListOptions(command.optsWithGlobals()), cli),
+    );
+  project
+    .command('add')
+    .description('Add a project, or update it')
+    .requiredOption('--name <name>', 'name of the project on the server')
+    .requiredOption('--url <url>', 'URL of the server')
+    .requiredOption('--token <token>', "the user's token")
+    .option('-y, --yes', 'make it the default without asking')
+    .option('-n, --no', 'do not make it the default, without asking')
+    .action((options) =>
+      run.add(
+        {
+          name: options.name,
+          url: options.url,
+          token: options.token,
+          makeDefault: options.yes ? true : cli.words.some(isNo) ? false : null,
+        },
+        cli,
+      ),
+    );
+  project
+    .command('delete')
+    .description('Remove a project from the configuration (nothing changes on the server)')
+    .argument('[name]', 'name of the project')
+    .option('--name <name>', 'name of the project')
+    .option('-y, --yes', 'do not ask')
+    .action((name, options) =>
+      run.delete({ name: options.name ?? name ?? null, yes: options.yes ?? false }, cli),
+    );
+  project
+    .command('set-default')
+    .description('Choose the default project')
+    .argument('[name]', 'name of the project; without it a menu is shown')
+    .action((name) => run.setDefault({ name: name ?? null }, cli));
+}
+
+/** Commander reads `--no` as "negated", so the word itself is looked for. */
+function isNo(word: string): boolean {
+  return word === '--no' || word === '-n';
+}
+
+function asListOptions(options: { verbose?: boolean; json?: boolean }): ProjectListOptions {
+  return { verbose: options.verbose ?? false, json: options.json ?? false };
+}
+
+/** `dstack project` alone: a menu for a person, the list for everything else. */
+async function runProjectMenu(
+  options: ProjectListOptions,
+  cli: Cli,
+  list: typeof runProjectList,
+): Promise<void> {
+  if (!cli.io.interactive || options.verbose || options.json) return list(options, cli);
+  return runSetDefault({ name: null }, cli);
+}
+
+export async function runProjectList(options: ProjectListOptions, cli: Cli): Promise<void> {
+  const config = await ConfigFile.load(cli.home);
+  if (options.json) {
+    const projects = config.projects.map((p) => ({
+      name: p.name,
+      url: p.url,
+      default: p.isDefault,
+    }));
+    cli.io.json({ projects });
+    return;
+  }
+  const users = options.verbose
+    ? await Promise.all(config.projects.map((p) => userName(p, cli)))
+    : null;
+  const columns = [
+    { header: 'PROJECT', keep: true },
+    { header: 'URL', keep: true },
+    ...(users ? [{ header: 'USER' }] : []),
+    { header: 'DEFAULT', keep: true },
+  ];
+  const rows = config.projects.map((p, i) => [
+    p.name,
+    p.url,
+    ...(users ? [users[i] ?? ''] : []),
+    p.isDefault ? '✓' : '',
+  ]);
+  cli.io.print(renderTable(columns, rows, { width: cli.io.width, paint: cli.io.paint }));
+}
+
+async function userName(project: ConfiguredProject, cli: Cli): Promise<string> {
+  const client = await clientFor(project, cli.env);
+  try {
+    return (await client.users.getMyUser()).username;
+  } catch (error) {
+    const { ApiError } = await import('@dstack/client');
+    // One dead server must not hide the other projects.
+    return error instanceof ApiError ? '(invalid token)' : '(no connection)';
+  }
+}
+
+export async function runProjectDelete(
+  options: { name: string | null; yes: boolean },
+  cli: Cli,
+): Promise<void> {
+  const config = await ConfigFile.load(cli.home);
+  if (options.name === null) {
+    throw new CliError('No project named', {
+      exitCode: 2,
+      next: 'dstack project delete --name NAME',
+    });
+  }
+  requireProject(config, options.name);
+  if (!options.yes && !(await cli.prompt.confirm(`Delete project ${options.name}?`))) return;
+  config.remove(options.name);
+  await config.save();
+  cli.io.say('OK');
+}
+
+export async function runSetDefault(options: { name: string | null }, cli: Cli): Promise<void> {
+  const config = await ConfigFile.load(cli.home);
+  const name = options.name ?? (await chooseProject(config, cli));
+  requireProject(config, name);
+  config.setDefault(name);
+  await config.save();
+  cli.io.say('OK');
+}
+
+async function chooseProject(config: ConfigFile, cli: Cli): Promise<string> {
+  if (!cli.io.interactive || config.projects.length === 0) {
+    throw new CliError('No project named', {
+      exitCode: 2,
+      next: 'dstack project set-default NAME',
+    });
+  }
+  const { select } = await import('@inquirer/prompts');
+  return select({
+    message: 'Default project',
+    choices: config.projects.map((p) => ({ value: p.name, name: `${p.name} (${p.url})` })),
+    ...(config.default ? { default: config.default.name } : {}),
+  });
+}
+
+function requireProject(config: ConfigFile, name: string): void {
+  if (config.find(name) !== undefined) return;
+  throw new CliError(`Project ${name} is not configured`, {
+    why: `configured: ${config.projects.map((p) => p.name).join(', ') || 'none'}`,
+    next: 'dstack project list',
+  });
+}

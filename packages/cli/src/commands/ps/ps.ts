@@ -1,0 +1,80 @@
+import type { Run } from '@dstack/contract/wire';
+import type { Command } from 'commander';
+import type { Cli, Connection } from '../../context.ts';
+import { UsageError } from '../../errors.ts';
+import { addFormatOptions, integer, wantsJson } from '../../options.ts';
+import { runTable } from '../../runs/run-table.ts';
+import { watchFrames } from '../../terminal/watch.ts';
+
+export interface PsOptions {
+  readonly all: boolean;
+  readonly verbose: boolean;
+  readonly watch: boolean;
+  readonly last: number | null;
+  readonly json: boolean;
+}
+
+/** The most runs that one request may ask for. */
+const MAX_RUNS = 100;
+
+export function declarePs(program: Command, cli: Cli, run: typeof runPs = runPs): void {
+  const command = program
+    .command('ps')
+    .description('List runs')
+    .option('-a, --all', 'show finished runs too')
+    .option('-v, --verbose', 'show more')
+    .option('-w, --watch', 'watch in real time')
+    .option('-n, --last <n>', `show the last N runs (up to ${MAX_RUNS})`, integer(1, MAX_RUNS));
+  addFormatOptions(command).action((options) =>
+    run(
+      {
+        all: options.all ?? false,
+        verbose: options.verbose ?? false,
+        watch: options.watch ?? false,
+        last: options.last ?? null,
+        json: wantsJson(options),
+      },
+      cli,
+    ),
+  );
+}
+
+export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
+  if (options.watch && options.json) {
+    throw new UsageError('--watch and --json exclude each other');
+  }
+  const connection = await cli.connect();
+  if (options.json) {
+    const runs = await listRuns(connection, options);
+    cli.io.json({ project: connection.project.name, runs });
+    return;
+  }
+  const frame = async (): Promise<string> =>
+    runTable(await listRuns(connection, options), {
+      verbose: options.verbose,
+      now: cli.now(),
+      layout: { width: cli.io.width, paint: cli.io.paint },
+    });
+  if (options.watch) await watchFrames(cli, frame);
+  else cli.io.print(await frame());
+}
+
+/** Active runs, or the very last one if none is active: an empty table would tell nothing. */
+async function listRuns(connection: Connection, options: PsOptions): Promise<Run[]> {
+  const list = (onlyActive: boolean, limit: number): Promise<Run[]> =>
+    connection.client.listRuns({
+      project_name: connection.project.name,
+      repo_id: null,
+      username: null,
+      only_active: onlyActive,
+      include_jobs: true,
+      job_submissions_limit: 1,
+      prev_submitted_at: null,
+      prev_run_id: null,
+      limit,
+      ascending: false,
+    });
+  const everything = options.all || options.last !== null;
+  const runs = await list(!everything, options.last ?? MAX_RUNS);
+  return runs.length === 0 && !everything ? list(false, 1) : runs;
+}

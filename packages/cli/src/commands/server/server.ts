@@ -1,0 +1,198 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Command, Option } from 'commander';
+import { ConfigFile } from '../../config/config-file.ts';
+import type { Cli } from '../../context.ts';
+import { CliError, UsageError } from '../../errors.ts';
+import { integer } from '../../options.ts';
+import { productVersion } from '../../version.ts';
+
+export interface ServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: string;
+  readonly token: string | null;
+  /** Whether project `main` becomes the default one; null = ask, where there is someone to ask. */
+  readonly updateDefault: boolean | null;
+}
+
+/** Relative to the bundle `dist/cli/…`, and to this source file. */
+const ENTRIES = ['../server/main.js', '../../../../server/src/main.ts'];
+
+const LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
+
+export function declareServer(program: Command, cli: Cli, run: typeof runServer = runServer): void {
+  const { env } = cli;
+  program
+    .command('server')
+    .description('Start a server')
+    .addOption(
+      new Option('--host <host>', 'address to listen on')
+        .env('DSTACK_SERVER_HOST')
+        .default('127.0.0.1'),
+    )
+    .addOption(
+      new Option('-p, --port <port>', 'port to listen on')
+        .env('DSTACK_SERVER_PORT')
+        .default(3000)
+        .argParser(integer(0, 65_535)),
+    )
+    .addOption(
+      new Option('-l, --log-level <level>', LEVELS.join(', '))
+        .env('DSTACK_SERVER_LOG_LEVEL')
+        .default('info'),
+    )
+    .option('-d', 'the same as --log-level debug (also: --debug)')
+    .option('-y, --yes', 'make project main the default one on this machine')
+    .option('-n, --no', 'leave the default project alone')
+    .addOption(
+      new Option('--token <token>', 'token of the admin, used when it is first created').env(
+        'DSTACK_SERVER_ADMIN_TOKEN',
+      ),
+    )
+    .action((o) =>
+      run(
+        {
+          host: o.host,
+          port: o.port,
+          logLevel: cli.debug || o.d ? 'debug' : String(o.logLevel).toLowerCase(),
+          token: o.token ?? null,
+          updateDefault: updateDefault(cli.words, o.yes === true, env),
+        },
+        cli,
+      ),
+    );
+}
+
+function updateDefault(words: readonly string[], yes: boolean, env: Cli['env']): boolean | null {
+  if (yes) return true;
+  if (words.includes('-n') || words.includes('--no')) return false;
+  if (env.DSTACK_UPDATE_DEFAULT_PROJECT !== undefined) return true;
+  if (env.DSTACK_DO_NOT_UPDATE_DEFAULT_PROJECT !== undefined) return false;
+  return null;
+}
+
+/** The parts of the server's entry that this command uses. */
+interface ServerModule {
+  readonly startServer: (options: {
+    readonly host?: string;
+    readonly port?: number;
+    readonly logLevel?: string;
+    readonly token?: string;
+    readonly updateDefaultProject?: boolean;
+  }) => Promise<RunningServer>;
+  readonly StartError: new (...args: never[]) => Error & { readonly next: string | null };
+  readonly SettingsError: new (...args: never[]) => Error;
+}
+
+interface RunningServer {
+  readonly url: string;
+  readonly adminToken: string;
+  readonly firstStart: boolean;
+  readonly projectName: string;
+  readonly updateDefaultProject: boolean | null;
+  readonly local: 'docker' | 'process' | null;
+  close(): Promise<void>;
+}
+
+/**
+ * Runs the server in this process until Ctrl-C. It is found by path, not imported: the command line
+ * must not carry the server in its bundle.
+ */
+export async function runServer(options: ServerOptions, cli: Cli): Promise<void> {
+  const module = await loadServer();
+  const { host, port, logLevel, token, updateDefault } = options;
+  const stop = new AbortController();
+  const release = cli.onInterrupt(() => stop.abort(), { terminate: true });
+  try {
+    const server = await start(module, {
+      host,
+      port,
+      logLevel,
+      ...(token === null ? {} : { token }),
+      ...(updateDefault === null ? {} : { updateDefaultProject: updateDefault }),
+    });
+    await announce(server, cli);
+    await offerDefault(server, cli);
+    await aborted(stop.signal);
+    cli.io.say('Stopping... (jobs go on)');
+    await server.close();
+  } finally {
+    release();
+  }
+}
+
+async function loadServer(): Promise<ServerModule> {
+  const entry = ENTRIES.map((path) => new URL(path, import.meta.url)).find((url) =>
+    existsSync(fileURLToPath(url)),
+  );
+  if (entry === undefined) {
+    throw new CliError('The server is not built', { next: 'npm run build' });
+  }
+  return (await import(entry.href)) as ServerModule;
+}
+
+async function start(
+  module: ServerModule,
+  options: Parameters<ServerModule['startServer']>[0],
+): Promise<RunningServer> {
+  try {
+    return await module.startServer(options);
+  } catch (error) {
+    if (error instanceof module.StartError) {
+      throw new CliError(error.message, { next: error.next ?? undefined, cause: error });
+    }
+    if (error instanceof module.SettingsError)
+      throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function announce(server: RunningServer, cli: Cli): Promise<void> {
+  const { io } = cli;
+  if (server.firstStart) io.print(`The admin token is ${io.paint('code', server.adminToken)}`);
+  io.print(`The dstack server ${await productVersion()} is running at ${server.url}`);
+  if (server.local === null) {
+    io.say('Jobs do not run on this machine: create a fleet or configure a backend.');
+  } else {
+    const how = server.local === 'docker' ? 'in Docker containers' : 'as plain processes';
+    io.say(`Jobs can run on this machine, ${how}.`);
+  }
+}
+
+/**
+ * Makes the server's project known to this machine's command line: at once if it changes no
+ * default, else only if that was asked for or agreed to. Never waits where nobody can answer.
+ */
+async function offerDefault(server: RunningServer, cli: Cli): Promise<void> {
+  const config = await ConfigFile.load(cli.home);
+  const { projectName: name, url, adminToken: token } = server;
+  const known = config.find(name);
+  const other = config.default !== undefined && config.default.name !== name;
+  const moved = known !== undefined && (known.url !== url || known.token !== token);
+  if (known !== undefined && !moved && !other) return;
+  let agreed = server.updateDefaultProject;
+  if (agreed === null && (other || moved)) {
+    if (!cli.io.interactive) {
+      cli.io.say(
+        `To use it: dstack project add --name ${name} --url ${url} --token ${token} --yes`,
+      );
+      return;
+    }
+    agreed = await cli.prompt.confirm(
+      `Update the default project in ${config.path}?`,
+      '--yes or --no',
+    );
+  }
+  if (agreed === false) return;
+  config.put({ name, url, token }, true);
+  await config.save();
+  cli.io.say(`Configuration updated at ${config.path}`);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

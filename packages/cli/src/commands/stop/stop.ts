@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import type { Cli, Connection } from '../../context.ts';
+import { getRun } from '../../runs/get-run.ts';
+import { isRunFinished } from '../../runs/run-status.ts';
+import { watchUntil } from '../../runs/watch-until.ts';
+import { withSpinner } from '../../terminal/live.ts';
+
+export interface StopOptions {
+  readonly names: readonly string[];
+  readonly abort: boolean;
+  readonly yes: boolean;
+  readonly wait: boolean;
+}
+
+export function declareStop(program: Command, cli: Cli, run: typeof runStop = runStop): void {
+  program
+    .command('stop')
+    .description('Stop runs')
+    .argument('<run...>', 'names of the runs')
+    .option('-x, --abort', 'kill at once instead of stopping gracefully')
+    .option('-y, --yes', 'do not ask')
+    .option('--wait', 'return when the runs have ended')
+    .action((names, options) =>
+      run(
+        {
+          names,
+          abort: options.abort ?? false,
+          yes: options.yes ?? false,
+          wait: options.wait ?? false,
+        },
+        cli,
+      ),
+    );
+}
+
+export async function runStop(options: StopOptions, cli: Cli): Promise<void> {
+  const connection = await cli.connect();
+  // All names are looked up first: a misspelt one must not leave half of them stopped.
+  const runs = await Promise.all(options.names.map((name) => getRun(connection, name)));
+  for (const run of runs) {
+    if (isRunFinished(run.status)) cli.io.warn(`Run ${nameOf(run)} is already ${run.status}`);
+  }
+  const verb = options.abort ? 'Abort' : 'Stop';
+  const what = `the run${options.names.length > 1 ? 's' : ''} ${options.names.join(', ')}`;
+  if (!options.yes && !(await cli.prompt.confirm(`${verb} ${what}?`))) return;
+  const spinner = options.abort ? 'Aborting...' : 'Stopping...';
+  await withSpinner(cli.io, spinner, async () => {
+    await connection.project.runs.stop(options.names, options.abort);
+    if (options.wait) await Promise.all(options.names.map((name) => ended(connection, name, cli)));
+  });
+  cli.io.say(options.abort ? 'Aborted' : 'Stopped');
+}
+
+async function ended(connection: Connection, name: string, cli: Cli): Promise<void> {
+  await watchUntil(connection, name, cli.signal, (run) => isRunFinished(run.status));
+}
+
+function nameOf(run: { run_spec: { run_name?: string | null } }): string {
+  return run.run_spec.run_name ?? '';
+}

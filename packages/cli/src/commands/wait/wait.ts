@@ -1,0 +1,62 @@
+import { type Command, Option } from 'commander';
+import type { Cli } from '../../context.ts';
+import { CliError, EXIT } from '../../errors.ts';
+import { integer } from '../../options.ts';
+import { finishedMessage } from '../../runs/finished-message.ts';
+import { getRun } from '../../runs/get-run.ts';
+import { isRunFinished } from '../../runs/run-status.ts';
+import { StartProgress } from '../../runs/start-progress.ts';
+import { watchUntil } from '../../runs/watch-until.ts';
+
+export interface WaitOptions {
+  readonly run: string;
+  readonly until: 'running' | 'done';
+  /** Seconds; null = for ever. */
+  readonly timeout: number | null;
+}
+
+export function declareWait(program: Command, cli: Cli, run: typeof runWait = runWait): void {
+  program
+    .command('wait')
+    .description('Wait until a run is running or has ended')
+    .argument('<run>', 'name of the run')
+    .addOption(
+      new Option('--for <state>', 'running, or done (its end)')
+        .choices(['running', 'done'])
+        .default('done'),
+    )
+    .option('--timeout <seconds>', 'give up after', integer(1))
+    .action((name, o) => run({ run: name, until: o.for, timeout: o.timeout ?? null }, cli));
+}
+
+/** Exit code 0 if the state was reached, 1 if the run ended otherwise or the time was up. */
+export async function runWait(options: WaitOptions, cli: Cli): Promise<void> {
+  const connection = await cli.connect();
+  await getRun(connection, options.run);
+  const limit =
+    options.timeout === null ? null : AbortSignal.timeout(Math.min(options.timeout, 2e6) * 1000);
+  const signal = limit === null ? cli.signal : AbortSignal.any([cli.signal, limit]);
+  const progress = new StartProgress(cli);
+  const reached = (status: string): boolean => options.until === 'running' && status === 'running';
+  try {
+    const run = await watchUntil(
+      connection,
+      options.run,
+      signal,
+      (r) => isRunFinished(r.status) || reached(r.status),
+      (r) => progress.show(r, null),
+    );
+    progress.stop();
+    if (reached(run.status)) return;
+    cli.io.say(finishedMessage(run, cli.io.paintErr));
+    if (run.status !== 'done') cli.setExitCode(EXIT.failed);
+  } catch (error) {
+    if (!limit?.aborted) throw error;
+    throw new CliError(`Run ${options.run} is not ${options.until} after ${options.timeout} s`, {
+      next: `dstack explain ${options.run}`,
+      cause: error,
+    });
+  } finally {
+    progress.stop();
+  }
+}

@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { readIfThere } from '../config/config-file.ts';
+import type { Cli } from '../context.ts';
+import { CliError, UsageError } from '../errors.ts';
+import { configurationError } from './configuration-error.ts';
+import type { AnyConfiguration } from './types.ts';
+
+/** A configuration and where it came from. */
+export interface LoadedConfiguration {
+  readonly value: AnyConfiguration;
+  /** As sent to the server: relative to the working directory where it lies in it; `-` = stdin. */
+  readonly path: string;
+  /** What relative paths in the configuration are relative to. */
+  readonly directory: string;
+}
+
+export const DEFAULT_FILES = ['.dstack.yml', '.dstack.yaml'] as const;
+
+/**
+ * Reads and checks a configuration: the named file, stdin for `-`, else the default file of the
+ * working directory.
+ */
+export async function loadConfiguration(
+  file: string | null,
+  cli: Pick<Cli, 'cwd' | 'io' | 'prompt'>,
+): Promise<LoadedConfiguration> {
+  const { text, path, directory } = await readConfiguration(file, cli);
+  const { formatConfigurationErrors, parseConfiguration } = await import('@dstack/contract');
+  const parsed = parseConfiguration(text, 'configuration');
+  if (!parsed.ok) throw await configurationError(path, text, parsed.errors);
+  if (parsed.warnings.length > 0)
+    cli.io.warn(formatConfigurationErrors(parsed.warnings, path, text));
+  return { value: parsed.value as AnyConfiguration, path, directory };
+}
+
+async function readConfiguration(
+  file: string | null,
+  cli: Pick<Cli, 'cwd' | 'prompt'>,
+): Promise<{ text: string; path: string; directory: string }> {
+  if (file === '-') return { text: await cli.prompt.readAll(), path: '-', directory: cli.cwd };
+  if (file !== null) {
+    const absolute = resolve(cli.cwd, file);
+    try {
+      const text = await readFile(absolute, 'utf8');
+      return { text, path: shownPath(absolute, cli.cwd), directory: dirname(absolute) };
+    } catch (error) {
+      throw unreadable(file, error);
+    }
+  }
+  for (const name of DEFAULT_FILES) {
+    const text = await readIfThere(join(cli.cwd, name));
+    if (text !== null) return { text, path: name, directory: cli.cwd };
+  }
+  throw new UsageError('No configuration file', {
+    why: `neither -f nor ${DEFAULT_FILES.join(' or ')} in ${cli.cwd}`,
+    next: 'dstack apply -f FILE',
+  });
+}
+
+function shownPath(absolute: string, cwd: string): string {
+  const inside = relative(cwd, absolute);
+  return inside.startsWith('..') || isAbsolute(inside) ? absolute : inside;
+}
+
+function unreadable(file: string, error: unknown): CliError {
+  const code = (error as NodeJS.ErrnoException).code;
+  const why =
+    code === 'ENOENT'
+      ? 'there is no such file'
+      : code === 'EISDIR'
+        ? 'it is a directory'
+        : String((error as Error).message);
+  return new CliError(`Cannot read ${file}`, { why, next: 'dstack apply -f FILE', cause: error });
+}

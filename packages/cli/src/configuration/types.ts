@@ -1,0 +1,27 @@
+import type {
+  DevEnvironmentConfiguration,
+  FleetConfiguration,
+  GatewayConfiguration,
+  ServiceConfiguration,
+  TaskConfiguration,
+  VolumeConfiguration,
+} from '@dstack/contract/wire';
+
+export type RunConfiguration =
+  | TaskConfiguration
+  | ServiceConfiguration
+  | DevEnvironmentConfiguration;
+
+/** What `dstack apply` takes; `type` tells which. */
+export type AnyConfiguration =
+  | RunConfiguration
+  | FleetConfiguration
+  | (GatewayConfiguration & { readonly type: 'gateway' })
+  | (VolumeConfiguration & { readonly type: 'volume' });
+
+export const RUN_TYPES = ['dev-environment', 'task', 'service'] as const;
+export const APPLY_TYPES = [...RUN_TYPES, 'fleet', 'gateway', 'volume'] as const;
+
+export function isRunConfiguration(value: { type: string }): value is RunConfiguration {
+  return (RUN_TYPES as readonly string[]).includes(value.type);
+}

@@ -1,0 +1,67 @@
+import type { Client, ProjectClient } from '@dstack/client';
+import type { ServerAddress } from './config/resolve-server.ts';
+import type { OnInterrupt } from './interrupts.ts';
+import type { Io } from './terminal/io.ts';
+import type { Prompter } from './terminal/prompt.ts';
+
+/** A project on a server, ready to be called. */
+export interface Connection {
+  readonly address: ServerAddress;
+  readonly client: Client;
+  readonly project: ProjectClient;
+}
+
+/**
+ * What commands get from outside. Costly things are functions, so that `--help` pays for none.
+ */
+export interface Cli {
+  readonly io: Io;
+  readonly prompt: Prompter;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly home: string;
+  /** ms since the epoch. */
+  readonly now: () => number;
+  /** Aborted by the first Ctrl-C, unless a command has taken that over (see `onInterrupt`). */
+  readonly signal: AbortSignal;
+  /** Calls `handler` instead at each Ctrl-C, until the returned function is called. */
+  readonly onInterrupt: OnInterrupt;
+  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** The arguments behind the command's name, as given. */
+  readonly words: readonly string[];
+  /** `--project`. */
+  readonly projectOption: string | undefined;
+  /** `--debug`. */
+  readonly debug: boolean;
+  readonly connect: () => Promise<Connection>;
+  /** For commands that end well but not with 0. */
+  readonly setExitCode: (code: number) => void;
+}
+
+/** Starts a client for an address. */
+export async function clientFor(
+  address: { url: string; token: string | null },
+  env: Cli['env'],
+): Promise<Client> {
+  const { createClient } = await import('@dstack/client');
+  return createClient({
+    url: address.url,
+    token: address.token,
+    userAgent: 'dstack-cli',
+    ...(env.DSTACK_CLIENT_API_VERSION ? { apiVersion: env.DSTACK_CLIENT_API_VERSION } : {}),
+  });
+}
+
+/** Resolves server and project and connects to them. */
+export async function connect(
+  input: Pick<Cli, 'projectOption' | 'env' | 'home'>,
+): Promise<Connection> {
+  const { resolveServer } = await import('./config/resolve-server.ts');
+  const address = await resolveServer({
+    project: input.projectOption,
+    env: input.env,
+    home: input.home,
+  });
+  const client = await clientFor(address, input.env);
+  return { address, client, project: client.project(address.project) };
+}

@@ -1,0 +1,89 @@
+import { access } from 'node:fs/promises';
+import { isAbsolute, join, resolve } from 'node:path';
+import type { FileArchiveMapping } from '@dstack/contract/wire';
+import type { Cli, Connection } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { withSpinner } from '../terminal/live.ts';
+import type { Archive } from './archive.ts';
+
+/** One entry of `files` in a configuration. */
+export interface FileMapping {
+  readonly local_path: string;
+  readonly path: string;
+}
+
+export interface UploadedFiles {
+  readonly archives: readonly FileArchiveMapping[];
+  /** The entries with absolute local paths, as they go to the server. */
+  readonly mappings: FileMapping[];
+}
+
+/** The server's default limit for one upload; above it a hint with the largest files helps. */
+const LARGE_BYTES = 2 * 1024 * 1024;
+
+/** Packs every entry of `files` and uploads what the server does not have yet. */
+export async function uploadFiles(
+  files: readonly FileMapping[] | null | undefined,
+  directory: string,
+  connection: Connection,
+  cli: Cli,
+): Promise<UploadedFiles> {
+  const mappings = (files ?? []).map((file) => ({
+    local_path: absolutePath(file.local_path, directory, cli.home),
+    path: file.path,
+  }));
+  // All of them are looked at before the first byte is sent.
+  for (const { local_path } of mappings) await requirePath(local_path);
+  const archives: FileArchiveMapping[] = [];
+  if (mappings.length === 0) return { archives, mappings };
+  const { packPath } = await import('./archive.ts');
+  await withSpinner(cli.io, 'Uploading files...', async () => {
+    for (const { local_path, path } of mappings) {
+      const archive = await packPath(local_path);
+      const known = await connection.client.files.findByHash(archive.hash);
+      const { id } = known ?? (await upload(archive, local_path, connection));
+      archives.push({ id, path });
+    }
+  });
+  return { archives, mappings };
+}
+
+async function upload(
+  archive: Archive,
+  path: string,
+  connection: Connection,
+): Promise<{ id: string }> {
+  try {
+    return await connection.client.files.upload(archive.hash, archive.bytes);
+  } catch (error) {
+    const { BadRequestError } = await import('@dstack/client');
+    if (!(error instanceof BadRequestError) || archive.bytes.byteLength < LARGE_BYTES) throw error;
+    const largest = archive.files
+      .slice(0, 3)
+      .map((f) => `${f.path} (${(f.size / 1024 / 1024).toFixed(1)} MB)`);
+    throw new CliError(error.message, {
+      why: `largest files in ${path}: ${largest.join(', ')}`,
+      next: 'leave files out with a .dstackignore file, or raise DSTACK_SERVER_CODE_UPLOAD_LIMIT on the server',
+      cause: error,
+    });
+  }
+}
+
+/** `~` is the home directory; the rest is relative to the configuration's directory. */
+export function absolutePath(path: string, directory: string, home: string): string {
+  if (path === '~') return home;
+  if (path.startsWith('~/')) return join(home, path.slice(2));
+  return isAbsolute(path) ? path : resolve(directory, path);
+}
+
+async function requirePath(path: string): Promise<void> {
+  try {
+    await access(path);
+  } catch (error) {
+    throw new CliError(`Cannot read ${path}`, {
+      why: 'an entry of `files` in the configuration names it',
+      next: 'correct the entry; relative paths start at the directory of the configuration',
+      cause: error,
+    });
+  }
+}

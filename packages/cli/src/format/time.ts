@@ -1,0 +1,78 @@
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/**
+ * "5 mins ago". The steps are those of dstack 0.22.5.
+ *
+ * @param instant ISO 8601 with offset
+ * @param now ms since the epoch
+ */
+export function relativeTime(instant: string, now: number): string {
+  const ago = now - Date.parse(instant);
+  if (Number.isNaN(ago)) return '';
+  // Clocks of server and client may differ a little; "in 2 sec" would only puzzle.
+  if (ago < 0) return ago > -MINUTE ? 'now' : '';
+  const days = Math.floor(ago / DAY);
+  if (ago < 10 * SECOND) return 'now';
+  if (ago < MINUTE) return `${Math.floor(ago / SECOND)} sec ago`;
+  if (ago < 2 * MINUTE) return '1 min ago';
+  if (ago < HOUR) return `${Math.round(ago / MINUTE)} mins ago`;
+  if (ago < 2 * HOUR) return '1 hour ago';
+  if (ago < DAY) return `${Math.round(ago / HOUR)} hours ago`;
+  if (days === 1) return 'yesterday';
+  if (days < 7) return `${days} days ago`;
+  if (days < 31) return several(Math.max(1, Math.round(days / 7)), 'week');
+  if (days < 365) return several(Math.max(1, Math.round(days / 30)), 'month');
+  return several(Math.round(days / 365), 'year');
+}
+
+function several(n: number, unit: string): string {
+  return n === 1 ? `1 ${unit} ago` : `${n} ${unit}s ago`;
+}
+
+/** Local `HH:MM`. */
+export function clockTime(instant: string): string {
+  const date = new Date(instant);
+  return `${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** Local `YYYY-MM-DD HH:MM:SS`. */
+export function localDateTime(instant: string): string {
+  const date = new Date(instant);
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+function two(n: number): string {
+  return String(n).padStart(2, '0');
+}
+
+const UNITS: readonly (readonly [string, number])[] = [
+  ['w', 604_800],
+  ['d', 86_400],
+  ['h', 3600],
+  ['m', 60],
+  ['s', 1],
+];
+
+/** The largest unit that divides exactly: 300 → `5m`, 90 → `90s`. */
+export function durationInOneUnit(seconds: number): string {
+  for (const [unit, size] of UNITS) {
+    if (seconds !== 0 && seconds % size === 0) return `${seconds / size}${unit}`;
+  }
+  return `${seconds}s`;
+}
+
+/** All units: 4545 → `1h 15m 45s`. */
+export function durationInUnits(seconds: number): string {
+  const parts: string[] = [];
+  let rest = Math.floor(seconds);
+  for (const [unit, size] of UNITS.slice(1)) {
+    const n = Math.floor(rest / size);
+    rest -= n * size;
+    if (n > 0) parts.push(`${n}${unit}`);
+  }
+  return parts.length > 0 ? parts.join(' ') : '0s';
+}

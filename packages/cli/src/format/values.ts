@@ -1,0 +1,57 @@
+/** `$` and at most `decimals` decimals without trailing zeros: `$0`, `$3.933`. */
+export function price(amount: number, decimals = 4): string {
+  return `$${trimmed(amount, decimals)}`;
+}
+
+/** A number with at most `decimals` decimals, trailing zeros removed. */
+export function trimmed(amount: number, decimals: number): string {
+  const text = amount.toFixed(decimals);
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+}
+
+/** MiB as `192GB`, `0.5GB`. */
+export function gigabytes(mib: number): string {
+  return `${trimmed(mib / 1024, 1)}GB`;
+}
+
+export interface Range {
+  readonly min?: number | null;
+  readonly max?: number | null;
+}
+
+/** `min..max`, `min..`, `..max`, or one value when both are equal. */
+export function range(value: Range, show: (n: number) => string = String): string {
+  const min = value.min ?? null;
+  const max = value.max ?? null;
+  if (min !== null && min === max) return show(min);
+  return `${min === null ? '' : show(min)}..${max === null ? '' : show(max)}`;
+}
+
+/** A size given in GB: `80GB`, `0.5GB`. */
+export function sizeGb(gb: number): string {
+  return `${trimmed(gb, 2)}GB`;
+}
+
+/**
+ * The backend of an offer, instance or job, as a reader knows it. SSH fleets are `remote` on the
+ * wire and read `ssh`; the server's own machine is `remote` in the region `local` and reads `local`.
+ */
+export function backendName(backend: string | null | undefined, region?: string | null): string {
+  if (!backend) return '-';
+  if (backend !== 'remote') return backend;
+  return region === 'local' ? 'local' : 'ssh';
+}
+
+/** `aws (us-east-1)`, `ssh (remote)`, `local`. */
+export function backendWithRegion(
+  backend: string | null | undefined,
+  region: string | null | undefined,
+): string {
+  const name = backendName(backend, region);
+  return region && name !== '-' && name !== 'local' ? `${name} (${region})` : name;
+}
+
+/** Empty for what goes without saying: available, unknown. */
+export function availability(value: string): string {
+  return value === 'available' || value === 'unknown' ? '' : value.replaceAll('_', ' ');
+}

@@ -1,0 +1,39 @@
+export interface InterruptOptions {
+  /** SIGTERM goes to the handler too; without it SIGTERM always ends the command. */
+  readonly terminate?: boolean;
+}
+
+export type OnInterrupt = (handler: () => void, options?: InterruptOptions) => () => void;
+
+/**
+ * Ctrl-C and SIGTERM. Without a handler of a command the first one aborts the signal, on which
+ * everything that waits ends; a further one ends the process at once.
+ */
+export function interrupts(process: {
+  on(event: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+  exit(code: number): void;
+}): { signal: AbortSignal; onInterrupt: OnInterrupt } {
+  const controller = new AbortController();
+  const handlers: { run: () => void; terminate: boolean }[] = [];
+  process.on('SIGINT', () => {
+    const handler = handlers.at(-1);
+    if (handler !== undefined) handler.run();
+    else if (controller.signal.aborted) process.exit(130);
+    else controller.abort();
+  });
+  process.on('SIGTERM', () => {
+    const handler = handlers.at(-1);
+    if (handler?.terminate) handler.run();
+    else if (controller.signal.aborted) process.exit(143);
+    else controller.abort();
+  });
+  const onInterrupt: OnInterrupt = (run, options = {}) => {
+    const entry = { run, terminate: options.terminate ?? false };
+    handlers.push(entry);
+    return () => {
+      const at = handlers.indexOf(entry);
+      if (at >= 0) handlers.splice(at, 1);
+    };
+  };
+  return { signal: controller.signal, onInterrupt };
+}

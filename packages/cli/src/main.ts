@@ -1,0 +1,37 @@
+import { homedir } from 'node:os';
+import { runCli } from './cli.ts';
+import { interrupts } from './interrupts.ts';
+
+/** The program `dstack`. */
+const { signal, onInterrupt } = interrupts(process);
+
+// A reader that has seen enough (`dstack logs x | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+const code = await runCli(process.argv.slice(2), {
+  out: process.stdout,
+  err: process.stderr,
+  // Touching stdin opens it; most commands never do.
+  get input() {
+    return process.stdin;
+  },
+  env: process.env,
+  cwd: process.cwd(),
+  home: process.env.HOME || homedir(),
+  now: Date.now,
+  signal,
+  onInterrupt,
+});
+await drain(process.stdout);
+process.exit(code);
+
+/** Waits until a pipe has taken everything; `process.exit` would drop the rest. */
+function drain(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.writableLength === 0) resolve();
+    else stream.write('', () => resolve());
+  });
+}

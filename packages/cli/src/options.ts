@@ -1,0 +1,35 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** Collects a repeatable option. */
+export function collect(value: string, previous: string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+/** A whole number of at least `min`, at most `max`. */
+export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (value: string) => number {
+  return (value) => {
+    const n = Number(value);
+    if (!/^-?\d+$/.test(value) || n < min || n > max) {
+      const upper = max === Number.MAX_SAFE_INTEGER ? ' or more' : `..${max}`;
+      throw new InvalidArgumentError(`Expected a whole number, ${min}${upper}.`);
+    }
+    return n;
+  };
+}
+
+export function number(value: string): number {
+  const n = Number(value);
+  if (value.trim() === '' || !Number.isFinite(n)) throw new InvalidArgumentError('Not a number.');
+  return n;
+}
+
+/** `--json` and its older spelling `--format plain|json`. */
+export function addFormatOptions(command: Command): Command {
+  return command
+    .option('--json', 'print JSON')
+    .addOption(new Option('--format <format>', 'output format').choices(['plain', 'json']));
+}
+
+export function wantsJson(options: { json?: boolean; format?: string }): boolean {
+  return options.json === true || options.format === 'json';
+}

@@ -1,0 +1,108 @@
+import { CliError, EXIT } from './errors.ts';
+import type { Io } from './terminal/io.ts';
+
+/**
+ * Prints a failure to stderr (what, why, next; one line each) and returns the exit code. This is
+ * the only place where failures become words on the terminal.
+ */
+export async function report(error: unknown, io: Io, debug: boolean): Promise<number> {
+  const shown = error instanceof CliError ? error : await translate(error);
+  const paint = io.paintErr;
+  if (shown.blankLine) io.err.write('\n');
+  io.say(`${paint('error', 'error:')} ${shown.message}`);
+  if (shown.excerpt)
+    io.err.write(shown.excerpt.endsWith('\n') ? shown.excerpt : `${shown.excerpt}\n`);
+  if (shown.why) io.say(`  ${paint('secondary', 'why:')}  ${shown.why}`);
+  if (shown.next) io.say(`  ${paint('secondary', 'next:')} ${shown.next}`);
+  if (debug && error instanceof Error) io.say(paint('dim', traceOf(error)));
+  return shown.exitCode;
+}
+
+function traceOf(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by ${traceOf(error.cause)}` : '';
+  return (error.stack ?? error.message) + cause;
+}
+
+async function translate(error: unknown): Promise<CliError> {
+  const client = await import('@dstack/client');
+  if (error instanceof client.ConnectionError)
+    return connectionFailed(error.url, error.errorCode, error);
+  if (error instanceof client.TimeoutError) {
+    return new CliError(error.message, {
+      why: `${error.request} was sent, nothing came back`,
+      next: `curl -i ${error.url}/healthcheck`,
+      cause: error,
+    });
+  }
+  if (error instanceof client.ApiError) return apiFailed(error, client);
+  if (error instanceof Error && error.name === 'AbortError') {
+    return new CliError('Interrupted', { exitCode: EXIT.interrupted });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new CliError(message || 'Unexpected failure', {
+    why: 'this was not expected',
+    next: 'run the command again with --debug and report what it prints',
+    cause: error,
+  });
+}
+
+const SYSTEM_WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there (connection refused)',
+  ENOTFOUND: 'the host name is unknown',
+  EAI_AGAIN: 'the host name could not be looked up',
+  ENOENT: 'there is no such socket',
+  ECONNRESET: 'the connection was closed by the other side',
+  ETIMEDOUT: 'the host does not answer',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
+};
+
+function connectionFailed(url: string, code: string | null, cause: unknown): CliError {
+  const local = /\/\/(127\.0\.0\.1|localhost)[:/]?/.test(url);
+  return new CliError(`Failed to connect to dstack server ${url}`, {
+    why:
+      (code && SYSTEM_WORDS[code]) || code || (cause instanceof Error ? String(cause.cause) : ''),
+    next: local ? 'dstack server' : 'dstack project list (is the URL right?)',
+    cause,
+  });
+}
+
+type ClientModule = typeof import('@dstack/client');
+
+function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: ClientModule): CliError {
+  const id = error.requestId ? ` (request ${error.requestId})` : '';
+  const answer = `${error.request} was answered with status ${error.status}${id}`;
+  if (error instanceof client.ForbiddenError || error instanceof client.UnauthorizedError) {
+    const token = /token|authenticated/i.test(error.message);
+    return new CliError(token ? 'The server does not accept your token' : 'Access denied', {
+      why: token ? answer : error.message,
+      next: token
+        ? 'dstack project add --name PROJECT --url URL --token TOKEN'
+        : 'ask an admin of the project for the permission',
+      cause: error,
+    });
+  }
+  if (error instanceof client.NotFoundError || error instanceof client.MethodNotAllowedError) {
+    return new CliError('The server does not know this project, or not this request', {
+      why: answer,
+      next: 'dstack project list (is the project right?)',
+      cause: error,
+    });
+  }
+  if (error instanceof client.ResourceNotExistsError) {
+    return new CliError(error.message, { why: answer, cause: error });
+  }
+  if (error instanceof client.BadRequestError) return new CliError(error.message, { cause: error });
+  if (error instanceof client.ValidationError) {
+    return new CliError('The server does not accept the request', {
+      excerpt: error.message.replace(/^/gm, '  '),
+      why: answer,
+      cause: error,
+    });
+  }
+  return new CliError(error.message, {
+    why: answer,
+    next: 'try again; if it stays, look at the log of the server',
+    cause: error,
+  });
+}

@@ -1,0 +1,51 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { CliError } from '../errors.ts';
+
+export interface GitResult {
+  readonly code: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Runs git; the result's code is for the caller to judge. A missing git is an error. */
+export async function git(
+  args: readonly string[],
+  options: { cwd?: string; env?: Record<string, string>; timeoutMs?: number } = {},
+): Promise<GitResult> {
+  const child = spawn('git', args, {
+    cwd: options.cwd,
+    env: { ...process.env, LC_ALL: 'C', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: options.timeoutMs ?? 0,
+  });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+  try {
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { code: code ?? 1, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() };
+  } catch (error) {
+    throw new CliError('Cannot run git', {
+      why: (error as Error).message,
+      next: 'install git, or use `files` instead of `repos` in the configuration',
+      cause: error,
+    });
+  }
+}
+
+/** Output of a git command as one trimmed text; null if git says no. */
+export async function gitText(cwd: string, ...args: string[]): Promise<string | null> {
+  const { code, stdout } = await git(args, { cwd });
+  return code === 0 ? stdout.toString().trim() : null;
+}
+
+/** True if the program can be started at all. */
+export function isInstalled(program: string, ...args: string[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    execFile(program, args, (error) =>
+      resolve((error as NodeJS.ErrnoException)?.code !== 'ENOENT'),
+    );
+  });
+}

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { CliError } from '../errors.ts';
+import { git, gitText } from './git.ts';
+import { parseRepoUrl, type RepoUrl } from './repo-id.ts';
+
+/** A checkout on this machine: what is pushed, and how the working tree differs from it. */
+export interface LocalRepo {
+  readonly url: RepoUrl;
+  readonly branch: string;
+  /** Commit of the remote-tracking branch, so that unpushed commits are part of the diff. */
+  readonly commit: string;
+  readonly userName: string | null;
+  readonly userEmail: string | null;
+  readonly diff: { readonly bytes: Uint8Array; readonly hash: string } | null;
+}
+
+export async function readLocalRepo(path: string): Promise<LocalRepo> {
+  const info = await stat(path).catch(() => null);
+  if (info === null) throw notUsable(path, 'there is no such path');
+  if (!info.isDirectory()) throw notUsable(path, 'it is not a directory');
+  const root = await gitText(path, 'rev-parse', '--show-toplevel');
+  if (root === null) {
+    throw notUsable(path, 'it is no Git repository', 'use `files` to upload a plain directory');
+  }
+  const head = await gitText(root, 'symbolic-ref', '--short', '--quiet', 'HEAD');
+  if (head === null) throw notUsable(path, 'HEAD is detached', 'git switch BRANCH');
+  const tracking = await gitText(root, 'rev-parse', '--abbrev-ref', `${head}@{upstream}`);
+  if (tracking === null) {
+    const next = `git push --set-upstream origin ${head}`;
+    throw notUsable(path, `branch ${head} tracks no remote branch`, next);
+  }
+  const remote = (await gitText(root, 'config', `branch.${head}.remote`)) ?? 'origin';
+  const merge = (await gitText(root, 'config', `branch.${head}.merge`)) ?? `refs/heads/${head}`;
+  const address = await gitText(root, 'remote', 'get-url', remote);
+  const url = address === null ? null : parseRepoUrl(address);
+  if (url === null)
+    throw notUsable(path, `the URL of remote ${remote} is not understood: ${address}`);
+  const commit = await gitText(root, 'rev-parse', `${head}@{upstream}`);
+  if (commit === null) throw notUsable(path, `${tracking} has no commit`, `git fetch ${remote}`);
+  return {
+    url,
+    branch: merge.replace(/^refs\/heads\//, ''),
+    commit,
+    userName: await gitText(root, 'config', 'user.name'),
+    userEmail: await gitText(root, 'config', 'user.email'),
+    diff: await readDiff(root, commit),
+  };
+}
+
+/** Changes since `commit`, untracked files included; null if there are none. */
+async function readDiff(root: string, commit: string): Promise<LocalRepo['diff']> {
+  const parts: Buffer[] = [];
+  const tracked = await git(['diff', '--binary', '--no-ext-diff', '--no-color', commit], {
+    cwd: root,
+  });
+  if (tracked.code !== 0) {
+    throw notUsable(root, `git diff failed: ${tracked.stderr.trim()}`);
+  }
+  parts.push(tracked.stdout);
+  const list = await git(['ls-files', '--others', '--exclude-standard', '-z'], { cwd: root });
+  for (const file of list.stdout.toString().split('\0').filter(Boolean)) {
+    // Code 1 means "they differ", which is the point of comparing with nothing.
+    const added = await git(
+      ['diff', '--no-index', '--binary', '--no-ext-diff', '--no-color', '/dev/null', file],
+      { cwd: root },
+    );
+    parts.push(added.stdout);
+  }
+  const bytes = Buffer.concat(parts);
+  if (bytes.byteLength === 0) return null;
+  return { bytes, hash: createHash('sha256').update(bytes).digest('hex') };
+}
+
+function notUsable(path: string, why: string, next?: string): CliError {
+  return new CliError(`Cannot use ${path} as a repo`, { why, next });
+}

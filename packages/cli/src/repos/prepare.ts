@@ -1,0 +1,142 @@
+import { resolve } from 'node:path';
+import type { RemoteRepoCreds, RunSpec } from '@dstack/contract/wire';
+import type { RepoFlags } from '../commands/apply/flags.ts';
+import type { RunConfiguration } from '../configuration/types.ts';
+import type { Cli, Connection } from '../context.ts';
+import { UsageError } from '../errors.ts';
+import { absolutePath } from '../files/upload.ts';
+import { orNull } from '../resource-error.ts';
+import { lookUpHost } from '../ssh/user-config.ts';
+import { withSpinner } from '../terminal/live.ts';
+import { findCredentials } from './credentials.ts';
+import { readLocalRepo } from './local-repo.ts';
+import { parseRepoUrl, type RepoUrl, repoId, repoName } from './repo-id.ts';
+
+/** A repo known to the server, and what goes into the run spec about it. */
+export interface PreparedRepo {
+  readonly id: string;
+  readonly data: RunSpec['repo_data'];
+  readonly codeHash: string | null;
+  /** Where it is put in the run; null where there is none. */
+  readonly directory: string | null;
+  /** Sends the local changes; called once the user has agreed. */
+  readonly uploadDiff: () => Promise<void>;
+}
+
+interface Selection {
+  readonly local: string | null;
+  readonly url: string | null;
+  readonly branch: string | null;
+  readonly hash: string | null;
+}
+
+/** `--no-repo`, then `--repo`, then the configuration's `repos`, else none. */
+export async function prepareRepo(
+  configuration: RunConfiguration,
+  flags: RepoFlags,
+  directory: string,
+  connection: Connection,
+  cli: Cli,
+): Promise<PreparedRepo> {
+  if (cli.words.includes('--no-repo') && cli.words.some((w) => /^(--repo|-P)(=|$)/.test(w))) {
+    throw new UsageError('--repo and --no-repo exclude each other');
+  }
+  const selection = select(configuration, flags, directory, cli);
+  if (selection === null) return noRepo(connection);
+  const path = configuration.repos?.[0]?.path ?? null;
+  return initRepo(selection, flags, path, connection, cli);
+}
+
+/** Every run belongs to a repo; one without code belongs to the repo `none`. */
+async function noRepo(connection: Connection): Promise<PreparedRepo> {
+  await connection.project.repos.init('none', { repo_type: 'virtual' }, null);
+  return {
+    id: 'none',
+    data: { repo_type: 'virtual' },
+    codeHash: null,
+    directory: null,
+    uploadDiff: async () => {},
+  };
+}
+
+function select(
+  configuration: RunConfiguration,
+  flags: RepoFlags,
+  directory: string,
+  cli: Pick<Cli, 'cwd' | 'home'>,
+): Selection | null {
+  if (flags.repo === false) return null;
+  if (flags.repo !== null) {
+    const isUrl = parseRepoUrl(flags.repo) !== null;
+    const { branch, hash } = flags;
+    if (isUrl) return { local: null, url: flags.repo, branch, hash };
+    return { local: absolutePath(flags.repo, cli.cwd, cli.home), url: null, branch, hash };
+  }
+  const entry = configuration.repos?.[0];
+  if (!entry) return null;
+  const local = entry.local_path ? absolutePath(entry.local_path, directory, cli.home) : null;
+  return {
+    local,
+    url: entry.url ?? null,
+    branch: flags.branch ?? entry.branch ?? null,
+    hash: flags.hash ?? entry.hash ?? null,
+  };
+}
+
+/** Makes sure that the server knows the repository and can read it. */
+export async function initRepo(
+  selection: Selection,
+  flags: RepoFlags,
+  path: string | null,
+  connection: Connection,
+  cli: Cli,
+): Promise<PreparedRepo> {
+  const local = selection.local === null ? null : await readLocalRepo(resolve(selection.local));
+  const url = local?.url ?? parseRepoUrl(selection.url ?? '');
+  if (url === null) throw new UsageError(`"${selection.url}" is no URL of a Git repository`);
+  const host = await lookUpHost(url.host, cli.home);
+  const id = repoId(url, url.protocol === 'ssh' ? (host?.hostName ?? url.host) : url.host);
+  await ensureCredentials(id, url, flags, connection, cli);
+  const diff = local?.diff ?? null;
+  return {
+    id,
+    data: {
+      repo_type: 'remote',
+      repo_name: repoName(url),
+      repo_branch: local?.branch ?? selection.branch,
+      repo_hash: local?.commit ?? selection.hash,
+      repo_config_name: local?.userName ?? null,
+      repo_config_email: local?.userEmail ?? null,
+    },
+    codeHash: diff?.hash ?? null,
+    directory: path,
+    uploadDiff: async () => {
+      if (diff !== null) await connection.project.repos.uploadCode(id, diff.hash, diff.bytes);
+    },
+  };
+}
+
+async function ensureCredentials(
+  id: string,
+  url: RepoUrl,
+  flags: Pick<RepoFlags, 'token' | 'gitIdentity'>,
+  connection: Connection,
+  cli: Cli,
+): Promise<void> {
+  const known = await orNull(() => connection.project.repos.get(id, true));
+  const stored: RemoteRepoCreds | null = known?.repo_creds ?? null;
+  const creds = await withSpinner(cli.io, 'Checking the repository...', () =>
+    findCredentials(url, { token: flags.token, gitIdentity: flags.gitIdentity, stored }, cli),
+  );
+  if (stored !== null && sameCredentials(stored, creds)) return;
+  const info = { repo_type: 'remote', repo_name: repoName(url) } as const;
+  await connection.project.repos.init(id, info, creds);
+}
+
+function sameCredentials(a: RemoteRepoCreds, b: RemoteRepoCreds): boolean {
+  return (
+    a.clone_url === b.clone_url &&
+    (a.private_key ?? null) === (b.private_key ?? null) &&
+    (a.oauth_token ?? null) === (b.oauth_token ?? null)
+  );
+}

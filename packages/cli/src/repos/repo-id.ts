@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+
+/** Where a Git repository is, as read from its URL. */
+export interface RepoUrl {
+  readonly protocol: 'https' | 'ssh' | 'http';
+  readonly user: string | null;
+  readonly host: string;
+  readonly port: string | null;
+  /** Without slash in front and without `.git` at the end. */
+  readonly path: string;
+}
+
+/** Reads `https://…`, `ssh://…` and `user@host:path`; null for anything else. */
+export function parseRepoUrl(text: string): RepoUrl | null {
+  const scp = /^(?:([^@/\s]+)@)?([^:/\s]+):(?!\/\/)(.+)$/.exec(text);
+  if (scp !== null && !text.includes('://')) {
+    const [, user = null, host = '', path = ''] = scp;
+    return { protocol: 'ssh', user, host, port: null, path: cleanPath(path) };
+  }
+  if (!/^(https?|ssh):\/\//.test(text)) return null;
+  const url = new URL(text);
+  const protocol = url.protocol.slice(0, -1) as RepoUrl['protocol'];
+  return {
+    protocol,
+    user: url.username || null,
+    host: url.hostname,
+    port: url.port || null,
+    path: cleanPath(url.pathname),
+  };
+}
+
+function cleanPath(path: string): string {
+  return path
+    .replace(/^\/+/, '')
+    .replace(/\/+$/, '')
+    .replace(/\.git$/, '');
+}
+
+/** The last segment of the path. */
+export function repoName(repo: RepoUrl): string {
+  return repo.path.split('/').at(-1) ?? repo.path;
+}
+
+/**
+ * The id under which all clients find the repository: its name and eight characters of a hash of
+ * host and path (lower case). The digest is read as a little-endian number; of its 32 lowest
+ * base-36 digits the eight most significant are kept, as dstack 0.22.5 does.
+ *
+ * @param host the name behind an alias of `~/.ssh/config`, where the URL has one
+ */
+export function repoId(repo: RepoUrl, host: string = repo.host): string {
+  const key = `${host}/${repo.path}`.toLowerCase();
+  const digest = createHash('sha256').update(key).digest();
+  let n = BigInt(`0x${Buffer.from(digest).reverse().toString('hex')}`);
+  const digits: string[] = [];
+  for (let i = 0; i < 32; i += 1) {
+    digits.push((n % 36n).toString(36));
+    n /= 36n;
+  }
+  const tail = digits.reverse().join('').slice(0, 8);
+  return `${repoName(repo)}-${tail}`;
+}
+
+/** The URL to clone from over https (a default port is dropped). */
+export function httpsUrl(repo: RepoUrl): string {
+  const port = repo.protocol !== 'ssh' && repo.port && repo.port !== '443' ? `:${repo.port}` : '';
+  return `https://${repo.host}${port}/${repo.path}`;
+}
+
+/** The URL to clone from over ssh. */
+export function sshUrl(repo: RepoUrl): string {
+  const port = repo.protocol === 'ssh' && repo.port ? `:${repo.port}` : '';
+  return `ssh://${repo.protocol === 'ssh' && repo.user ? repo.user : 'git'}@${repo.host}${port}/${repo.path}`;
+}

@@ -1,0 +1,36 @@
+import { CliError } from './errors.ts';
+
+/** Runs `get`; where the entity does not exist says so in the words of the command line. */
+export async function orNotFound<T>(what: string, next: string, get: () => Promise<T>): Promise<T> {
+  try {
+    return await get();
+  } catch (error) {
+    const { ResourceNotExistsError } = await import('@dstack/client');
+    if (!(error instanceof ResourceNotExistsError)) throw error;
+    throw new CliError(`${what} does not exist`, { next, cause: error });
+  }
+}
+
+/** As {@link orNotFound}, but null instead of an error. */
+export async function orNull<T>(get: () => Promise<T>): Promise<T | null> {
+  try {
+    return await get();
+  } catch (error) {
+    const { ResourceNotExistsError } = await import('@dstack/client');
+    if (error instanceof ResourceNotExistsError) return null;
+    throw error;
+  }
+}
+
+/** Splits `project/name`; `project` is null for a plain name. */
+export function entityReference(text: string): { project: string | null; name: string } {
+  const parts = text.split('/');
+  if (parts.length > 2 || parts.some((part) => part === '')) {
+    throw new CliError(`"${text}" is no valid name`, {
+      exitCode: 2,
+      why: 'expected NAME or PROJECT/NAME',
+    });
+  }
+  const [first = '', second] = parts;
+  return second === undefined ? { project: null, name: first } : { project: first, name: second };
+}

@@ -1,0 +1,43 @@
+import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
+import type { Paint } from '../terminal/style.ts';
+import { currentSubmission } from './run-status.ts';
+
+/**
+ * How a run ended, in at most three lines: status (and short error), the machine's own words, where
+ * to look further. The job that failed counts, not the first one.
+ */
+export function finishedMessage(run: Run, paint: Paint): string {
+  const job = decisiveJob(run);
+  const submission = job && currentSubmission(job);
+  const status = submission?.status_message || run.status_message || run.status;
+  const error = submission?.error || run.error;
+  const text = capitalised(status) + (error ? ` (${error})` : '');
+  const lines = [paint(run.status === 'done' ? 'success' : 'error', text)];
+  const words = submission?.termination_reason_message;
+  if (words && run.status !== 'done') lines.push(words);
+  const hint = nextStep(run, submission);
+  if (hint) lines.push(hint);
+  return lines.join('\n');
+}
+
+function decisiveJob(run: Run): Job | undefined {
+  const failed = run.jobs.filter((job) => {
+    const submission = currentSubmission(job);
+    return submission?.status === 'failed' || submission?.status === 'aborted';
+  });
+  const cause = failed.find((job) => currentSubmission(job)?.exit_status);
+  return cause ?? failed[0] ?? run.jobs[0];
+}
+
+function nextStep(run: Run, submission: JobSubmission | undefined): string | null {
+  if (run.status !== 'failed') return null;
+  const name = run.run_spec.run_name;
+  if (submission?.termination_reason === 'failed_to_start_due_to_no_capacity') {
+    return `Check dstack explain ${name} for why.`;
+  }
+  return `Check dstack logs -d ${name} for more details.`;
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,83 @@
+import type { InstanceOfferWithAvailability } from '@dstack/contract/wire';
+import { instanceResources } from '../format/resources.ts';
+import { availability, backendName, backendWithRegion, price } from '../format/values.ts';
+import { type Column, type Row, renderTable, type TableLayout } from '../terminal/table.ts';
+
+export interface OfferTableOptions {
+  /** How many offers there are in all, and what the dearest costs. */
+  readonly total: number;
+  readonly maxPrice: number | null;
+  readonly limit?: number;
+  readonly layout: TableLayout;
+}
+
+type Offers = readonly InstanceOfferWithAvailability[];
+
+/** Offers of a run: the first one normal, the others dim, and how many are not shown. */
+export function offerTable(offers: Offers, options: OfferTableOptions): string {
+  const shown = offers.slice(0, options.limit ?? offers.length);
+  const columns: Column[] = [
+    { header: '#', keep: true },
+    { header: 'BACKEND' },
+    { header: 'RESOURCES' },
+    { header: 'INSTANCE TYPE', optional: 1 },
+    { header: 'PRICE', keep: true },
+    { header: '' },
+  ];
+  const rows = shown.map((offer, i): Row => {
+    const blocks = offer.total_blocks > 1 ? ` (${offer.blocks}/${offer.total_blocks})` : '';
+    return dimmed(i > 0, [
+      String(i + 1),
+      backendWithRegion(offer.backend, offer.region),
+      instanceResources(offer.instance.resources, { spot: true }),
+      offer.instance.name + blocks,
+      price(offer.price),
+      availability(offer.availability),
+    ]);
+  });
+  return renderTable(columns, withEllipsis(rows, options), options.layout) + summary(rows, options);
+}
+
+/** Offers of a fleet, with region and spot as columns of their own. */
+export function fleetOfferTable(offers: Offers, options: OfferTableOptions): string {
+  const shown = offers.slice(0, options.limit ?? offers.length);
+  const columns: Column[] = [
+    { header: '#', keep: true },
+    { header: 'BACKEND' },
+    { header: 'REGION', optional: 2 },
+    { header: 'INSTANCE', optional: 1 },
+    { header: 'RESOURCES' },
+    { header: 'SPOT', optional: 3 },
+    { header: 'PRICE', keep: true },
+    { header: '' },
+  ];
+  const rows = shown.map(
+    (offer, i): Row =>
+      dimmed(i > 0, [
+        String(i + 1),
+        backendName(offer.backend, offer.region),
+        offer.region,
+        offer.instance.name,
+        instanceResources(offer.instance.resources),
+        offer.instance.resources.spot ? 'yes' : 'no',
+        price(offer.price),
+        availability(offer.availability),
+      ]),
+  );
+  return renderTable(columns, withEllipsis(rows, options), options.layout) + summary(rows, options);
+}
+
+function dimmed(dim: boolean, cells: readonly string[]): Row {
+  return dim ? cells.map((text) => ({ text, style: 'secondary' as const })) : cells;
+}
+
+function withEllipsis(rows: readonly Row[], options: OfferTableOptions): readonly Row[] {
+  return options.total > rows.length ? [...rows, ['', { text: '...', style: 'secondary' }]] : rows;
+}
+
+function summary(rows: readonly Row[], options: OfferTableOptions): string {
+  if (options.total <= rows.length) return '';
+  const dearest = options.maxPrice === null ? '' : `, ${price(options.maxPrice)} max`;
+  const text = `Shown ${rows.length} of ${options.total} offers${dearest}`;
+  return ` ${options.layout.paint('secondary', text)}\n`;
+}

@@ -1,0 +1,113 @@
+import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
+import type { Style } from '../terminal/style.ts';
+
+/**
+ * The life of a run as a client sees it (the wire's closed list):
+ * pending → submitted → provisioning → running → terminating → terminated | failed | done.
+ */
+export function isRunFinished(status: Run['status']): boolean {
+  return status === 'terminated' || status === 'failed' || status === 'done';
+}
+
+export function isJobFinished(status: JobSubmission['status']): boolean {
+  return (
+    status === 'terminated' || status === 'aborted' || status === 'failed' || status === 'done'
+  );
+}
+
+/** The submission that counts: the last one. */
+export function currentSubmission(job: Job): JobSubmission | undefined {
+  return job.job_submissions.at(-1);
+}
+
+/** The job with these numbers. */
+export function findJob(run: Run, replica: number, job: number): Job | undefined {
+  return run.jobs.find(
+    (j) => (j.job_spec.replica_num ?? 0) === replica && j.job_spec.job_num === job,
+  );
+}
+
+/** True once the job's output exists or never will. */
+export function hasStarted(submission: JobSubmission): boolean {
+  return submission.status === 'running' || submission.status === 'terminating'
+    ? true
+    : isJobFinished(submission.status);
+}
+
+const TEXT_STYLES: Readonly<Record<string, Style>> = {
+  'no capacity': 'gold',
+  interrupted: 'gold',
+  'no fleets': 'bad',
+  pulling: 'good-bold',
+  stopped: 'secondary',
+};
+
+const RUN_STYLES: Readonly<Record<Run['status'], Style>> = {
+  pending: 'bold',
+  submitted: 'secondary',
+  provisioning: 'progress-bold',
+  running: 'good-bold',
+  terminating: 'progress-bold',
+  terminated: 'secondary',
+  done: 'secondary',
+  failed: 'bad',
+};
+
+const JOB_STYLES: Readonly<Record<JobSubmission['status'], Style>> = {
+  submitted: 'secondary',
+  provisioning: 'progress-bold',
+  pulling: 'good-bold',
+  running: 'good-bold',
+  terminating: 'progress-bold',
+  terminated: 'secondary',
+  done: 'secondary',
+  failed: 'bad',
+  aborted: 'gold',
+};
+
+export interface StatusText {
+  readonly text: string;
+  readonly style: Style;
+}
+
+export function runStatusText(run: Run): StatusText {
+  const text = run.status_message || run.status;
+  return { text, style: TEXT_STYLES[text] ?? RUN_STYLES[run.status] ?? 'plain' };
+}
+
+export function jobStatusText(submission: JobSubmission): StatusText {
+  const text = submission.status_message || submission.status;
+  const progress = submission.status === 'pulling' ? pullProgress(submission) : '';
+  return {
+    text: text + progress,
+    style: TEXT_STYLES[text] ?? JOB_STYLES[submission.status] ?? 'plain',
+  };
+}
+
+const GIB = 1024 ** 3;
+const MIB = 1024 ** 2;
+
+/** ` <extracted>/<downloaded>/[≥]<total><unit>`, or '' while nothing is known. */
+function pullProgress(submission: JobSubmission): string {
+  const progress = submission.image_pull_progress;
+  if (!progress) return '';
+  const inGb = progress.total_bytes >= GIB;
+  const show = (bytes: number): string =>
+    inGb ? (bytes / GIB).toFixed(2) : (bytes / MIB).toFixed(0);
+  const bound = progress.is_total_bytes_final ? '' : '≥';
+  const { extracted_bytes: extracted, downloaded_bytes: downloaded } = progress;
+  const total = `${bound}${show(progress.total_bytes)}${inGb ? 'GB' : 'MB'}`;
+  return ` ${show(extracted)}/${show(downloaded)}/${total}`;
+}
+
+/** One glyph per probe of a running job, in groups of five. */
+export function probeGlyphs(job: Job): string {
+  const submission = currentSubmission(job);
+  if (submission?.status !== 'running') return '';
+  const specs = job.job_spec.probes ?? [];
+  const glyphs = (submission.probes ?? []).map((probe, i) => {
+    if (probe.success_streak === 0) return '×';
+    return probe.success_streak >= (specs[i]?.ready_after ?? 1) ? '✓' : '~';
+  });
+  return (glyphs.join('').match(/.{1,5}/g) ?? []).join(' ');
+}

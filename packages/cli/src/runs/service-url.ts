@@ -1,0 +1,21 @@
+import type { Run } from '@dstack/contract/wire';
+import type { Connection } from '../context.ts';
+
+/** Where a service and its model are reached; paths are on the server that proxies them. */
+export function serviceLines(run: Run, connection: Connection): string[] {
+  const { service } = run;
+  if (!service) return [];
+  const lines = ['Service is published at:', `  ${absolute(service.url, connection)}`];
+  if (service.model) {
+    lines.push(
+      `Model ${service.model.name} is published at:`,
+      `  ${absolute(service.model.base_url, connection)}`,
+    );
+  }
+  return lines;
+}
+
+export function absolute(url: string, connection: Connection): string {
+  if (/^https?:\/\//.test(url)) return url;
+  return connection.client.url + (url.startsWith('/') ? url : `/${url}`);
+}

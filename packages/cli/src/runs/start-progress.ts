@@ -1,0 +1,66 @@
+import type { Run } from '@dstack/contract/wire';
+import type { Cli } from '../context.ts';
+import { localDateTime } from '../format/time.ts';
+import { LiveBlock } from '../terminal/live.ts';
+import { currentSubmission, isJobFinished, jobStatusText, runStatusText } from './run-status.ts';
+import { runTable } from './run-table.ts';
+
+/**
+ * How a run gets going: a live table on a terminal, else one line with the time for each change of
+ * status.
+ */
+export class StartProgress {
+  readonly #cli: Cli;
+  readonly #block: LiveBlock;
+  #last = '';
+
+  constructor(cli: Cli) {
+    this.#cli = cli;
+    this.#block = new LiveBlock(cli.io);
+  }
+
+  /** `seen`: the submission that was already followed to its end. */
+  show(run: Run, seen: string | null): void {
+    const { io } = this.#cli;
+    const name = io.paintErr('code', run.run_spec.run_name ?? '');
+    const { title, detail } = waitingFor(run, seen);
+    if (!this.#block.active) {
+      const line = `${run.run_spec.run_name}: ${plainStatus(run)}`;
+      if (line === this.#last) return;
+      this.#last = line;
+      io.say(`[${localDateTime(new Date(this.#cli.now()).toISOString()).slice(11)}] ${line}`);
+      if (detail) io.say(detail);
+      return;
+    }
+    const layout = { width: io.err.columns ?? 80, paint: io.paintErr };
+    const table = runTable([run], { verbose: false, now: this.#cli.now(), layout });
+    this.#block.show(`${title} ${name}...`, detail ? `${table}${detail}\n` : table);
+  }
+
+  stop(): void {
+    this.#block.stop();
+  }
+}
+
+/** Byte counts of a pull would make a line of each progress report. */
+function plainStatus(run: Run): string {
+  const only = run.jobs.length === 1 ? run.jobs[0] : undefined;
+  const submission = only && currentSubmission(only);
+  if (!submission || run.status === 'pending') return runStatusText(run).text;
+  return submission.status === 'pulling' ? 'pulling' : jobStatusText(submission).text;
+}
+
+function waitingFor(run: Run, seen: string | null): { title: string; detail: string } {
+  if (run.status === 'pending' && run.next_triggered_at) {
+    const next = `Next run: ${localDateTime(run.next_triggered_at).slice(0, 16)}`;
+    return { title: 'Waiting for the schedule of', detail: next };
+  }
+  const live = run.jobs.some((job) => {
+    const submission = currentSubmission(job);
+    return submission !== undefined && !isJobFinished(submission.status);
+  });
+  if (run.service && !live && (run.status === 'submitted' || run.status === 'pending')) {
+    return { title: 'Waiting for requests to', detail: run.service.url };
+  }
+  return { title: seen === null ? 'Launching' : 'Waiting for the end of', detail: '' };
+}

@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { readIfThere } from '../config/config-file.ts';
+import type { Cli, Connection } from '../context.ts';
+import { CliError } from '../errors.ts';
+
+const run = promisify(execFile);
+
+/** Downloaded keys are used that long before they are asked for again. */
+const KEY_MAX_AGE_MS = 10 * 60_000;
+
+/** The public half of a private key file: the `.pub` beside it, else asked of ssh-keygen. */
+export async function readPublicKey(
+  identity: string,
+  cli: Pick<Cli, 'cwd' | 'home'>,
+): Promise<string> {
+  const path = resolve(cli.cwd, identity.replace(/^~(?=\/)/, cli.home));
+  const beside = await readIfThere(`${path}.pub`);
+  if (beside !== null) return beside;
+  try {
+    // An empty passphrase keeps ssh-keygen from asking for one.
+    const { stdout } = await run('ssh-keygen', ['-y', '-P', '', '-f', path]);
+    return stdout;
+  } catch (error) {
+    throw new CliError(`Cannot read the SSH key ${identity}`, {
+      why: String((error as { stderr?: string }).stderr || (error as Error).message).trim(),
+      next: 'pass an unencrypted private key',
+      cause: error,
+    });
+  }
+}
+
+/** Key material of a private key file, as fleets of SSH hosts send it. */
+export async function readKeyPair(
+  identity: string,
+  cli: Pick<Cli, 'cwd' | 'home'>,
+): Promise<{ public: string; private: string }> {
+  const path = resolve(cli.cwd, identity.replace(/^~(?=\/)/, cli.home));
+  const text = await readIfThere(path);
+  if (text === null) {
+    throw new CliError(`Cannot read the SSH key ${identity}`, {
+      why: 'there is no such file',
+      next: 'correct `identity_file` in the configuration',
+    });
+  }
+  return { private: text, public: await readPublicKey(path, cli) };
+}
+
+/** Writes a key to a private temporary file for as long as `use` runs. */
+export async function withTemporaryKey<T>(
+  key: string,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'dstack-key-'));
+  const path = join(directory, 'key');
+  try {
+    await writeFile(path, key.endsWith('\n') ? key : `${key}\n`, { mode: 0o600 });
+    return await use(path);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Where the user's key pair of a server is kept; shared with the official command line. */
+export function userKeyPath(token: string, home: string): string {
+  const name = createHash('sha1').update(token).digest('hex').slice(0, 8);
+  return join(home, '.dstack', 'ssh', name);
+}
+
+/** The path of the user's private key, downloaded if it is missing or old. */
+export async function ensureUserKey(connection: Connection, cli: Cli): Promise<string> {
+  const path = userKeyPath(connection.address.token, cli.home);
+  const age = await stat(path).then(
+    (info) => cli.now() - info.mtimeMs,
+    () => Number.POSITIVE_INFINITY,
+  );
+  if (age < KEY_MAX_AGE_MS) return path;
+  const user = await connection.client.users.getMyUser();
+  if (!user.ssh_private_key || !user.ssh_public_key) {
+    throw new CliError('Your user has no SSH key on the server', {
+      next: 'pass --ssh-identity FILE to apply and attach',
+    });
+  }
+  await mkdir(join(cli.home, '.dstack', 'ssh'), { recursive: true, mode: 0o700 });
+  await writeFile(path, user.ssh_private_key, { mode: 0o600 });
+  await chmod(path, 0o600);
+  await writeFile(`${path}.pub`, user.ssh_public_key);
+  return path;
+}
+
+/** The key with which a run lets us in: the user's, if the run was submitted with it. */
+export async function identityForRun(
+  publicKey: string | null | undefined,
+  connection: Connection,
+  cli: Cli,
+): Promise<string> {
+  const path = await ensureUserKey(connection, cli);
+  if (!publicKey) return path;
+  const own = await readFile(`${path}.pub`, 'utf8');
+  if (own === publicKey || own.trim() === publicKey.trim()) return path;
+  const legacy = join(cli.home, '.dstack', 'ssh', 'id_rsa');
+  if ((await readIfThere(legacy)) !== null) return legacy;
+  throw new CliError('The run was submitted with another SSH key', {
+    next: 'pass --ssh-identity FILE with the key that was used',
+  });
+}

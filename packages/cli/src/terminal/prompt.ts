@@ -1,0 +1,87 @@
+import { CancelledError, CliError } from '../errors.ts';
+import type { Io, Source } from './io.ts';
+
+/**
+ * Reads answers line by line from the input, terminal or not: `echo n | dstack apply` is a
+ * documented use. One per process, because what was read beyond a line must not be lost.
+ */
+export class Prompter {
+  readonly #io: Io;
+  #iterator: AsyncIterator<Uint8Array | string> | null = null;
+  #rest = '';
+
+  constructor(io: Io) {
+    this.#io = io;
+  }
+
+  /** Asks until the answer is y or n. `hint` names the flag that makes the question needless. */
+  async confirm(question: string, hint = '--yes'): Promise<boolean> {
+    for (;;) {
+      this.#io.err.write(`${question} ${this.#io.paintErr('code', '[y/n]')}: `);
+      const line = await this.#readLine(question, hint);
+      const answer = line.trim().toLowerCase();
+      if (!this.#io.interactive) this.#io.err.write('\n');
+      if (answer === 'y' || answer === 'yes') return true;
+      if (answer === 'n' || answer === 'no') return false;
+      this.#io.say('Please answer y or n.');
+    }
+  }
+
+  /** Everything left in the input, for `-f -` and `secret set NAME < file`. */
+  async readAll(): Promise<string> {
+    const decoder = new TextDecoder();
+    let text = this.#rest;
+    this.#rest = '';
+    const iterator = this.#source();
+    for (;;) {
+      const { value, done } = await iterator.next();
+      if (done) return text + decoder.decode();
+      text += typeof value === 'string' ? value : decoder.decode(value, { stream: true });
+    }
+  }
+
+  /** Lets the process end although a terminal was being read. */
+  async close(): Promise<void> {
+    await this.#iterator?.return?.();
+    this.#iterator = null;
+  }
+
+  async #readLine(question: string, hint: string): Promise<string> {
+    const decoder = new TextDecoder();
+    const iterator = this.#source();
+    for (;;) {
+      const newline = this.#rest.indexOf('\n');
+      if (newline >= 0) {
+        const line = this.#rest.slice(0, newline);
+        this.#rest = this.#rest.slice(newline + 1);
+        return line;
+      }
+      const { value, done } = await iterator.next();
+      if (done) {
+        if (this.#rest !== '') {
+          const line = this.#rest;
+          this.#rest = '';
+          return line;
+        }
+        throw noAnswer(question, hint);
+      }
+      const chunk = typeof value === 'string' ? value : decoder.decode(value, { stream: true });
+      if (chunk.includes('\u0003')) throw new CancelledError();
+      this.#rest += chunk;
+    }
+  }
+
+  #source(): AsyncIterator<Uint8Array | string> {
+    this.#iterator ??= (this.#io.input as Source)[Symbol.asyncIterator]();
+    return this.#iterator;
+  }
+}
+
+function noAnswer(question: string, hint: string): CliError {
+  return new CliError('No answer', {
+    exitCode: 2,
+    why: `the input ended at the question "${question}"`,
+    next: `pass ${hint} to go on without being asked`,
+    blankLine: true,
+  });
+}
