@@ -21,6 +21,8 @@ export interface JobSshOptions {
   readonly exec?: RunSession;
   /** Key lines that cannot be used; never the line itself. */
   readonly onUnusableKey?: (owner: string, reason: string) => void;
+  /** How long a connection may take to log in; 20 s if not given. */
+  readonly loginMs?: number;
   /** Milliseconds since the epoch; `Date.now` unless a test says otherwise. */
   readonly now?: () => number;
 }
@@ -116,7 +118,7 @@ class JobSshServer implements JobSsh {
     this.#sockets.add(socket);
     this.#logins.set(
       address,
-      setTimeout(() => socket.destroy(), LOGIN_MS),
+      setTimeout(() => socket.destroy(), this.#options.loginMs ?? LOGIN_MS),
     );
     // ssh2 reports errors of the connection with those of the client.
     socket.on('close', () => {

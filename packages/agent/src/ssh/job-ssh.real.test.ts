@@ -181,6 +181,41 @@ describe('logging in', () => {
     expect(ssh.lastActivity()).toBeNull();
   });
 
+  it('is refused to who knows a public key but has not its private one', async () => {
+    const own = ssh2.utils.parseKey(readFileSync(join(keys, 'stranger')));
+    const known = ssh2.utils.parseKey(publicKey('project'));
+    if (own instanceof Error || known instanceof Error) throw new Error('bad test keys');
+    class Forger extends ssh2.BaseAgent {
+      getIdentities(done: (error: undefined, keys: ssh2.ParsedKey[]) => void): void {
+        done(undefined, [known as ssh2.ParsedKey]);
+      }
+      sign(_: unknown, data: Buffer, ...rest: unknown[]): void {
+        const done = rest.at(-1) as (error: undefined, signature: Buffer) => void;
+        done(undefined, (own as ssh2.ParsedKey).sign(data));
+      }
+    }
+    const client = new ssh2.Client();
+    const failed = once(client, 'ready').catch((error: Error) => error.message);
+    client.connect({
+      ...{ host: '127.0.0.1', port: ssh.port, username: 'root' },
+      agent: new Forger() as unknown as ssh2.BaseAgent,
+    });
+    expect(await failed).toContain('All configured authentication methods failed');
+    client.end();
+  });
+
+  it('is given up when it takes too long, or when too many wait for it', async () => {
+    await restart({ loginMs: 1 });
+    const slow = connect(ssh.port, '127.0.0.1');
+    await once(slow.resume(), 'close');
+    await restart({});
+    const waiting = Array.from({ length: 50 }, () => connect(ssh.port, '127.0.0.1'));
+    for (const socket of waiting) await once(socket, 'data');
+    const late = connect(ssh.port, '127.0.0.1');
+    await once(late.resume(), 'close');
+    for (const socket of waiting) socket.destroy();
+  });
+
   it('ends after six keys that do not fit', async () => {
     const wrong: string[] = [];
     for (let i = 0; i < 7; i++) {

@@ -1,0 +1,199 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readlinkSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { nodeCommand, programEntry } from '../../process/program-entry.ts';
+import { LineReader } from './relay-protocol.ts';
+
+export interface ContainerDialerOptions {
+  /** A private directory with a short path (a unix socket's path has at most 107 bytes). */
+  readonly socketDir: string;
+  /** How long the relay stays after the last connection; a minute if not given. */
+  readonly idleMs?: number;
+}
+
+/** Connects to ports as a process in the container would. */
+export interface ContainerDialer {
+  /** Rejects with the reason when nothing answers there, or the container is gone. */
+  dial(host: string, port: number): Promise<Duplex>;
+  /** Ends the relay and all its connections. Call it when the container has ended. */
+  close(): Promise<void>;
+}
+
+const IDLE_MS = 60_000;
+
+/**
+ * Reaches into the network namespace of a container by its first process: apps that listen on the
+ * container's own loopback can be reached from nowhere else. A relay process is started there with
+ * the first connection and ended when there was none for a while (it costs 40 MB). Needs root and
+ * `nsenter`. Throws when there is no such process.
+ */
+export function dialIntoContainer(pid: number, options: ContainerDialerOptions): ContainerDialer {
+  const namespace = readlinkSync(`/proc/${pid}/ns/net`);
+  return new NamespaceDialer(pid, namespace, options);
+}
+
+interface Relay {
+  readonly socketPath: string;
+  readonly child: ChildProcess;
+  readonly exited: Promise<unknown>;
+}
+
+class NamespaceDialer implements ContainerDialer {
+  readonly #pid: number;
+  readonly #namespace: string;
+  readonly #options: ContainerDialerOptions;
+  #relay: Promise<Relay> | null = null;
+  #open = 0;
+  #idle: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(pid: number, namespace: string, options: ContainerDialerOptions) {
+    this.#pid = pid;
+    this.#namespace = namespace;
+    this.#options = options;
+  }
+
+  async dial(host: string, port: number): Promise<Duplex> {
+    this.#opened();
+    try {
+      const { socketPath } = await this.#running();
+      const socket = await dialThrough(socketPath, host, port);
+      socket.once('close', () => this.#ended());
+      return socket;
+    } catch (error) {
+      this.#ended();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#idle);
+    await this.#stop();
+  }
+
+  #opened(): void {
+    this.#open += 1;
+    clearTimeout(this.#idle);
+  }
+
+  #ended(): void {
+    this.#open -= 1;
+    if (this.#open > 0 || this.#closed) return;
+    this.#idle = setTimeout(() => void this.#stop(), this.#options.idleMs ?? IDLE_MS);
+    this.#idle.unref();
+  }
+
+  #running(): Promise<Relay> {
+    if (this.#closed) return Promise.reject(new Error('the container has ended'));
+    const relay = this.#relay ?? this.#start();
+    if (relay !== this.#relay) {
+      this.#relay = relay;
+      const forget = () => {
+        if (this.#relay === relay) this.#relay = null;
+      };
+      // A relay that has ended, for whatever reason, is started anew by the next connection.
+      relay.then(({ exited }) => exited.then(forget), forget);
+    }
+    return relay;
+  }
+
+  async #start(): Promise<Relay> {
+    const socketPath = join(this.#options.socketDir, `relay-${randomBytes(6).toString('hex')}`);
+    const program = programEntry('netns-relay.js', 'ssh/netns-relay/relay-main.ts');
+    const command = [
+      `--net=/proc/${this.#pid}/ns/net`,
+      '--',
+      ...nodeCommand(),
+      program,
+      socketPath,
+    ];
+    const child = spawn('nsenter', command, { stdio: ['pipe', 'pipe', 'pipe'], cwd: '/' });
+    const exited = new Promise((resolve) => {
+      child.once('error', resolve);
+      child.once('exit', resolve);
+    }).then(() => rmSync(socketPath, { force: true }));
+    child.stdin.on('error', () => {});
+    const namespace = await firstLine(child);
+    if (namespace !== this.#namespace) {
+      // The process number belongs to somebody else by now.
+      child.kill('SIGKILL');
+      throw new Error('the container has ended');
+    }
+    return { socketPath, child, exited };
+  }
+
+  async #stop(): Promise<void> {
+    const starting = this.#relay;
+    this.#relay = null;
+    const relay = await starting?.catch(() => null);
+    if (!relay) return;
+    relay.child.kill('SIGKILL');
+    await relay.exited;
+  }
+}
+
+/** What the relay prints when it is ready; throws with its own words when it cannot start. */
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let [output, errors] = ['', ''];
+    child.stdout?.on('data', (data) => {
+      output += data;
+      if (output.includes('\n')) resolve(output.slice(0, output.indexOf('\n')));
+    });
+    child.stderr?.on('data', (data) => {
+      errors = (errors + data).slice(-500);
+    });
+    child.once('error', (error) => reject(new Error(`start nsenter: ${error.message}`)));
+    child.once('close', (code) => {
+      reject(new Error(`enter the container's network: ${errors.trim() || `exit code ${code}`}`));
+    });
+  });
+}
+
+async function dialThrough(socketPath: string, host: string, port: number): Promise<Socket> {
+  const socket = connect({ path: socketPath, allowHalfOpen: true });
+  try {
+    await once(socket, 'connect');
+    socket.write(`${JSON.stringify({ host, port })}\n`);
+    const answer = await readLine(socket);
+    if (answer !== 'ok') throw new Error(answer.replace(/^error /, ''));
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+/** Reads one line and leaves what follows in the socket. */
+function readLine(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new LineReader();
+    const settle = (action: () => void) => {
+      socket.off('data', onData);
+      socket.off('error', onError);
+      socket.off('close', onClose);
+      action();
+    };
+    const onError = (error: Error) => settle(() => reject(error));
+    const onClose = () => settle(() => reject(new Error('the relay has ended')));
+    const onData = (data: Buffer) => {
+      try {
+        const header = reader.push(data);
+        if (!header) return;
+        socket.pause();
+        settle(() => resolve(header.line));
+        if (header.rest.length > 0) socket.unshift(header.rest);
+      } catch (error) {
+        settle(() => reject(error));
+      }
+    };
+    socket.on('data', onData);
+    socket.on('error', onError);
+    socket.on('close', onClose);
+  });
+}
