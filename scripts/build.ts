@@ -1,0 +1,129 @@
+/**
+ * Builds what is delivered: `dist/cli`, `dist/server` and `dist/agent`, each a few ES modules that
+ * need nothing but Node. `node scripts/build.ts [cli|server|agent …]` builds only those named.
+ */
+import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+  version: string;
+};
+
+/**
+ * Native add-ons that libraries only try to load (`ssh2`, `pg`): replaced by a module that fails,
+ * which is the case they are prepared for. Ours are loaded by path at run time and are not seen here.
+ */
+const withoutAddOns: Plugin = {
+  name: 'without-add-ons',
+  setup({ onLoad, onResolve }) {
+    const absent = { namespace: 'absent' };
+    onResolve({ filter: /\.node$/ }, ({ path }) => ({ path, ...absent }));
+    onResolve({ filter: /^(cpu-features|pg-native)$/ }, ({ path }) => ({ path, ...absent }));
+    onLoad({ filter: /.*/, ...absent }, ({ path }) => ({
+      contents: `throw new Error(${JSON.stringify(`${path} is not part of this bundle`)});`,
+    }));
+  },
+};
+
+/**
+ * Our libraries do nothing on being imported, so what is not used of them is left out. Without this
+ * one constant of the contract would bring all of its schemas into the start of every command.
+ */
+const pureLibraries: Plugin = {
+  name: 'pure-libraries',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /^@dstack\/(client|contract|core)(\/|$)/ }, async (args) => {
+      if (args.pluginData === 'resolved') return null;
+      const { path, importer, resolveDir, kind } = args;
+      const found = await resolve(path, { importer, resolveDir, kind, pluginData: 'resolved' });
+      return { path: found.path, errors: found.errors, sideEffects: false };
+    });
+  },
+};
+
+interface Bundle {
+  readonly entries: Readonly<Record<string, string>>;
+  readonly define?: Readonly<Record<string, string>>;
+  /** Files that travel with the bundle: target name → path from the root. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+const bundles: Readonly<Record<string, Bundle>> = {
+  cli: {
+    entries: { main: 'packages/cli/src/main.ts' },
+    define: { __DSTACK_VERSION__: JSON.stringify(version) },
+  },
+  server: {
+    entries: { main: 'packages/server/src/main.ts' },
+    files: { 'catalog.csv': 'packages/backends/data/catalog.csv' },
+  },
+  agent: {
+    // The side programs are found beside the main one by these names.
+    entries: {
+      main: 'packages/agent/src/main.ts',
+      supervisor: 'packages/agent/src/process/supervisor-main.ts',
+      'netns-relay': 'packages/agent/src/ssh/netns-relay/relay-main.ts',
+      relay: 'packages/agent/src/network/relay-main.ts',
+    },
+    define: { AGENT_VERSION: JSON.stringify(version) },
+    files: await terminalAddOns(),
+  },
+};
+
+/** The prebuilt add-on of each platform whose package npm has installed. */
+async function terminalAddOns(): Promise<Record<string, string>> {
+  const scope = 'node_modules/@lydell';
+  const names = await readdir(join(root, scope));
+  const platforms = names.filter((name) => name.startsWith('node-pty-'));
+  return Object.fromEntries(
+    platforms.map((name) => [
+      `${name.replace('node-pty-', 'pty-')}.node`,
+      `${scope}/${name}/pty.node`,
+    ]),
+  );
+}
+
+function optionsOf(bundle: Bundle, outdir: string): BuildOptions {
+  return {
+    absWorkingDir: root,
+    entryPoints: { ...bundle.entries },
+    outdir,
+    bundle: true,
+    // Without splitting lazy imports silently become eager ones.
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    minify: true,
+    keepNames: true,
+    legalComments: 'linked',
+    define: { ...bundle.define },
+    // CommonJS libraries inside an ES module still call `require` for Node's own modules.
+    banner: {
+      js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+    },
+    plugins: [withoutAddOns, pureLibraries],
+    logLevel: 'warning',
+  };
+}
+
+async function buildBundle(name: string): Promise<void> {
+  const bundle = bundles[name];
+  if (bundle === undefined) {
+    throw new Error(`unknown bundle ${name}; there are: ${Object.keys(bundles).join(', ')}`);
+  }
+  const outdir = join(root, 'dist', name);
+  await rm(outdir, { recursive: true, force: true });
+  await mkdir(outdir, { recursive: true });
+  await build(optionsOf(bundle, outdir));
+  for (const [target, source] of Object.entries(bundle.files ?? {})) {
+    await copyFile(join(root, source), join(outdir, target));
+  }
+  console.log(`dist/${name}`);
+}
+
+const chosen = process.argv.slice(2);
+for (const name of chosen.length > 0 ? chosen : Object.keys(bundles)) await buildBundle(name);
