@@ -19,3 +19,4 @@ export { commonVendor, vendorOfGpu } from './grammar/accelerators.ts';
 export { type CronSchedule, nextCronTime, parseCron } from './grammar/cron.ts';
 export * from './grammar/index.ts';
 export { Problem } from './grammar/problem.ts';
+export * from './json-schema/index.ts';

@@ -94,12 +94,34 @@ export const SlurmBackendFileConfigWithCreds = named(
 );
 export type SlurmBackendFileConfigWithCreds = z.infer<typeof SlurmBackendFileConfigWithCreds>;
 
+// These three differ from the API's models in their names only.
+
+export const CrusoeBackendFileConfigWithCreds = named(
+  'CrusoeBackendFileConfigWithCreds',
+  closed(clouds.CrusoeBackendConfigWithCreds.shape),
+);
+export type CrusoeBackendFileConfigWithCreds = z.infer<typeof CrusoeBackendFileConfigWithCreds>;
+
+export const HotAisleBackendFileConfigWithCreds = named(
+  'HotAisleBackendFileConfigWithCreds',
+  closed(clouds.HotAisleBackendConfigWithCreds.shape),
+);
+export type HotAisleBackendFileConfigWithCreds = z.infer<typeof HotAisleBackendFileConfigWithCreds>;
+
+export const JarvisLabsBackendFileConfigWithCreds = named(
+  'JarvisLabsBackendFileConfigWithCreds',
+  closed(clouds.JarvisLabsBackendConfigWithCreds.shape),
+);
+export type JarvisLabsBackendFileConfigWithCreds = z.infer<
+  typeof JarvisLabsBackendFileConfigWithCreds
+>;
+
 /** Any backend entry of the file. `dstack` is missing on purpose: it only exists in the database. */
 export const BackendFileConfig = tagged('type', {
   aws: platforms.AWSBackendConfigWithCreds,
   azure: platforms.AzureBackendConfigWithCreds,
   cloudrift: clouds.CloudRiftBackendConfigWithCreds,
-  crusoe: clouds.CrusoeBackendConfigWithCreds,
+  crusoe: CrusoeBackendFileConfigWithCreds,
   cudo: clouds.CudoBackendConfigWithCreds,
   verda: clouds.VerdaBackendConfigWithCreds,
   datacrunch: clouds.VerdaBackendConfigWithCreds,
@@ -107,8 +129,8 @@ export const BackendFileConfig = tagged('type', {
   amddevcloud: clouds.BaseDigitalOceanBackendConfigWithCreds,
   digitalocean: clouds.BaseDigitalOceanBackendConfigWithCreds,
   gcp: GCPBackendFileConfigWithCreds,
-  hotaisle: clouds.HotAisleBackendConfigWithCreds,
-  jarvislabs: clouds.JarvisLabsBackendConfigWithCreds,
+  hotaisle: HotAisleBackendFileConfigWithCreds,
+  jarvislabs: JarvisLabsBackendFileConfigWithCreds,
   kubernetes: KubernetesBackendFileConfigWithCreds,
   lambda: clouds.LambdaBackendConfigWithCreds,
   lium: clouds.LiumBackendConfigWithCreds,

@@ -2,12 +2,12 @@ import * as z from 'zod';
 import { GROUP_NAME } from '../grammar/names.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { report } from './issue.ts';
+import { describeJson } from './json-form.ts';
 import { firstDuplicate } from './rules.ts';
 import { readString } from './scalars.ts';
 import { isMap, type Reader, reader, shorthand } from './schema-kit.ts';
 
-/** Name of a node or replica group. Null only until the group's place in the list is known. */
-export const GroupName: Reader<string> = reader(
+const WrittenGroupName: Reader<string> = reader(
   (value) => {
     const text = readString(value);
     if (text instanceof Problem || GROUP_NAME.test(text)) return text;
@@ -15,7 +15,13 @@ export const GroupName: Reader<string> = reader(
       `must be 1 to 40 lower-case letters, digits and '-', not beginning with '-', got ${quote(text)}`,
     );
   },
-  { anyOf: [{ type: 'string' }, { type: 'null' }] },
+  { type: 'string' },
+);
+
+/** Name of a node or replica group; null in input = its place in the list (see `groupList`). */
+export const GroupName = describeJson(
+  WrittenGroupName.default(''),
+  { anyOf: [{ type: 'string' }, { type: 'null' }], default: null },
   { type: 'string' },
 );
 

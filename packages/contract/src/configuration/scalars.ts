@@ -34,7 +34,7 @@ export function string(limits: StringLimits = {}): Reader<string> {
   const json: JsonSchema = { type: 'string' };
   if (limits.min !== undefined) json.minLength = limits.min;
   if (limits.max !== undefined) json.maxLength = limits.max;
-  if (limits.pattern) json.pattern = limits.pattern.source;
+  if (limits.pattern) json.pattern = limits.pattern.source.replaceAll('\\/', '/');
   return reader((value) => {
     const text = readString(value);
     return text instanceof Problem ? text : (checkString(text, limits) ?? text);
