@@ -56,13 +56,13 @@ async function isTaken(tx: Tx, kind: NamedKind, projectId: Id, name: string): Pr
 }
 
 async function lowestFree(tx: Tx, kind: NamedKind, projectId: Id, base: string): Promise<string> {
+  const prefix = `${base}-`;
   const rows = await tx
     .selectFrom(TABLES[kind])
     .select('name')
     .where('project_id', '=', projectId)
-    .where('name', '>=', `${base}-`)
-    // '.' is the character after '-': all names that start with the base and a dash.
-    .where('name', '<', `${base}.`)
+    // Not by range: that would depend on how the database orders text.
+    .where(sql`substr(name, 1, ${prefix.length})`, '=', prefix)
     .where('deleted', '=', false)
     .execute();
   const taken = new Set(rows.map((row) => row.name));

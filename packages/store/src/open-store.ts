@@ -79,7 +79,7 @@ async function connectPostgres(
   const destroy = () => db.destroy();
   await migrateOrClose(options, url, db, destroy);
   try {
-    const bus = await postgresBus({ connectionString, ownProcessIds: processIds, logger });
+    const bus = await postgresBus({ db, connectionString, ownProcessIds: processIds, logger });
     return {
       db,
       bus,
@@ -171,7 +171,7 @@ function createStore(
     runs: createRuns(context),
     jobs: createJobs(context),
     reports: createReports(context),
-    logPieces: createLogPieces(context),
+    logs: { tables: createLogPieces(context), signals: bus.logs },
     hosts: createHosts(context),
     metrics: createMetrics(context),
     events: createEvents(context),

@@ -11,7 +11,7 @@ import type { Groups } from './groups/types.ts';
 import type { Instances } from './instances/types.ts';
 import type { Hosts, Jobs, Metrics, Reports } from './jobs/types.ts';
 import type { StoreLogger } from './logger.ts';
-import type { LogPieces } from './logs/types.ts';
+import type { Logs } from './logs/types.ts';
 import type { Meta } from './meta/types.ts';
 import type { Projects } from './projects/types.ts';
 import type { Repos } from './repos/types.ts';
@@ -48,7 +48,7 @@ export interface Store {
   readonly runs: Runs;
   readonly jobs: Jobs;
   readonly reports: Reports;
-  readonly logPieces: LogPieces;
+  readonly logs: Logs;
   readonly hosts: Hosts;
   readonly metrics: Metrics;
   readonly events: Events;

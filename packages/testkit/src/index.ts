@@ -1,1 +1,3 @@
+export { forEachDatabase, type TestDatabases } from './databases.ts';
 export * from './installation.ts';
+export { type PostgresCluster, postgresBinaries, startPostgres } from './postgres.ts';

@@ -1,6 +1,7 @@
 import type { Signal } from '@dstack/core';
 import type { Transaction } from 'kysely';
 import type { StoreLogger } from '../logger.ts';
+import type { LogSignals } from '../logs/types.ts';
 import type { DB } from '../schema/db.ts';
 
 /** Carries signals to every server on the database, this one included. */
@@ -10,6 +11,7 @@ export interface Bus {
   announce(tx: Transaction<DB>, signals: readonly Signal[]): Promise<void>;
   /** After the commit: for this server. */
   deliver(signals: readonly Signal[]): void;
+  readonly logs: LogSignals;
   close(): Promise<void>;
 }
 
@@ -59,6 +61,7 @@ export function localBus(logger: StoreLogger): Bus {
     subscribe: (listener, missed) => subscribers.add(listener, missed),
     announce: async () => {},
     deliver: (signals) => subscribers.deliver(signals),
+    logs: { announce: () => {}, subscribe: () => () => {} },
     close: async () => {},
   };
 }

@@ -1,10 +1,14 @@
-import type { Signal, WorkKind } from '@dstack/core';
-import { sql } from 'kysely';
+import type { WorkKind } from '@dstack/core';
+import { type Kysely, sql } from 'kysely';
 import pg from 'pg';
 import type { StoreLogger } from '../logger.ts';
+import type { DB } from '../schema/db.ts';
 import { type Bus, Subscribers } from './bus.ts';
 
 const CHANNEL = 'dstack_signals';
+
+/** In place of a kind of work: more of a log is stored. */
+const LOG = 'log';
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
@@ -15,12 +19,21 @@ const LAST_RETRY_MS = 5_000;
  * this server's listeners have heard those directly.
  */
 export async function postgresBus(options: {
+  readonly db: Kysely<DB>;
   readonly connectionString: string;
   readonly ownProcessIds: ReadonlySet<number>;
   readonly logger: StoreLogger;
 }): Promise<Bus> {
   const subscribers = new Subscribers(options.logger);
-  const listener = new Listener(options, subscribers);
+  const logListeners = new Set<(stream: string) => void>();
+  const listener = new Listener(
+    options,
+    (kind, id) => {
+      if (kind === LOG) for (const onLog of logListeners) onLog(id);
+      else subscribers.deliver([{ kind: kind as WorkKind, id }]);
+    },
+    () => subscribers.missed(),
+  );
   await listener.start();
   return {
     subscribe: (onSignal, missed) => subscribers.add(onSignal, missed),
@@ -32,21 +45,40 @@ export async function postgresBus(options: {
       );
     },
     deliver: (signals) => subscribers.deliver(signals),
+    logs: {
+      announce(stream) {
+        sql`select pg_notify(${CHANNEL}, ${`${LOG}:${stream}`})`
+          .execute(options.db)
+          .catch((error) => {
+            options.logger.warn({ err: error }, 'other servers were not told of new output');
+          });
+      },
+      subscribe(onLog) {
+        logListeners.add(onLog);
+        return () => logListeners.delete(onLog);
+      },
+    },
     close: () => listener.close(),
   };
 }
 
 class Listener {
   readonly #options: Parameters<typeof postgresBus>[0];
-  readonly #subscribers: Subscribers;
+  readonly #heard: (kind: string, id: string) => void;
+  readonly #missed: () => void;
   #client: pg.Client | null = null;
   #retry: NodeJS.Timeout | null = null;
   #delay = FIRST_RETRY_MS;
   #closed = false;
 
-  constructor(options: Parameters<typeof postgresBus>[0], subscribers: Subscribers) {
+  constructor(
+    options: Parameters<typeof postgresBus>[0],
+    heard: (kind: string, id: string) => void,
+    missed: () => void,
+  ) {
     this.#options = options;
-    this.#subscribers = subscribers;
+    this.#heard = heard;
+    this.#missed = missed;
   }
 
   async start(): Promise<void> {
@@ -90,11 +122,7 @@ class Listener {
     const payload = message.payload ?? '';
     const colon = payload.indexOf(':');
     if (colon < 1) return;
-    const signal: Signal = {
-      kind: payload.slice(0, colon) as WorkKind,
-      id: payload.slice(colon + 1),
-    };
-    this.#subscribers.deliver([signal]);
+    this.#heard(payload.slice(0, colon), payload.slice(colon + 1));
   }
 
   #lost(client: pg.Client, error: Error | null): void {
@@ -112,7 +140,7 @@ class Listener {
     this.#retry = setTimeout(() => {
       this.#retry = null;
       this.start().then(
-        () => this.#subscribers.missed(),
+        () => this.#missed(),
         (error) => {
           this.#options.logger.warn({ err: error }, 'cannot listen for signals yet');
           if (!this.#closed) this.#scheduleRetry();

@@ -14,7 +14,7 @@ import type { Engine } from './types.ts';
 
 export function createEngine(context: StoreContext): Engine {
   return {
-    loadRun: (id) => context.read((tx) => loadRun(tx, id)),
+    loadRun: (id) => context.read((tx) => loadRun(tx, id, context.now())),
     loadPlacement: (projectId) => context.read((tx) => loadPlacement(tx, projectId)),
     loadInstance: (id) => context.read((tx) => loadInstance(tx, id)),
     loadFleet: (id) => context.read((tx) => loadFleet(tx, id)),
@@ -23,7 +23,8 @@ export function createEngine(context: StoreContext): Engine {
     createFleet: (create) => createFleet(context, create),
     freeName: (kind, projectId, name) =>
       context.read((tx) => chooseName(tx, kind, projectId, name)),
-    updateRun: (id, decide) => decidedWrite(context, { table: 'runs', id }, loadRun, decide),
+    updateRun: (id, decide) =>
+      decidedWrite(context, { table: 'runs', id }, (tx) => loadRun(tx, id, context.now()), decide),
     updateInstance: (id, decide) =>
       decidedWrite(context, { table: 'instances', id }, loadInstance, decide),
     updateFleet: (id, decide) => decidedWrite(context, { table: 'fleets', id }, loadFleet, decide),

@@ -1,16 +1,16 @@
-import type { Id, JobRecord, RunSnapshot } from '@dstack/core';
+import type { GpuSample, Id, JobRecord, RunSnapshot, Timestamp } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { logEndsOf, reportsOf } from '../jobs/reports.ts';
 import { UNFINISHED_JOB } from '../schema/statuses.ts';
-import { jobTable, runTable } from '../schema/work-tables.ts';
+import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
 import { instancesByIds, intentsOf } from './parts.ts';
 
 /** Superseded submissions kept per job: texts and retries look at the newest ones only. */
 const SUBMISSIONS_PER_JOB = 10;
 
-export async function loadRun(tx: Tx, id: Id): Promise<RunSnapshot | null> {
+export async function loadRun(tx: Tx, id: Id, now: Timestamp): Promise<RunSnapshot | null> {
   const row = await tx
     .selectFrom('runs as r')
     .innerJoin('projects as p', 'p.id', 'r.project_id')
@@ -34,6 +34,7 @@ export async function loadRun(tx: Tx, id: Id): Promise<RunSnapshot | null> {
       (await logEndsOf(tx, telling)).map(({ jobId, stored }) => [jobId, stored]),
     ),
     intents: await intentsOf(tx, [...jobIds, ...instances.map((instance) => instance.id)]),
+    gpuSamples: await loadGpuSamples(tx, jobs, now),
   };
 }
 
@@ -65,6 +66,34 @@ async function loadJobs(tx: Tx, runId: Id): Promise<JobRecord[]> {
     .orderBy('job_num')
     .execute();
   return rows.map(jobTable.decode);
+}
+
+/** Older than a policy's window by this, so that the window is seen to be full. */
+const SAMPLE_MARGIN = 60_000_000;
+
+/** Only of running jobs with a utilisation policy. */
+async function loadGpuSamples(
+  tx: Tx,
+  jobs: readonly JobRecord[],
+  now: Timestamp,
+): Promise<Record<Id, GpuSample[]>> {
+  const samples: Record<Id, GpuSample[]> = {};
+  for (const job of jobs) {
+    const policy = job.spec.utilization_policy;
+    if (job.status !== 'running' || !policy) continue;
+    const rows = await tx
+      .selectFrom('job_metrics_points')
+      .selectAll()
+      .where('job_id', '=', job.id)
+      .where('timestamp_micro', '>=', now - policy.time_window * 1_000_000 - SAMPLE_MARGIN)
+      .orderBy('timestamp_micro')
+      .execute();
+    samples[job.id] = rows.map((row) => {
+      const point = pointTable.decode(row);
+      return { at: point.timestampMicro, utilization: point.gpus.map((gpu) => gpu.util_percent) };
+    });
+  }
+  return samples;
 }
 
 /** What an agent says matters for the latest submission of a job, and while one lives. */

@@ -33,3 +33,17 @@ export interface LogPieces {
   withEvent(jobId: Id, ordinal: number): Promise<LogPieceRecord | null>;
   delete(jobId: Id): Promise<void>;
 }
+
+/**
+ * Tells the other servers on the database that more of a log is stored; the name is opaque. Nobody
+ * hears what this server said itself. Lost ones do no harm: readers look again by themselves.
+ */
+export interface LogSignals {
+  announce(stream: string): void;
+  subscribe(listener: (stream: string) => void): () => void;
+}
+
+export interface Logs {
+  readonly tables: LogPieces;
+  readonly signals: LogSignals;
+}

@@ -1,0 +1,187 @@
+import { expect, it } from 'vitest';
+import {
+  fleetRecord,
+  instanceRecord,
+  intentRecord,
+  jobRecord,
+  newEvent,
+  runRecord,
+  runTarget,
+} from '../testing/records.ts';
+import type { World } from '../testing/stores.ts';
+import { forEachStore, openWorld } from '../testing/stores.ts';
+
+async function submitted({ store, projectId, userId }: World) {
+  const run = runRecord({ projectId, userId });
+  const job = jobRecord({ projectId, runId: run.id });
+  const fleet = fleetRecord({ projectId });
+  const instance = instanceRecord({ projectId, fleetId: fleet.id });
+  await store.engine.createFleet({
+    projectId,
+    name: { exact: 'fleet' },
+    build: () => ({ fleet, instances: [instance] }),
+  });
+  await store.engine.submitRun({
+    projectId,
+    name: { exact: 'train' },
+    build: () => ({ run, jobs: [job] }),
+    superseded: (old) => newEvent('Run deleted', runTarget(old)),
+  });
+  return { run, job, fleet, instance };
+}
+
+forEachStore((tests) => {
+  it('writes a whole decision and raises each version by one', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { run, job, instance } = await submitted(world);
+    const outcome = await engine.apply([
+      { type: 'job.update', id: job.id, version: 0, set: { instanceId: instance.id } },
+      { type: 'job.update', id: job.id, version: 0, set: { claimedBlocks: 1 } },
+      { type: 'instance.update', id: instance.id, version: 0, set: { status: 'busy' } },
+      { type: 'run.update', id: run.id, version: 0, set: { fleetId: instance.fleetId } },
+      { type: 'intent.insert', intent: intentRecord(job.id) },
+    ]);
+    expect(outcome).toBe('applied');
+    const snapshot = await engine.loadRun(run.id);
+    expect(snapshot?.run).toEqual({ ...run, fleetId: instance.fleetId, version: 1 });
+    expect(snapshot?.jobs).toEqual([
+      { ...job, instanceId: instance.id, claimedBlocks: 1, version: 1 },
+    ]);
+    expect(snapshot?.instances).toEqual([{ ...instance, status: 'busy', version: 1 }]);
+    expect(snapshot?.intents).toEqual([intentRecord(job.id)]);
+    expect(snapshot?.projectName).toBe('main');
+  });
+
+  it('refuses all of a decision when one version is stale', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { run, job } = await submitted(world);
+    await engine.apply([{ type: 'job.update', id: job.id, version: 0, set: { ready: true } }]);
+    const outcome = await engine.apply(
+      [
+        { type: 'run.update', id: run.id, version: 0, set: { status: 'running' } },
+        { type: 'intent.insert', intent: intentRecord(job.id) },
+        { type: 'event', event: newEvent('never', runTarget(run)) },
+        { type: 'job.update', id: job.id, version: 0, set: { status: 'running' } },
+      ],
+      [{ kind: 'run', id: run.id }],
+    );
+    expect(outcome).toBe('conflict');
+    const snapshot = await engine.loadRun(run.id);
+    expect(snapshot?.run).toEqual(run);
+    expect(snapshot?.intents).toEqual([]);
+    expect(await world.store.events.list({ visibleTo: null })).toEqual([]);
+  });
+
+  it('calls a row that someone else has inserted a conflict', async () => {
+    const world = await openWorld(tests);
+    const { fleet } = await submitted(world);
+    const second = instanceRecord({ projectId: world.projectId, fleetId: fleet.id });
+    const outcome = await world.store.engine.apply([{ type: 'instance.insert', instance: second }]);
+    expect(outcome).toBe('conflict');
+  });
+
+  it('gives a number free and takes it again in one decision', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { fleet, instance } = await submitted(world);
+    const next = instanceRecord({ projectId: world.projectId, fleetId: fleet.id });
+    const outcome = await engine.apply([
+      { type: 'instance.insert', instance: next },
+      { type: 'instance.update', id: instance.id, version: 0, set: { deleted: true } },
+    ]);
+    expect(outcome).toBe('applied');
+    expect((await engine.loadFleet(fleet.id))?.instances).toEqual([next]);
+  });
+
+  it('removes a placeholder together with the claim on it', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { run, job, instance } = await submitted(world);
+    await engine.apply([
+      { type: 'job.update', id: job.id, version: 0, set: { instanceId: instance.id } },
+    ]);
+    const outcome = await engine.apply([
+      { type: 'instance.delete', id: instance.id, version: 0 },
+      { type: 'job.update', id: job.id, version: 1, set: { instanceId: null } },
+    ]);
+    expect(outcome).toBe('applied');
+    expect((await engine.loadRun(run.id))?.instances).toEqual([]);
+    expect(await engine.loadInstance(instance.id)).toBeNull();
+  });
+
+  it('takes the same intent twice as one and refuses another under its key', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { run, job } = await submitted(world);
+    const intent = intentRecord(job.id);
+    await engine.apply([{ type: 'intent.insert', intent }]);
+    expect(await engine.apply([{ type: 'intent.insert', intent }])).toBe('applied');
+    const other = intentRecord(job.id, { payload: { kind: 'job.start', hold: true } });
+    const change = { type: 'run.update', id: run.id, version: 0, set: { priority: 7 } } as const;
+    await expect(
+      engine.apply([change, { type: 'intent.insert', intent: other }]),
+    ).rejects.toMatchObject({ code: 'store_intent_conflict' });
+    expect((await engine.loadRun(run.id))?.run.priority).toBe(0);
+  });
+
+  it('writes events in the order given, with strictly rising instants', async () => {
+    const world = await openWorld(tests, { now: () => 5_000_000 });
+    const { engine, events } = world.store;
+    const { run } = await submitted(world);
+    const messages = ['first.', 'second\nline', 'third'];
+    await engine.apply(
+      messages.map((message) => ({ type: 'event', event: newEvent(message, runTarget(run)) })),
+    );
+    await engine.apply([{ type: 'event', event: newEvent('fourth', runTarget(run)) }]);
+    const listed = await events.list({ visibleTo: null, page: { ascending: true } });
+    expect(listed.map((event) => [event.message, event.recordedAt])).toEqual([
+      ['first', 5_000_000],
+      ['second line', 5_000_001],
+      ['third', 5_000_002],
+      ['fourth', 5_000_003],
+    ]);
+  });
+
+  it('finishes an intent once, and cancels only what is announced', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { job } = await submitted(world);
+    const done = intentRecord(job.id);
+    const dropped = intentRecord(job.id, { key: `job.stop:${job.id}:0`, kind: 'job.stop' });
+    await engine.apply([
+      { type: 'intent.insert', intent: done },
+      { type: 'intent.insert', intent: dropped },
+    ]);
+    expect((await engine.pendingIntents()).map((intent) => intent.key)).toEqual([
+      done.key,
+      dropped.key,
+    ]);
+    expect(await engine.finishIntent(done.key, 'done', { kind: 'ok' }, null)).toBe(true);
+    expect(await engine.finishIntent(done.key, 'failed', null, 'late')).toBe(false);
+    await engine.apply([
+      { type: 'intent.cancel', key: dropped.key },
+      { type: 'intent.cancel', key: done.key },
+    ]);
+    expect(await engine.pendingIntents()).toEqual([]);
+    expect(await engine.announcedIntent(done.key)).toBeNull();
+    expect(await engine.intent(done.key)).toMatchObject({ state: 'done', result: { kind: 'ok' } });
+    expect(await engine.intent(dropped.key)).toMatchObject({ state: 'failed', error: 'cancelled' });
+  });
+
+  it('tells listeners of what was committed, and of nothing else', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { run } = await submitted(world);
+    const heard: string[] = [];
+    const stop = engine.onSignal((signal) => heard.push(`${signal.kind}:${signal.id}`));
+    const update = { type: 'run.update', id: run.id, version: 0, set: { priority: 1 } } as const;
+    await engine.apply([update], [{ kind: 'run', id: 'kept' }]);
+    await engine.apply([update], [{ kind: 'run', id: 'stale' }]);
+    await engine.signal([{ kind: 'placement', id: 'woken' }]);
+    stop();
+    await engine.signal([{ kind: 'placement', id: 'unheard' }]);
+    expect(heard).toEqual(['run:kept', 'placement:woken']);
+  });
+});

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { forEachDatabase } from '@dstack/testkit';
+import { afterEach } from 'vitest';
+import type { Cipher } from '../cipher.ts';
+import { openStore } from '../open-store.ts';
+import type { OpenStoreOptions, Store } from '../store.ts';
+import { projectRecord, userRecord } from './records.ts';
+
+/** Not secret, but not the text itself: a test sees that a column went through it. */
+export const testCipher: Cipher = {
+  encrypt: (text) => `sealed:${Buffer.from(text).toString('base64')}`,
+  decrypt(text) {
+    if (!text.startsWith('sealed:')) throw new Error('written with another key');
+    return Buffer.from(text.slice('sealed:'.length), 'base64').toString();
+  },
+};
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+export function storeOptions(url: string): OpenStoreOptions {
+  return {
+    url,
+    now: () => Date.now() * 1000,
+    newId: randomUUID,
+    logger: silent,
+    cipher: testCipher,
+    poolSize: 10,
+  };
+}
+
+export interface StoreTests {
+  readonly dialect: 'sqlite' | 'postgres';
+  /** Opens it on a database of its own (or the one given); closed after the test. */
+  open(options?: Partial<OpenStoreOptions>): Promise<Store>;
+  createDatabase(): Promise<string>;
+  createEmptyDatabase(): Promise<string>;
+}
+
+/** Declares the suite on SQLite and on PostgreSQL. */
+export function forEachStore(suite: (tests: StoreTests) => void): void {
+  const prepare = async (url: string) => (await openStore(storeOptions(url))).close();
+  forEachDatabase(prepare, (databases) => {
+    const opened: Store[] = [];
+    afterEach(async () => {
+      for (const store of opened.splice(0)) await store.close();
+    });
+    suite({
+      dialect: databases.dialect,
+      createDatabase: databases.create,
+      createEmptyDatabase: databases.createEmpty,
+      async open(options) {
+        const url = options?.url ?? (await databases.create());
+        const store = await openStore({ ...storeOptions(url), ...options, url });
+        opened.push(store);
+        return store;
+      },
+    });
+  });
+}
+
+export interface World {
+  readonly store: Store;
+  readonly userId: string;
+  readonly projectId: string;
+}
+
+/** A store with one user, who owns the project `main`. */
+export async function openWorld(
+  tests: StoreTests,
+  options?: Partial<OpenStoreOptions>,
+): Promise<World> {
+  const store = await tests.open(options);
+  const user = userRecord({ name: 'alice' });
+  const project = projectRecord(user.id, { name: 'main' });
+  await store.users.insert(user);
+  await store.projects.insert(project);
+  return { store, userId: user.id, projectId: project.id };
+}

@@ -1,0 +1,80 @@
+/** Suites that run over every database that the server supports. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { type PostgresCluster, postgresBinaries, startPostgres } from './postgres.ts';
+
+export interface TestDatabases {
+  readonly dialect: 'sqlite' | 'postgres';
+  /** A database with what `prepare` put into it. Answers its URL. */
+  create(): Promise<string>;
+  /** An empty one. */
+  createEmpty(): Promise<string>;
+}
+
+/**
+ * Declares the suite once per database. `prepare` brings an empty database up to date; on
+ * PostgreSQL it runs once, and each test's database is a copy. Without PostgreSQL its half is
+ * skipped with a warning, on CI (`CI` is set) it fails.
+ */
+export function forEachDatabase(
+  prepare: (url: string) => Promise<void>,
+  suite: (databases: TestDatabases) => void,
+): void {
+  describe('on SQLite', () => {
+    suite(sqliteDatabases(prepare));
+  });
+  const binaries = postgresBinaries();
+  if (binaries === null) warnWithoutPostgres();
+  describe.skipIf(binaries === null)('on PostgreSQL', () => {
+    suite(postgresDatabases(binaries ?? '', prepare));
+  });
+}
+
+function warnWithoutPostgres(): void {
+  const message = 'PostgreSQL is not installed (Debian: apt-get install postgresql)';
+  if (process.env.CI) throw new Error(`${message}; on CI its tests may not be left out.`);
+  console.warn(`\n!!! ${message}: ALL TESTS ON POSTGRESQL ARE SKIPPED !!!\n`);
+}
+
+function sqliteDatabases(prepare: (url: string) => Promise<void>): TestDatabases {
+  let directory = '';
+  let databases = 0;
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'sqlite-'));
+  });
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  const createEmpty = async () => `sqlite:///${join(directory, `${++databases}.db`)}`;
+  return {
+    dialect: 'sqlite',
+    createEmpty,
+    async create() {
+      const url = await createEmpty();
+      await prepare(url);
+      return url;
+    },
+  };
+}
+
+function postgresDatabases(
+  binaries: string,
+  prepare: (url: string) => Promise<void>,
+): TestDatabases {
+  let cluster: PostgresCluster | null = null;
+  let template = '';
+  beforeAll(async () => {
+    cluster = await startPostgres(binaries);
+    const { name, url } = await cluster.createDatabase();
+    await prepare(url);
+    template = name;
+  });
+  afterAll(() => cluster?.stop());
+
+  async function create(from?: string): Promise<string> {
+    if (!cluster) throw new Error('the PostgreSQL server is not running');
+    return (await cluster.createDatabase(from)).url;
+  }
+
+  return { dialect: 'postgres', create: () => create(template), createEmpty: () => create() };
+}

@@ -1,0 +1,128 @@
+/** A PostgreSQL server of one's own, from the distribution's packages, for the life of a suite. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+
+/** Where Debian keeps the servers of each major version. */
+const DEBIAN_VERSIONS = '/usr/lib/postgresql';
+
+const START_LIMIT_MS = 30_000;
+
+export interface PostgresCluster {
+  /** Makes a database (a copy of the template, if one is named) and answers its URL. */
+  createDatabase(template?: string): Promise<{ readonly name: string; readonly url: string }>;
+  /** Runs one statement as superuser in the database `postgres`. */
+  query(sql: string): Promise<void>;
+  /** Ends the server at once and removes its files. */
+  stop(): Promise<void>;
+}
+
+/** Directory with `initdb` and `postgres` of the newest version installed; null if there is none. */
+export function postgresBinaries(): string | null {
+  if (!existsSync(DEBIAN_VERSIONS)) return null;
+  const newest = readdirSync(DEBIAN_VERSIONS)
+    .map(Number)
+    .filter((version) => existsSync(join(DEBIAN_VERSIONS, String(version), 'bin', 'postgres')))
+    .sort((a, b) => b - a)[0];
+  return newest === undefined ? null : join(DEBIAN_VERSIONS, String(newest), 'bin');
+}
+
+/**
+ * Starts a server that listens on a unix socket only, in a short private directory: no port to
+ * clash on. It orders text by ICU rules, as many installations do, so that a query which leans on
+ * byte order shows.
+ */
+export async function startPostgres(binaries: string): Promise<PostgresCluster> {
+  const directory = mkdtempSync(join(tmpdir(), 'pg-'));
+  const data = join(directory, 'data');
+  const asUser = unprivileged(directory);
+  const initdb = asUser(join(binaries, 'initdb'), [
+    ...['--pgdata', data, '--username', 'postgres', '--auth', 'trust', '--no-sync'],
+    ...['--encoding', 'UTF8', '--locale', 'C.UTF-8'],
+    ...['--locale-provider', 'icu', '--icu-locale', 'en-US'],
+  ]);
+  execFileSync(initdb.program, initdb.args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const start = asUser(join(binaries, 'postgres'), [
+    ...['-D', data, '-k', directory],
+    ...['-c', 'listen_addresses=', '-c', 'fsync=off', '-c', 'max_connections=200'],
+  ]);
+  const server = spawn(start.program, start.args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  await untilReady(server);
+  return createCluster(server, directory);
+}
+
+interface Invocation {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+/** PostgreSQL refuses to run as root: then it runs as the user of its package, and ends with us. */
+function unprivileged(directory: string): (program: string, args: readonly string[]) => Invocation {
+  if (process.getuid?.() !== 0) return (program, args) => ({ program, args });
+  const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
+  const uid = id('-u');
+  const gid = id('-g');
+  chownSync(directory, uid, gid);
+  return (program, args) => ({
+    program: 'setpriv',
+    args: [
+      ...[`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--pdeathsig=KILL'],
+      ...['--', program, ...args],
+    ],
+  });
+}
+
+async function untilReady(server: ChildProcess): Promise<void> {
+  let log = '';
+  await new Promise<void>((resolve, reject) => {
+    const fail = (why: string) => reject(new Error(`PostgreSQL ${why}:\n${log}`));
+    const timer = setTimeout(() => fail('did not get ready'), START_LIMIT_MS);
+    server.once('exit', (code) => fail(`ended with ${code}`));
+    server.once('error', (error) => fail(`could not be started (${error.message})`));
+    server.stderr?.on('data', (chunk: Buffer) => {
+      log += chunk.toString();
+      if (!log.includes('database system is ready to accept connections')) return;
+      clearTimeout(timer);
+      server.removeAllListeners('exit');
+      resolve();
+    });
+  });
+  server.stderr?.removeAllListeners('data');
+  server.stderr?.resume();
+}
+
+function createCluster(server: ChildProcess, directory: string): PostgresCluster {
+  const urlOf = (database: string) =>
+    `postgres://postgres@localhost/${database}?host=${encodeURIComponent(directory)}`;
+  let databases = 0;
+
+  async function query(sql: string): Promise<void> {
+    const client = new pg.Client({ connectionString: urlOf('postgres') });
+    await client.connect();
+    try {
+      await client.query(sql);
+    } finally {
+      await client.end();
+    }
+  }
+
+  return {
+    query,
+    async createDatabase(template) {
+      const name = `test_${++databases}`;
+      await query(`create database ${name}${template ? ` template ${template}` : ''}`);
+      return { name, url: urlOf(name) };
+    },
+    async stop() {
+      if (server.exitCode === null && server.signalCode === null) {
+        const ended = once(server, 'exit');
+        server.kill('SIGQUIT');
+        await ended;
+      }
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
