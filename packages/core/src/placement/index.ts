@@ -1,4 +1,5 @@
 export { idleSecondsFor } from './assign.ts';
 export { NO_FLEET_PHRASE } from './choose-fleet.ts';
 export type { BackendOffers, OffersWanted } from './offers-wanted.ts';
-export { place, wantsBackendOffers } from './place.ts';
+export { place } from './place.ts';
+export { wantsBackendOffers } from './wants-offers.ts';

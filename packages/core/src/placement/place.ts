@@ -15,31 +15,10 @@ import { chooseFleet } from './choose-fleet.ts';
 import type { FleetOption } from './fleet-option.ts';
 import { gangRequest } from './gang-request.ts';
 import type { Ask } from './new-seats.ts';
-import { triedOffers } from './new-seats.ts';
-import type { BackendOffers, OffersWanted } from './offers-wanted.ts';
+import type { BackendOffers } from './offers-wanted.ts';
+import { claimSeats, placeable } from './placeable.ts';
 import { waitingRequest } from './waiting.ts';
-
-/**
- * The questions whose answers `place` needs for this snapshot. A gang that finds its place on what
- * is there asks nothing.
- */
-export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly OffersWanted[] {
-  const wanted = new Map<string, OffersWanted>();
-  const ask: Ask = (question) => {
-    wanted.set(question.key, question);
-    return [];
-  };
-  const board = new Board(snapshot, { localMaxInstances: Infinity });
-  for (const gang of placeable(snapshot.gangs)) {
-    const option = chooseFleet(board, gangRequest(gang), ask);
-    if ('seats' in option) claim(board, gang.run, option);
-  }
-  for (const run of snapshot.waiting) {
-    const request = waitingRequest(run);
-    if (request) chooseFleet(board, request, localOnly(ask));
-  }
-  return [...wanted.values()];
-}
+import { localOnly } from './wants-offers.ts';
 
 /**
  * One pass over a project's waiting work, in the order of the snapshot: each gang gets a place for
@@ -76,22 +55,6 @@ export function place(
     signals: draft.signals(),
     summary: counts,
   };
-}
-
-/** Gangs all of whose jobs still wait: one that is being stopped is left alone as a whole. */
-function placeable(gangs: readonly Gang[]): Gang[] {
-  return gangs.filter(
-    (gang) =>
-      gang.jobs.length > 0 && isWanted(gang.run) && gang.jobs.every((job) => isWaiting(job)),
-  );
-}
-
-function isWanted(run: RunRecord): boolean {
-  return !run.deleted && ['submitted', 'provisioning', 'running'].includes(run.status);
-}
-
-function isWaiting(job: JobRecord): boolean {
-  return job.status === 'submitted' && job.instanceId === null && job.stopRequestedAt === null;
 }
 
 function fleetChange(run: RunRecord, option: FleetOption): Change {
@@ -139,26 +102,9 @@ function hintWaiting(draft: Draft, board: Board, waiting: readonly RunRecord[], 
     if (!request) continue;
     const option = chooseFleet(board, request, certain);
     if (!('seats' in option)) continue;
-    claim(board, run, option);
+    claimSeats(board, run, option);
     draft.signal('run', run.id);
     hinted += 1;
   }
   return hinted;
-}
-
-/** Marks as given away without writing anything. */
-function claim(board: Board, run: RunRecord, option: FleetOption): void {
-  board.setFleetOfRun(run.id, option.fleet.id);
-  for (const seat of option.seats) {
-    if (seat.kind === 'existing') board.claim(seat.instance, seat.blocks);
-    else board.addInstance(option.fleet.id, triedOffers(seat.offers)[0]?.backend === 'local');
-  }
-}
-
-/** The same question to the server's own machine alone. */
-function localOnly(ask: Ask): Ask {
-  return (question) => {
-    if (question.backends && !question.backends.includes('local')) return [];
-    return ask({ ...question, key: `${question.key}:local`, backends: ['local'] });
-  };
 }

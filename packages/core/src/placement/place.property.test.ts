@@ -1,0 +1,235 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Decision, Gang, Offer, PlacementSnapshot } from '../model/index.ts';
+import { requirementsMatch } from '../offers/match.ts';
+import { place } from './place.ts';
+import {
+  aContext,
+  aFleet,
+  aGang,
+  anInstance,
+  anOffer,
+  answersOf,
+  aRun,
+  aSnapshot,
+  changesOf,
+  jobChange,
+  localOffer,
+  placed,
+} from './testing.ts';
+import { wantsBackendOffers } from './wants-offers.ts';
+
+interface World {
+  readonly snapshot: PlacementSnapshot;
+  readonly offers: readonly Offer[];
+}
+
+const machine = fc
+  .record({
+    cpus: fc.constantFrom(4, 8),
+    gpus: fc.constantFrom(0, 4, 8),
+    price: fc.integer({ min: 1, max: 4 }),
+    region: fc.constantFrom('eu-1', 'us-1'),
+    availability: fc.constantFrom('available' as const, 'not_available' as const),
+  })
+  .map(anOffer);
+
+const fleetShape = fc.record({
+  placement: fc.constantFrom('any', 'cluster'),
+  blocks: fc.constantFrom<(number | 'auto')[]>(1, 2, 4, 'auto'),
+  max: fc.option(fc.integer({ min: 1, max: 4 })),
+  ssh: fc.boolean(),
+});
+
+const instanceShape = fc.record({
+  fleet: fc.nat({ max: 2 }),
+  offer: machine,
+  status: fc.constantFrom(
+    'idle' as const,
+    'idle' as const,
+    'busy' as const,
+    'provisioning' as const,
+    'terminating' as const,
+  ),
+  totalBlocks: fc.constantFrom(1, 2, 4),
+  busy: fc.nat({ max: 4 }),
+  unreachable: fc.boolean(),
+});
+
+const gangShape = fc.record({
+  nodes: fc.integer({ min: 1, max: 4 }),
+  gpus: fc.constantFrom('0..', '1..', '2..', '8'),
+  reuse: fc.boolean(),
+  stopped: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+});
+
+const worlds: fc.Arbitrary<World> = fc
+  .record({
+    fleets: fc.array(fleetShape, { minLength: 1, maxLength: 3 }),
+    instances: fc.array(instanceShape, { maxLength: 8 }),
+    gangs: fc.array(gangShape, { maxLength: 6 }),
+    offers: fc.array(machine, { maxLength: 4 }),
+    local: fc.boolean(),
+  })
+  .map(({ fleets: shapes, instances: seats, gangs, offers, local }) => {
+    const fleets = shapes.map(({ placement, blocks, max, ssh }, index) =>
+      aFleet(`f${index}`, {
+        placement,
+        ...(ssh ? { ssh_config: { hosts: ['h'], user: 'u' } } : { blocks, nodes: { min: 0, max } }),
+      }),
+    );
+    const instances = seats.map(({ fleet, offer, status, totalBlocks, busy, unreachable }, num) => {
+      const busyBlocks = status === 'busy' ? Math.max(1, Math.min(busy, totalBlocks)) : 0;
+      const patch = { status, totalBlocks, busyBlocks, unreachable };
+      return anInstance(fleets[fleet % fleets.length]!, num, offer, patch);
+    });
+    const work = gangs.map(({ nodes, gpus, reuse, stopped }, index) => {
+      const resources = { cpu: '1..', memory: '1GB..', gpu: gpus };
+      const policy = reuse ? { creation_policy: 'reuse' } : {};
+      const run = aRun(`r${index}`, { nodes, resources, ...policy });
+      return aGang(run, 0, stopped ? { stopRequestedAt: 1 } : {});
+    });
+    return {
+      snapshot: aSnapshot({ fleets, instances, gangs: work }),
+      offers: local ? [localOffer(), ...offers] : offers,
+    };
+  });
+
+const decide = ({ snapshot, offers }: World): Decision =>
+  placed(snapshot, offers, requirementsMatch);
+
+const check = (property: (world: World, decision: Decision) => void): void =>
+  fc.assert(
+    fc.property(worlds, (world) => property(world, decide(world))),
+    { numRuns: 300 },
+  );
+
+const isPlaced = (decision: Decision, gang: Gang): boolean[] =>
+  gang.jobs.map((job) => typeof jobChange(decision, job.id)?.instanceId === 'string');
+
+describe('placement, whatever the fleets, instances and runs', () => {
+  it('never gives away more of an instance than it has, nor one that is not in service', () => {
+    check(({ snapshot }, decision) => {
+      for (const { id, set } of changesOf(decision, 'instance.update')) {
+        const before = snapshot.instances.find((one) => one.id === id)!;
+        expect(set.busyBlocks).toBeGreaterThan(before.busyBlocks);
+        expect(set.busyBlocks).toBeLessThanOrEqual(before.totalBlocks!);
+        expect(['idle', 'busy']).toContain(before.status);
+        expect(before.unreachable).toBe(false);
+      }
+    });
+  });
+
+  it('counts on every instance exactly what its jobs were given', () => {
+    check(({ snapshot }, decision) => {
+      const claims = new Map<string, number>();
+      for (const { set } of changesOf(decision, 'job.update')) {
+        if (!set.instanceId) continue;
+        claims.set(set.instanceId, (claims.get(set.instanceId) ?? 0) + (set.claimedBlocks ?? 0));
+      }
+      const existing = changesOf(decision, 'instance.update').map(({ id, set }) => {
+        const before = snapshot.instances.find((one) => one.id === id)!;
+        return [id, (set.busyBlocks ?? 0) - before.busyBlocks] as const;
+      });
+      const planned = changesOf(decision, 'instance.insert').map(
+        ({ instance }) => [instance.id, instance.busyBlocks] as const,
+      );
+      expect(claims).toEqual(new Map([...existing, ...planned]));
+    });
+  });
+
+  it('places all jobs of a gang or none, and each on a machine of its own', () => {
+    check(({ snapshot }, decision) => {
+      for (const gang of snapshot.gangs) {
+        expect(new Set(isPlaced(decision, gang)).size).toBeLessThanOrEqual(1);
+        const machines = gang.jobs
+          .map((job) => jobChange(decision, job.id)?.instanceId)
+          .filter((id) => id != null);
+        expect(new Set(machines).size).toBe(machines.length);
+      }
+    });
+  });
+
+  it('keeps the nodes of a gang in one cluster fleet and region', () => {
+    check(({ snapshot }, decision) => {
+      const planned = changesOf(decision, 'instance.insert').map(({ instance }) => instance);
+      const intents = changesOf(decision, 'intent.insert').map(({ intent }) => intent);
+      for (const gang of snapshot.gangs.filter((one) => one.jobs.length > 1)) {
+        const ids = gang.jobs.map((job) => jobChange(decision, job.id)?.instanceId);
+        const mine = [...snapshot.instances, ...planned].filter((one) => ids.includes(one.id));
+        const sites = mine.flatMap((one) => {
+          const payload = intents.find((intent) => intent.subjectId === one.id)?.payload;
+          if (payload?.kind !== 'instance.create') return [`${one.backend}/${one.region}`];
+          return payload.offers.map((offer) => `${offer.backend}/${offer.region}`);
+        });
+        expect(new Set(sites).size).toBeLessThanOrEqual(1);
+        expect(new Set(mine.map((one) => one.fleetId)).size).toBeLessThanOrEqual(1);
+        for (const { fleetId } of mine) {
+          const fleet = snapshot.fleets.find((one) => one.id === fleetId)!;
+          expect(fleet.spec.configuration.placement).toBe('cluster');
+        }
+      }
+    });
+  });
+
+  it('never makes more instances than a fleet may have, nor two of one number', () => {
+    check(({ snapshot }, decision) => {
+      const planned = changesOf(decision, 'instance.insert').map(({ instance }) => instance);
+      for (const fleet of snapshot.fleets) {
+        const max = fleet.spec.configuration.nodes?.max ?? Infinity;
+        const fresh = planned.filter((one) => one.fleetId === fleet.id);
+        const there = snapshot.instances.filter((one) => one.fleetId === fleet.id);
+        const active = there.filter((one) => one.status !== 'terminating').length;
+        if (fresh.length > 0) expect(active + fresh.length).toBeLessThanOrEqual(max);
+        const numbers = [...there, ...fresh].map((one) => one.instanceNum);
+        expect(new Set(numbers).size).toBe(numbers.length);
+      }
+    });
+  });
+
+  it('decides about a gang as if those after it were not there', () => {
+    check(({ snapshot, offers }, decision) => {
+      for (let length = 1; length < snapshot.gangs.length; length++) {
+        const gangs = snapshot.gangs.slice(0, length);
+        const first = decide({ snapshot: { ...snapshot, gangs }, offers });
+        for (const gang of gangs) {
+          expect(isPlaced(decision, gang)).toEqual(isPlaced(first, gang));
+        }
+      }
+    });
+  });
+
+  it('never touches jobs that are being stopped', () => {
+    check(({ snapshot }, decision) => {
+      const stopped = snapshot.gangs.filter((gang) => gang.jobs[0]?.stopRequestedAt !== null);
+      for (const job of stopped.flatMap((gang) => gang.jobs)) {
+        expect(jobChange(decision, job.id)).toBeUndefined();
+      }
+    });
+  });
+
+  it('needs no answer that was not asked for before', () => {
+    fc.assert(
+      fc.property(worlds, ({ snapshot, offers }) => {
+        const answers = answersOf(wantsBackendOffers(snapshot), offers, requirementsMatch);
+        const missing: string[] = [];
+        class Recording extends Map<string, readonly Offer[]> {
+          override get(key: string) {
+            if (!this.has(key)) missing.push(key);
+            return super.get(key);
+          }
+        }
+        place(snapshot, new Recording(answers), aContext());
+        expect(missing).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('writes each record once, on the version it has read', () => {
+    check((_world, decision) => {
+      const ids = decision.changes.flatMap((change) => ('id' in change ? [change.id] : []));
+      expect(new Set(ids).size).toBe(ids.length);
+    });
+  });
+});

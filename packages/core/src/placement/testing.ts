@@ -1,0 +1,313 @@
+/** Builders for the tests of placement and plans: real specs, short ids. */
+import { FleetSpec, RunSpec } from '@dstack/contract/wire';
+import { buildJobSpecs } from '../job-spec/build.ts';
+import type {
+  BackendName,
+  Change,
+  Decision,
+  DecisionContext,
+  FleetRecord,
+  Gang,
+  InstanceRecord,
+  JobRecord,
+  Offer,
+  PlacementSnapshot,
+  ProvisioningData,
+  RunRecord,
+} from '../model/index.ts';
+import { prepareRunSpec } from '../run-spec/prepare.ts';
+import type { BackendOffers } from './offers-wanted.ts';
+import { place } from './place.ts';
+import { wantsBackendOffers } from './wants-offers.ts';
+
+const PROJECT = 'project-1';
+const NOW = 1_700_000_000_000_000;
+
+export interface Machine {
+  readonly backend?: BackendName;
+  readonly name?: string;
+  readonly region?: string;
+  readonly cpus?: number;
+  readonly memoryGb?: number;
+  readonly gpus?: number;
+  readonly gpu?: string;
+  readonly price?: number;
+  readonly spot?: boolean;
+  readonly availability?: Offer['availability'];
+  readonly zones?: string[];
+}
+
+export function anOffer(machine: Machine = {}): Offer {
+  const gpu = { name: machine.gpu ?? 'H100', memory_mib: 81920, vendor: 'nvidia' as const };
+  return {
+    backend: machine.backend ?? 'aws',
+    region: machine.region ?? 'us-east-1',
+    price: machine.price ?? 1,
+    backend_data: {},
+    availability: machine.availability ?? 'available',
+    availability_zones: machine.zones ?? null,
+    instance_runtime: 'shim',
+    blocks: 1,
+    total_blocks: 1,
+    instance: {
+      name: machine.name ?? 'vm',
+      resources: {
+        cpus: machine.cpus ?? 8,
+        memory_mib: (machine.memoryGb ?? 32) * 1024,
+        gpus: Array.from({ length: machine.gpus ?? 0 }, () => gpu),
+        spot: machine.spot ?? false,
+        disk: { size_mib: machine.backend === 'local' ? 0 : 102400 },
+        cpu_arch: 'x86',
+        description: '',
+      },
+    },
+  };
+}
+
+/** The server's own machine, smaller than the language's default lower bounds. */
+export function localOffer(executor: 'docker' | 'process' = 'process'): Offer {
+  const name = executor === 'docker' ? 'local' : 'local-process';
+  return anOffer({ backend: 'local', region: 'local', name, price: 0, cpus: 1, memoryGb: 4 });
+}
+
+export function aFleet(name: string, configuration: object = { nodes: '0..' }): FleetRecord {
+  return {
+    id: `fleet-${name}`,
+    projectId: PROJECT,
+    name,
+    spec: FleetSpec.parse({
+      configuration: { type: 'fleet', name, ...configuration },
+      profile: { name: 'default' },
+    }),
+    status: 'active',
+    statusMessage: null,
+    createdAt: NOW,
+    consolidationAttempt: 0,
+    lastConsolidatedAt: null,
+    masterInstanceId: null,
+    nextPassAt: null,
+    deleted: false,
+    version: 1,
+  };
+}
+
+export function anInstance(
+  fleet: FleetRecord,
+  num: number,
+  offer: Offer = anOffer(),
+  patch: Partial<InstanceRecord> = {},
+): InstanceRecord {
+  return {
+    id: `${fleet.name}-${num}`,
+    projectId: fleet.projectId,
+    fleetId: fleet.id,
+    instanceNum: num,
+    name: `${fleet.name}-${num}`,
+    backend: offer.backend,
+    region: offer.region,
+    price: offer.price,
+    status: 'idle',
+    unreachable: false,
+    health: 'healthy',
+    provisioningJobId: null,
+    offer,
+    provisioningData: aMachine(offer, `10.0.0.${num}`),
+    totalBlocks: 1,
+    busyBlocks: 0,
+    requirements: null,
+    profile: null,
+    idleSeconds: 300,
+    hostId: `${fleet.name}-${num}`,
+    hostFacts: null,
+    terminationReason: null,
+    terminationMessage: null,
+    createdAt: NOW,
+    startedAt: NOW,
+    finishedAt: null,
+    deletedAt: null,
+    lastJobFinishedAt: null,
+    statusChangedAt: NOW,
+    unreachableSince: null,
+    nextPassAt: null,
+    deleted: false,
+    version: 1,
+    ...patch,
+  };
+}
+
+function aMachine(offer: Offer, hostname: string): ProvisioningData {
+  return {
+    backend: offer.backend,
+    base_backend: null,
+    instance_type: offer.instance,
+    instance_id: 'i-1',
+    hostname,
+    internal_ip: hostname,
+    public_ip_enabled: true,
+    instance_network: null,
+    region: offer.region,
+    availability_zone: null,
+    reservation: null,
+    price: offer.price,
+    username: 'root',
+    ssh_port: 22,
+    dockerized: true,
+    ssh_proxy: null,
+    backend_data: null,
+    gpu_driver: null,
+  };
+}
+
+export function aSpec(name: string, configuration: object = {}): RunSpec {
+  const parsed = RunSpec.parse({
+    configuration: { type: 'task', image: 'busybox', commands: ['true'], ...configuration },
+  });
+  const prepared = prepareRunSpec(parsed, { userPublicKey: 'ssh-ed25519 A user' });
+  if (!prepared.ok) throw new Error(prepared.message);
+  return { ...prepared.spec, run_name: name };
+}
+
+export function aRun(
+  name: string,
+  configuration: object = {},
+  patch: Partial<RunRecord> = {},
+): RunRecord {
+  const spec = aSpec(name, configuration);
+  return {
+    id: `run-${name}`,
+    projectId: PROJECT,
+    userId: 'user-1',
+    name,
+    spec,
+    status: 'submitted',
+    terminationReason: null,
+    priority: spec.configuration.priority ?? 0,
+    deploymentNum: 0,
+    desiredReplicas: { '0': 1 },
+    resubmissionAttempt: 0,
+    fleetId: null,
+    gatewayId: null,
+    serviceSpec: null,
+    submittedAt: NOW,
+    lastProcessedAt: NOW,
+    nextTriggeredAt: null,
+    nextPassAt: null,
+    deleted: false,
+    version: 1,
+    ...patch,
+  };
+}
+
+/** One replica of a run with its submissions, all waiting. */
+export function aGang(run: RunRecord, replicaNum = 0, patch: Partial<JobRecord> = {}): Gang {
+  const built = buildJobSpecs(run.spec, { runName: run.name, replicaNum, replicaGroup: '0' });
+  if (!built.ok) throw new Error(built.message);
+  const jobs = built.jobSpecs.map(
+    (spec): JobRecord => ({
+      id: `job-${spec.job_name}`,
+      runId: run.id,
+      projectId: run.projectId,
+      jobNum: spec.job_num,
+      replicaNum,
+      submissionNum: 0,
+      deploymentNum: 0,
+      name: spec.job_name,
+      spec,
+      status: 'submitted',
+      terminationReason: null,
+      terminationMessage: null,
+      exitStatus: null,
+      instanceId: null,
+      claimedBlocks: 0,
+      provisioningData: null,
+      runtimeData: null,
+      submittedAt: NOW,
+      provisionedAt: null,
+      runningAt: null,
+      finishedAt: null,
+      statusChangedAt: NOW,
+      stopRequestedAt: null,
+      stopGraceful: false,
+      disconnectedAt: null,
+      inactivitySecs: null,
+      registered: false,
+      ready: false,
+      version: 1,
+      ...patch,
+    }),
+  );
+  return { run, jobs };
+}
+
+export function aSnapshot(patch: Partial<PlacementSnapshot>): PlacementSnapshot {
+  const instances = patch.instances ?? [];
+  return {
+    projectId: PROJECT,
+    projectName: 'main',
+    gangs: [],
+    waiting: [],
+    fleets: [],
+    instances,
+    projectNames: { [PROJECT]: 'main' },
+    localInstances: instances.filter((one) => one.backend === 'local').length,
+    ...patch,
+  };
+}
+
+export function aContext(patch: Partial<DecisionContext['settings']> = {}): DecisionContext {
+  let ids = 0;
+  return {
+    now: NOW + 1,
+    newId: () => `new-${ids++}`,
+    settings: {
+      unreachableTolerance: null,
+      maxOffersTried: 25,
+      jobNetworkMode: 1,
+      localMaxInstances: 4,
+      ...patch,
+    },
+  };
+}
+
+/** Every backend has just these, whoever asks; requirements are matched as backends do. */
+export function answersOf(
+  questions: ReturnType<typeof wantsBackendOffers>,
+  offers: readonly Offer[],
+  matches: (requirements: (typeof questions)[number]['requirements'], offer: Offer) => boolean,
+): BackendOffers {
+  return new Map(
+    questions.map((question) => [
+      question.key,
+      offers.filter(
+        (offer) =>
+          (question.backends === null || question.backends.includes(offer.backend)) &&
+          matches(question.requirements, offer),
+      ),
+    ]),
+  );
+}
+
+/** Asks, answers and places. */
+export function placed(
+  snapshot: PlacementSnapshot,
+  offers: readonly Offer[],
+  matches: Parameters<typeof answersOf>[2],
+  ctx: DecisionContext = aContext(),
+): Decision {
+  return place(snapshot, answersOf(wantsBackendOffers(snapshot), offers, matches), ctx);
+}
+
+type Of<T extends Change['type']> = Extract<Change, { type: T }>;
+
+export function changesOf<T extends Change['type']>(decision: Decision, type: T): Of<T>[] {
+  return decision.changes.filter((change): change is Of<T> => change.type === type);
+}
+
+export function eventsOf(decision: Decision): string[] {
+  return changesOf(decision, 'event').map((change) => change.event.message);
+}
+
+/** What became of a job, as a patch. */
+export function jobChange(decision: Decision, jobId: string): Partial<JobRecord> | undefined {
+  return changesOf(decision, 'job.update').find((change) => change.id === jobId)?.set;
+}
