@@ -1,0 +1,254 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { type ClientOptions, createClient } from './client.ts';
+import * as errors from './errors.ts';
+import { fetchExchange } from './exchange.ts';
+
+type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void;
+
+let server: Server | null = null;
+
+afterEach(async () => {
+  server?.closeAllConnections();
+  await new Promise((resolve) => (server ? server.close(resolve) : resolve(null)));
+  server = null;
+});
+
+async function listen(handler: Handler, socket?: string): Promise<string> {
+  const started = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => handler(request, response, Buffer.concat(chunks).toString()));
+  });
+  server = started;
+  await new Promise<void>((resolve) =>
+    socket ? started.listen(socket, resolve) : started.listen(0, '127.0.0.1', resolve),
+  );
+  return socket
+    ? `http+unix://${encodeURIComponent(socket)}`
+    : `http://127.0.0.1:${(started.address() as AddressInfo).port}`;
+}
+
+function json(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
+}
+
+function client(url: string, options: Partial<ClientOptions> = {}) {
+  return createClient({ url, token: 'T', ...options });
+}
+
+test('calls carry token and wire version, and no body where there is none', async () => {
+  const seen: unknown[] = [];
+  const url = await listen((request, response, body) => {
+    const { authorization, 'x-api-version': version, 'content-type': type } = request.headers;
+    seen.push([request.method, request.url, authorization, version, type, body]);
+    json(response, 200, []);
+  });
+  await client(`${url}/`).project('a b').volumes.list();
+  await client(url).project('p').secrets.get('s');
+  expect(seen).toEqual([
+    ['POST', '/api/project/a%20b/volumes/list', 'Bearer T', '0.22.5', undefined, ''],
+    [
+      'POST',
+      '/api/project/p/secrets/get',
+      'Bearer T',
+      '0.22.5',
+      'application/json',
+      '{"name":"s"}',
+    ],
+  ]);
+});
+
+test('a server on a unix socket is reached by http+unix', async () => {
+  const socket = join(tmpdir(), `dstack-client-${process.pid}.sock`);
+  const url = await listen(
+    (_request, response) => json(response, 200, { server_version: 'x' }),
+    socket,
+  );
+  expect(await client(url).server.info()).toEqual({ server_version: 'x' });
+});
+
+test.each([
+  [
+    400,
+    { detail: [{ msg: 'no run', code: 'resource_not_exists' }] },
+    errors.ResourceNotExistsError,
+    'no run',
+  ],
+  [
+    400,
+    { detail: [{ msg: 'taken', code: 'resource_exists' }] },
+    errors.ResourceExistsError,
+    'taken',
+  ],
+  [400, { detail: [{ msg: 'bad', code: 'something_new' }] }, errors.BadRequestError, 'bad'],
+  [401, { detail: 'Not authenticated' }, errors.UnauthorizedError, 'Not authenticated'],
+  [403, { msg: 'Access denied: x', code: null }, errors.ForbiddenError, 'Access denied: x'],
+  [404, { detail: { msg: 'Not found', code: null } }, errors.NotFoundError, 'Not found'],
+  [405, { detail: 'Method Not Allowed' }, errors.MethodNotAllowedError, 'Method Not Allowed'],
+  [
+    422,
+    { detail: [{ type: 'missing', loc: ['body', 'limit'], msg: 'Field required' }] },
+    errors.ValidationError,
+    'limit: Field required',
+  ],
+  [500, 'Internal Server Error', errors.ServerError, 'Internal Server Error'],
+])('a %i answer becomes the error of its kind', async (status, body, Class, message) => {
+  const url = await listen((_request, response) => {
+    if (typeof body === 'string') response.writeHead(status).end(body);
+    else json(response, status, body);
+  });
+  const error = await client(url)
+    .server.info()
+    .catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(Class);
+  expect((error as errors.ApiError).message).toBe(message);
+  expect((error as errors.ApiError).status).toBe(status);
+});
+
+test('field paths of an error are kept', async () => {
+  const detail = [
+    { msg: 'Invalid credentials', code: 'invalid_credentials', fields: ['creds', 'key'] },
+  ];
+  const url = await listen((_request, response) => json(response, 400, { detail }));
+  const error = await client(url)
+    .server.info()
+    .catch((e: unknown) => e);
+  expect((error as errors.ApiError).fields).toEqual([['creds', 'key']]);
+});
+
+test('reads are repeated when a proxy says "later", writes are not', async () => {
+  let calls = 0;
+  const url = await listen((_request, response) => {
+    calls += 1;
+    json(response, calls === 1 ? 503 : 200, { server_version: 'up' });
+  });
+  expect(await client(url).server.info()).toEqual({ server_version: 'up' });
+  calls = 0;
+  await expect(client(url).project('p').runs.stop(['r'])).rejects.toBeInstanceOf(
+    errors.ServerError,
+  );
+  expect(calls).toBe(1);
+});
+
+test('a server that is not there is a connection error with the reason', async () => {
+  const url = await listen(() => {});
+  server?.close();
+  const error = await client(url, { retries: 0 })
+    .server.info()
+    .catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(errors.ConnectionError);
+  expect((error as errors.ConnectionError).errorCode).toBe('ECONNREFUSED');
+});
+
+test('a server that does not answer is a timeout', async () => {
+  const url = await listen(() => {});
+  const error = await client(url, { timeoutMs: 20 })
+    .server.info()
+    .catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(errors.TimeoutError);
+});
+
+test('a lost log stream goes on at the byte where it stopped', async () => {
+  const offsets: (string | null)[] = [];
+  const url = await listen((request, response) => {
+    const { searchParams } = new URL(request.url ?? '', 'http://x');
+    offsets.push(searchParams.get('offset'));
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const piece = (text: string, end: number) =>
+      response.write(`id: ${end}\ndata: ${btoa(text)}\n\n`);
+    if (offsets.length === 1) {
+      piece('one ', 4);
+      response.end();
+    } else {
+      piece('two', 7);
+      response.end('event: end\ndata:\n\n');
+    }
+  });
+  const logs = client(url).project('p').logs;
+  const query = { run_name: 'r', job_submission_id: 'j' };
+  let text = '';
+  for await (const piece of logs.stream(query, new AbortController().signal)) {
+    text += new TextDecoder().decode(piece.bytes);
+  }
+  expect(text).toBe('one two');
+  expect(offsets).toEqual(['0', '4']);
+});
+
+test.each([
+  ['json', 404],
+  ['html', 200],
+])('a server without the stream (%s) is recognised', async (type, status) => {
+  const url = await listen((_request, response) => {
+    response.writeHead(status, {
+      'content-type': type === 'html' ? 'text/html' : 'application/json',
+    });
+    response.end(type === 'html' ? '<html>' : '{"detail":"Not found"}');
+  });
+  const logs = client(url).project('p').logs;
+  const stream = logs.stream(
+    { run_name: 'r', job_submission_id: 'j' },
+    new AbortController().signal,
+  );
+  const error = await stream.next().catch((e: unknown) => e);
+  expect(errors.isUnsupported(error)).toBe(true);
+});
+
+test('a run is watched by polling where there is no stream', async () => {
+  const url = await listen((request, response) => {
+    if (request.method === 'GET') json(response, 404, { detail: 'Not found' });
+    else json(response, 200, { status: 'done' });
+  });
+  const watch = client(url).project('p').runs.watch('r', new AbortController().signal, 1);
+  expect((await watch.next()).value).toEqual({ status: 'done' });
+  expect((await watch.next()).value).toEqual({ status: 'done' });
+  await watch.return();
+});
+
+test('reading stops at once when the caller aborts', async () => {
+  const url = await listen((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('event: run\ndata: {"status":"running"}\n\n');
+  });
+  const stop = new AbortController();
+  const watch = client(url).project('p').runs.watch('r', stop.signal);
+  expect((await watch.next()).value).toEqual({ status: 'running' });
+  const next = watch.next();
+  stop.abort();
+  await expect(next).rejects.toMatchObject({ name: 'AbortError' });
+});
+
+test('uploads are multipart with the hash as file name', async () => {
+  let received = '';
+  const url = await listen((_request, response, body) => {
+    received = body;
+    json(response, 200, { id: 'i', hash: 'abc' });
+  });
+  await client(url).files.upload('abc', new TextEncoder().encode('content'));
+  expect(received).toContain('name="file"; filename="abc"');
+  expect(received).toContain('\r\n\r\ncontent\r\n--');
+});
+
+test('the client works on fetch as well', async () => {
+  const url = await listen((_request, response) => json(response, 200, { server_version: 'f' }));
+  expect(await client(url, { exchange: fetchExchange }).server.info()).toEqual({
+    server_version: 'f',
+  });
+});
+
+test('pages of a log are read to the last token', async () => {
+  const url = await listen((_request, response, body) => {
+    const { next_token: token } = JSON.parse(body) as { next_token: string | null };
+    json(response, 200, { logs: [{ message: token ?? 'first' }], next_token: token ? null : 'n' });
+  });
+  const seen: string[] = [];
+  const query = { run_name: 'r', job_submission_id: 'j' };
+  for await (const page of client(url).project('p').logs.pages(query)) {
+    seen.push(...page.map((log) => log.message));
+  }
+  expect(seen).toEqual(['first', 'n']);
+});
