@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
 import { TestStream } from '../testing/test-stream.ts';
 
@@ -187,7 +187,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     const stdin = await container.attach({ stream: true, stdin: true, hijack: true });
     stdin.write('\n');
     await stream.until(() => stream.text(spec.id).includes('second'));
-    await stream.until(() => agent.log.includes('taken over') || stream.closeCode !== null);
+    await vi.waitUntil(() => agent.log.includes('taken over'), { timeout: 10_000 });
     stdin.write('\n');
     await stream.until(() => stream.text(spec.id).endsWith('prompt: '));
     stdin.end();

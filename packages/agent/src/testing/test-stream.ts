@@ -63,7 +63,6 @@ export class TestStream {
       const value = look();
       if (value) return value as NonNullable<Exclude<T, false | 0 | ''>>;
       await new Promise<void>((resolve) => this.#waiters.add(resolve));
-      this.#waiters.clear();
     }
   }
 
@@ -111,6 +110,8 @@ export class TestStream {
   }
 
   #wake(): void {
-    for (const waiter of this.#waiters) waiter();
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter();
   }
 }

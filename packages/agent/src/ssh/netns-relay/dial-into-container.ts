@@ -1,16 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readlinkSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { nodeCommand, programEntry } from '../../process/program-entry.ts';
 import { LineReader } from './relay-protocol.ts';
 
 export interface ContainerDialerOptions {
-  /** A private directory with a short path (a unix socket's path has at most 107 bytes). */
-  readonly socketDir: string;
+  /** For the relay's unix socket: in a private directory, at most 107 bytes. */
+  readonly socketPath: string;
   /** How long the relay stays after the last connection; a minute if not given. */
   readonly idleMs?: number;
 }
@@ -37,7 +35,6 @@ export function dialIntoContainer(pid: number, options: ContainerDialerOptions):
 }
 
 interface Relay {
-  readonly socketPath: string;
   readonly child: ChildProcess;
   readonly exited: Promise<unknown>;
 }
@@ -49,6 +46,7 @@ class NamespaceDialer implements ContainerDialer {
   #relay: Promise<Relay> | null = null;
   #open = 0;
   #idle: NodeJS.Timeout | undefined;
+  #stopped: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(pid: number, namespace: string, options: ContainerDialerOptions) {
@@ -60,8 +58,8 @@ class NamespaceDialer implements ContainerDialer {
   async dial(host: string, port: number): Promise<Duplex> {
     this.#opened();
     try {
-      const { socketPath } = await this.#running();
-      const socket = await dialThrough(socketPath, host, port);
+      await this.#running();
+      const socket = await dialThrough(this.#options.socketPath, host, port);
       socket.once('close', () => this.#ended());
       return socket;
     } catch (error) {
@@ -73,7 +71,8 @@ class NamespaceDialer implements ContainerDialer {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#idle);
-    await this.#stop();
+    this.#stop();
+    await this.#stopped;
   }
 
   #opened(): void {
@@ -84,7 +83,7 @@ class NamespaceDialer implements ContainerDialer {
   #ended(): void {
     this.#open -= 1;
     if (this.#open > 0 || this.#closed) return;
-    this.#idle = setTimeout(() => void this.#stop(), this.#options.idleMs ?? IDLE_MS);
+    this.#idle = setTimeout(() => this.#stop(), this.#options.idleMs ?? IDLE_MS);
     this.#idle.unref();
   }
 
@@ -103,16 +102,15 @@ class NamespaceDialer implements ContainerDialer {
   }
 
   async #start(): Promise<Relay> {
-    const socketPath = join(this.#options.socketDir, `relay-${randomBytes(6).toString('hex')}`);
+    await this.#stopped;
+    const { socketPath } = this.#options;
+    rmSync(socketPath, { force: true });
     const program = programEntry('netns-relay.js', 'ssh/netns-relay/relay-main.ts');
-    const command = [
-      `--net=/proc/${this.#pid}/ns/net`,
-      '--',
-      ...nodeCommand(),
-      program,
-      socketPath,
-    ];
-    const child = spawn('nsenter', command, { stdio: ['pipe', 'pipe', 'pipe'], cwd: '/' });
+    const command = [`--net=/proc/${this.#pid}/ns/net`, '--', ...nodeCommand()];
+    const child = spawn('nsenter', [...command, '--max-old-space-size=64', program, socketPath], {
+      stdio: 'pipe',
+      cwd: '/',
+    });
     const exited = new Promise((resolve) => {
       child.once('error', resolve);
       child.once('exit', resolve);
@@ -124,16 +122,21 @@ class NamespaceDialer implements ContainerDialer {
       child.kill('SIGKILL');
       throw new Error('the container has ended');
     }
-    return { socketPath, child, exited };
+    return { child, exited };
   }
 
-  async #stop(): Promise<void> {
+  #stop(): void {
     const starting = this.#relay;
+    if (!starting) return;
     this.#relay = null;
-    const relay = await starting?.catch(() => null);
-    if (!relay) return;
-    relay.child.kill('SIGKILL');
-    await relay.exited;
+    this.#stopped = starting.then(
+      async ({ child, exited }) => {
+        child.kill('SIGKILL');
+        await exited;
+      },
+      // It has not come up: nothing to stop.
+      () => {},
+    );
   }
 }
 

@@ -46,7 +46,7 @@ describe.skipIf(!canEnter())('the network of a container', () => {
     });
     const [line] = await once(createInterface({ input: container.stdout! }), 'line');
     port = Number(line);
-    dialer = dialIntoContainer(container.pid!, { socketDir: dir });
+    dialer = dialIntoContainer(container.pid!, { socketPath: join(dir, 'r') });
   });
   afterEach(async () => {
     await dialer.close();
@@ -87,7 +87,7 @@ describe.skipIf(!canEnter())('the network of a container', () => {
 
   it('costs no process while nobody is connected', async () => {
     await dialer.close();
-    dialer = dialIntoContainer(container.pid!, { socketDir: dir, idleMs: 1 });
+    dialer = dialIntoContainer(container.pid!, { socketPath: join(dir, 'r'), idleMs: 1 });
     expect(readdirSync(dir)).toEqual([]);
     const socket = await dialer.dial('127.0.0.1', port);
     const [name] = readdirSync(dir);
@@ -106,6 +106,6 @@ describe.skipIf(!canEnter())('the network of a container', () => {
     await ended;
     await dialer.close();
     await expect(dialer.dial('127.0.0.1', port)).rejects.toThrow('has ended');
-    expect(() => dialIntoContainer(container.pid!, { socketDir: dir })).toThrow();
+    expect(() => dialIntoContainer(container.pid!, { socketPath: join(dir, 'r') })).toThrow();
   });
 });

@@ -4,8 +4,10 @@
  * socket. Prints the namespace it is in when it is ready; ends when its standard input does, so that
  * it never outlives the agent.
  */
-import { readlinkSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { readlinkSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { dialTcp } from '../../network/dial.ts';
 import { LineReader, parseTarget } from './relay-protocol.ts';
 
 const server = createServer({ allowHalfOpen: true }, (caller) => {
@@ -18,7 +20,7 @@ const server = createServer({ allowHalfOpen: true }, (caller) => {
       caller.off('data', onData);
       caller.pause();
       if (header.rest.length > 0) caller.unshift(header.rest);
-      relay(caller, header.line);
+      void relay(caller, header.line);
     } catch {
       caller.destroy();
     }
@@ -26,38 +28,43 @@ const server = createServer({ allowHalfOpen: true }, (caller) => {
   caller.on('data', onData);
 });
 
-function relay(caller: Socket, line: string): void {
+async function relay(caller: Socket, line: string): Promise<void> {
   const target = parseTarget(line);
   if (!target) {
     caller.end('error bad target\n');
     return;
   }
-  let connected = false;
-  const socket = connect({
-    ...target,
-    allowHalfOpen: true,
-    autoSelectFamily: true,
-    noDelay: true,
-  });
-  socket.on('error', (error) => {
-    if (connected) caller.destroy();
-    else caller.end(`error ${error.message.replaceAll('\n', ' ') || 'cannot connect'}\n`);
-  });
-  socket.on('connect', () => {
-    connected = true;
-    caller.write('ok\n');
-    caller.pipe(socket);
-    socket.pipe(caller);
-  });
-  // A connection that was reset, not ended, must not look ended to the other side.
-  socket.on('close', () => {
-    if (connected && !socket.readableEnded) caller.destroy();
-  });
-  caller.on('close', () => socket.destroy());
+  try {
+    join(caller, await dialTcp(target.host, target.port));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    caller.end(`error ${reason.replaceAll('\n', ' ') || 'cannot connect'}\n`);
+  }
 }
 
-server.listen(process.argv[2], () => {
+function join(caller: Socket, target: Duplex): void {
+  // A connection that was reset, not ended, must not look ended to the other side.
+  target.on('error', () => caller.destroy());
+  target.on('close', () => {
+    if (!target.readableEnded) caller.destroy();
+  });
+  caller.on('close', () => target.destroy());
+  if (caller.destroyed) {
+    target.destroy();
+    return;
+  }
+  caller.write('ok\n');
+  caller.pipe(target);
+  target.pipe(caller);
+}
+
+const path = process.argv[2] ?? '';
+server.listen(path, () => {
   process.stdout.write(`${readlinkSync('/proc/self/ns/net')}\n`);
 });
-process.stdin.resume().on('end', () => process.exit(0));
-process.stdin.on('error', () => process.exit(0));
+
+function leave(): void {
+  rmSync(path, { force: true });
+  process.exit(0);
+}
+process.stdin.resume().on('end', leave).on('error', leave);
