@@ -1,5 +1,9 @@
 import type { Duplex } from 'node:stream';
-import { type ContainerDialer, dialIntoContainer } from '../ssh/netns-relay/dial-into-container.ts';
+import {
+  CannotEnterError,
+  type ContainerDialer,
+  dialIntoContainer,
+} from '../ssh/netns-relay/dial-into-container.ts';
 import { dialTcp } from './dial.ts';
 
 export interface NamespaceDialerOptions {
@@ -13,8 +17,8 @@ export interface NamespaceDialerOptions {
 
 /**
  * Makes connections as a process inside a container would: through a relay in its network namespace,
- * so that servers bound to its loopback can be reached. An agent that is not root cannot enter it and
- * dials the container's address instead, where such servers do not answer.
+ * so that servers bound to its loopback can be reached. Where it cannot be entered (no root, no
+ * `nsenter`) the container's address is dialled instead; such servers do not answer there.
  */
 export class NamespaceDialer {
   readonly #options: NamespaceDialerOptions;
@@ -28,8 +32,13 @@ export class NamespaceDialer {
     const { pid, socket } = this.#options;
     if (pid === null) return await dialTcp(host, port);
     if (process.getuid?.() !== 0) return await this.#dialAddress(host, port);
-    this.#inside ??= dialIntoContainer(pid, { socketPath: socket });
-    return await this.#inside.dial(host, port);
+    try {
+      this.#inside ??= dialIntoContainer(pid, { socketPath: socket });
+      return await this.#inside.dial(host, port);
+    } catch (error) {
+      if (!(error instanceof CannotEnterError)) throw error;
+      return await this.#dialAddress(host, port);
+    }
   }
 
   close(): void {

@@ -15,11 +15,14 @@ export interface ContainerDialerOptions {
 
 /** Connects to ports as a process in the container would. */
 export interface ContainerDialer {
-  /** Rejects with the reason when nothing answers there, or the container is gone. */
+  /** Rejects when nothing answers there or the container is gone; or with `CannotEnterError`. */
   dial(host: string, port: number): Promise<Duplex>;
   /** Ends the relay and all its connections. Call it when the container has ended. */
   close(): Promise<void>;
 }
+
+/** The namespace cannot be entered from here: no `nsenter`, or no right to. */
+export class CannotEnterError extends Error {}
 
 const IDLE_MS = 60_000;
 
@@ -151,9 +154,10 @@ function firstLine(child: ChildProcess): Promise<string> {
     child.stderr?.on('data', (data) => {
       errors = (errors + data).slice(-500);
     });
-    child.once('error', (error) => reject(new Error(`start nsenter: ${error.message}`)));
+    child.once('error', (error) => reject(new CannotEnterError(`start nsenter: ${error.message}`)));
     child.once('close', (code) => {
-      reject(new Error(`enter the container's network: ${errors.trim() || `exit code ${code}`}`));
+      const reason = errors.trim() || `exit code ${code}`;
+      reject(new CannotEnterError(`enter the container's network: ${reason}`));
     });
   });
 }
