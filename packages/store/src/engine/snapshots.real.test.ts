@@ -1,0 +1,260 @@
+import type { JobRecord, RunRecord } from '@dstack/core';
+import { expect, it } from 'vitest';
+import {
+  fleetRecord,
+  instanceRecord,
+  intentRecord,
+  jobRecord,
+  newEvent,
+  projectRecord,
+  runRecord,
+} from '../testing/records.ts';
+import { forEachStore, openWorld, type World } from '../testing/stores.ts';
+
+async function insertRun(world: World, part: Partial<RunRecord>, jobs: Partial<JobRecord>[] = []) {
+  const { projectId, userId } = world;
+  const run = runRecord({ projectId, userId, ...part });
+  const records = jobs.map((job) => jobRecord({ projectId: run.projectId, runId: run.id, ...job }));
+  await world.store.engine.submitRun({
+    projectId: run.projectId,
+    name: { exact: run.name },
+    build: () => ({ run, jobs: records }),
+    superseded: () => newEvent('Run deleted'),
+  });
+  return { run, jobs: records };
+}
+
+async function insertFleet(world: World, name: string, projectId = world.projectId) {
+  const fleet = fleetRecord({ projectId, name });
+  const instance = instanceRecord({ projectId, fleetId: fleet.id, hostId: `host-${name}` });
+  await world.store.engine.createFleet({
+    projectId,
+    name: { exact: name },
+    build: () => ({ fleet, instances: [instance] }),
+  });
+  return { fleet, instance };
+}
+
+const state = (id: string, seq: number) =>
+  ({ id, seq, phase: 'running', log_end: 3 }) as Parameters<
+    World['store']['reports']['saveState']
+  >[1];
+
+forEachStore((tests) => {
+  it('reads a run with its hosts, reports, log ends and intents', async () => {
+    const world = await openWorld(tests);
+    const { engine, hosts, reports } = world.store;
+    const { instance } = await insertFleet(world, 'fleet');
+    const { run, jobs } = await insertRun(world, {}, [{ status: 'running' }]);
+    const [job] = jobs;
+    await engine.apply([
+      { type: 'job.update', id: job!.id, version: 0, set: { instanceId: instance.id } },
+      { type: 'intent.insert', intent: intentRecord(job!.id) },
+      {
+        type: 'intent.insert',
+        intent: intentRecord(instance.id, {
+          key: 'instance.terminate:1',
+          kind: 'instance.terminate',
+          payload: { kind: 'instance.terminate' },
+        }),
+      },
+    ]);
+    const host = {
+      ...{ id: 'host-fleet', connected: true, since: 5, facts: null },
+      ...{ executor: 'docker' as const, error: null },
+    };
+    await hosts.save(host);
+    await reports.saveState('host-fleet', state(job!.id, 1), 7);
+    await reports.saveLogEnd(job!.id, 12);
+    const snapshot = await engine.loadRun(run.id);
+    expect(snapshot?.hosts).toEqual([host]);
+    expect(snapshot?.reports).toEqual([
+      { jobId: job!.id, hostId: 'host-fleet', state: state(job!.id, 1), receivedAt: 7, pull: null },
+    ]);
+    expect(snapshot?.logEnds).toEqual({ [job!.id]: 12 });
+    expect(snapshot?.intents.map((intent) => intent.kind)).toEqual([
+      'instance.terminate',
+      'job.start',
+    ]);
+  });
+
+  it('leaves old submissions out, but for the last one that had a machine', async () => {
+    const world = await openWorld(tests);
+    const submissions = Array.from({ length: 15 }, (_, submissionNum) => ({
+      submissionNum,
+      status: 'failed' as const,
+      provisionedAt: submissionNum === 2 || submissionNum === 1 ? 9 : null,
+    }));
+    const { run } = await insertRun(world, {}, submissions);
+    const snapshot = await world.store.engine.loadRun(run.id);
+    expect(snapshot?.jobs.map((job) => job.submissionNum)).toEqual([
+      2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+    ]);
+  });
+
+  it('gives GPU samples of running jobs with a utilisation policy, oldest first', async () => {
+    const now = 10_000_000_000;
+    const world = await openWorld(tests, { now: () => now });
+    const spec = { utilization_policy: { min_gpu_utilization: 10, time_window: 300 } };
+    const part = { status: 'running', spec: spec as JobRecord['spec'] } as const;
+    const { run, jobs } = await insertRun(world, {}, [part, { jobNum: 1, status: 'running' }]);
+    const point = (at: number, jobId: string) => ({
+      jobId,
+      metrics: {
+        ...{ timestamp_micro: at, cpu_usage_micro: 1, memory_usage_bytes: 1 },
+        ...{ memory_working_set_bytes: 1, gpus: [{ memory_usage_bytes: 1, util_percent: 5 }] },
+      },
+    });
+    await world.store.metrics.addJobPoints([
+      ...jobs.map((job) => point(now, job.id)),
+      point(now - 300_000_000, jobs[0]!.id),
+      point(now - 900_000_000, jobs[0]!.id),
+    ]);
+    const snapshot = await world.store.engine.loadRun(run.id);
+    expect(snapshot?.gpuSamples).toEqual({
+      [jobs[0]!.id]: [
+        { at: now - 300_000_000, utilization: [5] },
+        { at: now, utilization: [5] },
+      ],
+    });
+  });
+
+  it('orders gangs by priority, then age, and leaves assigned and ending jobs out', async () => {
+    const world = await openWorld(tests);
+    const { instance, fleet } = await insertFleet(world, 'fleet');
+    const old = await insertRun(world, { name: 'old', submittedAt: 1 }, [
+      { replicaNum: 1 },
+      { replicaNum: 0, jobNum: 1 },
+      { replicaNum: 0, jobNum: 0 },
+    ]);
+    const urgent = await insertRun(world, { name: 'urgent', priority: 9, submittedAt: 2 }, [{}]);
+    const young = await insertRun(world, { name: 'young', submittedAt: 3 }, [{}]);
+    await insertRun(world, { name: 'placed' }, [{ instanceId: instance.id }]);
+    await insertRun(world, { name: 'ending', status: 'terminating' }, [{}]);
+    await insertRun(world, { name: 'cron', status: 'pending' });
+    const retry = await insertRun(world, {
+      ...{ name: 'retry', status: 'pending', resubmissionAttempt: 1 },
+    });
+    const snapshot = await world.store.engine.loadPlacement(world.projectId);
+    expect(snapshot?.gangs.map(({ run, jobs }) => [run.name, jobs.map((job) => job.id)])).toEqual([
+      ['urgent', [urgent.jobs[0]!.id]],
+      ['old', [old.jobs[2]!.id, old.jobs[1]!.id]],
+      ['old', [old.jobs[0]!.id]],
+      ['young', [young.jobs[0]!.id]],
+    ]);
+    expect(snapshot?.waiting).toEqual([retry.run]);
+    expect(snapshot?.fleets).toEqual([fleet]);
+    expect(snapshot?.instances).toEqual([instance]);
+    expect(snapshot?.localInstances).toBe(1);
+    expect(await world.store.engine.loadPlacement('absent')).toBeNull();
+  });
+
+  it('places on imported fleets too, and knows whose they are', async () => {
+    const world = await openWorld(tests);
+    const { store, userId, projectId } = world;
+    const other = projectRecord(userId, { name: 'other' });
+    await store.projects.insert(other);
+    const shared = await insertFleet(world, 'shared', other.id);
+    await insertFleet(world, 'private', other.id);
+    await store.exports.insert(
+      { id: 'e1', projectId: other.id, name: 'pool', isGlobal: false, createdAt: 1 },
+      { importers: [projectId], fleets: [shared.fleet.id], gateways: [] },
+    );
+    const snapshot = await store.engine.loadPlacement(projectId);
+    expect(snapshot?.fleets).toEqual([shared.fleet]);
+    expect(snapshot?.instances).toEqual([shared.instance]);
+    expect(snapshot?.projectNames).toEqual({ [projectId]: 'main', [other.id]: 'other' });
+  });
+
+  it('reads an instance with what claims it and its place in the fleet', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { fleet, instance } = await insertFleet(world, 'fleet');
+    const { projectId } = world;
+    const part = { projectId, fleetId: fleet.id };
+    const gone = instanceRecord({ ...part, instanceNum: 1, status: 'terminating' });
+    await engine.apply([{ type: 'instance.insert', instance: gone }]);
+    const { jobs } = await insertRun(world, { fleetId: fleet.id }, [
+      { instanceId: instance.id, status: 'running' },
+      { instanceId: instance.id, status: 'done', jobNum: 1 },
+    ]);
+    expect(await engine.loadInstance(instance.id)).toEqual({
+      ...{ instance, fleet, jobs: [jobs[0]], host: null, intents: [], activeInFleet: 1 },
+    });
+    expect(await engine.loadFleet(fleet.id)).toEqual({
+      ...{ fleet, projectName: 'main', projectDeleted: false, activeRuns: 1 },
+      instances: [instance, gone],
+    });
+    expect(await engine.loadFleet('absent')).toBeNull();
+  });
+
+  it('finds what is due and what is not finished', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { fleet, instance } = await insertFleet(world, 'fleet');
+    const late = await insertRun(world, { name: 'late', nextPassAt: 30 });
+    const soon = await insertRun(world, { name: 'soon', nextPassAt: 10 }, [{}]);
+    await insertRun(world, { name: 'quiet', nextPassAt: null, status: 'done' });
+    await engine.apply([{ type: 'intent.insert', intent: intentRecord(soon.jobs[0]!.id) }]);
+    expect(await engine.due('run', 9, 10)).toEqual([]);
+    expect(await engine.due('run', 30, 10)).toEqual([soon.run.id, late.run.id]);
+    expect(await engine.due('run', 30, 1)).toEqual([soon.run.id]);
+    expect(await engine.nextDue('run')).toBe(10);
+    expect(await engine.nextDue('fleet')).toBeNull();
+    const unfinished = await engine.unfinished();
+    expect(unfinished.map(({ kind, id }) => `${kind} ${id}`).toSorted()).toEqual(
+      [
+        `intent ${intentRecord(soon.jobs[0]!.id).key}`,
+        `run ${late.run.id}`,
+        `run ${soon.run.id}`,
+        `placement ${world.projectId}`,
+        `instance ${instance.id}`,
+        `fleet ${fleet.id}`,
+      ].toSorted(),
+    );
+  });
+
+  it('keeps the newest report and never shortens a log', async () => {
+    const world = await openWorld(tests);
+    const { reports } = world.store;
+    const { jobs, run } = await insertRun(world, {}, [{ status: 'pulling' }]);
+    const { id } = jobs[0]!;
+    expect(await reports.saveState('h', state(id, 2), 20)).toBe(true);
+    expect(await reports.saveState('h', state(id, 1), 30)).toBe(false);
+    expect(await reports.saveState('h', state(id, 2), 40)).toBe(false);
+    const pull = {
+      ...{ downloaded_bytes: 1, extracted_bytes: 0, total_bytes: 9 },
+      is_total_bytes_final: true,
+    };
+    await reports.savePull(id, { ...pull, downloaded_bytes: 0 });
+    await reports.savePull(id, pull);
+    expect(await reports.byJobs([id])).toEqual([
+      { jobId: id, hostId: 'h', state: state(id, 2), receivedAt: 20, pull },
+    ]);
+    await reports.saveLogEnd(id, 100);
+    await reports.saveLogEnd(id, 50);
+    expect(await reports.logEnds([id])).toEqual([{ jobId: id, stored: 100 }]);
+    await reports.saveActivity(id, 17);
+    const view = await world.store.runs.byId(run.id);
+    expect(view?.pulls).toEqual({ [id]: pull });
+    expect(view?.jobs).toEqual([{ ...jobs[0], inactivitySecs: 17 }]);
+  });
+
+  it('ignores what agents say of jobs that are not there', async () => {
+    const world = await openWorld(tests);
+    const { reports, metrics } = world.store;
+    expect(await reports.saveState('h', state('gone', 1), 1)).toBe(false);
+    await reports.saveLogEnd('gone', 5);
+    const empty = { downloaded_bytes: 0, extracted_bytes: 0, total_bytes: 0 };
+    await reports.savePull('gone', { ...empty, is_total_bytes_final: false });
+    const { jobs } = await insertRun(world, {}, [{ status: 'running' }]);
+    const zero = { timestamp_micro: 1, cpu_usage_micro: 0, memory_usage_bytes: 0 };
+    const point = { ...zero, memory_working_set_bytes: 0, gpus: [] };
+    await metrics.addJobPoints([
+      { jobId: 'gone', metrics: point },
+      { jobId: jobs[0]!.id, metrics: point },
+    ]);
+    expect(await metrics.jobPoints(jobs[0]!.id, {})).toEqual([point]);
+    expect(await reports.logEnds(['gone'])).toEqual([]);
+  });
+});
