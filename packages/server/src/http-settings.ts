@@ -1,4 +1,6 @@
+import type { RunSpecSettings, RunSpecSettings } from '@dstack/core';
 import type { ServerConfig } from './config/config-file.ts';
+import { jobSpecSettings, jobSpecSettings } from './decision-context.ts';
 import type { HttpSettings } from './http/ports.ts';
 import type { ServerSettings } from './settings.ts';
 
@@ -39,7 +41,21 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     codeUploadLimit: settings.limits.codeUpload,
     projectsPerUser: settings.limits.projectsPerUser,
     permissions: config.default_permissions ?? DEFAULT_PERMISSIONS,
+    runSpecs: runSpecSettings(settings),
+    jobSpecs: jobSpecSettings(settings),
     backendTypes: BACKEND_TYPES,
     sshProxyToken: settings.sshProxyToken,
+    runSpecs: runSpecSettings(settings),
+    jobSpecs: jobSpecSettings(settings),
+  };
+}
+
+function runSpecSettings({ limits }: ServerSettings): RunSpecSettings {
+  return {
+    maxProbes: limits.maxProbes,
+    maxProbeTimeout: limits.maxProbeTimeout,
+    metricsTtl: limits.metricsRunningTtlSeconds,
+    forbidDstackInRuns: limits.forbidDstackInRuns,
+    forbidServicesWithoutGateway: limits.forbidServicesWithoutGateway,
   };
 }

@@ -40,6 +40,8 @@ export interface Limits {
   readonly maxProbeTimeout: number;
   readonly metricsRunningTtlSeconds: number;
   readonly projectsPerUser: number;
+  readonly forbidDstackInRuns: boolean;
+  readonly forbidServicesWithoutGateway: boolean;
 }
 
 export interface ImageSettings {
@@ -127,6 +129,8 @@ function limits(env: Env): Limits {
     maxProbes: integer(env, 'DSTACK_SERVER_MAX_PROBES_PER_JOB', 10),
     maxProbeTimeout: integer(env, 'DSTACK_SERVER_MAX_PROBE_TIMEOUT', 300),
     metricsRunningTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_RUNNING_TTL_SECONDS', 3600),
+    forbidDstackInRuns: isSet(env, 'DSTACK_FORBID_DSTACK_IN_RUNS'),
+    forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
     projectsPerUser: integer(env, 'DSTACK_USER_PROJECT_DEFAULT_QUOTA', 10),
   };
 }
