@@ -1,6 +1,6 @@
-import type { RunSpecSettings, RunSpecSettings } from '@dstack/core';
+import type { RunSpecSettings } from '@dstack/core';
 import type { ServerConfig } from './config/config-file.ts';
-import { jobSpecSettings, jobSpecSettings } from './decision-context.ts';
+import { jobSpecSettings } from './decision-context.ts';
 import type { HttpSettings } from './http/ports.ts';
 import type { ServerSettings } from './settings.ts';
 
@@ -45,8 +45,6 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     jobSpecs: jobSpecSettings(settings),
     backendTypes: BACKEND_TYPES,
     sshProxyToken: settings.sshProxyToken,
-    runSpecs: runSpecSettings(settings),
-    jobSpecs: jobSpecSettings(settings),
   };
 }
 

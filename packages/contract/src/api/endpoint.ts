@@ -47,9 +47,9 @@ export interface Endpoint {
 }
 
 /** A call without a body. */
-export function bare<R extends z.ZodType | null>(
+export function bare<const P extends Permission, R extends z.ZodType | null>(
   path: string,
-  permission: Permission,
+  permission: P,
   response: R,
   summary: string,
 ) {
@@ -66,9 +66,9 @@ export function bare<R extends z.ZodType | null>(
 }
 
 /** A call with a JSON body. */
-export function call<Q extends z.ZodType, R extends z.ZodType | null>(
+export function call<const P extends Permission, Q extends z.ZodType, R extends z.ZodType | null>(
   path: string,
-  permission: Permission,
+  permission: P,
   request: Q,
   response: R,
   summary: string,
@@ -86,42 +86,36 @@ export function call<Q extends z.ZodType, R extends z.ZodType | null>(
 }
 
 /** A call whose body may be left out. */
-export function optionalCall<Q extends z.ZodType, R extends z.ZodType | null>(
-  path: string,
-  permission: Permission,
-  request: Q,
-  response: R,
-  summary: string,
-) {
+export function optionalCall<
+  const P extends Permission,
+  Q extends z.ZodType,
+  R extends z.ZodType | null,
+>(path: string, permission: P, request: Q, response: R, summary: string) {
   return { ...call(path, permission, request, response, summary), body: 'optional' } as const;
 }
 
 /** An upload of one file. */
-export function upload<Q extends z.ZodType | null, R extends z.ZodType | null>(
-  path: string,
-  permission: Permission,
-  query: Q,
-  response: R,
-  summary: string,
-) {
+export function upload<
+  const P extends Permission,
+  Q extends z.ZodType | null,
+  R extends z.ZodType | null,
+>(path: string, permission: P, query: Q, response: R, summary: string) {
   return { ...bare(path, permission, response, summary), body: 'file', query } as const;
 }
 
 /** A GET. */
-export function get<Q extends z.ZodType | null, R extends z.ZodType | null>(
-  path: string,
-  permission: Permission,
-  query: Q,
-  response: R,
-  summary: string,
-) {
+export function get<
+  const P extends Permission,
+  Q extends z.ZodType | null,
+  R extends z.ZodType | null,
+>(path: string, permission: P, query: Q, response: R, summary: string) {
   return { ...bare(path, permission, response, summary), method: 'GET', query } as const;
 }
 
 /** Any method, body and answer passed through. */
-export function passThrough(
+export function passThrough<const P extends Permission>(
   path: string,
-  permission: Permission,
+  permission: P,
   method: 'GET' | 'POST' | 'ALL',
   summary: string,
 ) {

@@ -3,6 +3,7 @@ export * from '../errors/index.ts';
 export * from './endpoint.ts';
 export * from './endpoints.ts';
 export * from './older-clients.ts';
+export { openApiDocument } from './openapi.ts';
 export * from './requests-access.ts';
 export * from './requests-capacity.ts';
 export * from './requests-work.ts';

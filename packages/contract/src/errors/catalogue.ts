@@ -74,9 +74,12 @@ export function accessDenied(msg = 'Access denied'): ApiError {
   return new ApiError(null, msg, { status: 403 });
 }
 
-/** The project in the path does not exist; the only missing thing that is a 404. */
-export function projectNotFound(): ApiError {
-  return new ApiError(null, 'Not found', { status: 404 });
+/**
+ * The URL leads nowhere: an unknown project in the path, or a part of the server that is switched
+ * off. Missing things of a project are `notExists`: clients take 404 for "no such URL".
+ */
+export function notFound(msg = 'Not found'): ApiError {
+  return new ApiError(null, msg, { status: 404 });
 }
 
 /** The JSON body of an error, in the shapes that dstack 0.22.5's client can read. */

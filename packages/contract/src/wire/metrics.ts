@@ -1,12 +1,12 @@
 /** Job metrics as series. */
 import * as z from 'zod';
-import { DateTime, model, Text } from './scalars.ts';
+import { DateTime, Float, model, Text } from './scalars.ts';
 
 /** `timestamps` and `values` are parallel, newest first. */
 export const Metric = model({
   name: Text,
   timestamps: z.array(DateTime),
-  values: z.array(z.number()),
+  values: z.array(Float),
 });
 export type Metric = z.infer<typeof Metric>;
 

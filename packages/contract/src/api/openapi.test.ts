@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { openApiDocument } from './openapi.ts';
+
+const document = openApiDocument() as {
+  paths: Record<string, Record<string, Record<string, unknown>>>;
+  components: { schemas: Record<string, unknown> };
+};
+
+describe('OpenAPI document', () => {
+  it('refers only to components that it has', () => {
+    const references = JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g);
+    const missing = [...references]
+      .map((match) => match[1] ?? '')
+      .filter((name) => !Object.hasOwn(document.components.schemas, name));
+    expect([...new Set(missing)]).toEqual([]);
+  });
+
+  it('tells accepted shorthands from emitted forms', () => {
+    const { schemas } = document.components;
+    expect(schemas).toHaveProperty('RunSpec-Input');
+    expect(schemas).toHaveProperty('RunSpec-Output');
+    expect(schemas).toHaveProperty('User');
+    expect(schemas).not.toHaveProperty('User-Input');
+  });
+
+  it('describes path and query parameters and the body', () => {
+    const metrics = document.paths['/api/project/{project_name}/metrics/job/{run_name}']?.get;
+    const names = (metrics?.parameters as { name: string }[]).map((parameter) => parameter.name);
+    expect(names.slice(0, 3)).toEqual(['project_name', 'run_name', 'run_id']);
+    expect(document.paths['/api/users/get_user']?.post).toMatchObject({
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': { schema: { $ref: '#/components/schemas/GetUserRequest' } },
+        },
+      },
+    });
+  });
+});

@@ -1,0 +1,92 @@
+/** The HTTP application: transport rules that hold for every path, and all domains. */
+import { randomUUID } from 'node:crypto';
+import multipart from '@fastify/multipart';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { backendRoutes } from './backends/routes.ts';
+import type { On } from './call.ts';
+import { answerError, answerUnknown, sendJson } from './error-answers.ts';
+import { eventRoutes } from './events/routes.ts';
+import { fileRoutes } from './files/routes.ts';
+import { fleetRoutes } from './fleets/routes.ts';
+import { gatewayRoutes } from './gateways/routes.ts';
+import { gpuRoutes } from './gpus/routes.ts';
+import { instanceRoutes } from './instances/routes.ts';
+import { logRoutes } from './logs/routes.ts';
+import { metricsRoutes } from './metrics/routes.ts';
+import { mounter } from './mount.ts';
+import { openApiRoutes } from './openapi/routes.ts';
+import type { HttpDeps } from './ports.ts';
+import { projectRoutes } from './projects/routes.ts';
+import { repoRoutes } from './repos/routes.ts';
+import { runRoutes } from './runs/routes.ts';
+import { secretRoutes } from './secrets/routes.ts';
+import { serverInfoRoutes } from './server-info/routes.ts';
+import { userRoutes } from './users/routes.ts';
+import { volumeRoutes } from './volumes/routes.ts';
+
+/** Bytes of a JSON body. A run with many files' archives and a long script fits many times over. */
+const MAX_BODY = 16 * 1024 * 1024;
+
+/** Longer parts of a path are nothing of ours. */
+const MAX_PATH_PART = 1000;
+
+/** Ids that callers and proxies give to requests: printable and not too long for a log line. */
+const REQUEST_ID = /^[\w.:/+=-]{1,128}$/;
+
+const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
+  serverInfoRoutes,
+  userRoutes,
+  projectRoutes,
+  backendRoutes,
+  fleetRoutes,
+  instanceRoutes,
+  volumeRoutes,
+  gatewayRoutes,
+  runRoutes,
+  gpuRoutes,
+  logRoutes,
+  metricsRoutes,
+  eventRoutes,
+  secretRoutes,
+  repoRoutes,
+  fileRoutes,
+];
+
+/** Not listening yet; `listen` and `close` are the caller's. */
+export function buildHttp(deps: HttpDeps): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: deps.log,
+    // One line per request would be most of the log: clients poll.
+    disableRequestLogging: true,
+    bodyLimit: MAX_BODY,
+    forceCloseConnections: true,
+    requestIdHeader: false,
+    genReqId: (request) => requestId(request.headers['x-request-id']),
+    routerOptions: { maxParamLength: MAX_PATH_PART },
+  }) as unknown as FastifyInstance;
+  acceptAnyContentType(app);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+  });
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(answerUnknown);
+  app.get('/healthcheck', async (_request, reply) => sendJson(reply, 200, { status: 'running' }));
+  const on = mounter(app, deps);
+  for (const domain of DOMAINS) domain(on, deps);
+  openApiRoutes(app);
+  return app;
+}
+
+/**
+ * A body that is JSON is read as JSON whatever its content type says: `curl -d` sends the type of
+ * a form. Bodies are kept as bytes here, the endpoint decides whether it looks at them.
+ */
+function acceptAnyContentType(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.register(multipart);
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+}
+
+function requestId(given: string | string[] | undefined): string {
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+}

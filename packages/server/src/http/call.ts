@@ -1,0 +1,58 @@
+/** One request after everything that all endpoints have in common: what a handler works on. */
+import type {
+  ClientVersion,
+  EndpointName,
+  EndpointQuery,
+  EndpointRequest,
+  EndpointResponse,
+  endpoints,
+} from '@dstack/contract/api';
+import type { ProjectRole } from '@dstack/contract/wire';
+import type { ProjectRecord, UserRecord } from '@dstack/store';
+import type { Logger } from '../logging.ts';
+import type { UploadedFile } from './uploads.ts';
+
+type PermissionOf<N extends EndpointName> = (typeof endpoints)[N]['permission'];
+
+/** Nobody is known. */
+interface Anybody {
+  readonly user: null;
+  readonly project: null;
+  readonly role: null;
+}
+
+interface SignedIn {
+  readonly user: UserRecord;
+  readonly project: null;
+  readonly role: null;
+}
+
+interface InProject {
+  readonly user: UserRecord;
+  readonly project: ProjectRecord;
+  /** Role in the project; a global admin counts as its admin. Null: not a member. */
+  readonly role: ProjectRole | null;
+}
+
+type Identity<P> = P extends 'public' | 'service_token' | 'service_auth'
+  ? Anybody
+  : P extends 'auth' | 'global_admin'
+    ? SignedIn
+    : InProject;
+
+export type Call<N extends EndpointName> = Identity<PermissionOf<N>> & {
+  readonly body: EndpointRequest<N>;
+  readonly query: EndpointQuery<N>;
+  /** Parameters of the path, by name. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Null: the newest, or one that does not say. */
+  readonly client: ClientVersion | null;
+  /** Reads the file of an upload; only where the endpoint takes one. */
+  readonly file: () => Promise<UploadedFile>;
+  readonly log: Logger;
+};
+
+export type Handler<N extends EndpointName> = (call: Call<N>) => Promise<EndpointResponse<N>>;
+
+/** Registers the handler of an endpoint of the table. */
+export type On = <N extends EndpointName>(name: N, handler: Handler<N>) => void;

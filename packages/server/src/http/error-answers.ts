@@ -1,0 +1,46 @@
+/** Errors as answers. */
+import { ApiError, errorBody } from '@dstack/contract/api';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { UnprocessableError } from './request-body.ts';
+
+/** The one place where something thrown becomes an answer. */
+export function answerError(
+  error: FastifyError | Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (error instanceof ApiError) {
+    if (error.status === 401) reply.header('www-authenticate', 'Bearer');
+    return sendJson(reply, error.status, errorBody(error));
+  }
+  if (error instanceof UnprocessableError) return sendJson(reply, 422, { detail: error.detail });
+  const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500;
+  // What Fastify itself refuses: too large a body, a broken multipart.
+  if (status >= 400 && status < 500) return sendJson(reply, status, { detail: error.message });
+  request.log.error({ err: error }, 'request failed');
+  return reply
+    .code(500)
+    .header('content-type', 'text/plain; charset=utf-8')
+    .send('Internal Server Error');
+}
+
+/**
+ * What no route takes. As recorded on dstack 0.22.5 with its web UI, whose static files take every
+ * unknown path: GET and HEAD are 404, any other method is 405.
+ */
+export function answerUnknown(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    return sendJson(reply, 404, { detail: 'Not Found' });
+  }
+  reply.header('allow', 'GET, HEAD');
+  return sendJson(reply, 405, { detail: 'Method Not Allowed' });
+}
+
+export function sendJson(reply: FastifyReply, status: number, body: unknown): FastifyReply {
+  return sendJsonText(reply, status, JSON.stringify(body));
+}
+
+/** Sent as bytes, so that no charset is added to the content type. */
+export function sendJsonText(reply: FastifyReply, status: number, text: string): FastifyReply {
+  return reply.code(status).header('content-type', 'application/json').send(Buffer.from(text));
+}

@@ -1,0 +1,63 @@
+/** The audit log as far as the caller may see it. */
+import type { ListEventsRequest } from '@dstack/contract/api';
+import type { Event } from '@dstack/contract/wire';
+import type { EventTargetType } from '@dstack/core';
+import type { EventFilter, UserRecord } from '@dstack/store';
+import { wireEvent } from '../mapping/event.ts';
+import { pageOf } from '../paging.ts';
+import type { HttpDeps } from '../ports.ts';
+
+export async function listEvents(
+  deps: HttpDeps,
+  caller: UserRecord,
+  request: ListEventsRequest,
+): Promise<Event[]> {
+  // Nothing of ours is ever about a preset.
+  if (request.target_presets !== null) return [];
+  const types = request.include_target_types?.filter(isOurs) ?? null;
+  const events = await deps.store.events.list({
+    visibleTo: await visibility(deps, caller),
+    targets: targetFilter(request),
+    within: withinFilter(request),
+    targetTypes: types,
+    actors: request.actors,
+    page: pageOf(request.prev_recorded_at, request.prev_id, request),
+  });
+  return events.map(wireEvent);
+}
+
+async function visibility(deps: HttpDeps, caller: UserRecord): Promise<EventFilter['visibleTo']> {
+  if (caller.globalRole === 'admin') return null;
+  const projectIds = await deps.store.projects.idsOfMember(caller.id);
+  return { userId: caller.id, projectIds };
+}
+
+function isOurs(type: string): type is EventTargetType {
+  return type !== 'preset';
+}
+
+/** The schema lets one of them through at most. */
+function targetFilter(request: ListEventsRequest): EventFilter['targets'] {
+  const filters: readonly (readonly [EventTargetType, readonly string[] | null])[] = [
+    ['project', request.target_projects],
+    ['user', request.target_users],
+    ['fleet', request.target_fleets],
+    ['instance', request.target_instances],
+    ['run', request.target_runs],
+    ['job', request.target_jobs],
+    ['volume', request.target_volumes],
+    ['gateway', request.target_gateways],
+    ['gateway-replica', request.target_gateway_replicas],
+    ['secret', request.target_secrets],
+  ];
+  for (const [type, ids] of filters) if (ids !== null) return { type, ids };
+  return null;
+}
+
+function withinFilter(request: ListEventsRequest): EventFilter['within'] {
+  if (request.within_projects !== null) return { kind: 'project', ids: request.within_projects };
+  if (request.within_fleets !== null) return { kind: 'fleet', ids: request.within_fleets };
+  if (request.within_runs !== null) return { kind: 'run', ids: request.within_runs };
+  if (request.within_gateways !== null) return { kind: 'gateway', ids: request.within_gateways };
+  return null;
+}

@@ -1,0 +1,89 @@
+/** The end of fleets and of single instances, as far as the API orders it. */
+import { ruleError } from '@dstack/contract/api';
+import type { Change, FleetSnapshot, InstanceRecord, Timestamp } from '@dstack/core';
+import {
+  fleetStatusEvent,
+  instanceStatusEvent,
+  isFleetTerminating,
+  isInstanceActive,
+} from '@dstack/core';
+import type { ProjectRecord, UserRecord } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+
+const hasWork = (instance: InstanceRecord): boolean =>
+  instance.busyBlocks > 0 || instance.provisioningJobId !== null;
+
+/** Unknown names are ignored. A fleet goes when its last instance is gone. */
+export async function deleteFleets(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  names: readonly string[],
+  actor: UserRecord,
+): Promise<void> {
+  const found = await deps.store.fleets.byNames(project.id, names);
+  for (const { fleet } of found) {
+    await deps.store.engine.updateFleet(fleet.id, (snapshot) => {
+      if (snapshot.activeRuns > 0 || snapshot.instances.some(hasWork)) throw inUse(fleet.name);
+      const changes = terminateFleet(snapshot, actor.id);
+      return changes.length === 0 ? null : { changes, signals: [{ kind: 'fleet', id: fleet.id }] };
+    });
+  }
+}
+
+function terminateFleet({ fleet }: FleetSnapshot, actorUserId: string): Change[] {
+  if (fleet.deleted || isFleetTerminating(fleet.status)) return [];
+  const event = fleetStatusEvent(fleet.status, { ...fleet, status: 'terminating' });
+  return [
+    {
+      type: 'fleet.update',
+      id: fleet.id,
+      version: fleet.version,
+      set: { status: 'terminating' },
+    },
+    { type: 'event', event: { ...event, actorUserId } },
+  ];
+}
+
+/** The fleet stays; one that must have more instances makes new ones. */
+export async function deleteInstances(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  request: { readonly name: string; readonly instance_nums: readonly number[] },
+  actor: UserRecord,
+): Promise<void> {
+  const [view] = await deps.store.fleets.byNames(project.id, [request.name]);
+  // Unknown names are ignored, as everywhere in deletions.
+  if (view === undefined) return;
+  await deps.store.engine.updateFleet(view.fleet.id, (snapshot) => {
+    const chosen = snapshot.instances.filter(
+      (instance) =>
+        request.instance_nums.includes(instance.instanceNum) && isInstanceActive(instance.status),
+    );
+    if (chosen.some(hasWork)) throw inUse(view.fleet.name);
+    const { now } = deps.context();
+    const changes = chosen.flatMap((instance) => terminateInstance(instance, actor.id, now));
+    const signals = chosen.map(({ id }) => ({ kind: 'instance' as const, id }));
+    return changes.length === 0 ? null : { changes, signals };
+  });
+}
+
+function terminateInstance(
+  instance: InstanceRecord,
+  actorUserId: string,
+  now: Timestamp,
+): Change[] {
+  const set = {
+    status: 'terminating',
+    terminationReason: 'terminated_by_user',
+    statusChangedAt: now,
+  } as const;
+  const after = { ...instance, ...set };
+  return [
+    { type: 'instance.update', id: instance.id, version: instance.version, set },
+    { type: 'event', event: instanceStatusEvent(instance.status, after, actorUserId) },
+  ];
+}
+
+function inUse(name: string) {
+  return ruleError(`Failed to delete fleet ${name}. Fleet is in use.`);
+}

@@ -1,0 +1,65 @@
+/** What applying a fleet would do. */
+import type { FleetPlan, FleetSpec } from '@dstack/contract/wire';
+import {
+  fleetHosts,
+  fleetPlanAction,
+  fleetWantsOffers,
+  hostAddress,
+  planFleet as listing,
+  prepareFleetSpec,
+} from '@dstack/core';
+import type { FleetView, ProjectRecord, UserRecord } from '@dstack/store';
+import { wireFleet, withoutKeys } from '../mapping/fleet.ts';
+import { wireOffer } from '../mapping/offer.ts';
+import type { HttpDeps } from '../ports.ts';
+import { accepted } from '../spec-errors.ts';
+
+export async function planFleet(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  user: UserRecord,
+  spec: FleetSpec,
+): Promise<FleetPlan> {
+  const current = await currentFleet(deps, project, spec);
+  const effective = await effectiveFleetSpec(deps, spec, current);
+  const question = fleetWantsOffers(effective);
+  const answers = await deps.offers.answer(project.id, question === null ? [] : [question]);
+  const found = listing(effective, question === null ? [] : (answers.get(question.key) ?? []));
+  return {
+    project_name: project.name,
+    user: user.name,
+    // The caller's own input, keys included: clients send it back to `apply`.
+    spec,
+    effective_spec: withoutKeys(effective),
+    current_resource: current && wireFleet(current),
+    offers: found.offers.map(wireOffer),
+    total_offers: found.total_offers,
+    max_offer_price: found.max_price,
+    action: fleetPlanAction(current?.fleet.spec ?? null, effective),
+  };
+}
+
+export async function currentFleet(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  spec: FleetSpec,
+): Promise<FleetView | null> {
+  const { name } = spec.configuration;
+  return name === null ? null : deps.store.fleets.byName(project.id, name);
+}
+
+/** All rules checked, among them that no host is in two fleets. Throws `ApiError`. */
+export async function effectiveFleetSpec(
+  deps: HttpDeps,
+  spec: FleetSpec,
+  current: FleetView | null,
+): Promise<FleetSpec> {
+  const isSsh = spec.configuration.ssh_config !== null;
+  const others = isSsh
+    ? (await deps.store.fleets.sshFleets()).filter((fleet) => fleet.id !== current?.fleet.id)
+    : [];
+  const hosts = others.flatMap(({ spec: { configuration } }) =>
+    configuration.ssh_config === null ? [] : fleetHosts(configuration.ssh_config),
+  );
+  return accepted(prepareFleetSpec(spec, { hostsInUse: new Set(hosts.map(hostAddress)) })).spec;
+}

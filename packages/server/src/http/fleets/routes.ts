@@ -1,0 +1,26 @@
+import type { On } from '../call.ts';
+import type { HttpDeps } from '../ports.ts';
+import { applyFleet } from './apply.ts';
+import { deleteFleets, deleteInstances } from './delete.ts';
+import { planFleet } from './plan.ts';
+import { getFleet, listFleets, listProjectFleets } from './service.ts';
+
+export function fleetRoutes(on: On, deps: HttpDeps): void {
+  on('fleets.list_all', ({ user, body }) => listFleets(deps, user, body));
+  on('fleets.list', ({ project, body }) => listProjectFleets(deps, project, body.include_imported));
+  on('fleets.get', ({ project, body, user, role }) =>
+    getFleet(deps, project, body, { user, role }),
+  );
+  on('fleets.get_plan', ({ project, body, user }) => planFleet(deps, project, user, body.spec));
+  on('fleets.apply', ({ project, body, user, role }) =>
+    applyFleet(deps, project, body, { user, role }),
+  );
+  on('fleets.delete', async ({ project, body, user }) => {
+    await deleteFleets(deps, project, body.names, user);
+    return null;
+  });
+  on('fleets.delete_instances', async ({ project, body, user }) => {
+    await deleteInstances(deps, project, body, user);
+    return null;
+  });
+}

@@ -1,0 +1,36 @@
+import { accessDenied, notExists } from '@dstack/contract/api';
+import type { Gateway, ProjectRole } from '@dstack/contract/wire';
+import type { ProjectRecord, UserRecord } from '@dstack/store';
+import { wireGateway } from '../mapping/gateway.ts';
+import type { HttpDeps } from '../ports.ts';
+
+export async function listGateways(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  includeImported: boolean,
+): Promise<Gateway[]> {
+  const found = await deps.store.gateways.list(project.id, { includeImported });
+  return found.map((view) => wireGateway(view, project));
+}
+
+/**
+ * Seen by members, by everybody if the project is public, and by members of projects that import
+ * it. Who may not see anything is not told whether it exists.
+ */
+export async function getGateway(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  name: string,
+  caller: { readonly user: UserRecord; readonly role: ProjectRole | null },
+): Promise<Gateway> {
+  const view = await deps.store.gateways.byName(project.id, name);
+  if (caller.role === null && !project.isPublic) {
+    const projectIds = await deps.store.projects.idsOfMember(caller.user.id);
+    const isImported =
+      view !== null &&
+      (await deps.store.exports.isImported('gateway', view.gateway.id, projectIds));
+    if (!isImported) throw accessDenied();
+  }
+  if (view === null) throw notExists(`Gateway '${name}' not found`);
+  return wireGateway(view, project);
+}

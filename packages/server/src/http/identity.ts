@@ -1,0 +1,97 @@
+/** Who calls, and whether they may: the permissions of the endpoint table. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import {
+  accessDenied,
+  type Endpoint,
+  invalidToken,
+  notAuthenticated,
+  notFound,
+  type Permission,
+} from '@dstack/contract/api';
+import type { ProjectRole } from '@dstack/contract/wire';
+import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
+
+export interface Identity {
+  readonly user: UserRecord | null;
+  readonly project: ProjectRecord | null;
+  readonly role: ProjectRole | null;
+}
+
+const NOBODY: Identity = { user: null, project: null, role: null };
+
+export interface IdentityDeps {
+  readonly store: Pick<Store, 'users' | 'projects'>;
+  /** Static token that endpoints with `service_token` ask for; null = they refuse everybody. */
+  readonly sshProxyToken: string | null;
+}
+
+/**
+ * Throws `ApiError`: 401 without a bearer token, 403 for a wrong one or a missing role, 404 for
+ * an unknown project.
+ */
+export async function identify(
+  deps: IdentityDeps,
+  endpoint: Pick<Endpoint, 'permission'>,
+  authorization: string | undefined,
+  projectName: string | undefined,
+): Promise<Identity> {
+  const { permission } = endpoint;
+  if (permission === 'public' || permission === 'service_auth') return NOBODY;
+  if (permission === 'service_token') return serviceIdentity(deps, authorization);
+  const user = await signedInUser(deps, authorization);
+  if (permission === 'global_admin' && user.globalRole !== 'admin') throw accessDenied();
+  if (permission === 'auth' || permission === 'global_admin') {
+    return { user, project: null, role: null };
+  }
+  const access = await deps.store.projects.access(projectName ?? '', user.id);
+  if (access === null) throw notFound();
+  const role = user.globalRole === 'admin' ? 'admin' : access.role;
+  if (!passes(permission, role, access.project)) throw accessDenied();
+  return { user, project: access.project, role };
+}
+
+/** The caller of a request that must name one, whatever the endpoint is. */
+export async function signedInUser(
+  deps: Pick<IdentityDeps, 'store'>,
+  authorization: string | undefined,
+): Promise<UserRecord> {
+  const token = bearerToken(authorization);
+  if (token === null) throw notAuthenticated();
+  const user = await deps.store.users.byToken(token);
+  if (user === null) throw invalidToken();
+  return user;
+}
+
+/** The scheme's case does not matter; another scheme is no authentication. */
+function bearerToken(authorization: string | undefined): string | null {
+  const match = /^bearer +(\S.*)$/i.exec(authorization ?? '');
+  return match?.[1]?.trim() ?? null;
+}
+
+function serviceIdentity(deps: IdentityDeps, authorization: string | undefined): Identity {
+  const token = bearerToken(authorization);
+  const expected = deps.sshProxyToken;
+  if (token === null || expected === null || !isSame(token, expected)) throw accessDenied();
+  return NOBODY;
+}
+
+/** In constant time, whatever the lengths. */
+function isSame(a: string, b: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
+
+/** Roles that pass, per permission of a project. */
+const ROLES: Partial<Record<Permission, readonly ProjectRole[]>> = {
+  project_admin: ['admin'],
+  project_manager: ['admin', 'manager'],
+  project_member: ['admin', 'manager', 'user'],
+  member_or_public: ['admin', 'manager', 'user'],
+};
+
+function passes(permission: Permission, role: ProjectRole | null, project: ProjectRecord): boolean {
+  // The operation decides by the entity that the body names.
+  if (permission.startsWith('entity:')) return true;
+  if (permission === 'member_or_public' && project.isPublic) return true;
+  return role !== null && ROLES[permission]?.includes(role) === true;
+}

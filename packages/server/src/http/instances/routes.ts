@@ -1,0 +1,13 @@
+import type { On } from '../call.ts';
+import type { HttpDeps } from '../ports.ts';
+import { getInstance, healthChecks, listInstances } from './service.ts';
+
+export function instanceRoutes(on: On, deps: HttpDeps): void {
+  on('instances.list', ({ user, body }) => listInstances(deps, user, body));
+  on('instances.get', ({ project, body, user, role }) =>
+    getInstance(deps, project, body.id, { user, role }),
+  );
+  on('instances.get_health_checks', async ({ project, body }) => ({
+    health_checks: await healthChecks(deps, project, body),
+  }));
+}

@@ -1,0 +1,45 @@
+import { generateKeyPair, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
+import ssh2 from 'ssh2';
+import type { KeyMaker, KeyPair } from './ports.ts';
+
+const generate = promisify(generateKeyPair);
+
+/** Keys from the system's random source. */
+export function keyMaker(): KeyMaker {
+  return { user: rsaPair, project: ed25519Pair };
+}
+
+/** Clients know users' pairs as RSA-2048 only. */
+async function rsaPair(comment: string): Promise<KeyPair> {
+  const { publicKey, privateKey } = await generate('rsa', { modulusLength: 2048 });
+  return {
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    publicKey: `${openSshRsa(publicKey)} ${comment}\n`,
+  };
+}
+
+async function ed25519Pair(comment: string): Promise<KeyPair> {
+  const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment });
+  return { privateKey: pair.private, publicKey: pair.public };
+}
+
+/** `ssh-rsa <base64 of type, exponent and modulus>`. */
+function openSshRsa(key: KeyObject): string {
+  const { n = '', e = '' } = key.export({ format: 'jwk' });
+  const parts = [Buffer.from('ssh-rsa'), positive(e), positive(n)];
+  const blob = Buffer.concat(parts.flatMap((part) => [lengthOf(part), part]));
+  return `ssh-rsa ${blob.toString('base64')}`;
+}
+
+/** SSH integers are signed: a leading one bit needs a zero byte before it. */
+function positive(base64url: string): Buffer {
+  const bytes = Buffer.from(base64url, 'base64url');
+  return (bytes[0] ?? 0) & 0x80 ? Buffer.concat([Buffer.of(0), bytes]) : bytes;
+}
+
+function lengthOf(part: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(part.length);
+  return length;
+}

@@ -1,0 +1,45 @@
+/** Pages of a job's log. */
+import { type PollLogsRequest, ruleError } from '@dstack/contract/api';
+import { formatTimestamp, type JobSubmissionLogs } from '@dstack/contract/wire';
+import type { ProjectRecord } from '@dstack/store';
+import type { Logger } from '../../logging.ts';
+import { LogStoreError } from '../../logs/log-store.ts';
+import type { HttpDeps } from '../ports.ts';
+
+/**
+ * A name that is not the run's gives an empty page, not an error. `diagnose` asks for the log of
+ * the agent, which this server keeps on the host: an empty page too.
+ */
+export async function pollLogs(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  request: PollLogsRequest,
+  log: Logger,
+): Promise<JobSubmissionLogs> {
+  if (request.diagnose) return { logs: [], external_url: null, next_token: null };
+  const ref = { project: project.name, run: request.run_name, jobId: request.job_submission_id };
+  try {
+    const page = await deps.logs.poll(ref, {
+      startTime: request.start_time,
+      endTime: request.end_time,
+      descending: request.descending,
+      nextToken: request.next_token,
+      limit: request.limit,
+    });
+    return {
+      logs: page.events.map(({ time, text }) => ({
+        timestamp: formatTimestamp(time),
+        log_source: 'stdout',
+        message: Buffer.from(text).toString('base64'),
+      })),
+      external_url: null,
+      next_token: page.nextToken,
+    };
+  } catch (error) {
+    if (!(error instanceof LogStoreError)) throw error;
+    if (error.code === 'bad_token') throw ruleError(error.message);
+    if (error.code === 'bad_stream') return { logs: [], external_url: null, next_token: null };
+    log.error({ err: error, run: request.run_name }, 'log could not be read');
+    throw ruleError('Failed to poll logs from log storage');
+  }
+}

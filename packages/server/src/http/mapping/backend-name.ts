@@ -1,0 +1,14 @@
+/**
+ * The backend `local`, the machine of the server, is ours. Clients know a closed list of backends,
+ * so it is `remote` for them; its region `local` tells it apart. Nothing else in the server knows.
+ */
+import type { BackendType } from '@dstack/contract/wire';
+import type { BackendName } from '@dstack/core';
+
+export function wireBackend(name: BackendName): BackendType {
+  return name === 'local' ? 'remote' : name;
+}
+
+export function optionalWireBackend(name: BackendName | null | undefined): BackendType | null {
+  return name == null ? null : wireBackend(name);
+}

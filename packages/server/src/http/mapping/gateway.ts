@@ -1,0 +1,34 @@
+import { formatTimestamp, type Gateway } from '@dstack/contract/wire';
+import type { GatewayView, ProjectRecord } from '@dstack/store';
+
+/** `viewer`: the project from which it is looked at decides whether it is the default. */
+export function wireGateway(view: GatewayView, viewer: ProjectRecord): Gateway {
+  const { gateway, replicas } = view;
+  const isDefault = viewer.defaultGatewayId === gateway.id;
+  const first = replicas[0];
+  return {
+    id: gateway.id,
+    name: gateway.name,
+    project_name: view.projectName,
+    configuration: { ...gateway.configuration, default: isDefault },
+    created_at: formatTimestamp(gateway.createdAt),
+    status: gateway.status,
+    status_message: gateway.statusMessage,
+    hostname: gateway.hostname,
+    wildcard_domain: gateway.wildcardDomain,
+    default: isDefault,
+    replicas: replicas.map((replica) => ({
+      hostname: replica.hostname,
+      replica_num: replica.replicaNum,
+      backend: replica.backend,
+      region: replica.region,
+      created_at: formatTimestamp(replica.createdAt),
+      status: replica.status,
+      status_message: replica.statusMessage,
+    })),
+    backend: gateway.backend,
+    region: gateway.region,
+    ip_address: first?.hostname ?? null,
+    instance_id: first?.instanceId ?? null,
+  };
+}

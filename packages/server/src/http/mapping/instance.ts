@@ -1,0 +1,38 @@
+import { formatOptionalTimestamp, formatTimestamp, type Instance } from '@dstack/contract/wire';
+import type { InstanceRecord } from '@dstack/core';
+import { optionalWireBackend } from './backend-name.ts';
+
+export interface InstanceNames {
+  readonly projectName: string;
+  readonly fleetName: string;
+}
+
+/** Type, address and zone are told only once there is a machine. */
+export function wireInstance(record: InstanceRecord, names: InstanceNames): Instance {
+  const machine = record.provisioningData;
+  return {
+    id: record.id,
+    project_name: names.projectName,
+    backend: optionalWireBackend(record.backend),
+    instance_type: machine?.instance_type ?? null,
+    name: record.name,
+    fleet_id: record.fleetId,
+    fleet_name: names.fleetName,
+    instance_num: record.instanceNum,
+    job_name: null,
+    hostname: machine?.hostname ?? null,
+    status: record.status,
+    unreachable: record.unreachable,
+    health_status: record.health,
+    termination_reason: record.terminationReason,
+    termination_reason_message: record.terminationMessage,
+    created: formatTimestamp(record.createdAt),
+    finished_at: formatOptionalTimestamp(record.finishedAt),
+    region: record.region || null,
+    availability_zone: machine?.availability_zone ?? null,
+    price: record.backend === null ? null : record.price,
+    total_blocks: record.totalBlocks,
+    busy_blocks: record.busyBlocks,
+    gpu_driver: machine?.gpu_driver ?? null,
+  };
+}

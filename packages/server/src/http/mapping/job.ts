@@ -1,0 +1,122 @@
+import {
+  formatOptionalTimestamp,
+  formatTimestamp,
+  type Job,
+  type JobConnectionInfo,
+  type JobProvisioningData,
+  type JobRuntimeData,
+  type JobSubmission,
+  type RunSpec,
+} from '@dstack/contract/wire';
+import {
+  isJobPulling,
+  isJobRunning,
+  type JobRecord,
+  jobError,
+  jobStatusMessage,
+  type ProvisioningData,
+  type RuntimeData,
+} from '@dstack/core';
+import type { RunView } from '@dstack/store';
+import { optionalWireBackend, wireBackend } from './backend-name.ts';
+import { wireOffer } from './offer.ts';
+
+/** Submissions of one job, oldest first; `connection` only where the caller asked for one run. */
+export function wireJob(
+  submissions: readonly JobRecord[],
+  view: RunView,
+  connection: boolean,
+): Job {
+  const latest = submissions.at(-1) as JobRecord;
+  return {
+    // The key to the job's machine is for the server alone.
+    job_spec: { ...latest.spec, ssh_key: null },
+    job_submissions: submissions.map((job) => wireSubmission(job, view)),
+    job_connection_info:
+      connection && isJobRunning(latest.status) ? connectionInfo(latest, view.run.spec) : null,
+  };
+}
+
+export function wireSubmission(
+  job: JobRecord,
+  view: Pick<RunView, 'probes' | 'pulls'>,
+): JobSubmission {
+  return {
+    id: job.id,
+    submission_num: job.submissionNum,
+    deployment_num: job.deploymentNum,
+    submitted_at: formatTimestamp(job.submittedAt),
+    last_processed_at: formatTimestamp(job.statusChangedAt),
+    finished_at: formatOptionalTimestamp(job.finishedAt),
+    inactivity_secs: job.inactivitySecs,
+    status: job.status,
+    status_message: jobStatusMessage(job),
+    termination_reason: job.terminationReason,
+    termination_reason_message: job.terminationMessage,
+    exit_status: job.exitStatus,
+    job_provisioning_data: job.provisioningData && wireProvisioningData(job.provisioningData),
+    job_runtime_data: job.runtimeData && wireRuntimeData(job.runtimeData),
+    error: jobError(job.terminationReason),
+    probes: (view.probes[job.id] ?? []).map((streak) => ({ success_streak: streak })),
+    image_pull_progress: isJobPulling(job.status) ? (view.pulls[job.id] ?? null) : null,
+  };
+}
+
+/** Clients need an address and a port even while there are none yet. */
+function wireProvisioningData(data: ProvisioningData): JobProvisioningData {
+  return {
+    backend: wireBackend(data.backend),
+    base_backend: optionalWireBackend(data.base_backend),
+    instance_type: data.instance_type,
+    instance_id: data.instance_id,
+    hostname: data.hostname ?? '',
+    internal_ip: data.internal_ip,
+    public_ip_enabled: data.public_ip_enabled,
+    instance_network: data.instance_network,
+    region: data.region,
+    availability_zone: data.availability_zone,
+    reservation: data.reservation,
+    price: data.price,
+    username: data.username,
+    ssh_port: data.ssh_port ?? 22,
+    dockerized: data.dockerized,
+    ssh_proxy: data.ssh_proxy,
+    backend_data: data.backend_data,
+    gpu_driver: data.gpu_driver,
+  };
+}
+
+function wireRuntimeData(data: RuntimeData): JobRuntimeData {
+  return { ...data, offer: data.offer && wireOffer(data.offer) };
+}
+
+const IDES = {
+  vscode: { name: 'VS Code', scheme: 'vscode' },
+  cursor: { name: 'Cursor', scheme: 'cursor' },
+  windsurf: { name: 'Windsurf', scheme: 'windsurf' },
+  zed: { name: 'Zed', scheme: 'zed' },
+} as const;
+
+/** The host name is an alias that an attached client makes: the run's for its first job. */
+function connectionInfo(job: JobRecord, spec: RunSpec): JobConnectionInfo {
+  const isFirst = job.jobNum === 0 && job.replicaNum === 0;
+  const alias = isFirst ? (spec.run_name ?? job.name) : job.name;
+  const ide = spec.configuration.type === 'dev-environment' ? spec.configuration.ide : null;
+  const directory = job.runtimeData?.working_dir ?? null;
+  return {
+    ide_name: ide === null ? null : IDES[ide].name,
+    attached_ide_url: ide === null || directory === null ? null : ideUrl(ide, alias, directory),
+    proxied_ide_url: null,
+    attached_ssh_command: ['ssh', alias],
+    proxied_ssh_command: null,
+    sshproxy_hostname: null,
+    sshproxy_port: null,
+    sshproxy_upstream_id: null,
+  };
+}
+
+function ideUrl(ide: keyof typeof IDES, alias: string, directory: string): string {
+  const { scheme } = IDES[ide];
+  if (ide === 'zed') return `zed://ssh/${alias}${directory}`;
+  return `${scheme}://vscode-remote/ssh-remote+${alias}${directory}`;
+}

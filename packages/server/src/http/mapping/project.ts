@@ -1,0 +1,65 @@
+import {
+  type BackendInfo,
+  formatTimestamp,
+  type Member,
+  type MemberPermissions,
+  type Project,
+  type ProjectRole,
+} from '@dstack/contract/wire';
+import type {
+  BackendRecord,
+  Member as ProjectMember,
+  ProjectRecord,
+  UserRecord,
+} from '@dstack/store';
+import type { DefaultPermissions } from '../ports.ts';
+import { wireUser } from './user.ts';
+
+export interface ProjectParts {
+  readonly owner: UserRecord;
+  readonly members: readonly ProjectMember[];
+  readonly backends: readonly BackendRecord[];
+}
+
+export function wireProject(
+  project: ProjectRecord,
+  parts: ProjectParts,
+  defaults: DefaultPermissions,
+): Project {
+  return {
+    project_id: project.id,
+    project_name: project.name,
+    owner: wireUser(parts.owner, defaults),
+    created_at: formatTimestamp(project.createdAt),
+    backends: parts.backends.map(wireBackendInfo),
+    members: parts.members.map((member) => wireMember(member, defaults)),
+    is_public: project.isPublic,
+    templates_repo: project.templatesRepo,
+  };
+}
+
+function wireMember({ user, role }: ProjectMember, defaults: DefaultPermissions): Member {
+  return {
+    user: wireUser(user, defaults),
+    project_role: role,
+    permissions: memberPermissions(user, role, defaults),
+  };
+}
+
+/** What a member may do beyond what the role itself says. */
+export function memberPermissions(
+  user: UserRecord,
+  role: ProjectRole,
+  defaults: DefaultPermissions,
+): MemberPermissions {
+  const isAdmin = user.globalRole === 'admin' || role === 'admin';
+  return {
+    can_manage_ssh_fleets: isAdmin || defaults.allow_non_admins_manage_ssh_fleets,
+    can_manage_secrets: isAdmin || (role === 'manager' && defaults.allow_managers_manage_secrets),
+  };
+}
+
+/** Credentials are no part of `config`. */
+function wireBackendInfo(backend: BackendRecord): BackendInfo {
+  return { name: backend.type, config: { ...(backend.sourceConfig ?? backend.config) } };
+}

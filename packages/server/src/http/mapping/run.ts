@@ -1,0 +1,61 @@
+import { formatOptionalTimestamp, formatTimestamp, type Run } from '@dstack/contract/wire';
+import { type JobRecord, runError, runStatusMessage, type Timestamp } from '@dstack/core';
+import type { RunView } from '@dstack/store';
+import { wireJob } from './job.ts';
+
+export interface RunShape {
+  readonly now: Timestamp;
+  /** Say how to connect to running jobs: only where one run was asked for. */
+  readonly connection?: boolean;
+}
+
+export function wireRun(view: RunView, shape: RunShape): Run {
+  const { run, jobs } = view;
+  const grouped = byJob(jobs).map((submissions) =>
+    wireJob(submissions, view, shape.connection === true),
+  );
+  return {
+    id: run.id,
+    project_name: view.projectName,
+    user: view.userName,
+    fleet: view.fleet,
+    submitted_at: formatTimestamp(run.submittedAt),
+    last_processed_at: formatTimestamp(run.lastProcessedAt),
+    status: run.status,
+    status_message: runStatusMessage(run, jobs),
+    termination_reason: run.terminationReason,
+    run_spec: run.spec,
+    jobs: grouped,
+    latest_job_submission: grouped[0]?.job_submissions.at(-1) ?? null,
+    cost: cost(jobs, shape.now),
+    service: run.serviceSpec,
+    deployment_num: run.deploymentNum,
+    error: runError(run.terminationReason),
+    deleted: run.deleted,
+    next_triggered_at: formatOptionalTimestamp(run.nextTriggeredAt),
+  };
+}
+
+/** Submissions of each job, in the order of the view: by replica, job and submission number. */
+function byJob(jobs: readonly JobRecord[]): JobRecord[][] {
+  const groups = new Map<string, JobRecord[]>();
+  for (const job of jobs) {
+    const key = `${job.replicaNum}/${job.jobNum}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [job]);
+    else group.push(job);
+  }
+  return [...groups.values()];
+}
+
+const HOUR = 3_600_000_000;
+
+/** USD of the given submissions; the time in the queue counts, as in dstack 0.22.5. */
+function cost(jobs: readonly JobRecord[], now: Timestamp): number {
+  let total = 0;
+  for (const { provisioningData, submittedAt, finishedAt } of jobs) {
+    if (provisioningData === null) continue;
+    total += (provisioningData.price * ((finishedAt ?? now) - submittedAt)) / HOUR;
+  }
+  return Math.round(total * 10_000) / 10_000;
+}

@@ -1,0 +1,40 @@
+/** Rules for names that users choose (dstack 0.22.5); what breaks one is a 400 with the rule. */
+import { ruleError } from '@dstack/contract/api';
+
+interface NameRule {
+  readonly what: string;
+  readonly pattern: RegExp;
+  readonly allowed: string;
+}
+
+const RULES = {
+  user: {
+    what: 'User name',
+    pattern: /^[a-zA-Z0-9-_]{1,60}$/,
+    allowed: '1 to 60 letters, digits, - and _',
+  },
+  project: {
+    what: 'Project name',
+    pattern: /^[a-zA-Z0-9-_]{1,50}$/,
+    allowed: '1 to 50 letters, digits, - and _',
+  },
+  secret: {
+    what: 'Secret name',
+    pattern: /^[A-Za-z0-9-_]{1,200}$/,
+    allowed: '1 to 200 letters, digits, - and _',
+  },
+} as const satisfies Record<string, NameRule>;
+
+export function checkName(kind: keyof typeof RULES, name: string): void {
+  const rule = RULES[kind];
+  if (rule.pattern.test(name)) return;
+  throw ruleError(`${rule.what} '${name}' is not valid: it may have ${rule.allowed}`);
+}
+
+/** Names of runs, fleets, volumes, gateways and exports. */
+const RESOURCE_NAME = /^[a-z][a-z0-9-]{1,40}$/;
+
+export function checkResourceName(name: string): void {
+  if (RESOURCE_NAME.test(name)) return;
+  throw ruleError(`Resource name should match regex '${RESOURCE_NAME.source}', got '${name}'`);
+}

@@ -1,0 +1,73 @@
+/** What the HTTP layer needs of the rest of the server. Small on purpose: consumers declare. */
+
+import type { BackendType } from '@dstack/contract/wire';
+import type {
+  BackendOffers,
+  DecisionContext,
+  Id,
+  JobSpecSettings,
+  OffersWanted,
+  RunSpecSettings,
+  Timestamp,
+} from '@dstack/core';
+import type { Blobs, Store } from '@dstack/store';
+import type { Logger } from '../logging.ts';
+import type { LogPage, PollQuery } from '../logs/event-page.ts';
+import type { LogStreamRef } from '../logs/log-store.ts';
+
+/** Everything that handlers may use; made once when the server starts. */
+export interface HttpDeps {
+  readonly store: Store;
+  readonly logs: JobLogs;
+  readonly offers: OfferAnswers;
+  readonly blobs: Pick<Blobs, 'has' | 'put'>;
+  readonly keys: KeyMaker;
+  readonly context: () => DecisionContext;
+  readonly settings: HttpSettings;
+  readonly log: Logger;
+}
+
+export interface HttpSettings {
+  /** Bytes of one uploaded archive or diff, the multipart frame included; 0 = no limit. */
+  readonly codeUploadLimit: number;
+  readonly projectsPerUser: number;
+  readonly permissions: DefaultPermissions;
+  readonly runSpecs: RunSpecSettings;
+  readonly jobSpecs: JobSpecSettings;
+  /** What `list_types` tells: backends that this server can work with, in the wire's order. */
+  readonly backendTypes: readonly BackendType[];
+  /** Static token of the SSH proxy; null = its endpoint refuses everybody. */
+  readonly sshProxyToken: string | null;
+}
+
+/** `default_permissions` of the server's configuration. */
+export interface DefaultPermissions {
+  readonly allow_non_admins_create_projects: boolean;
+  readonly allow_non_admins_manage_ssh_fleets: boolean;
+  readonly allow_managers_manage_secrets: boolean;
+}
+
+/** Pages of a job's log. Throws `LogStoreError`. */
+export interface JobLogs {
+  poll(ref: LogStreamRef, query: PollQuery): Promise<LogPage>;
+}
+
+/** Asks the backends of a project for the offers that a plan wants. */
+export interface OfferAnswers {
+  answer(projectId: Id, wanted: readonly OffersWanted[]): Promise<BackendOffers>;
+}
+
+/** Makes key pairs. */
+export interface KeyMaker {
+  /** RSA-2048: PKCS#8 PEM and one OpenSSH line that ends in the comment and a line break. */
+  user(comment: string): Promise<KeyPair>;
+  /** Ed25519, in OpenSSH's own format. */
+  project(comment: string): Promise<KeyPair>;
+}
+
+export interface KeyPair {
+  readonly privateKey: string;
+  readonly publicKey: string;
+}
+
+export type { Timestamp };

@@ -1,0 +1,181 @@
+/** Members of a project and who may change them. */
+import { accessDenied, type MemberSetting, ruleError } from '@dstack/contract/api';
+import type { ProjectRole } from '@dstack/contract/wire';
+import type { Member, ProjectRecord, UserRecord } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+import { projectEvent } from './service.ts';
+
+/** Who asks, and what they are in the project; global admins count as project admins. */
+export interface Requester {
+  readonly user: UserRecord;
+  readonly role: ProjectRole | null;
+}
+
+interface Wanted {
+  readonly user: UserRecord;
+  readonly role: ProjectRole;
+}
+
+const isManager = (role: ProjectRole | null) => role === 'admin' || role === 'manager';
+
+/** Replaces the list. Unknown users are left out, as dstack 0.22.5 does; order is kept. */
+export async function setMembers(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  settings: readonly MemberSetting[],
+  requester: Requester,
+): Promise<void> {
+  const { wanted } = await resolve(deps, settings);
+  checkDistinct(wanted);
+  if (requester.role === 'manager') {
+    const current = await deps.store.projects.members(project.id);
+    if (!hasSameAdmins(current, wanted)) {
+      throw accessDenied('Access denied: managers may not change who is a project admin');
+    }
+  }
+  const events = [projectEvent('Project members updated', project, requester.user.id)];
+  await deps.store.projects.setMembers(project.id, members(wanted), { events });
+}
+
+/** Adds or changes roles. Whoever manages nothing may only join a public project as `user`. */
+export async function addMembers(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  settings: readonly MemberSetting[],
+  requester: Requester,
+): Promise<void> {
+  const { wanted, unknown } = await resolve(deps, settings);
+  if (!isManager(requester.role)) checkJoins(project, settings, wanted, requester.user);
+  if (requester.role === 'manager') await checkNoAdmins(deps, project, wanted);
+  const [missing] = unknown;
+  if (missing !== undefined) throw ruleError(`User not found: ${missing}`);
+  checkDistinct(wanted);
+  const events = [projectEvent('Project members added', project, requester.user.id)];
+  await deps.store.projects.addMembers(project.id, members(wanted), { events });
+}
+
+/** Members who manage nothing may only leave. */
+export async function removeMembers(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  names: readonly string[],
+  requester: Requester,
+): Promise<void> {
+  const users = await findUsers(deps, names);
+  const current = await deps.store.projects.members(project.id);
+  const isSelf = users.size === 1 && [...users.values()][0]?.id === requester.user.id;
+  if (!isManager(requester.role) && !(isSelf && names.length === 1)) {
+    throw accessDenied('Access denied: members may only remove themselves');
+  }
+  const leaving = names.map((name) => {
+    const user = users.get(name.toLowerCase());
+    const member = current.find((one) => one.user.id === user?.id);
+    if (user === undefined) throw ruleError(`User not found: ${name}`);
+    if (member === undefined) throw ruleError(`User is not a member of the project: ${name}`);
+    return member;
+  });
+  checkAdminsStay(current, leaving, requester);
+  const ids = leaving.map((member) => member.user.id);
+  const events = [projectEvent('Project members removed', project, requester.user.id)];
+  await deps.store.projects.removeMembers(project.id, ids, { events });
+}
+
+async function resolve(
+  deps: HttpDeps,
+  settings: readonly MemberSetting[],
+): Promise<{ readonly wanted: Wanted[]; readonly unknown: string[] }> {
+  const users = await findUsers(
+    deps,
+    settings.map((setting) => setting.username),
+  );
+  const wanted: Wanted[] = [];
+  const unknown: string[] = [];
+  for (const { username, project_role: role } of settings) {
+    const user = users.get(username.toLowerCase());
+    if (user === undefined) unknown.push(username);
+    else wanted.push({ user, role });
+  }
+  return { wanted, unknown };
+}
+
+/** By name or e-mail, keyed by the lower-case text that was given. */
+async function findUsers(
+  deps: HttpDeps,
+  names: readonly string[],
+): Promise<Map<string, UserRecord>> {
+  const found = new Map<string, UserRecord>();
+  for (const user of await deps.store.users.byNames(names)) {
+    found.set(user.name.toLowerCase(), user);
+  }
+  for (const name of names) {
+    if (found.has(name.toLowerCase()) || !name.includes('@')) continue;
+    const user = await deps.store.users.byEmail(name);
+    if (user !== null) found.set(name.toLowerCase(), user);
+  }
+  return found;
+}
+
+function members(wanted: readonly Wanted[]) {
+  return wanted.map(({ user, role }) => ({ userId: user.id, role }));
+}
+
+function checkDistinct(wanted: readonly Wanted[]): void {
+  const seen = new Set<string>();
+  for (const { user } of wanted) {
+    if (seen.has(user.id)) throw ruleError(`Duplicate member: ${user.name}`);
+    seen.add(user.id);
+  }
+}
+
+function hasSameAdmins(current: readonly Member[], wanted: readonly Wanted[]): boolean {
+  const admins = (list: readonly Wanted[]) =>
+    list
+      .filter((member) => member.role === 'admin')
+      .map((member) => member.user.id)
+      .sort()
+      .join();
+  return admins(current) === admins(wanted);
+}
+
+function checkJoins(
+  project: ProjectRecord,
+  settings: readonly MemberSetting[],
+  wanted: readonly Wanted[],
+  user: UserRecord,
+): void {
+  const [only] = wanted;
+  const isJoin = settings.length === 1 && only?.user.id === user.id && only.role === 'user';
+  if (project.isPublic && isJoin) return;
+  throw accessDenied('Access denied: only managers and admins of the project may add members');
+}
+
+/** A manager neither makes an admin nor takes the role from one. */
+async function checkNoAdmins(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  wanted: readonly Wanted[],
+): Promise<void> {
+  const current = await deps.store.projects.members(project.id);
+  const admins = new Set(current.filter((one) => one.role === 'admin').map((one) => one.user.id));
+  const touchesAdmin = ({ user, role }: Wanted) => role === 'admin' || admins.has(user.id);
+  if (wanted.some(touchesAdmin)) {
+    throw accessDenied('Access denied: managers may not change who is a project admin');
+  }
+}
+
+function checkAdminsStay(
+  current: readonly Member[],
+  leaving: readonly Member[],
+  requester: Requester,
+): void {
+  const admins = current.filter((member) => member.role === 'admin');
+  const leavingAdmins = leaving.filter((member) => member.role === 'admin');
+  if (leavingAdmins.length === 0) return;
+  const isOther = (member: Member) => member.user.id !== requester.user.id;
+  if (requester.user.globalRole !== 'admin' && leavingAdmins.some(isOther)) {
+    throw accessDenied('Access denied: only global admins may remove project admins');
+  }
+  if (leavingAdmins.length === admins.length) {
+    throw ruleError('A project needs an admin: make somebody else one first');
+  }
+}

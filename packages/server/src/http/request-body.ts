@@ -1,0 +1,63 @@
+/** Bodies: JSON whatever the content type says, absent and null ones, and what their schema finds. */
+import {
+  adaptRequest,
+  type ClientVersion,
+  type Endpoint,
+  type EndpointName,
+  malformedJson,
+  missingDetail,
+  type ValidationDetail,
+  validationDetails,
+} from '@dstack/contract/api';
+
+/** The request does not have the form that the endpoint asks for: 422. */
+export class UnprocessableError extends Error {
+  override name = 'UnprocessableError';
+  readonly detail: readonly ValidationDetail[];
+
+  constructor(detail: readonly ValidationDetail[]) {
+    super('request validation failed');
+    this.detail = detail;
+  }
+}
+
+/** Undefined: no body at all. */
+export function parseJson(raw: Buffer | undefined): unknown {
+  if (raw === undefined || raw.length === 0) return undefined;
+  const text = raw.toString('utf8');
+  if (text.trim() === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const message = (error as SyntaxError).message;
+    const position = Number(/at position (\d+)/.exec(message)?.[1] ?? 0);
+    throw new UnprocessableError([malformedJson(message, position)]);
+  }
+}
+
+/** The body as its schema reads it. */
+export function validBody(
+  name: EndpointName,
+  endpoint: Endpoint,
+  parsed: unknown,
+  client: ClientVersion | null,
+): unknown {
+  if (endpoint.request === null || endpoint.body === 'none') return undefined;
+  let body = parsed;
+  if (endpoint.body === 'optional') body ??= {};
+  else if (body === undefined) throw new UnprocessableError([missingDetail('body')]);
+  body = adaptRequest(name, body, client);
+  const result = endpoint.request.safeParse(body);
+  if (result.success) return result.data;
+  throw new UnprocessableError(validationDetails(result.error, body));
+}
+
+/** The query as its schema reads it; empty values count as left out. */
+export function validQuery(endpoint: Endpoint, query: unknown): unknown {
+  if (endpoint.query === null) return undefined;
+  const given = Object.entries((query ?? {}) as Record<string, unknown>);
+  const input = Object.fromEntries(given.filter(([, value]) => value !== ''));
+  const result = endpoint.query.safeParse(input);
+  if (result.success) return result.data;
+  throw new UnprocessableError(validationDetails(result.error, input, 'query'));
+}

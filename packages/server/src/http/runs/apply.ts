@@ -1,0 +1,168 @@
+/** Submitting a run, or updating the active one of its name. */
+import { type ApplyRunPlanRequest, notExists, ruleError } from '@dstack/contract/api';
+import type { JobSpec, Run, RunSpec } from '@dstack/contract/wire';
+import {
+  type Change,
+  diffRunSpecs,
+  isRunFinished,
+  newEvent,
+  type RunSnapshot,
+  runTarget,
+  sameRunSpec,
+} from '@dstack/core';
+import type { ProjectRecord, UserRecord } from '@dstack/store';
+import { wireRun } from '../mapping/run.ts';
+import type { HttpDeps } from '../ports.ts';
+import { randomName } from '../random-name.ts';
+import { repoDoesNotExist } from '../repos/service.ts';
+import { desiredAfterUpdate } from './desired-replicas.ts';
+import { effectiveRunSpec } from './effective-spec.ts';
+import { newRun } from './new-run.ts';
+import { type ServicePlace, servicePlace } from './service-spec.ts';
+
+export async function applyRun(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  user: UserRecord,
+  request: ApplyRunPlanRequest,
+): Promise<Run> {
+  const spec = await effectiveRunSpec(deps, project, user, request.plan.run_spec);
+  const active = await activeRunId(deps, project, spec.run_name);
+  const updated = active !== null && (await update(deps, active, spec, request, user));
+  const id = updated ? active : await submit(deps, project, user, spec);
+  const view = await deps.store.runs.byId(id);
+  if (view === null) throw notExists('Run not found');
+  return wireRun(view, { now: deps.context().now });
+}
+
+async function activeRunId(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  name: string | null,
+): Promise<string | null> {
+  if (name === null) return null;
+  const [run] = await deps.store.runs.byNames(project.id, [name]);
+  return run === undefined || isRunFinished(run.status) ? null : run.id;
+}
+
+/** False: the run has finished meanwhile, a new one can take its name. */
+async function update(
+  deps: HttpDeps,
+  id: string,
+  spec: RunSpec,
+  request: ApplyRunPlanRequest,
+  user: UserRecord,
+): Promise<boolean> {
+  let isUpdated = false;
+  await deps.store.engine.updateRun(id, (snapshot) => {
+    isUpdated = !isRunFinished(snapshot.run.status);
+    if (!isUpdated) return null;
+    const changes = updateChanges(snapshot, spec, request, user);
+    return { changes, signals: [{ kind: 'run', id }] };
+  });
+  return isUpdated;
+}
+
+function updateChanges(
+  { run }: RunSnapshot,
+  spec: RunSpec,
+  request: ApplyRunPlanRequest,
+  user: UserRecord,
+): Change[] {
+  const diff = diffRunSpecs(run.spec, spec);
+  if (!diff.updatable) {
+    const why = diff.reason === null ? '' : ` ${diff.reason}`;
+    throw ruleError(`Cannot override active run. Stop the run first.${why}`);
+  }
+  const seen = request.plan.current_resource;
+  const isCurrent = seen?.id === run.id && sameRunSpec(seen.run_spec, run.spec);
+  if (!request.force && !isCurrent) {
+    throw ruleError(
+      'Failed to apply plan. Resource has been changed. Try again or use force apply.',
+    );
+  }
+  const deploymentNum = run.deploymentNum + 1;
+  const set = {
+    spec,
+    deploymentNum,
+    priority: spec.configuration.priority ?? 0,
+    desiredReplicas: desiredAfterUpdate(run, spec),
+  };
+  const fields = diff.changed.length > 0 ? diff.changed.join(', ') : 'none';
+  const text = `Run updated. Deployment: ${deploymentNum}. Changed fields: ${fields}`;
+  return [
+    { type: 'run.update', id: run.id, version: run.version, set },
+    { type: 'event', event: newEvent(text, [runTarget(run)], user.id) },
+  ];
+}
+
+async function submit(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  user: UserRecord,
+  spec: RunSpec,
+): Promise<string> {
+  await ensureRepo(deps, project, spec);
+  await checkArchives(deps, spec);
+  const { configuration } = spec;
+  const place: ServicePlace | null =
+    configuration.type === 'service' ? await servicePlace(deps, project, configuration) : null;
+  const sshKey = await sharedKey(deps, spec);
+  const { now, newId } = deps.context();
+  const outcome = await deps.store.engine.submitRun({
+    projectId: project.id,
+    name: spec.run_name === null ? { base: randomName() } : { exact: spec.run_name },
+    build: (name) =>
+      newRun(name, {
+        projectId: project.id,
+        userId: user.id,
+        spec,
+        now,
+        newId,
+        sshKey,
+        jobSettings: deps.settings.jobSpecs,
+        serviceSpec: place?.specOf ?? null,
+        gatewayId: place?.gatewayId ?? null,
+      }),
+    superseded: (run) => newEvent('Run deleted', [runTarget(run)], user.id),
+  });
+  if (outcome.type === 'submitted') return outcome.run.id;
+  throw ruleError('Cannot override active run. Stop the run first.');
+}
+
+/** Runs without a repo say so with a virtual one, which is made when it is first used. */
+async function ensureRepo(deps: HttpDeps, project: ProjectRecord, spec: RunSpec): Promise<void> {
+  const { repo_id: repoId, repo_data: data } = spec;
+  if (repoId === null || data === null) return;
+  if (data.repo_type === 'virtual') {
+    const info = { repo_type: 'virtual' as const };
+    await deps.store.repos.upsert({
+      id: deps.context().newId(),
+      projectId: project.id,
+      repoId,
+      info,
+    });
+    return;
+  }
+  if ((await deps.store.repos.byRepoId(project.id, repoId)) === null)
+    throw repoDoesNotExist(repoId);
+}
+
+async function checkArchives(deps: HttpDeps, spec: RunSpec): Promise<void> {
+  const ids = [...new Set(spec.file_archives.map((archive) => archive.id))];
+  if (ids.length === 0) return;
+  const found = await deps.store.files.archivesByIds(ids);
+  const missing = ids.filter((id) => !found.some((archive) => archive.id === id));
+  if (missing.length > 0) throw notExists(`Archives not found: ${missing.join(', ')}`);
+}
+
+/** Jobs of one replica on several machines reach each other with one key. */
+async function sharedKey(deps: HttpDeps, spec: RunSpec): Promise<JobSpec['ssh_key']> {
+  const { configuration } = spec;
+  if (configuration.type !== 'task') return null;
+  const nodes =
+    configuration.groups?.reduce((sum, group) => sum + group.nodes, 0) ?? configuration.nodes ?? 1;
+  if (nodes < 2) return null;
+  const pair = await deps.keys.project('dstack-job');
+  return { private: pair.privateKey, public: pair.publicKey };
+}

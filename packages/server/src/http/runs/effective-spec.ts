@@ -1,0 +1,24 @@
+import type { RunSpec } from '@dstack/contract/wire';
+import { prepareRunSpec } from '@dstack/core';
+import type { ProjectRecord, UserRecord } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+import { accepted } from '../spec-errors.ts';
+
+/** The spec with the server's defaults, all its rules checked. Throws `ApiError`. */
+export async function effectiveRunSpec(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  user: UserRecord,
+  spec: RunSpec,
+): Promise<RunSpec> {
+  const mountsVolumes = spec.configuration.volumes.some((mount) => 'name' in mount);
+  const volumes = mountsVolumes
+    ? await deps.store.volumes.list({ projectIds: [project.id], onlyActive: true })
+    : [];
+  const prepared = prepareRunSpec(spec, {
+    userPublicKey: user.sshPublicKey,
+    volumeNames: new Set(volumes.map((view) => view.volume.name)),
+    settings: deps.settings.runSpecs,
+  });
+  return accepted(prepared).spec;
+}

@@ -1,0 +1,134 @@
+/** The records of a run that is submitted. */
+import { ruleError } from '@dstack/contract/api';
+import type { JobSpec, RunSpec, ServiceSpec } from '@dstack/contract/wire';
+import {
+  buildJobSpecs,
+  initialReplicas,
+  type JobRecord,
+  type JobSpecSettings,
+  jobCreatedEvent,
+  mergedProfile,
+  newEvent,
+  nextFire,
+  type RunRecord,
+  runTarget,
+  type Timestamp,
+} from '@dstack/core';
+import type { NewRun } from '@dstack/store';
+
+export interface NewRunParts {
+  readonly projectId: string;
+  readonly userId: string;
+  /** Effective, without its final name. */
+  readonly spec: RunSpec;
+  readonly now: Timestamp;
+  readonly newId: () => string;
+  readonly jobSettings: JobSpecSettings;
+  /** For the jobs of replicas that span machines. */
+  readonly sshKey: JobSpec['ssh_key'];
+  /** Null for all but services. */
+  readonly serviceSpec: ((runName: string) => ServiceSpec) | null;
+  readonly gatewayId: string | null;
+}
+
+/** Everything about the new run once its name is certain. Throws `ApiError`: nothing to run. */
+export function newRun(name: string, parts: NewRunParts): NewRun {
+  const { now, newId, projectId } = parts;
+  const spec = { ...parts.spec, run_name: name };
+  const cron = mergedProfile(spec).schedule?.cron ?? null;
+  const nextTriggeredAt = cron === null ? null : nextFire([cron].flat(), now);
+  const isEmpty = Object.values(initialReplicas(spec)).every((count) => count === 0);
+  const isWaiting = nextTriggeredAt !== null || isEmpty;
+  const run: RunRecord = {
+    id: newId(),
+    projectId,
+    userId: parts.userId,
+    name,
+    spec,
+    status: isWaiting ? 'pending' : 'submitted',
+    terminationReason: null,
+    priority: spec.configuration.priority ?? 0,
+    deploymentNum: 0,
+    desiredReplicas: initialReplicas(spec),
+    resubmissionAttempt: 0,
+    fleetId: null,
+    gatewayId: parts.gatewayId,
+    serviceSpec: parts.serviceSpec?.(name) ?? null,
+    submittedAt: now,
+    lastProcessedAt: now,
+    nextTriggeredAt,
+    nextPassAt: nextTriggeredAt,
+    deleted: false,
+    version: 0,
+  };
+  const jobs = isWaiting ? [] : firstJobs(run, parts);
+  const submitted = newEvent(
+    `Run submitted. Status: ${run.status.toUpperCase()}`,
+    [runTarget(run)],
+    parts.userId,
+  );
+  return {
+    run,
+    jobs,
+    events: [submitted, ...jobs.map((job) => jobCreatedEvent(job, 'run submission'))],
+    signals: [
+      { kind: 'run', id: run.id },
+      { kind: 'placement', id: projectId },
+    ],
+  };
+}
+
+/** Replica numbers go on from group to group. */
+function firstJobs(run: RunRecord, parts: NewRunParts): JobRecord[] {
+  const jobs: JobRecord[] = [];
+  let replicaNum = 0;
+  for (const [replicaGroup, count] of Object.entries(run.desiredReplicas)) {
+    for (let i = 0; i < count; i++) {
+      const built = buildJobSpecs(run.spec, {
+        runName: run.name,
+        replicaNum,
+        replicaGroup,
+        sshKey: parts.sshKey,
+        settings: parts.jobSettings,
+      });
+      if (!built.ok) throw ruleError(built.message);
+      for (const spec of built.jobSpecs) jobs.push(newJob(run, spec, parts));
+      replicaNum += 1;
+    }
+  }
+  return jobs;
+}
+
+function newJob(run: RunRecord, spec: JobSpec, { now, newId }: NewRunParts): JobRecord {
+  return {
+    id: newId(),
+    runId: run.id,
+    projectId: run.projectId,
+    jobNum: spec.job_num,
+    replicaNum: spec.replica_num,
+    submissionNum: 0,
+    deploymentNum: 0,
+    name: spec.job_name,
+    spec,
+    status: 'submitted',
+    terminationReason: null,
+    terminationMessage: null,
+    exitStatus: null,
+    instanceId: null,
+    claimedBlocks: 0,
+    provisioningData: null,
+    runtimeData: null,
+    submittedAt: now,
+    provisionedAt: null,
+    runningAt: null,
+    finishedAt: null,
+    statusChangedAt: now,
+    stopRequestedAt: null,
+    stopGraceful: false,
+    disconnectedAt: null,
+    inactivitySecs: null,
+    registered: false,
+    ready: false,
+    version: 0,
+  };
+}

@@ -1,0 +1,32 @@
+/** What a plan or a search for offers is made of, read at one moment. */
+import { ruleError } from '@dstack/contract/api';
+import type { RunSpec } from '@dstack/contract/wire';
+import { type PlanInput, type PlanOptions, planJobSpecs } from '@dstack/core';
+import type { ProjectRecord } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+
+/** Throws `ApiError` where there is nothing to run. */
+export async function planInput(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  spec: RunSpec,
+  options: PlanOptions,
+  runFleetId: string | null = null,
+): Promise<PlanInput> {
+  const built = planJobSpecs(spec, { settings: deps.settings.jobSpecs });
+  if (!built.ok) throw ruleError(built.message);
+  const snapshot = await deps.store.engine.loadPlacement(project.id);
+  return {
+    projectId: project.id,
+    projectName: project.name,
+    projectNames: snapshot?.projectNames ?? {},
+    fleets: snapshot?.fleets ?? [],
+    instances: snapshot?.instances ?? [],
+    localInstances: snapshot?.localInstances ?? 0,
+    spec,
+    jobSpecs: built.jobSpecs,
+    runFleetId,
+    options,
+    settings: deps.context().settings,
+  };
+}

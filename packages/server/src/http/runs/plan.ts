@@ -1,0 +1,89 @@
+/** What applying a run would do. */
+import type { GetRunPlanRequest } from '@dstack/contract/api';
+import type { RunPlan } from '@dstack/contract/wire';
+import {
+  isRunFinished,
+  type Offer,
+  type OffersWanted,
+  type PlanInput,
+  type PlannedRun,
+  planRun as plan,
+  planWantsOffers,
+  runPlanAction,
+  UNCONSTRAINED,
+} from '@dstack/core';
+import type { ProjectRecord, RunView, UserRecord } from '@dstack/store';
+import { wireOffer } from '../mapping/offer.ts';
+import { wireRun } from '../mapping/run.ts';
+import type { HttpDeps } from '../ports.ts';
+import { effectiveRunSpec } from './effective-spec.ts';
+import { planInput } from './plan-input.ts';
+
+export async function planRun(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  user: UserRecord,
+  request: GetRunPlanRequest,
+): Promise<RunPlan> {
+  const effective = await effectiveRunSpec(deps, project, user, request.run_spec);
+  const name = effective.run_name;
+  const current = name === null ? null : await deps.store.runs.byName(project.id, name);
+  const options = {
+    maxOffers: request.max_offers,
+    reverseOffers: request.reverse_offers,
+    fullOffers: request.full_offers,
+    unallocatedResources: request.unallocated_resources,
+    forOffersOnly: request.for_offers_only,
+  };
+  const input = await planInput(deps, project, effective, options, occupiedFleet(current));
+  const planned = await answeredPlan(deps, input);
+  return {
+    project_name: project.name,
+    user: user.name,
+    run_spec: request.run_spec,
+    effective_run_spec: effective,
+    job_plans: planned.jobPlans.map((job) => ({
+      job_spec: { ...job.job_spec, ssh_key: null },
+      offers: job.offers.map(wireOffer),
+      total_offers: job.total_offers,
+      max_price: job.max_price,
+    })),
+    current_resource: current && wireRun(current, { now: deps.context().now }),
+    action: runPlanAction(
+      current && { finished: isRunFinished(current.run.status), spec: current.run.spec },
+      effective,
+    ),
+    notes: [...planned.notes],
+  };
+}
+
+/** An update stays in the fleet in which the run is. */
+function occupiedFleet(current: RunView | null): string | null {
+  return current === null || isRunFinished(current.run.status) ? null : current.run.fleetId;
+}
+
+/** Where nothing is to be had, all that the backends have is looked at to say what rules it out. */
+async function answeredPlan(deps: HttpDeps, input: PlanInput): Promise<PlannedRun> {
+  const answers = await deps.offers.answer(input.projectId, planWantsOffers(input));
+  const planned = plan(input, answers);
+  if (planned.jobPlans.every((job) => job.total_offers > 0)) return planned;
+  return plan({ ...input, known: await everything(deps, input.projectId) }, answers);
+}
+
+async function everything(deps: HttpDeps, projectId: string): Promise<readonly Offer[]> {
+  const question: OffersWanted = {
+    key: 'everything',
+    fleetId: null,
+    backends: null,
+    requirements: {
+      resources: UNCONSTRAINED,
+      max_price: null,
+      spot: null,
+      reservation: null,
+      multinode: false,
+      backend_options: null,
+    },
+  };
+  const answers = await deps.offers.answer(projectId, [question]);
+  return answers.get(question.key) ?? [];
+}

@@ -1,0 +1,115 @@
+/** Where a service will be reached: through a gateway, or in the server's own proxy. */
+import { notExists, ruleError } from '@dstack/contract/api';
+import type { ServiceConfiguration, ServiceSpec } from '@dstack/contract/wire';
+import type { GatewayView, ProjectRecord } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+
+export interface ServicePlace {
+  readonly gatewayId: string | null;
+  readonly specOf: (runName: string) => ServiceSpec;
+}
+
+/** Throws `ApiError` where the service cannot be reached the way it asks for. */
+export async function servicePlace(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  service: ServiceConfiguration,
+): Promise<ServicePlace> {
+  const gateway = await gatewayOf(deps, project, service);
+  if (gateway === null) return inServer(project, service);
+  return behindGateway(gateway, service);
+}
+
+async function gatewayOf(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  service: ServiceConfiguration,
+): Promise<GatewayView | null> {
+  const wanted = service.gateway;
+  if (wanted === false) return null;
+  if (wanted === null || wanted === true) {
+    const id = project.defaultGatewayId;
+    const view = id === null ? null : await deps.store.gateways.byId(id);
+    if (view === null && wanted === true) throw notExists('The project has no default gateway');
+    return view;
+  }
+  const reference = typeof wanted === 'string' ? { project: null, name: wanted } : wanted;
+  const owner =
+    reference.project === null ? project : await deps.store.projects.byName(reference.project);
+  const view = owner && (await deps.store.gateways.byName(owner.id, reference.name));
+  const isForeign = owner !== null && owner.id !== project.id;
+  const isVisible =
+    view &&
+    (!isForeign || (await deps.store.exports.isImported('gateway', view.gateway.id, [project.id])));
+  if (!isVisible) throw notExists(`Gateway '${reference.name}' does not exist`);
+  return view;
+}
+
+/** The server's proxy speaks the protocol of its own address and balances nothing by itself. */
+function inServer(project: ProjectRecord, service: ServiceConfiguration): ServicePlace {
+  if (service.https === false) {
+    throw ruleError('`https: false` is not available without a gateway');
+  }
+  if (service.rate_limits.length > 0) {
+    throw ruleError('`rate_limits` are not available without a gateway');
+  }
+  const ranges = service.groups?.map((group) => group.replicas) ?? [service.replicas];
+  if (ranges.some((range) => range !== null && range.min !== range.max)) {
+    throw ruleError('Replica ranges and `scaling` are not available without a gateway');
+  }
+  return {
+    gatewayId: null,
+    specOf: (run) => ({
+      url: `/proxy/services/${project.name}/${run}/`,
+      model: modelSpec(
+        service,
+        `/proxy/services/${project.name}/${run}`,
+        `/proxy/models/${project.name}/`,
+      ),
+      options: {},
+    }),
+  };
+}
+
+function behindGateway(view: GatewayView, service: ServiceConfiguration): ServicePlace {
+  const { gateway, replicas } = view;
+  const { name, configuration, wildcardDomain } = gateway;
+  if (gateway.status !== 'running' || gateway.toBeDeleted || replicas.length === 0) {
+    throw ruleError(
+      `Gateway '${name}' is ${gateway.status}; services can use it once it is running`,
+    );
+  }
+  if (wildcardDomain === null) throw ruleError(`Gateway '${name}' has no domain`);
+  const certificate = configuration.certificate;
+  const isSecure = service.https === 'auto' ? certificate !== null : service.https !== false;
+  if (isSecure && certificate === null) {
+    throw ruleError(`Gateway '${name}' has no certificate: set \`https: false\` for the service`);
+  }
+  const isBalanced = certificate?.type === 'acm' || certificate?.type === 'gcp-cm';
+  if (!isSecure && isBalanced) {
+    throw ruleError(
+      'Cannot run HTTP service on gateway with load balancer certificates configured',
+    );
+  }
+  const scheme = isSecure ? 'https' : 'http';
+  const models = `${certificate === null ? 'http' : 'https'}://gateway.${wildcardDomain}`;
+  return {
+    gatewayId: gateway.id,
+    specOf: (run) => {
+      const url = `${scheme}://${run}.${wildcardDomain}`;
+      return { url, model: modelSpec(service, url, models), options: {} };
+    },
+  };
+}
+
+/** OpenAI servers are spoken to directly, others through the translating endpoint. */
+function modelSpec(
+  service: ServiceConfiguration,
+  url: string,
+  translated: string,
+): ServiceSpec['model'] {
+  const { model } = service;
+  if (model === null) return null;
+  const base = model.format === 'openai' ? `${url}${model.prefix}` : translated;
+  return { name: model.name, base_url: base, type: model.type };
+}

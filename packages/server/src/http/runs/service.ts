@@ -1,0 +1,106 @@
+/** Runs as callers may see them, and their end. */
+import {
+  type GetRunRequest,
+  type ListRunsRequest,
+  notExists,
+  ruleError,
+} from '@dstack/contract/api';
+import type { Run } from '@dstack/contract/wire';
+import { newEvent, runTarget } from '@dstack/core';
+import type { ProjectRecord, RunView, UserRecord } from '@dstack/store';
+import { wireRun } from '../mapping/run.ts';
+import { pageOf } from '../paging.ts';
+import type { HttpDeps } from '../ports.ts';
+import { repoDoesNotExist } from '../repos/service.ts';
+import { visibleProjects } from '../visible-projects.ts';
+
+/** Submissions of each job in a list, unless the caller asks for fewer. */
+const LISTED_SUBMISSIONS = 10;
+
+/** Finished and deleted ones too, unless `only_active`. */
+export async function listRuns(
+  deps: HttpDeps,
+  caller: UserRecord,
+  request: ListRunsRequest,
+): Promise<Run[]> {
+  const userId = request.username === null ? null : await userIdOf(deps, request.username);
+  const projectIds = await visibleProjects(deps, caller, request.project_name);
+  // A repo is known by its project only.
+  if (request.repo_id !== null && request.project_name === null) return [];
+  if (request.repo_id !== null) await checkRepo(deps, projectIds?.[0], request.repo_id);
+  const found = await deps.store.runs.list({
+    projectIds,
+    userId,
+    repoId: request.repo_id,
+    onlyActive: request.only_active,
+    includeJobs: request.include_jobs,
+    submissionsLimit: request.job_submissions_limit ?? LISTED_SUBMISSIONS,
+    page: pageOf(request.prev_submitted_at, request.prev_run_id, request),
+  });
+  const { now } = deps.context();
+  return found.map((view) => wireRun(view, { now }));
+}
+
+async function userIdOf(deps: HttpDeps, name: string): Promise<string> {
+  const user = await deps.store.users.byName(name);
+  if (user === null) throw notExists('User not found');
+  return user.id;
+}
+
+async function checkRepo(
+  deps: HttpDeps,
+  projectId: string | undefined,
+  repoId: string,
+): Promise<void> {
+  if (projectId === undefined) return;
+  if ((await deps.store.repos.byRepoId(projectId, repoId)) === null) throw repoDoesNotExist(repoId);
+}
+
+/** By id also deleted ones, by name the present one; with all submissions. */
+export async function getRun(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  request: GetRunRequest,
+): Promise<Run> {
+  const view = await findRun(deps, project, request);
+  if (view === null) throw notExists('Run not found');
+  return wireRun(view, { now: deps.context().now, connection: true });
+}
+
+async function findRun(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  request: GetRunRequest,
+): Promise<RunView | null> {
+  const { runs } = deps.store;
+  if (request.id !== null) {
+    const view = await runs.byId(request.id);
+    return view?.run.projectId === project.id ? view : null;
+  }
+  return request.run_name === null ? null : runs.byName(project.id, request.run_name);
+}
+
+/** Unknown and finished ones are ignored; the end itself comes later. */
+export async function stopRuns(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  stop: { readonly names: readonly string[]; readonly abort: boolean },
+  actor: UserRecord,
+): Promise<void> {
+  await deps.store.engine.requestStop({ projectId: project.id, actorUserId: actor.id, ...stop });
+}
+
+/** All or none: with an active one among them nothing is deleted. */
+export async function deleteRuns(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  names: readonly string[],
+  actor: UserRecord,
+): Promise<void> {
+  const outcome = await deps.store.runs.delete(project.id, names, (run) =>
+    newEvent('Run deleted', [runTarget(run)], actor.id),
+  );
+  if (outcome.type === 'deleted') return;
+  const active = outcome.names.map((name) => `'${name}'`).join(', ');
+  throw ruleError(`Cannot delete active runs: [${active}]`);
+}

@@ -1,0 +1,67 @@
+/** Secrets of a project. */
+import { accessDenied, notExists, ruleError } from '@dstack/contract/api';
+import type { ProjectRole, Secret } from '@dstack/contract/wire';
+import type { NewEvent } from '@dstack/core';
+import type { ProjectRecord, SecretRecord, UserRecord } from '@dstack/store';
+import { checkName } from '../names.ts';
+import type { HttpDeps } from '../ports.ts';
+
+/** Longest value, in characters (dstack 0.22.5). */
+const MAX_VALUE = 5000;
+
+/** Managers pass the endpoint's guard; whether they may go on is a setting of the server. */
+export function checkManagesSecrets(deps: HttpDeps, role: ProjectRole | null): void {
+  if (role === 'admin' || deps.settings.permissions.allow_managers_manage_secrets) return;
+  throw accessDenied('Access denied: managers may not manage secrets on this server');
+}
+
+export async function listSecrets(deps: HttpDeps, project: ProjectRecord): Promise<Secret[]> {
+  const secrets = await deps.store.secrets.list(project.id);
+  return secrets.map(({ id, name }) => ({ id, name, value: null }));
+}
+
+export async function getSecret(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  name: string,
+): Promise<Secret> {
+  const found = await deps.store.secrets.byName(project.id, name);
+  if (found === null) throw notExists(`Secret '${name}' not found`);
+  return { id: found.secret.id, name: found.secret.name, value: found.value };
+}
+
+export async function putSecret(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  wanted: { readonly name: string; readonly value: string },
+  actor: UserRecord,
+): Promise<Secret> {
+  checkName('secret', wanted.name);
+  if (wanted.value.length > MAX_VALUE) {
+    throw ruleError(`The value has ${wanted.value.length} characters, at most ${MAX_VALUE} fit`);
+  }
+  const { secret } = await deps.store.secrets.put(
+    { id: deps.context().newId(), projectId: project.id, ...wanted },
+    (outcome, secret) => ({ events: [secretEvent(`Secret ${outcome}`, secret, actor)] }),
+  );
+  return { id: secret.id, name: secret.name, value: wanted.value };
+}
+
+/** All or none. */
+export async function deleteSecrets(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  names: readonly string[],
+  actor: UserRecord,
+): Promise<void> {
+  const outcome = await deps.store.secrets.delete(project.id, names, (deleted) => ({
+    events: deleted.map((secret) => secretEvent('Secret deleted', secret, actor)),
+  }));
+  if (outcome.type === 'unknown') throw notExists(`Secrets not found: ${outcome.names.join(', ')}`);
+}
+
+function secretEvent(message: string, secret: SecretRecord, actor: UserRecord): NewEvent {
+  const { id, name, projectId } = secret;
+  const target = { type: 'secret' as const, id, name, projectId, parentId: null };
+  return { message, actorUserId: actor.id, targets: [target] };
+}

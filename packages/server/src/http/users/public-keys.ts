@@ -1,0 +1,58 @@
+/** Public keys that users register beside the pair the server made. */
+import { type AddPublicKeyRequest, alreadyExists, ruleError } from '@dstack/contract/api';
+import { formatTimestamp, type PublicKeyInfo } from '@dstack/contract/wire';
+import type { PublicKeyRecord, UserRecord } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+import { parsePublicKey } from '../public-key.ts';
+import { userEvent } from './events.ts';
+
+export async function listPublicKeys(deps: HttpDeps, user: UserRecord): Promise<PublicKeyInfo[]> {
+  return (await deps.store.users.publicKeys(user.id)).map(wirePublicKey);
+}
+
+export async function addPublicKey(
+  deps: HttpDeps,
+  user: UserRecord,
+  request: AddPublicKeyRequest,
+): Promise<PublicKeyInfo> {
+  const parsed = parsePublicKey(request.key);
+  if (parsed === 'invalid') {
+    throw ruleError('Invalid public key, must be in OpenSSH public key format');
+  }
+  if ('unsupported' in parsed) throw ruleError(`Unsupported key type: ${parsed.unsupported}`);
+  const { now, newId } = deps.context();
+  const key: PublicKeyRecord = {
+    id: newId(),
+    userId: user.id,
+    name: request.name ?? parsed.comment ?? parsed.md5,
+    type: parsed.type,
+    fingerprint: parsed.fingerprint,
+    key: request.key.trim(),
+    addedAt: now,
+  };
+  const events = [userEvent(`Public key ${key.fingerprint} added`, user, user.id)];
+  const created = await deps.store.users.addPublicKey(key, { events });
+  if (created === 'name-taken') throw alreadyExists('Public key exists');
+  return wirePublicKey(key);
+}
+
+/** Unknown ids are ignored. */
+export async function deletePublicKeys(
+  deps: HttpDeps,
+  user: UserRecord,
+  ids: readonly string[],
+): Promise<void> {
+  await deps.store.users.deletePublicKeys(user.id, ids, (deleted) => ({
+    events: deleted.map((key) => userEvent(`Public key ${key.fingerprint} deleted`, user, user.id)),
+  }));
+}
+
+function wirePublicKey(key: PublicKeyRecord): PublicKeyInfo {
+  return {
+    id: key.id,
+    added_at: formatTimestamp(key.addedAt),
+    name: key.name,
+    type: key.type,
+    fingerprint: key.fingerprint,
+  };
+}

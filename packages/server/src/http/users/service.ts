@@ -1,0 +1,158 @@
+/** Users: who there is, their tokens and key pairs. */
+import { randomUUID } from 'node:crypto';
+import {
+  accessDenied,
+  alreadyExists,
+  type CreateUserRequest,
+  type ListUsersRequest,
+  notExists,
+  ruleError,
+} from '@dstack/contract/api';
+import type { User, UsersInfoList, UserWithCreds } from '@dstack/contract/wire';
+import type { UserFilter, UserRecord } from '@dstack/store';
+import { wireUser, wireUserWithCreds } from '../mapping/user.ts';
+import { checkName } from '../names.ts';
+import { pageOf } from '../paging.ts';
+import type { HttpDeps } from '../ports.ts';
+import { userEvent } from './events.ts';
+
+/** The user that every installation has. */
+const FIRST_ADMIN = 'admin';
+
+const isAdmin = (user: UserRecord) => user.globalRole === 'admin';
+
+export async function listUsers(
+  deps: HttpDeps,
+  caller: UserRecord,
+  query: ListUsersRequest,
+): Promise<User[] | UsersInfoList> {
+  const filter: UserFilter = {
+    namePattern: query.name_pattern,
+    onlyId: isAdmin(caller) ? null : caller.id,
+  };
+  const page = pageOf(query.prev_created_at, query.prev_id, query);
+  const found = await deps.store.users.list({ ...filter, page });
+  const users = found.map((user) => wireUser(user, deps.settings.permissions));
+  if (!query.return_total_count) return users;
+  return { total_count: await deps.store.users.count(filter), users };
+}
+
+/** With credentials; a user without a key pair gets one. */
+export async function userWithCreds(deps: HttpDeps, user: UserRecord): Promise<UserWithCreds> {
+  const { store, keys, settings } = deps;
+  if (user.sshPublicKey === null) await store.users.setSshKeys(user.id, await keys.user(user.name));
+  const current = (await store.users.byId(user.id)) ?? user;
+  const credentials = await store.users.credentials(user.id);
+  if (credentials === null) throw notExists('User not found');
+  return wireUserWithCreds(current, credentials, settings.permissions);
+}
+
+/** Others are invisible to all but global admins. */
+export async function visibleUser(
+  deps: HttpDeps,
+  caller: UserRecord,
+  name: string,
+): Promise<UserRecord> {
+  const user = await deps.store.users.byName(name);
+  if (user === null || (user.id !== caller.id && !isAdmin(caller))) {
+    throw notExists('User not found');
+  }
+  return user;
+}
+
+/** Oneself or, for global admins, anybody; whoever else asks is told nothing about who exists. */
+async function managedUser(deps: HttpDeps, caller: UserRecord, name: string): Promise<UserRecord> {
+  const user = await deps.store.users.byName(name);
+  if (user?.id !== caller.id && !isAdmin(caller)) {
+    throw accessDenied(`Access denied: only global admins may change other users than themselves`);
+  }
+  if (user === null) throw notExists('User not found');
+  return user;
+}
+
+/** `actor` null: the server itself, at its first start. */
+export async function createUser(
+  deps: Pick<HttpDeps, 'store' | 'keys' | 'context'>,
+  request: CreateUserRequest,
+  actor: UserRecord | null,
+  token: string = randomUUID(),
+): Promise<UserRecord> {
+  checkName('user', request.username);
+  const { now, newId } = deps.context();
+  const pair = await deps.keys.user(request.username);
+  const user = {
+    id: newId(),
+    name: request.username,
+    globalRole: request.global_role,
+    email: request.email,
+    active: request.active,
+    sshPublicKey: pair.publicKey,
+    createdAt: now,
+  };
+  const created = await deps.store.users.insert(
+    { ...user, token, sshPrivateKey: pair.privateKey },
+    { events: [userEvent('User created', user, actor?.id ?? user.id)] },
+  );
+  if (created === 'name-taken') throw alreadyExists(`User '${request.username}' exists`);
+  return { ...user, deleted: false, originalName: null };
+}
+
+/** Replaces all three: what is left out falls back to its default, as in dstack 0.22.5. */
+export async function updateUser(
+  deps: HttpDeps,
+  request: CreateUserRequest,
+  actor: UserRecord,
+): Promise<UserRecord> {
+  const user = await deps.store.users.byName(request.username);
+  if (user === null) throw notExists('User not found');
+  const set = { globalRole: request.global_role, email: request.email, active: request.active };
+  const keys = Object.keys(set) as (keyof typeof set)[];
+  const changed = keys.filter((key) => set[key] !== user[key]);
+  const event = userEvent(`User updated. Changed fields: ${changed.join(', ')}`, user, actor.id);
+  await deps.store.users.update(user.id, set, { events: changed.length > 0 ? [event] : [] });
+  return { ...user, ...set };
+}
+
+export async function refreshToken(
+  deps: HttpDeps,
+  caller: UserRecord,
+  name: string,
+): Promise<UserRecord> {
+  const user = await managedUser(deps, caller, name);
+  const events = [userEvent('User token refreshed', user, caller.id)];
+  await deps.store.users.setToken(user.id, randomUUID(), { events });
+  return user;
+}
+
+export async function refreshSshKey(
+  deps: HttpDeps,
+  caller: UserRecord,
+  name: string,
+): Promise<UserRecord> {
+  const user = await managedUser(deps, caller, name);
+  const events = [userEvent('User SSH key refreshed', user, caller.id)];
+  await deps.store.users.setSshKeys(user.id, await deps.keys.user(user.name), { events });
+  return user;
+}
+
+/** All or none. */
+export async function deleteUsers(
+  deps: HttpDeps,
+  names: readonly string[],
+  actor: UserRecord,
+): Promise<void> {
+  if (names.some((name) => name.toLowerCase() === FIRST_ADMIN)) {
+    throw ruleError(`User '${FIRST_ADMIN}' cannot be deleted`);
+  }
+  const users = await deps.store.users.byNames(names);
+  const known = new Set(users.map((user) => user.name.toLowerCase()));
+  const unknown = names.filter((name) => !known.has(name.toLowerCase()));
+  if (unknown.length > 0) {
+    throw ruleError(`Failed to delete non-existent users: ${unknown.join(', ')}`);
+  }
+  const events = users.map((user) => userEvent('User deleted', user, actor.id));
+  await deps.store.users.delete(
+    users.map((user) => user.id),
+    { events },
+  );
+}

@@ -1,0 +1,17 @@
+import type { UserRecord } from '@dstack/store';
+import type { HttpDeps } from './ports.ts';
+
+/**
+ * Projects whose things the caller may list: their own, for global admins all (null). `name`
+ * narrows to one project; one that does not exist or is not theirs leaves none.
+ */
+export async function visibleProjects(
+  deps: HttpDeps,
+  caller: UserRecord,
+  name: string | null = null,
+): Promise<readonly string[] | null> {
+  const isAdmin = caller.globalRole === 'admin';
+  if (name === null) return isAdmin ? null : deps.store.projects.idsOfMember(caller.id);
+  const access = await deps.store.projects.access(name, caller.id);
+  return access !== null && (isAdmin || access.role !== null) ? [access.project.id] : [];
+}

@@ -1,0 +1,25 @@
+import { notExists } from '@dstack/contract/api';
+import type { On } from '../call.ts';
+import { wireVolume } from '../mapping/volume.ts';
+import { pageOf } from '../paging.ts';
+import type { HttpDeps } from '../ports.ts';
+import { visibleProjects } from '../visible-projects.ts';
+
+export function volumeRoutes(on: On, deps: HttpDeps): void {
+  const { volumes } = deps.store;
+  on('volumes.list_all', async ({ user, body }) => {
+    const projectIds = await visibleProjects(deps, user, body.project_name);
+    const page = pageOf(body.prev_created_at, body.prev_id, body);
+    const found = await volumes.list({ projectIds, onlyActive: body.only_active, page });
+    return found.map((view) => wireVolume(view, deps.context().now));
+  });
+  on('volumes.list', async ({ project }) => {
+    const found = await volumes.list({ projectIds: [project.id], onlyActive: true });
+    return found.map((view) => wireVolume(view, deps.context().now));
+  });
+  on('volumes.get', async ({ project, body }) => {
+    const view = await volumes.byName(project.id, body.name);
+    if (view === null) throw notExists(`Volume '${body.name}' not found`);
+    return wireVolume(view, deps.context().now);
+  });
+}
