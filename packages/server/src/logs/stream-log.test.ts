@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { FileLogStore } from './file/file-log-store.ts';
+import type { LogStore } from './log-store.ts';
 import { streamLog } from './stream-log.ts';
 
 const REF = { project: 'p', run: 'r', jobId: '7971ea15-4056-4bef-8833-c93e0e7d5128' };
@@ -42,10 +43,10 @@ interface Reader {
   until(pattern: RegExp): Promise<string>;
 }
 
-function read(offset = 0, keepAliveMs = 60_000): Reader {
+function read(offset = 0, keepAliveMs = 60_000, from: LogStore = store): Reader {
   const sink = new PassThrough();
   const stop = new AbortController();
-  const done = streamLog(store, REF, offset, sink, stop.signal, { keepAliveMs });
+  const done = streamLog(from, REF, offset, sink, stop.signal, { keepAliveMs });
   let text = '';
   const until = async (pattern: RegExp) => {
     while (!pattern.test(text)) {
@@ -133,4 +134,19 @@ it('ends when the reader goes, waiting or stuck', async () => {
   const stuck = read();
   stuck.stop.abort();
   await stuck.done;
+});
+
+it('finds out that there is more, and the end, without being told', async () => {
+  await put('one ');
+  // Another server's store on the same data, whose word does not reach this one.
+  const silent: LogStore = new Proxy(store, {
+    get: (target, name: keyof LogStore) =>
+      name === 'follow' ? () => () => {} : target[name].bind(target),
+  });
+  const reader = read(0, 1, silent);
+  await reader.until(/id: 4/);
+  await put('two');
+  await reader.until(/id: 7/);
+  await store.end(REF);
+  expect(decoded(await reader.until(/event: end/))).toBe('one two');
 });

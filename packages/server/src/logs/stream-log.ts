@@ -43,6 +43,8 @@ export async function streamLog(
   const wake = () => inbox.wake();
   stop.addEventListener('abort', wake);
   const alive = setInterval(() => {
+    // Word from another server may have been lost: now and then the reader looks for itself.
+    inbox.remind();
     // A sink that is full has enough to send.
     if (!sink.writableNeedDrain) sink.write(': keep-alive\n\n');
   }, options.keepAliveMs ?? KEEP_ALIVE_MS);
@@ -91,7 +93,8 @@ async function pump(
       await write(sink, `event: end\nid: ${at}\ndata: ${at}\n\n`, stop);
       return;
     }
-    ended = await inbox.wait();
+    const news = await inbox.wait();
+    ended = news === 'reminder' ? (await store.status(ref)).ended : news === 'ended';
   }
 }
 
@@ -121,6 +124,7 @@ class Inbox {
   #pieces: LogPiece[] = [];
   #ended = false;
   #news = false;
+  #reminder = false;
   #waiter: (() => void) | null = null;
 
   put(news: LogNews): void {
@@ -133,6 +137,12 @@ class Inbox {
 
   wake(): void {
     this.#news = true;
+    this.#waiter?.();
+    this.#waiter = null;
+  }
+
+  remind(): void {
+    this.#reminder = true;
     this.#waiter?.();
     this.#waiter = null;
   }
@@ -151,14 +161,16 @@ class Inbox {
     return { offset, bytes: piece.bytes.subarray(offset - piece.offset) };
   }
 
-  /** Waits for news; true when the stream has ended. */
-  async wait(): Promise<boolean> {
-    if (!this.#news && !this.#ended) {
+  async wait(): Promise<'grew' | 'ended' | 'reminder'> {
+    if (!this.#news && !this.#ended && !this.#reminder) {
       await new Promise<void>((resolve) => {
         this.#waiter = resolve;
       });
     }
+    const reminded = this.#reminder && !this.#news;
     this.#news = false;
-    return this.#ended;
+    this.#reminder = false;
+    if (this.#ended) return 'ended';
+    return reminded ? 'reminder' : 'grew';
   }
 }
