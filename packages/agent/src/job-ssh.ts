@@ -1,18 +1,27 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeDurably } from './durable-file.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 import type { Logger } from './log.ts';
-import { loadHostKey } from './ssh/host-key.ts';
 import { startJobSsh } from './ssh/job-ssh-server.ts';
+import { generateHostKey } from './ssh/private-key.ts';
 
-/** Opens the SSH server of a job. */
+/** Opens the SSH server of a job, with one host key for all jobs of this agent. */
 export function openJobAccess(stateDir: string, log: Logger): OpenJobAccess {
-  const hostKeyPem = loadHostKey(stateDir);
-  return async ({ preferredPort, spec, dial, logs }) =>
-    await startJobSsh({
+  const hostKeyPem = hostKey(stateDir);
+  return ({ preferredPort, spec, dial, logs }) =>
+    startJobSsh({
       preferredPort,
       authorizedKeys: spec.authorized_keys,
       hostKeyPem,
       dial,
       logs,
-      onUnusableKey: (owner, reason) => log.info('key left out', { job: spec.id, owner, reason }),
+      onUnusableKey: (owner, reason) => log.info('unusable key', { job: spec.id, owner, reason }),
     });
+}
+
+function hostKey(stateDir: string): string {
+  const path = join(stateDir, 'ssh-host-key');
+  if (!existsSync(path)) writeDurably(path, generateHostKey());
+  return readFileSync(path, 'utf8');
 }

@@ -6,11 +6,11 @@ import { nowMicros } from '../clock.ts';
 import type { Execution, ExecutionExit, JobAccount } from '../jobs/executor.ts';
 import type { Logger } from '../log.ts';
 import { cgroupUsage } from '../metrics/usage.ts';
-import { NamespaceDialer } from '../network/namespace-dialer.ts';
 import { cgroupPids } from '../process/cgroup.ts';
 import { terminatePids } from '../process/process-tree.ts';
 import type { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { containerCgroup } from './container-cgroup.ts';
+import { JobDialer } from './container-dialer.ts';
 import type { ContainerOutput } from './container-output.ts';
 import { statusOf, wordsOf } from './engine-error.ts';
 
@@ -29,14 +29,15 @@ export interface DockerExecutionSetup {
 export class DockerExecution implements Execution {
   readonly exited: Promise<ExecutionExit>;
   readonly #setup: DockerExecutionSetup;
-  readonly #dialer: NamespaceDialer;
+  readonly #dialer: JobDialer;
   #released = false;
 
   constructor(setup: DockerExecutionSetup) {
     this.#setup = setup;
-    this.#dialer = new NamespaceDialer({
-      pid: this.#isHostNetwork() ? null : setup.inspected.State.Pid,
-      fallbackHost: this.containerIp,
+    this.#dialer = new JobDialer({
+      pid: setup.inspected.State.Pid,
+      host: setup.inspected.HostConfig.NetworkMode === 'host',
+      ip: this.containerIp,
       socket: setup.relaySocket,
     });
     this.exited = this.#awaitExit();
@@ -93,12 +94,8 @@ export class DockerExecution implements Execution {
 
   release(): void {
     this.#released = true;
-    this.#dialer.close();
+    void this.#dialer.close();
     this.#setup.output.release();
-  }
-
-  #isHostNetwork(): boolean {
-    return this.#setup.inspected.HostConfig.NetworkMode === 'host';
   }
 
   async #signal(signal: string): Promise<void> {
@@ -113,7 +110,7 @@ export class DockerExecution implements Execution {
   async #awaitExit(): Promise<ExecutionExit> {
     const { output, log } = this.#setup;
     const exit = await this.#waitForContainer();
-    this.#dialer.close();
+    void this.#dialer.close();
     if (this.#released) return exit;
     await output.finish().catch((error) => log.error('closing the output failed', error));
     return exit;

@@ -137,8 +137,14 @@ function run(
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
         return reject(new Error('git is not installed on the host'));
       }
-      const words = stderr.trim().split('\n').slice(-3).join(' ');
-      reject(new Error(words || error.message));
+      reject(new Error(wordsOfGit(stderr) || error.message));
     });
   });
+}
+
+/** Git surrounds its reason with progress and advice. */
+function wordsOfGit(stderr: string): string {
+  const lines = stderr.split('\n').filter((line) => line.trim() !== '');
+  const reasons = lines.filter((line) => /^(fatal|error|remote):/.test(line));
+  return (reasons.length > 0 ? reasons : lines).slice(0, 3).join(' ');
 }

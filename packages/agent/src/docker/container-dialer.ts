@@ -1,0 +1,47 @@
+import type { Duplex } from 'node:stream';
+import { dialTcp } from '../network/dial.ts';
+import { type ContainerDialer, dialIntoContainer } from '../ssh/netns-relay/dial-into-container.ts';
+
+export interface ContainerNetwork {
+  /** First process of the container as this host numbers it. */
+  readonly pid: number;
+  readonly host: boolean;
+  /** Address on the daemon's bridge. */
+  readonly ip: string | null;
+  /** Path of a unix socket for the relay. */
+  readonly socket: string;
+}
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
+
+/**
+ * Connections as the container's processes would make them: from here with the host's network, else
+ * from inside its namespace. Where that cannot be entered, ports on its bridge address are all that
+ * can be reached.
+ */
+export class JobDialer {
+  readonly #network: ContainerNetwork;
+  #relay: ContainerDialer | null = null;
+
+  constructor(network: ContainerNetwork) {
+    this.#network = network;
+  }
+
+  dial(host: string, port: number): Promise<Duplex> {
+    const { host: hostNetwork, pid, socket } = this.#network;
+    if (hostNetwork) return dialTcp(host, port);
+    if (process.getuid?.() !== 0 || pid <= 0) return this.#fromOutside(host, port);
+    this.#relay ??= dialIntoContainer(pid, { socketPath: socket });
+    return this.#relay.dial(host, port);
+  }
+
+  async close(): Promise<void> {
+    await this.#relay?.close();
+  }
+
+  async #fromOutside(host: string, port: number): Promise<Duplex> {
+    if (!LOOPBACK.has(host)) return dialTcp(host, port);
+    if (this.#network.ip === null) throw new Error('the job has no address on this host');
+    return dialTcp(this.#network.ip, port);
+  }
+}

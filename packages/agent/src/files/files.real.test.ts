@@ -1,0 +1,187 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { JobSpecForAgent, RepoForAgent } from '@dstack/contract/agent';
+import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { pack } from 'tar-stream';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
+import type { TestStream } from '../testing/test-stream.ts';
+
+const missing = dockerMissing();
+let dir: string;
+let first: string;
+let second: string;
+let diff: Buffer;
+
+function git(cwd: string, ...args: string[]): string {
+  const identity = ['-c', 'user.name=t', '-c', 'user.email=t@t', '-c', 'init.defaultBranch=main'];
+  return execFileSync('git', [...identity, ...args], { cwd, encoding: 'utf8' });
+}
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'files-'));
+  const work = join(dir, 'origin');
+  mkdirSync(work);
+  git(work, 'init', '-q');
+  writeFileSync(join(work, 'a.txt'), 'one\n');
+  writeFileSync(join(work, 'run.sh'), '#!/bin/sh\necho ran\n', { mode: 0o755 });
+  git(work, 'add', '.');
+  git(work, 'commit', '-qm', 'first');
+  first = git(work, 'rev-parse', 'HEAD').trim();
+  writeFileSync(join(work, 'a.txt'), 'two\r\n');
+  git(work, 'commit', '-qam', 'second');
+  second = git(work, 'rev-parse', 'HEAD').trim();
+  writeFileSync(join(work, 'a.txt'), 'changed\n');
+  writeFileSync(join(work, 'new.bin'), Buffer.from([0, 1, 2, 255]));
+  git(work, 'add', '-A');
+  diff = execFileSync('git', ['diff', '--binary', '--cached', 'HEAD'], { cwd: work });
+  git(work, 'reset', '-q', '--hard');
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+function remote(more: Partial<RepoForAgent> = {}): RepoForAgent {
+  return {
+    type: 'remote',
+    dir: 'repo',
+    exists_action: null,
+    clone_url: `file://${dir}/origin`,
+    branch: 'main',
+    hash: second,
+    single_branch: true,
+    config_name: 'Ann',
+    config_email: 'ann@example.com',
+    private_key: null,
+    oauth_token: null,
+    code_sha256: null,
+    ...more,
+  };
+}
+
+async function tarOf(files: Readonly<Record<string, string>>): Promise<Buffer> {
+  const tar = pack();
+  for (const [name, text] of Object.entries(files)) {
+    if (name.endsWith('/')) tar.entry({ name, type: 'directory' });
+    else tar.entry({ name, mode: 0o640 }, text);
+  }
+  tar.finalize();
+  const parts: Buffer[] = [];
+  for await (const part of tar) parts.push(part as Buffer);
+  return Buffer.concat(parts);
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** The same expectations for both executors; `spec` makes a job that runs a script. */
+function suite(start: () => AgentHarness, spec: typeof jobSpec): void {
+  let agent: AgentHarness;
+  let stream: TestStream;
+  beforeEach(async () => {
+    agent = start();
+    await agent.start();
+    stream = await agent.connect();
+  });
+  afterEach(async () => {
+    await stream.close();
+    await agent.dispose();
+  });
+
+  async function run(
+    job: JobSpecForAgent,
+    uploads: { code?: Buffer; archives?: Record<string, Buffer> } = {},
+  ): Promise<{ text: string; exit: unknown }> {
+    await agent.put(job);
+    for (const [id, body] of Object.entries(uploads.archives ?? {})) {
+      const { status } = await agent.call('PUT', `/v1/jobs/${job.id}/archives/${id}`, body);
+      expect(status).toBe(204);
+    }
+    if (uploads.code) await agent.call('PUT', `/v1/jobs/${job.id}/code`, uploads.code);
+    const { state, text } = await stream.whole(job.id);
+    return { text: text.replaceAll('\r', ''), exit: state.exit };
+  }
+
+  it('unpacks archives under the names that the run gives them', async () => {
+    const tree = await tarOf({ 'src/': '', 'src/x.txt': 'X\n', 'src/sub/y.txt': 'Y\n' });
+    const file = await tarOf({ 'key.pem': 'KEY\n' });
+    const job = spec(['cat made/here/x.txt made/here/sub/y.txt', 'cat ~/other.pem'], {
+      file_archives: [
+        { id: 'a1', sha256: sha256(tree), path: 'made/here' },
+        { id: 'a2', sha256: sha256(file), path: '~/other.pem' },
+      ],
+    });
+    const { text } = await run(job, { archives: { a1: tree, a2: file } });
+    expect(text).toBe('X\nY\nKEY\n');
+  });
+
+  it('refuses an archive that points out of its place', async () => {
+    const bad = await tarOf({ 'a/../../../escape': 'x' });
+    const job = spec(['echo not reached'], {
+      file_archives: [{ id: 'a1', sha256: sha256(bad), path: 'x' }],
+    });
+    const { exit, text } = await run(job, { archives: { a1: bad } });
+    expect(exit).toMatchObject({ status: null, reason: 'executor_error' });
+    expect(text).toBe('');
+  });
+
+  it('clones a branch and applies the diff', async () => {
+    const job = spec(['cd repo && cat a.txt && ./run.sh && wc -c < new.bin'], {
+      repo: remote({ code_sha256: sha256(diff) }),
+    });
+    const { text } = await run(job, { code: diff });
+    expect(text).toBe('changed\nran\n4\n');
+  });
+
+  it('checks out a commit that is not the head of its branch', async () => {
+    const job = spec(['cat repo/a.txt repo/.git/HEAD'], { repo: remote({ hash: first }) });
+    expect((await run(job)).text).toBe(`one\n${first}\n`);
+  });
+
+  it('unpacks the code of a local repo', async () => {
+    const code = await tarOf({ './main.py': 'print(1)\n' });
+    const repo = remote({ type: 'local', clone_url: null, code_sha256: sha256(code) });
+    const { text } = await run(spec(['cat repo/main.py'], { repo }), { code });
+    expect(text).toBe('print(1)\n');
+  });
+
+  it('says why a repo could not be set up', async () => {
+    const job = spec(['true'], { repo: remote({ clone_url: `file://${dir}/missing` }) });
+    expect((await run(job)).exit).toMatchObject({
+      status: null,
+      reason: 'container_exited_with_error',
+      message: expect.stringMatching(/^Failed to set up the repo \(.*missing.*\)$/),
+    });
+  });
+
+  it('leaves tokens in the home of the job, not in the clone', async () => {
+    const job = spec(['cat ~/.config/gh/hosts.yml', 'grep -rc s3cr3t repo/.git/config'], {
+      repo: remote({ oauth_token: 's3cr3t' }),
+    });
+    expect((await run(job)).text).toMatch(/oauth_token: "s3cr3t"\n0\n$/);
+  });
+}
+
+describe('files of the process executor', () => {
+  suite(() => new AgentHarness(), jobSpec);
+});
+
+describe.skipIf(missing !== null)('files of the Docker executor', () => {
+  let engine: TestDocker;
+  beforeAll(async () => {
+    engine = await startDocker();
+    await engine.busybox('busybox:test', ['WORKDIR /root']);
+  });
+  afterAll(() => engine.close());
+  suite(
+    () => new AgentHarness(['--executor', 'docker'], { DOCKER_HOST: engine.host }),
+    (lines, more) =>
+      jobSpec([], {
+        shell_commands: null,
+        commands: ['/bin/sh', '-c', lines.join(' && ')],
+        ...more,
+      }),
+  );
+});
