@@ -1,3 +1,2 @@
-export { forEachDatabase, type TestDatabases } from './databases.ts';
+export * from './docker.ts';
 export * from './installation.ts';
-export { type PostgresCluster, postgresBinaries, startPostgres } from './postgres.ts';

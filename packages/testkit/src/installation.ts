@@ -36,6 +36,8 @@ const FOREIGN = ['DSTACK_PROJECT', 'DSTACK_SERVER_URL', 'DSTACK_TOKEN', 'DSTACK_
 export class Installation {
   readonly home: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Called with each line the server prints. */
+  onServerLine: (line: string) => void;
   readonly #options: InstallationOptions;
   readonly #started = new Set<ChildProcess>();
   #server: ChildProcess | null = null;
@@ -43,6 +45,7 @@ export class Installation {
 
   constructor(options: InstallationOptions) {
     this.#options = options;
+    this.onServerLine = options.onServerLine ?? (() => {});
     this.home = mkdtempSync(join(tmpdir(), 'dstack-home-'));
     this.env = { ...process.env };
     for (const name of FOREIGN) delete this.env[name];
@@ -74,7 +77,7 @@ export class Installation {
     await new Promise<void>((ready, fail) => {
       child.on('exit', (code) => fail(new Error(`server ended with ${code}: ${errors.join('')}`)));
       createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-        this.#options.onServerLine?.(line);
+        this.onServerLine(line);
         const found = /is running at (\S+)/.exec(line);
         if (!found) return;
         this.#url = found[1] ?? null;

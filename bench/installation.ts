@@ -1,0 +1,13 @@
+import { join, resolve } from 'node:path';
+import { Installation } from '@dstack/testkit';
+
+export const root = resolve(import.meta.dirname, '..');
+export const dstack = join(root, 'bin', 'dstack');
+
+/** Processes as executor unless told otherwise: they need nothing installed. */
+export function installation(env: NodeJS.ProcessEnv = {}): Installation {
+  return new Installation({
+    dstack,
+    env: { DSTACK_LOCAL_EXECUTOR: 'process', DSTACK_SERVER_LOG_LEVEL: 'error', ...env },
+  });
+}

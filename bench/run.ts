@@ -1,0 +1,24 @@
+/**
+ * `node bench/run.ts [name …]`: measures the built product and prints one JSON line per figure.
+ * Without names everything runs. Floors (`node -e 0`, `docker run`) are measured in the same run.
+ */
+import { execFileSync } from 'node:child_process';
+import { atRest } from './at-rest.ts';
+import { commandLine } from './command-line.ts';
+import { latency } from './latency.ts';
+import { serverStart } from './server-start.ts';
+
+const benches: Readonly<Record<string, () => Promise<void>>> = {
+  'command-line': commandLine,
+  'server-start': serverStart,
+  latency,
+  'at-rest': atRest,
+};
+
+execFileSync('node', ['scripts/build.ts'], { stdio: 'ignore' });
+const chosen = process.argv.slice(2);
+for (const name of chosen.length > 0 ? chosen : Object.keys(benches)) {
+  const bench = benches[name];
+  if (!bench) throw new Error(`no bench ${name}; there are: ${Object.keys(benches).join(', ')}`);
+  await bench();
+}

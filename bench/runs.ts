@@ -1,0 +1,100 @@
+/** Runs on an installation, timed by what the server recorded (microseconds). */
+import type { Installation } from '@dstack/testkit';
+
+interface Event {
+  readonly message: string;
+  readonly recorded_at: string;
+}
+
+export interface RunTimes {
+  readonly submitted: number;
+  readonly running: number;
+  readonly done: number;
+  /** When the process ended by its own clock. */
+  readonly exited: number;
+}
+
+export async function applyFleet(installation: Installation, nodes: string): Promise<void> {
+  const configuration = {
+    type: 'fleet',
+    name: 'default',
+    nodes,
+    idle_duration: '1h',
+    resources: { gpu: 0 },
+  };
+  await installation.api('/api/project/main/fleets/apply', {
+    plan: { spec: { configuration, profile: { name: 'default' } }, current_resource: null },
+    force: false,
+  });
+}
+
+export async function submit(
+  installation: Installation,
+  runName: string,
+  configuration: Record<string, unknown>,
+): Promise<string> {
+  const task = { type: 'task', name: runName, resources: { gpu: 0 }, ...configuration };
+  const run = await installation.api<{ id: string }>('/api/project/main/runs/apply', {
+    plan: { run_spec: { run_name: runName, configuration: task }, current_resource: null },
+    force: false,
+  });
+  return run.id;
+}
+
+/** Resolves when the run is finished, told by the server rather than asked for. */
+export async function finished(installation: Installation, runName: string): Promise<string> {
+  const url = new URL(`/api/project/main/runs/watch?run_name=${runName}`, installation.url);
+  const response = await fetch(url, {
+    headers: { authorization: `Bearer ${installation.token()}` },
+  });
+  let text = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    const status = [
+      ...text.matchAll(/^data: .*?"status":"(done|failed|terminated)","status_message"/gm),
+    ].at(-1);
+    if (status?.[1]) {
+      await response.body?.cancel().catch(() => {});
+      return status[1];
+    }
+    text = text.slice(text.lastIndexOf('\nevent: run') + 1);
+  }
+  throw new Error(`watching ${runName} ended early`);
+}
+
+/** A task whose last output is the time at which it ends. */
+export async function timedRun(
+  installation: Installation,
+  runName: string,
+  configuration: Record<string, unknown> = {},
+): Promise<RunTimes> {
+  const id = await submit(installation, runName, {
+    commands: ['echo hi', 'date +%s%N'],
+    ...configuration,
+  });
+  await finished(installation, runName);
+  const events = await installation.api<Event[]>('/api/events/list', {
+    within_runs: [id],
+    ascending: true,
+  });
+  const at = (pattern: RegExp) => {
+    const event = events.find(({ message }) => pattern.test(message));
+    if (!event) throw new Error(`${runName}: no event ${pattern}`);
+    return micros(event.recorded_at);
+  };
+  const logs = await installation.ok('logs', runName);
+  return {
+    submitted: at(/^Run submitted/),
+    running: at(/^Job status changed .* -> RUNNING/),
+    done: at(/^Run status changed .* -> DONE/),
+    exited: Number(/\b(\d{19})\b/.exec(logs)?.[1]) / 1000,
+  };
+}
+
+/** ISO 8601 with up to six digits of a second. */
+function micros(iso: string): number {
+  const fraction = /\.(\d+)Z$/.exec(iso)?.[1] ?? '';
+  const seconds = Date.parse(iso.replace(/\.\d+Z$/, 'Z')) / 1000;
+  return seconds * 1_000_000 + Number(fraction.padEnd(6, '0'));
+}
