@@ -76,7 +76,8 @@ async function runCommand(
       getOutHelpWidth: () => io.width ?? 80,
       getOutHasColors: () => io.width !== null,
     })
-    .showSuggestionAfterError(true);
+    .showSuggestionAfterError(true)
+    .showHelpAfterError(`  next: dstack ${entry.name} --help`);
   declare(program, cli);
   configure(program);
   const line = [entry.name, ...expandPrefixes(words, longOptions(program))];
@@ -133,7 +134,6 @@ type ProgramCommand = InstanceType<typeof import('commander').Command>;
 
 function configure(command: ProgramCommand): void {
   for (const child of command.commands) {
-    child.exitOverride().copyInheritedSettings(command);
     child.addHelpText('after', `${GLOBAL_HELP}\n${EXIT_CODE_HELP}`);
     configure(child);
   }

@@ -127,7 +127,7 @@ async function showPlan(
   );
   for (const note of plan.notes ?? []) io.print(` ${io.paint('secondary', `note: ${note}`)}\n`);
   if (plan.job_plans[0]?.offers.length === 0) {
-    io.print(`${await missingOffersNotice(connection, io.paint)}\n`);
+    io.print(`\n${await missingOffersNotice(connection, io.paint)}`);
   } else {
     io.print('');
   }
@@ -155,7 +155,7 @@ async function submit(submission: Submission, options: ApplyOptions, cli: Cli): 
     await repo.uploadDiff();
     // The caller's spec goes back, not the effective one: its name may still be open.
     return connection.project.runs.apply({
-      run_spec: plan.run_spec,
+      run_spec: { ...plan.run_spec, configuration: forOlderServers(plan.run_spec.configuration) },
       current_resource: plan.current_resource ?? null,
     });
   });

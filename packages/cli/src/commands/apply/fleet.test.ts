@@ -1,0 +1,103 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { FakeServer, type Route } from '../../testing/fake-server.ts';
+import { recording } from '../../testing/recordings.ts';
+import { runCommand, serverEnv, withDirectory } from '../../testing/run-command.ts';
+
+let server: FakeServer | null = null;
+afterEach(async () => {
+  await server?.stop();
+  server = null;
+});
+
+const BASE = '/api/project/main';
+
+/** Answers each path with its recorded answers in turn; the last one stays. */
+async function replay(name: string): Promise<FakeServer> {
+  const answers = new Map<string, { status: number; json: unknown }[]>();
+  for (const { method, path, status, response } of await recording(name)) {
+    const key = `${method} ${path}`;
+    answers.set(key, [...(answers.get(key) ?? []), { status, json: response }]);
+  }
+  const routes = Object.fromEntries(
+    [...answers].map(([key, list]): [string, Route] => [
+      key,
+      () => (list.length > 1 ? list.shift() : list[0]) as { status: number; json: unknown },
+    ]),
+  );
+  server = await new FakeServer(routes).start();
+  return server;
+}
+
+const FLEET = `type: fleet
+name: th
+placement: cluster
+ssh_config:
+  user: root
+  identity_file: keys/id
+  hosts:
+    - hostname: 10.213.0.11
+      blocks: auto
+    - hostname: 10.213.0.12
+      blocks: auto
+`;
+
+async function inFleetDirectory<T>(use: (cwd: string) => Promise<T>): Promise<T> {
+  return withDirectory(async (cwd) => {
+    const pair = generateKeyPairSync('ed25519');
+    await mkdir(join(cwd, 'keys'));
+    const pem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' });
+    await writeFile(join(cwd, 'keys', 'id'), pem, { mode: 0o600 });
+    await writeFile(join(cwd, 'keys', 'id.pub'), 'ssh-ed25519 AAAA test\n');
+    await writeFile(join(cwd, 'fleet.dstack.yml'), FLEET);
+    return use(cwd);
+  });
+}
+
+test('a fleet that cannot be updated is replaced, with the keys of its hosts', () =>
+  inFleetDirectory(async (cwd) => {
+    const fake = await replay('fleet-apply');
+    const argv = ['apply', '-f', 'fleet.dstack.yml', '-y'];
+    const { code, out, err } = await runCommand(argv, { env: serverEnv(fake.url), cwd, home: cwd });
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toContain('Found fleet th. Configuration changes detected.');
+    expect(out).toMatch(/instance=0 .* idle/);
+    expect(fake.calls.filter((call) => !call.endsWith('/get'))).toEqual(
+      ['get_plan', 'delete', 'apply'].map((verb) => `POST ${BASE}/fleets/${verb}`),
+    );
+    const theirs = (await recording('fleet-apply'))[0]?.request;
+    const ours = fake.bodyOf(`${BASE}/fleets/get_plan`);
+    const withoutKeys = (body: unknown) =>
+      JSON.parse(
+        JSON.stringify(body, (key, value) =>
+          key === 'ssh_key' || key === 'identity_file' ? (value === null ? null : 'given') : value,
+        ),
+      );
+    expect(withoutKeys(ours)).toEqual(withoutKeys(theirs));
+    expect(ours).toMatchObject({
+      spec: { configuration: { ssh_config: { ssh_key: { public: 'ssh-ed25519 AAAA test\n' } } } },
+    });
+  }));
+
+test('an unchanged fleet is left alone with -y', () =>
+  inFleetDirectory(async (cwd) => {
+    const fake = await replay('fleet-apply-unchanged');
+    const argv = ['apply', '-f', 'fleet.dstack.yml', '-y'];
+    const { code, out } = await runCommand(argv, { env: serverEnv(fake.url), cwd, home: cwd });
+    expect(code).toBe(0);
+    expect(out).toContain('No configuration changes detected');
+    expect(fake.calls).toEqual([`POST ${BASE}/fleets/get_plan`]);
+  }));
+
+test('a missing key is named before any request', () =>
+  inFleetDirectory(async (cwd) => {
+    const fake = await replay('fleet-apply');
+    await writeFile(join(cwd, 'f.yml'), FLEET.replace('keys/id', 'keys/none'));
+    const argv = ['apply', '-f', 'f.yml', '-y'];
+    const { code, err } = await runCommand(argv, { env: serverEnv(fake.url), cwd, home: cwd });
+    expect(code).toBe(1);
+    expect(err).toContain('keys/none');
+    expect(fake.calls).toEqual([]);
+  }));

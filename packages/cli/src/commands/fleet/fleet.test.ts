@@ -1,0 +1,130 @@
+import type { Fleet } from '@dstack/contract/wire';
+import { afterEach, expect, test } from 'vitest';
+import { FakeServer, type Route, wireError } from '../../testing/fake-server.ts';
+import { recordedAnswer } from '../../testing/recordings.ts';
+import { runCommand, serverEnv } from '../../testing/run-command.ts';
+
+let server: FakeServer | null = null;
+afterEach(async () => {
+  await server?.stop();
+  server = null;
+});
+
+const BASE = '/api/project/main';
+const NOW = Date.parse('2026-11-24T15:20:00Z');
+
+async function fleets(): Promise<Fleet[]> {
+  return recordedAnswer<Fleet[]>('fleet-list', `${BASE}/fleets/list`);
+}
+
+async function serving(routes: Readonly<Record<string, Route>> = {}): Promise<FakeServer> {
+  const list = await fleets();
+  server = await new FakeServer({
+    [`POST ${BASE}/fleets/list`]: { json: list },
+    [`POST ${BASE}/fleets/get`]: { json: list[0] },
+    [`POST ${BASE}/fleets/delete`]: { json: null },
+    [`POST ${BASE}/fleets/delete_instances`]: { json: null },
+    ...routes,
+  }).start();
+  return server;
+}
+
+test.each([[['fleet']], [['fleet', 'list']]])(
+  '%j lists fleets with their instances',
+  async (argv) => {
+    const fake = await serving();
+    const { out } = await runCommand(argv, { env: serverEnv(fake.url), now: NOW });
+    expect(out).toBe(
+      [
+        ' NAME           NODES  GPU  SPOT  BACKEND       PRICE  STATUS  CREATED',
+        ' th             2                 ssh                  active  9 mins ago',
+        '    instance=0         -          ssh (remote)  $0     idle    9 mins ago',
+        '    instance=1         -          ssh (remote)  $0     idle    9 mins ago',
+        '',
+      ].join('\n'),
+    );
+    expect(fake.bodyOf(`${BASE}/fleets/list`)).toEqual({ include_imported: true });
+  },
+);
+
+test.each([[['fleet', '-v', 'list']], [['fleet', 'list', '-v']], [['fleet', '-v']]])(
+  '%j shows more, wherever -v stands',
+  async (argv) => {
+    const fake = await serving();
+    const { out } = await runCommand(argv, { env: serverEnv(fake.url), now: NOW });
+    expect(out).toContain('2 (cluster)');
+    expect(out).toContain('cpu=x86:2 mem=23.5GB disk=67.6GB');
+  },
+);
+
+test('states of instances are told in words', async () => {
+  const list = await fleets();
+  const [first, second] = list[0]?.instances ?? [];
+  if (first) Object.assign(first, { unreachable: true });
+  if (second)
+    Object.assign(second, { status: 'busy', total_blocks: 4, busy_blocks: 1, region: 'local' });
+  const fake = await serving({ [`POST ${BASE}/fleets/list`]: { json: list } });
+  const { out } = await runCommand(['fleet'], { env: serverEnv(fake.url), now: NOW });
+  expect(out).toContain('idle (unreachable)');
+  expect(out).toContain('1/4 busy');
+  expect(out).toContain(' local ');
+});
+
+test('get prints JSON, by name, id or project/name', async () => {
+  const fake = await serving({ '/': { json: null } });
+  const env = serverEnv(fake.url);
+  const { out } = await runCommand(['fleet', 'get', 'th', '--json'], { env });
+  expect(JSON.parse(out)).toEqual((await fleets())[0]);
+  const id = '11111111-1111-4111-8111-111111111111';
+  await runCommand(['fleet', 'get', '--id', id, '--json'], { env });
+  expect(fake.requests.map((r) => r.body)).toEqual([
+    { name: 'th', id: null },
+    { name: null, id },
+  ]);
+  await runCommand(['fleet', 'get', 'other/th', '--json'], { env });
+  expect(fake.calls.at(-1)).toBe('POST /api/project/other/fleets/get');
+});
+
+test.each([
+  [['fleet', 'get', '--id', 'x']],
+  [['fleet', 'get']],
+  [['fleet', 'get', 'th', '--id', 'y']],
+])('%j is wrong usage and makes no call', async (argv) => {
+  const fake = await serving();
+  expect((await runCommand(argv, { env: serverEnv(fake.url) })).code).toBe(2);
+  expect(fake.calls).toEqual([]);
+});
+
+test('a fleet or some of its instances are deleted', async () => {
+  const fake = await serving();
+  const env = serverEnv(fake.url);
+  expect((await runCommand(['fleet', 'delete', 'th', '-y'], { env })).code).toBe(0);
+  expect(fake.bodyOf(`${BASE}/fleets/delete`)).toEqual({ names: ['th'] });
+  await runCommand(['fleet', 'delete', 'th', '-i', '0', '-i', '1', '-y'], { env });
+  expect(fake.bodyOf(`${BASE}/fleets/delete_instances`)).toEqual({
+    name: 'th',
+    instance_nums: [0, 1],
+  });
+});
+
+test('an unknown fleet and a refusal are told in the words of the server', async () => {
+  const unknown = await serving({
+    [`POST ${BASE}/fleets/get`]: wireError('resource_not_exists', 'Resource not found'),
+  });
+  const missing = await runCommand(['fleet', 'delete', 'no', '-y'], {
+    env: serverEnv(unknown.url),
+  });
+  expect(missing.err).toContain('Fleet no does not exist');
+  await unknown.stop();
+  const busy = await serving({
+    [`POST ${BASE}/fleets/delete`]: wireError(
+      'error',
+      'Failed to delete fleet th. Fleet is in use.',
+    ),
+  });
+  const refused = await runCommand(['fleet', 'delete', 'th', '-y'], { env: serverEnv(busy.url) });
+  expect([refused.code, refused.err]).toEqual([
+    1,
+    'error: Failed to delete fleet th. Fleet is in use.\n',
+  ]);
+});

@@ -1,0 +1,116 @@
+import type { Run } from '@dstack/contract/wire';
+import { afterEach, expect, test } from 'vitest';
+import { FakeServer, LOG_END, logEvent, type Route, wireError } from '../../testing/fake-server.ts';
+import { parseCommand } from '../../testing/parse-command.ts';
+import { recordedAnswer } from '../../testing/recordings.ts';
+import { runCommand, serverEnv } from '../../testing/run-command.ts';
+import { declareLogs, type LogsOptions } from './logs.ts';
+import { TailBuffer } from './tail-buffer.ts';
+
+let server: FakeServer | null = null;
+afterEach(async () => {
+  await server?.stop();
+  server = null;
+});
+
+const BASE = '/api/project/main';
+
+async function serving(routes: Readonly<Record<string, Route>>): Promise<FakeServer> {
+  const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
+  server = await new FakeServer({ [`POST ${BASE}/runs/get`]: { json: run }, ...routes }).start();
+  return server;
+}
+
+function page(texts: readonly string[], next: string | null = null): Route {
+  const logs = texts.map((text, i) => ({
+    timestamp: `2026-11-24T15:00:0${i}Z`,
+    log_source: 'stdout',
+    message: Buffer.from(text).toString('base64'),
+  }));
+  return { json: { logs, external_url: null, next_token: next } };
+}
+
+test.each<[string[], Partial<LogsOptions>]>([
+  [['logs', 'r'], {}],
+  [['logs', 'r', '-d'], { diagnose: true }],
+  [['logs', 'r', '-f', '-n', '5'], { follow: true, lines: 5 }],
+  [['logs', '--job', '1', '--replica=2', 'r'], { job: 1, replica: 2 }],
+  [['logs', 'r', '--since', '1h'], { since: '1h' }],
+])('%j means %j', async (argv, expected) => {
+  let options: LogsOptions | null = null;
+  const keep = async (given: LogsOptions): Promise<void> => {
+    options = given;
+  };
+  await parseCommand((program, cli) => declareLogs(program, cli, keep), argv);
+  expect(options).toEqual({
+    run: 'r',
+    diagnose: false,
+    replica: 0,
+    job: 0,
+    since: null,
+    follow: false,
+    lines: null,
+    ...expected,
+  });
+});
+
+test('every page is printed as it is', async () => {
+  const pages = [page(['one\n', 'tw'], 'next'), page(['o\n'])];
+  const fake = await serving({
+    [`POST ${BASE}/logs/poll`]: () => pages.shift() as { json: unknown },
+  });
+  const { out, code } = await runCommand(['logs', 'x'], { env: serverEnv(fake.url) });
+  expect([out, code]).toEqual(['one\ntwo\n', 0]);
+  const tokens = fake.requests.filter((r) => r.path.endsWith('poll')).map((r) => r.body);
+  expect(tokens).toMatchObject([
+    { next_token: null, limit: 1000, descending: false, diagnose: false, start_time: null },
+    { next_token: 'next' },
+  ]);
+});
+
+test('-n prints the last lines, --since asks from then on', async () => {
+  const fake = await serving({ [`POST ${BASE}/logs/poll`]: page(['a\nb\n', 'c\nd\n']) });
+  const argv = ['logs', 'x', '-n', '2', '--since', '2026-11-24T12:00:00Z'];
+  const { out } = await runCommand(argv, { env: serverEnv(fake.url) });
+  expect(out).toBe('c\nd\n');
+  expect(fake.bodyOf(`${BASE}/logs/poll`)).toMatchObject({
+    start_time: '2026-11-24T12:00:00.000Z',
+  });
+});
+
+test('-f streams bytes until the job has ended', async () => {
+  const fake = await serving({
+    [`GET ${BASE}/logs/stream`]: { events: [logEvent('a', 1), logEvent('b\n', 3), LOG_END] },
+  });
+  const { out, code } = await runCommand(['logs', '-f', 'x'], { env: serverEnv(fake.url) });
+  expect([out, code]).toEqual(['ab\n', 0]);
+});
+
+test('a job that does not exist is an error that names those there are', async () => {
+  const fake = await serving({});
+  const { code, err } = await runCommand(['logs', 'x', '--job', '7'], { env: serverEnv(fake.url) });
+  expect(code).toBe(1);
+  expect(err).toContain('it has: --replica 0 --job 0');
+});
+
+test('an unknown run is an error with the next command', async () => {
+  const fake = await serving({
+    [`POST ${BASE}/runs/get`]: wireError('resource_not_exists', 'Run not found'),
+  });
+  const { code, err } = await runCommand(['logs', 'nope'], { env: serverEnv(fake.url) });
+  expect(code).toBe(1);
+  expect(err).toContain('error: Run nope does not exist');
+  expect(err).toContain('next: dstack ps --all');
+});
+
+test.each([
+  [2, ['a\nb\nc\n'], 'b\nc\n'],
+  [2, ['a\nb\nc'], 'b\nc'],
+  [1, ['a\n', 'b', 'c\n'], 'bc\n'],
+  [9, ['a\n'], 'a\n'],
+  [0, ['a\n'], ''],
+])('the last %i lines of %j', (limit, chunks, expected) => {
+  const tail = new TailBuffer(limit);
+  for (const chunk of chunks) tail.add(new TextEncoder().encode(chunk));
+  expect(new TextDecoder().decode(tail.bytes())).toBe(expected);
+});

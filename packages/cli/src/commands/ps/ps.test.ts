@@ -1,0 +1,165 @@
+import type { Run } from '@dstack/contract/wire';
+import { afterEach, expect, test } from 'vitest';
+import { FakeServer } from '../../testing/fake-server.ts';
+import { parseCommand } from '../../testing/parse-command.ts';
+import { recordedAnswer } from '../../testing/recordings.ts';
+import { runCommand, serverEnv } from '../../testing/run-command.ts';
+import { declarePs, type PsOptions } from './ps.ts';
+
+let server: FakeServer | null = null;
+afterEach(async () => {
+  await server?.stop();
+  server = null;
+});
+
+const NOW = Date.parse('2026-11-24T15:30:00Z');
+
+async function serving(...answers: unknown[]): Promise<FakeServer> {
+  const left = [...answers];
+  const route = () => ({ json: left.length > 1 ? left.shift() : left[0] });
+  server = await new FakeServer({ 'POST /api/runs/list': route }).start();
+  return server;
+}
+
+async function recordedRuns(): Promise<Run[]> {
+  const list = await recordedAnswer<(Run & { _more?: number })[]>('ps-verbose', '/api/runs/list');
+  return list.filter((run) => run._more === undefined);
+}
+
+test.each<[string[], Partial<PsOptions>]>([
+  [['ps'], {}],
+  [['ps', '-a', '-v'], { all: true, verbose: true }],
+  [['ps', '-n', '5'], { last: 5 }],
+  [['ps', '--watch'], { watch: true }],
+  [['ps', '--json'], { json: true }],
+  [['ps', '--format', 'json'], { json: true }],
+])('%j means %j', async (argv, expected) => {
+  let options: PsOptions | null = null;
+  const keep = async (given: PsOptions): Promise<void> => {
+    options = given;
+  };
+  await parseCommand((program, cli) => declarePs(program, cli, keep), argv);
+  const none = { all: false, verbose: false, watch: false, last: null, json: false };
+  expect(options).toEqual({ ...none, ...expected });
+});
+
+test.each([[['ps', '-n', '101']], [['ps', '-n', 'x']], [['ps', '--format', 'xml']]])(
+  '%j is refused',
+  async (argv) => {
+    await expect(parseCommand(declarePs, argv)).rejects.toThrow();
+  },
+);
+
+test('runs are listed as whole lines where there is no terminal', async () => {
+  const fake = await serving(await recordedRuns());
+  const { out, err, code } = await runCommand(['ps', '-a'], { env: serverEnv(fake.url), now: NOW });
+  expect(out).toBe(
+    [
+      ' NAME    BACKEND       GPU  PRICE  STATUS       SUBMITTED',
+      ' add080  ssh (remote)  -    $0     exited (0)   18 mins ago',
+      ' p02df9  ssh (remote)  -    $0     exited (0)   21 mins ago',
+      ' n02df9  -             -    -      no capacity  22 mins ago',
+      ' v02df9  ssh (remote)  -    $0     stopped      22 mins ago',
+      '',
+    ].join('\n'),
+  );
+  expect([err, code]).toEqual(['', 0]);
+  expect(fake.bodyOf('/api/runs/list')).toMatchObject({
+    project_name: 'main',
+    only_active: false,
+    include_jobs: true,
+    job_submissions_limit: 1,
+    limit: 100,
+  });
+});
+
+test('on a terminal statuses have colour and narrow ones lose columns', async () => {
+  const fake = await serving(await recordedRuns());
+  const { out } = await runCommand(['ps', '-a'], {
+    env: serverEnv(fake.url),
+    terminal: 40,
+    now: NOW,
+  });
+  expect(out).toContain('\u001b[38;5;220mno capacity\u001b[0m');
+  expect(out).not.toContain('PRICE');
+  expect(out).toContain('STATUS');
+});
+
+test('without an active run the last one is shown', async () => {
+  const [run] = await recordedRuns();
+  const fake = await serving([], [run]);
+  const { out } = await runCommand(['ps'], { env: serverEnv(fake.url), now: NOW });
+  expect(out).toContain('add080');
+  expect(fake.requests.map((r) => r.body)).toMatchObject([
+    { only_active: true, limit: 100 },
+    { only_active: false, limit: 1 },
+  ]);
+});
+
+test('--json prints the runs on one line', async () => {
+  const runs = await recordedRuns();
+  const fake = await serving(runs);
+  const { out } = await runCommand(['ps', '--json', '-n', '4'], { env: serverEnv(fake.url) });
+  expect(out.trimEnd()).not.toContain('\n');
+  expect(JSON.parse(out)).toEqual({ project: 'main', runs });
+});
+
+test('the machine of the server itself is shown as local', async () => {
+  const [run] = structuredClone(await recordedRuns());
+  const placed = run?.jobs[0]?.job_submissions[0]?.job_provisioning_data;
+  if (placed) placed.region = 'local';
+  const fake = await serving([run]);
+  const { out } = await runCommand(['ps'], { env: serverEnv(fake.url), now: NOW });
+  expect(out).toContain(' local ');
+  expect(out).not.toContain('ssh');
+});
+
+test('several jobs have rows of their own', async () => {
+  const [run] = structuredClone(await recordedRuns());
+  const first = run?.jobs[0];
+  if (!run || !first) throw new Error('no job recorded');
+  const second = structuredClone(first);
+  second.job_spec.job_num = 1;
+  run.jobs.push(second);
+  const fake = await serving([run]);
+  const { out } = await runCommand(['ps'], { env: serverEnv(fake.url), now: NOW });
+  expect(out.split('\n').map((line) => line.slice(0, 11).trimEnd())).toEqual([
+    ' NAME',
+    ' add080',
+    '    job=0',
+    '    job=1',
+    '',
+  ]);
+});
+
+test('--watch needs a terminal', async () => {
+  const fake = await serving([]);
+  const { code, err } = await runCommand(['ps', '-w'], { env: serverEnv(fake.url) });
+  expect(code).toBe(2);
+  expect(err).toContain('--watch needs a terminal');
+});
+
+test('--watch draws until Ctrl-C', async () => {
+  const fake = await serving(await recordedRuns());
+  const { code, out } = await runCommand(['ps', '-w', '-a'], {
+    env: serverEnv(fake.url),
+    terminal: 100,
+    onOutput: (text, pressCtrlC) => {
+      if (text.includes('add080')) pressCtrlC();
+    },
+  });
+  expect(code).toBe(0);
+  expect(out).toContain('add080');
+});
+
+test('a server that is not there is explained with what to do', async () => {
+  const fake = await serving([]);
+  const { url } = fake;
+  await fake.stop();
+  server = null;
+  const { code, err, out } = await runCommand(['ps'], { env: serverEnv(url) });
+  expect([code, out]).toEqual([1, '']);
+  expect(err).toBe(
+    `error: Failed to connect to dstack server ${url}\n  why:  nothing listens there (connection refused)\n  next: dstack server\n`,
+  );
+});

@@ -1,0 +1,58 @@
+import type { Run } from '@dstack/contract/wire';
+import { afterEach, expect, test } from 'vitest';
+import { FakeServer, runEvent, wireError } from '../../testing/fake-server.ts';
+import { recordedAnswer } from '../../testing/recordings.ts';
+import { runCommand, serverEnv } from '../../testing/run-command.ts';
+
+let server: FakeServer | null = null;
+afterEach(async () => {
+  await server?.stop();
+  server = null;
+});
+
+const BASE = '/api/project/main';
+
+async function serving(status: Run['status']): Promise<FakeServer> {
+  const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
+  server = await new FakeServer({
+    [`POST ${BASE}/runs/get`]: ({ body }) =>
+      (body as { run_name: string }).run_name === 'nope'
+        ? wireError('resource_not_exists', 'Run not found')
+        : { json: { ...run, status } },
+    [`POST ${BASE}/runs/stop`]: { json: null },
+    [`GET ${BASE}/runs/watch`]: {
+      events: [runEvent({ ...run, status: 'terminated' })],
+      open: true,
+    },
+  }).start();
+  return server;
+}
+
+test.each([
+  [['stop', 'a', '-y'], { runs_names: ['a'], abort: false }, 'Stopped\n'],
+  [['stop', '-x', '-y', 'a', 'b'], { runs_names: ['a', 'b'], abort: true }, 'Aborted\n'],
+  [['stop', '--wait', '-y', 'a'], { runs_names: ['a'], abort: false }, 'Stopped\n'],
+])('%j', async (argv, body, said) => {
+  const fake = await serving('running');
+  const { code, err } = await runCommand(argv, { env: serverEnv(fake.url) });
+  expect([code, err]).toEqual([0, said]);
+  expect(fake.bodyOf(`${BASE}/runs/stop`)).toEqual(body);
+});
+
+test('nothing is stopped after "no", or if one of the names is wrong', async () => {
+  const fake = await serving('running');
+  const env = serverEnv(fake.url);
+  expect((await runCommand(['stop', 'a'], { env, input: 'n\n' })).code).toBe(0);
+  expect((await runCommand(['stop', 'a', 'nope', '-y'], { env })).code).toBe(1);
+  expect(fake.calls).not.toContain(`POST ${BASE}/runs/stop`);
+});
+
+test('a question is asked again until it is answered', async () => {
+  const fake = await serving('running');
+  const { err } = await runCommand(['stop', 'a'], {
+    env: serverEnv(fake.url),
+    input: '\nmaybe\ny\n',
+  });
+  expect(err.match(/Stop the run a\? \[y\/n\]/g)).toHaveLength(3);
+  expect(fake.calls).toContain(`POST ${BASE}/runs/stop`);
+});

@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { painter } from './style.ts';
+import { renderProperties, renderTable } from './table.ts';
+import { textWidth } from './text-width.ts';
+
+const plain = painter(false);
+const columns = [
+  { header: 'NAME', keep: true },
+  { header: 'BACKEND', optional: 1 },
+  { header: 'PRICE', optional: 2 },
+  { header: 'STATUS', keep: true },
+];
+const rows = [['train', 'aws (us-east-1)', '$3.93', 'running']];
+
+test('columns are aligned and nothing trails', () => {
+  const text = renderTable(columns, [...rows, ['a', '', '', 'done']], {
+    width: null,
+    paint: plain,
+  });
+  expect(text).toBe(
+    [
+      ' NAME   BACKEND          PRICE  STATUS',
+      ' train  aws (us-east-1)  $3.93  running',
+      ' a                              done',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('a narrow terminal wraps first, then drops the least important columns', () => {
+  const at = (width: number) => renderTable(columns, rows, { width, paint: plain }).split('\n');
+  expect(at(35)).toEqual(
+    [
+      ' NAME   BACKEND      PRICE  STATUS',
+      ' train  aws          $3.93  running',
+      '        (us-east-1)',
+      '',
+    ].map((l) => l.trimEnd()),
+  );
+  expect(at(28)[0]).toBe(' NAME   BACKEND      STATUS');
+  expect(at(10)[0]).toBe(' NAME   STATUS');
+});
+
+test('without a terminal nothing is wrapped or dropped', () => {
+  const long = [['x'.repeat(200), 'b', 'c', 'd']];
+  expect(renderTable(columns, long, { width: null, paint: plain })).toContain('x'.repeat(200));
+});
+
+test('colour surrounds cells and never changes their width', () => {
+  const paint = painter(true);
+  const text = renderTable(columns, [[{ text: 'a', style: 'bold' }, 'b', 'c', 'd']], {
+    width: null,
+    paint,
+  });
+  expect(text).toContain('\u001b[1ma   \u001b[0m');
+  const lines = text.trimEnd().split('\n').map(textWidth);
+  expect(lines).toEqual([29, 24]);
+});
+
+test('wide characters count double', () => {
+  expect(textWidth('日本')).toBe(4);
+  expect(textWidth('é')).toBe(1);
+});
+
+test('properties are a name and a value', () => {
+  expect(
+    renderProperties(
+      [
+        ['Project', 'main'],
+        ['User', ''],
+      ],
+      plain,
+    ),
+  ).toBe(' Project  main\n User\n');
+});
