@@ -78,8 +78,8 @@ export function devCommands(configuration: DevEnvironmentConfiguration, runName:
 
 /** Notebooks need it; an environment without it is worth having all the same. */
 const INSTALL_IPYKERNEL =
-  '{ uv pip install -q --no-cache-dir ipykernel || pip install -q --no-cache-dir ipykernel; } ' +
-  "2> /dev/null || echo 'ipykernel was not installed: neither uv nor pip could do it'";
+  '{ { uv pip install -q --no-cache-dir ipykernel || pip install -q --no-cache-dir ipykernel; } ' +
+  "2> /dev/null || echo 'ipykernel was not installed: neither uv nor pip could do it'; }";
 
 /** Spares the first connection the download. Best effort: the IDE can still do it. */
 function installServer({ title, server }: IdeFacts, version: string): string[] {
@@ -95,8 +95,8 @@ function installServer({ title, server }: IdeFacts, version: string): string[] {
     `"$dir/bin/${server.program}" --accept-server-license-terms ${extensions} > /dev/null`,
   ];
   return [
-    `( ${steps.join(' && ')} ) 2> /dev/null || ` +
-      `echo 'The server of ${title} was not installed; it will install it itself'`,
+    `{ ( ${steps.join(' && ')} ) 2> /dev/null || ` +
+      `echo 'The server of ${title} was not installed; it will install it itself'; }`,
   ];
 }
 

@@ -1,6 +1,9 @@
 import { shellQuote } from './shell.ts';
 
-/** Lines that the default image needs before the user's: a Python of the wanted version. */
+/**
+ * Lines that the default image needs before the user's: a Python of the wanted version. Lines are
+ * joined by `&&`, so each stands in braces where it has an alternative of its own.
+ */
 export function pythonPrologue(python: string): string[] {
   const create = `uv venv -q --seed --allow-existing --python ${shellQuote(python)} /dstack/venv`;
   return [
@@ -8,8 +11,8 @@ export function pythonPrologue(python: string): string[] {
     'if ! { mkdir -p /dstack/venv && [ -w /dstack/venv ]; } 2> /dev/null; then ' +
       'sudo mkdir -p /dstack/venv && sudo chown "$(id -u):$(id -g)" /dstack/venv; fi',
     // Interpreters that came with the image first; its settings must not reach the user's uv.
-    '( [ -d /opt/uv/python ] && export UV_PYTHON_INSTALL_DIR=/opt/uv/python ' +
-      `UV_PYTHON_DOWNLOADS=never && ${create} 2> /dev/null ) || ${create}`,
+    '{ ( [ -d /opt/uv/python ] && export UV_PYTHON_INSTALL_DIR=/opt/uv/python ' +
+      `UV_PYTHON_DOWNLOADS=never && ${create} 2> /dev/null ) || ${create}; }`,
     'export DSTACK_VENV_DIR=/dstack/venv',
     "printf '%s\\n' 'export DSTACK_VENV_DIR=/dstack/venv' '. /dstack/venv/bin/activate' | " +
       '{ { cat >> /dstack/profile; } 2> /dev/null || sudo tee -a /dstack/profile > /dev/null; }',

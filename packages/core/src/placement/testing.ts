@@ -159,9 +159,9 @@ function aMachine(offer: Offer, hostname: string): ProvisioningData {
 }
 
 export function aSpec(name: string, configuration: object = {}): RunSpec {
-  const parsed = RunSpec.parse({
-    configuration: { type: 'task', image: 'busybox', commands: ['true'], ...configuration },
-  });
+  const dev = 'type' in configuration && configuration.type === 'dev-environment';
+  const defaults = { type: 'task', image: 'busybox', ...(dev ? {} : { commands: ['true'] }) };
+  const parsed = RunSpec.parse({ configuration: { ...defaults, ...configuration } });
   const prepared = prepareRunSpec(parsed, { userPublicKey: 'ssh-ed25519 A user' });
   if (!prepared.ok) throw new Error(prepared.message);
   return { ...prepared.spec, run_name: name };

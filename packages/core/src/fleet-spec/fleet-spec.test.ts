@@ -1,0 +1,124 @@
+import { FleetSpec } from '@dstack/contract/wire';
+import { describe, expect, it } from 'vitest';
+import { diffFleetSpecs, fleetPlanAction, prepareFleetSpec, sameFleetSpec } from './index.ts';
+
+const fleet = (configuration: object): FleetSpec =>
+  FleetSpec.parse({
+    configuration: { type: 'fleet', name: 'gpus', ...configuration },
+    profile: { name: 'default' },
+  });
+const KEY = { public: 'ssh-rsa A', private: '-----BEGIN OPENSSH PRIVATE KEY-----\nx' };
+const ssh = (hosts: unknown[], more: object = {}) =>
+  fleet({ ssh_config: { user: 'root', ssh_key: KEY, hosts, ...more } });
+
+describe('a fleet spec', () => {
+  it.each([
+    ['cloud', fleet({ nodes: 2 })],
+    ['hosts', ssh(['a', 'b'])],
+    ['internal addresses for all', ssh([{ hostname: 'a', internal_ip: '10.0.0.1' }])],
+  ])('of %s is accepted', (_what, spec) => {
+    expect(prepareFleetSpec(spec)).toEqual({ ok: true, spec });
+  });
+
+  it.each([
+    ['neither kind', fleet({}), /`nodes` .*or `ssh_config`/],
+    ['a bad name', fleet({ name: 'G', nodes: 1 }), /Invalid name/],
+    [
+      'cloud fields on hosts',
+      fleet({ max_price: 1, ssh_config: { user: 'u', hosts: ['a'], ssh_key: KEY } }),
+      /max_price/,
+    ],
+    ['env in a cloud', fleet({ nodes: 1, env: ['A=1'] }), /env/],
+    ['a host without user', ssh(['a'], { user: null }), /Host a has no user/],
+    ['a host without key', ssh(['a'], { ssh_key: null }), /Host a has no key/],
+    ['a strange key', ssh(['a'], { ssh_key: { ...KEY, private: 'x' } }), /Unsupported key type/],
+    [
+      'a locked key',
+      ssh(['a'], {
+        ssh_key: { ...KEY, private: '-----BEGIN ENCRYPTED PRIVATE KEY-----' },
+      }),
+      /passphrase/,
+    ],
+    ['a host twice', ssh(['a', 'A']), /listed twice/],
+    [
+      'some internal addresses',
+      ssh([{ hostname: 'a', internal_ip: '10.0.0.1' }, 'b']),
+      /internal_ip/,
+    ],
+  ])('with %s is refused', (_what, spec, message) => {
+    expect(prepareFleetSpec(spec)).toMatchObject({
+      ok: false,
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('with a host of another fleet is refused', () => {
+    const hostsInUse = new Set(['b:22']);
+    expect(prepareFleetSpec(ssh(['a', 'b']), { hostsInUse })).toMatchObject({ ok: false });
+    const other = ssh(['a', { hostname: 'b', port: 23 }]);
+    expect(prepareFleetSpec(other, { hostsInUse }).ok).toBe(true);
+  });
+});
+
+describe('changes of a fleet', () => {
+  it.each([
+    ['nothing', fleet({ nodes: 1 }), fleet({ nodes: { min: 1, target: 1, max: 1 } }), [], true],
+    [
+      'size and place',
+      fleet({ nodes: 1 }),
+      fleet({ nodes: '1..2', regions: ['eu'] }),
+      ['configuration.nodes', 'configuration.regions'],
+      true,
+    ],
+    [
+      'placement',
+      fleet({ nodes: 1 }),
+      fleet({ nodes: 1, placement: 'cluster' }),
+      ['configuration.placement'],
+      false,
+    ],
+    ['hosts that come', ssh(['a']), ssh(['a', 'b']), ['configuration.ssh_config'], true],
+    [
+      'the user of hosts',
+      ssh(['a']),
+      ssh(['a'], { user: 'ubuntu' }),
+      ['configuration.ssh_config'],
+      false,
+    ],
+    [
+      'a host that stays',
+      ssh([{ hostname: 'a' }]),
+      ssh([{ hostname: 'a', blocks: 2 }]),
+      ['configuration.ssh_config'],
+      false,
+    ],
+    [
+      'where the key lies',
+      ssh(['a'], { identity_file: 'x' }),
+      ssh(['a'], { identity_file: 'y' }),
+      [],
+      true,
+    ],
+  ])('%s', (_what, before, after, changed, updatable) => {
+    expect(diffFleetSpecs(before, after)).toMatchObject({ changed, updatable });
+    expect(fleetPlanAction(before, after)).toBe(updatable ? 'update' : 'create');
+  });
+
+  it('name the hosts that come and go', () => {
+    expect(diffFleetSpecs(ssh(['a', 'b']), ssh(['b', 'c']))).toMatchObject({
+      addedHosts: ['c:22'],
+      removedHosts: ['a:22'],
+    });
+  });
+
+  it('from cloud to hosts are none in place', () => {
+    expect(diffFleetSpecs(fleet({ nodes: 1 }), ssh(['a'])).reason).toMatch(
+      /cloud instances and SSH/,
+    );
+  });
+
+  it('are not seen in a copy without keys', () => {
+    expect(sameFleetSpec(ssh(['a']), ssh(['a'], { ssh_key: null }))).toBe(true);
+    expect(sameFleetSpec(ssh(['a']), ssh(['b']))).toBe(false);
+  });
+});
