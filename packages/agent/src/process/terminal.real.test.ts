@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { openTerminal, type TerminalKind } from './terminal.ts';
+
+const env = { PATH: process.env.PATH ?? '' };
+
+async function run(
+  kind: TerminalKind,
+  argv: string[],
+  onData?: (text: string, t: ReturnType<typeof openTerminal>) => void,
+) {
+  const terminal = openTerminal(kind, { argv, env, cwd: '/' });
+  let text = '';
+  terminal.onData((bytes) => {
+    text += bytes;
+    onData?.(text, terminal);
+  });
+  const { status } = await terminal.exited;
+  await terminal.closed;
+  return { status, text };
+}
+
+describe.each(['pty', 'script', 'pipes'] as const)('a terminal by %s', (kind) => {
+  it('passes on words, output and the exit code', async () => {
+    const argv = ['/bin/sh', '-c', `echo "$1"; exit 9`, 'sh', `it's "quoted" $HOME`];
+    const { status, text } = await run(kind, argv);
+    expect(status).toBe(9);
+    expect(text.trim()).toBe(`it's "quoted" $HOME`);
+  });
+
+  it('is one for the command, or is not', async () => {
+    const { text } = await run(kind, ['/bin/sh', '-c', 'test -t 1 && echo yes || echo no']);
+    expect(text.trim()).toBe(kind === 'pipes' ? 'no' : 'yes');
+  });
+
+  it('interrupts', async () => {
+    const argv = ['/bin/sh', '-c', 'trap "exit 5" INT; echo ready; while :; do sleep 0.05; done'];
+    const { status } = await run(kind, argv, (text, terminal) => {
+      if (text.trim() === 'ready') terminal.interrupt();
+    });
+    expect(status).toBe(5);
+  });
+
+  it('gives 128 + n for a signal', async () => {
+    expect((await run(kind, ['/bin/sh', '-c', 'kill -9 $$'])).status).toBe(137);
+  });
+});
