@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import type { Offer } from '../model/index.ts';
+import { requirementsMatch } from '../offers/match.ts';
+import { aFleet, anInstance, anOffer, answersOf, aSpec, localOffer } from '../placement/testing.ts';
+import { type PlanInput, planJobSpecs, planRun, planWantsOffers } from './index.ts';
+
+const CLOUD = aFleet('cloud');
+
+interface World extends Partial<PlanInput> {
+  readonly offers?: readonly Offer[];
+}
+
+/** Plans a configuration, asking exactly what the plan wants to know. */
+function plan(configuration: object, world: World = {}) {
+  const spec = aSpec('train', configuration);
+  const built = planJobSpecs(spec);
+  if (!built.ok) throw new Error(built.message);
+  const input: PlanInput = {
+    projectId: 'project-1',
+    projectName: 'main',
+    projectNames: {},
+    fleets: [CLOUD],
+    instances: [],
+    localInstances: 0,
+    spec,
+    jobSpecs: built.jobSpecs,
+    settings: { localMaxInstances: 4 },
+    known: world.offers,
+    ...world,
+  };
+  const questions = planWantsOffers(input);
+  return {
+    ...planRun(input, answersOf(questions, world.offers ?? [], requirementsMatch)),
+    questions,
+  };
+}
+
+const names = (offers: readonly Offer[] = []) =>
+  offers.map((offer) => `${offer.instance.name} ${offer.price} ${offer.availability}`);
+
+describe('offers of a plan', () => {
+  const busy = { status: 'busy' as const, busyBlocks: 1 };
+  const instances = [
+    anInstance(CLOUD, 0, anOffer({ name: 'busy', price: 1 }), busy),
+    anInstance(CLOUD, 1, anOffer({ name: 'idle', price: 4 })),
+  ];
+  const offers = [
+    anOffer({ name: 'none', price: 1, availability: 'not_available' }),
+    anOffer({ name: 'new', price: 2 }),
+  ];
+
+  it('name available ones first, existing before new within each', () => {
+    const [job] = plan({}, { instances, offers }).jobPlans;
+    expect(names(job?.offers)).toEqual([
+      'idle 4 idle',
+      'new 2 available',
+      'busy 1 busy',
+      'none 1 not_available',
+    ]);
+    expect(job).toMatchObject({ total_offers: 4, max_price: 4 });
+  });
+
+  it('name the dearest first where that is asked for, before the cut', () => {
+    const options = { reverseOffers: true, maxOffers: 3 };
+    const [job] = plan({}, { instances, offers, options }).jobPlans;
+    expect(names(job?.offers)).toEqual(['idle 4 idle', 'new 2 available', 'busy 1 busy']);
+    expect(job).toMatchObject({ total_offers: 4, max_price: 4 });
+  });
+
+  it('are 50 unless told otherwise, and counted all', () => {
+    const many = Array.from({ length: 120 }, (_, price) => anOffer({ price: price + 1 }));
+    const [job] = plan({}, { offers: many }).jobPlans;
+    expect(job?.offers).toHaveLength(50);
+    expect(job).toMatchObject({ total_offers: 120, max_price: 120 });
+  });
+
+  it('are those of the fleet that would be chosen', () => {
+    const eu = aFleet('eu', { nodes: '0..', regions: ['eu-1'] });
+    const us = aFleet('us', { nodes: '0..', regions: ['us-east-1'] });
+    const two = [anOffer({ price: 3 }), anOffer({ price: 2, region: 'eu-1' })];
+    const result = plan({}, { fleets: [us, eu], offers: two });
+    expect(result.fleetId).toBe('fleet-eu');
+    expect(result.jobPlans[0]?.offers.map((offer) => offer.region)).toEqual(['eu-1']);
+  });
+
+  it('are the same for all nodes of a group', () => {
+    const cluster = aFleet('cluster', { nodes: '0..', placement: 'cluster' });
+    const result = plan({ nodes: 3 }, { fleets: [cluster], offers });
+    expect(result.jobPlans.map((job) => job.job_spec.job_name)).toEqual([
+      'train-0-0',
+      'train-1-0',
+      'train-2-0',
+    ]);
+    expect(new Set(result.jobPlans.map((job) => job.total_offers))).toEqual(new Set([2]));
+  });
+
+  it('are none without a fleet, and the notes say what to do', () => {
+    const result = plan({}, { fleets: [], offers });
+    expect(result.jobPlans[0]).toMatchObject({ offers: [], total_offers: 0, max_price: null });
+    expect(result.notes[0]).toMatch(/No matching fleet found/);
+  });
+
+  it('come from everywhere where only offers are searched', () => {
+    const options = { forOffersOnly: true };
+    const result = plan({ image: 'scratch' }, { fleets: [], instances: [], offers, options });
+    expect(names(result.jobPlans[0]?.offers)).toEqual(['new 2 available', 'none 1 not_available']);
+    const named = plan({ fleets: ['cloud'] }, { instances, offers, options });
+    expect(named.jobPlans[0]?.total_offers).toBe(4);
+  });
+
+  it.each([
+    ['reuse', { creation_policy: 'reuse' }, 2],
+    ['named instances', { instances: ['cloud-1'] }, 1],
+  ])('with %s are existing instances only, and no backend is asked', (_what, profile, total) => {
+    const result = plan(profile, { instances, offers });
+    expect(result.questions).toEqual([]);
+    expect(result.jobPlans[0]?.total_offers).toBe(total);
+  });
+
+  it('show whole machines, or what is free of them, on demand', () => {
+    const shared = anInstance(CLOUD, 2, anOffer({ cpus: 8 }), {
+      totalBlocks: 4,
+      busyBlocks: 1,
+      status: 'busy',
+    });
+    const cpus = (options: PlanInput['options']) =>
+      plan({}, { instances: [shared], options }).jobPlans[0]?.offers[0]?.instance.resources.cpus;
+    expect(cpus({})).toBe(2);
+    expect(cpus({ fullOffers: true })).toBe(8);
+    expect(cpus({ fullOffers: true, unallocatedResources: true })).toBe(6);
+  });
+
+  it('of a service are one list per replica group', () => {
+    const groups = [
+      { name: 'web', replicas: 1, commands: ['x'] },
+      { name: 'gpu', replicas: 1, commands: ['x'], resources: { gpu: 'H100:1..' } },
+    ];
+    const result = plan(
+      { type: 'service', port: 80, commands: [], groups },
+      { offers: [anOffer(), anOffer({ gpus: 8, price: 9 })] },
+    );
+    expect(result.jobPlans.map((job) => [job.job_spec.replica_group, job.total_offers])).toEqual([
+      ['web', 2],
+      ['gpu', 1],
+    ]);
+  });
+});
+
+describe('notes of a plan', () => {
+  it('say how many offers which property rules out', () => {
+    const offers = [anOffer(), anOffer(), anOffer({ gpus: 8, price: 20 })];
+    const { notes } = plan({ resources: { gpu: 'H100:8' }, max_price: 5 }, { offers });
+    expect(notes).toContain('2 offers are ruled out by `gpu`');
+    expect(notes).toContain('1 offer is ruled out by `max_price`');
+  });
+
+  it('say that no image is used where there are no containers', () => {
+    const { notes } = plan({ image: 'busybox' }, { offers: [localOffer('process')] });
+    expect(notes).toEqual([
+      "local: the job runs as a plain process on the server's machine, without a container",
+      'local: `image` (busybox) is not used there',
+    ]);
+  });
+
+  it('say that a container is used where there is one', () => {
+    const { notes } = plan({ image: 'busybox' }, { offers: [localOffer('docker')] });
+    expect(notes).toEqual(["local: the job runs in a Docker container on the server's machine"]);
+  });
+
+  it('name what cannot be had without containers', () => {
+    const { notes, jobPlans } = plan({ privileged: true }, { offers: [localOffer('process')] });
+    expect(jobPlans[0]?.total_offers).toBe(0);
+    expect(notes).toContain('1 offer is ruled out by `privileged`');
+  });
+
+  it('name the property on which fleet and run exclude each other', () => {
+    const spot = aFleet('spot', { nodes: '0..', spot_policy: 'spot' });
+    const { notes } = plan({ spot_policy: 'on-demand' }, { fleets: [spot], offers: [anOffer()] });
+    expect(notes[0]).toMatch(/spot: its spot_policy excludes the run's/);
+  });
+});
