@@ -2,7 +2,7 @@
  * Builds what is delivered: `dist/cli`, `dist/server` and `dist/agent`, each a few ES modules that
  * need nothing but Node. `node scripts/build.ts [cli|server|agent …]` builds only those named.
  */
-import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -100,10 +100,13 @@ function optionsOf(bundle: Bundle, outdir: string): BuildOptions {
     keepNames: true,
     legalComments: 'linked',
     define: { ...bundle.define },
-    // CommonJS libraries inside an ES module still call `require` for Node's own modules.
+    // CommonJS libraries inside an ES module still call `require` for Node's own modules, and ask
+    // where they are.
     banner: {
-      js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+      js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);const __dirname=import.meta.dirname;const __filename=import.meta.filename;",
     },
+    // Its Node entry is CommonJS, whose names a lazy import of a bundle does not have.
+    alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
     plugins: [withoutAddOns, pureLibraries],
     logLevel: 'warning',
   };
@@ -114,13 +117,17 @@ async function buildBundle(name: string): Promise<void> {
   if (bundle === undefined) {
     throw new Error(`unknown bundle ${name}; there are: ${Object.keys(bundles).join(', ')}`);
   }
-  const outdir = join(root, 'dist', name);
+  const target = join(root, 'dist', name);
+  // Built beside and moved at the end, so that what runs meanwhile never meets half a bundle.
+  const outdir = `${target}.${process.pid}.new`;
   await rm(outdir, { recursive: true, force: true });
   await mkdir(outdir, { recursive: true });
   await build(optionsOf(bundle, outdir));
-  for (const [target, source] of Object.entries(bundle.files ?? {})) {
-    await copyFile(join(root, source), join(outdir, target));
+  for (const [file, source] of Object.entries(bundle.files ?? {})) {
+    await copyFile(join(root, source), join(outdir, file));
   }
+  await rm(target, { recursive: true, force: true });
+  await rename(outdir, target);
   console.log(`dist/${name}`);
 }
 
