@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { WholeFloat } from '../grammar/number-text.ts';
 import type { Problem } from '../grammar/problem.ts';
 
 /** What every issue of our schemas carries beside message and path. */
@@ -133,6 +134,12 @@ export interface DescribedIssue extends IssueParams {
 /** Puts issues that zod itself makes (unknown keys, wrong container) into our form. */
 export function describeIssue(issue: z.core.$ZodIssue, input: unknown): DescribedIssue[] {
   const path = issue.path;
+  const parent = path.length > 0 ? valueAt(input, path.slice(0, -1)) : undefined;
+  if (parent instanceof Date || parent instanceof WholeFloat) {
+    // Both are objects to JavaScript, so zod goes on and misses their keys.
+    const whole = wrongContainer({ expected: 'object' }, parent);
+    return [{ path: path.slice(0, -1), ...whole }];
+  }
   if (issue.code === 'custom') {
     const params = issueParams(issue) ?? { type: 'value_error' };
     return [{ ...params, path, message: issue.message }];
@@ -175,7 +182,8 @@ function wrongContainer(issue: { expected: string }, value: unknown): Omit<Descr
 function containerName(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'a map';
+  if (value instanceof Date) return 'a date (put it in quotes)';
+  if (typeof value === 'object' && !(value instanceof WholeFloat)) return 'a map';
   return `'${String(value)}'`;
 }
 

@@ -61,8 +61,8 @@ export function parseConfiguration<Kind extends DocumentKind>(
   const empty = loaded.value === null && kind !== 'configuration' ? {} : loaded.value;
   const result = schemaFor(kind, options).safeParse(empty);
   if (!result.success) {
-    const found = describeIssues(result.error, loaded.value);
-    return { ok: false, errors: toErrors(found, loaded, kind) };
+    const found = describeIssues(result.error, empty);
+    return { ok: false, errors: toErrors(found, { ...loaded, value: empty }, kind) };
   }
   const value = result.data as Documents[Kind];
   const warnings = [

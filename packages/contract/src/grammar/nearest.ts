@@ -2,13 +2,14 @@
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   const wanted = simplify(word);
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(wanted.length / 4)) + 1;
+  let bestDistance = Infinity;
   for (const candidate of words) {
     const known = simplify(candidate);
     // A beginning of a word (`max_dur`) means that word before any other.
     const isBeginning = wanted.length >= 4 && known.startsWith(wanted);
     const distance = isBeginning ? 0.5 : editDistance(wanted, known);
-    if (distance < bestDistance) {
+    const allowed = Math.max(1, Math.floor(Math.max(wanted.length, known.length) / 4));
+    if (distance <= allowed && distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }

@@ -11,10 +11,12 @@ export interface ParsedRepo {
 export function parseRepo(text: string): ParsedRepo | Problem {
   const parts = splitPathMapping(text);
   const [first = '', second] = parts;
-  // A URL holds a colon of its own, after the scheme or after the host.
+  // A URL holds a colon of its own, after the scheme or after the host, and may hold a port.
   const isUrl = second !== undefined && (first.includes('@') || second.startsWith('//'));
-  const source = isUrl ? `${first}:${second}` : first;
-  const [path, ...more] = parts.slice(isUrl ? 2 : 1);
+  const hasPort = second?.startsWith('//') === true && /^\d+(?:\/|$)/.test(parts[2] ?? '');
+  const length = isUrl ? (hasPort ? 3 : 2) : 1;
+  const source = parts.slice(0, length).join(':');
+  const [path, ...more] = parts.slice(length);
   if (more.length > 0) {
     return new Problem(
       `must be 'local-path[:container-path]' or 'url[:container-path]', got ${quote(text)}`,

@@ -1,0 +1,252 @@
+import { describe, expect, test } from 'vitest';
+import { formatConfigurationErrors } from './format-errors.ts';
+import {
+  type ConfigurationError,
+  type DocumentKind,
+  parseConfiguration,
+} from './parse-configuration.ts';
+
+function errorsOf(
+  text: string,
+  kind: DocumentKind = 'configuration',
+): readonly ConfigurationError[] {
+  const parsed = parseConfiguration(text, kind);
+  if (parsed.ok) throw new Error(`accepted: ${JSON.stringify(parsed.value)}`);
+  return parsed.errors;
+}
+
+function warningsOf(text: string): string[] {
+  const parsed = parseConfiguration(text, 'configuration');
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
+  return parsed.warnings.map((warning) => `${warning.line} ${warning.path}: ${warning.message}`);
+}
+
+describe('errors', () => {
+  test('all problems are reported at once, in the order of the text', () => {
+    const text = [
+      'type: task',
+      'comands: [echo hi]',
+      'spot_policy: ondemand',
+      'resources:',
+      '  gpus: 1',
+      '  memory: 16GiB',
+      'max_duration: 1h30m',
+      'ports: ["80:", 99999]',
+      'env: {A: true}',
+    ].join('\n');
+    expect(errorsOf(text).map(({ line, path, suggestion }) => [line, path, suggestion])).toEqual([
+      [2, 'comands', 'commands'],
+      [3, 'spot_policy', 'on-demand'],
+      [5, 'resources.gpus', 'gpu'],
+      [6, 'resources.memory', '16GB'],
+      [7, 'max_duration', '90m'],
+      [8, 'ports.0', undefined],
+      [8, 'ports.1', undefined],
+      [9, 'env', undefined],
+    ]);
+  });
+
+  test('a rule over several keys is reported beside other problems', () => {
+    const errors = errorsOf('type: task\nimage: x\npython: 3.12\nmax_price: 0\n');
+    expect(errors.map((error) => error.path)).toEqual(['python', 'max_price']);
+  });
+
+  test('a rule is silent about keys that are wrong or misspelt themselves', () => {
+    expect(errorsOf('type: task\ncommands: echo hi\n').map((error) => error.path)).toEqual([
+      'commands',
+    ]);
+    expect(errorsOf('type: task\ncomand: [a]\n').map((error) => error.path)).toEqual(['comand']);
+  });
+
+  test('a rule points at one of the keys it is about', () => {
+    const [error] = errorsOf('type: task\nname: aa\nnodes: 2\ngroups: [{commands: [a]}]\n');
+    expect(error).toMatchObject({ path: '', line: 3, column: 1 });
+  });
+
+  test('a place within a value is found although the path ends at the field', () => {
+    const [error] = errorsOf('type: task\ncommands: [a]\nenv:\n  A: x\n  B: true\n');
+    expect(error).toMatchObject({ path: 'env', line: 5, column: 3 });
+    expect(error?.message).toContain('B');
+  });
+
+  test('a value that YAML reads as a boolean is answered with quotes', () => {
+    const [error] = errorsOf('type: task\ncommands: [a]\nname: on\n');
+    expect(error?.message).toContain('quote it');
+  });
+
+  test('a date is answered with quotes', () => {
+    const [error] = errorsOf('type: task\ncommands: [a]\nname: 2024-01-01\n');
+    expect(error).toMatchObject({ path: 'name', type: 'string_type' });
+    expect(error?.message).toContain('quotes');
+  });
+
+  test('a scalar or date in place of a map is one error, not one for each missing key', () => {
+    for (const value of ['x', '2024-01-01', '1.0', '[1]']) {
+      const errors = errorsOf(`type: task\ncommands: [a]\nregistry_auth: ${value}\n`);
+      expect(errors.map((error) => error.path)).toEqual(['registry_auth']);
+    }
+  });
+
+  test('a key of another type is answered with what stands for it', () => {
+    const [error] = errorsOf('type: dev-environment\ncommands: [a]\n');
+    expect(error?.message).toContain('init');
+  });
+
+  test('errors of the old list of replica groups name the place in the document', () => {
+    const [error] = errorsOf(
+      'type: service\nport: 80\nreplicas:\n  - count: 1\n    comands: [a]\n',
+    );
+    expect(error).toMatchObject({ path: 'replicas.0.comands', line: 5 });
+  });
+
+  test('a syntax error has a place and no stack', () => {
+    expect(errorsOf('type: task\n\tname: x\n')).toMatchObject([
+      { type: 'yaml', path: '', line: 2 },
+    ]);
+  });
+
+  test('documents of other kinds are checked too', () => {
+    expect(errorsOf('projects: [{name: a}]\n', 'cli-config').map((error) => error.path)).toEqual([
+      'projects.0.url',
+      'projects.0.token',
+    ]);
+    expect(errorsOf('', 'profiles')).toMatchObject([{ path: 'profiles', type: 'missing' }]);
+  });
+
+  test('people see file, line, the line itself and what was meant', () => {
+    const text = 'type: task\ncomands: [a]\n';
+    expect(formatConfigurationErrors(errorsOf(text), '.dstack.yml', text)).toBe(
+      [
+        ".dstack.yml:2:1: comands is not a known key here (did you mean 'commands'?)",
+        '2 | comands: [a]',
+        '    ^',
+      ].join('\n'),
+    );
+  });
+});
+
+describe('warnings', () => {
+  test.each([
+    ['ports: [22:22]', 'ports.0', 'base 60'],
+    ['env: {V: 3.10}', 'env.V', "'3.1'"],
+    ['env: {V: 017}', 'env.V', '15'],
+    ['name: aa\nname: bb', 'name', 'twice'],
+    ['schedule: {cron: "0 8 * * 1-5"}', 'schedule.cron', 'Monday'],
+    ['image: x\nnvcc: true', 'nvcc', 'no effect'],
+    ['resources: {gpu: true}', 'resources.gpu', 'boolean'],
+    ['resources: {gpu: {name: "A100,H100"}}', 'resources.gpu.name', 'list'],
+    ['ports: [10500]', 'ports.0', 'reserved'],
+    ['name: x', 'name', 'refused'],
+    ['env: {"1a": x}', 'env.1a', 'no usable name'],
+    ['retry: {duration: -5}', 'retry.duration', 'negative'],
+    ['volumes: [":/data"]', 'volumes.0', 'empty'],
+  ])('%s', (lines, path, words) => {
+    const warnings = warningsOf(`type: task\ncommands: [a]\n${lines}\n`);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain(`${path}: `);
+    expect(warnings[0]).toContain(words);
+  });
+
+  test.each([
+    ['scaling: {metric: rps, target: 1}', 'no effect without replicas'],
+    ['probes: [{type: http, body: x}]', 'method: post'],
+    ['probes: [{type: http, url: "/${{ secrets.x }}"}]', 'secrets'],
+  ])('service with %s', (lines, words) => {
+    const warnings = warningsOf(`type: service\nport: 80\ncommands: [a]\n${lines}\n`);
+    expect(warnings.join()).toContain(words);
+  });
+
+  test('resources beside groups have no effect', () => {
+    const text = 'type: task\nresources: {gpu: 1}\ngroups: [{commands: [a]}]\n';
+    expect(warningsOf(text).join()).toContain('no effect beside groups');
+  });
+
+  test.each([
+    'python: 3.10',
+    'max_price: 1.50',
+    'nodes: 2',
+    'env: {V: "3.10"}',
+    'ports: ["22:22", 8080:80]',
+    'resources: {memory: 7.5}',
+  ])('%s is no trap', (lines) => {
+    expect(warningsOf(`type: task\ncommands: [a]\n${lines}\n`)).toEqual([]);
+  });
+});
+
+describe('server configuration', () => {
+  const withFiles = (text: string, files: Record<string, string>) =>
+    parseConfiguration(text, 'server-config', { readFile: (path) => files[path] });
+
+  test('secrets are read from the files that backends name', () => {
+    const text = [
+      'projects:',
+      '  - name: main',
+      '    backends:',
+      '      - type: gcp',
+      '        project_id: p',
+      '        creds: {type: service_account, filename: ~/sa.json}',
+      '      - type: kubernetes',
+      '        kubeconfig: {filename: kube}',
+      '      - type: nebius',
+      '        creds: {filename: nebius.json}',
+      '      - type: slurm',
+      '        clusters: [{name: c, hostname: h, user: u, private_key: {path: key}}]',
+    ].join('\n');
+    const nebius = { 'subject-credentials': { sub: 's', kid: 'k', 'private-key': 'PEM' } };
+    const files = {
+      '~/sa.json': '{}',
+      kube: 'K',
+      'nebius.json': JSON.stringify(nebius),
+      key: 'PRIV',
+    };
+    const parsed = withFiles(text, files);
+    expect(parsed).toMatchObject({
+      ok: true,
+      value: {
+        projects: [
+          {
+            backends: [
+              { creds: { data: '{}' } },
+              { kubeconfig: { data: 'K' } },
+              {
+                creds: { service_account_id: 's', public_key_id: 'k', private_key_content: 'PEM' },
+              },
+              { clusters: [{ private_key: { path: 'key', content: 'PRIV' } }] },
+            ],
+          },
+        ],
+      },
+    });
+  });
+
+  test.each([
+    ['type: kubernetes\n        kubeconfig: {}', 'kubeconfig', 'filename or data'],
+    ['type: nebius\n        creds: {}', 'creds', 'service_account_id'],
+    ['type: nebius\n        creds: {filename: bad}', 'creds', 'Nebius'],
+    [
+      'type: gcp\n        project_id: p\n        subnetworks: {a: b}\n        creds: {type: default}',
+      'subnetworks',
+      'vpc_name',
+    ],
+    [
+      'type: oci\n        creds: {type: client, user: u, tenancy: t, fingerprint: f, region: r}',
+      'creds',
+      'key_file',
+    ],
+    [
+      'type: kubernetes\n        contexts: [a]\n        namespace: n\n        kubeconfig: {data: x}',
+      'namespace',
+      'contexts',
+    ],
+    ['type: aws\n        creds: {type: default}\n        region: x', 'region', 'not a known key'],
+  ])('%s is refused', (backend, path, words) => {
+    const parsed = withFiles(`projects:\n  - name: main\n    backends:\n      - ${backend}\n`, {
+      bad: '{',
+    });
+    expect(parsed).toMatchObject({
+      ok: false,
+      errors: [{ path: `projects.0.backends.0.${path}` }],
+    });
+    expect(!parsed.ok && parsed.errors[0]?.message).toContain(words);
+  });
+});

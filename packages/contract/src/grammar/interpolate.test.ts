@@ -1,0 +1,74 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { interpolate, substitute } from './interpolate.ts';
+
+const values = { run: { args: '--lr 1' }, env: { USER: 'me' } };
+
+describe('interpolation', () => {
+  test.each([
+    ['plain', 'plain'],
+    ['train ${{ run.args }}', 'train --lr 1'],
+    ['${{run.args}}${{ env.USER }}', '--lr 1me'],
+    ['echo $$', 'echo $'],
+    ['$${{ run.args }}', '${{ run.args }}'],
+    ['$X $$', '$X $$'],
+    ['a $$b $$c $d $$e', 'a $b $c $d $$e'],
+    ['$X $$ ${{ run.args }} $$', '$X $$ --lr 1 $'],
+    ['${{ secrets.TOKEN }}', '${{ secrets.TOKEN }}'],
+    ['${{ groups[0].nodes[1].IP_ADDRESS }}', '${{ groups[0].nodes[1].IP_ADDRESS }}'],
+    ['cost: 5$', 'cost: 5$'],
+  ])('%j', (text, expected) => {
+    expect(interpolate(text, values, ['secrets', 'groups'])).toEqual({ ok: true, text: expected });
+  });
+
+  test.each([
+    ['${{ run.args', "without '}}'"],
+    ['${{ a-b.c }}', 'no name'],
+    ['${{ run }}', 'no name'],
+    ['${{ run.a.b }}', 'no name'],
+    ['${{ 1run.args }}', 'no name'],
+    ['${{ }}', 'no name'],
+  ])('%j is refused', (text, words) => {
+    const result = interpolate(text, values);
+    expect(result).toMatchObject({ ok: false, missing: [] });
+    expect(!result.ok && result.error).toContain(words);
+  });
+
+  test('names without a value are told together', () => {
+    expect(interpolate('${{ run.x }} ${{ run.args }} ${{ env.Y }}', values)).toMatchObject({
+      ok: false,
+      missing: ['run.x', 'env.Y'],
+    });
+  });
+
+  test('what every object has is no value', () => {
+    expect(interpolate('${{ run.constructor }}', values)).toMatchObject({ ok: false });
+    expect(interpolate('${{ __proto__.x }}', values)).toMatchObject({ ok: false });
+  });
+
+  test('a value is not scanned again', () => {
+    const tricky = { run: { args: '${{ env.USER }} $$' } };
+    expect(interpolate('${{ run.args }}', tricky)).toEqual({
+      ok: true,
+      text: '${{ env.USER }} $$',
+    });
+  });
+
+  test('text without a dollar sign stays as it is', () => {
+    fc.assert(
+      fc.property(
+        fc.string().filter((text) => !text.includes('$')),
+        (text) => {
+          expect(interpolate(text, {})).toEqual({ ok: true, text });
+        },
+      ),
+    );
+  });
+
+  test('a caller may decide for each name', () => {
+    const result = substitute('a ${{ groups[1].nodes[0].IP_ADDRESS }} ${{ x.y }}', (name) =>
+      name.startsWith('groups[') ? { text: '10.0.0.1' } : 'keep',
+    );
+    expect(result).toEqual({ ok: true, text: 'a 10.0.0.1 ${{ x.y }}' });
+  });
+});

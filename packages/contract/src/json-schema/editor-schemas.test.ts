@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import {
+  configurationJsonSchema,
+  profilesJsonSchema,
+  serverConfigJsonSchema,
+} from './editor-schemas.ts';
+
+type Json = { [key: string]: unknown };
+
+function published(file: string): Json {
+  return JSON.parse(readFileSync(new URL(`../../testdata/${file}`, import.meta.url), 'utf8'));
+}
+
+/** What does not change which documents are accepted. */
+const NOTES = new Set(['title', 'description', 'default', '$schema']);
+const UNORDERED = new Set(['anyOf', 'oneOf', 'required', 'enum']);
+
+/** Brings a schema into a form in which equal meaning is equal text. */
+function normalize(value: unknown, isProperties = false): unknown {
+  if (Array.isArray(value)) return value.map((item) => normalize(item));
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value)
+    .filter(([key]) => isProperties || !NOTES.has(key))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, item]): [string, unknown] => {
+      const plain = normalize(item, !isProperties && (key === 'properties' || key === '$defs'));
+      return [key, UNORDERED.has(key) && Array.isArray(plain) ? sorted(plain) : plain];
+    });
+  return joinConstants(Object.fromEntries(entries));
+}
+
+function sorted(list: readonly unknown[]): unknown[] {
+  return [...list].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+}
+
+/** Alternatives that are one constant each mean the same as an enum. */
+function joinConstants(schema: Json): Json {
+  if (!Array.isArray(schema.anyOf)) return schema;
+  const constants = schema.anyOf.filter((branch) => branch.type === 'string' && 'const' in branch);
+  if (constants.length < 2) return schema;
+  const rest = schema.anyOf.filter((branch) => !constants.includes(branch));
+  const values = sorted(constants.map((branch) => branch.const));
+  return { ...schema, anyOf: sorted([...rest, { enum: values, type: 'string' }]) };
+}
+
+function withoutPaths(schema: Json, paths: readonly string[]): Json {
+  const copy = structuredClone(schema);
+  for (const path of paths) {
+    const keys = path.split('/');
+    const last = keys.pop() as string;
+    const parent = keys.reduce<Json | undefined>((node, key) => node?.[key] as Json, copy);
+    if (parent) delete parent[last];
+  }
+  return copy;
+}
+
+test('the schema of configurations accepts what the published one accepts', () => {
+  // Ours asks for `type`, without which no document can be applied. `min` and `target` of a fleet may
+  // be left out in fact. `model: null` means a preset gives base or repo. No retry event is an error.
+  const differences = [
+    'required',
+    'type',
+    'additionalProperties',
+    '$defs/FleetNodesSpec/required',
+    '$defs/PresetConfiguration/properties/model',
+    '$defs/ProfileRetry/properties/on_events',
+  ];
+  const ours = normalize(configurationJsonSchema()) as Json;
+  const theirs = normalize(published('configuration.schema.json')) as Json;
+  expect(withoutPaths(ours, differences)).toEqual(withoutPaths(theirs, differences));
+});
+
+test('the schema of profiles accepts what the published one accepts', () => {
+  const differences = ['$defs/ProfileRetry/properties/on_events'];
+  const ours = normalize(profilesJsonSchema()) as Json;
+  const theirs = normalize(published('profiles.schema.json')) as Json;
+  expect(withoutPaths(ours, differences)).toEqual(withoutPaths(theirs, differences));
+});
+
+test('the schema of the server configuration accepts what the published one accepts', () => {
+  expect(normalize(serverConfigJsonSchema())).toEqual(
+    normalize(published('server-config.schema.json')),
+  );
+});
+
+test('every reference leads to a definition', () => {
+  for (const make of [configurationJsonSchema, profilesJsonSchema, serverConfigJsonSchema]) {
+    const schema = make();
+    const refs = [...JSON.stringify(schema).matchAll(/"\$ref":"#\/\$defs\/([^"]+)"/g)];
+    expect(refs.length).toBeGreaterThan(10);
+    for (const [, name] of refs) expect(schema.$defs).toHaveProperty([name as string]);
+  }
+});
+
+test('defaults in the schema are those that parsing gives', () => {
+  const { $defs } = configurationJsonSchema() as { $defs: Json };
+  const task = $defs.TaskConfiguration as { properties: Record<string, Json> };
+  expect(task.properties.home_dir).toMatchObject({ default: '/root' });
+  expect(task.properties.resources).toMatchObject({
+    default: { memory: { min: 8, max: null }, gpu: { count: { min: 0, max: null } } },
+  });
+});
+
+test('keys carry a description for the editor', () => {
+  const { $defs } = configurationJsonSchema() as { $defs: Json };
+  const task = $defs.TaskConfiguration as { properties: Record<string, Json> };
+  expect(task.properties.max_duration?.description).toContain('2h');
+});
