@@ -112,11 +112,14 @@ export async function runServer(options: ServerOptions, cli: Cli): Promise<void>
       ...(token === null ? {} : { token }),
       ...(updateDefault === null ? {} : { updateDefaultProject: updateDefault }),
     });
-    await announce(server, cli);
-    await offerDefault(server, cli);
-    await aborted(stop.signal);
-    cli.io.say('Stopping... (jobs go on)');
-    await server.close();
+    try {
+      await announce(server, cli);
+      await offerDefault(server, cli);
+      await aborted(stop.signal);
+      cli.io.say('Stopping... (jobs go on)');
+    } finally {
+      await server.close();
+    }
   } finally {
     release();
   }
