@@ -133,6 +133,15 @@ function unreachable(label: string, cause: unknown): StoreError {
   );
 }
 
+/** Closing twice is closing once. */
+function once(close: () => Promise<void>): () => Promise<void> {
+  let closed: Promise<void> | null = null;
+  return () => {
+    closed ??= close();
+    return closed;
+  };
+}
+
 async function lastEventTime(db: Db): Promise<number> {
   const row = await db
     .selectFrom('events')
@@ -184,6 +193,6 @@ function createStore(
     exports: createExports(context),
     meta: createMeta(context),
     engine: createEngine(context),
-    close: connection.close,
+    close: once(connection.close),
   };
 }

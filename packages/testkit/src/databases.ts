@@ -2,8 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe } from 'vitest';
 import { type PostgresCluster, postgresBinaries, startPostgres } from './postgres.ts';
+
+/** The parts of Vitest that a suite is declared with. Given, because programs outside it import this package. */
+export interface SuiteRunner {
+  readonly describe: typeof import('vitest').describe;
+  readonly beforeAll: typeof import('vitest').beforeAll;
+  readonly afterAll: typeof import('vitest').afterAll;
+}
 
 export interface TestDatabases {
   readonly dialect: 'sqlite' | 'postgres';
@@ -19,16 +25,18 @@ export interface TestDatabases {
  * skipped with a warning, on CI (`CI` is set) it fails.
  */
 export function forEachDatabase(
+  runner: SuiteRunner,
   prepare: (url: string) => Promise<void>,
   suite: (databases: TestDatabases) => void,
 ): void {
+  const { describe } = runner;
   describe('on SQLite', () => {
-    suite(sqliteDatabases(prepare));
+    suite(sqliteDatabases(runner, prepare));
   });
   const binaries = postgresBinaries();
   if (binaries === null) warnWithoutPostgres();
   describe.skipIf(binaries === null)('on PostgreSQL', () => {
-    suite(postgresDatabases(binaries ?? '', prepare));
+    suite(postgresDatabases(runner, binaries ?? '', prepare));
   });
 }
 
@@ -38,7 +46,10 @@ function warnWithoutPostgres(): void {
   console.warn(`\n!!! ${message}: ALL TESTS ON POSTGRESQL ARE SKIPPED !!!\n`);
 }
 
-function sqliteDatabases(prepare: (url: string) => Promise<void>): TestDatabases {
+function sqliteDatabases(
+  { beforeAll, afterAll }: SuiteRunner,
+  prepare: (url: string) => Promise<void>,
+): TestDatabases {
   let directory = '';
   let databases = 0;
   beforeAll(() => {
@@ -58,6 +69,7 @@ function sqliteDatabases(prepare: (url: string) => Promise<void>): TestDatabases
 }
 
 function postgresDatabases(
+  { beforeAll, afterAll }: SuiteRunner,
   binaries: string,
   prepare: (url: string) => Promise<void>,
 ): TestDatabases {

@@ -1,32 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { forEachDatabase } from '@dstack/testkit';
-import { afterEach } from 'vitest';
-import type { Cipher } from '../cipher.ts';
+import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { openStore } from '../open-store.ts';
 import type { OpenStoreOptions, Store } from '../store.ts';
 import { projectRecord, userRecord } from './records.ts';
-
-/** Not secret, but not the text itself: a test sees that a column went through it. */
-export const testCipher: Cipher = {
-  encrypt: (text) => `sealed:${Buffer.from(text).toString('base64')}`,
-  decrypt(text) {
-    if (!text.startsWith('sealed:')) throw new Error('written with another key');
-    return Buffer.from(text.slice('sealed:'.length), 'base64').toString();
-  },
-};
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
-
-export function storeOptions(url: string): OpenStoreOptions {
-  return {
-    url,
-    now: () => Date.now() * 1000,
-    newId: randomUUID,
-    logger: silent,
-    cipher: testCipher,
-    poolSize: 10,
-  };
-}
+import { storeOptions } from './store-options.ts';
 
 export interface StoreTests {
   readonly dialect: 'sqlite' | 'postgres';
@@ -39,7 +16,7 @@ export interface StoreTests {
 /** Declares the suite on SQLite and on PostgreSQL. */
 export function forEachStore(suite: (tests: StoreTests) => void): void {
   const prepare = async (url: string) => (await openStore(storeOptions(url))).close();
-  forEachDatabase(prepare, (databases) => {
+  forEachDatabase({ describe, beforeAll, afterAll }, prepare, (databases) => {
     const opened: Store[] = [];
     afterEach(async () => {
       for (const store of opened.splice(0)) await store.close();

@@ -1,0 +1,304 @@
+/** Lists of runs, fleets and instances as the API shows them. */
+import type { JobRecord, RunRecord } from '@dstack/core';
+import { expect, it } from 'vitest';
+import type { RunFilter } from './runs/types.ts';
+import {
+  fleetRecord,
+  instanceRecord,
+  jobRecord,
+  newEvent,
+  projectRecord,
+  runRecord,
+  userRecord,
+} from './testing/records.ts';
+import { forEachStore, openWorld, type World } from './testing/stores.ts';
+
+async function insertRun(world: World, part: Partial<RunRecord>, jobs: Partial<JobRecord>[] = []) {
+  const run = runRecord({ projectId: world.projectId, userId: world.userId, ...part });
+  const records = jobs.map((job) => jobRecord({ projectId: run.projectId, runId: run.id, ...job }));
+  await world.store.engine.submitRun({
+    ...{ projectId: run.projectId, name: { exact: run.name } },
+    ...{ build: () => ({ run, jobs: records }), superseded: () => newEvent('Run deleted') },
+  });
+  return { run, jobs: records };
+}
+
+async function insertFleet(world: World, part: { name: string; projectId?: string }, nums = [0]) {
+  const fleet = fleetRecord({ projectId: world.projectId, ...part });
+  const instances = nums.map((instanceNum) =>
+    instanceRecord({ projectId: fleet.projectId, fleetId: fleet.id, instanceNum }),
+  );
+  await world.store.engine.createFleet({
+    ...{ projectId: fleet.projectId, name: { exact: fleet.name } },
+    build: () => ({ fleet, instances }),
+  });
+  return { fleet, instances };
+}
+
+forEachStore((tests) => {
+  it('filters runs by project, user, repo and activity, deleted ones included', async () => {
+    const world = await openWorld(tests);
+    const { store, userId, projectId } = world;
+    const bob = userRecord({ name: 'bob' });
+    await store.users.insert(bob);
+    const other = projectRecord(bob.id, { name: 'other' });
+    await store.projects.insert(other);
+    const spec = { repo_id: 'special' } as RunRecord['spec'];
+    await insertRun(world, { name: 'a', submittedAt: 1, status: 'done' });
+    await insertRun(world, { name: 'a', submittedAt: 2, spec });
+    await insertRun(world, { name: 'b', submittedAt: 3, userId: bob.id });
+    await insertRun(world, { name: 'c', submittedAt: 4, projectId: other.id });
+    const list = async (filter: Partial<RunFilter>) =>
+      (await store.runs.list({ projectIds: [projectId], ...filter })).map(({ run }) => [
+        ...[run.name, run.submittedAt],
+      ]);
+    expect(await list({})).toEqual([
+      ['b', 3],
+      ['a', 2],
+      ['a', 1],
+    ]);
+    expect(await list({ onlyActive: true })).toEqual([
+      ['b', 3],
+      ['a', 2],
+    ]);
+    expect(await list({ userId })).toEqual([
+      ['a', 2],
+      ['a', 1],
+    ]);
+    expect(await list({ repoId: 'special' })).toEqual([['a', 2]]);
+    expect(await list({ projectIds: null, page: { limit: 1 } })).toEqual([['c', 4]]);
+    expect(await list({ page: { after: { at: 3 }, limit: 1 } })).toEqual([['a', 2]]);
+    expect(await list({ projectIds: [] })).toEqual([]);
+    await store.projects.delete([other.id]);
+    expect(await list({ projectIds: null })).toHaveLength(3);
+    expect((await store.runs.active(projectId)).map((run) => run.name)).toEqual(['a', 'b']);
+    expect((await store.runs.byNames(projectId, ['a', 'b', 'x'])).length).toBe(2);
+    const counts = await store.runs.counts();
+    expect(counts.filter((row) => row.projectId === projectId)).toHaveLength(2);
+  });
+
+  it('shows as many submissions per job as asked for, oldest first', async () => {
+    const world = await openWorld(tests);
+    const { fleet } = await insertFleet(world, { name: 'pool' });
+    await insertRun(world, { name: 'train', fleetId: fleet.id }, [
+      { jobNum: 1, submissionNum: 0 },
+      { jobNum: 0, submissionNum: 2 },
+      { jobNum: 0, submissionNum: 0 },
+      { jobNum: 0, submissionNum: 1 },
+    ]);
+    const shown = async (part: Partial<RunFilter>) => {
+      const [view] = await world.store.runs.list({ projectIds: null, includeJobs: true, ...part });
+      return view?.jobs.map((job) => [job.jobNum, job.submissionNum]);
+    };
+    expect(await shown({})).toEqual([
+      [0, 0],
+      [0, 1],
+      [0, 2],
+      [1, 0],
+    ]);
+    expect(await shown({ submissionsLimit: 2 })).toEqual([
+      [0, 1],
+      [0, 2],
+      [1, 0],
+    ]);
+    expect(await shown({ submissionsLimit: 0 })).toEqual([
+      [0, 2],
+      [1, 0],
+    ]);
+    expect(await shown({ includeJobs: false })).toEqual([]);
+    const [view] = await world.store.runs.list({ projectIds: null });
+    expect(view?.fleet).toEqual({ id: fleet.id, name: 'pool' });
+  });
+
+  it('finds jobs with their run, the latest of a replica, and those on a host', async () => {
+    const world = await openWorld(tests);
+    const { jobs, engine } = world.store;
+    const { fleet } = await insertFleet(world, { name: 'pool' });
+    const { instances } = await insertFleet(world, { name: 'hosted' });
+    await engine.apply([
+      { type: 'instance.update', id: instances[0]!.id, version: 0, set: { hostId: 'h' } },
+    ]);
+    const claim = { instanceId: instances[0]!.id };
+    const { run, jobs: records } = await insertRun(world, { fleetId: fleet.id }, [
+      { ...claim, status: 'failed' },
+      { ...claim, submissionNum: 1, status: 'running' },
+    ]);
+    const [old, current] = records;
+    expect(await jobs.byId(current!.id)).toEqual({
+      ...{ job: current, run, projectName: 'main', userName: 'alice' },
+    });
+    expect(await jobs.byId('absent')).toBeNull();
+    expect(await jobs.latest(run.id, 0, 0)).toEqual(current);
+    expect(await jobs.latest(run.id, 1, 0)).toBeNull();
+    expect(await jobs.onHost('h')).toEqual([current]);
+    expect((await jobs.running()).map((view) => view.job.id)).toEqual([current!.id]);
+    expect(await jobs.ofRun(run.id)).toEqual([old, current]);
+    expect(await world.store.instances.onHost('h')).toHaveLength(1);
+    expect(await world.store.runs.lastSubmittedAt(world.projectId)).toBe(1_000_000);
+  });
+
+  it('keeps probes of jobs and finds the ones that are due', async () => {
+    const world = await openWorld(tests);
+    const { jobs, runs } = world.store;
+    const { jobs: records } = await insertRun(world, { name: 'web' }, [{ status: 'running' }]);
+    const jobId = records[0]!.id;
+    const probe = (probeNum: number, due: number | null) => ({
+      ...{ id: `p${probeNum}`, jobId, probeNum, successStreak: 0, due },
+    });
+    const probes = [probe(0, 10), probe(1, 20), probe(2, null)];
+    await jobs.insertProbes(probes);
+    await jobs.insertProbes([{ ...probe(0, 99), id: 'again' }]);
+    expect(await jobs.probes([jobId])).toEqual(probes);
+    expect((await jobs.dueProbes(20, 10)).map((p) => p.id)).toEqual(['p0', 'p1']);
+    expect(await jobs.nextDueProbe()).toBe(10);
+    await jobs.saveProbe({ id: 'p0', successStreak: 3, due: 30 });
+    expect(await jobs.nextDueProbe()).toBe(20);
+    expect((await runs.byName(world.projectId, 'web'))?.probes).toEqual({ [jobId]: [3, 0, 0] });
+  });
+
+  it('lists fleets with their instances, and imported ones on demand', async () => {
+    const world = await openWorld(tests);
+    const { store, userId, projectId } = world;
+    const other = projectRecord(userId, { name: 'other' });
+    await store.projects.insert(other);
+    const own = await insertFleet(world, { name: 'own' }, [1, 0]);
+    const lent = await insertFleet(world, { name: 'lent', projectId: other.id });
+    await store.exports.insert(
+      { id: 'e', projectId: other.id, name: 'pool', isGlobal: false, createdAt: 1 },
+      { importers: [projectId], fleets: [lent.fleet.id], gateways: [] },
+    );
+    const [view, ...rest] = await store.fleets.list({ projectIds: [projectId] });
+    expect(rest).toEqual([]);
+    expect(view).toEqual({
+      ...{ fleet: own.fleet, projectName: 'main' },
+      instances: [own.instances[1], own.instances[0]],
+    });
+    const names = async (part: object) =>
+      (await store.fleets.list({ projectIds: [projectId], ...part }))
+        .map(({ fleet }) => fleet.name)
+        .toSorted();
+    expect(await names({ includeImported: true })).toEqual(['lent', 'own']);
+    expect(await names({ projectIds: null })).toEqual(['lent', 'own']);
+    await store.engine.updateFleet(own.fleet.id, ({ fleet }) => ({
+      changes: [
+        {
+          type: 'fleet.update',
+          id: fleet.id,
+          version: fleet.version,
+          set: { deleted: true, status: 'terminated' },
+        },
+      ],
+    }));
+    expect(await names({})).toEqual(['own']);
+    expect(await names({ onlyActive: true })).toEqual([]);
+    expect(await store.fleets.byName(projectId, 'own')).toBeNull();
+    expect((await store.fleets.byId(own.fleet.id))?.fleet.deleted).toBe(true);
+    expect(await store.exports.isImported('fleet', lent.fleet.id, [projectId])).toBe(true);
+    expect(await store.exports.isImported('fleet', own.fleet.id, [projectId])).toBe(false);
+  });
+
+  it('lists instances with names, by project, fleet and activity', async () => {
+    const world = await openWorld(tests);
+    const { store, projectId } = world;
+    const one = await insertFleet(world, { name: 'one' }, [0, 1]);
+    const two = await insertFleet(world, { name: 'two' });
+    await store.engine.updateInstance(one.instances[1]!.id, ({ instance }) => ({
+      changes: [
+        {
+          type: 'instance.update',
+          id: instance.id,
+          version: instance.version,
+          set: { status: 'terminated', deleted: true },
+        },
+      ],
+    }));
+    const count = async (part: object) =>
+      (await store.instances.list({ projectIds: [projectId], ...part })).length;
+    expect(await count({})).toBe(3);
+    expect(await count({ onlyActive: true })).toBe(2);
+    expect(await count({ fleetIds: [two.fleet.id] })).toBe(1);
+    expect(await count({ fleetIds: [] })).toBe(0);
+    expect(await count({ projectIds: null, page: { limit: 2 } })).toBe(2);
+    const { id } = two.instances[0]!;
+    expect(await store.instances.byId(id)).toEqual({
+      ...{ instance: two.instances[0], projectName: 'main', fleetName: 'two' },
+    });
+    expect(await store.instances.byNum(one.fleet.id, 1)).toBeNull();
+    expect(await store.instances.byNum(one.fleet.id, 0)).toEqual(one.instances[0]);
+  });
+
+  it('says what stands against deleting a fleet', async () => {
+    const world = await openWorld(tests);
+    const { fleet, instances } = await insertFleet(world, { name: 'pool' }, [0, 1, 2]);
+    const set = [
+      { busyBlocks: 1 },
+      { status: 'pending', provisioningJobId: 'j' } as const,
+      { status: 'pending' } as const,
+    ];
+    await world.store.engine.apply(
+      instances.map(({ id }, index) => ({
+        ...{ type: 'instance.update', id, version: 0, set: set[index]! },
+      })),
+    );
+    await insertRun(world, { name: 'r', fleetId: fleet.id, status: 'pending' });
+    const use = await world.store.fleets.use(fleet.id);
+    expect(use.unfinishedRuns).toBe(1);
+    expect(use.busyInstances.toSorted()).toEqual([instances[0]!.id, instances[1]!.id].toSorted());
+  });
+
+  it('finds SSH fleets', async () => {
+    const world = await openWorld(tests);
+    await insertFleet(world, { name: 'cloud' });
+    const spec = { configuration: { ssh_config: { hosts: ['h'] } } };
+    const ssh = await insertFleet(world, { name: 'ssh', ...{ spec: spec as never } });
+    expect(await world.store.fleets.sshFleets()).toEqual([ssh.fleet]);
+  });
+
+  it('keeps health checks, newest first, for a time', async () => {
+    const world = await openWorld(tests);
+    const { instances } = world.store;
+    const { instances: records } = await insertFleet(world, { name: 'pool' });
+    const instanceId = records[0]!.id;
+    for (const at of [1, 2, 3, 4]) {
+      const check = { id: `h${at}`, instanceId, status: 'healthy' as const, response: '{}' };
+      await instances.addHealthCheck({ ...check, collectedAt: at });
+    }
+    const times = async (range: object) =>
+      (await instances.healthChecks(instanceId, range)).map((check) => check.collectedAt);
+    expect(await times({})).toEqual([4, 3, 2, 1]);
+    expect(await times({ after: 1, before: 4 })).toEqual([3, 2]);
+    expect(await times({ limit: 1 })).toEqual([4]);
+    expect(await instances.deleteHealthChecksBefore(3)).toBe(2);
+    expect(await times({})).toEqual([4, 3]);
+  });
+
+  it('keeps metrics points for a time that depends on their job', async () => {
+    const world = await openWorld(tests);
+    const { metrics } = world.store;
+    const { jobs } = await insertRun(world, {}, [
+      { status: 'running' },
+      { jobNum: 1, status: 'done' },
+    ]);
+    const [running, done] = jobs.map((job) => job.id);
+    const point = (at: number) => ({
+      ...{ timestamp_micro: at, cpu_usage_micro: at, memory_usage_bytes: 2 ** 40 },
+      ...{ memory_working_set_bytes: 1, gpus: [{ memory_usage_bytes: 1, util_percent: 50 }] },
+    });
+    const points = [1, 2, 3].flatMap((at) =>
+      [running!, done!].map((jobId) => ({ jobId, metrics: point(at) })),
+    );
+    await metrics.addJobPoints(points);
+    await metrics.addJobPoints(points);
+    expect(await metrics.jobPoints(running!, { after: 2, before: 3 })).toEqual([point(2)]);
+    expect(await metrics.jobPoints(running!, { limit: 2 })).toEqual([point(3), point(2)]);
+    expect(await metrics.lastJobPoints([running!, done!])).toEqual(
+      new Map([
+        [running, point(3)],
+        [done, point(3)],
+      ]),
+    );
+    expect(await metrics.deletePoints({ unfinished: 3, finished: 2 })).toBe(3);
+    expect(await metrics.jobPoints(running!, {})).toEqual([point(3)]);
+    expect(await metrics.jobPoints(done!, {})).toEqual([point(3), point(2)]);
+  });
+});

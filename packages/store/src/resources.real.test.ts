@@ -1,0 +1,250 @@
+/** Volumes, gateways, groups of machines, exports and imports. */
+
+import { expect, it } from 'vitest';
+import type { ExportRecord } from './exports/types.ts';
+import type { GatewayRecord, GatewayReplicaRecord } from './gateways/types.ts';
+import {
+  fleetRecord,
+  instanceRecord,
+  newEvent,
+  projectRecord,
+  runRecord,
+} from './testing/records.ts';
+import { forEachStore, openWorld, type World } from './testing/stores.ts';
+import type { VolumeRecord } from './volumes/types.ts';
+import type { NameChoice } from './writes.ts';
+
+function volumeRecord(world: World, part: Partial<VolumeRecord> = {}): VolumeRecord {
+  return {
+    ...{ id: 'v1', projectId: world.projectId, userId: world.userId, name: 'data' },
+    ...{ backend: 'aws', configuration: { name: 'data' } as VolumeRecord['configuration'] },
+    ...{ external: false, status: 'submitted', statusMessage: null, provisioningData: null },
+    ...{ createdAt: 1, lastProcessedAt: 1, lastJobProcessedAt: null, toBeDeleted: false },
+    ...{ deleted: false, deletedAt: null, nextPassAt: 1, version: 0 },
+    ...part,
+  };
+}
+
+function gatewayRecord(world: World, part: Partial<GatewayRecord> = {}): GatewayRecord {
+  return {
+    ...{ id: 'g1', projectId: world.projectId, name: 'gate', backend: 'aws', region: 'eu' },
+    ...{ configuration: { name: 'gate' } as GatewayRecord['configuration'] },
+    ...{ status: 'submitted', statusMessage: null, wildcardDomain: '*.x.org', hostname: null },
+    ...{ backendData: null, scaleOutAttempt: 0, createdAt: 1, lastProcessedAt: 1 },
+    ...{ toBeDeleted: false, deleted: false, nextPassAt: null, version: 0 },
+    ...part,
+  };
+}
+
+function replicaRecord(part: Partial<GatewayReplicaRecord> = {}): GatewayReplicaRecord {
+  return {
+    ...{ id: 'gr1', gatewayId: 'g1', replicaNum: 0, status: 'submitted', statusMessage: null },
+    ...{ backend: null, region: null, instanceId: null, hostname: null, backendData: null },
+    ...{ sshPublicKey: 'ssh-ed25519', scaleIn: false, attempt: 0, appUpdatedAt: null },
+    ...{ createdAt: 1, lastProcessedAt: 1, deleted: false, nextPassAt: null, version: 0 },
+    ...part,
+  };
+}
+
+async function insertFleet({ store, projectId }: World) {
+  const fleet = fleetRecord({ projectId });
+  const instance = instanceRecord({ projectId, fleetId: fleet.id, name: 'fleet-0' });
+  await store.engine.createFleet({
+    ...{ projectId, name: { exact: 'fleet' }, build: () => ({ fleet, instances: [instance] }) },
+  });
+  return { fleet, instance };
+}
+
+const insertGateway = (world: World, part: Partial<GatewayRecord> = {}) =>
+  world.store.gateways.insert(part.projectId ?? world.projectId, { exact: 'gate' }, () => ({
+    gateway: gatewayRecord(world, part),
+  }));
+
+forEachStore((tests) => {
+  it('names, lists and updates volumes', async () => {
+    const world = await openWorld(tests);
+    const { volumes } = world.store;
+    const insert = (name: NameChoice, part: Partial<VolumeRecord> = {}) =>
+      volumes.insert(world.projectId, name, (chosen) => ({
+        volume: volumeRecord(world, { ...part, name: chosen }),
+        events: [newEvent('Volume created. Status: SUBMITTED')],
+      }));
+    expect(await insert({ exact: 'data' })).toMatchObject({ type: 'created' });
+    expect(await insert({ exact: 'data' }, { id: 'v2' })).toEqual({ type: 'name-taken' });
+    const volume = volumeRecord(world);
+    expect(await volumes.byName(world.projectId, 'data')).toEqual({
+      ...{ volume, projectName: 'main', userName: 'alice', attachments: [] },
+    });
+    expect(await volumes.update('v1', 0, { status: 'active', nextPassAt: null })).toBe('updated');
+    expect(await volumes.update('v1', 0, { status: 'failed' })).toBe('conflict');
+    expect((await volumes.byId('v1'))?.volume).toMatchObject({ status: 'active', version: 1 });
+    await volumes.update('v1', 1, { deleted: true });
+    expect(await volumes.byName(world.projectId, 'data')).toBeNull();
+    expect(await insert({ exact: 'data' }, { id: 'v3' })).toMatchObject({ type: 'created' });
+    const listed = (part: object) => volumes.list({ projectIds: [world.projectId], ...part });
+    expect(await listed({})).toHaveLength(2);
+    expect(await listed({ onlyActive: true })).toHaveLength(1);
+    expect(await volumes.list({ projectIds: null, page: { limit: 1 } })).toHaveLength(1);
+    expect(await world.store.backends.inUse(world.projectId, 'aws')).toEqual({
+      ...{ instances: 0, volumes: 1 },
+    });
+  });
+
+  it('attaches a volume once to an instance', async () => {
+    const world = await openWorld(tests);
+    const { volumes } = world.store;
+    const { instance } = await insertFleet(world);
+    await volumes.insert(world.projectId, { exact: 'data' }, () => ({
+      volume: volumeRecord(world),
+    }));
+    const attachment = { volumeId: 'v1', instanceId: instance.id, attachmentData: null };
+    await volumes.attach(attachment);
+    const attachmentData = { device_name: '/dev/sdb' };
+    await volumes.attach({ ...attachment, attachmentData });
+    expect(await volumes.attachments([instance.id])).toEqual([{ ...attachment, attachmentData }]);
+    expect((await volumes.byId('v1'))?.attachments).toEqual([
+      {
+        ...{ ...attachment, attachmentData },
+        ...{ instanceName: 'fleet-0', instanceNum: 0, fleetName: 'fleet' },
+      },
+    ]);
+    await volumes.detach('v1', instance.id);
+    expect(await volumes.attachments([instance.id])).toEqual([]);
+  });
+
+  it('shows of a gateway the newest record of each replica', async () => {
+    const world = await openWorld(tests);
+    const { gateways } = world.store;
+    expect(await insertGateway(world)).toMatchObject({ type: 'created' });
+    expect(await insertGateway(world, { id: 'g2' })).toEqual({ type: 'name-taken' });
+    const replicas = [
+      replicaRecord({ id: 'old', status: 'terminated' }),
+      replicaRecord({ id: 'new', createdAt: 2 }),
+      replicaRecord({ id: 'second', replicaNum: 1, createdAt: 3 }),
+    ];
+    for (const replica of replicas) {
+      await gateways.insertReplica({ ...replica, sshPrivateKey: `key of ${replica.id}` });
+    }
+    const view = await gateways.byName(world.projectId, 'gate');
+    expect(view?.gateway).toEqual(gatewayRecord(world));
+    expect(view?.replicas.map((replica) => replica.id)).toEqual(['new', 'second']);
+    expect(await gateways.replicas('g1')).toEqual(replicas);
+    expect(await gateways.replicaPrivateKey('new')).toBe('key of new');
+    expect(await gateways.updateReplica('new', 0, { status: 'running' })).toBe('updated');
+    expect(await gateways.updateReplica('new', 0, { status: 'running' })).toBe('conflict');
+    expect(await gateways.update('g1', 0, { status: 'running' })).toBe('updated');
+    expect((await gateways.list(world.projectId)).map(({ gateway }) => gateway.status)).toEqual([
+      ...['running'],
+    ]);
+    await gateways.update('g1', 1, { deleted: true });
+    expect(await gateways.list(world.projectId)).toEqual([]);
+    expect(await gateways.byId('g1')).toMatchObject({ gateway: { deleted: true } });
+  });
+
+  it('keeps one registration per service or replica and gateway replica', async () => {
+    const world = await openWorld(tests);
+    const { gateways, engine, runs } = world.store;
+    await insertGateway(world);
+    await gateways.insertReplica({ ...replicaRecord(), sshPrivateKey: 'k' });
+    const { projectId, userId } = world;
+    const run = runRecord({ projectId, userId, gatewayId: 'g1', status: 'running' });
+    await engine.submitRun({
+      ...{ projectId, name: { exact: 'train' }, superseded: () => newEvent('') },
+      build: () => ({ run, jobs: [] }),
+    });
+    expect(await runs.onGateway('g1')).toEqual([run]);
+    const registration = {
+      ...{ runId: run.id, jobId: null, gatewayReplicaId: 'gr1', registered: false },
+      ...{ registerAttempt: 1, registerMessage: 'no', unregisterAttempt: 0 },
+      unregisterMessage: null,
+    };
+    await gateways.saveRegistration(registration);
+    await gateways.saveRegistration({ ...registration, registered: true, registerAttempt: 2 });
+    expect(await gateways.registrations(['gr1'])).toEqual([
+      { ...registration, registered: true, registerAttempt: 2 },
+    ]);
+  });
+
+  it('keeps groups of machines of a fleet', async () => {
+    const world = await openWorld(tests);
+    const { groups } = world.store;
+    const { fleet } = await insertFleet(world);
+    const common = {
+      ...{ projectId: world.projectId, fleetId: fleet.id, backend: 'aws' as const, region: 'eu' },
+      ...{ createdAt: 1, deleted: false, version: 0 },
+    };
+    const placement = {
+      ...{ ...common, id: 'p1', name: 'main-fleet-1', configuration: { strategy: 'cluster' } },
+      ...{ provisioningData: null, fleetDeleted: false },
+    };
+    expect(await groups.insertPlacementGroup(placement)).toBe('created');
+    expect(await groups.insertPlacementGroup({ ...placement, id: 'p2' })).toBe('name-taken');
+    expect(await groups.placementGroups(fleet.id)).toEqual([placement]);
+    expect(await groups.updatePlacementGroup('p1', 0, { fleetDeleted: true })).toBe('updated');
+    expect(await groups.updatePlacementGroup('p1', 0, { deleted: true })).toBe('conflict');
+    expect((await groups.placementGroupsToDelete()).map((group) => group.id)).toEqual(['p1']);
+    const compute = {
+      ...{ ...common, id: 'c1', status: 'running' as const, provisioningData: { n: 2 } },
+      ...{ instanceIds: ['a', 'b'], firstTerminationAt: null },
+    };
+    await groups.insertComputeGroup(compute);
+    expect(await groups.computeGroups(fleet.id)).toEqual([compute]);
+    const set = { status: 'terminated', deleted: true } as const;
+    expect(await groups.updateComputeGroup('c1', 0, set)).toBe('updated');
+    expect(await groups.computeGroups(fleet.id)).toEqual([]);
+  });
+
+  it('exports to chosen projects and changes what is exported', async () => {
+    const world = await openWorld(tests);
+    const { store, userId, projectId } = world;
+    const { exports } = store;
+    const { fleet } = await insertFleet(world);
+    await insertGateway(world);
+    const [one, two] = ['one', 'two'].map((name) => projectRecord(userId, { name }));
+    for (const project of [one!, two!]) await store.projects.insert(project);
+    const record: ExportRecord = {
+      ...{ id: 'e1', projectId, name: 'pool', isGlobal: false, createdAt: 1 },
+    };
+    const content = { importers: [one!.id], fleets: [fleet.id], gateways: [] };
+    expect(await exports.insert(record, content)).toBe('created');
+    expect(await exports.insert({ ...record, id: 'e2' }, content)).toBe('name-taken');
+    expect(await exports.byName(projectId, 'pool')).toEqual({
+      ...{ export: record, projectName: 'main', importers: [{ id: one!.id, name: 'one' }] },
+      ...{ fleets: [{ id: fleet.id, name: 'fleet' }], gateways: [] },
+    });
+    await exports.update('e1', {
+      ...{ addImporters: [two!.id], removeImporters: [one!.id] },
+      ...{ addGateways: ['g1'], removeFleets: [fleet.id] },
+    });
+    const [view] = await exports.list(projectId);
+    expect(view?.importers.map((project) => project.name)).toEqual(['two']);
+    expect([view?.fleets, view?.gateways]).toEqual([[], [{ id: 'g1', name: 'gate' }]]);
+    expect(await exports.importedGatewayIds([two!.id])).toEqual(['g1']);
+    expect(await exports.importedFleetIds([one!.id, two!.id])).toEqual([]);
+    const list = await store.gateways.list(two!.id, { includeImported: true });
+    expect(list.map(({ projectName }) => projectName)).toEqual(['main']);
+    const [imported] = await exports.imports(two!.id);
+    expect(imported?.source).toEqual(view);
+    await exports.deleteImport(imported!.id);
+    expect(await exports.imports(two!.id)).toEqual([]);
+    await exports.delete('e1');
+    expect(await exports.list(projectId)).toEqual([]);
+  });
+
+  it('lets every present and future project import a global export', async () => {
+    const world = await openWorld(tests);
+    const { store, userId, projectId } = world;
+    const present = projectRecord(userId, { name: 'present' });
+    await store.projects.insert(present);
+    const record = { id: 'e1', projectId, name: 'pool', isGlobal: true, createdAt: 1 };
+    await store.exports.insert(record, { importers: [], fleets: [], gateways: [] });
+    const future = projectRecord(userId, { name: 'future' });
+    await store.projects.insert(future);
+    const importers = async () =>
+      (await store.exports.byName(projectId, 'pool'))?.importers.map(({ name }) => name);
+    expect(await importers()).toEqual(['future', 'present']);
+    await store.exports.update('e1', { isGlobal: false });
+    await store.projects.insert(projectRecord(userId, { name: 'later' }));
+    expect(await importers()).toEqual(['future', 'present']);
+  });
+});

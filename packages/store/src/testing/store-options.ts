@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto';
+import type { Cipher } from '../cipher.ts';
+import type { OpenStoreOptions } from '../store.ts';
+
+/** Not secret, but not the text itself: a test sees that a column went through it. */
+export const testCipher: Cipher = {
+  encrypt: (text) => `sealed:${Buffer.from(text).toString('base64')}`,
+  decrypt(text) {
+    if (!text.startsWith('sealed:')) throw new Error('written with another key');
+    return Buffer.from(text.slice('sealed:'.length), 'base64').toString();
+  },
+};
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+export function storeOptions(url: string): OpenStoreOptions {
+  return {
+    url,
+    now: () => Date.now() * 1000,
+    newId: randomUUID,
+    logger: silent,
+    cipher: testCipher,
+    poolSize: 10,
+  };
+}
