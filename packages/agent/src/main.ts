@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { startAgent } from './agent.ts';
 import { AgentRunning, endHolder, lockStateDir } from './agent-lock.ts';
 import { chooseExecutor } from './choose-executor.ts';
@@ -24,7 +24,7 @@ async function main(): Promise<void> {
   }
   const log = createLogger((line) => process.stderr.write(line));
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
-  chmodSync(options.stateDir, 0o700);
+  closeToOthers(options.stateDir);
   const owner = new Owner(options.stateDir);
   if (options.serverId !== null && !owner.claim(options.serverId, options.takeover)) {
     process.stderr.write(`error: this host belongs to the server ${owner.id}; use --takeover\n`);
@@ -32,6 +32,11 @@ async function main(): Promise<void> {
   }
   const unlock = await lock(options);
   await run(options, owner, log, unlock);
+}
+
+/** Nobody else may read or write; walking through may be allowed, for jobs of another user. */
+function closeToOthers(dir: string): void {
+  chmodSync(dir, statSync(dir).mode & 0o711);
 }
 
 async function lock(options: AgentOptions): Promise<() => void> {
@@ -77,4 +82,7 @@ async function run(
   process.exit(0);
 }
 
-await main();
+main().catch((error) => {
+  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

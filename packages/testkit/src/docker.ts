@@ -73,7 +73,7 @@ function spawnDaemon(dir: string, socket: string): ChildProcess {
   ].join(' ');
   writeFileSync(join(dir, 'daemon.json'), '{}');
   const script = `ip link set lo up; ${dockerd} > ${dir}/log 2>&1`;
-  return spawn('unshare', ['--net', 'sh', '-c', script], { stdio: 'ignore' });
+  return spawn('unshare', ['--net', '--mount', 'sh', '-c', script], { stdio: 'ignore' });
 }
 
 async function untilReady(docker: Docker, daemon: ChildProcess): Promise<void> {

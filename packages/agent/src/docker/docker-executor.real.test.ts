@@ -1,3 +1,6 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -8,6 +11,14 @@ const missing = dockerMissing();
 if (missing) console.warn(`Docker executor is NOT tested: ${missing} is missing`);
 
 const IMAGE = 'busybox:test';
+
+/** What a program prints, whatever becomes of it. */
+function readOutput(file: string, args: readonly string[], input: string): Promise<string> {
+  return new Promise((resolve) => {
+    const child = execFile(file, [...args], { timeout: 5000 }, (_, stdout) => resolve(stdout));
+    child.stdin?.end(input);
+  });
+}
 
 function shell(script: string, more: Parameters<typeof jobSpec>[1] = {}) {
   const commands = ['/bin/sh', '-c', script];
@@ -191,6 +202,58 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     stdin.write('\n');
     await stream.until(() => stream.text(spec.id).endsWith('prompt: '));
     stdin.end();
+    await agent.stop(spec.id, false);
+    await stream.whole(spec.id);
+  });
+
+  it("reaches the container's loopback over SSH, on the same port after a restart", async () => {
+    const keyPath = join(agent.dir, 'key');
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', keyPath]);
+    const user = [readFileSync(`${keyPath}.pub`, 'utf8')];
+    const script = "echo 'from inside' > /tmp/x; exec httpd -f -p 127.0.0.1:8000 -h /tmp";
+    const spec = shell(script, { authorized_keys: { user, project: [], job: [] } });
+    await agent.put(spec);
+    await stream.until(() => stream.state(spec.id)?.phase === 'running');
+    const port = stream.state(spec.id)?.ssh_port;
+    const read = () => {
+      const options = [
+        'StrictHostKeyChecking=no',
+        'UserKnownHostsFile=/dev/null',
+        'LogLevel=ERROR',
+      ];
+      const args = ['-F', 'none', '-i', keyPath, ...options.flatMap((option) => ['-o', option])];
+      const target = ['-p', String(port), '-W', '127.0.0.1:8000', 'root@127.0.0.1'];
+      return readOutput('ssh', [...args, ...target], 'GET /x HTTP/1.0\r\n\r\n');
+    };
+    await vi.waitUntil(async () => (await read()).endsWith('from inside\n'), { timeout: 10_000 });
+    await restartAfterKill();
+    await stream.until(() => stream.state(spec.id)?.phase === 'running');
+    await vi.waitUntil(async () => (await read()).endsWith('from inside\n'), { timeout: 10_000 });
+    expect(stream.state(spec.id)?.ssh_port).toBe(port);
+    await agent.stop(spec.id, false);
+    await stream.whole(spec.id);
+  });
+
+  it('uses the network of the host when asked to', async () => {
+    const spec = shell('cat /proc/net/dev', { network_mode: 'host' });
+    await agent.put(spec);
+    const { state, text } = await stream.whole(spec.id);
+    expect(text).toContain('docker0');
+    expect(state.container_ip).toBeNull();
+  });
+
+  it('removes containers that belong to no job of its own, and no others', async () => {
+    const spec = shell('sleep 1000');
+    await agent.put(spec);
+    await stream.until(() => stream.state(spec.id)?.phase === 'running');
+    const { Config } = await engine.docker.getContainer(`dstack-${spec.id}`).inspect();
+    const stray = { Image: IMAGE, Cmd: ['true'] };
+    const own = { ...Config.Labels, 'ai.dstack.job-id': 'gone' };
+    await engine.docker.createContainer({ ...stray, name: 'stray-own', Labels: own });
+    await engine.docker.createContainer({ ...stray, name: 'stray-other' });
+    await restartAfterKill();
+    const names = (await engine.docker.listContainers({ all: true })).flatMap((each) => each.Names);
+    expect(names.sort()).toEqual([`/dstack-${spec.id}`, '/stray-other']);
     await agent.stop(spec.id, false);
     await stream.whole(spec.id);
   });

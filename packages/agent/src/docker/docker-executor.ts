@@ -94,7 +94,7 @@ export class DockerExecutor implements Executor {
 
   async adopt(job: ExecutorJob): Promise<Execution | null> {
     const inspected = await this.#inspect(job);
-    return inspected && this.#adopt(job, inspected);
+    return inspected && inspected.State.Status !== 'created' ? this.#adopt(job, inspected) : null;
   }
 
   async remove({ spec }: ExecutorJob): Promise<void> {

@@ -153,6 +153,11 @@ export class Job {
   async #run(): Promise<void> {
     const { executor } = this.#services;
     if (this.phase === 'running') return this.#resume();
+    // An earlier agent may have started it without living to say so; then even a stop must find it.
+    if (this.phase === 'starting') {
+      const started = await executor.adopt(this.#asExecutorJob());
+      if (started) return this.#afterStart(started);
+    }
     this.#abortIfStopped();
     this.#advance('preparing');
     if (this.#record.gpus.length === 0 && this.#record.spec.gpus !== 0) {
@@ -167,8 +172,12 @@ export class Job {
     this.#abortIfStopped();
     this.#advance('starting');
     await this.#openAccess();
-    const execution = await executor.start(this.#asExecutorJob(), this.#abort.signal);
+    await this.#afterStart(await executor.start(this.#asExecutorJob(), this.#abort.signal));
+  }
+
+  async #afterStart(execution: Execution): Promise<void> {
     this.#attach(execution);
+    if (!this.#access) await this.#openAccess();
     this.#becomeRunning(execution);
     await this.#followToEnd(execution);
   }
@@ -331,7 +340,12 @@ export class Job {
 
   #save(change: Partial<JobRecord>): void {
     this.#record = { ...this.#record, ...change };
-    writeDurably(this.folder.record, JSON.stringify(this.#record));
+    try {
+      writeDurably(this.folder.record, JSON.stringify(this.#record));
+    } catch (error) {
+      // On a full disk a job that is watched but not written down is better than none.
+      this.#log.error('the record of the job cannot be written', error);
+    }
   }
 }
 

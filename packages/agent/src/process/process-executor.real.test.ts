@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { chmodSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
@@ -63,6 +65,20 @@ describe('output', () => {
   });
 });
 
+describe.skipIf(process.getuid?.() !== 0)('another user', () => {
+  it('runs the job in a home and directory of their own', async () => {
+    chmodSync(agent.dir, 0o755);
+    const spec = jobSpec(['id -un', 'touch ~/x y', 'echo shown > /dev/stderr', 'id -G'], {
+      user: { username: 'nobody' },
+    });
+    await agent.put(spec);
+    const { state, text } = await stream.whole(spec.id);
+    expect(text).toContain('nobody\r\n');
+    expect(text).toContain('shown\r\n');
+    expect(state).toMatchObject({ username: 'nobody', exit: { status: 0 } });
+  });
+});
+
 describe('stopping', () => {
   it('interrupts at once', async () => {
     const spec = jobSpec(['echo ready', 'sleep 1000']);
@@ -112,6 +128,19 @@ describe('stopping', () => {
     await agent.put(spec);
     const { state } = await stream.whole(spec.id);
     expect(state.exit).toMatchObject({ reason: 'max_duration_exceeded' });
+  });
+
+  it('says so when its supervisor is killed, and leaves nothing running', async () => {
+    const spec = jobSpec(['echo ready', 'sleep 1000']);
+    await agent.put(spec);
+    await stream.until(() => stream.text(spec.id).includes('ready'));
+    const path = join(agent.state, 'jobs', spec.id, 'supervisor.json');
+    const { supervisor, leader } = JSON.parse(readFileSync(path, 'utf8'));
+    process.kill(supervisor.pid, 'SIGKILL');
+    const { state } = await stream.whole(spec.id);
+    expect(state.exit).toMatchObject({ status: null, reason: 'executor_error' });
+    const { isAlive } = await import('./process-identity.ts');
+    expect(isAlive(leader)).toBe(false);
   });
 
   it('ends a job that waits for its uploads', async () => {

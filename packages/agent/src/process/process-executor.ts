@@ -56,10 +56,14 @@ export class ProcessExecutor implements Executor {
     const launch = await this.#prepare(job, signal);
     signal.throwIfAborted();
     new SupervisorFiles(job.folder.path).writeLaunch(launch);
-    await startSupervisor(job.folder.path);
+    const failure = await startSupervisor(job.folder.path).then(
+      () => new JobFailure('executor_error', 'The process that supervises the job did not start'),
+      (error) => error,
+    );
+    // One that an agent before us has started may have been faster than ours.
     const execution = await this.adopt(job);
     if (execution) return execution;
-    throw new JobFailure('executor_error', 'The process that supervises the job did not start');
+    throw failure;
   }
 
   async adopt(job: ExecutorJob): Promise<ProcessExecution | null> {
