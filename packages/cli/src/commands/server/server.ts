@@ -113,8 +113,9 @@ export async function runServer(options: ServerOptions, cli: Cli): Promise<void>
       ...(updateDefault === null ? {} : { updateDefaultProject: updateDefault }),
     });
     try {
-      await announce(server, cli);
+      // First, so that whoever waits for the announcement can run commands at once.
       await offerDefault(server, cli);
+      await announce(server, cli);
       await aborted(stop.signal);
       cli.io.say('Stopping... (jobs go on)');
     } finally {
