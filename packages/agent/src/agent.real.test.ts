@@ -1,6 +1,14 @@
 import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AgentHarness, jobSpec } from './testing/agent-harness.ts';
+import { startAgent } from './agent.ts';
+import { openJobAccess } from './job-ssh.ts';
+import { createLogger } from './log.ts';
+import { Owner } from './owner.ts';
+import { ProcessExecutor } from './process/process-executor.ts';
+import { AgentHarness, callAgent, jobSpec } from './testing/agent-harness.ts';
+import { TestStream } from './testing/test-stream.ts';
 
 let agent: AgentHarness;
 beforeEach(async () => {
@@ -45,7 +53,6 @@ describe('a job of the process executor', () => {
 describe('the protocol', () => {
   it('refuses a wrong token, on requests and on the stream', async () => {
     expect(await agent.call('GET', '/v1/info', undefined, 'other')).toMatchObject({ status: 401 });
-    const { TestStream } = await import('./testing/test-stream.ts');
     expect((await TestStream.open(agent.socket, 'other', 's')).closeCode).not.toBeNull();
   });
 
@@ -74,6 +81,51 @@ describe('the protocol', () => {
     await other.until(() => other.closeCode);
     expect(other.closeCode).toBe(4003);
     await stream.close();
+  });
+
+  it('belongs to one server until another takes it over', async () => {
+    await agent.end('SIGTERM');
+    await agent.start('--server-id', 'one');
+    const refused = agent.spawn('--server-id', 'two');
+    expect((await once(refused, 'exit'))[0]).toBe(3);
+    const old = agent.ended();
+    await agent.start('--server-id', 'two', '--takeover');
+    expect(await old).toBe(0);
+    expect((await agent.call('GET', '/v1/info')).body.server_id).toBe('two');
+  });
+
+  it('reports what running jobs use', async () => {
+    const state = join(agent.dir, 'other');
+    mkdirSync(state);
+    writeFileSync(join(state, 'token'), 'token');
+    const socket = join(agent.dir, 'other.sock');
+    const log = createLogger(() => {});
+    const setup = { stateDir: state, socket, diskPath: state, version: '1', exitWhenIdle: null };
+    const running = await startAgent({
+      ...setup,
+      executor: new ProcessExecutor(),
+      owner: new Owner(state),
+      openAccess: openJobAccess(state, log),
+      metricsMs: 20,
+      log,
+      onIdle: () => {},
+    });
+    const stream = await TestStream.open(socket, 'token', 'server-1');
+    const spec = jobSpec(['sleep 1000']);
+    const path = `/v1/jobs/${spec.id}`;
+    await callAgent(socket, 'token', 'PUT', path, spec);
+    const frame = await stream.until(() => stream.frames.find((each) => each.type === 'metrics'));
+    expect(frame.metrics.memory_usage_bytes).toBeGreaterThan(0);
+    expect(frame.metrics.cpu_usage_micro).toBeGreaterThan(0);
+    await stream.until(() => stream.frames.find((each) => each.type === 'activity'));
+    await callAgent(socket, 'token', 'POST', `${path}/stop`, {
+      grace: false,
+      reason: 'aborted_by_user',
+      message: null,
+    });
+    await stream.whole(spec.id);
+    await stream.close();
+    await running.close();
   });
 
   it('lets only one agent run on a state directory', async () => {

@@ -20,6 +20,8 @@ export interface AgentSetup {
   /** Where images and jobs lie, for the figure of free disk. */
   readonly diskPath: string;
   readonly exitWhenIdle: number | null;
+  /** Time between two reports of what jobs use. */
+  readonly metricsMs: number;
   readonly log: Logger;
   /** Called once when the agent wants to end because nobody needs it. */
   readonly onIdle: () => void;
@@ -61,7 +63,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     claim: (serverId) => owner.claim(serverId),
     onPresence: (present) => idle.setPresent(present),
   });
-  const ticker = new MetricsTicker(registry, () => server.session, log);
+  const ticker = new MetricsTicker(registry, () => server.session, setup.metricsMs, log);
   await listen(server, setup.socket);
   idle.look();
   log.info('listening', { socket: setup.socket, executor: executor.kind });

@@ -13,6 +13,8 @@ const BAD_USAGE = 2;
 const FOREIGN_OWNER = 3;
 const ALREADY_RUNNING = 4;
 
+const METRICS_MS = 10_000;
+
 async function main(): Promise<void> {
   let options: AgentOptions;
   try {
@@ -73,6 +75,7 @@ async function run(
     openAccess: openJobAccess(options.stateDir, log),
     version: agentVersion(),
     exitWhenIdle: options.exitWhenIdle,
+    metricsMs: METRICS_MS,
     log,
     onIdle: () => end('idle'),
   });

@@ -4,9 +4,7 @@ import type { Logger } from '../log.ts';
 import type { StreamSession } from '../protocol/stream-session.ts';
 import { gpuUsage } from './gpu-usage.ts';
 
-const PERIOD_MS = 10_000;
-
-/** Sends what running jobs use, and how long nobody has been connected to them, every 10 s. */
+/** Sends what running jobs use, and how long nobody has been connected to them. */
 export class MetricsTicker {
   readonly #registry: JobRegistry;
   readonly #session: () => StreamSession | null;
@@ -14,11 +12,16 @@ export class MetricsTicker {
   readonly #timer: NodeJS.Timeout;
   #busy = false;
 
-  constructor(registry: JobRegistry, session: () => StreamSession | null, log: Logger) {
+  constructor(
+    registry: JobRegistry,
+    session: () => StreamSession | null,
+    periodMs: number,
+    log: Logger,
+  ) {
     this.#registry = registry;
     this.#session = session;
     this.#log = log;
-    this.#timer = setInterval(() => void this.tick(), PERIOD_MS);
+    this.#timer = setInterval(() => void this.tick(), periodMs);
     this.#timer.unref();
   }
 

@@ -244,6 +244,20 @@ describe('an agent that is killed', () => {
     }
   });
 
+  it('knows when the time of a job is over', async () => {
+    const spec = jobSpec(['echo ready', 'sleep 1000'], { max_duration: 1 });
+    await agent.put(spec);
+    await stream.until(() => stream.text(spec.id).includes('ready'));
+    await agent.end('SIGKILL');
+    await agent.start();
+    const { TestStream } = await import('../testing/test-stream.ts');
+    stream = await TestStream.open(agent.socket, agent.token, 'server-1');
+    expect((await stream.whole(spec.id)).state.exit).toMatchObject({
+      reason: 'max_duration_exceeded',
+      message: 'Max duration exceeded',
+    });
+  });
+
   it('ends by itself when idle, and not while a job lives', async () => {
     await stream.close();
     await agent.end('SIGTERM');

@@ -86,26 +86,7 @@ export class AgentHarness {
   }
 
   call(method: string, path: string, body?: unknown, token = this.token): Promise<Answer> {
-    const raw = Buffer.isBuffer(body)
-      ? body
-      : body === undefined
-        ? undefined
-        : JSON.stringify(body);
-    return new Promise((resolve, reject) => {
-      const headers = { authorization: `Bearer ${token}` };
-      const outgoing = request({ socketPath: this.socket, method, path, headers }, (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (part) => {
-          text += part;
-        });
-        response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, body: text ? JSON.parse(text) : null }),
-        );
-      });
-      outgoing.on('error', reject);
-      outgoing.end(raw);
-    });
+    return callAgent(this.socket, token, method, path, body);
   }
 
   async put(spec: JobSpecForAgent): Promise<Answer> {
@@ -143,6 +124,32 @@ export class AgentHarness {
       // Ended before, as it should be.
     }
   }
+}
+
+/** One request to an agent; buffers go as they are, everything else as JSON. */
+export function callAgent(
+  socketPath: string,
+  token: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Answer> {
+  const raw = Buffer.isBuffer(body) ? body : body === undefined ? undefined : JSON.stringify(body);
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}` };
+    const outgoing = request({ socketPath, method, path, headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part) => {
+        text += part;
+      });
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, body: text ? JSON.parse(text) : null }),
+      );
+    });
+    outgoing.on('error', reject);
+    outgoing.end(raw);
+  });
 }
 
 /** A spec of a job that runs shell lines, with everything else at its plainest. */
