@@ -62,7 +62,8 @@ export class TerminalText {
   }
 
   /** Takes bytes; `emit` gets each line that ended in them, and parts of lines that got too long. */
-  feed(bytes: Uint8Array, emit: (piece: TextPiece) => void): void {
+  feed(piece: Uint8Array, emit: (piece: TextPiece) => void): void {
+    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
     let at = 0;
     while (at < bytes.length) {
       if (this.#mode === 'ground') {
@@ -110,12 +111,7 @@ export class TerminalText {
   }
 
   /** Prints up to `length` plain bytes, returns how many. */
-  #printRun(
-    bytes: Uint8Array,
-    at: number,
-    length: number,
-    emit: (piece: TextPiece) => void,
-  ): number {
+  #printRun(bytes: Buffer, at: number, length: number, emit: (piece: TextPiece) => void): number {
     this.#beforePrint();
     if (!this.#line.atEnd) {
       this.#print(String.fromCharCode(bytes[at] ?? 0), emit);
@@ -127,7 +123,7 @@ export class TerminalText {
       this.#beforePrint();
     }
     const count = Math.min(length, this.#line.room);
-    this.#line.appendAscii(latin1(bytes, at, at + count));
+    this.#line.appendAscii(bytes.toString('latin1', at, at + count));
     this.#offset += count;
     return count;
   }
@@ -285,8 +281,8 @@ export class TerminalText {
 
   /** Movements within the line; all others, colours above all, have no effect on plain text. */
   #control(final: string): void {
-    const param = /^\d{0,6}$/.test(this.#params) ? Number(this.#params) : null;
-    if (param === null) return;
+    if (!'KCDG'.includes(final) || !/^\d{0,6}$/.test(this.#params)) return;
+    const param = Number(this.#params);
     switch (final) {
       case 'K':
         if (param === 0) this.#line.eraseToEnd();
@@ -334,8 +330,4 @@ function asciiRun(bytes: Uint8Array, at: number): number {
     end += 1;
   }
   return end - at;
-}
-
-function latin1(bytes: Uint8Array, from: number, to: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1');
 }

@@ -46,8 +46,8 @@ export class FileLogStore implements LogStore {
 
   constructor(options: FileLogStoreOptions) {
     this.#options = options;
-    this.#files = new OpenFiles(options.maxOpenFiles ?? 512);
-    this.#streams = new StreamCache(options.maxOpenStreams ?? 1024, (stream) => stream.flush());
+    this.#files = new OpenFiles(options.maxOpenFiles ?? 2048);
+    this.#streams = new StreamCache(options.maxOpenStreams ?? 12_000, (stream) => stream.flush());
   }
 
   async length(ref: LogStreamRef): Promise<number> {

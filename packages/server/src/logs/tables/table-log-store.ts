@@ -40,7 +40,7 @@ export class TableLogStore implements LogStore {
 
   constructor(options: TableLogStoreOptions) {
     this.#options = options;
-    this.#streams = new StreamCache(options.maxOpenStreams ?? 1024, (stream) => stream.close());
+    this.#streams = new StreamCache(options.maxOpenStreams ?? 12_000, (stream) => stream.close());
     this.#unsubscribe = options.signals.subscribe((name) => this.#heard(name));
   }
 
