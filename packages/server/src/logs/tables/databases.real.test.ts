@@ -1,6 +1,6 @@
 import { openStore, type Store } from '@dstack/store';
 import { forEachDatabase } from '@dstack/testkit';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeLogStore, type SuiteOptions } from '../log-store.suite.ts';
 import { TableLogStore } from './table-log-store.ts';
 
@@ -29,6 +29,7 @@ function logsOf(store: Store, options = PLAIN): TableLogStore {
 }
 
 forEachDatabase(
+  { describe, beforeAll, afterAll },
   async (url) => (await open(url)).close(),
   (databases) => {
     describeLogStore('table log store', async (options) => {
