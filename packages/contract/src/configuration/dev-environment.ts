@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { InactivityDuration } from './durations.ts';
+import { PortMapping } from './port-mapping.ts';
 import { checkImageChoice, withRules } from './rules.ts';
-import { PortMapping, runShape } from './run-base.ts';
+import { runShape } from './run-base.ts';
 import { optional, string } from './scalars.ts';
 import { choice, closed, named } from './schema-kit.ts';
 

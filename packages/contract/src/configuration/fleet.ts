@@ -3,11 +3,11 @@ import { classifyIp, classifyNetwork } from '../grammar/ip.ts';
 import { isAnyNumber } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { splitRange } from '../grammar/range.ts';
+import { Env } from './env.ts';
 import { delegate, report } from './issue.ts';
 import { describeJson } from './json-form.ts';
 import { profileShape } from './profile.ts';
 import { ResourcesSpec } from './resources.ts';
-import { Env } from './run-base.ts';
 import { int, limited, optional, readInt, readString, string } from './scalars.ts';
 import { choice, closed, isMap, named, oneOf, type Reader, reader } from './schema-kit.ts';
 

@@ -156,6 +156,19 @@ describe('warnings', () => {
     expect(warnings.join()).toContain(words);
   });
 
+  test.each([
+    ['type: fleet\nname: aa', 'neither nodes nor ssh_config'],
+    ['type: fleet\nnodes: 1\nssh_config: {hosts: [a]}', 'exactly one'],
+    ['type: volume\nbackend: aws\nregion: r', 'size'],
+    [
+      'type: volume\nbackend: aws\nregion: r\nvolume_id: v\nauto_cleanup_duration: 1h',
+      'new volumes',
+    ],
+    ['type: task\ncommands: [a]\nworking_dir: src', 'absolute'],
+  ])('%j is accepted here, but not by the server', (text, words) => {
+    expect(warningsOf(text).join()).toContain(words);
+  });
+
   test('resources beside groups have no effect', () => {
     const text = 'type: task\nresources: {gpu: 1}\ngroups: [{commands: [a]}]\n';
     expect(warningsOf(text).join()).toContain('no effect beside groups');

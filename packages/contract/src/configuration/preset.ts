@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { Problem } from '../grammar/problem.ts';
+import { Env } from './env.ts';
 import { report } from './issue.ts';
 import { describeJson } from './json-form.ts';
 import { profileShape } from './profile.ts';
 import { EntityReference } from './references.ts';
 import { type Break, withRules } from './rules.ts';
-import { Env } from './run-base.ts';
 import { bool, int, optional, readBool, readString, string } from './scalars.ts';
 import {
   choice,

@@ -3,10 +3,11 @@ import { isAnyNumber } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { groupList } from './groups.ts';
 import { describeJson } from './json-form.ts';
+import { ServicePort } from './port-mapping.ts';
 import { EntityReference } from './references.ts';
 import { checkScaling, ReplicaGroup } from './replica-group.ts';
 import { type Break, checkImageChoice, withRules } from './rules.ts';
-import { runShape, ServicePort } from './run-base.ts';
+import { runShape } from './run-base.ts';
 import { bool, optional, readBool, string } from './scalars.ts';
 import { choice, closed, isMap, named, oneOf, type Reader } from './schema-kit.ts';
 import {
@@ -63,21 +64,24 @@ type Service = z.infer<typeof ServiceModel>;
  * A service. Before 0.21.3 the list of groups stood under `replicas`; that spelling is read too and
  * comes out as `groups`.
  */
-export const ServiceConfiguration: Reader<Service> = describeJson(
-  z.unknown().transform((value, ctx): Service => {
-    const isLegacy =
-      isMap(value) && Array.isArray(value.replicas) && (value.groups ?? null) === null;
-    const document = isLegacy ? { ...value, groups: value.replicas, replicas: null } : value;
-    const result = ServiceModel.safeParse(document);
-    if (result.success) return result.data;
-    for (const issue of result.error.issues) {
-      const [first, ...rest] = issue.path;
-      const path = isLegacy && first === 'groups' ? ['replicas', ...rest] : issue.path;
-      ctx.issues.push({ ...issue, input: value, path } as never);
-    }
-    return z.NEVER;
-  }),
-  (ref) => ref(ServiceModel),
+export const ServiceConfiguration: Reader<Service> = named(
+  'ServiceConfiguration',
+  describeJson(
+    z.unknown().transform((value, ctx): Service => {
+      const isLegacy =
+        isMap(value) && Array.isArray(value.replicas) && (value.groups ?? null) === null;
+      const document = isLegacy ? { ...value, groups: value.replicas, replicas: null } : value;
+      const result = ServiceModel.safeParse(document);
+      if (result.success) return result.data;
+      for (const issue of result.error.issues) {
+        const [first, ...rest] = issue.path;
+        const path = isLegacy && first === 'groups' ? ['replicas', ...rest] : issue.path;
+        ctx.issues.push({ ...issue, input: value, path } as never);
+      }
+      return z.NEVER;
+    }),
+    (ref) => ref(ServiceModel),
+  ),
 );
 export type ServiceConfiguration = Service;
 

@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { GroupName, groupList } from './groups.ts';
+import { PortMapping } from './port-mapping.ts';
 import { defaultResources, ResourcesSpec } from './resources.ts';
 import { type Break, checkImageChoice, withRules } from './rules.ts';
-import { PortMapping, runShape } from './run-base.ts';
+import { runShape } from './run-base.ts';
 import { int, optional, string } from './scalars.ts';
 import { choice, closed, named } from './schema-kit.ts';
 

@@ -3,6 +3,7 @@ import { ENV_NAME, isResourceName } from '../grammar/names.ts';
 import { RESERVED_PORTS } from '../grammar/ports.ts';
 import { Problem } from '../grammar/problem.ts';
 import type { DevEnvironmentConfiguration } from './dev-environment.ts';
+import type { FleetConfiguration } from './fleet.ts';
 import { isMap } from './schema-kit.ts';
 import type { ServiceConfiguration } from './service.ts';
 import type { TaskConfiguration } from './task.ts';
@@ -24,15 +25,41 @@ export function configurationWarnings(value: unknown): ConfigurationNote[] {
     case 'service':
     case 'dev-environment':
       return [...notes, ...runNotes(value as unknown as Run)];
+    case 'fleet':
+      return [...notes, ...fleetNotes(value as unknown as FleetConfiguration)];
+    case 'volume':
+      return [...notes, ...volumeNotes(value)];
     default:
       return notes;
   }
 }
 
+const REFUSED = 'will be refused by the server';
+
+function fleetNotes(fleet: FleetConfiguration): ConfigurationNote[] {
+  if ((fleet.nodes === null) !== (fleet.ssh_config === null)) return [];
+  const what =
+    fleet.nodes === null ? 'has neither nodes nor ssh_config' : 'has nodes and ssh_config';
+  return [{ path: [], message: `${what} and ${REFUSED}: exactly one of them makes a fleet` }];
+}
+
+/** A volume is either made, with a size, or registered, with the name its backend knows it by. */
+function volumeNotes(volume: Record<string, unknown>): ConfigurationNote[] {
+  const isExternal = Boolean(volume.volume_id ?? volume.claim_name);
+  const cleanup = volume.auto_cleanup_duration;
+  if (isExternal && typeof cleanup === 'number' && cleanup > 0) {
+    return [{ path: ['auto_cleanup_duration'], message: `is for new volumes only and ${REFUSED}` }];
+  }
+  if (isExternal || volume.size !== null) return [];
+  return [
+    { path: [], message: `needs a size, or the id of an existing volume; without it ${REFUSED}` },
+  ];
+}
+
 function nameNotes({ name, type }: Record<string, unknown>): ConfigurationNote[] {
   if (typeof type !== 'string' || typeof name !== 'string' || isResourceName(name)) return [];
   const rule = "2 to 41 lower-case letters, digits and '-', beginning with a letter";
-  return [{ path: ['name'], message: `will be refused by the server: names have ${rule}` }];
+  return [{ path: ['name'], message: `${REFUSED}: names have ${rule}` }];
 }
 
 /** Numbers of weekdays count from Monday = 0 here, from Sunday = 0 in the usual cron. */
@@ -65,7 +92,10 @@ function runNotes(run: Run): ConfigurationNote[] {
   if (run.setup.length > 0) note(['setup'], 'is deprecated: use commands or init');
   if (run.home_dir !== '/root') note(['home_dir'], 'is deprecated and has no effect');
   if (run.retry && typeof run.retry === 'object' && (run.retry.duration ?? 0) < 0) {
-    note(['retry', 'duration'], 'is negative and will be refused by the server');
+    note(['retry', 'duration'], `is negative and ${REFUSED}`);
+  }
+  if (run.working_dir && !/^(?:\/|~|\$)/.test(run.working_dir)) {
+    note(['working_dir'], 'will be refused by the CLI: it must be absolute, or begin with ~');
   }
   for (const [index, mount] of run.volumes.entries()) {
     if ('name' in mount && mount.name === '') note(['volumes', index], 'has an empty volume name');

@@ -17,6 +17,8 @@ export interface BuildOptions {
 export class JsonSchemaBuilder {
   readonly definitions: Record<string, JsonSchema> = {};
   private readonly options: BuildOptions;
+  private readonly owners = new Map<string, z.core.$ZodType>();
+  private readonly open = new Set<string>();
 
   constructor(options: BuildOptions) {
     this.options = options;
@@ -26,10 +28,14 @@ export class JsonSchemaBuilder {
   readonly ref = (schema: z.core.$ZodType): JsonSchema => {
     const name = nameOf(schema);
     if (name === undefined) return this.build(schema);
-    if (!Object.hasOwn(this.definitions, name)) {
-      // The place is taken first, so that a model may refer to itself.
-      this.definitions[name] = {};
+    const owner = this.owners.get(name);
+    // A reader may carry the name of the model that it wraps: both are one definition.
+    if (owner !== undefined && owner !== schema && this.open.has(name)) return this.build(schema);
+    if (owner === undefined) {
+      this.owners.set(name, schema);
+      this.open.add(name);
       this.definitions[name] = { ...this.build(schema), title: titleOf(name) };
+      this.open.delete(name);
     }
     return { $ref: this.options.refPrefix + name };
   };

@@ -14,7 +14,7 @@ import {
 } from 'yaml';
 import { isAnyNumber, numberText } from '../grammar/number-text.ts';
 import { Problem } from '../grammar/problem.ts';
-import { readBoolean, readFloat, readInt, resolvePlain } from './plain-scalar.ts';
+import { findChild, isMergeKey, readTagged, STANDARD_TAG } from './nodes.ts';
 import { explainSyntaxError } from './syntax-error.ts';
 
 /** A place in the text, both numbers from 1. */
@@ -50,7 +50,6 @@ export interface LoadedYaml {
 }
 
 const MAX_DEPTH = 64;
-const TAG = 'tag:yaml.org,2002:';
 
 /** Reads one document as PyYAML's `safe_load` does (YAML 1.1), keeping floats apart from integers. */
 export function loadYaml(text: string): LoadedYaml | YamlError {
@@ -211,8 +210,12 @@ class Loader {
       : isSeq(node)
         ? ['seq']
         : ['str', 'int', 'float', 'bool', 'null', 'timestamp'];
-    if (known.some((name) => tag === TAG + name)) return;
-    this.refuse(node, path, `has the tag '${tag.replace(TAG, '!!')}', which is not allowed here`);
+    if (known.some((name) => tag === STANDARD_TAG + name)) return;
+    this.refuse(
+      node,
+      path,
+      `has the tag '${tag.replace(STANDARD_TAG, '!!')}', which is not allowed here`,
+    );
   }
 
   private refuse(node: Node | null, path: readonly PropertyKey[], message: string): never {
@@ -233,60 +236,6 @@ class Loader {
       [shown, node] = found;
     }
     return this.positionOfNode(shown);
-  }
-}
-
-/** The node to show for a child (its key, or the item itself) and the node of its value. */
-function findChild(
-  node: Node | null,
-  key: PropertyKey,
-  document: Document,
-): [shown: Node | null, value: Node | null] | undefined {
-  if (isSeq(node)) {
-    const item = node.items[Number(key)] as Node | undefined;
-    return item && [item, item];
-  }
-  if (!isMap(node)) return undefined;
-  const pairs = node.items as Pair<Node, Node | null>[];
-  const pair = pairs.findLast((item) => keyText(item.key) === String(key));
-  if (pair) return [pair.key, pair.value];
-  for (const item of pairs.filter((candidate) => isMergeKey(candidate.key))) {
-    const merged = isSeq(item.value) ? (item.value.items as Node[]) : [item.value];
-    for (const source of merged) {
-      const target = isAlias(source) ? (source.resolve(document) ?? null) : source;
-      const found = findChild(target, key, document);
-      if (found) return found;
-    }
-  }
-  return undefined;
-}
-
-function keyText(node: Node | null): string | undefined {
-  if (!isScalar(node)) return undefined;
-  const value = readTagged(node);
-  return isAnyNumber(value) ? numberText(value) : String(value);
-}
-
-function isMergeKey(node: Node | null): boolean {
-  return isScalar(node) && node.type === 'PLAIN' && node.source === '<<';
-}
-
-function readTagged(node: Scalar): unknown {
-  const text = String(node.value ?? '');
-  switch (node.tag) {
-    case `${TAG}str`:
-    case '!':
-      return text;
-    case `${TAG}int`:
-      return readInt(text);
-    case `${TAG}float`:
-      return readFloat(text);
-    case `${TAG}bool`:
-      return readBoolean(text);
-    case `${TAG}null`:
-      return null;
-    default:
-      return node.type === 'PLAIN' || node.tag === `${TAG}timestamp` ? resolvePlain(text) : text;
   }
 }
 

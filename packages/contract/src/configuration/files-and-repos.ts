@@ -1,0 +1,73 @@
+import * as z from 'zod';
+import { parseFileMapping, windowsTarget } from '../grammar/file-mapping.ts';
+import { hasDrive } from '../grammar/paths.ts';
+import { Problem, quote } from '../grammar/problem.ts';
+import { parseRepo } from '../grammar/repo.ts';
+import { report } from './issue.ts';
+import { optional, readString, string } from './scalars.ts';
+import { choice, closed, named, type Reader, reader, shorthand } from './schema-kit.ts';
+
+const FileTarget: Reader<string> = reader(
+  (value) => {
+    const text = readString(value);
+    return !(text instanceof Problem) && hasDrive(text) ? windowsTarget(text) : text;
+  },
+  { type: 'string' },
+);
+
+const FileModel = named('FilePathMapping', closed({ local_path: string(), path: FileTarget }));
+
+/** `path`, `local:container` or `{local_path, path}`. */
+export const FilePathMapping = shorthand(
+  FileModel,
+  (value) => (typeof value === 'string' ? parseFileMapping(value) : value),
+  (ref) => ({ anyOf: [ref(FileModel), { type: 'string' }] }),
+);
+export type FilePathMapping = z.infer<typeof FilePathMapping>;
+
+export const RepoExistsAction = choice(['error', 'skip'], 'enum', 'RepoExistsAction');
+export type RepoExistsAction = z.infer<typeof RepoExistsAction>;
+
+const RepoTarget: Reader<string> = reader(
+  (value) => {
+    const text = readString(value);
+    if (text instanceof Problem || !/^~[^/]/.test(text)) return text;
+    return new Problem(
+      `must not name another user's home, got ${quote(text)}: '~' and '~/x' are allowed`,
+    );
+  },
+  { type: 'string' },
+);
+
+const RepoModel = named(
+  'RepoSpec',
+  closed({
+    local_path: optional(string()),
+    url: optional(string()),
+    branch: optional(string()),
+    hash: optional(string()),
+    path: RepoTarget.default('.'),
+    if_exists: RepoExistsAction.default('error'),
+  }),
+);
+
+const CheckedRepo = RepoModel.superRefine((repo, ctx) => {
+  if ((repo.local_path === null) === (repo.url === null)) {
+    const what = repo.url === null ? 'needs' : 'has both local_path and url: it needs';
+    report(ctx, repo, new Problem(`${what} exactly one of local_path and url`));
+  }
+});
+
+/** `local[:path]`, `url[:path]` or the model's own map. */
+export const RepoSpec = shorthand(
+  CheckedRepo,
+  (value) => (typeof value === 'string' ? parseRepo(value) : value),
+  (ref) => ({ anyOf: [ref(RepoModel), { type: 'string' }] }),
+);
+export type RepoSpec = z.infer<typeof RepoSpec>;
+
+/** At most one repository. */
+export const Repos = z.array(RepoSpec).superRefine((repos, ctx) => {
+  if (repos.length > 1)
+    report(ctx, repos, new Problem(`must have one entry at most, has ${repos.length}`));
+});
