@@ -1,7 +1,7 @@
 /** The HTTP application: transport rules that hold for every path, and all domains. */
 import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import { backendRoutes } from './backends/routes.ts';
 import type { On } from './call.ts';
 import { answerError, answerUnknown, sendJson } from './error-answers.ts';
@@ -57,16 +57,17 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: deps.log,
     // One line per request would be most of the log: clients poll.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY,
     forceCloseConnections: true,
     requestIdHeader: false,
     genReqId: (request) => requestId(request.headers['x-request-id']),
     routerOptions: { maxParamLength: MAX_PATH_PART },
   }) as unknown as FastifyInstance;
-  acceptAnyContentType(app);
+  takeBytes(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
+    ignoreContentType(request);
   });
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerUnknown);
@@ -79,9 +80,16 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
 
 /**
  * A body that is JSON is read as JSON whatever its content type says: `curl -d` sends the type of
- * a form. Bodies are kept as bytes here, the endpoint decides whether it looks at them.
+ * a form, others something unreadable or nothing. Only uploads are told by theirs.
  */
-function acceptAnyContentType(app: FastifyInstance): void {
+function ignoreContentType({ headers }: FastifyRequest): void {
+  const stated = headers['content-type'];
+  if (stated === undefined || /^multipart\/form-data\b/i.test(stated)) return;
+  headers['content-type'] = 'application/json';
+}
+
+/** Bodies are kept as bytes here, the endpoint decides whether it looks at them. */
+function takeBytes(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.register(multipart);
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));

@@ -62,6 +62,9 @@ export async function getRun(
   project: ProjectRecord,
   request: GetRunRequest,
 ): Promise<Run> {
+  if (request.run_name === null && request.id === null) {
+    throw ruleError('run_name or id must be specified');
+  }
   const view = await findRun(deps, project, request);
   if (view === null) throw notExists('Run not found');
   return wireRun(view, { now: deps.context().now, connection: true });

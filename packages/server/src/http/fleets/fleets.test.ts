@@ -1,0 +1,132 @@
+import { type EndpointName, endpoints } from '@dstack/contract/api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LOCAL_OFFER } from '../testing/offers.ts';
+import { startTestServer, type TestAnswer, type TestServer } from '../testing/test-server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+  server.offers.push(LOCAL_OFFER);
+});
+afterAll(() => server.close());
+
+const path = (call: string) => `/api/project/main/fleets/${call}`;
+const fleet = (name: string | null, more: object = {}) => ({
+  configuration: { type: 'fleet', name, nodes: '0..2', ...more },
+  configuration_path: 'fleet.dstack.yml',
+  profile: { name: 'default' },
+});
+
+const plan = (spec: object): Promise<TestAnswer> => server.call(path('get_plan'), { spec });
+const apply = (spec: object, current_resource: unknown = null, force = false) =>
+  server.call(path('apply'), { plan: { spec, current_resource }, force });
+
+function expectWire(name: EndpointName, body: unknown): void {
+  expect(endpoints[name].response?.parse(body)).toEqual(body);
+}
+
+describe('fleets', () => {
+  it('are planned with offers, and created without instances where none are wanted', async () => {
+    const planned = await plan(fleet('pool'));
+    expectWire('fleets.get_plan', planned.body);
+    expect(planned.body).toMatchObject({
+      action: 'create',
+      current_resource: null,
+      total_offers: 1,
+      max_offer_price: 0,
+      offers: [{ backend: 'remote', region: 'local' }],
+      spec: { configuration: { nodes: { min: 0, max: 2 } } },
+    });
+    const created = await apply(planned.body.spec);
+    expectWire('fleets.apply', created.body);
+    expect(created.body).toMatchObject({ name: 'pool', status: 'active', instances: [] });
+  });
+
+  it('show the instances they will have from the start', async () => {
+    const created = await apply(fleet('ready', { nodes: 2 }));
+    expectWire('fleets.apply', created.body);
+    expect(created.body.instances).toMatchObject([
+      { name: 'ready-0', instance_num: 0, status: 'pending', backend: null, price: null },
+      { name: 'ready-1', instance_num: 1, status: 'pending' },
+    ]);
+    const events = await server.call('/api/events/list', {
+      within_fleets: [created.body.id],
+      ascending: true,
+    });
+    expect(events.body.map((event: { message: string }) => event.message)).toEqual([
+      'Fleet created. Status: ACTIVE',
+      'Instance created on fleet submission. Status: PENDING',
+      'Instance created on fleet submission. Status: PENDING',
+    ]);
+  });
+
+  it('without a name are given one', async () => {
+    expect((await apply(fleet(null))).body.name).toMatch(/^[a-z]+-[a-z]+$/);
+  });
+
+  it('are changed in place only by who has seen them as they are', async () => {
+    await apply(fleet('wide'));
+    const wider = fleet('wide', { nodes: '0..5' });
+    expect((await apply(wider)).body.detail[0].msg).toMatch(/has been changed/);
+    const planned = await plan(wider);
+    expect(planned.body.action).toBe('update');
+    const updated = await apply(wider, planned.body.current_resource);
+    expect(updated.body.spec.configuration.nodes).toEqual({ min: 0, max: 5 });
+    expect((await apply(fleet('wide', { nodes: '0..6' }), null, true)).status).toBe(200);
+    const other = fleet('wide', { nodes: '0..6', placement: 'cluster' });
+    expect((await plan(other)).body.action).toBe('create');
+    expect((await apply(other, null, true)).body.detail[0].msg).toMatch(/placement/);
+  });
+
+  it('are found by name and by id, and gone ones are missing', async () => {
+    const byName = await server.call(path('get'), { name: 'pool' });
+    expectWire('fleets.get', byName.body);
+    const byId = await server.call(path('get'), { id: byName.body.id });
+    expect(byId.body).toEqual(byName.body);
+    const missing = await server.call(path('get'), { name: 'nosuch' });
+    expect(missing.body.detail[0].code).toBe('resource_not_exists');
+    const neither = await server.call(path('get'), {});
+    expect(neither.body.detail[0].msg).toBe('name or id must be specified');
+  });
+
+  it('are terminating once deleted, and unknown names are ignored', async () => {
+    await apply(fleet('gone'));
+    expect((await server.call(path('delete'), { names: ['gone', 'nosuch'] })).text).toBe('null');
+    const deleted = await server.call(path('get'), { name: 'gone' });
+    expect(deleted.body.status).toBe('terminating');
+    const again = await apply(fleet('gone'), null, true);
+    expect(again.body.detail[0].msg).toMatch(/is being deleted/);
+  });
+
+  it('let go of single instances', async () => {
+    const created = await apply(fleet('single', { nodes: 2 }));
+    const request = { name: 'single', instance_nums: [1] };
+    expect((await server.call(path('delete_instances'), request)).text).toBe('null');
+    const after = await server.call(path('get'), { id: created.body.id });
+    expect(after.body.instances).toMatchObject([
+      { instance_num: 0, status: 'pending' },
+      { instance_num: 1, status: 'terminating', termination_reason: 'terminated_by_user' },
+    ]);
+  });
+
+  it('are listed per project and over all, instances too', async () => {
+    const own = await server.call(path('list'));
+    expectWire('fleets.list', own.body);
+    const all = await server.call('/api/fleets/list', { only_active: true, ascending: true });
+    expect(all.body).toHaveLength(own.body.length);
+    const instances = await server.call('/api/instances/list', { project_names: ['main'] });
+    expectWire('instances.list', instances.body);
+    const id = instances.body[0].id;
+    const one = await server.call('/api/project/main/instances/get', { id });
+    expect(one.body).toEqual(instances.body[0]);
+  });
+
+  it('never show SSH keys but to the plan of who sent them', async () => {
+    const key = { public: 'ssh-ed25519 AAAA', private: '-----BEGIN OPENSSH PRIVATE KEY-----' };
+    const ssh_config = { user: 'root', ssh_key: key, hosts: ['10.0.0.1'] };
+    const planned = await plan(fleet('hosts', { nodes: null, ssh_config }));
+    expectWire('fleets.get_plan', planned.body);
+    expect(planned.body.spec.configuration.ssh_config.ssh_key).toEqual(key);
+    expect(planned.body.effective_spec.configuration.ssh_config.ssh_key).toBeNull();
+  });
+});

@@ -1,0 +1,269 @@
+import { type EndpointName, endpoints } from '@dstack/contract/api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gpuOffer, LOCAL_OFFER } from '../testing/offers.ts';
+import { startTestServer, type TestAnswer, type TestServer } from '../testing/test-server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+  server.offers.push(LOCAL_OFFER, gpuOffer('aws', 'H100', 8, 98.32));
+});
+afterAll(() => server.close());
+
+const path = (call: string) => `/api/project/main/${call}`;
+const task = (name: string | null, more: object = {}) => ({
+  run_name: name,
+  configuration: { type: 'task', commands: ['echo hello'], ...more },
+  profile: { name: 'default' },
+});
+
+async function apply(spec: object, plan: object = {}, force = false): Promise<TestAnswer> {
+  return server.call(path('runs/apply'), { plan: { run_spec: spec, ...plan }, force });
+}
+
+/** Answers hold every field of their model, nothing else, in the form the wire has. */
+function expectWire(name: EndpointName, body: unknown): void {
+  expect(endpoints[name].response?.parse(body)).toEqual(body);
+}
+
+describe('runs', () => {
+  it('without a fleet have no offers, and the plan says why', async () => {
+    const plan = await server.call(path('runs/get_plan'), { run_spec: task('train') });
+    expectWire('runs.get_plan', plan.body);
+    expect(plan.body).toMatchObject({
+      action: 'create',
+      current_resource: null,
+      run_spec: { repo_id: null, configuration: { priority: null } },
+      effective_run_spec: {
+        repo_id: 'none',
+        repo_data: { repo_type: 'virtual' },
+        configuration: { priority: 0, nodes: 1 },
+      },
+      job_plans: [{ total_offers: 0, offers: [], job_spec: { job_name: 'train-0-0' } }],
+    });
+    expect(plan.body.notes.join(' ')).toContain('No matching fleet found');
+  });
+
+  it('are offered the machine of the server as remote in region local', async () => {
+    const spec = {
+      configuration: { type: 'fleet', name: 'here', nodes: '0..1' },
+      profile: { name: 'default' },
+    };
+    const fleet = await server.call(path('fleets/apply'), { plan: { spec }, force: false });
+    expectWire('fleets.apply', fleet.body);
+    const plan = await server.call(path('runs/get_plan'), { run_spec: task(null) });
+    expectWire('runs.get_plan', plan.body);
+    expect(plan.text).not.toContain('"backend":"local"');
+    expect(plan.text).toContain('"price":0.0');
+    expect(plan.body.job_plans[0]).toMatchObject({
+      job_spec: { job_name: 'dry-run-0-0' },
+      offers: [
+        { backend: 'remote', region: 'local', availability: 'available' },
+        { backend: 'aws' },
+      ],
+    });
+  });
+
+  it('are searched for offers everywhere when only offers are wanted', async () => {
+    const spec = task(null, { image: 'scratch', resources: { gpu: 'H100:8' } });
+    const request = { run_spec: spec, for_offers_only: true, max_offers: 1 };
+    const plan = await server.call(path('runs/get_plan'), request);
+    expect(plan.body.job_plans[0]).toMatchObject({
+      total_offers: 1,
+      max_price: 98.32,
+      offers: [{ backend: 'aws' }],
+    });
+  });
+
+  it('are submitted with a job, events and a name of their own', async () => {
+    const run = await apply(task('first'));
+    expectWire('runs.apply', run.body);
+    expect(run.body).toMatchObject({
+      status: 'submitted',
+      user: 'admin',
+      deployment_num: 0,
+      jobs: [{ job_spec: { job_name: 'first-0-0', ssh_key: null } }],
+      latest_job_submission: { status: 'submitted', submission_num: 0 },
+      cost: 0,
+    });
+    expect(run.text).toContain('"cost":0.0');
+    const events = await server.call('/api/events/list', {
+      within_runs: [run.body.id],
+      ascending: true,
+    });
+    expectWire('events.list', events.body);
+    expect(events.body.map((event: { message: string }) => event.message)).toEqual([
+      'Run submitted. Status: SUBMITTED',
+      'Job created on run submission. Status: SUBMITTED',
+    ]);
+    expect(events.body[0].actor_user).toBe('admin');
+    expect(events.body[1].actor_user).toBeNull();
+  });
+
+  it('without a name are given one', async () => {
+    const run = await apply(task(null));
+    expect(run.body.run_spec.run_name).toMatch(/^[a-z]+-[a-z]+-1$/);
+  });
+
+  it('wake the engine', async () => {
+    const heard: string[] = [];
+    const end = server.store.engine.onSignal((signal) => heard.push(signal.kind));
+    await apply(task('woken'));
+    end();
+    expect(heard.sort()).toEqual(['placement', 'run']);
+  });
+
+  it('that are active cannot be overridden, only changed where they can follow', async () => {
+    const submitted = await apply(task('busy'));
+    const other = task('busy', { commands: ['echo bye'] });
+    expect((await apply(other)).body.detail[0].msg).toMatch(/^Cannot override active run/);
+    expect((await apply(other, {}, true)).body.detail[0].msg).toMatch(/^Cannot override/);
+    const raised = task('busy', { priority: 50 });
+    expect((await apply(raised)).body.detail[0].msg).toMatch(/has been changed/);
+    const plan = await server.call(path('runs/get_plan'), { run_spec: raised });
+    expect(plan.body.action).toBe('update');
+    const current_resource = plan.body.current_resource;
+    const updated = await apply(plan.body.run_spec, { current_resource });
+    expect(updated.body).toMatchObject({
+      id: submitted.body.id,
+      deployment_num: 1,
+      run_spec: { configuration: { priority: 50 } },
+    });
+    const stale = await apply(task('busy', { priority: 60 }), { current_resource });
+    expect(stale.body.detail[0].msg).toMatch(/has been changed/);
+    const forced = await apply(task('busy', { priority: 60 }), { current_resource }, true);
+    expect(forced.body.deployment_num).toBe(2);
+  });
+
+  it('accept what a client echoes of a plan without nulls and defaults', async () => {
+    await apply(task('echoed'));
+    const spec = task('echoed', { priority: 7 });
+    const plan = await server.call(path('runs/get_plan'), { run_spec: spec });
+    const bare = JSON.parse(
+      JSON.stringify(plan.body.current_resource, (_key, value) => value ?? undefined),
+    );
+    const updated = await apply(spec, { current_resource: bare });
+    expect(updated.body.deployment_num).toBe(1);
+  });
+
+  it('are stopped at once on the wire, and an abort overtakes a stop', async () => {
+    const { body } = await apply(task('stopped'));
+    const stop = (abort: boolean) =>
+      server.call(path('runs/stop'), { runs_names: ['stopped', 'nosuch'], abort });
+    expect((await stop(false)).text).toBe('null');
+    const get = () => server.call(path('runs/get'), { id: body.id });
+    expect((await get()).body).toMatchObject({
+      status: 'terminating',
+      termination_reason: 'stopped_by_user',
+    });
+    await stop(true);
+    expect((await get()).body.termination_reason).toBe('aborted_by_user');
+  });
+
+  it('are deleted only when they are finished', async () => {
+    const refused = await server.call(path('runs/delete'), { runs_names: ['first'] });
+    expect(refused.body.detail[0].msg).toBe("Cannot delete active runs: ['first']");
+    expect((await server.call(path('runs/delete'), { runs_names: ['nosuch'] })).text).toBe('null');
+  });
+
+  it('are listed newest first in pages', async () => {
+    const all = await server.call('/api/runs/list', {});
+    expectWire('runs.list', all.body);
+    const page = await server.call('/api/runs/list', { limit: 2 });
+    const last = page.body[1];
+    const rest = await server.call('/api/runs/list', {
+      prev_submitted_at: last.submitted_at,
+      prev_run_id: last.id,
+    });
+    const names = (answer: TestAnswer) => answer.body.map((run: { id: string }) => run.id);
+    expect([...names(page), ...names(rest)]).toEqual(names(all));
+    const bare = await server.call('/api/runs/list', { include_jobs: false, limit: 1 });
+    expect(bare.body[0]).toMatchObject({ jobs: [], latest_job_submission: null });
+  });
+
+  it('name what is wrong with a specification', async () => {
+    const refusals: [object, string][] = [
+      [task('Bad Name'), 'Bad Name'],
+      [task('x', {}), "Invalid name 'x'"],
+      [{ ...task('aa'), repo_data: { repo_type: 'virtual' } }, 'repo_data must not be set'],
+      [task('aa', { env: ['TOKEN'] }), 'TOKEN'],
+      [task('aa', { volumes: ['v:/data'] }), 'Volume v not found'],
+      [
+        { ...task('aa'), repo_id: 'r', repo_data: { repo_type: 'local', repo_dir: '/x' } },
+        'Repo r',
+      ],
+    ];
+    for (const [spec, text] of refusals) {
+      const answer = await apply(spec);
+      expect([answer.status, answer.body.detail[0].msg]).toEqual([
+        400,
+        expect.stringContaining(text),
+      ]);
+    }
+  });
+
+  it('on several nodes share a key that the API never shows', async () => {
+    const run = await apply(task('cluster', { nodes: 2 }));
+    expect(run.body.jobs.map((job: { job_spec: object }) => job.job_spec)).toMatchObject([
+      { job_name: 'cluster-0-0', ssh_key: null },
+      { job_name: 'cluster-1-0', ssh_key: null },
+    ]);
+    const stored = await server.store.jobs.ofRun(run.body.id);
+    expect(stored[0]?.spec.ssh_key).toMatchObject({ public: expect.stringMatching(/^ssh-/) });
+    expect(stored[1]?.spec.ssh_key).toEqual(stored[0]?.spec.ssh_key);
+  });
+
+  it('as services are reached through the server', async () => {
+    const configuration = { type: 'service', port: 8000, commands: ['serve'], model: 'm' };
+    const run = await apply({ ...task('web'), configuration });
+    expectWire('runs.apply', run.body);
+    expect(run.body.service).toEqual({
+      url: '/proxy/services/main/web/',
+      model: { name: 'm', base_url: '/proxy/services/main/web/v1', type: 'chat' },
+      options: {},
+    });
+  });
+
+  it('with a schedule wait for it without jobs', async () => {
+    const run = await apply(task('nightly', { schedule: { cron: '0 3 * * *' } }));
+    expect(run.body).toMatchObject({
+      status: 'pending',
+      jobs: [],
+      next_triggered_at: '2026-11-25T03:00:00Z',
+    });
+  });
+
+  it('are told to older clients as these know them', async () => {
+    const headers = { 'x-api-version': '0.20.13' };
+    const spec = task('older', { fleets: ['here'] });
+    await apply(spec);
+    const run = await server.call(path('runs/get'), { run_name: 'older' }, { headers });
+    expect(run.body.run_spec.configuration.fleets).toEqual(['here']);
+  });
+});
+
+describe('offers by device', () => {
+  it('are grouped with prices per GPU and of the whole offer', async () => {
+    const spec = task(null, { image: 'scratch', resources: { gpu: '1..' } });
+    const answer = await server.call(path('gpus/list'), { run_spec: spec, group_by: ['backend'] });
+    expectWire('gpus.list', answer.body);
+    expect(answer.body.gpus).toEqual([
+      expect.objectContaining({
+        name: 'H100',
+        backend: 'aws',
+        count: { min: 8, max: 8 },
+        price: { min: 12.29, max: 12.29 },
+        offer_price: { min: 98.32, max: 98.32 },
+      }),
+    ]);
+    expect(answer.text).not.toContain('null');
+  });
+
+  it('need the backend where they are grouped by region', async () => {
+    const answer = await server.call(path('gpus/list'), {
+      run_spec: task(null),
+      group_by: ['region'],
+    });
+    expect(answer.body.detail[0].msg).toMatch(/without also grouping by 'backend'/);
+  });
+});

@@ -1,0 +1,194 @@
+/** The HTTP application over a real database in a temporary directory, for tests by injection. */
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  DEFAULT_JOB_SPEC_SETTINGS,
+  DEFAULT_RUN_SPEC_SETTINGS,
+  type Offer,
+  requirementsMatch,
+} from '@dstack/core';
+import { openStore, type Store } from '@dstack/store';
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { fileBlobs } from '../../blobs/file-blobs.ts';
+import { FileLogStore } from '../../logs/file/file-log-store.ts';
+import type { LogStore } from '../../logs/log-store.ts';
+import { buildHttp } from '../app.ts';
+import { keyMaker } from '../keys.ts';
+import type { HttpDeps } from '../ports.ts';
+import { createProject } from '../projects/service.ts';
+import { createUser } from '../users/service.ts';
+
+export interface TestServer {
+  readonly app: FastifyInstance;
+  readonly store: Store;
+  readonly deps: HttpDeps;
+  readonly logs: LogStore;
+  /** Token of the global admin `admin`, who owns project `main`. */
+  readonly token: string;
+  /** Offers that every project's backends have. */
+  readonly offers: Offer[];
+  /** Moves the clock forward, in seconds. */
+  advance(seconds: number): void;
+  /** A JSON call; `body` left out = none. */
+  call(path: string, body?: unknown, options?: CallOptions): Promise<TestAnswer>;
+  close(): Promise<void>;
+}
+
+export interface CallOptions {
+  /** Null = no authorization at all. */
+  readonly token?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly method?: string;
+  readonly raw?: string | Buffer;
+}
+
+export interface TestAnswer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at parts of answers of every shape
+  readonly body: any;
+  readonly text: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
+const ADMIN_TOKEN = 'admin-token';
+const START = Date.UTC(2026, 10, 24, 12) * 1000;
+
+export async function startTestServer(
+  settings: Partial<HttpDeps['settings']> = {},
+): Promise<TestServer> {
+  const dir = await mkdtemp(join(tmpdir(), 'dstack-http-'));
+  let time = START;
+  // Every look at the clock is a millisecond later, so that nothing happens at once.
+  const now = () => (time += 1000);
+  const log = pino({ level: 'silent' });
+  const plain = { encrypt: (text: string) => text, decrypt: (text: string) => text };
+  const store = await openStore({
+    url: `sqlite:///${join(dir, 'test.db')}`,
+    now,
+    newId: randomUUID,
+    logger: log,
+    cipher: plain,
+  });
+  const offers: Offer[] = [];
+  const logs = new FileLogStore({
+    root: join(dir, 'logs'),
+    now,
+    quotaPerHour: 0,
+    onQuota: () => {},
+    onSyncError: () => {},
+  });
+  const deps = testDeps({ store, logs, now, log, offers, dir, settings });
+  const app = buildHttp(deps);
+  const admin = await createUser(
+    deps,
+    { username: 'admin', global_role: 'admin', email: null, active: true },
+    null,
+    ADMIN_TOKEN,
+  );
+  await createProject(
+    deps,
+    { project_name: 'main', is_public: false, templates_repo: null },
+    admin,
+  );
+  return {
+    app,
+    store,
+    deps,
+    logs,
+    token: ADMIN_TOKEN,
+    offers,
+    advance: (seconds) => {
+      time += seconds * 1_000_000;
+    },
+    call: (path, body, options = {}) => call(app, path, body, options),
+    close: async () => {
+      await app.close();
+      await logs.close();
+      await store.close();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+interface Parts {
+  readonly store: Store;
+  readonly logs: LogStore;
+  readonly now: () => number;
+  readonly log: HttpDeps['log'];
+  readonly offers: readonly Offer[];
+  readonly dir: string;
+  readonly settings: Partial<HttpDeps['settings']>;
+}
+
+function testDeps({ store, logs, now, log, offers, dir, settings }: Parts): HttpDeps {
+  return {
+    store,
+    log,
+    logs,
+    offers: {
+      answer: async (_project, wanted) =>
+        new Map(
+          wanted.map(({ key, requirements }) => [
+            key,
+            offers.filter((offer) => requirementsMatch(requirements, offer)),
+          ]),
+        ),
+    },
+    blobs: fileBlobs(join(dir, 'blobs')),
+    keys: keyMaker(),
+    context: () => ({
+      now: now(),
+      newId: randomUUID,
+      settings: {
+        unreachableTolerance: null,
+        maxOffersTried: 25,
+        jobNetworkMode: 1,
+        localMaxInstances: 4,
+      },
+    }),
+    settings: {
+      codeUploadLimit: 2_097_152,
+      projectsPerUser: 10,
+      permissions: {
+        allow_non_admins_create_projects: true,
+        allow_non_admins_manage_ssh_fleets: true,
+        allow_managers_manage_secrets: false,
+      },
+      runSpecs: DEFAULT_RUN_SPEC_SETTINGS,
+      jobSpecs: DEFAULT_JOB_SPEC_SETTINGS,
+      backendTypes: ['aws', 'gcp', 'kubernetes'],
+      sshProxyToken: null,
+      ...settings,
+    },
+  };
+}
+
+async function call(
+  app: FastifyInstance,
+  path: string,
+  body: unknown,
+  options: CallOptions,
+): Promise<TestAnswer> {
+  const token = options.token === undefined ? ADMIN_TOKEN : options.token;
+  const payload = options.raw ?? (body === undefined ? undefined : JSON.stringify(body));
+  const response = await app.inject({
+    method: (options.method ?? 'POST') as 'POST',
+    url: path,
+    headers: {
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
+      ...options.headers,
+    },
+    ...(payload === undefined ? {} : { payload }),
+  });
+  const isJson = String(response.headers['content-type']).includes('json');
+  return {
+    status: response.statusCode,
+    body: isJson ? JSON.parse(response.body) : response.body,
+    text: response.body,
+    headers: response.headers,
+  };
+}

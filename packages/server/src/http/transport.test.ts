@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from './testing/test-server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ codeUploadLimit: 600 });
+});
+afterAll(() => server.close());
+
+describe('transport', () => {
+  it('answers JSON without a charset, compact, and null for nothing', async () => {
+    const info = await server.call('/api/server/get_info');
+    expect(info.headers['content-type']).toBe('application/json');
+    expect(info.text).toBe('{"server_version":"0.22.5"}');
+    const stop = await server.call('/api/project/main/runs/stop', { runs_names: [], abort: false });
+    expect(stop.text).toBe('null');
+  });
+
+  it('gives every answer the id of its request', async () => {
+    const own = await server.call('/healthcheck', undefined, { method: 'GET' });
+    expect(own.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+    const headers = { 'x-request-id': 'trace/1-a' };
+    const given = await server.call('/healthcheck', undefined, { method: 'GET', headers });
+    expect(given.headers['x-request-id']).toBe('trace/1-a');
+    expect(given.body).toEqual({ status: 'running' });
+  });
+
+  it.each(['application/x-www-form-urlencoded', 'text/plain', 'garbage', ''])(
+    'reads JSON sent as %j',
+    async (type) => {
+      const answer = await server.call('/api/users/get_user', undefined, {
+        raw: '{"username":"admin"}',
+        headers: { 'content-type': type },
+      });
+      expect(answer.status).toBe(200);
+    },
+  );
+
+  it.each([undefined, '', 'null'])(
+    'takes the body %j for all defaults where it may be left out',
+    async (raw) => {
+      const answer = await server.call('/api/users/list', undefined, { raw });
+      expect([answer.status, answer.body.length]).toEqual([200, 1]);
+    },
+  );
+
+  it('tells the token first, then the form of the body', async () => {
+    const body = { nosuch: 1 };
+    const path = '/api/users/get_user';
+    expect((await server.call(path, body, { token: null })).status).toBe(401);
+    expect((await server.call(path, body, { token: 'wrong' })).status).toBe(403);
+    expect((await server.call(path, body)).status).toBe(422);
+    expect((await server.call(path, undefined, { raw: '{', token: null })).status).toBe(422);
+  });
+
+  it('says how to authenticate', async () => {
+    const answer = await server.call('/api/users/get_my_user', undefined, { token: null });
+    expect(answer.headers['www-authenticate']).toBe('Bearer');
+    expect(answer.body).toEqual({ detail: 'Not authenticated' });
+  });
+
+  it('takes any case of the scheme and of a project’s name', async () => {
+    const headers = { authorization: `bEARER ${server.token}` };
+    const answer = await server.call('/api/projects/MAIN/get', undefined, { token: null, headers });
+    expect(answer.body.project_name).toBe('main');
+  });
+
+  it('answers an unknown project in the path with 404', async () => {
+    const answer = await server.call('/api/project/nosuch/runs/get', { run_name: 'x' });
+    expect([answer.status, answer.body]).toEqual([
+      404,
+      { detail: { msg: 'Not found', code: null } },
+    ]);
+  });
+
+  it('knows no other paths: GET 404, others 405 with what would be allowed', async () => {
+    const get = await server.call('/api/users/list', undefined, { method: 'GET' });
+    expect([get.status, get.body]).toEqual([404, { detail: 'Not Found' }]);
+    const post = await server.call('/api/nosuch', {});
+    expect([post.status, post.headers.allow]).toEqual([405, 'GET, HEAD']);
+  });
+
+  it('refuses a body that is too large', async () => {
+    const raw = JSON.stringify({ username: 'x'.repeat(17 * 1024 * 1024) });
+    const answer = await server.call('/api/users/get_user', undefined, { raw });
+    expect(answer.status).toBe(413);
+  });
+
+  it('gives clients before 0.21.3 what they can read, and refuses newer ones', async () => {
+    const path = '/api/server/get_info';
+    const old = await server.call(path, undefined, { headers: { 'x-api-version': '0.20.0' } });
+    expect(old.status).toBe(200);
+    const newer = await server.call(path, undefined, { headers: { 'x-api-version': '0.23.0' } });
+    expect(newer.status).toBe(400);
+  });
+
+  it('describes itself', async () => {
+    const api = await server.call('/openapi.json', undefined, { method: 'GET', token: null });
+    expect(Object.keys(api.body.paths)).toHaveLength(89);
+    const path = '/schemas/configuration.json';
+    const schema = await server.call(path, undefined, { method: 'GET', token: null });
+    expect(schema.body.$defs).toHaveProperty('TaskConfiguration');
+  });
+});
+
+describe('uploads', () => {
+  function form(name: string, filename: string, content: string) {
+    const boundary = 'limit';
+    const head = `Content-Disposition: form-data; name="${name}"; filename="${filename}"`;
+    const type = 'Content-Type: application/octet-stream';
+    const raw = `--${boundary}\r\n${head}\r\n${type}\r\n\r\n${content}\r\n--${boundary}--\r\n`;
+    return { raw, headers: { 'content-type': `multipart/form-data; boundary=${boundary}` } };
+  }
+
+  it('are kept under the hash that the file name tells, once', async () => {
+    const path = '/api/files/upload_archive';
+    const first = await server.call(path, undefined, form('file', 'abc', 'tar'));
+    const again = await server.call(path, undefined, form('file', 'abc', 'tar'));
+    expect(first.body).toEqual({ id: expect.any(String), hash: 'abc' });
+    expect(again.body).toEqual(first.body);
+    const found = await server.call('/api/files/get_archive_by_hash', { hash: 'abc' });
+    expect(found.body).toEqual(first.body);
+    const [record] = await server.store.files.archivesByIds([first.body.id]);
+    expect(await server.deps.blobs.has(record?.sha256 ?? '')).toBe(true);
+  });
+
+  it('are refused above the limit, with both sizes', async () => {
+    const upload = form('file', 'big', 'x'.repeat(700));
+    const answer = await server.call('/api/files/upload_archive', undefined, upload);
+    expect(answer.status).toBe(400);
+    expect(answer.body.detail[0].msg).toContain('600');
+  });
+
+  it('need a part named file', async () => {
+    const upload = form('other', 'x', 'y');
+    const answer = await server.call('/api/files/upload_archive', undefined, upload);
+    expect(answer.body.detail[0]).toMatchObject({ type: 'missing', loc: ['body', 'file'] });
+  });
+
+  it('of code need a repo that is known', async () => {
+    const path = '/api/project/main/repos/upload_code?repo_id=r1';
+    const unknown = await server.call(path, undefined, form('file', 'h', 'diff'));
+    expect(unknown.body.detail[0].code).toBe('repo_does_not_exist');
+    const repo = { repo_id: 'r1', repo_info: { repo_type: 'remote', repo_name: 'r' } };
+    await server.call('/api/project/main/repos/init', repo);
+    expect((await server.call(path, undefined, form('file', 'h', 'diff'))).text).toBe('null');
+  });
+});
