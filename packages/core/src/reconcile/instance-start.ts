@@ -45,6 +45,8 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
   if (result?.kind === 'instance.created') {
     promote(pass.draft, pass.instance, result);
     pass.draft.signal('fleet', pass.instance.fleetId);
+    // Its host was not known when this snapshot was loaded, and may have been connected for long.
+    pass.draft.signal('instance', pass.instance.id);
   } else if (result?.kind === 'no-capacity') {
     pass.giveUp('no_offers', result.message);
   } else if (create.state === 'failed' || result?.kind === 'refused') {

@@ -65,6 +65,8 @@ function bind(pass: RunPass, job: JobRecord, instance: InstanceRecord, created: 
     runtimeData,
   });
   pass.draft.event(instanceProvisionedEvent(instance, bound));
+  // Its host was not known when this snapshot was loaded, and may have been connected for long.
+  if (pass.hostOf(bound) === null) pass.draft.signal('run', bound.runId);
 }
 
 /** A planned instance takes on the machine that was made for it. */
