@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { nearest } from '../grammar/nearest.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { GroupName } from './groups.ts';
+import { describeJson } from './json-form.ts';
 import { SpotPolicy } from './profile.ts';
 import { defaultResources, ResourcesSpec } from './resources.ts';
 import { type Break, checkImageChoice, withRules } from './rules.ts';
@@ -32,9 +33,16 @@ export const RouterType: Reader<'sglang' | 'dynamo'> = named(
 );
 export type RouterType = z.infer<typeof RouterType>;
 
+/** What is written and what is sent differ by name, the default too. */
+const RouterTypeOrDefault = describeJson(
+  RouterType.default('sglang'),
+  (ref) => ({ ...ref(RouterType), default: 'smg' }),
+  (ref) => ref(RouterType),
+);
+
 export const ReplicaGroupRouterConfig = named(
   'ReplicaGroupRouterConfig',
-  closed({ type: RouterType.default('sglang') }),
+  closed({ type: RouterTypeOrDefault }),
 );
 export type ReplicaGroupRouterConfig = z.infer<typeof ReplicaGroupRouterConfig>;
 

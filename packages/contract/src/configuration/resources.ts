@@ -33,7 +33,12 @@ function orShort(model: z.ZodType): JsonForm {
 
 /** Gigabytes: a number, or a text with unit (`512MB`, `16GB`, `1.5TB`). */
 export const Memory: Reader<number> = reader(
-  (value) => (typeof value === 'string' ? parseMemory(value) : readFloat(value)),
+  (value) => {
+    const size = typeof value === 'string' ? parseMemory(value) : readFloat(value);
+    return typeof size === 'number' && Number.isNaN(size)
+      ? new Problem('must be an amount of memory, got a number that is none (.nan)')
+      : size;
+  },
   { anyOf: [NUMBER, INTEGER, STRING] },
   NUMBER,
 );
