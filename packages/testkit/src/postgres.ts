@@ -9,6 +9,9 @@ import pg from 'pg';
 /** Where Debian keeps the servers of each major version. */
 const DEBIAN_VERSIONS = '/usr/lib/postgresql';
 
+/** The first one with ICU order for a whole cluster and with copies of files as a strategy. */
+const OLDEST_VERSION = 15;
+
 const START_LIMIT_MS = 30_000;
 
 export interface PostgresCluster {
@@ -25,6 +28,7 @@ export function postgresBinaries(): string | null {
   if (!existsSync(DEBIAN_VERSIONS)) return null;
   const newest = readdirSync(DEBIAN_VERSIONS)
     .map(Number)
+    .filter((version) => version >= OLDEST_VERSION)
     .filter((version) => existsSync(join(DEBIAN_VERSIONS, String(version), 'bin', 'postgres')))
     .sort((a, b) => b - a)[0];
   return newest === undefined ? null : join(DEBIAN_VERSIONS, String(newest), 'bin');
@@ -47,7 +51,8 @@ export async function startPostgres(binaries: string): Promise<PostgresCluster> 
   execFileSync(initdb.program, initdb.args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const start = asUser(join(binaries, 'postgres'), [
     ...['-D', data, '-k', directory],
-    ...['-c', 'listen_addresses=', '-c', 'fsync=off', '-c', 'max_connections=200'],
+    ...['-c', 'listen_addresses=', '-c', 'max_connections=200'],
+    ...['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'autovacuum=off'],
   ]);
   const server = spawn(start.program, start.args, { stdio: ['ignore', 'ignore', 'pipe'] });
   await untilReady(server);
@@ -113,7 +118,9 @@ function createCluster(server: ChildProcess, directory: string): PostgresCluster
     query,
     async createDatabase(template) {
       const name = `test_${++databases}`;
-      await query(`create database ${name}${template ? ` template ${template}` : ''}`);
+      await query(
+        `create database ${name}${template ? ` template ${template} strategy file_copy` : ''}`,
+      );
       return { name, url: urlOf(name) };
     },
     async stop() {
