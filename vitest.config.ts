@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Two kinds of suites. `unit`: no processes, no global state, one shared worker. `real`: suites that
+ * Three kinds of suites. `unit`: no processes, no global state, one shared worker. `real`: suites that
  * start processes (databases, agents, servers); each file has a worker of its own and a longer limit.
+ * `e2e`: the built product, driven as a user drives it.
  */
 export default defineConfig({
   test: {
@@ -18,7 +19,16 @@ export default defineConfig({
       {
         test: {
           name: 'real',
-          include: ['packages/*/src/**/*.real.test.ts', 'e2e/**/*.test.ts'],
+          include: ['packages/*/src/**/*.real.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['e2e/**/*.test.ts'],
+          globalSetup: ['e2e/build.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

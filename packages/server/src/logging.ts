@@ -5,7 +5,11 @@ export type Logger = PinoLogger;
 /** Values under these names never reach a log line, wherever they stand in the logged object. */
 const SECRET_PATHS = ['token', 'password', 'secret', 'private_key', 'authorization', 'creds'];
 
+/** The server's variables name levels as Python does. */
+const PINO_LEVELS: Readonly<Record<string, string>> = { warning: 'warn', critical: 'fatal' };
+
 export interface LogOptions {
+  /** debug, info, warning, error or critical. */
   readonly level: string;
   /** `json`: one object a line. `pretty`: time, level and text for a terminal. */
   readonly format: 'json' | 'pretty';
@@ -16,7 +20,8 @@ export function createLogger(options: LogOptions): Logger {
     paths: SECRET_PATHS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
     censor: '[redacted]',
   };
-  const base = { level: options.level, redact, base: null };
+  const level = PINO_LEVELS[options.level] ?? options.level;
+  const base = { level, redact, base: null };
   if (options.format === 'json') {
     return pino({ ...base, timestamp: pino.stdTimeFunctions.isoTime });
   }

@@ -80,7 +80,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
     databaseUrl: env.DSTACK_DATABASE_URL || `sqlite:///${join(dir, 'data', 'dstack.db')}`,
     sshProxyToken: env.DSTACK_SSHPROXY_API_TOKEN || null,
     adminToken: options.token || env.DSTACK_SERVER_ADMIN_TOKEN || null,
-    logLevel: (options.logLevel ?? env.DSTACK_SERVER_LOG_LEVEL ?? 'info').toLowerCase(),
+    logLevel: logLevel(options.logLevel ?? env.DSTACK_SERVER_LOG_LEVEL ?? 'info'),
     logFormat: logFormat(env),
     configDisabled: isSet(env, 'DSTACK_SERVER_CONFIG_DISABLED'),
     updateDefaultProject: options.updateDefaultProject ?? updateDefaultProject(env),
@@ -133,6 +133,16 @@ function limits(env: Env): Limits {
     forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
     projectsPerUser: integer(env, 'DSTACK_USER_PROJECT_DEFAULT_QUOTA', 10),
   };
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'critical'];
+
+function logLevel(text: string): string {
+  const level = text.toLowerCase();
+  if (LOG_LEVELS.includes(level)) return level;
+  throw new SettingsError(
+    `the log level is ${JSON.stringify(text)}; it may be ${LOG_LEVELS.join(', ')}`,
+  );
 }
 
 function logFormat(env: Env): 'json' | 'pretty' {

@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import type { Installation } from '@dstack/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  applyFleet,
+  isFinished,
+  isRunning,
+  newInstallation,
+  submit,
+  untilRun,
+} from './installation.ts';
+
+/** Counts to `n` slowly enough to be interrupted in the middle, and ends with a code of its own. */
+const counting = (n: number) => [
+  `for i in $(seq ${n}); do echo "line $i"; sleep 0.02; done`,
+  'exit 3',
+];
+
+const expected = (n: number) => Array.from({ length: n }, (_, i) => `line ${i + 1}`);
+
+describe('jobs and crashes', () => {
+  let home: Installation;
+  beforeEach(async () => {
+    home = newInstallation();
+    await home.startServer();
+    await applyFleet(home);
+  });
+  afterEach(() => home.dispose());
+
+  const linesOf = async (run: string) =>
+    (await home.ok('logs', run)).split(/\r?\n/).filter((line) => line.startsWith('line '));
+
+  /** The agent's program, not the supervisors of its jobs. */
+  const agentPid = () =>
+    home
+      .processes()
+      .find((pid) => /agent\/main\.js/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
+
+  async function seenInLogs(run: string, line: string): Promise<void> {
+    while (!(await linesOf(run)).includes(line));
+  }
+
+  it('go on while the server is killed, and are complete when it is back', async () => {
+    await submit(home, 'counter', counting(150));
+    await untilRun(home, 'counter', isRunning);
+    await seenInLogs('counter', 'line 5');
+    await home.stopServer('SIGKILL');
+    await home.startServer();
+    const run = await untilRun(home, 'counter', isFinished);
+    expect(run.latest_job_submission.exit_status).toBe(3);
+    expect(await linesOf('counter')).toEqual(expected(150));
+  });
+
+  it('end while the server is away, and their end is found at its next start', async () => {
+    await submit(home, 'counter', counting(20));
+    await untilRun(home, 'counter', isRunning);
+    await home.stopServer('SIGKILL');
+    while (home.processes().some((pid) => isJob(pid)));
+    await home.startServer();
+    const run = await untilRun(home, 'counter', isFinished);
+    expect(run).toMatchObject({ status: 'failed', latest_job_submission: { exit_status: 3 } });
+    expect(await linesOf('counter')).toEqual(expected(20));
+  });
+
+  it('go on while the agent is killed, with every line and the right exit code', async () => {
+    await submit(home, 'counter', counting(150));
+    await untilRun(home, 'counter', isRunning);
+    await seenInLogs('counter', 'line 5');
+    process.kill(agentPid() ?? 0, 'SIGKILL');
+    const run = await untilRun(home, 'counter', isFinished);
+    expect(run.latest_job_submission.exit_status).toBe(3);
+    expect(await linesOf('counter')).toEqual(expected(150));
+  });
+
+  it('go on when server and agent are killed together', async () => {
+    await submit(home, 'counter', counting(150));
+    await untilRun(home, 'counter', isRunning);
+    await seenInLogs('counter', 'line 5');
+    const agent = agentPid() ?? 0;
+    await home.stopServer('SIGKILL');
+    process.kill(agent, 'SIGKILL');
+    await home.startServer();
+    const run = await untilRun(home, 'counter', isFinished);
+    expect(run.latest_job_submission.exit_status).toBe(3);
+    expect(await linesOf('counter')).toEqual(expected(150));
+  });
+
+  it('are stopped by a stop that was asked for just before the server was killed', async () => {
+    await submit(home, 'endless', ['while :; do sleep 0.1; done']);
+    await untilRun(home, 'endless', isRunning);
+    await home.api('/api/project/main/runs/stop', { runs_names: ['endless'], abort: false });
+    await home.stopServer('SIGKILL');
+    await home.startServer();
+    expect(await untilRun(home, 'endless', isFinished)).toMatchObject({
+      termination_reason: 'stopped_by_user',
+    });
+  });
+});
+
+/** The shell of a job: neither server nor agent nor supervisor. */
+function isJob(pid: number): boolean {
+  try {
+    return /bash|sleep/.test(readFileSync(`/proc/${pid}/comm`, 'utf8'));
+  } catch {
+    // It has just ended.
+    return false;
+  }
+}

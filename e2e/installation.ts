@@ -1,0 +1,78 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Installation } from '@dstack/testkit';
+
+const dstack = resolve(import.meta.dirname, '..', 'bin', 'dstack');
+
+/** A user's machine with the built product, jobs running as plain processes unless told otherwise. */
+export function newInstallation(env: NodeJS.ProcessEnv = {}): Installation {
+  return new Installation({
+    dstack,
+    env: { DSTACK_LOCAL_EXECUTOR: 'process', DSTACK_SERVER_LOG_LEVEL: 'warning', ...env },
+  });
+}
+
+/** Writes a configuration into the user's current folder; answers its name. */
+export function configuration(installation: Installation, name: string, yaml: string): string {
+  mkdirSync(installation.home, { recursive: true });
+  writeFileSync(join(installation.home, name), yaml);
+  return name;
+}
+
+/** A template of one instance, or as many as wanted. */
+export async function applyFleet(
+  installation: Installation,
+  nodes = '0..1',
+  more = '',
+): Promise<void> {
+  const yaml = `type: fleet\nname: default\nnodes: ${nodes}\nresources:\n  gpu: 0\n${more}`;
+  const file = configuration(installation, 'fleet.dstack.yml', yaml);
+  await installation.ok('apply', '-f', file, '-y');
+}
+
+/** A task that is submitted and left alone. */
+export async function submit(
+  installation: Installation,
+  name: string,
+  commands: readonly string[],
+  more = '',
+): Promise<void> {
+  const yaml = `type: task\nname: ${name}\ncommands: ${JSON.stringify(commands)}\nresources:\n  gpu: 0\n${more}`;
+  const file = configuration(installation, `${name}.dstack.yml`, yaml);
+  await installation.ok('apply', '-f', file, '-y', '-d');
+}
+
+export interface ShownRun {
+  readonly id: string;
+  readonly status: string;
+  readonly status_message: string;
+  readonly termination_reason: string | null;
+  readonly latest_job_submission: {
+    readonly id: string;
+    readonly status: string;
+    readonly status_message: string;
+    readonly termination_reason: string | null;
+    readonly termination_reason_message: string | null;
+    readonly exit_status: number | null;
+  };
+}
+
+export async function showRun(installation: Installation, name: string): Promise<ShownRun> {
+  return JSON.parse(await installation.ok('run', 'get', name, '--json'));
+}
+
+/** Asks until the run is as wanted; the test's own time limit ends it. */
+export async function untilRun(
+  installation: Installation,
+  name: string,
+  is: (run: ShownRun) => boolean,
+): Promise<ShownRun> {
+  for (;;) {
+    const run = await installation.api<ShownRun>('/api/project/main/runs/get', { run_name: name });
+    if (is(run)) return run;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export const isFinished = (run: ShownRun) => ['done', 'failed', 'terminated'].includes(run.status);
+export const isRunning = (run: ShownRun) => run.latest_job_submission?.status === 'running';
