@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { INITIAL_CREDIT } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startAgent } from './agent.ts';
 import { openJobAccess } from './job-ssh.ts';
@@ -47,6 +48,39 @@ describe('a job of the process executor', () => {
     expect(await agent.call('DELETE', `/v1/jobs/${spec.id}`)).toMatchObject({ status: 204 });
     expect((await agent.put(spec)).body.state).toMatchObject({ phase: 'exited' });
     await stream.close();
+  });
+});
+
+describe('the log of a job', () => {
+  it('waits for credit, and comes again from where the server wants it', async () => {
+    const stream = await agent.connect();
+    stream.grants = false;
+    const spec = jobSpec(['yes 0123456789 | head -c 3000000', 'echo; echo end']);
+    await agent.put(spec);
+    await stream.until(() => stream.state(spec.id)?.phase === 'exited');
+    await stream.until(() => stream.text(spec.id).length === INITIAL_CREDIT);
+    // A state passes although the log is stuck.
+    const other = jobSpec(['true']);
+    await agent.put(other);
+    await stream.until(() => stream.state(other.id)?.phase === 'exited');
+    expect(stream.text(spec.id)).toHaveLength(INITIAL_CREDIT);
+    stream.logs.set(spec.id, Buffer.alloc(0));
+    stream.grants = true;
+    stream.send({ type: 'rewind', id: spec.id, offset: 0 });
+    expect((await stream.whole(spec.id)).text).toContain('end\r\n');
+    await stream.close();
+  });
+
+  it('is sent to a server that had forgotten the job and asks for it again', async () => {
+    const first = await agent.connect();
+    const spec = jobSpec(['echo remembered']);
+    await agent.put(spec);
+    await first.whole(spec.id);
+    await first.close();
+    const second = await TestStream.open(agent.socket, agent.token, 'server-1', new Map(), []);
+    await agent.put(spec);
+    expect((await second.whole(spec.id)).text).toContain('remembered');
+    await second.close();
   });
 });
 

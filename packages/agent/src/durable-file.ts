@@ -3,15 +3,25 @@ import { dirname } from 'node:path';
 
 /** Replaces a file as a whole: after a crash it holds the old text or the new one, never a part. */
 export function writeDurably(path: string, text: string): void {
+  replace(path, text, true);
+}
+
+/** The same for the death of this process, but a power cut may bring the old text back. */
+export function writeWhole(path: string, text: string): void {
+  replace(path, text, false);
+}
+
+function replace(path: string, text: string, sync: boolean): void {
   const temporary = `${path}.new`;
   const fd = openSync(temporary, 'w', 0o600);
   try {
     writeFileSync(fd, text);
-    fsyncSync(fd);
+    if (sync) fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
   renameSync(temporary, path);
+  if (!sync) return;
   const dir = openSync(dirname(path), 'r');
   try {
     fsyncSync(dir);

@@ -9,6 +9,7 @@ export class JobLog implements SpoolReader {
   readonly #listeners = new Set<(end: number) => void>();
   readonly #ended = Promise.withResolvers<number>();
   #spool: SpoolReader | null = null;
+  #finished = false;
 
   get end(): number {
     return this.#spool?.end ?? 0;
@@ -16,6 +17,11 @@ export class JobLog implements SpoolReader {
 
   get start(): number {
     return this.#spool?.start ?? 0;
+  }
+
+  /** Whether nothing more will come; followers are called once more when this becomes true. */
+  get finished(): boolean {
+    return this.#finished;
   }
 
   get ended(): Promise<number> {
@@ -33,11 +39,8 @@ export class JobLog implements SpoolReader {
 
   attach(spool: SpoolReader): void {
     this.#spool = spool;
-    const tell = (end: number): void => {
-      for (const listener of this.#listeners) listener(end);
-    };
-    spool.follow(tell);
-    if (spool.end > 0) tell(spool.end);
+    spool.follow((end) => this.#tell(end));
+    if (spool.end > 0) this.#tell(spool.end);
   }
 
   /** Nothing more will come. `left` is what an ended job has left on the disk. */
@@ -46,6 +49,12 @@ export class JobLog implements SpoolReader {
       left.finish();
       this.attach(left);
     }
+    this.#finished = true;
     this.#ended.resolve(this.end);
+    this.#tell(this.end);
+  }
+
+  #tell(end: number): void {
+    for (const listener of this.#listeners) listener(end);
   }
 }

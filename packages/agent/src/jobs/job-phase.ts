@@ -25,3 +25,8 @@ export function mayFollow(from: JobPhase, to: JobPhase): boolean {
 export function isLive(phase: JobPhase): boolean {
   return phase !== 'exited';
 }
+
+/** Whether nothing of the job can have been run yet. */
+export function isBeforeStart(phase: JobPhase): boolean {
+  return mayFollow(phase, 'starting');
+}

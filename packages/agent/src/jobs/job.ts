@@ -9,14 +9,14 @@ import type {
   StopJob,
   StopStage,
 } from '@dstack/contract/agent';
-import { writeDurably } from '../durable-file.ts';
+import { writeDurably, writeWhole } from '../durable-file.ts';
 import type { Logger } from '../log.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { type Execution, type Executor, type ExecutorJob, JobFailure } from './executor.ts';
 import type { JobAccess, OpenJobAccess } from './job-access.ts';
 import type { JobFolder } from './job-folder.ts';
 import { JobLog } from './job-log.ts';
-import { isLive, mayFollow } from './job-phase.ts';
+import { isBeforeStart, isLive, mayFollow } from './job-phase.ts';
 import { type JobRecord, withoutSecrets } from './job-record.ts';
 import { missingUploads } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
@@ -340,8 +340,10 @@ export class Job {
 
   #save(change: Partial<JobRecord>): void {
     this.#record = { ...this.#record, ...change };
+    // Phases before the start may be walked through again after a power cut: nothing was run yet.
+    const write = isBeforeStart(this.phase) && !this.#record.stop ? writeWhole : writeDurably;
     try {
-      writeDurably(this.folder.record, JSON.stringify(this.#record));
+      write(this.folder.record, JSON.stringify(this.#record));
     } catch (error) {
       // On a full disk a job that is watched but not written down is better than none.
       this.#log.error('the record of the job cannot be written', error);

@@ -40,7 +40,7 @@ export interface RegistryOptions {
 export interface JobListener {
   onState(number: number, state: JobState): void;
   onPull(id: string, progress: PullProgress): void;
-  onNewJob(job: Job): void;
+  onPut(job: Job): void;
   onDeleted(id: string): void;
 }
 
@@ -109,14 +109,17 @@ export class JobRegistry {
   /** A repeated `PUT` changes nothing and answers with the present state, a tombstone's too. */
   put(spec: JobSpecForAgent): PutJobAnswer {
     const known = this.#jobs.get(spec.id);
-    if (known) return known.answer;
+    if (known) {
+      if (known.record.deletedAt === null) this.#tellPut(known);
+      return known.answer;
+    }
     const folder = this.#folder(spec.id);
     folder.make();
     const number = this.#nextNumber();
     const record = firstRecord(spec, number);
     writeDurably(folder.record, JSON.stringify(record));
     const job = this.#add(record);
-    for (const listener of this.#listeners) listener.onNewJob(job);
+    this.#tellPut(job);
     this.#tellState(number, job.state);
     job.go();
     return job.answer;
@@ -247,6 +250,10 @@ export class JobRegistry {
 
   #tellState(number: number, state: JobState): void {
     for (const listener of this.#listeners) listener.onState(number, state);
+  }
+
+  #tellPut(job: Job): void {
+    for (const listener of this.#listeners) listener.onPut(job);
   }
 
   #nextNumber(): number {

@@ -1,5 +1,5 @@
 import { encodeLogFrame, INITIAL_CREDIT, MAX_LOG_FRAME } from '@dstack/contract/agent';
-import type { SpoolReader } from '../spool/spool-reader.ts';
+import type { JobLog } from '../jobs/job-log.ts';
 
 /** Finished lines leave after at most this long, so that a burst makes few frames. */
 const LINE_MS = 8;
@@ -22,7 +22,7 @@ export type Turn =
  */
 export class LogPusher {
   readonly #id: string;
-  readonly #log: SpoolReader;
+  readonly #log: JobLog;
   readonly #wake: () => void;
   readonly #unfollow: () => void;
   #offset: number;
@@ -31,19 +31,14 @@ export class LogPusher {
   #lastSent = 0;
   /** Where the unfinished line that we have been looking at ends, and since when (milliseconds). */
   #tail: { readonly end: number; readonly since: number } | null = null;
-  #ended = false;
   #closed = false;
 
-  constructor(id: string, log: SpoolReader, offset: number, wake: () => void) {
+  constructor(id: string, log: JobLog, offset: number, wake: () => void) {
     this.#id = id;
     this.#log = log;
     this.#offset = offset;
     this.#wake = wake;
     this.#unfollow = log.follow(() => this.#schedule(LINE_MS));
-    void log.ended.then(() => {
-      this.#ended = true;
-      this.#wakeNow();
-    });
   }
 
   addCredit(bytes: number): void {
@@ -87,7 +82,7 @@ export class LogPusher {
   /** All of it when more follows or it ends in a newline; else up to the last newline, for a while. */
   #sendable(bytes: Uint8Array): Uint8Array {
     const end = this.#offset + bytes.length;
-    if (this.#ended || end < this.#log.end || bytes.at(-1) === NEWLINE) {
+    if (this.#log.finished || end < this.#log.end || bytes.at(-1) === NEWLINE) {
       this.#tail = null;
       return bytes;
     }

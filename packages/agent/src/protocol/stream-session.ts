@@ -60,8 +60,9 @@ export class StreamSession implements JobListener {
     if (this.#resumed) this.#send({ type: 'pull', id, progress });
   }
 
-  onNewJob(job: Job): void {
-    this.#push(job, 0);
+  /** Also for one that the server had forgotten when it connected and now asks for again. */
+  onPut(job: Job): void {
+    if (!this.#pushers.has(job.id)) this.#push(job, 0);
   }
 
   onDeleted(id: string): void {

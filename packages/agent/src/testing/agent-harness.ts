@@ -22,12 +22,19 @@ export class AgentHarness {
   readonly state = join(this.dir, 'state');
   readonly socket = join(this.dir, 'agent.sock');
   readonly token: string = randomUUID();
+  readonly #main: string;
   readonly #args: readonly string[];
   readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | null = null;
   #log = '';
 
-  constructor(args: readonly string[] = ['--executor', 'process'], env: NodeJS.ProcessEnv = {}) {
+  /** `main`: path of the program, the source unless a bundle is meant. */
+  constructor(
+    args: readonly string[] = ['--executor', 'process'],
+    env: NodeJS.ProcessEnv = {},
+    main: string = MAIN,
+  ) {
+    this.#main = main;
     this.#args = args;
     this.#env = env;
     mkdirSync(this.state, { mode: 0o700 });
@@ -57,7 +64,15 @@ export class AgentHarness {
 
   /** A second process on the same directory, its end not waited for. */
   spawn(...more: string[]): ChildProcess {
-    const args = [MAIN, '--state', this.state, '--socket', this.socket, ...this.#args, ...more];
+    const args = [
+      this.#main,
+      '--state',
+      this.state,
+      '--socket',
+      this.socket,
+      ...this.#args,
+      ...more,
+    ];
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...this.#env },

@@ -16,6 +16,8 @@ export class TestStream {
   readonly #socket: WebSocket;
   readonly #waiters = new Set<() => void>();
   closeCode: number | null = null;
+  /** Whether received log bytes are answered with new credit. */
+  grants = true;
 
   private constructor(socket: WebSocket, logs: ReadonlyMap<string, Buffer>) {
     this.#socket = socket;
@@ -32,12 +34,16 @@ export class TestStream {
     socket.on('error', () => {});
   }
 
-  /** Connects, waits for `sync`, and answers it with what `logs` says is stored. */
+  /**
+   * Connects, waits for `sync`, and answers it with what `logs` says is stored; `known` = ids of the
+   * jobs that this server knows, all if not given.
+   */
   static async open(
     path: string,
     token: string,
     serverId: string,
     logs: ReadonlyMap<string, Buffer> = new Map(),
+    known: readonly string[] | null = null,
   ): Promise<TestStream> {
     const headers = { authorization: `Bearer ${token}` };
     const socket = new WebSocket(`ws+unix:${path}:/v1/stream`, { headers });
@@ -47,7 +53,9 @@ export class TestStream {
     );
     if (typeof sync === 'number') return stream;
     const lengths = Object.fromEntries(
-      sync.jobs.map(({ id }) => [id, stream.logs.get(id)?.length ?? 0]),
+      sync.jobs
+        .filter(({ id }) => known?.includes(id) ?? true)
+        .map(({ id }) => [id, stream.logs.get(id)?.length ?? 0]),
     );
     stream.send({ type: 'resume', server_id: serverId, logs: lengths });
     return stream;
@@ -106,7 +114,7 @@ export class TestStream {
     }
     const fresh = frame.bytes.subarray(stored.length - frame.offset);
     this.logs.set(frame.id, Buffer.concat([stored, fresh]));
-    this.send({ type: 'credit', id: frame.id, bytes: frame.bytes.length });
+    if (this.grants) this.send({ type: 'credit', id: frame.id, bytes: frame.bytes.length });
   }
 
   #wake(): void {

@@ -19,9 +19,15 @@ export interface JobMetrics {
 /** Agent -> server. The order of a connection: `hello`, `sync`, then (after `resume`) the rest. */
 export type AgentFrame =
   | { readonly type: 'hello'; readonly info: AgentInfo }
-  /** Every job the agent knows, tombstones left out. `last` = number of the newest `state`. */
+  /**
+   * Every job the agent knows, tombstones left out. `last` = number of the newest `state`: this frame
+   * stands for all states up to it, which are not sent again.
+   */
   | { readonly type: 'sync'; readonly jobs: readonly JobState[]; readonly last: number }
-  /** Numbered without gaps over the life of the state directory; kept until acknowledged. */
+  /**
+   * Numbered without gaps over the life of the state directory. One that is lost with a connection
+   * comes again in the next `sync`; the newest of a job is kept until its `DELETE`.
+   */
   | { readonly type: 'state'; readonly n: number; readonly state: JobState }
   | { readonly type: 'pull'; readonly id: string; readonly progress: PullProgress }
   | { readonly type: 'metrics'; readonly id: string; readonly metrics: JobMetrics }
@@ -49,7 +55,10 @@ export type ServerFrame =
     }
   /** Bytes of log the agent may send beyond what it was granted before; start value below. */
   | { readonly type: 'credit'; readonly id: string; readonly bytes: number }
-  /** A gap was found: send this log again from `offset`. */
+  /**
+   * A gap was found: send this log again from `offset`. The bytes sent in vain are given back to the
+   * credit.
+   */
   | { readonly type: 'rewind'; readonly id: string; readonly offset: number };
 
 /** Log bytes per job that may be under way before the first `credit`. */
