@@ -1,6 +1,6 @@
 import { expandPrefixes, type GlobalOptions, splitGlobalOptions } from './arguments.ts';
 import type { Cli } from './context.ts';
-import { CliError, EXIT, UsageError } from './errors.ts';
+import { CancelledError, EXIT, UsageError } from './errors.ts';
 import type { OnInterrupt } from './interrupts.ts';
 import { COMMANDS, type CommandEntry, EXIT_CODE_HELP, GLOBAL_HELP, overview } from './program.ts';
 import { report } from './report.ts';
@@ -88,7 +88,7 @@ async function runCommand(
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     throw error;
   } finally {
-    await cli.prompt.close();
+    cli.prompt.close();
   }
 }
 
@@ -123,7 +123,7 @@ async function contextFor(
 /** Lets Ctrl-C end what does not look at the signal itself (a question, a file being read). */
 async function interruptible(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
   const interrupted = new Promise<never>((_, reject) => {
-    const stop = (): void => reject(new CliError('Interrupted', { exitCode: EXIT.interrupted }));
+    const stop = (): void => reject(new CancelledError());
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
   });

@@ -45,11 +45,11 @@ export class UsageError extends CliError {
   }
 }
 
-/** Ctrl-C where the command has nothing better to do than to end. */
+/** Ctrl-C where the command has nothing better to do than to end. Nothing is printed of it. */
 export class CancelledError extends CliError {
   override readonly name = 'CancelledError';
 
-  constructor(what = 'Cancelled by user') {
-    super(what, { exitCode: EXIT.interrupted });
+  constructor() {
+    super('Cancelled by user', { exitCode: EXIT.interrupted });
   }
 }

@@ -3,7 +3,12 @@ export interface InterruptOptions {
   readonly terminate?: boolean;
 }
 
-export type OnInterrupt = (handler: () => void, options?: InterruptOptions) => () => void;
+export type InterruptSignal = 'SIGINT' | 'SIGTERM';
+
+export type OnInterrupt = (
+  handler: (signal: InterruptSignal) => void,
+  options?: InterruptOptions,
+) => () => void;
 
 /**
  * Ctrl-C and SIGTERM. Without a handler of a command the first one aborts the signal, on which
@@ -14,16 +19,16 @@ export function interrupts(process: {
   exit(code: number): void;
 }): { signal: AbortSignal; onInterrupt: OnInterrupt } {
   const controller = new AbortController();
-  const handlers: { run: () => void; terminate: boolean }[] = [];
+  const handlers: { run: (signal: InterruptSignal) => void; terminate: boolean }[] = [];
   process.on('SIGINT', () => {
     const handler = handlers.at(-1);
-    if (handler !== undefined) handler.run();
+    if (handler !== undefined) handler.run('SIGINT');
     else if (controller.signal.aborted) process.exit(130);
     else controller.abort();
   });
   process.on('SIGTERM', () => {
     const handler = handlers.at(-1);
-    if (handler?.terminate) handler.run();
+    if (handler?.terminate) handler.run('SIGTERM');
     else if (controller.signal.aborted) process.exit(143);
     else controller.abort();
   });

@@ -1,4 +1,4 @@
-import { CliError, EXIT } from './errors.ts';
+import { CancelledError, CliError, EXIT } from './errors.ts';
 import type { Io } from './terminal/io.ts';
 
 /**
@@ -6,6 +6,10 @@ import type { Io } from './terminal/io.ts';
  * the only place where failures become words on the terminal.
  */
 export async function report(error: unknown, io: Io, debug: boolean): Promise<number> {
+  // Who pressed Ctrl-C knows it.
+  if (error instanceof CancelledError || (error as Error)?.name === 'AbortError') {
+    return EXIT.interrupted;
+  }
   const shown = error instanceof CliError ? error : await translate(error);
   const paint = io.paintErr;
   if (shown.blankLine) io.err.write('\n');
@@ -35,9 +39,6 @@ async function translate(error: unknown): Promise<CliError> {
     });
   }
   if (error instanceof client.ApiError) return apiFailed(error, client);
-  if (error instanceof Error && error.name === 'AbortError') {
-    return new CliError('Interrupted', { exitCode: EXIT.interrupted });
-  }
   const message = error instanceof Error ? error.message : String(error);
   return new CliError(message || 'Unexpected failure', {
     why: 'this was not expected',
@@ -82,8 +83,15 @@ function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: Client
       cause: error,
     });
   }
-  if (error instanceof client.NotFoundError || error instanceof client.MethodNotAllowedError) {
-    return new CliError('The server does not know this project, or not this request', {
+  if (error instanceof client.MethodNotAllowedError) {
+    return new CliError('The server does not support this', {
+      why: answer,
+      next: 'update the server, or use the command line that came with it',
+      cause: error,
+    });
+  }
+  if (error instanceof client.NotFoundError) {
+    return new CliError('The server does not know this project', {
       why: answer,
       next: 'dstack project list (is the project right?)',
       cause: error,

@@ -109,7 +109,7 @@ function withInactivity(
   verbose: boolean,
 ): Cell {
   const seconds = submission?.inactivity_secs ?? 0;
-  if (!verbose || seconds <= 0) return status;
+  if (!verbose || seconds <= 0 || submission?.status !== 'running') return status;
   return { ...status, text: `${status.text} (inactive for ${durationInUnits(seconds)})` };
 }
 

@@ -18,6 +18,8 @@ export interface AttachInput {
   readonly portOverrides: readonly string[];
   /** `--ssh-identity`. */
   readonly identity: string | null;
+  /** Stops attaching. */
+  readonly signal: AbortSignal;
 }
 
 /** A job whose ports are forwarded and that `ssh <alias>` reaches. */
@@ -47,7 +49,10 @@ export async function attachRun(input: AttachInput): Promise<Attachment> {
   try {
     const { destination } = route;
     const { bindAddress } = input;
-    const tunnel = await openTunnel({ destination, identity, bindAddress, ports }, cli);
+    const tunnel = await openTunnel(
+      { destination, identity, bindAddress, ports, signal: input.signal },
+      cli,
+    );
     const rewriter = new UrlRewriter(ports, serviceUrl(run, connection), addressesOf(job));
     return {
       alias: hostAlias(run, job),
@@ -66,7 +71,7 @@ export async function attachRun(input: AttachInput): Promise<Attachment> {
 }
 
 /** What to tell after attaching. */
-export function describeAttachment(attachment: Attachment, run: Run): string[] {
+export function describeAttachment(attachment: Attachment): string[] {
   const lines: string[] = [];
   if (attachment.ports.length > 0) {
     lines.push('Forwarded ports (local -> remote):');
@@ -75,16 +80,6 @@ export function describeAttachment(attachment: Attachment, run: Run): string[] {
     }
   }
   lines.push(`To connect to the run via SSH, use \`ssh ${attachment.alias}\`.`);
-  const { configuration } = run.run_spec;
-  if (configuration.type === 'dev-environment' && configuration.ide) {
-    const directory = run.latest_job_submission?.job_runtime_data?.working_dir ?? '/workflow';
-    const scheme = configuration.ide === 'zed' ? null : configuration.ide;
-    if (scheme) {
-      lines.push(
-        `To open in ${scheme}: ${scheme}://vscode-remote/ssh-remote+${attachment.alias}${directory}`,
-      );
-    }
-  }
   return lines;
 }
 

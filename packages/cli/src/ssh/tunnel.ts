@@ -11,6 +11,8 @@ export interface TunnelOptions {
   readonly identity: string;
   readonly bindAddress: string;
   readonly ports: readonly ForwardedPort[];
+  /** Gives up. */
+  readonly signal: AbortSignal;
 }
 
 /** A master connection of OpenSSH in the background. */
@@ -51,7 +53,7 @@ export async function openTunnel(options: TunnelOptions, cli: Cli): Promise<Tunn
   let words = '';
   for (let attempt = 1; attempt <= TRIES; attempt += 1) {
     await rm(log, { force: true });
-    const result = await runSsh(ssh, args, cli);
+    const result = await runSsh(ssh, args, cli, options.signal);
     if (result.code === 0) {
       return {
         close: async () => {
@@ -60,9 +62,10 @@ export async function openTunnel(options: TunnelOptions, cli: Cli): Promise<Tunn
         },
       };
     }
+    options.signal.throwIfAborted();
     words = result.stderr || (await readFile(log, 'utf8').catch(() => ''));
     if (isFinal(words) || attempt === TRIES) break;
-    await cli.wait(PAUSE_MS, cli.signal);
+    await cli.wait(PAUSE_MS, options.signal);
   }
   throw new CliError("Can't connect to the run over SSH", {
     why: lastLine(words) || 'ssh gave no reason',
@@ -82,10 +85,16 @@ interface SshResult {
   readonly stderr: string;
 }
 
-function runSsh(program: string, args: readonly string[], cli: Cli): Promise<SshResult> {
+function runSsh(
+  program: string,
+  args: readonly string[],
+  cli: Cli,
+  signal?: AbortSignal,
+): Promise<SshResult> {
   return new Promise((resolve, reject) => {
     const env = { ...cli.env, HOME: cli.home } as NodeJS.ProcessEnv;
-    const child = execFile(program, [...args], { timeout: TRY_MS, env }, (error, _out, stderr) => {
+    const options = { timeout: TRY_MS, env, signal };
+    const child = execFile(program, [...args], options, (error, _out, stderr) => {
       if ((error as NodeJS.ErrnoException | null)?.code === 'ENOENT') {
         reject(
           new CliError('No SSH client', {

@@ -40,9 +40,9 @@ export class Prompter {
     }
   }
 
-  /** Lets the process end although a terminal was being read. */
-  async close(): Promise<void> {
-    await this.#iterator?.return?.();
+  /** Lets go of the input. Not waited for: a read that is under way ends only with the input. */
+  close(): void {
+    void this.#iterator?.return?.();
     this.#iterator = null;
   }
 

@@ -1,6 +1,7 @@
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
 import { EXIT } from '../../errors.ts';
+import type { InterruptSignal } from '../../interrupts.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
 import { streamOutput } from '../../runs/job-output.ts';
 import { currentSubmission, hasStarted, isRunFinished } from '../../runs/run-status.ts';
@@ -23,7 +24,12 @@ export interface FollowInput {
  */
 export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise<void> {
   const attention = new AbortController();
-  const release = cli.onInterrupt(() => attention.abort());
+  let terminated = false;
+  const attend = (signal: InterruptSignal): void => {
+    terminated = signal === 'SIGTERM';
+    attention.abort();
+  };
+  const release = cli.onInterrupt(attend, { terminate: true });
   const name = run.run_spec.run_name ?? '';
   try {
     const final = await follow(name, input, attention.signal, cli);
@@ -32,7 +38,8 @@ export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise
   } catch (error) {
     if (!attention.signal.aborted) throw error;
     release();
-    await askAndStop(name, input, cli);
+    // Whoever ends us by SIGTERM will not answer questions.
+    if (!terminated) await askAndStop(name, input, cli);
     cli.setExitCode(EXIT.interrupted);
   } finally {
     release();
@@ -58,18 +65,24 @@ async function follow(
     if (!submission.job_provisioning_data && isRunFinished(started.status)) {
       return announceEnd(started, cli);
     }
-    const attachment = await attachIfLive(started, job, { connection, options }, cli);
+    const access = new JobAccess();
+    const attaching = attachIfLive(started, job, { connection, options }, access.signal, cli).then(
+      (attachment) => access.open(attachment),
+    );
+    // Forwarded ports have to be known before the first line that may name one of them.
+    if (hasPorts(job)) await attaching;
     try {
       await streamOutput(connection, {
         runName: name,
         submissionId: submission.id,
         replica: job.job_spec.replica_num,
         job: job.job_spec.job_num,
-        write: (bytes) => void out.write(attachment?.rewriteUrls(bytes) ?? bytes),
+        write: (bytes) => void out.write(access.rewriteUrls(bytes)),
         signal,
       });
     } finally {
-      await attachment?.close();
+      await access.close();
+      await attaching;
     }
     seen = submission.id;
   }
@@ -121,15 +134,45 @@ function announceEnd(run: Run, cli: Cli): Run {
   return run;
 }
 
+function hasPorts(job: Job): boolean {
+  return (job.job_spec.app_specs ?? []).length > 0;
+}
+
+/** An attachment that may come late, or after its job has ended. */
+class JobAccess {
+  #attachment: Attachment | null = null;
+  readonly #closing = new AbortController();
+
+  /** Aborted when the job is over. */
+  get signal(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  async open(attachment: Attachment | null): Promise<void> {
+    if (this.#closing.signal.aborted) await attachment?.close();
+    else this.#attachment = attachment;
+  }
+
+  rewriteUrls(bytes: Uint8Array): Uint8Array {
+    return this.#attachment?.rewriteUrls(bytes) ?? bytes;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#attachment?.close();
+  }
+}
+
 /** Ports and `ssh <run>` while a job runs; a job that is already over needs neither. */
 async function attachIfLive(
   run: Run,
   job: Job,
   { connection, options }: FollowInput,
+  signal: AbortSignal,
   cli: Cli,
 ): Promise<Attachment | null> {
   if (currentSubmission(job)?.status !== 'running') return null;
-  const needed = (job.job_spec.app_specs ?? []).length > 0;
+  const needed = hasPorts(job);
   const isDevEnvironment = run.run_spec.configuration.type === 'dev-environment';
   const { attachRun, describeAttachment } = await import('../../ssh/attach-run.ts');
   try {
@@ -141,12 +184,13 @@ async function attachIfLive(
       bindAddress: options.flags.host,
       portOverrides: options.flags.ports,
       identity: options.flags.sshIdentity,
+      signal,
     });
-    const lines = describeAttachment(attachment, run);
+    const lines = describeAttachment(attachment);
     if (needed || isDevEnvironment) for (const line of lines) cli.io.say(line);
     return attachment;
   } catch (error) {
-    if (!needed && !isDevEnvironment) return null;
+    if (signal.aborted || (!needed && !isDevEnvironment)) return null;
     const what = error instanceof Error ? error.message : String(error);
     cli.io.warn(`ports are not forwarded: ${what} (retry: dstack attach ${run.run_spec.run_name})`);
     return null;

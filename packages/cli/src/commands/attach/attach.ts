@@ -78,11 +78,12 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
     bindAddress: options.host,
     portOverrides: options.ports,
     identity: options.sshIdentity,
+    signal: stop.signal,
   });
   try {
     const { replica_num: replica, job_num: number } = job.job_spec;
     cli.io.say(`Attached to run ${options.run} (replica=${replica} job=${number})`);
-    for (const line of describeAttachment(attachment, run)) cli.io.say(line);
+    for (const line of describeAttachment(attachment)) cli.io.say(line);
     cli.io.say('Press Ctrl+C to detach...');
     if (!options.logs) await untilAborted(stop.signal);
     else await streamLogs({ run: options.run, job, since }, connection, stop.signal, cli);
