@@ -112,7 +112,8 @@ export class Draft {
   readonly fleets: Table<FleetRecord>;
   readonly jobs: Table<JobRecord>;
   readonly instances: Table<InstanceRecord>;
-  #intents: IntentRecord[];
+  /** By kind and subject, oldest attempt first. */
+  #intents = new Map<string, IntentRecord[]>();
   #announced: IntentRecord[] = [];
   #cancelled = new Set<string>();
   #events: NewEvent[] = [];
@@ -130,7 +131,8 @@ export class Draft {
     this.fleets = new Table(loaded.fleet ? [loaded.fleet] : [], touched);
     this.jobs = new Table(loaded.jobs ?? [], touched);
     this.instances = new Table(loaded.instances ?? [], touched);
-    this.#intents = [...(loaded.intents ?? [])];
+    for (const intent of loaded.intents ?? []) this.#remember(intent);
+    for (const attempts of this.#intents.values()) attempts.sort((a, b) => a.attempt - b.attempt);
   }
 
   /** Starts a round of rules: deadlines are collected anew. */
@@ -166,11 +168,16 @@ export class Draft {
     this.#events.splice(index, 0, event);
   }
 
+  #remember(intent: IntentRecord): void {
+    const key = `${intent.kind}:${intent.subjectId}`;
+    const known = this.#intents.get(key);
+    if (known === undefined) this.#intents.set(key, [intent]);
+    else known.push(intent);
+  }
+
   /** Oldest attempt first. */
-  intents(kind: IntentPayload['kind'], subjectId: Id): IntentRecord[] {
-    return this.#intents
-      .filter((one) => one.kind === kind && one.subjectId === subjectId)
-      .sort((a, b) => a.attempt - b.attempt);
+  intents(kind: IntentPayload['kind'], subjectId: Id): readonly IntentRecord[] {
+    return this.#intents.get(`${kind}:${subjectId}`) ?? [];
   }
 
   lastIntent(kind: IntentPayload['kind'], subjectId: Id): IntentRecord | null {
@@ -192,7 +199,7 @@ export class Draft {
       createdAt: this.now,
       updatedAt: this.now,
     };
-    this.#intents.push(intent);
+    this.#remember(intent);
     this.#announced.push(intent);
     this.#touched = true;
   }

@@ -12,6 +12,12 @@ import type {
   RunRecord,
   RunStatus,
 } from '../model/index.ts';
+import {
+  isInstanceTerminated,
+  isInstanceTerminating,
+  isJobTerminating,
+  isRunTerminating,
+} from '../status/index.ts';
 
 export const runTarget = (run: RunRecord): EventTarget => ({
   type: 'run',
@@ -79,13 +85,13 @@ export function runStatusEvent(
   run: RunRecord,
   actorUserId: Id | null = null,
 ): NewEvent {
-  const reason = run.status === 'terminating' ? run.terminationReason : null;
+  const reason = isRunTerminating(run.status) ? run.terminationReason : null;
   const text = statusChange('Run', from, run.status, reason, null);
   return newEvent(text, [runTarget(run)], actorUserId);
 }
 
 export function jobStatusEvent(from: JobStatus, job: JobRecord): NewEvent {
-  const ends = job.status === 'terminating';
+  const ends = isJobTerminating(job.status);
   const text = statusChange(
     'Job',
     from,
@@ -102,8 +108,8 @@ export function instanceStatusEvent(
   actorUserId: Id | null = null,
 ): NewEvent {
   const ends =
-    instance.status === 'terminating' ||
-    (instance.status === 'terminated' && from !== 'terminating');
+    isInstanceTerminating(instance.status) ||
+    (isInstanceTerminated(instance.status) && !isInstanceTerminating(from));
   const text = statusChange(
     'Instance',
     from,

@@ -92,6 +92,8 @@ export function removeAgain(pass: RunPass, job: JobRecord): void {
   const report = pass.reportOf(job);
   if (report === null) return;
   const last = pass.draft.lastIntent('job.remove', job.id);
-  if (last !== null && (last.state === 'announced' || report.receivedAt <= last.updatedAt)) return;
+  if (last?.state === 'announced') return;
+  // What was said before the removal, or before the end where none was needed, is old news.
+  if (report.receivedAt <= (last?.updatedAt ?? job.finishedAt ?? 0)) return;
   pass.draft.announce(job.id, { kind: 'job.remove', hostId: report.hostId });
 }

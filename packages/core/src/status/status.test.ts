@@ -1,0 +1,206 @@
+import { describe, expect, test } from 'vitest';
+import type { JobTerminationReason, RunTerminationReason } from '../model/index.ts';
+import { aJob, aJobSpec, T0 } from '../reconcile/testing.ts';
+import {
+  assertTransition,
+  consolidationDelay,
+  FLEET_TRANSITIONS,
+  GATEWAY_REPLICA_TRANSITIONS,
+  GATEWAY_TRANSITIONS,
+  IllegalTransition,
+  INSTANCE_TRANSITIONS,
+  isJobFinished,
+  JOB_TRANSITIONS,
+  jobEnd,
+  jobError,
+  jobStatusMessage,
+  killDeadline,
+  latestSubmissions,
+  provisioningTimeoutSeconds,
+  RUN_TRANSITIONS,
+  retryDelaySeconds,
+  runEnd,
+  runError,
+  runStatusMessage,
+  VOLUME_TRANSITIONS,
+} from './index.ts';
+
+/** Final status, `error` and retry event of each reason, from the wire contract. */
+const JOB_REASONS: readonly [JobTerminationReason, string, string | null, string | null][] = [
+  ['failed_to_start_due_to_no_capacity', 'failed', null, 'no-capacity'],
+  ['interrupted_by_no_capacity', 'failed', null, 'interruption'],
+  ['instance_unreachable', 'failed', 'instance unreachable', 'error'],
+  ['instance_access_revoked', 'failed', 'instance access revoked', 'error'],
+  ['waiting_instance_limit_exceeded', 'failed', 'waiting instance limit exceeded', 'error'],
+  ['waiting_runner_limit_exceeded', 'failed', 'waiting runner limit exceeded', 'error'],
+  ['terminated_by_user', 'terminated', null, null],
+  ['volume_error', 'failed', 'volume error', 'error'],
+  ['gateway_error', 'failed', 'gateway error', 'error'],
+  ['scaled_down', 'terminated', 'scaled down', null],
+  ['done_by_runner', 'done', null, null],
+  ['aborted_by_user', 'aborted', null, null],
+  ['terminated_by_server', 'terminated', null, null],
+  ['inactivity_duration_exceeded', 'terminated', 'inactivity duration exceeded', null],
+  ['terminated_due_to_utilization_policy', 'terminated', 'utilization policy', null],
+  ['container_exited_with_error', 'failed', null, 'error'],
+  ['ports_binding_failed', 'failed', 'ports binding failed', 'error'],
+  ['creating_container_error', 'failed', 'runner error', 'error'],
+  ['executor_error', 'failed', 'executor error', 'error'],
+  ['max_duration_exceeded', 'terminated', 'max duration exceeded', null],
+  ['log_quota_exceeded', 'failed', 'log quota exceeded', 'error'],
+];
+
+const RUN_REASONS: readonly [RunTerminationReason, string, string | null, string, boolean][] = [
+  ['all_jobs_done', 'done', null, 'done_by_runner', false],
+  ['job_failed', 'failed', null, 'terminated_by_server', true],
+  ['retry_limit_exceeded', 'failed', 'retry limit exceeded', 'terminated_by_server', true],
+  ['stopped_by_user', 'terminated', null, 'terminated_by_user', true],
+  ['aborted_by_user', 'terminated', null, 'aborted_by_user', false],
+  ['server_error', 'failed', 'server error', 'terminated_by_server', true],
+  ['gateway_error', 'failed', 'gateway error', 'terminated_by_server', true],
+];
+
+describe('reasons', () => {
+  test.each(JOB_REASONS)('%s ends a job as %s', (reason, finalStatus, error, retryEvent) => {
+    expect(jobEnd(reason)).toEqual({ finalStatus, error, retryEvent });
+    expect(jobError(reason)).toBe(error);
+  });
+
+  test.each(RUN_REASONS)(
+    '%s ends a run as %s',
+    (reason, finalStatus, error, jobReason, graceful) => {
+      expect(runEnd(reason)).toEqual({ finalStatus, error, jobReason, graceful });
+      expect(runError(reason)).toBe(error);
+    },
+  );
+});
+
+describe('transition tables', () => {
+  const TABLES: readonly [string, Record<string, readonly string[]>, readonly string[]][] = [
+    ['run', RUN_TRANSITIONS, ['terminated', 'failed', 'done']],
+    ['job', JOB_TRANSITIONS, ['terminated', 'aborted', 'failed', 'done']],
+    ['instance', INSTANCE_TRANSITIONS, ['terminated']],
+    ['fleet', FLEET_TRANSITIONS, ['terminated']],
+    ['volume', VOLUME_TRANSITIONS, ['active', 'failed']],
+    ['gateway', GATEWAY_TRANSITIONS, ['running', 'failed']],
+    ['gateway replica', GATEWAY_REPLICA_TRANSITIONS, ['terminated']],
+  ];
+
+  test.each(TABLES)(
+    'of a %s lead from everywhere to an end and nowhere from there',
+    (_, table, ends) => {
+      const final = Object.keys(table).filter((status) => table[status]!.length === 0);
+      expect(final.sort()).toEqual([...ends].sort());
+      for (const start of Object.keys(table)) {
+        const reached = new Set([start]);
+        for (const status of reached) for (const next of table[status]!) reached.add(next);
+        expect(final.some((status) => reached.has(status))).toBe(true);
+      }
+    },
+  );
+
+  test('a change that is not in the table is refused by name', () => {
+    expect(() => assertTransition('job', JOB_TRANSITIONS, 'done', 'running')).toThrow(
+      new IllegalTransition('job', 'done', 'running'),
+    );
+  });
+});
+
+describe('texts of a job', () => {
+  test.each([
+    ['done', 'done_by_runner', null, 0, 'exited (0)'],
+    ['failed', 'container_exited_with_error', null, 7, 'exited (7)'],
+    [
+      'failed',
+      'failed_to_start_due_to_no_capacity',
+      'No matching fleet found. x',
+      null,
+      'no fleets',
+    ],
+    ['failed', 'failed_to_start_due_to_no_capacity', 'All offers failed', null, 'no capacity'],
+    ['failed', 'interrupted_by_no_capacity', null, null, 'interrupted'],
+    ['failed', 'executor_error', null, null, 'error'],
+    ['terminated', 'terminated_by_user', null, null, 'stopped'],
+    ['terminated', 'scaled_down', null, null, 'terminated'],
+    ['aborted', 'aborted_by_user', null, null, 'aborted'],
+    ['running', null, null, null, 'running'],
+  ] as const)('%s by %s (%s, %s) is "%s"', (status, reason, message, exitStatus, text) => {
+    const job = { status, terminationReason: reason, terminationMessage: message, exitStatus };
+    expect(jobStatusMessage(job)).toBe(text);
+  });
+});
+
+describe('texts of a run', () => {
+  const capacity = aJobSpec({ retry: { on_events: ['no-capacity'], duration: 60 } });
+  const lost = { terminationReason: 'failed_to_start_due_to_no_capacity' } as const;
+
+  test('say pulling only when every job pulls', () => {
+    const two = [aJob({ status: 'pulling' }), aJob({ id: 'b', jobNum: 1, status: 'pulling' })];
+    expect(runStatusMessage({ status: 'provisioning' }, two)).toBe('pulling');
+    const one = [two[0]!, aJob({ id: 'b', jobNum: 1, status: 'running' })];
+    expect(runStatusMessage({ status: 'running' }, one)).toBe('running');
+  });
+
+  test('say retrying while a submission follows one that found no capacity', () => {
+    const jobs = [
+      aJob({ spec: capacity, status: 'failed', ...lost }),
+      aJob({ id: 'b', spec: capacity, submissionNum: 1 }),
+    ];
+    expect(runStatusMessage({ status: 'submitted' }, jobs)).toBe('retrying');
+    expect(runStatusMessage({ status: 'running' }, jobs)).toBe('running');
+    const never = jobs.map((job) => ({ ...job, spec: aJobSpec() }));
+    expect(runStatusMessage({ status: 'submitted' }, never)).toBe('submitted');
+  });
+
+  test('are the status where there are no jobs', () => {
+    expect(runStatusMessage({ status: 'pending' }, [])).toBe('pending');
+  });
+});
+
+describe('deadlines', () => {
+  test('retry delays grow to ten minutes', () => {
+    expect([0, 1, 2, 3, 4, 5, 6, 7].map(retryDelaySeconds)).toEqual([
+      15, 15, 30, 60, 120, 300, 600, 600,
+    ]);
+  });
+
+  test('consolidation delays grow to half an hour', () => {
+    expect([0, 1, 2, 3, 4, 9].map((n) => consolidationDelay(n) / 60_000_000)).toEqual([
+      1, 2, 5, 10, 30, 30,
+    ]);
+  });
+
+  test.each([
+    ['lambda', '', 30],
+    ['cloudrift', '', 30],
+    ['runpod', '', 20],
+    ['oci', 'BM.GPU4.8', 20],
+    ['oci', 'VM.GPU.A10.1', 10],
+    ['vultr', 'vbm-256c', 55],
+    ['gcp', 'a4-highgpu-8g', 16],
+    ['aws', 'p5.48xlarge', 10],
+    [null, '', 10],
+  ] as const)('a machine of %s (%s) has %i minutes to come up', (backend, type, minutes) => {
+    expect(provisioningTimeoutSeconds(backend, type)).toBe(minutes * 60);
+  });
+
+  test('a graceful stop ends a margin after stop_duration, a kill at once, off never', () => {
+    const asked = (stop_duration: number | null, stopGraceful: boolean) =>
+      killDeadline(aJob({ spec: aJobSpec({ stop_duration }), stopRequestedAt: T0, stopGraceful }));
+    expect(asked(20, true)).toBe(T0 + 30_000_000);
+    expect(asked(20, false)).toBe(T0);
+    expect(asked(null, true)).toBeNull();
+    expect(killDeadline(aJob())).toBeNull();
+  });
+});
+
+test('the latest submission of each job counts, by replica and number', () => {
+  const jobs = [
+    aJob({ id: 'c', replicaNum: 1 }),
+    aJob({ id: 'b', submissionNum: 1 }),
+    aJob({ id: 'a' }),
+    aJob({ id: 'd', jobNum: 1 }),
+  ];
+  expect(latestSubmissions(jobs).map((job) => job.id)).toEqual(['b', 'd', 'c']);
+  expect(isJobFinished('aborted')).toBe(true);
+});
