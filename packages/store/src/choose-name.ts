@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { StoreContext, Tx } from './context.ts';
 import type { NamedKind } from './engine/types.ts';
 import { StoreError } from './errors.ts';
+import { notDeleted } from './query.ts';
 import type { NameChoice } from './writes.ts';
 
 const TABLES = { run: 'runs', fleet: 'fleets', volume: 'volumes', gateway: 'gateways' } as const;
@@ -50,7 +51,7 @@ async function isTaken(tx: Tx, kind: NamedKind, projectId: Id, name: string): Pr
     .select('id')
     .where('project_id', '=', projectId)
     .where('name', '=', name)
-    .where('deleted', '=', false)
+    .where(notDeleted('deleted'))
     .executeTakeFirst();
   return row !== undefined;
 }
@@ -63,7 +64,7 @@ async function lowestFree(tx: Tx, kind: NamedKind, projectId: Id, base: string):
     .where('project_id', '=', projectId)
     // Not by range: that would depend on how the database orders text.
     .where(sql`substr(name, 1, ${prefix.length})`, '=', prefix)
-    .where('deleted', '=', false)
+    .where(notDeleted('deleted'))
     .execute();
   const taken = new Set(rows.map((row) => row.name));
   let k = 1;

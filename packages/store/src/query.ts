@@ -35,6 +35,14 @@ function beyond(
     : sql`(${time} <= ${at} and (${time} < ${at} or ${id} > ${after.id}))`;
 }
 
+/**
+ * In these very words, as the partial indexes have it: compared with a parameter, neither database
+ * would see that they apply.
+ */
+export function notDeleted(column: string): RawBuilder<SqlBool> {
+  return sql`not ${sql.ref(column)}`;
+}
+
 /** Case-insensitive substring; `_` and `%` stand for themselves. */
 export function containsIgnoringCase(column: string, part: string): RawBuilder<SqlBool> {
   const pattern = `%${part.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;

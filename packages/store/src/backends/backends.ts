@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
-import { forIds } from '../query.ts';
+import { forIds, notDeleted } from '../query.ts';
 import { backendTable } from '../schema/account-tables.ts';
 import type { DB } from '../schema/db.ts';
 import { ENDING_INSTANCE } from '../schema/statuses.ts';
@@ -75,7 +75,7 @@ export function createBackends(context: StoreContext): Backends {
         .select((eb) => eb.fn.countAll<number>().as('count'))
         .where('project_id', '=', projectId)
         .where('backend', '=', type)
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .where('status', 'not in', ENDING_INSTANCE)
         .executeTakeFirstOrThrow();
       const volumes = await db
@@ -83,7 +83,7 @@ export function createBackends(context: StoreContext): Backends {
         .select((eb) => eb.fn.countAll<number>().as('count'))
         .where('project_id', '=', projectId)
         .where('backend', '=', type)
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .executeTakeFirstOrThrow();
       return { instances: Number(instances.count), volumes: Number(volumes.count) };
     },

@@ -1,6 +1,7 @@
 import type { Change, Id, RunRecord, RunSnapshot } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
 import { StoreError } from '../errors.ts';
+import { notDeleted } from '../query.ts';
 import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { applyChanges } from './apply.ts';
@@ -67,7 +68,7 @@ export async function requestStop(
     .select('id')
     .where('project_id', '=', stop.projectId)
     .where('name', 'in', [...stop.names])
-    .where('deleted', '=', false)
+    .where(notDeleted('deleted'))
     .where('status', 'in', UNFINISHED_RUN)
     .execute();
   const stopped: Id[] = [];

@@ -1,6 +1,7 @@
 import type { FleetSnapshot, Id, InstanceSnapshot } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { hostsOf } from '../jobs/hosts.ts';
+import { notDeleted } from '../query.ts';
 import { ENDING_INSTANCE, UNFINISHED_JOB, UNFINISHED_RUN } from '../schema/statuses.ts';
 import { fleetTable, jobTable } from '../schema/work-tables.ts';
 import { instancesByIds, instancesOfFleets, intentsOf } from './parts.ts';
@@ -24,7 +25,7 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     .selectFrom('instances')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('fleet_id', '=', instance.fleetId)
-    .where('deleted', '=', false)
+    .where(notDeleted('deleted'))
     .where('status', 'not in', ENDING_INSTANCE)
     .executeTakeFirstOrThrow();
   const [host] = instance.hostId === null ? [] : await hostsOf(tx, [instance.hostId]);

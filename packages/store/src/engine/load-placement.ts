@@ -1,6 +1,6 @@
 import type { FleetRecord, Gang, Id, JobRecord, PlacementSnapshot, RunRecord } from '@dstack/core';
 import type { Tx } from '../context.ts';
-import { forIds, groupBy } from '../query.ts';
+import { forIds, groupBy, notDeleted } from '../query.ts';
 import { LIVE_RUN } from '../schema/statuses.ts';
 import { fleetTable, jobTable, runTable } from '../schema/work-tables.ts';
 import { instancesOfFleets } from './parts.ts';
@@ -89,7 +89,7 @@ async function loadFleets(tx: Tx, projectId: Id): Promise<FleetRecord[]> {
   const rows = await tx
     .selectFrom('fleets')
     .selectAll()
-    .where('deleted', '=', false)
+    .where(notDeleted('deleted'))
     .where(({ or, eb }) =>
       or([
         eb('project_id', '=', projectId),
@@ -122,7 +122,7 @@ async function countLocalInstances(tx: Tx): Promise<number> {
     .selectFrom('instances')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('backend', '=', 'local')
-    .where('deleted', '=', false)
+    .where(notDeleted('deleted'))
     .where('status', '!=', 'terminated')
     .executeTakeFirstOrThrow();
   return Number(row.count);

@@ -1,7 +1,7 @@
 /** Pieces that several snapshots share. */
 import type { Id, InstanceRecord, IntentRecord } from '@dstack/core';
 import type { Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds, notDeleted } from '../query.ts';
 import { instanceTable, intentTable } from '../schema/work-tables.ts';
 
 export async function instancesByIds(tx: Tx, ids: readonly Id[]): Promise<InstanceRecord[]> {
@@ -21,7 +21,7 @@ export async function instancesOfFleets(
       .selectFrom('instances')
       .selectAll()
       .where('fleet_id', 'in', slice)
-      .where('deleted', '=', false)
+      .where(notDeleted('deleted'))
       .orderBy('fleet_id')
       .orderBy('instance_num')
       .execute(),

@@ -1,6 +1,7 @@
 import type { Id, RunRecord } from '@dstack/core';
 import { chooseName, lockNames } from '../choose-name.ts';
 import type { StoreContext, Tx, Write } from '../context.ts';
+import { notDeleted } from '../query.ts';
 import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
 import type { CreateFleet, CreateFleetOutcome, SubmitOutcome, SubmitRun } from './types.ts';
@@ -47,7 +48,7 @@ async function namesakeOf(tx: Tx, projectId: Id, name: string): Promise<RunRecor
     .selectAll()
     .where('project_id', '=', projectId)
     .where('name', '=', name)
-    .where('deleted', '=', false)
+    .where(notDeleted('deleted'))
     .executeTakeFirst();
   return row ? runTable.decode(row) : null;
 }

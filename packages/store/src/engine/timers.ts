@@ -1,6 +1,7 @@
 import type { Signal } from '@dstack/core';
 import type { StoreContext } from '../context.ts';
-import { LIVE_RUN, UNFINISHED_RUN } from '../schema/statuses.ts';
+import { notDeleted } from '../query.ts';
+import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import type { Engine } from './types.ts';
 
 const TABLES = { run: 'runs', instance: 'instances', fleet: 'fleets' } as const;
@@ -28,13 +29,11 @@ export function createTimers({ db }: StoreContext): Pick<Engine, 'due' | 'nextDu
     async unfinished() {
       const runs = await db
         .selectFrom('runs')
-        .select(['id', 'project_id', 'status', 'resubmission_attempt'])
+        .select(['id', 'project_id', 'status'])
         .where('status', 'in', UNFINISHED_RUN)
         .execute();
       const projects = new Set(
-        runs
-          .filter((run) => LIVE_RUN.includes(run.status) || run.resubmission_attempt > 0)
-          .map((run) => run.project_id),
+        runs.filter((run) => run.status !== 'terminating').map((run) => run.project_id),
       );
       const instances = await idsOf('instances');
       const fleets = await idsOf('fleets');
@@ -54,6 +53,6 @@ export function createTimers({ db }: StoreContext): Pick<Engine, 'due' | 'nextDu
   };
 
   function idsOf(table: 'instances' | 'fleets') {
-    return db.selectFrom(table).select('id').where('deleted', '=', false).execute();
+    return db.selectFrom(table).select('id').where(notDeleted('deleted')).execute();
   }
 }

@@ -1,4 +1,4 @@
-import type { EventTargetType } from '@dstack/core';
+import type { EventTargetType, Id } from '@dstack/core';
 import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely';
 import type { Db } from '../context.ts';
 import { forIds, groupBy, keyset } from '../query.ts';
@@ -15,12 +15,11 @@ interface EventKey {
  * indexes carry the event's time, else in `events`.
  */
 export async function listEvents(db: Db, filter: EventFilter): Promise<EventView[]> {
-  const conditions = targetConditions(filter);
-  const keys =
-    conditions.length > 0 || filter.visibleTo
-      ? await pageOfTargets(db, filter, conditions)
-      : await pageOfEvents(db, filter);
-  return loadEvents(db, keys);
+  const onTargets = filter.targets || filter.within || filter.targetTypes || filter.visibleTo;
+  return loadEvents(
+    db,
+    onTargets ? await pageOfTargets(db, filter) : await pageOfEvents(db, filter),
+  );
 }
 
 async function pageOfEvents(db: Db, filter: EventFilter): Promise<EventKey[]> {
@@ -36,48 +35,59 @@ async function pageOfEvents(db: Db, filter: EventFilter): Promise<EventKey[]> {
   return query.execute();
 }
 
-async function pageOfTargets(
-  db: Db,
-  filter: EventFilter,
-  conditions: readonly RawBuilder<SqlBool>[],
-): Promise<EventKey[]> {
+/**
+ * One ordered and limited search per thing asked for, each along an index, and the newest of all
+ * that they found: a single search for any of them would have to sort whatever matches.
+ */
+async function pageOfTargets(db: Db, filter: EventFilter): Promise<EventKey[]> {
   const order = keyset(filter.page, 't.recorded_at', 't.event_id');
-  let query = db
-    .selectFrom('event_targets as t')
-    .select(['t.event_id as id', 't.recorded_at as recordedAt'])
-    .distinct()
-    .orderBy('t.recorded_at', order.timeOrder)
-    .orderBy('t.event_id', order.idOrder);
-  for (const condition of conditions) query = query.where(condition);
-  if (filter.visibleTo) {
-    // Any target of the event may be the one that makes it visible.
-    query = query.where(
-      conditions.length === 0
-        ? visible(filter.visibleTo, 't')
-        : sql<SqlBool>`exists (select 1 from event_targets v
-            where v.event_id = t.event_id and ${visible(filter.visibleTo, 'v')})`,
-    );
-  }
-  if (order.condition) query = query.where(order.condition);
-  if (filter.actors) {
-    query = query.where(
-      sql<SqlBool>`exists (select 1 from events e
-        where e.id = t.event_id and ${byActors(filter.actors)})`,
-    );
-  }
-  if (filter.page?.limit !== undefined) query = query.limit(filter.page.limit);
-  return query.execute();
+  const shared = sharedConditions(filter);
+  if (order.condition) shared.push(order.condition);
+  const limit = filter.page?.limit;
+  const sorting = sql`order by recorded_at ${sql.raw(order.timeOrder)}, event_id ${sql.raw(order.idOrder)}
+    ${limit === undefined ? sql`` : sql`limit ${limit}`}`;
+  const searches = branches(filter).map(
+    (branch) => sql`select * from (
+      select distinct t.event_id, t.recorded_at from event_targets t
+      where ${sql.join([branch, ...shared], sql` and `)} ${sorting}) found`,
+  );
+  if (searches.length === 0) return [];
+  const { rows } = await sql<{ event_id: string; recorded_at: number }>`
+    select distinct event_id, recorded_at
+    from (${sql.join(searches, sql` union all `)}) any_found ${sorting}`.execute(db);
+  return rows.map((row) => ({ id: row.event_id, recordedAt: row.recorded_at }));
 }
 
-function targetConditions(filter: EventFilter): RawBuilder<SqlBool>[] {
-  const conditions: RawBuilder<SqlBool>[] = [];
-  if (filter.targets) {
-    conditions.push(
-      sql`t.target_id in (${list(filter.targets.ids)}) and t.type = ${filter.targets.type}`,
-    );
+/** Beyond this many projects one walk through the newest events is cheaper. */
+const MAX_BRANCHES = 100;
+
+/** What is asked for as alternatives, each of which has an index. */
+function branches(filter: EventFilter): RawBuilder<SqlBool>[] {
+  const { targets, within, visibleTo } = filter;
+  if (targets) {
+    return targets.ids.map((id) => sql`t.target_id = ${id} and t.type = ${targets.type}`);
   }
-  if (filter.within) conditions.push(withinCondition(filter.within));
+  if (within) return within.ids.flatMap((id) => withinBranches(within.kind, id));
+  if (!visibleTo || visibleTo.projectIds.length > MAX_BRANCHES) return [sql`true`];
+  if (filter.targetTypes) return [sql`true`];
+  return [
+    ...visibleTo.projectIds.map((id): RawBuilder<SqlBool> => sql`t.project_id = ${id}`),
+    sql`t.target_id = ${visibleTo.userId} and t.type = 'user'`,
+  ];
+}
+
+/** What holds whatever is asked for. Any target of the event may be the one that makes it visible. */
+function sharedConditions(filter: EventFilter): RawBuilder<SqlBool>[] {
+  const conditions: RawBuilder<SqlBool>[] = [];
   if (filter.targetTypes) conditions.push(sql`t.type in (${list(filter.targetTypes)})`);
+  if (filter.visibleTo) {
+    conditions.push(sql`exists (select 1 from event_targets v
+      where v.event_id = t.event_id and ${visible(filter.visibleTo)})`);
+  }
+  if (filter.actors) {
+    conditions.push(sql`exists (select 1 from events e
+      where e.id = t.event_id and ${byActors(filter.actors)})`);
+  }
   return conditions;
 }
 
@@ -90,21 +100,21 @@ const WITHIN: Readonly<
   gateway: { self: 'gateway', child: 'gateway-replica' },
 };
 
-function withinCondition(within: NonNullable<EventFilter['within']>): RawBuilder<SqlBool> {
-  const ids = list(within.ids);
-  if (within.kind === 'project') return sql`t.project_id in (${ids})`;
-  const { self, child } = WITHIN[within.kind];
-  return sql`((t.target_id in (${ids}) and t.type = ${self})
-    or (t.parent_id in (${ids}) and t.type = ${child}))`;
+function withinBranches(
+  kind: NonNullable<EventFilter['within']>['kind'],
+  id: Id,
+): RawBuilder<SqlBool>[] {
+  if (kind === 'project') return [sql`t.project_id = ${id}`];
+  const { self, child } = WITHIN[kind];
+  return [
+    sql`t.target_id = ${id} and t.type = ${self}`,
+    sql`t.parent_id = ${id} and t.type = ${child}`,
+  ];
 }
 
-function visible(
-  viewer: NonNullable<EventFilter['visibleTo']>,
-  alias: 't' | 'v',
-): RawBuilder<SqlBool> {
-  const column = (name: string) => sql.ref(`${alias}.${name}`);
-  return sql`(${column('project_id')} in (${list(viewer.projectIds)})
-    or (${column('target_id')} = ${viewer.userId} and ${column('type')} = 'user'))`;
+function visible(viewer: NonNullable<EventFilter['visibleTo']>): RawBuilder<SqlBool> {
+  return sql`(v.project_id in (${list(viewer.projectIds)})
+    or (v.target_id = ${viewer.userId} and v.type = 'user'))`;
 }
 
 function byActors(actors: readonly (string | null)[]): RawBuilder<SqlBool> {

@@ -1,6 +1,6 @@
 import type { Id } from '@dstack/core';
 import type { Db } from '../context.ts';
-import { forIds, groupBy } from '../query.ts';
+import { forIds, groupBy, notDeleted } from '../query.ts';
 import { exportTable } from '../schema/resource-tables.ts';
 import type { ExportView } from './types.ts';
 
@@ -63,7 +63,7 @@ async function fleetsOf(db: Db, ids: readonly Id[]): Promise<Map<Id, Part[]>> {
       .innerJoin('fleets as f', 'f.id', 'ef.fleet_id')
       .select(['ef.export_id as owner', 'f.id', 'f.name'])
       .where('ef.export_id', 'in', slice)
-      .where('f.deleted', '=', false)
+      .where(notDeleted('f.deleted'))
       .orderBy('f.name')
       .execute(),
   );
@@ -77,7 +77,7 @@ async function gatewaysOf(db: Db, ids: readonly Id[]): Promise<Map<Id, Part[]>> 
       .innerJoin('gateways as g', 'g.id', 'eg.gateway_id')
       .select(['eg.export_id as owner', 'g.id', 'g.name'])
       .where('eg.export_id', 'in', slice)
-      .where('g.deleted', '=', false)
+      .where(notDeleted('g.deleted'))
       .orderBy('g.name')
       .execute(),
   );

@@ -3,6 +3,7 @@ import type { StoreContext, Tx } from '../context.ts';
 import { importedFleets } from '../fleets/fleets.ts';
 import { importedGateways } from '../gateways/gateways.ts';
 import { namedInsert } from '../named-insert.ts';
+import { notDeleted } from '../query.ts';
 import { exportTable } from '../schema/resource-tables.ts';
 import { exportViews } from './export-views.ts';
 import type { ExportChange, Exports } from './types.ts';
@@ -137,7 +138,7 @@ async function importEverywhere(context: StoreContext, tx: Tx, exportId: Id): Pr
   const projects = await tx
     .selectFrom('projects')
     .select('id')
-    .where('deleted', '=', false)
+    .where(notDeleted('deleted'))
     .where('id', '!=', (eb) =>
       eb.selectFrom('exports').select('project_id').where('id', '=', exportId),
     )

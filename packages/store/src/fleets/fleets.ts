@@ -1,7 +1,7 @@
 import type { FleetRecord, Id } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Db, StoreContext, Tx } from '../context.ts';
-import { forIds, groupBy, keyset } from '../query.ts';
+import { forIds, groupBy, keyset, notDeleted } from '../query.ts';
 import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import { fleetTable, instanceTable } from '../schema/work-tables.ts';
 import type { FleetFilter, Fleets, FleetView } from './types.ts';
@@ -12,7 +12,7 @@ export function createFleets({ db }: StoreContext): Fleets {
       fleetRows(db)
         .where('f.project_id', '=', projectId)
         .where('f.name', 'in', slice)
-        .where('f.deleted', '=', false)
+        .where(notDeleted('f.deleted'))
         .execute(),
     );
     return withInstances(db, rows);
@@ -31,7 +31,7 @@ export function createFleets({ db }: StoreContext): Fleets {
       const rows = await db
         .selectFrom('fleets')
         .selectAll()
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .where(sql<string | null>`spec -> 'configuration' ->> 'ssh_config'`, 'is not', null)
         .execute();
       return rows.map(fleetTable.decode);
@@ -62,7 +62,7 @@ async function listFleets(db: Db, filter: FleetFilter): Promise<FleetView[]> {
   if (projectIds?.length === 0) return [];
   let query = fleetRows(db).orderBy('f.created_at', order.timeOrder).orderBy('f.id', order.idOrder);
   if (projectIds === null) {
-    query = query.where('p.deleted', '=', false);
+    query = query.where(notDeleted('p.deleted'));
   } else {
     query = query.where(({ or, eb }) =>
       or([
@@ -71,7 +71,7 @@ async function listFleets(db: Db, filter: FleetFilter): Promise<FleetView[]> {
       ]),
     );
   }
-  if (filter.onlyActive) query = query.where('f.deleted', '=', false);
+  if (filter.onlyActive) query = query.where(notDeleted('f.deleted'));
   if (order.condition) query = query.where(order.condition);
   if (page?.limit !== undefined) query = query.limit(page.limit);
   return withInstances(db, await query.execute());
@@ -92,7 +92,7 @@ async function withInstances(
         .selectFrom('instances')
         .selectAll()
         .where('fleet_id', 'in', slice)
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .orderBy('instance_num')
         .execute(),
   );
@@ -115,7 +115,7 @@ async function fleetUse(db: Db, fleetId: Id) {
     .selectFrom('instances')
     .select('id')
     .where('fleet_id', '=', fleetId)
-    .where('deleted', '=', false)
+    .where(notDeleted('deleted'))
     .where(({ or, eb }) =>
       or([
         eb('busy_blocks', '>', 0),

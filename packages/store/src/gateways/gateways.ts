@@ -1,7 +1,7 @@
 import type { Id } from '@dstack/core';
 import { chooseName, lockNames } from '../choose-name.ts';
 import type { Db, StoreContext } from '../context.ts';
-import { forIds, groupBy } from '../query.ts';
+import { forIds, groupBy, notDeleted } from '../query.ts';
 import { gatewayTable, replicaTable } from '../schema/resource-tables.ts';
 import type { Updated } from '../writes.ts';
 import { createReplicas } from './replicas.ts';
@@ -12,7 +12,7 @@ export function createGateways(context: StoreContext): Gateways {
   return {
     async list(projectId, options) {
       const rows = await gatewayRows(db)
-        .where('g.deleted', '=', false)
+        .where(notDeleted('g.deleted'))
         .where(({ or, eb }) =>
           or([
             eb('g.project_id', '=', projectId),
@@ -34,7 +34,7 @@ export function createGateways(context: StoreContext): Gateways {
       const rows = await gatewayRows(db)
         .where('g.project_id', '=', projectId)
         .where('g.name', '=', name)
-        .where('g.deleted', '=', false)
+        .where(notDeleted('g.deleted'))
         .execute();
       return (await withReplicas(db, rows))[0] ?? null;
     },

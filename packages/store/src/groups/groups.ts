@@ -1,5 +1,6 @@
 import type { StoreContext } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
+import { notDeleted } from '../query.ts';
 import { computeGroupTable, placementGroupTable } from '../schema/resource-tables.ts';
 import type { Groups } from './types.ts';
 
@@ -11,7 +12,7 @@ export function createGroups(context: StoreContext): Groups {
         .selectFrom('placement_groups')
         .selectAll()
         .where('fleet_id', '=', fleetId)
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .orderBy('created_at')
         .execute();
       return rows.map(placementGroupTable.decode);
@@ -34,7 +35,7 @@ export function createGroups(context: StoreContext): Groups {
         .selectFrom('placement_groups')
         .selectAll()
         .where('fleet_deleted', '=', true)
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .orderBy('created_at')
         .execute();
       return rows.map(placementGroupTable.decode);
@@ -44,7 +45,7 @@ export function createGroups(context: StoreContext): Groups {
         .selectFrom('compute_groups')
         .selectAll()
         .where('fleet_id', '=', fleetId)
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .orderBy('created_at')
         .execute();
       return rows.map(computeGroupTable.decode);

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, StoreContext } from '../context.ts';
 import { importedFleets } from '../fleets/fleets.ts';
-import { forIds, keyset } from '../query.ts';
+import { forIds, keyset, notDeleted } from '../query.ts';
 import { healthCheckTable, instanceTable } from '../schema/work-tables.ts';
 import type { InstanceFilter, Instances, InstanceView } from './types.ts';
 
@@ -23,7 +23,7 @@ export function createInstances({ db }: StoreContext): Instances {
         .selectFrom('instances')
         .selectAll()
         .where('host_id', '=', hostId)
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .orderBy('created_at')
         .execute();
       return rows.map(instanceTable.decode);
@@ -34,7 +34,7 @@ export function createInstances({ db }: StoreContext): Instances {
         .selectAll()
         .where('fleet_id', '=', fleetId)
         .where('instance_num', '=', instanceNum)
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .executeTakeFirst();
       return row ? instanceTable.decode(row) : null;
     },
@@ -91,7 +91,7 @@ async function listInstances(db: Db, filter: InstanceFilter): Promise<InstanceVi
     .orderBy('i.created_at', order.timeOrder)
     .orderBy('i.id', order.idOrder);
   if (projectIds === null) {
-    query = query.where('p.deleted', '=', false);
+    query = query.where(notDeleted('p.deleted'));
   } else {
     query = query.where(({ or, eb }) =>
       or([
@@ -102,7 +102,7 @@ async function listInstances(db: Db, filter: InstanceFilter): Promise<InstanceVi
   }
   if (fleetIds) query = query.where('i.fleet_id', 'in', [...fleetIds]);
   if (filter.onlyActive) {
-    query = query.where('i.deleted', '=', false).where('i.status', 'in', ['idle', 'busy']);
+    query = query.where(notDeleted('i.deleted')).where('i.status', 'in', ['idle', 'busy']);
   }
   query = query.where(order.condition ?? sql<boolean>`true`);
   if (page?.limit !== undefined) query = query.limit(page.limit);

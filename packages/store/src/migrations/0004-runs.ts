@@ -64,7 +64,8 @@ async function createRuns(c: MigrationContext): Promise<void> {
   await createIndex(c, 'runs', 'submitted_at, id');
   await createIndex(c, 'runs', 'project_id, submitted_at');
   await createIndex(c, 'runs', 'user_id, submitted_at');
-  await createIndex(c, 'runs', 'status, project_id');
+  // All that lists of active runs are ordered and cut by.
+  await createIndex(c, 'runs', 'status, project_id, submitted_at, id');
   await createIndex(c, 'runs', 'fleet_id', { where: 'fleet_id is not null' });
   await createIndex(c, 'runs', 'gateway_id', { where: 'gateway_id is not null' });
   await createIndex(c, 'runs', 'next_pass_at', { where: 'next_pass_at is not null' });

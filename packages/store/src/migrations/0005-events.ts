@@ -28,9 +28,9 @@ export const events: Migration = {
       },
       ['event_id', 'target_num'],
     );
-    await createIndex(c, 'event_targets', 'target_id, recorded_at');
-    await createIndex(c, 'event_targets', 'project_id, recorded_at');
-    await createIndex(c, 'event_targets', 'parent_id, recorded_at');
+    await createIndex(c, 'event_targets', 'target_id, recorded_at, event_id');
+    await createIndex(c, 'event_targets', 'project_id, recorded_at, event_id');
+    await createIndex(c, 'event_targets', 'parent_id, recorded_at, event_id');
     await createIndex(c, 'event_targets', 'recorded_at, event_id');
   },
 };

@@ -2,6 +2,7 @@ import type { ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Db } from '../context.ts';
+import { notDeleted } from '../query.ts';
 import { projectTable } from '../schema/account-tables.ts';
 import type { ProjectAccess } from './types.ts';
 
@@ -19,7 +20,7 @@ export async function projectAccess(
     .selectAll('p')
     .select('m.role as member_role')
     .where(sql<string>`lower(p.name)`, '=', name.toLowerCase())
-    .where('p.deleted', '=', false)
+    .where(notDeleted('p.deleted'))
     .executeTakeFirst();
   if (!row) return null;
   return { project: projectTable.decode(row), role: row.member_role as ProjectRole | null };

@@ -1,7 +1,7 @@
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Db } from '../context.ts';
-import { containsIgnoringCase, keyset } from '../query.ts';
+import { containsIgnoringCase, keyset, notDeleted } from '../query.ts';
 import { projectTable } from '../schema/account-tables.ts';
 import type { ProjectFilter, ProjectRecord } from './types.ts';
 
@@ -27,7 +27,7 @@ export async function projectsWithoutFleets(db: Db, userId: Id): Promise<Project
   const rows = await db
     .selectFrom('projects')
     .selectAll('projects')
-    .where('projects.deleted', '=', false)
+    .where(notDeleted('projects.deleted'))
     .where('projects.id', 'in', memberProjects(db, userId))
     .where(({ not, exists, selectFrom }) =>
       not(
@@ -35,7 +35,7 @@ export async function projectsWithoutFleets(db: Db, userId: Id): Promise<Project
           selectFrom('fleets')
             .select(sql`1`.as('one'))
             .whereRef('fleets.project_id', '=', 'projects.id')
-            .where('fleets.deleted', '=', false),
+            .where(notDeleted('fleets.deleted')),
         ),
       ),
     )
@@ -47,7 +47,7 @@ export async function projectsWithoutFleets(db: Db, userId: Id): Promise<Project
             .innerJoin('fleets', 'fleets.id', 'exported_fleets.fleet_id')
             .select(sql`1`.as('one'))
             .whereRef('imports.project_id', '=', 'projects.id')
-            .where('fleets.deleted', '=', false),
+            .where(notDeleted('fleets.deleted')),
         ),
       ),
     )
@@ -58,7 +58,7 @@ export async function projectsWithoutFleets(db: Db, userId: Id): Promise<Project
 }
 
 function matching(db: Db, filter: ProjectFilter) {
-  let query = db.selectFrom('projects').where('deleted', '=', false);
+  let query = db.selectFrom('projects').where(notDeleted('deleted'));
   if (filter.namePattern) query = query.where(containsIgnoringCase('name', filter.namePattern));
   const { visibleTo, ofUser } = filter;
   if (visibleTo) {

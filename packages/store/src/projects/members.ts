@@ -1,7 +1,7 @@
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds, notDeleted } from '../query.ts';
 import { memberTable, userTable } from '../schema/account-tables.ts';
 import type { Projects } from './types.ts';
 
@@ -24,7 +24,7 @@ export function createMembers(context: StoreContext): Members {
         .innerJoin('projects as p', 'p.id', 'm.project_id')
         .select('p.id')
         .where('m.user_id', '=', userId)
-        .where('p.deleted', '=', false)
+        .where(notDeleted('p.deleted'))
         .execute();
       return rows.map((row) => row.id);
     },

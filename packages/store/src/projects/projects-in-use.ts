@@ -1,6 +1,6 @@
 import type { Id } from '@dstack/core';
 import type { Db } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds, notDeleted } from '../query.ts';
 import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import type { ProjectUse } from './types.ts';
 
@@ -21,13 +21,13 @@ export async function projectsInUse(db: Db, ids: readonly Id[]): Promise<Project
           .selectFrom('fleets')
           .select(eb.fn.countAll<number>().as('n'))
           .whereRef('fleets.project_id', '=', 'p.id')
-          .where('fleets.deleted', '=', false)
+          .where(notDeleted('fleets.deleted'))
           .as('activeFleets'),
         eb
           .selectFrom('volumes')
           .select(eb.fn.countAll<number>().as('n'))
           .whereRef('volumes.project_id', '=', 'p.id')
-          .where('volumes.deleted', '=', false)
+          .where(notDeleted('volumes.deleted'))
           .as('activeVolumes'),
       ])
       .where('p.id', 'in', slice)

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { StoreContext, Tx } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { deletedName } from '../names.ts';
-import { forIds, lower } from '../query.ts';
+import { forIds, lower, notDeleted } from '../query.ts';
 import { projectTable } from '../schema/account-tables.ts';
 import { projectAccess } from './access.ts';
 import { countProjects, listProjects, projectsWithoutFleets } from './list-projects.ts';
@@ -27,7 +27,7 @@ export function createProjects(context: StoreContext): Projects {
         .selectFrom('projects')
         .selectAll()
         .where(sql<string>`lower(name)`, 'in', slice)
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .execute(),
     );
     return rows.map(projectTable.decode);
@@ -52,7 +52,7 @@ export function createProjects(context: StoreContext): Projects {
         .selectFrom('projects')
         .select((eb) => eb.fn.countAll<number>().as('count'))
         .where('owner_id', '=', userId)
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .executeTakeFirstOrThrow();
       return Number(row.count);
     },
@@ -129,7 +129,7 @@ async function deleteProject(context: StoreContext, tx: Tx, id: Id): Promise<voi
       deleted: true,
     }))
     .where('id', '=', id)
-    .where('deleted', '=', false)
+    .where(notDeleted('deleted'))
     .execute();
   await tx.deleteFrom('exports').where('project_id', '=', id).execute();
   await tx.deleteFrom('imports').where('project_id', '=', id).execute();

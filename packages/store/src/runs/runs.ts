@@ -1,7 +1,7 @@
 import type { Id, NewEvent, RunRecord, RunStatus } from '@dstack/core';
 import { sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds, notDeleted } from '../query.ts';
 import { LIVE_RUN, UNFINISHED_RUN } from '../schema/statuses.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { listRuns } from './list-runs.ts';
@@ -20,7 +20,7 @@ export function createRuns(context: StoreContext): Runs {
       const rows = await runRows(db)
         .where('r.project_id', '=', projectId)
         .where('r.name', '=', name)
-        .where('r.deleted', '=', false)
+        .where(notDeleted('r.deleted'))
         .execute();
       return (await toViews(db, rows, { jobs: true }))[0] ?? null;
     },
@@ -31,7 +31,7 @@ export function createRuns(context: StoreContext): Runs {
           .selectAll()
           .where('project_id', '=', projectId)
           .where('name', 'in', slice)
-          .where('deleted', '=', false)
+          .where(notDeleted('deleted'))
           .execute(),
       );
       return rows.map(runTable.decode);
@@ -65,7 +65,7 @@ export function createRuns(context: StoreContext): Runs {
         .selectFrom('runs')
         .selectAll()
         .where('gateway_id', '=', gatewayId)
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .where('status', 'in', ['pending', ...LIVE_RUN])
         .execute();
       return rows.map(runTable.decode);
@@ -94,7 +94,7 @@ function deleteRuns(
         .set({ deleted: true, version: sql`version + 1` })
         .where('project_id', '=', projectId)
         .where('name', 'in', slice)
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .returningAll()
         .execute(),
     );

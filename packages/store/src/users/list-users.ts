@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../context.ts';
-import { containsIgnoringCase, keyset } from '../query.ts';
+import { containsIgnoringCase, keyset, notDeleted } from '../query.ts';
 import { userTable } from '../schema/account-tables.ts';
 import type { UserFilter, UserRecord } from './types.ts';
 
@@ -24,7 +24,7 @@ export async function countUsers(db: Db, filter: UserFilter): Promise<number> {
 }
 
 function matching(db: Db, filter: UserFilter) {
-  let query = db.selectFrom('users').where('deleted', '=', false);
+  let query = db.selectFrom('users').where(notDeleted('deleted'));
   if (filter.onlyId) query = query.where('id', '=', filter.onlyId);
   if (filter.namePattern) query = query.where(containsIgnoringCase('name', filter.namePattern));
   return query;

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { StoreContext, Write } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { deletedName } from '../names.ts';
-import { forIds, lower } from '../query.ts';
+import { forIds, lower, notDeleted } from '../query.ts';
 import { publicKeyTable, userTable } from '../schema/account-tables.ts';
 import { sameToken, tokenHash } from '../token-hash.ts';
 import type { WriteExtras } from '../writes.ts';
@@ -28,7 +28,7 @@ export function createUsers(context: StoreContext): Users {
         .selectFrom('users')
         .selectAll()
         .where(sql<string>`lower(name)`, 'in', slice)
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .execute(),
     );
     return rows.map(userTable.decode);
@@ -50,7 +50,7 @@ export function createUsers(context: StoreContext): Users {
         .selectFrom('users')
         .selectAll()
         .where(sql<string>`lower(email)`, '=', email.toLowerCase())
-        .where('deleted', '=', false)
+        .where(notDeleted('deleted'))
         .orderBy('created_at')
         .executeTakeFirst();
       return row ? userTable.decode(row) : null;
@@ -160,7 +160,7 @@ async function deleteUser(context: StoreContext, { tx }: Write, id: Id): Promise
       token_hash: null,
     }))
     .where('id', '=', id)
-    .where('deleted', '=', false)
+    .where(notDeleted('deleted'))
     .execute();
   await tx.deleteFrom('members').where('user_id', '=', id).execute();
 }

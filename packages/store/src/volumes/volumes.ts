@@ -2,7 +2,7 @@ import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import { chooseName, lockNames } from '../choose-name.ts';
 import type { Db, StoreContext } from '../context.ts';
-import { forIds, groupBy, keyset } from '../query.ts';
+import { forIds, groupBy, keyset, notDeleted } from '../query.ts';
 import { attachmentTable, volumeTable } from '../schema/resource-tables.ts';
 import type { Updated } from '../writes.ts';
 import type { VolumeAttachmentView, VolumeFilter, Volumes, VolumeView } from './types.ts';
@@ -15,7 +15,7 @@ export function createVolumes(context: StoreContext): Volumes {
       volumeRows(db)
         .where('v.project_id', '=', projectId)
         .where('v.name', 'in', slice)
-        .where('v.deleted', '=', false)
+        .where(notDeleted('v.deleted'))
         .execute(),
     );
     return withAttachments(db, rows);
@@ -99,9 +99,9 @@ async function listVolumes(db: Db, filter: VolumeFilter): Promise<VolumeView[]> 
     .orderBy('v.id', order.idOrder);
   query =
     projectIds === null
-      ? query.where('p.deleted', '=', false)
+      ? query.where(notDeleted('p.deleted'))
       : query.where('v.project_id', 'in', [...projectIds]);
-  if (filter.onlyActive) query = query.where('v.deleted', '=', false);
+  if (filter.onlyActive) query = query.where(notDeleted('v.deleted'));
   query = query.where(order.condition ?? sql<boolean>`true`);
   if (page?.limit !== undefined) query = query.limit(page.limit);
   return withAttachments(db, await query.execute());
