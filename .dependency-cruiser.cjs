@@ -10,7 +10,7 @@ const allowed = {
   cli: ['contract', 'client'],
 };
 
-const SOURCE = '(?!.*\\.(test|suite)\\.ts$)(?!(?:.*/)?testing/)(?!.*/testing\\.ts$)';
+const SOURCE = '(?!.*\\.(test|suite)\\.ts$)(?!testing/)(?!.*/testing/)(?!.*/testing\\.ts$)';
 
 const borders = Object.entries(allowed).map(([name, targets]) => ({
   name: `${name}-imports`,
