@@ -84,7 +84,7 @@ const worlds: fc.Arbitrary<World> = fc
       return anInstance(fleets[fleet % fleets.length]!, num, offer, patch);
     });
     const work = gangs.map(({ nodes, gpus, reuse, stopped }, index) => {
-      const resources = { cpu: '1..', memory: '1GB..', gpu: gpus };
+      const resources = { cpu: `${(index % 3) + 1}..`, memory: '1GB..', gpu: gpus };
       const policy = reuse ? { creation_policy: 'reuse' } : {};
       const run = aRun(`r${index}`, { nodes, resources, ...policy });
       return aGang(run, 0, stopped ? { stopRequestedAt: 1 } : {});

@@ -263,6 +263,15 @@ describe('several nodes', () => {
     }
   });
 
+  it('leave those after them the backends, if they take the seat that was free', () => {
+    const instances = [anInstance(cluster, 0)];
+    const gangs = [nodes(2), task('b', { resources: { cpu: '4..' } })];
+    const decision = run({ fleets: [cluster], instances, gangs }, [anOffer()]);
+    expect(jobChange(decision, 'job-a-0-0')?.instanceId).toBe('cluster-0');
+    expect(changesOf(decision, 'instance.insert')).toHaveLength(2);
+    expect(jobChange(decision, 'job-b-0-0')?.instanceId).toBe('new-1');
+  });
+
   it('are all refused where one does not fit', () => {
     const two = aFleet('two', { nodes: '0..2', placement: 'cluster' });
     const decision = run({ fleets: [two], gangs: [nodes(3)] }, [anOffer()]);
