@@ -1,5 +1,5 @@
+import type { ServerConfig } from '@dstack/contract';
 import type { RunSpecSettings } from '@dstack/core';
-import type { ServerConfig } from './config/config-file.ts';
 import { jobSpecSettings } from './decision-context.ts';
 import type { HttpSettings } from './http/ports.ts';
 import type { ServerSettings } from './settings.ts';

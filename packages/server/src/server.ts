@@ -8,6 +8,7 @@ import {
   loadCatalog,
   localBackend,
 } from '@dstack/backends';
+import type { ServerConfig } from '@dstack/contract';
 import { type RunContext, requirementsMatch } from '@dstack/core';
 import { openStore, type Store, StoreError } from '@dstack/store';
 import { assets } from './assets.ts';
@@ -15,7 +16,7 @@ import { fileBlobs } from './blobs/file-blobs.ts';
 import { systemNow } from './clock.ts';
 import { applyServerConfig, bootstrap } from './config/bootstrap.ts';
 import { createCipher, type EncryptionKey, MissingKeyError } from './config/cipher.ts';
-import { configPath, loadServerConfig, type ServerConfig } from './config/config-file.ts';
+import { configPath, loadServerConfig } from './config/config-file.ts';
 import { decisionContext } from './decision-context.ts';
 import { effects } from './effects/effects.ts';
 import { JobStarter } from './effects/start-job.ts';
@@ -82,7 +83,12 @@ export async function startServer(
   }
 }
 
-const EMPTY: ServerConfig = { projects: [] };
+const EMPTY: ServerConfig = {
+  projects: [],
+  encryption: null,
+  default_permissions: null,
+  plugins: null,
+};
 
 interface Parts {
   readonly settings: ServerSettings;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import type { ServerConfig } from '@dstack/contract';
 import type { BackendType } from '@dstack/contract/wire';
 import type { NewEvent, Timestamp } from '@dstack/core';
 import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
 import type { KeyMaker } from '../http/ports.ts';
 import type { Logger } from '../logging.ts';
-import type { ConfiguredBackend, ServerConfig } from './config-file.ts';
 
 export interface BootstrapOptions {
   readonly store: Store;
@@ -21,6 +21,8 @@ export interface Bootstrapped {
   /** The admin was made just now: the token has not been shown before. */
   readonly firstStart: boolean;
 }
+
+type ConfiguredBackend = NonNullable<ServerConfig['projects'][number]['backends']>[number];
 
 /** Makes the user `admin` and the project `main` of a new installation. */
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
@@ -98,9 +100,9 @@ async function applyBackends(
 ): Promise<void> {
   const present = await store.backends.listWithCredentials(project.id);
   for (const entry of wanted) {
-    const { creds, ...config } = entry;
-    const set = { config, sourceConfig: config, auth: { creds }, sourceAuth: { creds } };
-    const type = entry.type as BackendType;
+    const { config, auth } = withoutSecrets(entry);
+    const set = { config, sourceConfig: config, auth, sourceAuth: auth };
+    const type: BackendType = entry.type;
     const old = present.find((backend) => backend.type === type);
     if (!old) {
       const times = { createdAt: now(), updatedAt: now() };
@@ -112,7 +114,7 @@ async function applyBackends(
         ...set,
       });
     } else if (
-      JSON.stringify([old.sourceConfig, old.sourceAuth]) !== JSON.stringify([config, { creds }])
+      JSON.stringify([old.sourceConfig, old.sourceAuth]) !== JSON.stringify([config, auth])
     ) {
       await store.backends.update(project.id, type, set);
     }
@@ -129,6 +131,18 @@ async function applyBackends(
       project.id,
       gone.map((backend) => backend.type),
     );
+}
+
+/** Keys of a backend's configuration that hold secrets, whatever its type. */
+const SECRET_KEYS = new Set(['creds', 'kubeconfig', 'clusters']);
+
+function withoutSecrets(entry: ConfiguredBackend) {
+  const isSecret = ([key]: [string, unknown]) => SECRET_KEYS.has(key);
+  const fields = Object.entries(entry);
+  return {
+    config: Object.fromEntries(fields.filter((field) => !isSecret(field))),
+    auth: Object.fromEntries(fields.filter(isSecret)),
+  };
 }
 
 function created(

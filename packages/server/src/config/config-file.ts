@@ -1,29 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parseConfiguration } from '@dstack/contract';
+import { parseConfiguration, type ServerConfig } from '@dstack/contract';
 import { parseDocument } from 'yaml';
 import { StartError } from '../start-error.ts';
 import { type EncryptionKey, generateKey } from './cipher.ts';
-
-/** A backend of a project as the file has it, credentials included. */
-export interface ConfiguredBackend {
-  readonly type: string;
-  readonly [key: string]: unknown;
-}
-
-export interface ServerConfig {
-  readonly projects: readonly {
-    readonly name: string;
-    readonly backends?: readonly ConfiguredBackend[] | null;
-  }[];
-  readonly encryption?: { readonly keys: readonly EncryptionKey[] } | null;
-  readonly default_permissions?: {
-    readonly allow_non_admins_create_projects: boolean;
-    readonly allow_non_admins_manage_ssh_fleets: boolean;
-    readonly allow_managers_manage_secrets: boolean;
-  } | null;
-}
 
 export function configPath(dir: string): string {
   return join(dir, 'config.yml');
@@ -59,13 +41,23 @@ async function readText(path: string): Promise<string> {
 }
 
 function parse(text: string, path: string): ServerConfig {
-  const answer = parseConfiguration(text, 'server-config');
-  if (answer.ok) return answer.value as ServerConfig;
+  const answer = parseConfiguration(text, 'server-config', { readFile: readNamedFile });
+  if (answer.ok) return answer.value;
   const lines = answer.errors.map((problem) => {
     const hint = problem.suggestion ? ` (${problem.suggestion})` : '';
     return `${path}:${problem.line}:${problem.column}: ${problem.path}: ${problem.message}${hint}`;
   });
   throw new StartError(lines.join('\n'), { next: 'correct the file and start again' });
+}
+
+/** Files with credentials that the configuration names; `~` is the home of the server's user. */
+function readNamedFile(path: string): string | undefined {
+  try {
+    return readFileSync(path.replace(/^~(?=\/|$)/, homedir()), 'utf8');
+  } catch {
+    // The parser says at which key a file is missing.
+    return undefined;
+  }
 }
 
 /** Comments and order of the file stay as they are. */
