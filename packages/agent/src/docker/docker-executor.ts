@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PullProgress } from '@dstack/contract/agent';
+import type { JobUser, PullProgress } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
 import { writeDurably } from '../durable-file.ts';
 import { placeInContainer } from '../files/place-in-container.ts';
@@ -199,7 +199,7 @@ export class DockerExecutor implements Executor {
     const container = docker.getContainer(inspected.Id);
     const image = await this.#images.read(inspected.Image).catch(() => null);
     const asked = job.spec.user ?? parseUser(inspected.Config.User);
-    const user = resolveUser(asked, image?.passwd ?? '', image?.group ?? '');
+    const user = image ? resolveUser(asked, image.passwd, image.group) : unknownUser(asked);
     const output = new ContainerOutput(container, job.folder.spool, job.spec.masked_values, log);
     await output.resume(inspected.State.Running);
     return this.#execution(job, inspected, output, user);
@@ -250,6 +250,12 @@ export function parseUser(text: string): {
         ? { gid: Number(group) }
         : { groupname: group }),
   };
+}
+
+/** For a running container whose image somebody has removed: its name is all that is left. */
+function unknownUser(asked: JobUser): ResolvedUser {
+  const { username = null, uid, gid } = asked;
+  return { username, uid: uid ?? 0, gid: gid ?? 0, home: '/', shell: null, groups: [] };
 }
 
 function isMounted(path: string, { spec }: ExecutorJob): boolean {
