@@ -3,37 +3,7 @@ import type * as z from 'zod';
 import { JsonObject, model, Text, words } from './scalars.ts';
 
 /** Closed for clients: they refuse any other word in a response. */
-export const BACKEND_TYPES = [
-  'amddevcloud',
-  'aws',
-  'azure',
-  'cloudrift',
-  'crusoe',
-  'cudo',
-  'datacrunch',
-  'daytona',
-  'digitalocean',
-  'dstack',
-  'gcp',
-  'hotaisle',
-  'jarvislabs',
-  'kubernetes',
-  'lambda',
-  'lium',
-  'remote',
-  'nebius',
-  'oci',
-  'runpod',
-  'seeweb',
-  'tensordock',
-  'vastai',
-  'verda',
-  'vultr',
-  'slurm',
-] as const;
-
-export const BackendType = words(BACKEND_TYPES);
-export type BackendType = z.infer<typeof BackendType>;
+export { BACKEND_TYPES, BackendType } from '../configuration/backend-types.ts';
 
 /** A backend of a project, credentials left out. `config` differs by `config.type`. */
 export const BackendInfo = model({ name: Text, config: JsonObject });

@@ -30,11 +30,3 @@ export function checkName(kind: keyof typeof RULES, name: string): void {
   if (rule.pattern.test(name)) return;
   throw ruleError(`${rule.what} '${name}' is not valid: it may have ${rule.allowed}`);
 }
-
-/** Names of runs, fleets, volumes, gateways and exports. */
-const RESOURCE_NAME = /^[a-z][a-z0-9-]{1,40}$/;
-
-export function checkResourceName(name: string): void {
-  if (RESOURCE_NAME.test(name)) return;
-  throw ruleError(`Resource name should match regex '${RESOURCE_NAME.source}', got '${name}'`);
-}

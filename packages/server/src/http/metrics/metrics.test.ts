@@ -1,0 +1,60 @@
+import { endpoints } from '@dstack/contract/api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+
+let server: TestServer;
+let jobId: string;
+beforeAll(async () => {
+  server = await startTestServer();
+  const run_spec = { run_name: 'train', configuration: { type: 'task', commands: ['true'] } };
+  const plan = { plan: { run_spec }, force: false };
+  const run = await server.call('/api/project/main/runs/apply', plan);
+  jobId = run.body.latest_job_submission.id;
+});
+afterAll(() => server.close());
+
+const get = (query: string) =>
+  server.call(`/api/project/main/metrics/job/train${query}`, undefined, { method: 'GET' });
+
+/** One point a second; the process has used `cpu` seconds of processor time by then. */
+const point = (second: number, cpu: number) => ({
+  timestamp_micro: 1_790_000_000_000_000 + second * 1_000_000,
+  cpu_usage_micro: cpu * 1_000_000,
+  memory_usage_bytes: 1000 + second,
+  memory_working_set_bytes: 900 + second,
+  gpus: [],
+});
+
+describe('metrics of a job', () => {
+  it('are an empty list while there are fewer than two points', async () => {
+    expect((await get('')).body).toEqual({ metrics: [] });
+  });
+
+  it('are series, newest first, with processor use as the difference of two points', async () => {
+    const points = [point(0, 0), point(1, 0.5), point(2, 2.5)];
+    await server.store.metrics.addJobPoints(points.map((metrics) => ({ jobId, metrics })));
+    const { body } = await get('?limit=1000');
+    expect(endpoints['metrics.job'].response.parse(body)).toEqual(body);
+    const values = Object.fromEntries(
+      body.metrics.map((metric: { name: string; values: number[] }) => [
+        metric.name,
+        metric.values,
+      ]),
+    );
+    expect(values).toMatchObject({
+      cpu_usage_percent: [200, 50],
+      memory_usage_bytes: [1002, 1001],
+      gpus_detected_num: [0, 0],
+    });
+    expect(body.metrics[0].timestamps).toEqual(['2026-09-21T14:13:22Z', '2026-09-21T14:13:21Z']);
+    expect((await get('')).body.metrics[0].values).toEqual([200]);
+  });
+
+  it('of no such job are missing', async () => {
+    const answer = await get('?job_num=3');
+    expect(answer.body.detail[0]).toEqual({
+      msg: 'Found no job with given parameters',
+      code: 'resource_not_exists',
+    });
+  });
+});
