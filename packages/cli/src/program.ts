@@ -1,135 +1,48 @@
 import type { Command } from 'commander';
+import { COMMAND_SUMMARIES, type CommandSummary } from './command-summaries.ts';
 import type { Cli } from './context.ts';
 
 /** Adds one command to the program. */
 export type Declare = (program: Command, cli: Cli) => void;
 
-export interface CommandEntry {
-  readonly name: string;
-  readonly alias?: string;
-  readonly summary: string;
+export interface CommandEntry extends CommandSummary {
   readonly load: () => Promise<Declare>;
 }
 
-/** Every command. What one needs is loaded only when it is called. */
-export const COMMANDS: readonly CommandEntry[] = [
-  {
-    name: 'apply',
-    summary: 'Apply a configuration: plan, confirm, create or update',
-    load: async () => (await import('./commands/apply/declare.ts')).declareApply,
-  },
-  {
-    name: 'attach',
-    summary: 'Attach to a run: forward its ports, enable ssh',
-    load: async () => (await import('./commands/attach/attach.ts')).declareAttach,
-  },
-  {
-    name: 'completion',
-    summary: 'Print the completion script of a shell',
-    load: async () => (await import('./commands/completion/completion.ts')).declareCompletion,
-  },
-  {
-    name: 'delete',
-    alias: 'destroy',
-    summary: 'Delete what a configuration describes',
-    load: async () => (await import('./commands/delete/delete.ts')).declareDelete,
-  },
-  {
-    name: 'event',
-    summary: 'Show what happened',
-    load: async () => (await import('./commands/event/event.ts')).declareEvent,
-  },
-  {
-    name: 'explain',
-    summary: 'Tell why a run is where it is',
-    load: async () => (await import('./commands/explain/explain.ts')).declareExplain,
-  },
-  {
-    name: 'export',
-    summary: 'Manage exports to other projects',
-    load: async () => (await import('./commands/export/export.ts')).declareExport,
-  },
-  {
-    name: 'fleet',
-    summary: 'Manage fleets',
-    load: async () => (await import('./commands/fleet/fleet.ts')).declareFleet,
-  },
-  {
-    name: 'gateway',
-    summary: 'Manage gateways',
-    load: async () => (await import('./commands/gateway/gateway.ts')).declareGateway,
-  },
-  {
-    name: 'import',
-    summary: 'Manage imports from other projects',
-    load: async () => (await import('./commands/import/import.ts')).declareImport,
-  },
-  {
-    name: 'init',
-    summary: 'Give dstack access to a Git repository',
-    load: async () => (await import('./commands/init/init.ts')).declareInit,
-  },
-  {
-    name: 'logs',
-    summary: 'Show the output of a run',
-    load: async () => (await import('./commands/logs/logs.ts')).declareLogs,
-  },
-  {
-    name: 'metrics',
-    summary: 'Show utilization and memory of a run',
-    load: async () => (await import('./commands/metrics/metrics.ts')).declareMetrics,
-  },
-  {
-    name: 'offer',
-    summary: 'Show available machines and prices',
-    load: async () => (await import('./commands/offer/offer.ts')).declareOffer,
-  },
-  {
-    name: 'project',
-    summary: 'Manage the projects this machine knows',
-    load: async () => (await import('./commands/project/project.ts')).declareProject,
-  },
-  {
-    name: 'ps',
-    summary: 'List runs',
-    load: async () => (await import('./commands/ps/ps.ts')).declarePs,
-  },
-  {
-    name: 'run',
-    summary: 'Show a run',
-    load: async () => (await import('./commands/run/run.ts')).declareRun,
-  },
-  {
-    name: 'secret',
-    summary: 'Manage secrets',
-    load: async () => (await import('./commands/secret/secret.ts')).declareSecret,
-  },
-  {
-    name: 'server',
-    summary: 'Start a server',
-    load: async () => (await import('./commands/server/server.ts')).declareServer,
-  },
-  {
-    name: 'stop',
-    summary: 'Stop runs',
-    load: async () => (await import('./commands/stop/stop.ts')).declareStop,
-  },
-  {
-    name: 'validate',
-    summary: 'Check a configuration without a server',
-    load: async () => (await import('./commands/validate/validate.ts')).declareValidate,
-  },
-  {
-    name: 'volume',
-    summary: 'Manage volumes',
-    load: async () => (await import('./commands/volume/volume.ts')).declareVolume,
-  },
-  {
-    name: 'wait',
-    summary: 'Wait until a run is running or has ended',
-    load: async () => (await import('./commands/wait/wait.ts')).declareWait,
-  },
-];
+type CommandName = (typeof COMMAND_SUMMARIES)[number]['name'];
+
+/** What a command needs is loaded only when it is called. */
+const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
+  apply: async () => (await import('./commands/apply/declare.ts')).declareApply,
+  attach: async () => (await import('./commands/attach/attach.ts')).declareAttach,
+  completion: async () => (await import('./commands/completion/completion.ts')).declareCompletion,
+  delete: async () => (await import('./commands/delete/delete.ts')).declareDelete,
+  event: async () => (await import('./commands/event/event.ts')).declareEvent,
+  explain: async () => (await import('./commands/explain/explain.ts')).declareExplain,
+  export: async () => (await import('./commands/export/export.ts')).declareExport,
+  fleet: async () => (await import('./commands/fleet/fleet.ts')).declareFleet,
+  gateway: async () => (await import('./commands/gateway/gateway.ts')).declareGateway,
+  import: async () => (await import('./commands/import/import.ts')).declareImport,
+  init: async () => (await import('./commands/init/init.ts')).declareInit,
+  logs: async () => (await import('./commands/logs/logs.ts')).declareLogs,
+  metrics: async () => (await import('./commands/metrics/metrics.ts')).declareMetrics,
+  offer: async () => (await import('./commands/offer/offer.ts')).declareOffer,
+  project: async () => (await import('./commands/project/project.ts')).declareProject,
+  ps: async () => (await import('./commands/ps/ps.ts')).declarePs,
+  run: async () => (await import('./commands/run/run.ts')).declareRun,
+  secret: async () => (await import('./commands/secret/secret.ts')).declareSecret,
+  server: async () => (await import('./commands/server/server.ts')).declareServer,
+  stop: async () => (await import('./commands/stop/stop.ts')).declareStop,
+  validate: async () => (await import('./commands/validate/validate.ts')).declareValidate,
+  volume: async () => (await import('./commands/volume/volume.ts')).declareVolume,
+  wait: async () => (await import('./commands/wait/wait.ts')).declareWait,
+};
+
+/** Every command. */
+export const COMMANDS: readonly CommandEntry[] = COMMAND_SUMMARIES.map((summary) => ({
+  ...summary,
+  load: LOADERS[summary.name],
+}));
 
 /** The options every command has, for the end of each help text. */
 export const GLOBAL_HELP = `

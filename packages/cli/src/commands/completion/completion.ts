@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import { COMMAND_SUMMARIES } from '../../command-summaries.ts';
 import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
-import { COMMANDS } from '../../program.ts';
 import { bashScript, fishScript, zshScript } from './scripts.ts';
 
 const SHELLS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
@@ -33,5 +33,5 @@ export async function runCompletion({ shell }: { shell: string }, cli: Cli): Pro
       why: `known shells: ${Object.keys(SHELLS).join(', ')}`,
     });
   }
-  cli.io.print(script(COMMANDS));
+  cli.io.print(script(COMMAND_SUMMARIES));
 }

@@ -1,6 +1,6 @@
-import type { CommandEntry } from '../../program.ts';
+import type { CommandSummary } from '../../command-summaries.ts';
 
-type Commands = readonly CommandEntry[];
+type Commands = readonly CommandSummary[];
 
 /**
  * The scripts know the commands and ask `dstack __complete <words>` for the rest: options,

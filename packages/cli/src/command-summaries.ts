@@ -1,0 +1,32 @@
+/** A command as it is listed: in help texts and completion scripts. */
+export interface CommandSummary {
+  readonly name: string;
+  readonly alias?: string;
+  readonly summary: string;
+}
+
+export const COMMAND_SUMMARIES = [
+  { name: 'apply', summary: 'Apply a configuration: plan, confirm, create or update' },
+  { name: 'attach', summary: 'Attach to a run: forward its ports, enable ssh' },
+  { name: 'completion', summary: 'Print the completion script of a shell' },
+  { name: 'delete', alias: 'destroy', summary: 'Delete what a configuration describes' },
+  { name: 'event', summary: 'Show what happened' },
+  { name: 'explain', summary: 'Tell why a run is where it is' },
+  { name: 'export', summary: 'Manage exports to other projects' },
+  { name: 'fleet', summary: 'Manage fleets' },
+  { name: 'gateway', summary: 'Manage gateways' },
+  { name: 'import', summary: 'Manage imports from other projects' },
+  { name: 'init', summary: 'Give dstack access to a Git repository' },
+  { name: 'logs', summary: 'Show the output of a run' },
+  { name: 'metrics', summary: 'Show utilization and memory of a run' },
+  { name: 'offer', summary: 'Show available machines and prices' },
+  { name: 'project', summary: 'Manage the projects this machine knows' },
+  { name: 'ps', summary: 'List runs' },
+  { name: 'run', summary: 'Show a run' },
+  { name: 'secret', summary: 'Manage secrets' },
+  { name: 'server', summary: 'Start a server' },
+  { name: 'stop', summary: 'Stop runs' },
+  { name: 'validate', summary: 'Check a configuration without a server' },
+  { name: 'volume', summary: 'Manage volumes' },
+  { name: 'wait', summary: 'Wait until a run is running or has ended' },
+] as const satisfies readonly CommandSummary[];
