@@ -1,5 +1,10 @@
 import type { Profile, Requirements } from '@dstack/contract/wire';
 import type { FleetRecord, Id, InstanceRecord, Offer } from '../model/index.ts';
+import {
+  isInstanceActive,
+  isInstanceAvailable,
+  isInstanceIdle,
+} from '../status/instance-status.ts';
 import { smallestShare } from './blocks.ts';
 import { firstMismatch } from './match.ts';
 import { allowsBackend, hasWord, type JobNeeds, unmetNeed } from './needs.ts';
@@ -47,7 +52,7 @@ export function matchInstance(
 
 export function isUsable(instance: InstanceRecord): boolean {
   if (instance.unreachable || instance.health === 'failure' || instance.deleted) return false;
-  return instance.status !== 'terminating' && instance.status !== 'terminated';
+  return isInstanceActive(instance.status);
 }
 
 /** An instance on its way up is listed as busy: what it was made for will take it. */
@@ -59,8 +64,8 @@ export function canTake(
 ): boolean {
   const total = instance.totalBlocks ?? 0;
   if (instance.provisioningData === null) return false;
-  if (instance.status !== 'idle' && instance.status !== 'busy') return false;
-  if (total === 1 || whole) return busyBlocks === 0 && instance.status === 'idle';
+  if (!isInstanceAvailable(instance.status)) return false;
+  if (total === 1 || whole) return busyBlocks === 0 && isInstanceIdle(instance.status);
   return blocks <= total - busyBlocks;
 }
 

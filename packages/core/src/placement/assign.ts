@@ -10,12 +10,10 @@ import type { Draft } from '../reconcile/draft.ts';
 import { instanceTarget, jobAssignedEvent, jobTarget, newEvent } from '../reconcile/events.ts';
 import { moveInstance, moveJob } from '../reconcile/moves.ts';
 import { runtimeDataFor } from '../reconcile/runtime-data.ts';
+import { DEFAULT_IDLE_FOR_RUN, isInstanceIdle } from '../status/instance-status.ts';
 import type { Board } from './board.ts';
 import { triedOffers } from './new-seats.ts';
 import type { Seat } from './seats.ts';
-
-/** Seconds an instance made for a run waits for another job where nobody says how long. */
-const DEFAULT_IDLE_SECONDS = 300;
 
 /**
  * How long an instance made for a run stays without a job: null = for ever, 0 = it ends with its
@@ -26,7 +24,7 @@ export function idleSecondsFor(
   profile: { readonly idle_duration?: number | null },
 ): number | null {
   if (backendTraits(backend).container) return 0;
-  const wanted = profile.idle_duration ?? DEFAULT_IDLE_SECONDS;
+  const wanted = profile.idle_duration ?? DEFAULT_IDLE_FOR_RUN;
   return wanted < 0 ? null : wanted;
 }
 
@@ -51,7 +49,7 @@ export function assignExisting(
     runtimeData: { ...runtime, volume_names: [], offer: seat.offer },
     provisionedAt: ctx.now,
   });
-  if (counted.status === 'idle') moveInstance(draft, counted, 'busy');
+  if (isInstanceIdle(counted.status)) moveInstance(draft, counted, 'busy');
   draft.signal('instance', found.id);
 }
 

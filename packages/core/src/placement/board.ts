@@ -6,6 +6,8 @@ import type {
   PlacementSnapshot,
 } from '../model/index.ts';
 import { isUsable } from '../offers/pool.ts';
+import { isFleetActive } from '../status/fleet-status.ts';
+import { isInstanceActive, isInstanceAvailable } from '../status/instance-status.ts';
 
 /**
  * The capacity of a project as a pass sees it: the snapshot, less what this pass has already given
@@ -25,7 +27,7 @@ export class Board {
 
   constructor(snapshot: PlacementSnapshot, settings: Pick<EngineSettings, 'localMaxInstances'>) {
     this.snapshot = snapshot;
-    this.fleets = snapshot.fleets.filter((fleet) => fleet.status === 'active' && !fleet.deleted);
+    this.fleets = snapshot.fleets.filter((fleet) => isFleetActive(fleet.status) && !fleet.deleted);
     this.#localLeft = settings.localMaxInstances - snapshot.localInstances;
     for (const fleet of this.fleets) {
       this.#instances.set(fleet.id, []);
@@ -34,7 +36,7 @@ export class Board {
     for (const instance of snapshot.instances) {
       this.#instances.get(instance.fleetId)?.push(instance);
       if (this.#hasRoom(instance)) this.#open.get(instance.fleetId)?.add(instance);
-      if (!isActive(instance)) continue;
+      if (!isInstanceActive(instance.status)) continue;
       count(this.#active, instance.fleetId);
       if (instance.busyBlocks > 0 || instance.provisioningData === null) {
         count(this.#occupied, instance.fleetId);
@@ -99,7 +101,7 @@ export class Board {
 
   #hasRoom(instance: InstanceRecord): boolean {
     if (!isUsable(instance) || instance.provisioningData === null) return false;
-    if (instance.status !== 'idle' && instance.status !== 'busy') return false;
+    if (!isInstanceAvailable(instance.status)) return false;
     return this.busyBlocks(instance) < (instance.totalBlocks ?? 0);
   }
 
@@ -110,10 +112,6 @@ export class Board {
     this.#numbers.set(fleetId, numbers);
     return numbers;
   }
-}
-
-export function isActive(instance: InstanceRecord): boolean {
-  return instance.status !== 'terminating' && instance.status !== 'terminated';
 }
 
 function count(counts: Map<Id, number>, key: Id): void {

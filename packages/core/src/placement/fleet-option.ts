@@ -1,6 +1,7 @@
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
 import type { PoolOffer } from '../offers/pool.ts';
-import { type Board, isActive } from './board.ts';
+import { isInstanceActive } from '../status/instance-status.ts';
+import type { Board } from './board.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
 import { isElastic, type Site } from './new-capacity.ts';
 import { type Ask, type NoNewCapacity, newSeat, seatAt, whyNotGrow } from './new-seats.ts';
@@ -192,7 +193,7 @@ function freshAt(seat: NewSeat | undefined, site: ZonedSite): Seat | null {
 function firstMachine(instances: readonly InstanceRecord[]): InstanceRecord | null {
   return (
     instances
-      .filter((one) => isActive(one) && one.provisioningData !== null)
+      .filter((one) => isInstanceActive(one.status) && one.provisioningData !== null)
       .sort((a, b) => a.instanceNum - b.instanceNum)[0] ?? null
   );
 }

@@ -1,4 +1,6 @@
 import type { Gang, JobRecord, RunRecord } from '../model/index.ts';
+import { isJobSubmitted } from '../status/job-status.ts';
+import { isRunActive } from '../status/run-status.ts';
 import type { Board } from './board.ts';
 import type { FleetOption } from './fleet-option.ts';
 import { triedOffers } from './new-seats.ts';
@@ -12,11 +14,11 @@ export function placeable(gangs: readonly Gang[]): Gang[] {
 }
 
 function isWanted(run: RunRecord): boolean {
-  return !run.deleted && ['submitted', 'provisioning', 'running'].includes(run.status);
+  return !run.deleted && isRunActive(run.status);
 }
 
 function isWaiting(job: JobRecord): boolean {
-  return job.status === 'submitted' && job.instanceId === null && job.stopRequestedAt === null;
+  return isJobSubmitted(job.status) && job.instanceId === null && job.stopRequestedAt === null;
 }
 
 /** Marks an option's seats as given away without writing anything. */
