@@ -4,7 +4,7 @@ import type { Installation } from '@dstack/testkit';
 import { dockerForBench } from './docker.ts';
 import { installation } from './installation.ts';
 import { print, summary } from './measure.ts';
-import { applyFleet, submit, timedRun } from './runs.ts';
+import { applyFleet, type RunTimes, submit, timedRun } from './runs.ts';
 
 const RUNS = 50;
 const QUEUED = 200;
@@ -48,10 +48,9 @@ async function lifeOfRuns(
   executor: string,
   configuration: Record<string, unknown>,
 ) {
-  const times = [];
+  const times: RunTimes[] = [];
   for (let i = 0; i < RUNS; i++) times.push(await timedRun(home, `hi-${i}`, configuration));
-  const ms = (pick: (t: (typeof times)[number]) => number) =>
-    summary(times.map((t) => pick(t) / 1000));
+  const ms = (pick: (t: RunTimes) => number) => summary(times.map((t) => pick(t) / 1000));
   print({
     name: `${executor}: submit to running`,
     unit: 'ms',
@@ -100,7 +99,7 @@ async function underQueue(
   for (let i = 0; i < QUEUED; i++) {
     await submit(home, `queued-${i}`, { commands: ['true'], ...configuration, ...impossible });
   }
-  const times = [];
+  const times: RunTimes[] = [];
   for (let i = 0; i < 20; i++) times.push(await timedRun(home, `among-${i}`, configuration));
   print({
     name: `${executor}: submit to running under ${QUEUED} queued runs`,

@@ -22,7 +22,8 @@ const output = execFileSync('depcruise', ['--output-type', 'json', 'packages'], 
   stdio: ['ignore', 'pipe', 'ignore'],
 });
 const { summary } = JSON.parse(output) as CruiseResult;
-for (const { rule, from, to } of summary.violations) console.error(`${rule.name}: ${from} -> ${to}`);
+for (const { rule, from, to } of summary.violations)
+  console.error(`${rule.name}: ${from} -> ${to}`);
 if (summary.totalCruised < FEWEST_MODULES) {
   console.error(`only ${summary.totalCruised} modules were seen; the sources were skipped`);
   process.exit(1);
