@@ -1,6 +1,6 @@
 /** Backend types and what a project shows of its backends. */
 import type * as z from 'zod';
-import { JsonObject, model, Text, words } from './scalars.ts';
+import { JsonObject, model, Text } from './scalars.ts';
 
 /** Closed for clients: they refuse any other word in a response. */
 export { BACKEND_TYPES, BackendType } from '../configuration/backend-types.ts';
