@@ -25,7 +25,8 @@ describe('OpenAPI document', () => {
 
   it('describes path and query parameters and the body', () => {
     const metrics = document.paths['/api/project/{project_name}/metrics/job/{run_name}']?.get;
-    const names = (metrics?.parameters as { name: string }[]).map((parameter) => parameter.name);
+    const parameters = (metrics?.parameters ?? []) as { name: string }[];
+    const names = parameters.map((parameter) => parameter.name);
     expect(names.slice(0, 3)).toEqual(['project_name', 'run_name', 'run_id']);
     expect(document.paths['/api/users/get_user']?.post).toMatchObject({
       requestBody: {
