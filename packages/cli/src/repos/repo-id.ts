@@ -13,7 +13,9 @@ export interface RepoUrl {
 /** Reads `https://…`, `ssh://…` and `user@host:path`; null for anything else. */
 export function parseRepoUrl(text: string): RepoUrl | null {
   const scp = /^(?:([^@/\s]+)@)?([^:/\s]+):(?!\/\/)(.+)$/.exec(text);
-  if (scp !== null && !text.includes('://')) {
+  // `C:\\code` is a drive, not a host.
+  const isDrive = scp !== null && scp[1] === undefined && scp[2]?.length === 1;
+  if (scp !== null && !isDrive && !text.includes('://')) {
     const [, user = null, host = '', path = ''] = scp;
     return { protocol: 'ssh', user, host, port: null, path: cleanPath(path) };
   }

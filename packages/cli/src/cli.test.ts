@@ -1,0 +1,278 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { COMMANDS } from './program.ts';
+import { FakeServer, type Route, runEvent, wireError } from './testing/fake-server.ts';
+import { recordedAnswer } from './testing/recordings.ts';
+import { runCommand, serverEnv, withDirectory } from './testing/run-command.ts';
+
+let server: FakeServer | null = null;
+afterEach(async () => {
+  await server?.stop();
+  server = null;
+});
+
+const BASE = '/api/project/main';
+
+async function serving(routes: Readonly<Record<string, Route>>): Promise<FakeServer> {
+  server = await new FakeServer(routes).start();
+  return server;
+}
+
+test.each([[[]], [['--help']], [['-h']], [['help']]])('%j prints every command', async (argv) => {
+  const { out, code } = await runCommand(argv);
+  expect(code).toBe(0);
+  for (const { name } of COMMANDS) expect(out).toContain(`  ${name} `);
+});
+
+test.each([[['-v']], [['--version']]])('%j prints the version alone', async (argv) => {
+  expect((await runCommand(argv)).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test.each(COMMANDS.map((c) => [c.name]))('%s explains itself', async (name) => {
+  const { out, code } = await runCommand([name, '--help']);
+  expect(code).toBe(0);
+  expect(out).toContain(`Usage: dstack ${name}`);
+  expect(out).toContain('Exit codes:');
+});
+
+test.each([
+  [['pss'], 'next: dstack ps'],
+  [['flet'], 'next: dstack fleet'],
+  [['xyzzy'], 'next: dstack --help'],
+  [['--bogus'], 'Unknown option'],
+  [['ps', '--bogus'], 'unknown option'],
+  [['logs'], 'missing required argument'],
+  [['ps', '--project'], 'needs a value'],
+])('%j is wrong usage', async (argv, message) => {
+  const { out, err, code } = await runCommand(argv);
+  expect([out, code]).toEqual(['', 2]);
+  expect(err).toContain(message);
+});
+
+test('options may be cut short and --project may stand anywhere', async () => {
+  const fake = await serving({ 'POST /api/runs/list': { json: [] } });
+  const env = serverEnv(fake.url);
+  await runCommand(['ps', '--al', '--project', 'lab'], { env });
+  expect(fake.bodyOf('/api/runs/list')).toMatchObject({ project_name: 'lab', only_active: false });
+});
+
+test('secrets are read from the input, shown only when asked for, and deleted', async () => {
+  const fake = await serving({
+    [`POST ${BASE}/secrets/create_or_update`]: { json: {} },
+    [`POST ${BASE}/secrets/list`]: { json: [{ id: '1', name: 'tok', value: null }] },
+    [`POST ${BASE}/secrets/get`]: { json: { id: '1', name: 'tok', value: 'v' } },
+    [`POST ${BASE}/secrets/delete`]: wireError('resource_not_exists', 'Secrets not found: x'),
+  });
+  const env = serverEnv(fake.url);
+  expect((await runCommand(['secret', 'set', 'tok'], { env, input: 'v\n' })).err).toBe('OK\n');
+  expect(fake.bodyOf(`${BASE}/secrets/create_or_update`)).toEqual({ name: 'tok', value: 'v' });
+  expect((await runCommand(['secret', 'set', 'tok'], { env })).code).toBe(2);
+  expect((await runCommand(['secret'], { env })).out).toBe(' NAME  VALUE\n tok   ******\n');
+  expect((await runCommand(['secret', 'get', 'tok'], { env })).out).toContain(' tok   v');
+  const deleted = await runCommand(['secret', 'delete', 'x', '-y'], { env });
+  expect([deleted.code, deleted.err.split('\n')[0]]).toEqual([1, 'error: Secret x does not exist']);
+});
+
+test('exports and imports are listed from either form of the answer', async () => {
+  const item = {
+    id: '1',
+    name: 'shared',
+    is_global: false,
+    imports: [{ project_name: 'team-a' }, { project_name: 'team-b' }],
+    exported_fleets: [{ id: '2', name: 'pool' }],
+    exported_gateways: [],
+  };
+  const fake = await serving({
+    [`POST ${BASE}/exports/list`]: { json: { exports: [item], warnings: ['soon gone'] } },
+    [`POST ${BASE}/imports/list`]: {
+      json: [{ id: '1', export: { ...item, project_name: 'infra' } }],
+    },
+  });
+  const env = serverEnv(fake.url);
+  const exports = await runCommand(['export'], { env });
+  expect(exports.out.split('\n')[1]).toBe(' shared  pool    -         team-a, team-b');
+  expect(exports.err).toBe('warning: soon gone\n');
+  expect((await runCommand(['import', 'list'], { env })).out).toContain(' infra/shared  pool    -');
+});
+
+test('a volume and a gateway have their tables', async () => {
+  const volume = {
+    name: 'data',
+    configuration: { backend: 'aws', region: 'us-east-1' },
+    status: 'active',
+    created_at: '2026-11-23T15:00:00Z',
+    attachments: [{ instance: { name: 'i', fleet_name: 'pool', instance_num: 0 } }],
+    provisioning_data: { availability_zone: 'us-east-1a' },
+  };
+  const replica = (n: number, status: string) => ({
+    replica_num: n,
+    hostname: `203.0.113.${n}`,
+    backend: 'aws',
+    region: 'eu',
+    status,
+    created_at: '2026-11-23T15:00:00Z',
+  });
+  const gateway = {
+    name: 'gw',
+    project_name: 'main',
+    configuration: { backend: 'aws', region: 'eu', domain: 'gw.example.com' },
+    status: 'running',
+    hostname: null,
+    wildcard_domain: 'gw.example.com',
+    default: true,
+    replicas: [replica(1, 'running')],
+    created_at: '2026-11-23T15:00:00Z',
+  };
+  const many = {
+    ...gateway,
+    name: 'ha',
+    default: false,
+    replicas: [replica(1, 'running'), replica(2, 'provisioning')],
+  };
+  const fake = await serving({
+    [`POST ${BASE}/volumes/list`]: { json: [volume] },
+    [`POST ${BASE}/gateways/list`]: { json: [gateway, many] },
+  });
+  const env = serverEnv(fake.url);
+  expect((await runCommand(['volume'], { env })).out).toContain(
+    ' data  aws (us-east-1)  active  yesterday',
+  );
+  expect((await runCommand(['volume', 'list', '-v'], { env })).out).toContain(
+    'us-east-1 (us-east-1a)',
+  );
+  const { out } = await runCommand(['gateway', 'list'], { env });
+  expect(out.split('\n').map((line) => line.split(/\s{2,}/).map((c) => c.trim()))).toMatchObject([
+    ['NAME', 'BACKEND', 'HOSTNAME', 'DOMAIN', 'DEFAULT', 'STATUS'],
+    ['gw', 'aws (eu)', '203.0.113.1', 'gw.example.com', '✓', 'running'],
+    ['ha', 'gw.example.com', 'running'],
+    ['', 'replica=1', 'aws (eu)', '203.0.113.1', 'running'],
+    ['', 'replica=2', 'aws (eu)', '203.0.113.2', 'provisioning'],
+    [''],
+  ]);
+});
+
+test('delete -f deletes what the file describes', () =>
+  withDirectory(async (cwd) => {
+    let deleted = false;
+    const fake = await serving({
+      [`POST ${BASE}/fleets/get`]: () =>
+        deleted ? wireError('resource_not_exists', 'gone') : { json: { name: 'f' } },
+      [`POST ${BASE}/fleets/delete`]: () => {
+        deleted = true;
+        return { json: null };
+      },
+    });
+    await writeFile(join(cwd, '.dstack.yml'), 'type: fleet\nname: f\nnodes: 1\n');
+    const options = { env: serverEnv(fake.url), cwd, home: cwd };
+    expect((await runCommand(['delete'], { ...options, input: 'n\n' })).err).toContain(
+      'Exiting...',
+    );
+    expect((await runCommand(['delete', '-y'], options)).err).toContain('Fleet f deleted');
+    expect((await runCommand(['delete', '-y'], options)).code).toBe(1);
+  }));
+
+test('validate needs no server', () =>
+  withDirectory(async (cwd) => {
+    await writeFile(join(cwd, 'ok.yml'), 'type: task\ncommands: [ls]\n');
+    await writeFile(join(cwd, 'bad.yml'), 'type: task\ncommandz: [ls]\n');
+    const good = await runCommand(['validate', 'ok.yml'], { cwd });
+    expect([good.code, good.err]).toEqual([0, 'ok.yml: valid (task)\n']);
+    const bad = await runCommand(['validate', 'bad.yml'], { cwd });
+    expect(bad.code).toBe(1);
+    expect(bad.err).toContain('bad.yml:2:1');
+  }));
+
+test.each([
+  ['done', 'done', 0],
+  ['done', 'failed', 1],
+  ['running', 'running', 0],
+  ['running', 'failed', 1],
+])('wait --for %s ends with %s: exit code %i', async (state, status, code) => {
+  const run = await recordedAnswer<object>('run-get-failed', `${BASE}/runs/get`);
+  const fake = await serving({
+    [`POST ${BASE}/runs/get`]: { json: run },
+    [`GET ${BASE}/runs/watch`]: { events: [runEvent({ ...run, status })], open: true },
+  });
+  const result = await runCommand(['wait', 'r', '--for', state], { env: serverEnv(fake.url) });
+  expect(result.code).toBe(code);
+});
+
+test('explain tells the story and what to do', async () => {
+  const run = await recordedAnswer<object>('run-get-failed', `${BASE}/runs/get`);
+  const fake = await serving({
+    [`POST ${BASE}/runs/get`]: { json: run },
+    'POST /api/events/list': {
+      json: [
+        { recorded_at: '2026-11-24T12:00:00Z', message: 'Run submitted', targets: [] },
+        { recorded_at: '2026-11-24T12:00:02.500Z', message: 'Run failed', targets: [] },
+      ],
+    },
+  });
+  const { out } = await runCommand(['explain', 'r'], { env: serverEnv(fake.url) });
+  expect(out).toContain('container exited with error');
+  expect(out).toMatch(/\+2\.5s +Run failed/);
+  expect(out).toContain('the command ended with exit status 3');
+});
+
+test('run get prints the run as JSON', async () => {
+  const run = await recordedAnswer<object>('run-get-failed', `${BASE}/runs/get`);
+  const fake = await serving({ [`POST ${BASE}/runs/get`]: { json: run } });
+  const env = serverEnv(fake.url);
+  const { out } = await runCommand(['run', 'get', 'r', '--json'], { env });
+  expect(out).toBe(`${JSON.stringify(run, null, 2)}\n`);
+  expect((await runCommand(['run', 'get', '--id', 'x'], { env })).code).toBe(2);
+});
+
+test('metrics are drawn with the latest values', async () => {
+  const run = await recordedAnswer<object>('run-get-failed', `${BASE}/runs/get`);
+  const timestamps = ['2026-11-24T15:59:50Z', '2026-11-24T15:59:40Z'];
+  const fake = await serving({
+    [`POST ${BASE}/runs/get`]: { json: run },
+    [`GET ${BASE}/metrics/job/add080`]: { json: { metrics: [] } },
+  });
+  fake.set(
+    `GET ${BASE}/metrics/job/${(run as { run_spec: { run_name: string } }).run_spec.run_name}`,
+    {
+      json: {
+        metrics: [
+          { name: 'cpu_usage_percent', timestamps, values: [50, 20] },
+          { name: 'memory_working_set_bytes', timestamps, values: [1_073_741_824, 0] },
+        ],
+      },
+    },
+  );
+  const { out } = await runCommand(['metrics', 'r'], { env: serverEnv(fake.url) });
+  expect(out).toContain('UTILIZATION');
+  expect(out).toMatch(/job=0 +cpu .* 50%.* 1GB\/11\.8GB\n/);
+  expect(out).toContain('now');
+  const request = fake.requests.find((r) => r.method === 'GET');
+  expect(Object.fromEntries(request?.query ?? [])).toEqual({
+    replica_num: '0',
+    job_num: '0',
+    limit: '1000',
+  });
+});
+
+test.each(['bash', 'zsh', 'fish'])('there is a completion script for %s', async (shell) => {
+  const { out, code } = await runCommand(['completion', shell]);
+  expect(code).toBe(0);
+  expect(out).toContain('dstack __complete');
+});
+
+test.each([
+  [['__complete', 'fl'], 'fleet\n'],
+  [['__complete', 'fleet', 'li'], 'list\n'],
+  [['__complete', 'ps', '--wat'], '--watch\n'],
+  [['__complete', 'logs', 'a'], 'alpha\n'],
+  [['__complete', 'nonsense', 'x'], ''],
+])('%j completes to %j', async (argv, expected) => {
+  const named = (name: string) => ({ run_spec: { run_name: name } });
+  const fake = await serving({ 'POST /api/runs/list': { json: [named('alpha'), named('beta')] } });
+  expect((await runCommand(argv, { env: serverEnv(fake.url) })).out).toBe(expected);
+});
+
+test('a failing completion says nothing', async () => {
+  const { out, err, code } = await runCommand(['__complete', 'logs', 'a']);
+  expect([out, err, code]).toEqual(['', '', 0]);
+});

@@ -1,0 +1,165 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Run } from '@dstack/contract/wire';
+import { expect, test } from 'vitest';
+import { recordedAnswer } from '../testing/recordings.ts';
+import { withDirectory } from '../testing/run-command.ts';
+import {
+  addHosts,
+  includeInUserConfig,
+  removeHosts,
+  renderBlocks,
+  routeTo,
+  sshConfigPath,
+  withoutHosts,
+} from './host-config.ts';
+import { userKeyPath } from './identity.ts';
+import { allocatePorts, parsePort } from './ports.ts';
+import { UrlRewriter } from './url-rewriter.ts';
+
+async function runWith(placed: object, runtime: object | null = null): Promise<Run> {
+  const run = await recordedAnswer<Run>('run-get-failed', '/api/project/main/runs/get');
+  const submission = run.jobs[0]?.job_submissions.at(-1);
+  Object.assign(submission?.job_provisioning_data ?? {}, placed);
+  Object.assign(submission ?? {}, { job_runtime_data: runtime });
+  run.run_spec.run_name = 'train';
+  return run;
+}
+
+function route(run: Run): { hosts: string[]; last: object | undefined } {
+  const job = run.jobs[0];
+  if (!job) throw new Error('no job');
+  const { blocks } = routeTo(run, job, '/key');
+  return { hosts: blocks.map((b) => b.host), last: blocks.at(-1)?.options };
+}
+
+const direct = { hostname: '10.0.0.1', ssh_port: 2222, username: 'ubuntu', ssh_proxy: null };
+const proxy = { hostname: 'jump', port: 22, username: 'j' };
+
+test('a container is reached through its host, on its mapped port', async () => {
+  const runtime = { ports: { '10022': 32_771 }, username: 'dev' };
+  const run = await runWith({ ...direct, dockerized: true }, runtime);
+  expect(route(run)).toEqual({
+    hosts: ['train-host', 'train'],
+    last: expect.objectContaining({
+      HostName: 'localhost',
+      Port: 32_771,
+      User: 'dev',
+      ProxyJump: 'train-host',
+    }),
+  });
+});
+
+test('a job that is its own SSH server is reached directly', async () => {
+  const run = await runWith({ ...direct, dockerized: false });
+  expect(route(run)).toEqual({
+    hosts: ['train'],
+    last: expect.objectContaining({
+      HostName: '10.0.0.1',
+      Port: 2222,
+      User: 'root',
+      IdentityFile: '/key',
+    }),
+  });
+});
+
+test('a proxy comes first', async () => {
+  const boxed = await runWith({ ...direct, dockerized: true, ssh_proxy: proxy });
+  expect(route(boxed).hosts).toEqual(['train-jump-host', 'train-host', 'train']);
+  const bare = await runWith({ ...direct, dockerized: false, ssh_proxy: proxy });
+  expect(route(bare).last).toMatchObject({ ProxyJump: 'train-jump-host' });
+});
+
+test('the SSH proxy of the server wins', async () => {
+  const run = await runWith({ ...direct, dockerized: true });
+  const info = {
+    sshproxy_hostname: 'ssh.example.com',
+    sshproxy_port: 2200,
+    sshproxy_upstream_id: 'abc',
+  };
+  Object.assign(run.jobs[0] ?? {}, { job_connection_info: info });
+  expect(route(run)).toEqual({
+    hosts: ['train'],
+    last: expect.objectContaining({ HostName: 'ssh.example.com', Port: 2200, User: 'abc' }),
+  });
+});
+
+test('blocks are added, replaced and removed without touching others', () =>
+  withDirectory(async (home) => {
+    const path = sshConfigPath(home);
+    await addHosts(home, [{ host: 'other', options: { Port: 1 } }]);
+    await addHosts(home, [{ host: 'train', options: { Port: 2 } }]);
+    await addHosts(home, [{ host: 'train', options: { Port: 3 } }]);
+    expect(await readFile(path, 'utf8')).toBe(
+      'Host other\n    Port 1\n\nHost train\n    Port 3\n\n',
+    );
+    await removeHosts(home, [{ host: 'train', options: {} }]);
+    expect(await readFile(path, 'utf8')).toBe(
+      renderBlocks([{ host: 'other', options: { Port: 1 } }]),
+    );
+  }));
+
+test('text before the first host is never dropped', () => {
+  const text = 'Compression yes\nHost a\n  Port 1\nMatch host b\n  Port 2\n';
+  expect(withoutHosts(text, ['a', 'b'])).toBe('Compression yes\nMatch host b\n  Port 2\n');
+});
+
+test('the own configuration is included once, before everything else', () =>
+  withDirectory(async (home) => {
+    await mkdir(join(home, '.ssh'));
+    await writeFile(join(home, '.ssh', 'config'), 'Host x\n  Port 1\n');
+    expect(await includeInUserConfig(home)).toBeNull();
+    expect(await includeInUserConfig(home)).toBeNull();
+    const text = await readFile(join(home, '.ssh', 'config'), 'utf8');
+    expect(text).toBe(`Include ${sshConfigPath(home)}\n\nHost x\n  Port 1\n`);
+  }));
+
+test('the key file is named as the official client names it', () => {
+  expect(userKeyPath('token', '/h')).toBe('/h/.dstack/ssh/ee977806');
+});
+
+test.each([
+  ['8080', { local: 8080, remote: 8080 }],
+  ['80:8080', { local: 80, remote: 8080 }],
+  ['*:8080', { local: null, remote: 8080 }],
+])('the port %s', (text, expected) => {
+  expect(parsePort(text)).toEqual(expected);
+});
+
+test.each(['', 'a', '80:', '0', '1:70000', '1:2:3'])('the port "%s" is refused', (text) => {
+  expect(() => parsePort(text)).toThrow('Cannot read the port');
+});
+
+test('a port that is taken is refused or passed over', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  try {
+    await expect(allocatePorts([{ local: port, remote: 1 }], '127.0.0.1')).rejects.toMatchObject({
+      message: `Port ${port} is already in use`,
+      next: `choose another one: -p ${port + 1}:1`,
+    });
+    const [chosen] = await allocatePorts([{ local: null, remote: port }], '127.0.0.1');
+    expect(chosen?.remote).toBe(port);
+    expect(chosen?.local).toBeGreaterThan(port);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+test('URLs of forwarded ports are rewritten, bytes that are no text are not', () => {
+  const ports = [{ local: 18_080, remote: 8080 }];
+  const rewrite = (text: string, url: string | null = null): string =>
+    Buffer.from(new UrlRewriter(ports, url, ['10.0.0.5']).rewrite(Buffer.from(text))).toString();
+  expect(rewrite('at http://localhost:8080/x and http://10.0.0.5:8080')).toBe(
+    'at http://localhost:18080/x and http://localhost:18080',
+  );
+  expect(rewrite('http://0.0.0.0:9999/ é')).toBe('http://0.0.0.0:9999/ é');
+  expect(rewrite('http://0.0.0.0:8080/docs', 'https://s.example.com/')).toBe(
+    'https://s.example.com/docs',
+  );
+  const binary = Uint8Array.from([0xff, 0xfe, 0x00]);
+  expect(new UrlRewriter(ports, null, []).rewrite(binary)).toBe(binary);
+});
