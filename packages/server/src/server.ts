@@ -23,6 +23,7 @@ import { JobStarter } from './effects/start-job.ts';
 import { Hosts } from './hosts/hosts.ts';
 import { localAgent } from './hosts/local-agent.ts';
 import { localExecutor } from './hosts/local-executor.ts';
+import { Housekeeping } from './housekeeping/housekeeping.ts';
 import { buildHttp } from './http/app.ts';
 import { keyMaker } from './http/keys.ts';
 import { streamRoutes } from './http/streams/routes.ts';
@@ -154,6 +155,16 @@ async function assemble(parts: Parts): Promise<RunningServer> {
   });
   closing.push(() => engine.close());
   await engine.start();
+  const housekeeping = new Housekeeping({
+    store,
+    log,
+    now: systemNow,
+    events: settings.eventsTtlSeconds,
+    metricsOfRunningJobs: settings.limits.metricsRunningTtlSeconds,
+    metricsOfFinishedJobs: settings.limits.metricsFinishedTtlSeconds,
+    healthChecks: settings.limits.healthTtlSeconds,
+  });
+  closing.push(() => housekeeping.close());
   if (executor) hosts.add(localAccess(settings, executor, serverId));
   return {
     url: settings.url ?? url,

@@ -39,6 +39,8 @@ export interface Limits {
   readonly maxProbes: number;
   readonly maxProbeTimeout: number;
   readonly metricsRunningTtlSeconds: number;
+  readonly metricsFinishedTtlSeconds: number;
+  readonly healthTtlSeconds: number;
   readonly projectsPerUser: number;
   readonly forbidDstackInRuns: boolean;
   readonly forbidServicesWithoutGateway: boolean;
@@ -129,6 +131,8 @@ function limits(env: Env): Limits {
     maxProbes: integer(env, 'DSTACK_SERVER_MAX_PROBES_PER_JOB', 10),
     maxProbeTimeout: integer(env, 'DSTACK_SERVER_MAX_PROBE_TIMEOUT', 300),
     metricsRunningTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_RUNNING_TTL_SECONDS', 3600),
+    metricsFinishedTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_FINISHED_TTL_SECONDS', 604_800),
+    healthTtlSeconds: integer(env, 'DSTACK_SERVER_INSTANCE_HEALTH_TTL_SECONDS', 604_800),
     forbidDstackInRuns: isSet(env, 'DSTACK_FORBID_DSTACK_IN_RUNS'),
     forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
     projectsPerUser: integer(env, 'DSTACK_USER_PROJECT_DEFAULT_QUOTA', 10),
