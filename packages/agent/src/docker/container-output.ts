@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { nowMicros } from '../clock.ts';
 import type { Logger } from '../log.ts';
@@ -11,6 +12,7 @@ import { OutputSkip, RecentBytes } from './output-skip.ts';
 
 /** Both copies of the output must have been silent for this long before one takes over. */
 const QUIET_MS = 500;
+const RETRY_MS = 500;
 const COMPARED_BYTES = 16 * 1024;
 /** What is left in the daemon's buffers after the container's end arrives well within this. */
 const END_MS = 5000;
@@ -32,6 +34,9 @@ export class ContainerOutput {
   #logs: Readable | null = null;
   #quiet: NodeJS.Timeout | null = null;
   #closed = false;
+  #finishing = false;
+  /** Whether the attached connection was lost while the daemon was away. */
+  #missed = false;
   /** Whether the attached connection has carried all output since the start or the take-over. */
   #live = false;
 
@@ -93,6 +98,11 @@ export class ContainerOutput {
 
   /** Takes in what is left after the container's end, and closes the spool. */
   async finish(): Promise<void> {
+    this.#finishing = true;
+    if (this.#live && this.#missed) {
+      this.#live = false;
+      await this.resume(false);
+    }
     const source = this.#live ? this.#attached : this.#logs;
     if (source && !source.destroyed) await endOf(source);
     this.#stop();
@@ -174,10 +184,21 @@ export class ContainerOutput {
   }
 
   async #recoverIfRunning(): Promise<void> {
-    const { State } = await this.#container.inspect();
-    if (!State.Running || this.#closed) return;
-    this.#live = false;
-    await this.resume(true);
+    while (!this.#closed && !this.#finishing) {
+      const state = await this.#container.inspect().then(
+        ({ State }) => State,
+        () => null,
+      );
+      if (this.#closed || this.#finishing) return;
+      if (state) {
+        if (!state.Running) return;
+        this.#live = false;
+        return this.resume(true);
+      }
+      // No daemon: nobody knows what the container prints meanwhile, but Docker's log will.
+      this.#missed = true;
+      await delay(RETRY_MS, undefined, { ref: false });
+    }
   }
 }
 

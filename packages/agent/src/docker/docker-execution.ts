@@ -15,6 +15,8 @@ import type { ContainerOutput } from './container-output.ts';
 import { statusOf, wordsOf } from './engine-error.ts';
 
 const RETRY_MS = 500;
+/** How often a container is looked at while the daemon says nothing about it. */
+const LOOK_MS = 5000;
 
 export interface DockerExecutionSetup {
   readonly container: Docker.Container;
@@ -121,8 +123,9 @@ export class DockerExecution implements Execution {
     const { container, log } = this.#setup;
     while (!this.#released) {
       try {
-        await container.wait({ condition: 'not-running' });
-        return exitOf(await container.inspect());
+        await this.#waitAWhile();
+        const inspected = await container.inspect();
+        if (!inspected.State.Running) return exitOf(inspected);
       } catch (error) {
         if (statusOf(error) === 404) return gone();
         log.error('waiting for the container failed', error);
@@ -130,6 +133,21 @@ export class DockerExecution implements Execution {
       }
     }
     return gone();
+  }
+
+  /** An answer that the daemon has begun and its death has cut off never comes, nor does an error. */
+  async #waitAWhile(): Promise<void> {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const wait = this.#setup.container.wait({ condition: 'not-running', abortSignal: signal });
+    const pause = delay(LOOK_MS, undefined, { signal, ref: false });
+    try {
+      await Promise.race([wait, pause]);
+    } finally {
+      // Whichever is left ends with an error that tells nothing.
+      for (const rest of [wait, pause]) rest.catch(() => {});
+      controller.abort();
+    }
   }
 }
 
