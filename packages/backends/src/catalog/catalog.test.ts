@@ -1,3 +1,4 @@
+import type { Requirements } from '@dstack/contract/wire';
 import { describe, expect, it } from 'vitest';
 import { catalogItems, loadCatalog, parseCatalog } from './catalog.ts';
 import { parseCsv } from './csv.ts';
@@ -5,6 +6,8 @@ import { catalogOffer } from './offers.ts';
 
 const HEADER =
   'provider,instance_name,locations,price,spot_price,cpu,memory,gpu_count,gpu_name,gpu_memory,gpu_vendor,cpu_arch,disk_size,flags,provider_data';
+
+const anything = { resources: { disk: null } } as Requirements;
 
 describe('the price catalogue', () => {
   it('makes one item of each location, on demand and spot', () => {
@@ -42,7 +45,7 @@ describe('the price catalogue', () => {
       `${HEADER}\naws,p5,us,98.32,,192,2048,2,H100,80,nvidia,x86,,,"{""a"": 1}"\n`,
     );
     const [item] = catalogItems(catalog, 'aws');
-    const offer = catalogOffer('aws', item!, 'not_available', 'shim');
+    const offer = catalogOffer('aws', item!, anything, 'not_available', 'shim');
     expect(offer.instance.resources).toEqual({
       cpus: 192,
       memory_mib: 2097152,
@@ -56,6 +59,13 @@ describe('the price catalogue', () => {
       description: '',
     });
     expect(offer.backend_data).toEqual({ a: 1 });
+  });
+
+  it('gives a machine whose disk is sold apart the disk that is asked for', () => {
+    const [item] = catalogItems(parseCatalog(`${HEADER}\naws,p5,us,1,,2,2,0,,,,x86,,,\n`), 'aws');
+    const large = { resources: { disk: { size: { min: 200, max: null } } } } as Requirements;
+    const offer = catalogOffer('aws', item!, large, 'not_available', 'shim');
+    expect(offer.instance.resources.disk).toEqual({ size_mib: 204800 });
   });
 
   it('ships with prices of every cloud it names', () => {

@@ -1,17 +1,18 @@
-import type { BackendType } from '@dstack/contract/wire';
+import type { BackendType, Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { CatalogItem } from './catalog.ts';
 
-/** Disk that an offer promises when the provider sells it separately (the wire's default, MiB). */
-const DEFAULT_DISK_MIB = 102400;
+/** Disk of a machine whose provider sells disks apart and that asked for none (GB, the wire's default). */
+const DEFAULT_DISK_GB = 100;
 
 /**
- * A catalogue item as an offer. `availability` is the caller's: a price list does not know whether
+ * A catalogue item as an offer. A disk that is sold apart is as large as `requirements` want it. `availability` is the caller's: a price list does not know whether
  * a machine can be had.
  */
 export function catalogOffer(
   backend: BackendType,
   item: CatalogItem,
+  requirements: Requirements,
   availability: Offer['availability'],
   runtime: Offer['instance_runtime'],
 ): Offer {
@@ -20,6 +21,8 @@ export function catalogOffer(
     name: (item.gpuName ?? '').replace(/^tpu-/, ''),
     memory_mib: Math.round(item.gpuMemoryGb * 1024),
   };
+  const wanted = requirements.resources.disk?.size?.min ?? DEFAULT_DISK_GB;
+  const diskGb = item.diskGb ?? wanted;
   return {
     backend,
     instance: {
@@ -29,9 +32,7 @@ export function catalogOffer(
         memory_mib: Math.round(item.memoryGb * 1024),
         gpus: Array.from({ length: item.gpuName ? item.gpuCount : 0 }, () => gpu),
         spot: item.spot,
-        disk: {
-          size_mib: item.diskGb === null ? DEFAULT_DISK_MIB : Math.round(item.diskGb * 1024),
-        },
+        disk: { size_mib: Math.round(diskGb * 1024) },
         cpu_arch: item.cpuArch,
         description: '',
       },

@@ -29,13 +29,15 @@ export function cloudBackend(options: CloudOptions): Backend {
   const { type, regions, catalog, matches } = options;
   const wanted = regions && new Set(regions.map((region) => region.toLowerCase()));
   const runtime = RUNNER_CLOUDS.has(type) ? 'runner' : 'shim';
-  const all = catalogItems(catalog, type)
+  const items = catalogItems(catalog, type)
     .filter((item) => !wanted || wanted.has(item.location.toLowerCase()))
-    .map((item) => catalogOffer(type, item, 'not_available', runtime))
     .sort((a, b) => a.price - b.price);
   return {
     name: type,
-    offers: async (requirements) => all.filter((offer) => matches(requirements, offer)),
+    offers: async (requirements) =>
+      items
+        .map((item) => catalogOffer(type, item, requirements, 'not_available', runtime))
+        .filter((offer) => matches(requirements, offer)),
     compute: null,
   };
 }
