@@ -11,6 +11,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// Waiting for Ctrl-C alone would not keep Node running.
+setInterval(() => {}, 2 ** 30);
+
 const code = await runCli(process.argv.slice(2), {
   out: process.stdout,
   err: process.stderr,

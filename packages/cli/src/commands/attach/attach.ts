@@ -10,6 +10,7 @@ import { streamOutput } from '../../runs/job-output.ts';
 import { currentSubmission, findJob, isRunFinished } from '../../runs/run-status.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
+import type { Attachment } from '../../ssh/attach-run.ts';
 
 export interface AttachOptions {
   readonly run: string;
@@ -86,7 +87,8 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
     for (const line of describeAttachment(attachment)) cli.io.say(line);
     cli.io.say('Press Ctrl+C to detach...');
     if (!options.logs) await untilAborted(stop.signal);
-    else await streamLogs({ run: options.run, job, since }, connection, stop.signal, cli);
+    else
+      await streamLogs({ run: options.run, job, since, attachment }, connection, stop.signal, cli);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   } finally {
@@ -133,8 +135,15 @@ function chooseJob(run: Run, options: AttachOptions): Job {
   });
 }
 
+interface Followed {
+  readonly run: string;
+  readonly job: Job;
+  readonly since: string | null;
+  readonly attachment: Attachment;
+}
+
 async function streamLogs(
-  { run: name, job, since }: { run: string; job: Job; since: string | null },
+  { run: name, job, since, attachment }: Followed,
   connection: Connection,
   signal: AbortSignal,
   cli: Cli,
@@ -146,7 +155,7 @@ async function streamLogs(
     submissionId: submission.id,
     replica: job.job_spec.replica_num,
     job: job.job_spec.job_num,
-    write: (bytes: Uint8Array) => void cli.io.out.write(bytes),
+    write: (bytes: Uint8Array) => void cli.io.out.write(attachment.rewriteUrls(bytes)),
     signal,
   };
   if (since === null) await streamOutput(connection, output);
