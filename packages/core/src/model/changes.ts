@@ -47,9 +47,9 @@ export type Change =
     }
   | { readonly type: 'intent.insert'; readonly intent: IntentRecord }
   /**
-   * Announced effects that no longer matter (a stop of a job that has ended). One that no worker
-   * has begun is never done; one under way goes on and still writes its result, so that a machine
-   * that appears anyway is found by its instance's next pass.
+   * Announced effects on a job that no longer matter (a stop of one that has ended). One that no
+   * worker has begun is never done; one under way may still happen. `instance.create` is never
+   * cancelled: its result may be the only word of a machine that costs money.
    */
   | { readonly type: 'intent.cancel'; readonly key: string }
   | { readonly type: 'event'; readonly event: NewEvent };

@@ -77,7 +77,8 @@ function mayHaveProcess(pass: RunPass, job: JobRecord): boolean {
   if (isLostReason(job.terminationReason)) return false;
   if (pass.reportOf(job) !== null) return true;
   const starts = pass.draft.intents('job.start', job.id);
-  return starts.some((one) => one.state !== 'failed');
+  if (starts.some((one) => one.state !== 'failed')) return true;
+  return pass.draft.lastIntent('job.stop', job.id)?.state === 'announced';
 }
 
 /** The host itself is lost: there is nobody to wait for. */

@@ -1,10 +1,8 @@
 /** An instance in `terminating`: the backend is told until it obeys. */
-import { SECOND } from '../model/records.ts';
 import { isOwnHost, terminateDelay } from '../status/index.ts';
 import type { InstancePass } from './instance-pass.ts';
-
-/** How soon a creation that was called off is looked at again. */
-const CANCEL_LOOK = 5 * SECOND;
+import { nudgeCreation } from './instance-start.ts';
+import { machineOf } from './place-job.ts';
 
 export function advanceTermination(pass: InstancePass): void {
   const { instance, draft } = pass;
@@ -32,17 +30,15 @@ export function advanceTermination(pass: InstancePass): void {
 function adoptLateMachine(pass: InstancePass): boolean {
   const create = pass.draft.lastIntent('instance.create', pass.instance.id);
   if (create?.result?.kind === 'instance.created') {
-    const { offer, provisioningData, hostId } = create.result;
-    pass.set({ offer, provisioningData, hostId, backend: offer.backend, region: offer.region });
+    pass.set(machineOf(pass.instance, create.result));
     return true;
   }
   if (create === null || create.state !== 'announced') {
     finish(pass);
     return false;
   }
-  pass.draft.cancel(create);
-  // Nobody tells when a creation that no worker had begun is gone.
-  pass.draft.dueAt(pass.now + CANCEL_LOOK);
+  // Its result may be the only word of a machine that costs money: it is waited for.
+  nudgeCreation(pass, create);
   return false;
 }
 

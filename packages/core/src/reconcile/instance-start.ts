@@ -25,7 +25,7 @@ export function advancePlanned(pass: InstancePass): void {
   else followCreation(pass, create);
 }
 
-/** A placeholder whose creation was called off in time goes; a planned machine is ordered. */
+/** A placeholder that nothing was ordered for goes; a planned machine is ordered. */
 function withoutCreation(pass: InstancePass): void {
   if (pass.instance.provisioningJobId !== null) {
     pass.giveUp('no_offers', null);
@@ -52,12 +52,12 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
   } else if (create.state === 'failed' || result?.kind === 'refused') {
     pass.giveUp('error', result?.kind === 'refused' ? result.message : create.error);
   } else {
-    nudge(pass, create);
+    nudgeCreation(pass, create);
   }
 }
 
 /** A machine may be on its way, so this is never given up; but nor is its worker left asleep. */
-function nudge(pass: InstancePass, create: IntentRecord): void {
+export function nudgeCreation(pass: InstancePass, create: IntentRecord): void {
   const waited = Math.max(0, pass.now - create.updatedAt);
   const rounds = Math.floor(waited / CREATE_NUDGE);
   if (rounds > 0) pass.draft.signal('intent', create.key);

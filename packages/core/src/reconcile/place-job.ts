@@ -1,6 +1,7 @@
 /** A submitted job whose machine is being made: what became of it. */
 import type { InstanceRecord, IntentResult, JobRecord } from '../model/index.ts';
-import { asJobReason, CREATE_LIMIT, isInstancePending } from '../status/index.ts';
+import { totalBlocksOf } from '../offers/blocks.ts';
+import { asJobReason, CREATE_LIMIT, isInstancePending, isPlaceholder } from '../status/index.ts';
 import type { Draft } from './draft.ts';
 import { endJob } from './end-job.ts';
 import { instanceProvisionedEvent } from './events.ts';
@@ -55,14 +56,16 @@ function endOrAdopt(pass: RunPass, job: JobRecord, instance: InstanceRecord): vo
 }
 
 function bind(pass: RunPass, job: JobRecord, instance: InstanceRecord, created: Created): void {
-  const offer = created.offer;
-  const runtimeData = job.runtimeData
-    ? { ...job.runtimeData, offer: job.runtimeData.offer ?? offer }
-    : runtimeDataFor(job, instance, offer, pass.ctx.settings);
-  const bound = pass.moveJob(job, 'provisioning', {
+  // Which of the offers was honoured decides into how many blocks the machine is divided.
+  const total = instance.totalBlocks ?? 1;
+  const claimedBlocks = Math.min(created.offer.blocks ?? job.claimedBlocks, total);
+  const busyBlocks = instance.busyBlocks - job.claimedBlocks + claimedBlocks;
+  const claimed = pass.draft.jobs.set(job, { claimedBlocks });
+  pass.draft.instances.set(instance, { busyBlocks });
+  const bound = pass.moveJob(claimed, 'provisioning', {
     provisioningData: created.provisioningData,
     provisionedAt: pass.now,
-    runtimeData,
+    runtimeData: runtimeDataFor(claimed, instance, created.offer, pass.ctx.settings),
   });
   pass.draft.event(instanceProvisionedEvent(instance, bound));
   // Its host was not known when this snapshot was loaded, and may have been connected for long.
@@ -71,14 +74,18 @@ function bind(pass: RunPass, job: JobRecord, instance: InstanceRecord, created: 
 
 /** A planned instance takes on the machine that was made for it. */
 export function promote(draft: Draft, instance: InstanceRecord, created: Created): InstanceRecord {
-  return moveInstance(draft, instance, 'provisioning', {
-    backend: created.offer.backend,
-    region: created.offer.region,
-    price: created.offer.price,
-    offer: created.offer,
-    provisioningData: created.provisioningData,
-    hostId: created.hostId,
-    totalBlocks: instance.totalBlocks ?? created.offer.total_blocks ?? 1,
-    startedAt: draft.now,
-  });
+  const machine = machineOf(instance, created);
+  return moveInstance(draft, instance, 'provisioning', { ...machine, startedAt: draft.now });
+}
+
+/**
+ * What the worker's result says of the machine. Placement chose the blocks of each offer for its
+ * job; an instance that a fleet planned is divided as the fleet says (null = `auto`).
+ */
+export function machineOf(instance: InstanceRecord, created: Created): Partial<InstanceRecord> {
+  const { offer, provisioningData, hostId } = created;
+  const { backend, region, price } = offer;
+  const planned = instance.totalBlocks ?? totalBlocksOf(offer, 'auto');
+  const totalBlocks = isPlaceholder(instance) ? (offer.total_blocks ?? planned) : planned;
+  return { backend, region, price, offer, provisioningData, hostId, totalBlocks: totalBlocks ?? 1 };
 }

@@ -286,6 +286,18 @@ describe('a job that needs a new machine', () => {
     expect(world.announced('job.start')).toHaveLength(1);
   });
 
+  test('takes the blocks of the offer that was honoured, not of the first one', () => {
+    const world = placeholder();
+    const planned = world.instance();
+    world.instances.set('inst-1', { ...planned, totalBlocks: 8, busyBlocks: 4 });
+    world.jobs.set('job-1', { ...world.job('job-1'), claimedBlocks: 4 });
+    world.created('inst-1', anOffer({ blocks: 1, total_blocks: 2 }));
+    world.pass();
+    expect(world.instance()).toMatchObject({ totalBlocks: 2, busyBlocks: 1 });
+    expect(world.job('job-1').claimedBlocks).toBe(1);
+    expect(world.job('job-1').runtimeData).toMatchObject({ cpu: 2, memory: 8 });
+  });
+
   test('fails without a trace of the placeholder when no offer worked', () => {
     const world = placeholder();
     world.settle('instance.create:inst-1:0', { kind: 'no-capacity', message: 'All offers failed' });
@@ -460,23 +472,26 @@ describe('stop and abort', () => {
     expect(world.cancelled).toContain('job.start:job-1:0');
     expect(world.announced('job.stop')[0]?.payload).toMatchObject({ grace: false });
     expect(world.run.status).toBe('terminating');
-    world.later(30).pass();
+    world.settle('job.stop:job-1:0', { kind: 'ok' });
+    world.pass();
     expect(world.run.status).toBe('terminated');
     expect(world.announced('job.remove')).toHaveLength(1);
   });
 
-  test('a start that was called off in time needs no waiting', () => {
+  test('a start that a worker does although it was called off is undone', () => {
     const world = placed();
     world.pass();
     world.stop();
     world.pass();
-    world.dropCancelled();
     world.settle('job.stop:job-1:0', { kind: 'ok' });
     world.pass();
     expect(world.run.status).toBe('terminated');
+    world.settle('job.remove:job-1:0', { kind: 'ok' });
+    world.later(1).running('job-1').pass();
+    expect(world.announced('job.remove').map((i) => i.key)).toEqual(['job.remove:job-1:1']);
   });
 
-  test('a machine that is being made is called off, and its run does not wait for it', () => {
+  test('a machine that is being made is left to its instance, and the run does not wait for it', () => {
     const world = new World({
       jobs: [aJob({ instanceId: 'inst-1', claimedBlocks: 1 })],
       instances: [aPlaceholder('job-1')],
@@ -485,7 +500,8 @@ describe('stop and abort', () => {
     world.stop();
     world.pass();
     expect(world.run.status).toBe('terminated');
-    expect(world.cancelled).toContain('instance.create:inst-1:0');
+    expect(world.announced('instance.create')).toHaveLength(1);
+    expect(world.cancelled.size).toBe(0);
     expect(world.signals).toContainEqual({ kind: 'instance', id: 'inst-1' });
     expect(world.instance().busyBlocks).toBe(0);
   });

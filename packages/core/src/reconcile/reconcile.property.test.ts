@@ -100,8 +100,10 @@ function act(outside: Outside, { what, choice }: Step): void {
     case 12:
       if (world.run.nextPassAt !== null) world.now = Math.max(world.now, world.run.nextPassAt);
       break;
-    default:
-      world.dropCancelled();
+    default: {
+      const key = pick([...world.cancelled], choice);
+      if (key !== undefined) outside.carryOutLate(key);
+    }
   }
   outside.passRun();
   for (const one of [...world.instances.values()]) {
@@ -111,14 +113,14 @@ function act(outside: Outside, { what, choice }: Step): void {
 
 /**
  * From here on everything answers, and time passes. `late`: workers that had begun what was called
- * off since are done only now, after those that came later.
+ * off since are done only now.
  */
 function answerAll(outside: Outside, late = false): void {
   const { world } = outside;
   for (const id of outside.machines) outside.connect(id);
-  if (!late) world.dropCancelled();
   const announced = [...world.intents.values()].filter((one) => one.state === 'announced');
-  for (const intent of late ? announced.reverse() : announced) outside.carryOut(intent, 2);
+  for (const intent of announced) outside.carryOut(intent, 2);
+  if (late) for (const key of [...world.cancelled]) outside.carryOutLate(key);
   for (const id of outside.machines) outside.connect(id);
   for (const id of [...outside.processes.keys()]) outside.progress(id, 1);
   outside.place(0);

@@ -36,6 +36,10 @@ export function releaseJob(pass: RunPass, job: JobRecord): JobRecord {
   return free;
 }
 
+/**
+ * The creation is not called off: its result may be the only word of a machine that costs money.
+ * The instance stays until that word is there, and its own pass keeps or ends what was made.
+ */
 function releasePlaceholder(pass: RunPass, job: JobRecord, instance: InstanceRecord): void {
   const create = pass.draft.lastIntent('instance.create', instance.id);
   if (instance.provisioningJobId !== job.id) return;
@@ -45,7 +49,6 @@ function releasePlaceholder(pass: RunPass, job: JobRecord, instance: InstanceRec
     pass.draft.instances.delete(instance);
     return;
   }
-  if (create !== null) pass.draft.cancel(create);
   pass.draft.signal('instance', instance.id);
 }
 

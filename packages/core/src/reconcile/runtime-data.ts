@@ -28,7 +28,7 @@ export function runtimeDataFor(
     cpu: whole ? null : cpus,
     memory: whole ? null : memory_mib / 1024,
     ports: null,
-    volume_names: null,
+    volume_names: [],
     offer: share,
     working_dir: null,
     username: null,

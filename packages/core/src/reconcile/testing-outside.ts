@@ -187,7 +187,15 @@ export class Outside {
 
   // Workers.
 
-  /** A worker takes up one announced effect, also one that was called off too late. */
+  /** A worker that had begun what was called off does it after all; nobody hears its result. */
+  carryOutLate(key: string): void {
+    const intent = this.world.intents.get(key);
+    this.world.cancelled.delete(key);
+    const host = this.world.hosts.get(this.#targets.get(key) ?? '');
+    if (intent !== undefined && host?.connected) this.#tellAgent(intent, host.id, 0);
+  }
+
+  /** A worker takes up one announced effect. */
   carryOut(intent: IntentRecord, choice: number): void {
     const { world } = this;
     const host = world.hosts.get(this.#targets.get(intent.key) ?? '');

@@ -218,7 +218,7 @@ export class World {
         this.intents.set(change.intent.key, change.intent);
         break;
       case 'intent.cancel':
-        this.cancelled.add(change.key);
+        this.#cancel(change.key);
         break;
       case 'event':
         this.rawEvents.push(change.event);
@@ -227,15 +227,14 @@ export class World {
     }
   }
 
-  /** Keys whose cancellation was written; `dropCancelled` is the store's part of it. */
+  /** Keys of effects that were called off: a worker under way may do them nevertheless. */
   cancelled = new Set<string>();
 
-  /** The store removes what no worker had begun. */
-  dropCancelled(): void {
-    for (const key of this.cancelled) {
-      if (this.intents.get(key)?.state === 'announced') this.intents.delete(key);
-    }
-    this.cancelled.clear();
+  #cancel(key: string): void {
+    const intent = this.intents.get(key);
+    if (intent?.state !== 'announced') return;
+    this.cancelled.add(key);
+    this.intents.set(key, { ...intent, state: 'failed', error: 'cancelled', updatedAt: this.now });
   }
 
   // What the outside does.
