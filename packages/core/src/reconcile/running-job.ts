@@ -14,20 +14,20 @@ export function advanceRunning(pass: RunPass, job: JobRecord): void {
     return;
   }
   if (pass.run.spec.configuration.type === 'service') registerReady(pass, known);
-  const job_ = pass.fresh(known);
-  if (isOverTime(pass, job_)) {
-    const seconds = job_.spec.max_duration;
+  const current = pass.fresh(known);
+  if (isOverTime(pass, current)) {
+    const seconds = current.spec.max_duration;
     const message = `The job exceeded the max_duration of ${seconds} seconds and did not stop on its own`;
-    endJob(pass, job_, 'max_duration_exceeded', { message });
-  } else if (pass.snapshot.overQuota?.[job_.id] !== undefined) {
-    const message = pass.snapshot.overQuota[job_.id];
-    endJob(pass, job_, 'log_quota_exceeded', { message, graceful: true });
-  } else if (isInactive(pass, job_)) {
-    const message = `The job was inactive for ${job_.inactivitySecs} seconds`;
-    endJob(pass, job_, 'inactivity_duration_exceeded', { message, graceful: true });
-  } else if (isUnderused(pass, job_)) {
+    endJob(pass, current, 'max_duration_exceeded', { message });
+  } else if (pass.snapshot.overQuota?.[current.id] !== undefined) {
+    const message = pass.snapshot.overQuota[current.id];
+    endJob(pass, current, 'log_quota_exceeded', { message, graceful: true });
+  } else if (isInactive(pass, current)) {
+    const message = `The job was inactive for ${current.inactivitySecs} seconds`;
+    endJob(pass, current, 'inactivity_duration_exceeded', { message, graceful: true });
+  } else if (isUnderused(pass, current)) {
     const message = 'The GPU utilization was below the minimum for the whole time window';
-    endJob(pass, job_, 'terminated_due_to_utilization_policy', { message, graceful: true });
+    endJob(pass, current, 'terminated_due_to_utilization_policy', { message, graceful: true });
   }
 }
 
