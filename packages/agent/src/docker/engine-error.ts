@@ -9,15 +9,20 @@ export function statusOf(error: unknown): number | null {
   return (error as EngineError | null)?.statusCode ?? null;
 }
 
-/** The Engine's own words. */
+/** The Engine's own words, without what its client puts before them where it reads no JSON. */
 export function wordsOf(error: unknown): string {
   const { json, message } = error as EngineError;
-  return json?.message ?? message ?? String(error);
+  return json?.message ?? message?.replace(/^\(HTTP code \d+\) .*? - /, '').trim() ?? String(error);
 }
 
-/** Names what was being attempted, as dstack 0.22.5 does (`pullImage error: …`). */
-export function creationFailure(attempt: string, error: unknown): JobFailure {
+/**
+ * Names what was being attempted, as dstack 0.22.5 does (`pullImage error: …`), and with what, where
+ * the Engine's words may leave that out.
+ */
+export function creationFailure(attempt: string, error: unknown, subject?: string): JobFailure {
   if (error instanceof JobFailure) return error;
-  const message = `${attempt} error: ${wordsOf(error)}`;
+  const words = wordsOf(error);
+  const said = subject === undefined || words.includes(subject) ? words : `${subject}: ${words}`;
+  const message = `${attempt} error: ${said}`;
   return new JobFailure('creating_container_error', message, { cause: error });
 }

@@ -72,11 +72,18 @@ it('pulls, with the credentials of the run, and reports how far it is', async ()
   });
 });
 
-it("fails in the registry's words", async () => {
+it("fails in the registry's words, with the name of the image", async () => {
   onPull = (response) => response.end(JSON.stringify({ error: 'manifest unknown' }));
   await expect(ensure('img:1')).rejects.toMatchObject({
     reason: 'creating_container_error',
-    message: 'pullImage error: manifest unknown',
+    message: 'pullImage error: img:1: manifest unknown',
+  });
+});
+
+it("fails in the Engine's words alone when it refuses the pull", async () => {
+  onPull = (response) => response.writeHead(500).end('{"message":"connection refused"}');
+  await expect(ensure('img:1')).rejects.toMatchObject({
+    message: 'pullImage error: img:1: connection refused',
   });
 });
 

@@ -35,7 +35,7 @@ export async function ensureImage(
     await pull(docker, reference, request);
   } catch (error) {
     request.signal.throwIfAborted();
-    if (!present) throw creationFailure('pullImage', error);
+    if (!present) throw creationFailure('pullImage', error, reference);
     log.info('using the local copy of an image', { image: reference, why: wordsOf(error) });
   }
 }
@@ -46,7 +46,7 @@ async function hasImage(docker: Docker, reference: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (statusOf(error) === 404) return false;
-    throw creationFailure('pullImage', error);
+    throw creationFailure('pullImage', error, reference);
   }
 }
 
