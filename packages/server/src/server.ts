@@ -27,6 +27,7 @@ import { Housekeeping } from './housekeeping/housekeeping.ts';
 import { buildHttp } from './http/app.ts';
 import { keyMaker } from './http/keys.ts';
 import { streamRoutes } from './http/streams/routes.ts';
+import { gitTemplates } from './http/templates/git-templates.ts';
 import { httpSettings } from './http-settings.ts';
 import { createLogger, type Logger } from './logging.ts';
 import { openLogs } from './logs/open-logs.ts';
@@ -36,6 +37,7 @@ import { RunChanges } from './loops/run-changes.ts';
 import { instanceOffers } from './offers/instance-offers.ts';
 import { offerSource } from './offers/offer-source.ts';
 import { type ProjectBackends, projectBackends } from './offers/project-backends.ts';
+import type { ServerMetrics, ServerMetricsOptions } from './metrics/server-metrics.ts';
 import {
   compileSettings,
   listensOnLoopback,
@@ -129,6 +131,10 @@ async function assemble(parts: Parts): Promise<RunningServer> {
   const blobs = store.shared ? store.files.blobs : fileBlobs(join(settings.dir, 'blobs'));
 
   const changes = new RunChanges();
+  let engine: Engine | null = null;
+  const metrics = settings.metrics.enabled
+    ? await serverMetrics(parts, () => engine?.depths() ?? null)
+    : null;
   const deps = {
     store,
     logs,
@@ -136,6 +142,9 @@ async function assemble(parts: Parts): Promise<RunningServer> {
     blobs,
     keys,
     context,
+    templates: gitTemplates(),
+    metrics,
+    loopsAreRunning: () => engine?.isRunning ?? false,
     log,
     settings: httpSettings(settings, config),
   };
@@ -143,7 +152,7 @@ async function assemble(parts: Parts): Promise<RunningServer> {
   streamRoutes(http, { ...deps, logStore: logs, changes });
   closing.push(() => http.close());
   const url = await listen(http, settings);
-  const engine = makeEngine(parts, {
+  engine = makeEngine(parts, {
     hosts,
     backends,
     offers,
@@ -152,8 +161,9 @@ async function assemble(parts: Parts): Promise<RunningServer> {
     quota,
     blobs,
     url,
+    metrics,
   });
-  closing.push(() => engine.close());
+  closing.push(() => engine?.close() ?? Promise.resolve());
   await engine.start();
   const housekeeping = new Housekeeping({
     store,
@@ -165,7 +175,7 @@ async function assemble(parts: Parts): Promise<RunningServer> {
     healthChecks: settings.limits.healthTtlSeconds,
   });
   closing.push(() => housekeeping.close());
-  if (executor) hosts.add(localAccess(settings, executor, serverId));
+  if (executor) await hosts.add(localAccess(settings, executor, serverId));
   return {
     url: settings.url ?? url,
     adminToken: main.adminToken,
@@ -258,10 +268,21 @@ interface EngineParts {
   readonly quota: LogQuota;
   readonly blobs: Store['files']['blobs'];
   readonly url: string;
+  readonly metrics: ServerMetrics | null;
+}
+
+/** Loaded only where it is wanted. */
+async function serverMetrics(
+  { store, log }: Parts,
+  depths: ServerMetricsOptions['depths'],
+): Promise<ServerMetrics> {
+  const { ServerMetrics } = await import('./metrics/server-metrics.ts');
+  const onError = (error: unknown) => log.warn({ err: error }, 'a metric could not be taken');
+  return new ServerMetrics({ store, now: systemNow, depths, onError });
 }
 
 function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
-  const { hosts, backends, offers, context, changes, quota, blobs, url } = parts;
+  const { hosts, backends, offers, context, changes, quota, blobs, url, metrics } = parts;
   const starter = new JobStarter({
     store,
     blobs,
@@ -276,7 +297,7 @@ function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine
     log,
     fleetOffers: instanceOffers(offers),
   });
-  return new Engine({ store, offers, effect, context, changes, quota, log, owner: randomUUID() });
+  return new Engine({ store, offers, effect, context, changes, quota, log, owner: randomUUID(), observer: metrics });
 }
 
 function localAccess(settings: ServerSettings, executor: 'docker' | 'process', serverId: string) {

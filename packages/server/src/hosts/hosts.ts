@@ -48,14 +48,22 @@ export class Hosts {
     this.#streams = new JobStreams(options.store);
   }
 
-  /** Opens the link and keeps it open. */
-  add(access: HostAccess): void {
+  /**
+   * Opens the link and keeps it open. How long a host has been out of reach counts from here: while
+   * no server was there, nobody could have reached it.
+   */
+  async add(access: HostAccess): Promise<void> {
     const { hostId, dial, token, prepare } = access;
     const { store, logs, serverId, log } = this.#options;
     const client = new AgentClient({ dial, token });
     const intake = new LogIntake({ store, logs, log, send: (frame) => link.send(frame) });
     const sink = this.#sink(hostId, client, intake);
     const link: HostLink = new HostLink({ hostId, serverId, client, prepare, sink, log });
+    await this.#saveHost(
+      hostId,
+      { connected: false, info: null, error: 'not connected yet' },
+      true,
+    );
     this.#hosts.set(hostId, { link, intake });
     link.start();
   }
@@ -127,7 +135,29 @@ export class Hosts {
         lengths[state.id] = await this.#options.logs.length(stream.ref);
       }
     }
+    await this.#reportLost(hostId, intake, new Set(jobs.map((state) => state.id)));
     return lengths;
+  }
+
+  /**
+   * Jobs that the agent had and does not know any more (its state was deleted): nobody will ever say
+   * how they ended, so the server does.
+   */
+  async #reportLost(hostId: string, intake: LogIntake, known: ReadonlySet<Id>): Promise<void> {
+    const { store, logs } = this.#options;
+    const missing = (await store.jobs.onHost(hostId)).filter((job) => !known.has(job.id));
+    for (const { jobId, state } of await store.reports.byJobs(missing.map((job) => job.id))) {
+      const stream = await this.#streams.find(jobId);
+      if (!stream || state.phase === 'exited') continue;
+      const message = 'The agent of the host has lost the job';
+      await this.#saveState(hostId, intake, stream, {
+        ...state,
+        seq: state.seq + 1,
+        phase: 'exited',
+        exit: { status: null, reason: 'executor_error', message },
+        log_end: await logs.length(stream.ref),
+      });
+    }
   }
 
   /** A job this database has never heard of is nobody's: it is killed and forgotten. */
@@ -146,10 +176,11 @@ export class Hosts {
   async #saveHost(
     hostId: string,
     link: { connected: boolean; info: AgentInfo | null; error: string | null },
+    anew = false,
   ): Promise<void> {
     const { store, now, log } = this.#options;
     const before = await store.hosts.byId(hostId);
-    if (before?.connected === link.connected && !link.connected) return;
+    if (before?.connected === false && !link.connected && !anew) return;
     const record: HostRecord = {
       id: hostId,
       connected: link.connected,

@@ -266,7 +266,7 @@ test('Ctrl-C asks, and "yes" stops the run', async () => {
   let stopped = false;
   const fake = await started({
     ...(await recordedRoutes('apply-d')),
-    [`POST /api/users/get_my_user`]: wireError('error', 'no key'),
+    'POST /api/users/get_my_user': wireError('error', 'no key'),
     [`GET ${BASE}/runs/watch`]: () => ({
       events: [
         runEvent(stopped ? withStatus(run, 'terminated', 'terminated', 'stopped') : running),
