@@ -89,7 +89,8 @@ async function untilReady(docker: Docker, daemon: ChildProcess): Promise<void> {
   throw new Error('dockerd did not answer within 15 s');
 }
 
-async function importBusybox(
+/** Makes an image out of a static busybox in the daemon behind this socket; `dir` keeps its files. */
+export async function importBusybox(
   dir: string,
   socket: string,
   name: string,

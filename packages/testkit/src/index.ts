@@ -1,4 +1,5 @@
 export { forEachDatabase, type SuiteRunner, type TestDatabases } from './databases.ts';
 export * from './docker.ts';
+export * from './hosts.ts';
 export * from './installation.ts';
 export { type PostgresCluster, postgresBinaries, startPostgres } from './postgres.ts';

@@ -1,0 +1,114 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import Docker from 'dockerode';
+import { importBusybox } from './docker.ts';
+
+const run = promisify(execFile);
+const SCRIPT = fileURLToPath(new URL('../hosts/make-test-hosts.sh', import.meta.url));
+
+/** A machine of the test's own: address, root file system, sshd (user `root`), dockerd if wanted. */
+export interface TestHost {
+  readonly name: string;
+  readonly address: string;
+  /** Its Docker daemon, seen from outside; there is none where none was asked for. */
+  readonly docker: Docker;
+  /** Runs a command there and answers what it printed; rejects when it fails. */
+  exec(command: string): Promise<string>;
+  /** Nothing reaches it any more and nothing comes from it, as with a pulled cable. */
+  cut(): void;
+  restore(): void;
+}
+
+export interface TestHosts {
+  readonly hosts: readonly TestHost[];
+  /** Private key that opens all of them, and where it lies. */
+  readonly privateKey: string;
+  readonly keyPath: string;
+  /** Makes a busybox image in the daemons of these hosts. */
+  busybox(name: string, on?: readonly TestHost[]): Promise<void>;
+  /** Ends everything on them and removes every trace. */
+  close(): void;
+}
+
+export interface TestHostsOptions {
+  readonly count: number;
+  /** Which of them have Docker, from 1; all by default. */
+  readonly docker?: readonly number[];
+}
+
+/** What a machine lacks for `startHosts`, null when it lacks nothing. */
+export function hostsMissing(): string | null {
+  if (process.getuid?.() !== 0) return 'root';
+  const programs = ['/usr/sbin/sshd', '/usr/sbin/dockerd', '/usr/bin/unshare', '/usr/bin/busybox'];
+  return [...programs, '/usr/sbin/ip', '/usr/sbin/iptables'].find((it) => !existsSync(it)) ?? null;
+}
+
+/** Makes hosts out of namespaces of this machine; several sets may live side by side. */
+export async function startHosts({ count, docker }: TestHostsOptions): Promise<TestHosts> {
+  const dir = mkdtempSync(join(tmpdir(), 'test-hosts-'));
+  const env = {
+    ...process.env,
+    BASE: join(dir, 'base'),
+    NET: freeNetwork(),
+    // Names of links have at most 15 characters.
+    PREFIX: `t${process.pid.toString(36)}${dir.slice(-2).toLowerCase()}`,
+    DOCKER: docker === undefined ? 'all' : docker.join(',') || 'none',
+  };
+  const script = (...args: string[]) => execFileSync(SCRIPT, args, { env, stdio: 'pipe' });
+  const close = () => {
+    script('down');
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    const { stdout } = await run(SCRIPT, ['up', String(count)], { env });
+    const hosts = stdout
+      .trim()
+      .split('\n')
+      .map((line, index): TestHost => {
+        const [name = '', address = '', , socketPath = ''] = line.split(' ');
+        const number = String(index + 1);
+        return {
+          name,
+          address,
+          docker: new Docker({ socketPath }),
+          exec: async (command) => (await run(SCRIPT, ['exec', number, command], { env })).stdout,
+          cut: () => void script('cut', number),
+          restore: () => void script('restore', number),
+        };
+      });
+    const sockets = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ')[3] ?? '');
+    const keyPath = join(env.BASE, 'id');
+    return {
+      hosts,
+      keyPath,
+      privateKey: readFileSync(keyPath, 'utf8'),
+      async busybox(name, on = hosts) {
+        for (const host of on) {
+          await importBusybox(dir, sockets[hosts.indexOf(host)] ?? '', name, []);
+        }
+      },
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** A /24 that no interface of this machine is in. */
+function freeNetwork(): string {
+  const taken = Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).map(({ address }) => address),
+  );
+  for (let third = process.pid % 250; ; third = (third + 1) % 250) {
+    const network = `10.213.${third}`;
+    if (!taken.some((address) => address.startsWith(`${network}.`))) return network;
+  }
+}
