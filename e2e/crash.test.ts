@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -83,6 +84,20 @@ describe('jobs and crashes', () => {
     const run = await untilRun(home, 'counter', isFinished);
     expect(run.latest_job_submission.exit_status).toBe(3);
     expect(await linesOf('counter')).toEqual(expected(150));
+  });
+
+  it('end with a clear word when the agent has lost all it knew of them', async () => {
+    await submit(home, 'forgotten', ['while :; do sleep 0.1; done']);
+    await untilRun(home, 'forgotten', isRunning);
+    process.kill(agentPid() ?? 0, 'SIGKILL');
+    rmSync(join(home.serverDir, 'agent', 'jobs'), { recursive: true });
+    expect(await untilRun(home, 'forgotten', isFinished)).toMatchObject({
+      status: 'failed',
+      latest_job_submission: {
+        termination_reason: 'executor_error',
+        termination_reason_message: 'The agent of the host has lost the job',
+      },
+    });
   });
 
   it('are stopped by a stop that was asked for just before the server was killed', async () => {
