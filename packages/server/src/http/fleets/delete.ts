@@ -6,12 +6,13 @@ import {
   instanceStatusEvent,
   isFleetTerminating,
   isInstanceActive,
+  isPlaceholder,
 } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 
 const hasWork = (instance: InstanceRecord): boolean =>
-  instance.busyBlocks > 0 || instance.provisioningJobId !== null;
+  instance.busyBlocks > 0 || isPlaceholder(instance);
 
 /** Unknown names are ignored. A fleet goes when its last instance is gone. */
 export async function deleteFleets(
