@@ -14,7 +14,7 @@ export async function atRest(): Promise<void> {
   const home = installation({
     DSTACK_LOCAL_MAX_INSTANCES: String(INSTANCES),
     DSTACK_SQL_ECHO_ENABLED: '1',
-    DSTACK_SERVER_LOG_LEVEL: 'debug',
+    DSTACK_SERVER_LOG_LEVEL: 'info',
   });
   let statements = 0;
   try {
@@ -27,7 +27,7 @@ export async function atRest(): Promise<void> {
     await delay(5000);
     const before = usage(home.serverPid);
     home.onServerLine = (line) => {
-      if (line.includes('sql')) statements++;
+      if (line.includes('"msg":"statement"')) statements++;
     };
     await delay(SECONDS * 1000);
     const after = usage(home.serverPid);

@@ -34,10 +34,10 @@ import { openLogs } from './logs/open-logs.ts';
 import { Engine } from './loops/engine.ts';
 import { LogQuota } from './loops/log-quota.ts';
 import { RunChanges } from './loops/run-changes.ts';
+import type { ServerMetrics, ServerMetricsOptions } from './metrics/server-metrics.ts';
 import { instanceOffers } from './offers/instance-offers.ts';
 import { offerSource } from './offers/offer-source.ts';
 import { type ProjectBackends, projectBackends } from './offers/project-backends.ts';
-import type { ServerMetrics, ServerMetricsOptions } from './metrics/server-metrics.ts';
 import {
   compileSettings,
   listensOnLoopback,
@@ -203,6 +203,7 @@ async function openDatabase(
     newId: randomUUID,
     logger: log,
     storeEvents: eventsTtlSeconds > 0,
+    onStatement: settings.sqlEcho ? (sql) => log.info({ sql }, 'statement') : undefined,
   }).catch((error: unknown) => {
     if (error instanceof StoreError) throw new StartError(error.message, { cause: error });
     throw error;
@@ -297,7 +298,17 @@ function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine
     log,
     fleetOffers: instanceOffers(offers),
   });
-  return new Engine({ store, offers, effect, context, changes, quota, log, owner: randomUUID(), observer: metrics });
+  return new Engine({
+    store,
+    offers,
+    effect,
+    context,
+    changes,
+    quota,
+    log,
+    owner: randomUUID(),
+    observer: metrics,
+  });
 }
 
 function localAccess(settings: ServerSettings, executor: 'docker' | 'process', serverId: string) {

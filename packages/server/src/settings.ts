@@ -13,9 +13,15 @@ export interface ServerSettings {
   readonly adminToken: string | null;
   /** Static token of the SSH proxy (`DSTACK_SSHPROXY_API_TOKEN`); null = there is none. */
   readonly sshProxyToken: string | null;
+  /** Prometheus: whether `/metrics` is there, and the bearer it asks for (null = open). */
+  readonly metrics: { readonly enabled: boolean; readonly token: string | null };
+  /** Git repository with templates of projects that name none. */
+  readonly templatesRepo: string | null;
   readonly logLevel: string;
   readonly logFormat: 'json' | 'pretty';
   readonly configDisabled: boolean;
+  /** Every statement goes to the log (`DSTACK_SQL_ECHO_ENABLED`), without its values. */
+  readonly sqlEcho: boolean;
   /** Whether to make `main` the default project of the command line: yes, no, or only if there is none. */
   readonly updateDefaultProject: boolean | null;
   readonly local: LocalSettings;
@@ -81,9 +87,15 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
     dir,
     databaseUrl: env.DSTACK_DATABASE_URL || `sqlite:///${join(dir, 'data', 'dstack.db')}`,
     sshProxyToken: env.DSTACK_SSHPROXY_API_TOKEN || null,
+    metrics: {
+      enabled: isSet(env, 'DSTACK_ENABLE_PROMETHEUS_METRICS'),
+      token: env.DSTACK_PROMETHEUS_AUTH_TOKEN || null,
+    },
+    templatesRepo: env.DSTACK_SERVER_TEMPLATES_REPO || null,
     adminToken: options.token || env.DSTACK_SERVER_ADMIN_TOKEN || null,
     logLevel: logLevel(options.logLevel ?? env.DSTACK_SERVER_LOG_LEVEL ?? 'info'),
     logFormat: logFormat(env),
+    sqlEcho: isSet(env, 'DSTACK_SQL_ECHO_ENABLED'),
     configDisabled: isSet(env, 'DSTACK_SERVER_CONFIG_DISABLED'),
     updateDefaultProject: options.updateDefaultProject ?? updateDefaultProject(env),
     local: {

@@ -63,7 +63,7 @@ async function connectSqlite(
   options: OpenStoreOptions,
   url: Extract<DatabaseUrl, { dialect: 'sqlite' }>,
 ): Promise<Connection> {
-  const opened = openSqlite(url.path, options.now);
+  const opened = openSqlite(url.path, options.now, options.onStatement);
   await migrateOrClose(options, url, opened.db, opened.close);
   return { db: opened.db, bus: localBus(options.logger), close: opened.close };
 }
@@ -73,9 +73,9 @@ async function connectPostgres(
   url: Extract<DatabaseUrl, { dialect: 'postgres' }>,
 ): Promise<Connection> {
   const { connectionString, label } = url;
-  const { logger } = options;
+  const { logger, onStatement } = options;
   const poolSize = options.poolSize ?? DEFAULT_POOL_SIZE;
-  const { db, processIds } = openPostgres({ connectionString, poolSize, logger });
+  const { db, processIds } = openPostgres({ connectionString, poolSize, logger, onStatement });
   const destroy = () => db.destroy();
   await migrateOrClose(options, url, db, destroy);
   try {

@@ -29,6 +29,8 @@ export interface OpenStoreOptions {
   readonly newId: () => string;
   readonly logger: StoreLogger;
   readonly cipher: Cipher;
+  /** Hears every statement, without its values. */
+  readonly onStatement?: (sql: string) => void;
   /** Most connections to PostgreSQL (default 10), one more listens. */
   readonly poolSize?: number;
   /** False: events are not stored (`DSTACK_SERVER_EVENTS_TTL_SECONDS` <= 0). */

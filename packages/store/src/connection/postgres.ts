@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { StoreLogger } from '../logger.ts';
 import type { DB } from '../schema/db.ts';
+import { type OnStatement, statementLog } from './statements.ts';
 
 const INT8 = 20;
 const NUMERIC = 1700;
@@ -29,6 +30,7 @@ export function openPostgres(options: {
   readonly connectionString: string;
   readonly poolSize: number;
   readonly logger: StoreLogger;
+  readonly onStatement?: OnStatement;
 }): PostgresConnection {
   const processIds = new Set<number>();
   const pool = new pg.Pool({
@@ -48,5 +50,6 @@ export function openPostgres(options: {
   pool.on('error', (error) => {
     options.logger.warn({ err: error }, 'an idle connection to PostgreSQL broke');
   });
-  return { db: new Kysely<DB>({ dialect: new PostgresDialect({ pool }) }), processIds };
+  const log = statementLog(options.onStatement);
+  return { db: new Kysely<DB>({ dialect: new PostgresDialect({ pool }), log }), processIds };
 }

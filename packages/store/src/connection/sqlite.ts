@@ -6,6 +6,8 @@ import { StoreError } from '../errors.ts';
 import type { DB } from '../schema/db.ts';
 import { lockDatabase } from './lock-file.ts';
 
+import { type OnStatement, statementLog } from './statements.ts';
+
 /** Prepared statements kept; more than there are distinct queries of usual shapes. */
 const MAX_STATEMENTS = 500;
 
@@ -18,7 +20,11 @@ export interface SqliteConnection {
  * Opens (or makes, readable by its owner only) the file, with the settings that lose nothing.
  * Throws `store_locked` when another server has it, `store_unreachable` when it cannot be opened.
  */
-export function openSqlite(path: string, now: () => number): SqliteConnection {
+export function openSqlite(
+  path: string,
+  now: () => number,
+  onStatement?: OnStatement,
+): SqliteConnection {
   prepareFile(path);
   const lock = lockDatabase(path, now);
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5000 });
@@ -29,7 +35,10 @@ export function openSqlite(path: string, now: () => number): SqliteConnection {
     pragma cache_size = -16384;
     pragma temp_store = memory;
   `);
-  const db = new Kysely<DB>({ dialect: new SqliteDialect({ database: adapt(database) }) });
+  const db = new Kysely<DB>({
+    dialect: new SqliteDialect({ database: adapt(database) }),
+    log: statementLog(onStatement),
+  });
   return {
     db,
     async close() {

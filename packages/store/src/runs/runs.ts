@@ -49,13 +49,17 @@ export function createRuns(context: StoreContext): Runs {
     delete: (projectId, names, event) => deleteRuns(context, projectId, names, event),
     async counts() {
       const rows = await db
-        .selectFrom('runs')
-        .select(['project_id', 'status'])
+        .selectFrom('runs as r')
+        .innerJoin('projects as p', 'p.id', 'r.project_id')
+        .innerJoin('users as u', 'u.id', 'r.user_id')
+        .select(['r.project_id', 'p.name as project_name', 'u.name as user_name', 'r.status'])
         .select((eb) => eb.fn.countAll<number>().as('count'))
-        .groupBy(['project_id', 'status'])
+        .groupBy(['r.project_id', 'p.name', 'u.name', 'r.status'])
         .execute();
       return rows.map((row) => ({
         projectId: row.project_id,
+        projectName: row.project_name,
+        userName: row.user_name,
         status: row.status as RunStatus,
         count: Number(row.count),
       }));

@@ -30,6 +30,14 @@ export interface RunFilter {
   readonly page?: Page;
 }
 
+export interface RunCount {
+  readonly projectId: Id;
+  readonly projectName: string;
+  readonly userName: string;
+  readonly status: RunStatus;
+  readonly count: number;
+}
+
 /** Writing goes through `store.engine`. */
 export interface Runs {
   list(filter: RunFilter): Promise<RunView[]>;
@@ -50,10 +58,8 @@ export interface Runs {
     | { readonly type: 'deleted'; readonly runs: readonly RunRecord[] }
     | { readonly type: 'active'; readonly names: readonly string[] }
   >;
-  /** Number of runs per project and status, deleted ones included; for metrics. */
-  counts(): Promise<
-    readonly { readonly projectId: Id; readonly status: RunStatus; readonly count: number }[]
-  >;
+  /** Number of runs per project, user and status, deleted ones included; for metrics. */
+  counts(): Promise<readonly RunCount[]>;
   /** Runs of services that a gateway serves: not deleted, neither finished nor terminating. */
   onGateway(gatewayId: Id): Promise<RunRecord[]>;
   /** When the newest job of the project was submitted, if any. */
