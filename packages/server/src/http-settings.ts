@@ -45,6 +45,8 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     jobSpecs: jobSpecSettings(settings),
     backendTypes: BACKEND_TYPES,
     sshProxyToken: settings.sshProxyToken,
+    metricsToken: settings.metrics.token,
+    templatesRepo: settings.templatesRepo,
   };
 }
 

@@ -2,10 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
+import { apiDocsRoutes } from './api-docs/routes.ts';
 import { backendRoutes } from './backends/routes.ts';
 import type { On } from './call.ts';
-import { answerError, answerUnknown, sendJson } from './error-answers.ts';
+import { answerError, answerUnknown } from './error-answers.ts';
 import { eventRoutes } from './events/routes.ts';
+import { exportRoutes } from './exports/routes.ts';
 import { fileRoutes } from './files/routes.ts';
 import { fleetRoutes } from './fleets/routes.ts';
 import { gatewayRoutes } from './gateways/routes.ts';
@@ -17,10 +19,14 @@ import { mounter } from './mount.ts';
 import { openApiRoutes } from './openapi/routes.ts';
 import type { HttpDeps } from './ports.ts';
 import { projectRoutes } from './projects/routes.ts';
+import { prometheusRoutes } from './prometheus/routes.ts';
 import { repoRoutes } from './repos/routes.ts';
 import { runRoutes } from './runs/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
+import { healthRoutes } from './server-info/health.ts';
 import { serverInfoRoutes } from './server-info/routes.ts';
+import { sshProxyRoutes } from './sshproxy/routes.ts';
+import { templateRoutes } from './templates/routes.ts';
 import { userRoutes } from './users/routes.ts';
 import { volumeRoutes } from './volumes/routes.ts';
 
@@ -50,6 +56,9 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   secretRoutes,
   repoRoutes,
   fileRoutes,
+  exportRoutes,
+  templateRoutes,
+  sshProxyRoutes,
 ];
 
 /** Not listening yet; `listen` and `close` are the caller's. */
@@ -71,9 +80,11 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
   });
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerUnknown);
-  app.get('/healthcheck', async (_request, reply) => sendJson(reply, 200, { status: 'running' }));
   const on = mounter(app, deps);
   for (const domain of DOMAINS) domain(on, deps);
+  healthRoutes(app, deps);
+  prometheusRoutes(app, deps);
+  apiDocsRoutes(app);
   openApiRoutes(app);
   return app;
 }

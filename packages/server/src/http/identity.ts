@@ -63,7 +63,7 @@ export async function signedInUser(
 }
 
 /** The scheme's case does not matter; another scheme is no authentication. */
-function bearerToken(authorization: string | undefined): string | null {
+export function bearerToken(authorization: string | undefined): string | null {
   const match = /^bearer +(\S.*)$/i.exec(authorization ?? '');
   return match?.[1]?.trim() ?? null;
 }
@@ -71,12 +71,12 @@ function bearerToken(authorization: string | undefined): string | null {
 function serviceIdentity(deps: IdentityDeps, authorization: string | undefined): Identity {
   const token = bearerToken(authorization);
   const expected = deps.sshProxyToken;
-  if (token === null || expected === null || !isSame(token, expected)) throw accessDenied();
+  if (token === null || expected === null || !isSameText(token, expected)) throw accessDenied();
   return NOBODY;
 }
 
 /** In constant time, whatever the lengths. */
-function isSame(a: string, b: string): boolean {
+export function isSameText(a: string, b: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(a), digest(b));
 }

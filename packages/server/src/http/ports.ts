@@ -14,6 +14,7 @@ import type { Blobs, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { LogPage, PollQuery } from '../logs/event-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
+import type { TemplateSource } from './templates/git-templates.ts';
 
 /** Everything that handlers may use; made once when the server starts. */
 export interface HttpDeps {
@@ -23,6 +24,10 @@ export interface HttpDeps {
   readonly blobs: Pick<Blobs, 'has' | 'put'>;
   readonly keys: KeyMaker;
   readonly context: () => DecisionContext;
+  readonly templates: TemplateSource;
+  /** Null: switched off. */
+  readonly metrics: MetricsText | null;
+  readonly loopsAreRunning: () => boolean;
   readonly settings: HttpSettings;
   readonly log: Logger;
 }
@@ -38,6 +43,16 @@ export interface HttpSettings {
   readonly backendTypes: readonly BackendType[];
   /** Static token of the SSH proxy; null = its endpoint refuses everybody. */
   readonly sshProxyToken: string | null;
+  /** Bearer that `/metrics` asks for; null = it is open. */
+  readonly metricsToken: string | null;
+  /** Repository with templates of projects that name none; null = there is none. */
+  readonly templatesRepo: string | null;
+}
+
+/** Everything that Prometheus reads. */
+export interface MetricsText {
+  readonly contentType: string;
+  text(): Promise<string>;
 }
 
 /** `default_permissions` of the server's configuration. */

@@ -4,10 +4,11 @@ import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
 import { leased } from './leased.ts';
 import type { LogQuota } from './log-quota.ts';
+import type { LoopObserver } from './loop-observer.ts';
 import { fleetPass, instancePass, type Pass, placementPass, runPasses } from './passes.ts';
 import type { RunChanges } from './run-changes.ts';
 import { Timers } from './timers.ts';
-import { WorkQueue } from './work-queue.ts';
+import { type PassEnding, WorkQueue } from './work-queue.ts';
 
 export interface EngineOptions {
   readonly store: Store;
@@ -20,6 +21,7 @@ export interface EngineOptions {
   readonly log: Logger;
   /** Random id of this process: owner of its leases. */
   readonly owner: string;
+  readonly observer?: LoopObserver | null;
 }
 
 /** Passes of one kind that may run at a time. Effects wait for networks, so many of them may. */
@@ -49,6 +51,7 @@ export class Engine {
   readonly #queues: Record<WorkKind, WorkQueue>;
   readonly #timers: Timers;
   #unsubscribe: () => void = () => {};
+  #running = false;
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(options: EngineOptions) {
@@ -68,6 +71,7 @@ export class Engine {
       changes,
       quota,
       log,
+      observer: options.observer ?? null,
       arm: (kind: ScheduledKind, id: string, at: number | null) => {
         // What is overdue is in work already; an alarm in the past would only spin.
         this.#timers.set(`${kind}:${id}`, at !== null && at > context().now ? at : null);
@@ -92,16 +96,23 @@ export class Engine {
       () => void this.#takeUp(),
     );
     await this.#takeUp();
+    this.#running = true;
     this.#sweep = setInterval(() => void this.#sweepDue(), SWEEP_MS);
     this.#sweep.unref();
   }
 
   /** Lets the passes under way end; what they leave is found at the next start. */
   async close(): Promise<void> {
+    this.#running = false;
     this.#unsubscribe();
     clearInterval(this.#sweep);
     this.#timers.clear();
     await Promise.all(Object.values(this.#queues).map((queue) => queue.close()));
+  }
+
+  /** Between `start` and `close`. */
+  get isRunning(): boolean {
+    return this.#running;
   }
 
   /** Waiting and running passes by kind, for metrics. */
@@ -117,10 +128,13 @@ export class Engine {
   }
 
   #queue(name: WorkKind, pass: Pass): WorkQueue {
-    const { store, log, owner } = this.#options;
+    const { store, log, owner, observer } = this.#options;
+    const onEnd = observer
+      ? (ending: PassEnding['ending'], seconds: number) => observer.passEnded(name, ending, seconds)
+      : undefined;
     // One server on its own database needs no leases: the queue itself works a key once at a time.
     const guarded = store.shared ? leased(store.engine, name, owner, pass) : pass;
-    return new WorkQueue({ name, log, pass: guarded, concurrency: CONCURRENCY[name] });
+    return new WorkQueue({ name, log, pass: guarded, concurrency: CONCURRENCY[name], onEnd });
   }
 
   #add(signal: Signal): void {

@@ -14,6 +14,7 @@ import type { ScheduledKind, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
 import type { LogQuota } from './log-quota.ts';
+import type { LoopObserver } from './loop-observer.ts';
 import type { RunChanges } from './run-changes.ts';
 import type { PassEnding } from './work-queue.ts';
 
@@ -25,6 +26,7 @@ export interface PassDeps {
   readonly arm: (kind: ScheduledKind, id: Id, at: Timestamp | null) => void;
   readonly changes: RunChanges;
   readonly quota: LogQuota;
+  readonly observer: LoopObserver | null;
   readonly log: Logger;
 }
 
@@ -105,6 +107,7 @@ async function apply(
   const outcome = await deps.store.engine.apply(decision.changes, decision.signals);
   deps.log.debug({ ...subject, ...decision.summary, outcome }, 'decision');
   if (outcome === 'conflict') return { ending: 'conflict' };
+  deps.observer?.applied(decision.changes);
   for (const change of decision.changes) armFor(deps, change);
   return DONE;
 }

@@ -14,6 +14,8 @@ export interface WorkQueueOptions {
   readonly concurrency: number;
   readonly pass: (key: string) => Promise<PassEnding>;
   readonly log: Logger;
+  /** Hears how each pass ended and how many seconds it took. */
+  readonly onEnd?: ((ending: PassEnding['ending'], seconds: number) => void) | undefined;
   /** Delay in milliseconds before attempt n (from 1) of a key that keeps failing. */
   readonly backoff?: (attempt: number) => number;
   readonly setTimer?: (callback: () => void, ms: number) => NodeJS.Timeout;
@@ -69,7 +71,9 @@ export class WorkQueue {
   }
 
   async #work(key: string): Promise<void> {
+    const started = performance.now();
     const ending = await this.#pass(key);
+    this.#options.onEnd?.(ending.ending, (performance.now() - started) / 1000);
     this.#running.delete(key);
     if (ending.ending === 'done') this.#failures.delete(key);
     if (ending.ending === 'conflict' || this.#again.delete(key)) this.add(key);

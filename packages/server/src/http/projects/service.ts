@@ -155,6 +155,9 @@ export async function updateProject(
     ...(set.templatesRepo === project.templatesRepo ? [] : ['templates_repo']),
   ];
   if (changed.length === 0) return project;
+  if (changed.includes('templates_repo') && set.templatesRepo !== null) {
+    await checkReadable(deps, set.templatesRepo);
+  }
   const event = projectEvent(
     `Project updated. Changed fields: ${changed.join(', ')}`,
     project,
@@ -162,6 +165,13 @@ export async function updateProject(
   );
   await deps.store.projects.update(project.id, set, { events: [event] });
   return { ...project, ...set };
+}
+
+async function checkReadable(deps: HttpDeps, url: string): Promise<void> {
+  await deps.templates.probe(url).catch((error: unknown) => {
+    deps.log.info({ err: error }, 'templates repository refused');
+    throw ruleError('The templates repository cannot be read: check its URL and who may read it');
+  });
 }
 
 /** All or none. Only global admins learn which names are unknown. */

@@ -15,10 +15,12 @@ import { pino } from 'pino';
 import { fileBlobs } from '../../blobs/file-blobs.ts';
 import { FileLogStore } from '../../logs/file/file-log-store.ts';
 import type { LogStore } from '../../logs/log-store.ts';
+import { ServerMetrics } from '../../metrics/server-metrics.ts';
 import { buildHttp } from '../app.ts';
 import { keyMaker } from '../keys.ts';
 import type { HttpDeps } from '../ports.ts';
 import { createProject } from '../projects/service.ts';
+import { gitTemplates } from '../templates/git-templates.ts';
 import { createUser } from '../users/service.ts';
 
 export interface TestServer {
@@ -58,6 +60,7 @@ const START = Date.UTC(2026, 10, 24, 12) * 1000;
 
 export async function startTestServer(
   settings: Partial<HttpDeps['settings']> = {},
+  instead: Partial<HttpDeps> = {},
 ): Promise<TestServer> {
   const dir = await mkdtemp(join(tmpdir(), 'dstack-http-'));
   let time = START;
@@ -80,7 +83,8 @@ export async function startTestServer(
     onQuota: () => {},
     onSyncError: () => {},
   });
-  const deps = testDeps({ store, logs, now, log, offers, dir, settings });
+  const parts = { store, logs, now, log, offers, dir, settings };
+  const deps = { ...testDeps(parts), ...instead };
   const app = buildHttp(deps);
   const admin = await createUser(
     deps,
@@ -139,6 +143,9 @@ function testDeps({ store, logs, now, log, offers, dir, settings }: Parts): Http
     },
     blobs: fileBlobs(join(dir, 'blobs')),
     keys: keyMaker(),
+    templates: gitTemplates('file'),
+    metrics: new ServerMetrics({ store, now, depths: () => null, onError: () => {} }),
+    loopsAreRunning: () => true,
     context: () => ({
       now: now(),
       newId: randomUUID,
@@ -161,6 +168,8 @@ function testDeps({ store, logs, now, log, offers, dir, settings }: Parts): Http
       jobSpecs: DEFAULT_JOB_SPEC_SETTINGS,
       backendTypes: ['aws', 'gcp', 'kubernetes'],
       sshProxyToken: null,
+      metricsToken: null,
+      templatesRepo: null,
       ...settings,
     },
   };

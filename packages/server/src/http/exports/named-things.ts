@@ -1,0 +1,100 @@
+/** What the names in a request for an export mean, and whether they may be in one. */
+import { accessDenied, notExists, ruleError } from '@dstack/contract/api';
+import type { Id } from '@dstack/core';
+import type { ProjectRecord, UserRecord } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+
+/** Only fleets of one's own hosts: others' use of cloud machines would be on the owner's bill. */
+export async function sharedFleets(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  names: readonly string[],
+): Promise<Id[]> {
+  refuseRepeated('Fleet', names);
+  const found = await deps.store.fleets.byNames(project.id, names);
+  refuseUnknown(
+    'Fleets',
+    names,
+    found.map(({ fleet }) => fleet.name),
+  );
+  const cloud = found.filter(({ fleet }) => fleet.spec.configuration.ssh_config === null);
+  if (cloud.length > 0) {
+    const listed = cloud.map(({ fleet }) => `'${fleet.name}'`).join(', ');
+    throw ruleError(`Only SSH fleets can be exported; ${listed} is not one`);
+  }
+  return found.map(({ fleet }) => fleet.id);
+}
+
+export async function sharedGateways(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  names: readonly string[],
+): Promise<Id[]> {
+  refuseRepeated('Gateway', names);
+  const views = await Promise.all(
+    names.map((name) => deps.store.gateways.byName(project.id, name)),
+  );
+  const found = views.flatMap((view) => (view === null ? [] : [view.gateway]));
+  refuseUnknown(
+    'Gateways',
+    names,
+    found.map((gateway) => gateway.name),
+  );
+  return found.map((gateway) => gateway.id);
+}
+
+/** Nothing is pushed on a project by somebody who is not its admin. */
+export async function importersToAdd(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  names: readonly string[],
+  caller: UserRecord,
+): Promise<Id[]> {
+  refuseRepeated(
+    'Project',
+    names.map((name) => name.toLowerCase()),
+  );
+  if (names.some((name) => isSameName(name, project.name))) {
+    throw ruleError(`Project '${project.name}' cannot import its own export`);
+  }
+  const found = await deps.store.projects.byNames(names);
+  const isGlobalAdmin = caller.globalRole === 'admin';
+  const ids = found.map(({ id }) => id);
+  const memberships = isGlobalAdmin ? [] : await deps.store.projects.memberships(caller.id, ids);
+  const managed = new Set(
+    memberships.filter(({ role }) => role === 'admin').map(({ projectId }) => projectId),
+  );
+  // Who is no global admin is not told whether a project exists.
+  const isRefused =
+    !isGlobalAdmin && (found.length < names.length || !ids.every((id) => managed.has(id)));
+  if (isRefused) {
+    throw accessDenied('Access denied: you must be an admin of every project that is to import it');
+  }
+  refuseUnknown(
+    'Projects',
+    names,
+    found.map(({ name }) => name),
+    isSameName,
+  );
+  return ids;
+}
+
+export function refuseRepeated(what: string, names: readonly string[]): void {
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) throw ruleError(`${what} '${repeated}' is named more than once`);
+}
+
+function refuseUnknown(
+  what: string,
+  wanted: readonly string[],
+  found: readonly string[],
+  isSame: (a: string, b: string) => boolean = (a, b) => a === b,
+): void {
+  const unknown = wanted.filter((name) => !found.some((other) => isSame(name, other)));
+  if (unknown.length > 0) throw notExists(`${what} not found: ${unknown.join(', ')}`);
+}
+
+/** Names of projects are the same in any case. */
+export function isSameName(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}

@@ -1,0 +1,90 @@
+/** What a project shares with others. Changes are in `update.ts`, the other side in `imports.ts`. */
+import {
+  accessDenied,
+  alreadyExists,
+  type CreateExportRequest,
+  notExists,
+  ruleError,
+} from '@dstack/contract/api';
+import type { Export, ListExportsResponse } from '@dstack/contract/wire';
+import type { NewEvent } from '@dstack/core';
+import type { ExportView, ProjectRecord, UserRecord } from '@dstack/store';
+import { wireExport } from '../mapping/export.ts';
+import { checkName } from '../names.ts';
+import type { HttpDeps } from '../ports.ts';
+import { projectEvent } from '../projects/service.ts';
+import { importersToAdd, sharedFleets, sharedGateways } from './named-things.ts';
+
+export async function listExports(
+  deps: HttpDeps,
+  project: ProjectRecord,
+): Promise<ListExportsResponse> {
+  const found = await deps.store.exports.list(project.id);
+  return { exports: found.map(wireExport), warnings: [] };
+}
+
+/** A global export has every other project as its importer, so it names none. */
+export async function createExport(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  request: CreateExportRequest,
+  actor: UserRecord,
+): Promise<Export> {
+  const { name, is_global: isGlobal } = request;
+  checkName('export', name);
+  if (isGlobal) checkMakesGlobal(actor);
+  if (isGlobal && request.importer_projects.length > 0) {
+    throw ruleError('A global export is imported by every project: name no `importer_projects`');
+  }
+  const content = {
+    importers: await importersToAdd(deps, project, request.importer_projects, actor),
+    fleets: await sharedFleets(deps, project, request.exported_fleets),
+    gateways: await sharedGateways(deps, project, request.exported_gateways),
+  };
+  const { now, newId } = deps.context();
+  const record = { id: newId(), projectId: project.id, name, isGlobal, createdAt: now };
+  const events = [exportEvent(`Export '${name}' created`, project, actor)];
+  const outcome = await deps.store.exports.insert(record, content, { events });
+  if (outcome === 'name-taken') throw alreadyExists(`Export '${name}' exists`);
+  const view = await knownExport(deps, project, name);
+  await wakeImporters(deps, view);
+  return wireExport(view);
+}
+
+/** Runs of importing projects go on where they are; new ones no longer find what was shared. */
+export async function deleteExport(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  name: string,
+  actor: UserRecord,
+): Promise<void> {
+  const view = await knownExport(deps, project, name);
+  const events = [exportEvent(`Export '${name}' deleted`, project, actor)];
+  await deps.store.exports.delete(view.export.id, { events });
+}
+
+export async function knownExport(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  name: string,
+): Promise<ExportView> {
+  const view = await deps.store.exports.byName(project.id, name);
+  if (view === null) throw notExists(`Export '${name}' not found`);
+  return view;
+}
+
+export function checkMakesGlobal(caller: UserRecord): void {
+  if (caller.globalRole === 'admin') return;
+  throw accessDenied('Access denied: only global admins may make an export global');
+}
+
+/** Runs that wait for capacity may have some now. */
+export async function wakeImporters(deps: HttpDeps, view: ExportView): Promise<void> {
+  if (view.importers.length === 0 || view.fleets.length === 0) return;
+  await deps.store.engine.signal(view.importers.map(({ id }) => ({ kind: 'placement', id })));
+}
+
+/** The wire has no target type for exports: their project is what such an event is about. */
+export function exportEvent(message: string, project: ProjectRecord, actor: UserRecord): NewEvent {
+  return projectEvent(message, project, actor.id);
+}

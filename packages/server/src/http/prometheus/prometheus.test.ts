@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ServerMetrics } from '../../metrics/server-metrics.ts';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ metricsToken: 'scrape' });
+});
+afterAll(() => server.close());
+
+const read = (path: string, token: string | null = null) =>
+  server.call(path, undefined, { method: 'GET', token });
+
+describe('metrics for Prometheus', () => {
+  it('are read with their own token only', async () => {
+    expect((await read('/metrics')).status).toBe(401);
+    expect((await read('/metrics', server.token)).status).toBe(403);
+    const answer = await read('/metrics', 'scrape');
+    expect(answer.status).toBe(200);
+    expect(String(answer.headers['content-type'])).toMatch(/^text\/plain/);
+  });
+
+  it('count runs by how they ended, and tell jobs and instances that are there', async () => {
+    const spec = {
+      configuration: { type: 'fleet', name: 'pool', nodes: 1 },
+      profile: { name: 'default' },
+    };
+    await server.call('/api/project/main/fleets/apply', { plan: { spec }, force: false });
+    const run_spec = { run_name: 'train', configuration: { type: 'task', commands: ['true'] } };
+    await server.call('/api/project/main/runs/apply', { plan: { run_spec }, force: false });
+    const { text } = await read('/metrics', 'scrape');
+    expect(text).toContain(
+      'dstack_run_count_total{dstack_project_name="main",dstack_user_name="admin"} 1',
+    );
+    expect(text).not.toContain('dstack_run_count_done_total');
+  });
+
+  it('tell how deep the queues are and how passes end', async () => {
+    const depth = { waiting: 3, running: 1 };
+    const none = { waiting: 0, running: 0 };
+    const metrics = new ServerMetrics({
+      store: server.store,
+      now: () => 0,
+      depths: () => ({ run: depth, placement: none, instance: none, fleet: none, intent: none }),
+      onError: () => {},
+    });
+    metrics.passEnded('run', 'done', 0.002);
+    metrics.passEnded('run', 'conflict', 0.2);
+    const text = await metrics.text();
+    expect(text).toContain('dstack_server_queue_depth{kind="run",state="waiting"} 3');
+    expect(text).toContain('dstack_server_pass_duration_seconds_count{kind="run",ending="done"} 1');
+    expect(text).toContain('ending="conflict"');
+  });
+});
+
+describe('other paths without a token', () => {
+  it('say whether the server answers and whether it can work', async () => {
+    expect((await read('/healthcheck')).body).toEqual({ status: 'running' });
+    const ready = await read('/readyz');
+    expect(ready.body).toEqual({ status: 'ready', database: 'ok', loops: 'running' });
+    const idle = await startTestServer({}, { loopsAreRunning: () => false });
+    const answer = await idle.call('/readyz', undefined, { method: 'GET' });
+    expect([answer.status, answer.body.loops]).toEqual([503, 'stopped']);
+    await idle.close();
+  });
+
+  it('show the API to people, and lead there from the root', async () => {
+    const page = await read('/api/docs');
+    expect(String(page.headers['content-type'])).toMatch(/^text\/html/);
+    expect(page.text).not.toMatch(/(src|href)="https?:/);
+    const root = await read('/');
+    expect([root.status, root.headers.location]).toEqual([307, '/api/docs']);
+    expect((await read('/nosuch')).body).toEqual({ detail: 'Not Found' });
+  });
+});

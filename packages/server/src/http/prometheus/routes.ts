@@ -1,0 +1,19 @@
+/** `GET /metrics`, in the text format of Prometheus. */
+import { invalidToken, notAuthenticated } from '@dstack/contract/api';
+import type { FastifyInstance } from 'fastify';
+import { answerUnknown } from '../error-answers.ts';
+import { bearerToken, isSameText } from '../identity.ts';
+import type { HttpDeps } from '../ports.ts';
+
+/** Switched off, the path is unknown. With a token configured, only its bearer may read. */
+export function prometheusRoutes(app: FastifyInstance, deps: HttpDeps): void {
+  const { metrics, settings } = deps;
+  app.get('/metrics', async (request, reply) => {
+    if (metrics === null) return answerUnknown(request, reply);
+    const expected = settings.metricsToken;
+    const token = bearerToken(request.headers.authorization);
+    if (expected !== null && token === null) throw notAuthenticated();
+    if (expected !== null && !isSameText(token ?? '', expected)) throw invalidToken();
+    return reply.header('content-type', metrics.contentType).send(await metrics.text());
+  });
+}

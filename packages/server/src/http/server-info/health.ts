@@ -1,0 +1,43 @@
+import type { FastifyInstance } from 'fastify';
+import { sendJson } from '../error-answers.ts';
+import type { HttpDeps } from '../ports.ts';
+
+/** Longest that the database may take to answer, in ms, before it counts as away. */
+const DATABASE_LIMIT = 2000;
+
+/**
+ * `/healthcheck` says that the process answers (its body is part of the wire contract), `/readyz`
+ * whether it can do its work: 503 while the database is away or the loops have not started.
+ */
+export function healthRoutes(app: FastifyInstance, deps: HttpDeps): void {
+  app.get('/healthcheck', async (_request, reply) => sendJson(reply, 200, { status: 'running' }));
+  app.get('/readyz', async (request, reply) => {
+    const database = await answers(deps).catch((error: unknown) => {
+      request.log.warn({ err: error }, 'the database does not answer');
+      return false;
+    });
+    const loops = deps.loopsAreRunning();
+    const isReady = database && loops;
+    return sendJson(reply, isReady ? 200 : 503, {
+      status: isReady ? 'ready' : 'not ready',
+      database: database ? 'ok' : 'unreachable',
+      loops: loops ? 'running' : 'stopped',
+    });
+  });
+}
+
+async function answers({ store }: HttpDeps): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`no answer in ${DATABASE_LIMIT} ms`)),
+      DATABASE_LIMIT,
+    );
+  });
+  try {
+    await Promise.race([store.meta.serverId(), late]);
+    return true;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,59 @@
+/** Run templates of a project, from the repository it names or the server's. */
+import { UITemplate } from '@dstack/contract/wire';
+import { parse } from 'yaml';
+import type { Logger } from '../../logging.ts';
+import type { TemplateSource } from './git-templates.ts';
+
+/** How long an answer of a repository is used, in µs (dstack 0.22.5). */
+const TTL = 180_000_000;
+
+export interface TemplateCacheOptions {
+  readonly source: TemplateSource;
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+/** Remembers what repositories hold, failures too: a broken one costs one attempt per `TTL`. */
+export class TemplateCache {
+  readonly #options: TemplateCacheOptions;
+  readonly #known = new Map<
+    string,
+    { readonly at: number; readonly templates: Promise<UITemplate[]> }
+  >();
+
+  constructor(options: TemplateCacheOptions) {
+    this.#options = options;
+  }
+
+  /** Never throws: a repository that cannot be read has no templates. */
+  list(url: string): Promise<UITemplate[]> {
+    const now = this.#options.now();
+    for (const [other, { at }] of this.#known) if (now - at >= TTL) this.#known.delete(other);
+    const known = this.#known.get(url);
+    if (known) return known.templates;
+    const templates = this.#read(url);
+    this.#known.set(url, { at: now, templates });
+    return templates;
+  }
+
+  async #read(url: string): Promise<UITemplate[]> {
+    const { source, log } = this.#options;
+    try {
+      return (await source.read(url)).flatMap(templateOf);
+    } catch (error) {
+      log.warn({ err: error }, 'templates could not be read');
+      return [];
+    }
+  }
+}
+
+/** Nothing for a file that is no template: the folder may hold others. */
+function templateOf(text: string): UITemplate[] {
+  try {
+    const parsed = UITemplate.safeParse(parse(text));
+    return parsed.success ? [parsed.data] : [];
+  } catch {
+    // Not YAML, so not a template either.
+    return [];
+  }
+}

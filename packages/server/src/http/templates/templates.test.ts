@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+import { gitTemplates } from './git-templates.ts';
+
+let server: TestServer;
+let dir: string;
+let url: string;
+
+const git = (...args: string[]) =>
+  execFileSync('git', ['-C', dir, '-c', 'user.name=a', '-c', 'user.email=a@b', ...args]);
+
+function write(name: string, text: string): void {
+  writeFileSync(join(dir, '.dstack', 'templates', name), text);
+  git('add', '.');
+  git('commit', '-qm', name);
+}
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'dstack-templates-test-'));
+  url = `file://${dir}`;
+  mkdirSync(join(dir, '.dstack', 'templates'), { recursive: true });
+  git('init', '-q');
+  write('b.yaml', 'type: template\nname: b\ntitle: B\nconfiguration: {type: task}\n');
+  write(
+    'a.yml',
+    'type: template\nname: a\ntitle: A\nparameters: [{type: name}]\nconfiguration: {}\n',
+  );
+  write('broken.yml', '{');
+  write('other.yml', 'type: task\n');
+  server = await startTestServer();
+});
+afterAll(async () => {
+  await server.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const list = async () => (await server.call('/api/project/main/templates/list')).body;
+const setRepo = (templates_repo: string) =>
+  server.call('/api/projects/main/update', { templates_repo });
+
+describe('templates', () => {
+  it('are none without a repository', async () => {
+    expect(await list()).toEqual([]);
+  });
+
+  it('come from the project’s repository, other files left out, and are remembered a while', async () => {
+    expect((await setRepo(url)).body.templates_repo).toBe(url);
+    expect(await list()).toEqual([
+      {
+        type: 'template',
+        name: 'a',
+        title: 'A',
+        description: null,
+        parameters: [{ type: 'name' }],
+        configuration: {},
+      },
+      expect.objectContaining({ name: 'b', parameters: [] }),
+    ]);
+    write('c.yml', 'type: template\nname: c\ntitle: C\nconfiguration: {}\n');
+    expect(await list()).toHaveLength(2);
+    server.advance(181);
+    expect(await list()).toHaveLength(3);
+  });
+
+  it('of a repository that cannot be read are refused at once', async () => {
+    const answer = await setRepo(`${url}-nosuch`);
+    expect([answer.status, answer.body.detail[0].code]).toEqual([400, 'error']);
+  });
+
+  it('of a repository that has gone since are none', async () => {
+    rmSync(join(dir, '.git'), { recursive: true });
+    server.advance(181);
+    expect(await list()).toEqual([]);
+  });
+
+  it.each(['ext::sh -c true', 'file:///etc', '--upload-pack=true'])(
+    'are never asked for with %s',
+    async (bad) => {
+      await expect(gitTemplates().probe(bad)).rejects.toThrow();
+    },
+  );
+});

@@ -1,0 +1,168 @@
+/**
+ * What monitoring wants to know of instances, runs and jobs, read from the database when it asks.
+ * Names and labels are those of dstack 0.22.5, so that dashboards made for it go on working.
+ */
+import type { JobMetrics } from '@dstack/contract/agent';
+import { isRunFinished, type Offer, SECOND, type Timestamp } from '@dstack/core';
+import type { InstanceView, JobView, Store } from '@dstack/store';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { wireBackend } from '../http/mapping/backend-name.ts';
+
+type Labels = Readonly<Record<string, string | number>>;
+
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+
+export async function productSeries(store: Store, now: Timestamp): Promise<string> {
+  const series = new Series();
+  const instances = await store.instances.list({ projectIds: null, onlyActive: true });
+  for (const view of instances) addInstance(series, view, now);
+  await addRuns(series, store);
+  const jobs = (await store.jobs.running()).filter(({ job }) => job.provisioningData !== null);
+  const points = await store.metrics.lastJobPoints(jobs.map(({ job }) => job.id));
+  for (const view of jobs) addJob(series, view, points.get(view.job.id) ?? null, now);
+  return series.text();
+}
+
+/** Metrics by name, made when first used: what has no value is not listed. */
+class Series {
+  readonly #registry = new Registry();
+  readonly #gauges = new Map<string, Gauge>();
+  readonly #counters = new Map<string, Counter>();
+
+  gauge(name: string, help: string, labels: Labels, value: number): void {
+    const { registry } = this;
+    const known = this.#gauges.get(name);
+    const made = known ?? new Gauge({ name, help, labelNames: Object.keys(labels), ...registry });
+    this.#gauges.set(name, made);
+    made.set(labels, value);
+  }
+
+  counter(name: string, help: string, labels: Labels, value: number): void {
+    const { registry } = this;
+    const known = this.#counters.get(name);
+    const made = known ?? new Counter({ name, help, labelNames: Object.keys(labels), ...registry });
+    this.#counters.set(name, made);
+    made.inc(labels, value);
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  get registry() {
+    return { registers: [this.#registry] };
+  }
+}
+
+function addInstance(series: Series, view: InstanceView, now: Timestamp): void {
+  const { instance } = view;
+  const labels = {
+    dstack_project_name: view.projectName,
+    dstack_fleet_name: view.fleetName,
+    dstack_fleet_id: instance.fleetId,
+    dstack_instance_name: instance.name,
+    dstack_instance_id: instance.id,
+    dstack_instance_type: instance.offer?.instance.name ?? '',
+    dstack_backend: instance.backend === null ? '' : wireBackend(instance.backend),
+    dstack_gpu: gpuName(instance.offer),
+  };
+  const since = instance.startedAt ?? instance.createdAt;
+  series.counter(
+    'dstack_instance_duration_seconds_total',
+    'Seconds since the instance started',
+    labels,
+    secondsBetween(since, now),
+  );
+  series.gauge(
+    'dstack_instance_price_dollars_per_hour',
+    'Price of the instance, US dollars per hour',
+    labels,
+    instance.price,
+  );
+  series.gauge(
+    'dstack_instance_gpu_count',
+    'GPUs of the instance',
+    labels,
+    gpuCount(instance.offer),
+  );
+}
+
+async function addRuns(series: Series, store: Store): Promise<void> {
+  for (const { projectName, userName, status, count } of await store.runs.counts()) {
+    const labels = { dstack_project_name: projectName, dstack_user_name: userName };
+    series.counter('dstack_run_count_total', 'Runs ever submitted', labels, count);
+    if (!isRunFinished(status)) continue;
+    series.counter(`dstack_run_count_${status}_total`, `Runs that ended ${status}`, labels, count);
+  }
+}
+
+function addJob(series: Series, view: JobView, point: JobMetrics | null, now: Timestamp): void {
+  const { job, run } = view;
+  const offer = job.runtimeData?.offer ?? null;
+  const labels = {
+    dstack_project_name: view.projectName,
+    dstack_user_name: view.userName,
+    dstack_run_name: run.name,
+    dstack_run_id: run.id,
+    dstack_job_name: job.name,
+    dstack_job_id: job.id,
+    dstack_job_num: job.jobNum,
+    dstack_replica_num: job.replicaNum,
+    dstack_run_type: run.spec.configuration.type,
+    dstack_backend: job.provisioningData ? wireBackend(job.provisioningData.backend) : '',
+    dstack_gpu: gpuName(offer),
+  };
+  const machine = job.provisioningData?.instance_type.resources;
+  const gauge = (name: string, help: string, value: number) =>
+    series.gauge(`dstack_job_${name}`, help, labels, value);
+  series.counter(
+    'dstack_job_duration_seconds_total',
+    'Seconds since the job was submitted',
+    labels,
+    secondsBetween(job.submittedAt, now),
+  );
+  gauge(
+    'price_dollars_per_hour',
+    'Price of the job, US dollars per hour',
+    offer?.price ?? job.provisioningData?.price ?? 0,
+  );
+  gauge('gpu_count', 'GPUs of the job', job.runtimeData?.gpu ?? gpuCount(offer));
+  if (point === null) return;
+  gauge('cpu_count', 'CPUs of the job', job.runtimeData?.cpu ?? machine?.cpus ?? 0);
+  const cpuSeconds = point.cpu_usage_micro / SECOND;
+  series.counter('dstack_job_cpu_time_seconds_total', 'CPU time used', labels, cpuSeconds);
+  const share = job.runtimeData?.memory ?? null;
+  const memory = share === null ? (machine?.memory_mib ?? 0) * MIB : share * GIB;
+  gauge('memory_total_bytes', 'Memory of the job', memory);
+  gauge('memory_usage_bytes', 'Memory in use, caches included', point.memory_usage_bytes);
+  gauge(
+    'memory_working_set_bytes',
+    'Memory in use, without caches',
+    point.memory_working_set_bytes,
+  );
+  addGpus(series, labels, point, (machine?.gpus[0]?.memory_mib ?? 0) * MIB);
+}
+
+function addGpus(series: Series, labels: Labels, point: JobMetrics, total: number): void {
+  for (const [num, gpu] of point.gpus.entries()) {
+    const own = { ...labels, dstack_gpu_num: num };
+    const gauge = (name: string, help: string, value: number) =>
+      series.gauge(`dstack_job_gpu_${name}`, help, own, value);
+    gauge('usage_ratio', 'Use of the GPU, 0 to 1', gpu.util_percent / 100);
+    gauge('memory_total_bytes', 'Memory of the GPU', total);
+    gauge('memory_usage_bytes', 'Memory of the GPU in use', gpu.memory_usage_bytes);
+  }
+}
+
+function gpuName(offer: Offer | null): string {
+  return offer?.instance.resources.gpus[0]?.name ?? '';
+}
+
+function gpuCount(offer: Offer | null): number {
+  return offer?.instance.resources.gpus.length ?? 0;
+}
+
+function secondsBetween(from: Timestamp, to: Timestamp): number {
+  return Math.max(0, (to - from) / SECOND);
+}

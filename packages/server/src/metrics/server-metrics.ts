@@ -1,0 +1,127 @@
+/** Counts what the server does, for Prometheus. Made only where metrics are switched on. */
+import { type Change, type Id, SECOND, type WorkKind } from '@dstack/core';
+import type { Store } from '@dstack/store';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { LoopObserver } from '../loops/loop-observer.ts';
+import type { PassEnding } from '../loops/work-queue.ts';
+import { productSeries } from './product-series.ts';
+
+export type Depths = Readonly<
+  Record<WorkKind, { readonly waiting: number; readonly running: number }>
+>;
+
+export interface ServerMetricsOptions {
+  readonly store: Store;
+  readonly now: () => number;
+  /** Of the loops' queues; null while they have not started. */
+  readonly depths: () => Depths | null;
+  /** What became of an observation that failed. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Seconds a run may wait for its machine (dstack 0.22.5). */
+const PROVISION_BUCKETS = [
+  15, 30, 45, 60, 90, 120, 180, 240, 300, 360, 420, 480, 540, 600, 900, 1200, 1800,
+];
+
+/** Seconds of a pass: most take a few milliseconds, effects wait for networks. */
+const PASS_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
+
+export class ServerMetrics implements LoopObserver {
+  readonly #options: ServerMetricsOptions;
+  readonly #registry = new Registry();
+  readonly #passes: Histogram;
+  readonly #provisioning: Histogram;
+  readonly #pending: Counter;
+
+  constructor(options: ServerMetricsOptions) {
+    this.#options = options;
+    const registers = [this.#registry];
+    this.#passes = new Histogram({
+      name: 'dstack_server_pass_duration_seconds',
+      help: 'How long passes of the loops take, by how they end',
+      labelNames: ['kind', 'ending'],
+      buckets: PASS_BUCKETS,
+      registers,
+    });
+    this.#provisioning = new Histogram({
+      name: 'dstack_submit_to_provision_duration_seconds',
+      help: 'Seconds from the submission of a run until it has a machine',
+      labelNames: ['project_name', 'run_type'],
+      buckets: PROVISION_BUCKETS,
+      registers,
+    });
+    this.#pending = new Counter({
+      name: 'dstack_pending_runs_total',
+      help: 'How often runs had to wait for another attempt',
+      labelNames: ['project_name', 'run_type'],
+      registers,
+    });
+    new Gauge({
+      name: 'dstack_server_queue_depth',
+      help: 'Keys of work by kind, waiting and in work',
+      labelNames: ['kind', 'state'],
+      registers,
+      collect() {
+        for (const [kind, depth] of Object.entries(options.depths() ?? {})) {
+          this.set({ kind, state: 'waiting' }, depth.waiting);
+          this.set({ kind, state: 'running' }, depth.running);
+        }
+      },
+    });
+    new Gauge({
+      name: 'dstack_server_resident_memory_bytes',
+      help: 'Memory of the server process',
+      registers,
+      collect() {
+        this.set(process.memoryUsage.rss());
+      },
+    });
+  }
+
+  passEnded(kind: WorkKind, ending: PassEnding['ending'], seconds: number): void {
+    this.#passes.observe({ kind, ending }, seconds);
+  }
+
+  applied(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.type === 'job.update' && change.set.provisionedAt) {
+        this.#later(this.#provisioned(change.id));
+      }
+      if (change.type === 'run.update' && change.set.status === 'pending') {
+        this.#later(this.#waits(change.id));
+      }
+    }
+  }
+
+  /** The text that Prometheus reads. */
+  async text(): Promise<string> {
+    const product = await productSeries(this.#options.store, this.#options.now());
+    return `${product}\n${await this.#registry.metrics()}`;
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  async #provisioned(jobId: Id): Promise<void> {
+    const view = await this.#options.store.jobs.byId(jobId);
+    // One observation per run: its first job speaks for it.
+    if (!view || view.job.jobNum > 0 || view.job.provisionedAt === null) return;
+    const waited = (view.job.provisionedAt - view.job.submittedAt) / SECOND;
+    const run_type = view.run.spec.configuration.type;
+    this.#provisioning.observe({ project_name: view.projectName, run_type }, waited);
+  }
+
+  async #waits(runId: Id): Promise<void> {
+    const view = await this.#options.store.runs.byId(runId);
+    if (!view) return;
+    const run_type = view.run.spec.configuration.type;
+    this.#pending.inc({ project_name: view.projectName, run_type });
+  }
+
+  /** Observing never holds up the loops. */
+  #later(observation: Promise<void>): void {
+    observation.catch((error: unknown) => this.#options.onError(error));
+  }
+}
