@@ -93,6 +93,8 @@ function withoutPaths(value: unknown): object {
   if (typeof value === 'string') return { hostname: value };
   const copy = { ...(value as Record<string, unknown>) };
   delete copy.identity_file;
+  // A stored spec has public keys only; another key shows there too.
+  if (copy.ssh_key) copy.ssh_key = (copy.ssh_key as { public: string }).public.trim();
   if (copy.proxy_jump) copy.proxy_jump = withoutPaths(copy.proxy_jump);
   if (Array.isArray(copy.hosts)) copy.hosts = copy.hosts.map(withoutPaths);
   return copy;

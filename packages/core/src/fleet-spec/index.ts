@@ -1,6 +1,8 @@
 export { diffFleetSpecs, type FleetSpecDiff, fleetPlanAction, sameFleetSpec } from './diff.ts';
+export { type HostAnswer, type HostQuestion, machineOfHost } from './own-host.ts';
 export {
   type FleetHost,
+  type FleetHostProxy,
   type FleetSpecContext,
   fleetHosts,
   hostAddress,

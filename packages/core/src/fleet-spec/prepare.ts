@@ -17,6 +17,15 @@ export interface FleetHost {
   readonly key: Key | null;
   readonly internalIp: string | null;
   readonly blocks: number | 'auto' | null;
+  /** The machine in between, which only the way through it leads to the host. */
+  readonly proxyJump: FleetHostProxy | null;
+}
+
+export interface FleetHostProxy {
+  readonly hostname: string;
+  readonly user: string;
+  readonly port: number | null;
+  readonly key: Key | null;
 }
 
 export interface FleetSpecContext {
@@ -95,8 +104,19 @@ export function fleetHosts(ssh: SshConfig): FleetHost[] {
       key: own?.ssh_key ?? ssh.ssh_key ?? null,
       internalIp: own?.internal_ip ?? null,
       blocks: own?.blocks ?? null,
+      proxyJump: proxyOf(own?.proxy_jump ?? ssh.proxy_jump ?? null),
     };
   });
+}
+
+function proxyOf(jump: SshConfig['proxy_jump'] | null): FleetHostProxy | null {
+  if (!jump) return null;
+  return {
+    hostname: jump.hostname,
+    user: jump.user,
+    port: jump.port ?? null,
+    key: jump.ssh_key ?? null,
+  };
 }
 
 /** Two fleets must not hold the same machine; this is what is compared. */
@@ -112,10 +132,19 @@ function hostError(host: FleetHost, context: FleetSpecContext): SpecError | null
   }
   const wrongKey = keyProblem(key.private);
   if (wrongKey) return specError(`Host ${hostname}: ${wrongKey}`);
+  const wrongProxy = proxyProblem(host.proxyJump);
+  if (wrongProxy) return specError(`Host ${hostname}: ${wrongProxy}`);
   if (context.hostsInUse?.has(hostAddress(host))) {
     return specError(`Host ${hostname} belongs to another fleet already`);
   }
   return null;
+}
+
+function proxyProblem(proxy: FleetHostProxy | null): string | null {
+  if (proxy === null) return null;
+  if (!proxy.key?.private) return `the jump host ${proxy.hostname} has no key`;
+  const problem = keyProblem(proxy.key.private);
+  return problem && `the jump host ${proxy.hostname}: ${problem}`;
 }
 
 const PEM_LABEL = /^-----BEGIN (.+?)-----/m;

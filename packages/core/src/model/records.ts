@@ -215,7 +215,7 @@ export interface JobLogEnd {
 export interface IntentRecord {
   readonly key: string;
   readonly kind: IntentKind;
-  /** Job id for `job.*`, instance id for `instance.*`. */
+  /** Job id for `job.*`, instance id for the others. */
   readonly subjectId: Id;
   readonly attempt: number;
   readonly payload: IntentPayload;
@@ -233,7 +233,8 @@ export type IntentKind =
   | 'job.stop'
   | 'job.remove'
   | 'instance.create'
-  | 'instance.terminate';
+  | 'instance.terminate'
+  | 'host.deploy';
 
 export type IntentPayload =
   /** Put the job on its host; `hold` for a cluster. */
@@ -257,7 +258,9 @@ export type IntentPayload =
       readonly maxTries: number;
       readonly totalOffers: number;
     }
-  | { readonly kind: 'instance.terminate' };
+  | { readonly kind: 'instance.terminate' }
+  /** Bring the agent onto a host of one's own and find out what the machine is. */
+  | { readonly kind: 'host.deploy' };
 
 export type IntentResult =
   | {
@@ -265,6 +268,12 @@ export type IntentResult =
       readonly offer: Offer;
       readonly provisioningData: ProvisioningData;
       readonly hostId: string;
+    }
+  | {
+      readonly kind: 'host.deployed';
+      readonly offer: Offer;
+      readonly provisioningData: ProvisioningData;
+      readonly totalBlocks: number;
     }
   /** `message` says how many offers were tried and up to three distinct errors. */
   | { readonly kind: 'no-capacity'; readonly message: string }

@@ -1,7 +1,8 @@
 /** Planned instances of a fleet: numbers, names, and what they are to become. */
 
+import type { FleetHost } from '../fleet-spec/prepare.ts';
 import { fleetRequirements } from '../fleet-spec/requirements.ts';
-import type { FleetRecord, InstanceRecord } from '../model/index.ts';
+import type { FleetRecord, Id, InstanceRecord, Timestamp } from '../model/index.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 import { DEFAULT_IDLE_FOR_FLEET } from '../status/index.ts';
 import type { Draft } from './draft.ts';
@@ -17,6 +18,24 @@ export function freeNumbers(instances: readonly InstanceRecord[], count: number)
 
 export const instanceName = (fleet: FleetRecord, num: number): string => `${fleet.name}-${num}`;
 
+/** A host of an SSH fleet, to be added. `id` is also the key of its host record. */
+export function hostInstance(
+  fleet: FleetRecord,
+  host: FleetHost,
+  place: { readonly id: Id; readonly num: number; readonly now: Timestamp },
+): InstanceRecord {
+  const blocks = host.blocks ?? fleet.spec.configuration.blocks ?? 1;
+  return {
+    ...plannedInstance(fleet, place),
+    backend: 'remote',
+    region: 'remote',
+    totalBlocks: typeof blocks === 'number' ? blocks : null,
+    requirements: null,
+    idleSeconds: null,
+    hostId: place.id,
+  };
+}
+
 /** Plans one more cloud instance; `why` is the event's middle. */
 export function planInstance(
   draft: Draft,
@@ -24,9 +43,21 @@ export function planInstance(
   num: number,
   why: 'on fleet submission' | 'to meet target fleet node count',
 ): void {
+  const instance = draft.instances.insert(
+    plannedInstance(fleet, { id: draft.newId(), num, now: draft.now }),
+  );
+  const text = `Instance created ${why}. Status: ${instance.status.toUpperCase()}`;
+  draft.event(newEvent(text, [instanceTarget(instance)]));
+  draft.signal('instance', instance.id);
+}
+
+function plannedInstance(
+  fleet: FleetRecord,
+  { id, num, now }: { readonly id: Id; readonly num: number; readonly now: Timestamp },
+): InstanceRecord {
   const { blocks } = fleet.spec.configuration;
-  const instance = draft.instances.insert({
-    id: draft.newId(),
+  return {
+    id,
     projectId: fleet.projectId,
     fleetId: fleet.id,
     instanceNum: num,
@@ -49,20 +80,17 @@ export function planInstance(
     hostFacts: null,
     terminationReason: null,
     terminationMessage: null,
-    createdAt: draft.now,
+    createdAt: now,
     startedAt: null,
     finishedAt: null,
     deletedAt: null,
     lastJobFinishedAt: null,
-    statusChangedAt: draft.now,
+    statusChangedAt: now,
     unreachableSince: null,
     nextPassAt: null,
     deleted: false,
     version: 0,
-  });
-  const text = `Instance created ${why}. Status: ${instance.status.toUpperCase()}`;
-  draft.event(newEvent(text, [instanceTarget(instance)]));
-  draft.signal('instance', instance.id);
+  };
 }
 
 /** Null = never ends for being idle (`off`). */

@@ -1,5 +1,5 @@
 export * from './events.ts';
-export { freeNumbers, instanceName } from './fleet-instances.ts';
+export { freeNumbers, hostInstance, instanceName } from './fleet-instances.ts';
 export { matchesFleet, nodesOf } from './fleet-match.ts';
 export { reconcileFleet } from './reconcile-fleet.ts';
 export { reconcileInstance } from './reconcile-instance.ts';

@@ -1,5 +1,5 @@
 /** An instance in `terminating`: the backend is told until it obeys. */
-import { isOwnHost, terminateDelay } from '../status/index.ts';
+import { HOST_REMOVE_LIMIT, isOwnHost, terminateDelay } from '../status/index.ts';
 import type { InstancePass } from './instance-pass.ts';
 import { nudgeCreation } from './instance-start.ts';
 import { machineOf } from './place-job.ts';
@@ -7,7 +7,7 @@ import { machineOf } from './place-job.ts';
 export function advanceTermination(pass: InstancePass): void {
   const { instance, draft } = pass;
   if (isOwnHost(instance.backend)) {
-    finish(pass);
+    releaseHost(pass);
     return;
   }
   if (instance.provisioningData === null && !adoptLateMachine(pass)) return;
@@ -21,6 +21,20 @@ export function advanceTermination(pass: InstancePass): void {
     if (pass.now >= again) draft.announce(instance.id, { kind: 'instance.terminate' });
     else draft.dueAt(again);
   }
+}
+
+/**
+ * The agent is taken off a host that leaves its fleet, if the host can still be reached; one that
+ * cannot keeps nobody waiting.
+ */
+function releaseHost(pass: InstancePass): void {
+  const { instance, draft } = pass;
+  const last = draft.lastIntent('instance.terminate', instance.id);
+  const until = instance.statusChangedAt + HOST_REMOVE_LIMIT;
+  if (draft.lastIntent('host.deploy', instance.id) === null) finish(pass);
+  else if (last === null) draft.announce(instance.id, { kind: 'instance.terminate' });
+  else if (last.state !== 'announced' || pass.now >= until) finish(pass);
+  if (pass.instance.status === instance.status) draft.dueAt(until);
 }
 
 /**

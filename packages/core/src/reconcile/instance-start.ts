@@ -1,5 +1,5 @@
 /** A planned instance until it is up. */
-import type { HostRecord, IntentRecord, Offer } from '../model/index.ts';
+import type { HostRecord, IntentRecord, IntentResult, Offer } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
 import {
@@ -64,17 +64,35 @@ export function nudgeCreation(pass: InstancePass, create: IntentRecord): void {
   pass.draft.dueAt(create.updatedAt + (rounds + 1) * CREATE_NUDGE);
 }
 
+/** The agent is brought there first; then it is up with its agent's first word. */
 function advanceOwnHost(pass: InstancePass): void {
   const { instance, host } = pass;
+  const deploy = pass.draft.lastIntent('host.deploy', instance.id);
+  if (deploy === null) pass.draft.announce(instance.id, { kind: 'host.deploy' });
+  if (deploy?.result?.kind === 'refused') {
+    pass.giveUp('error', deploy.result.message);
+    return;
+  }
+  if (deploy?.result?.kind === 'host.deployed') takeOnMachine(pass, deploy.result);
   const until = instance.createdAt + HOST_ADD_LIMIT;
-  if (host?.connected) {
+  if (pass.instance.provisioningData !== null && host?.connected) {
+    pass.set({ terminationMessage: null });
     arrive(pass, host);
   } else if (pass.now >= until) {
     const message = host?.error ?? 'The host could not be added within 10 minutes';
     pass.giveUp('provisioning_timeout', message);
   } else {
+    // What it is waiting for is the only thing a user can act on.
+    pass.set({ terminationMessage: host?.error ?? null });
     pass.draft.dueAt(until);
   }
+}
+
+function takeOnMachine(
+  pass: InstancePass,
+  { offer, provisioningData, totalBlocks }: Extract<IntentResult, { kind: 'host.deployed' }>,
+): void {
+  pass.set({ offer, provisioningData, totalBlocks, price: offer.price, region: offer.region });
 }
 
 /** `provisioning`: up with its agent's first word. */

@@ -81,10 +81,8 @@ function buryTerminated(draft: Draft): number {
 
 function keepFleet(draft: Draft, fleet: FleetRecord): void {
   const nodes = nodesOf(fleet);
-  if (nodes === null) {
-    buryTerminated(draft);
-    return;
-  }
+  // A host that could not be added stays in sight, with the reason, until it is named again.
+  if (nodes === null) return;
   if (fleet.lastConsolidatedAt === null) {
     plan(draft, fleet, nodes.target - active(draft).length, 'on fleet submission');
     draft.fleets.set(fleet, { lastConsolidatedAt: draft.now });

@@ -255,12 +255,63 @@ describe('a host of one’s own', () => {
       aFleet({ nodes: null, ssh_config: { hosts: [] } as never }),
     );
 
-  test('is idle as soon as its agent is up', () => {
+  const pending = () => {
     const w = host();
-    const instance = { ...w.instance(), backend: 'remote' as const };
-    w.instances.set(instance.id, instance);
+    w.instances.set('inst-1', {
+      ...w.instance(),
+      backend: 'remote',
+      provisioningData: null,
+      totalBlocks: null,
+      hostId: 'inst-1',
+    });
+    return w;
+  };
+  const deployed = () => {
+    const { offer, provisioningData } = anInstance();
+    if (offer === null || provisioningData === null) throw new Error('no machine');
+    return { kind: 'host.deployed', offer, provisioningData, totalBlocks: 2 } as const;
+  };
+
+  test('gets its agent, and is idle with the agent’s first word', () => {
+    const w = pending();
     w.instancePass();
-    expect(w.instance().status).toBe('idle');
+    expect(w.announced('host.deploy')).toHaveLength(1);
+    expect(w.instancePass()?.changes).toEqual([]);
+    w.settle('host.deploy:inst-1:0', deployed());
+    w.connect('inst-1', { connected: false, error: 'Waiting for the agent' });
+    w.instancePass();
+    expect(w.instance()).toMatchObject({
+      status: 'pending',
+      totalBlocks: 2,
+      terminationMessage: 'Waiting for the agent',
+    });
+    w.connect('inst-1');
+    w.instancePass();
+    expect(w.instance()).toMatchObject({ status: 'idle', terminationMessage: null });
+  });
+
+  test('that can never work is given up at once', () => {
+    const w = pending();
+    w.instancePass();
+    const message = 'No Docker';
+    w.settle('host.deploy:inst-1:0', { kind: 'refused', reason: 'error', message });
+    w.instancePass();
+    expect(w.instance()).toMatchObject({
+      status: 'terminated',
+      terminationReason: 'error',
+      terminationMessage: message,
+    });
+  });
+
+  test('is freed of its agent when it leaves, but is not waited for for ever', () => {
+    const w = pending();
+    w.instancePass();
+    w.instances.set('inst-1', { ...w.instance(), status: 'terminating', statusChangedAt: w.now });
+    w.instancePass();
+    expect(w.announced('instance.terminate')).toHaveLength(1);
+    expect(w.instance().status).toBe('terminating');
+    w.later(120).instancePass();
+    expect(w.instance()).toMatchObject({ status: 'terminated', deleted: true });
   });
 
   test('that cannot be added in ten minutes is given up with the reason', () => {
@@ -275,7 +326,7 @@ describe('a host of one’s own', () => {
     });
   });
 
-  test('is let go without asking anybody', () => {
+  test('that was never touched is let go without asking anybody', () => {
     const w = host();
     w.instances.set('inst-1', { ...w.instance(), backend: 'remote', status: 'terminating' });
     w.instancePass();

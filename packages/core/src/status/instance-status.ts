@@ -91,6 +91,9 @@ export function provisioningTimeoutSeconds(
 /** A host of one's own is given up when it was not added this long after it was named. */
 export const HOST_ADD_LIMIT = 600 * SECOND;
 
+/** Taking the agent off a host of one's own is waited for no longer than this. */
+export const HOST_REMOVE_LIMIT = 120 * SECOND;
+
 /** A cloud machine out of reach for this long is ended. */
 export const UNREACHABLE_LIMIT = 1200 * SECOND;
 

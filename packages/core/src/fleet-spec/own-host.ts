@@ -1,0 +1,161 @@
+/** A host of one's own as a machine: what its agent found out, in the words of offers. */
+import type { HostFacts } from '@dstack/contract/agent';
+import type { Offer, ProvisioningData } from '../model/index.ts';
+import { totalBlocksOf } from '../offers/blocks.ts';
+import type { FleetHost } from './prepare.ts';
+
+export type HostAnswer =
+  | {
+      readonly ok: true;
+      readonly offer: Offer;
+      readonly provisioningData: ProvisioningData;
+      readonly totalBlocks: number;
+    }
+  | { readonly ok: false; readonly message: string };
+
+export interface HostQuestion {
+  readonly instanceId: string;
+  readonly host: Pick<FleetHost, 'hostname' | 'user' | 'port' | 'internalIp' | 'proxyJump'>;
+  /** Of the whole fleet: the first address of the host inside it is its internal one. */
+  readonly network: string | null;
+  readonly blocks: number | 'auto';
+  readonly facts: HostFacts;
+}
+
+const SSH_PORT = 22;
+const MIB = 2 ** 20;
+/** Docker's own bridge, which is the same on every host and leads to none. */
+const DOCKER_BRIDGE = '172.17.';
+
+/** The machine with its share of blocks and its internal address, or why it cannot be used so. */
+export function machineOfHost(question: HostQuestion): HostAnswer {
+  const { facts, network, blocks } = question;
+  const address = internalAddress(question);
+  if ('message' in address) return { ok: false, message: address.message };
+  const offer = offerOf(facts);
+  const totalBlocks = totalBlocksOf(offer, blocks);
+  if (totalBlocks === null) {
+    const { cpus, gpus } = offer.instance.resources;
+    const message = `Cannot split into blocks: ${cpus} CPUs and ${gpus.length} GPUs do not divide by ${blocks}`;
+    return { ok: false, message };
+  }
+  const provisioningData = machineData(question, offer, address.ip, network);
+  return {
+    ok: true,
+    offer: { ...offer, total_blocks: totalBlocks },
+    provisioningData,
+    totalBlocks,
+  };
+}
+
+function offerOf(facts: HostFacts): Offer {
+  return {
+    backend: 'remote',
+    instance: {
+      name: 'instance',
+      resources: {
+        cpus: facts.cpus,
+        memory_mib: Math.floor(facts.memory_bytes / MIB),
+        gpus: facts.gpus.map(({ vendor, name, memory_mib }) => ({ vendor, name, memory_mib })),
+        spot: false,
+        disk: { size_mib: Math.floor(facts.disk_bytes / MIB) },
+        cpu_arch: facts.arch,
+        description: '',
+      },
+    },
+    region: 'remote',
+    price: 0,
+    backend_data: {},
+    availability: 'available',
+    availability_zones: null,
+    instance_runtime: 'shim',
+    blocks: 1,
+    total_blocks: 1,
+  };
+}
+
+/** `dockerized: true` sends clients through the host's own sshd to the job's port on its loopback. */
+function machineData(
+  { host, facts }: HostQuestion,
+  offer: Offer,
+  internalIp: string | null,
+  network: string | null,
+): ProvisioningData {
+  const { proxyJump } = host;
+  return {
+    backend: 'remote',
+    base_backend: null,
+    instance_type: offer.instance,
+    instance_id: 'instance_id',
+    hostname: host.hostname,
+    internal_ip: internalIp,
+    public_ip_enabled: true,
+    instance_network: network,
+    region: offer.region,
+    availability_zone: null,
+    reservation: null,
+    price: 0,
+    username: host.user ?? 'root',
+    ssh_port: host.port ?? SSH_PORT,
+    dockerized: true,
+    ssh_proxy: proxyJump && {
+      hostname: proxyJump.hostname,
+      username: proxyJump.user,
+      port: proxyJump.port ?? SSH_PORT,
+    },
+    backend_data: null,
+    gpu_driver:
+      facts.gpu_driver === null
+        ? null
+        : { vendor: facts.gpus[0]?.vendor ?? null, version: facts.gpu_driver },
+  };
+}
+
+function internalAddress({
+  host,
+  network,
+  facts,
+}: HostQuestion): { readonly ip: string | null } | { readonly message: string } {
+  const addresses = facts.addresses.map((cidr) => cidr.split('/')[0] ?? '');
+  if (host.internalIp !== null) {
+    if (addresses.includes(host.internalIp)) return { ip: host.internalIp };
+    return {
+      message: `Specified internal IP not found among instance interfaces: ${host.internalIp} is none of ${addresses.join(', ')}`,
+    };
+  }
+  if (network !== null) {
+    const ip = addresses.find((address) => isInside(address, network));
+    if (ip) return { ip };
+    return {
+      message: `Failed to locate internal IP address on the given network: none of ${addresses.join(', ')} is in ${network}`,
+    };
+  }
+  if (addresses.includes(host.hostname)) return { ip: host.hostname };
+  const v4 = addresses.filter((address) => address.includes('.'));
+  return { ip: v4.find((address) => !address.startsWith(DOCKER_BRIDGE)) ?? v4[0] ?? null };
+}
+
+function isInside(address: string, network: string): boolean {
+  const [base = '', length] = network.split('/');
+  const [inside, outside] = [bitsOf(address), bitsOf(base)];
+  if (inside === null || outside === null || inside.length !== outside.length) return false;
+  const prefix = length === undefined ? inside.length : Number(length);
+  return inside.slice(0, prefix) === outside.slice(0, prefix);
+}
+
+/** 32 or 128 binary digits; null for what is no address. */
+function bitsOf(address: string): string | null {
+  const bits = (value: number, width: number) => value.toString(2).padStart(width, '0');
+  if (!address.includes(':')) {
+    const bytes = address.split('.').map(Number);
+    const ok = bytes.length === 4 && bytes.every((byte) => byte >= 0 && byte <= 255);
+    return ok ? bytes.map((byte) => bits(byte, 8)).join('') : null;
+  }
+  const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
+  const words = (part: string | undefined) => (part ? part.split(':') : []);
+  const [before, after] = [words(head), words(tail)];
+  const missing = tail === undefined ? 0 : 8 - before.length - after.length;
+  const all = [...before, ...Array<string>(Math.max(0, missing)).fill('0'), ...after];
+  if (all.length !== 8) return null;
+  return all.map((word) => bits(Number.parseInt(word, 16), 16)).join('');
+}
