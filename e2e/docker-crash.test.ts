@@ -1,0 +1,178 @@
+import { readFileSync } from 'node:fs';
+import type { Installation } from '@dstack/testkit';
+import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  applyFleet,
+  isFinished,
+  isRunning,
+  newInstallation,
+  submit,
+  untilRun,
+} from './installation.ts';
+
+const missing = dockerMissing();
+if (missing) console.warn(`Crashes with jobs in Docker are NOT tested: ${missing} is missing`);
+
+const IMAGE = 'busybox:test';
+
+/** Counts slowly enough to be interrupted in the middle, and ends with a code of its own. */
+const counting = (from: number, to: number) =>
+  `for i in $(seq ${from} ${to}); do echo "line $i"; sleep 0.02; done`;
+
+const expected = (n: number) => Array.from({ length: n }, (_, i) => `line ${i + 1}`);
+
+describe.skipIf(missing !== null)('containers and crashes', () => {
+  let engine: TestDocker;
+  let home: Installation;
+  beforeAll(async () => {
+    engine = await startDocker();
+    await engine.busybox(IMAGE);
+  });
+  afterAll(() => engine?.close());
+  beforeEach(async () => {
+    home = newInstallation({ DSTACK_LOCAL_EXECUTOR: 'docker', DOCKER_HOST: engine.host });
+    await home.startServer();
+    await applyFleet(home);
+  });
+  afterEach(async () => {
+    await home.dispose();
+    for (const { Id } of await engine.docker.listContainers({ all: true })) {
+      await engine.docker.getContainer(Id).remove({ force: true });
+    }
+  });
+
+  /** The test's time limit is the limit. */
+  async function untilNoContainers(): Promise<void> {
+    while ((await engine.docker.listContainers({ all: true })).length > 0);
+  }
+
+  async function linesOf(run: string): Promise<string[]> {
+    const text = await home.ok('logs', run);
+    return text.split(/\r?\n/).filter((line) => line.startsWith('line '));
+  }
+
+  async function seenInLogs(run: string, line: string): Promise<void> {
+    while (!(await linesOf(run)).includes(line));
+  }
+
+  async function endOf(run: string): Promise<{ exit: number | null; lines: string[] }> {
+    const { latest_job_submission } = await untilRun(home, run, isFinished);
+    await untilNoContainers();
+    return { exit: latest_job_submission.exit_status, lines: await linesOf(run) };
+  }
+
+  function killAgent(): void {
+    const pid = home.processes().find((each) => isAgent(each));
+    if (pid) process.kill(pid, 'SIGKILL');
+  }
+
+  type Crash = readonly [name: string, crash: () => Promise<void>];
+  const crashes: readonly Crash[] = [
+    [
+      'the server',
+      async () => {
+        await home.stopServer('SIGKILL');
+        await home.startServer();
+      },
+    ],
+    ['the agent', async () => killAgent()],
+    [
+      'both',
+      async () => {
+        await home.stopServer('SIGKILL');
+        killAgent();
+        await home.startServer();
+      },
+    ],
+  ];
+
+  it.each(crashes)(
+    'lose nothing when %s is killed before anything was printed',
+    async (_, crash) => {
+      await submit(home, 'counter', ['sleep 1', counting(1, 30), 'exit 3'], `image: ${IMAGE}\n`);
+      await untilRun(home, 'counter', isRunning);
+      await crash();
+      expect(await endOf('counter')).toEqual({ exit: 3, lines: expected(30) });
+    },
+  );
+
+  it.each(crashes)(
+    'lose nothing when %s is killed in the middle of the output',
+    async (_, crash) => {
+      await submit(home, 'counter', [counting(1, 100), 'exit 3'], `image: ${IMAGE}\n`);
+      await seenInLogs('counter', 'line 5');
+      await crash();
+      expect(await endOf('counter')).toEqual({ exit: 3, lines: expected(100) });
+    },
+  );
+
+  it.each(crashes)('lose nothing when %s is killed after the last line', async (_, crash) => {
+    await submit(home, 'counter', [counting(1, 20), 'sleep 1', 'exit 3'], `image: ${IMAGE}\n`);
+    await seenInLogs('counter', 'line 20');
+    await crash();
+    expect(await endOf('counter')).toEqual({ exit: 3, lines: expected(20) });
+  });
+
+  it.each(crashes)(
+    'start once when %s is killed as soon as they are submitted',
+    async (_, crash) => {
+      await submit(home, 'counter', [counting(1, 30), 'exit 3'], `image: ${IMAGE}\n`);
+      await crash();
+      expect(await endOf('counter')).toEqual({ exit: 3, lines: expected(30) });
+    },
+  );
+
+  it('end while server and agent are away, and their end is found', async () => {
+    await submit(home, 'counter', [counting(1, 20), 'exit 3'], `image: ${IMAGE}\n`);
+    await untilRun(home, 'counter', isRunning);
+    await home.stopServer('SIGKILL');
+    killAgent();
+    while ((await engine.docker.listContainers()).length > 0);
+    await home.startServer();
+    expect(await endOf('counter')).toEqual({ exit: 3, lines: expected(20) });
+  });
+
+  it('are killed again and again and still count every line once', async () => {
+    await submit(home, 'counter', [counting(1, 300), 'exit 3'], `image: ${IMAGE}\n`);
+    for (const line of ['line 5', 'line 60', 'line 120', 'line 180']) {
+      await seenInLogs('counter', line);
+      killAgent();
+    }
+    expect(await endOf('counter')).toEqual({ exit: 3, lines: expected(300) });
+  });
+
+  it('obey a stop that was asked for just before everything was killed', async () => {
+    await submit(home, 'endless', ['while :; do sleep 0.1; done'], `image: ${IMAGE}\n`);
+    await untilRun(home, 'endless', isRunning);
+    await home.api('/api/project/main/runs/stop', { runs_names: ['endless'], abort: false });
+    await home.stopServer('SIGKILL');
+    killAgent();
+    await home.startServer();
+    expect(await untilRun(home, 'endless', isFinished)).toMatchObject({
+      termination_reason: 'stopped_by_user',
+    });
+    await untilNoContainers();
+  });
+
+  it('go with their fleet only when they are stopped', async () => {
+    await submit(home, 'endless', ['while :; do sleep 0.1; done'], `image: ${IMAGE}\n`);
+    await untilRun(home, 'endless', isRunning);
+    const { code, stderr } = await home.dstack(['fleet', 'delete', 'default', '-y']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('in use');
+    await home.ok('stop', 'endless', '--abort', '-y');
+    await untilRun(home, 'endless', isFinished);
+    await home.ok('fleet', 'delete', 'default', '-y');
+    await untilNoContainers();
+  });
+});
+
+function isAgent(pid: number): boolean {
+  try {
+    return /agent\/main\.js/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+  } catch {
+    // It has just ended.
+    return false;
+  }
+}
