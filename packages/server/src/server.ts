@@ -205,7 +205,9 @@ async function openDatabase(
     storeEvents: eventsTtlSeconds > 0,
     onStatement: settings.sqlEcho ? (sql) => log.info({ sql }, 'statement') : undefined,
   }).catch((error: unknown) => {
-    if (error instanceof StoreError) throw new StartError(error.message, { cause: error });
+    if (error instanceof StoreError) {
+      throw new StartError(error.message, { next: error.fix, cause: error });
+    }
     throw error;
   });
   try {
