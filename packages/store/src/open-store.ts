@@ -28,6 +28,7 @@ import { createProjects } from './projects/projects.ts';
 import { createRepos } from './repos/repos.ts';
 import { createRuns } from './runs/runs.ts';
 import { createSecrets } from './secrets/secrets.ts';
+import { createSshHosts } from './ssh-hosts/ssh-hosts.ts';
 import type { OpenStoreOptions, Store } from './store.ts';
 import { createUsers } from './users/users.ts';
 import { createVolumes } from './volumes/volumes.ts';
@@ -182,6 +183,7 @@ function createStore(
     reports: createReports(context),
     logs: { tables: createLogPieces(context), signals: bus.logs },
     hosts: createHosts(context),
+    sshHosts: createSshHosts(context),
     metrics: createMetrics(context),
     events: createEvents(context),
     secrets: createSecrets(context),

@@ -5,6 +5,7 @@ import { runs } from './0004-runs.ts';
 import { events } from './0005-events.ts';
 import { resources } from './0006-resources.ts';
 import { logPieces } from './0007-log-pieces.ts';
+import { sshHosts } from './0008-ssh-hosts.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -19,4 +20,5 @@ export const MIGRATIONS: readonly Migration[] = [
   events,
   resources,
   logPieces,
+  sshHosts,
 ];
