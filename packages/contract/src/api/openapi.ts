@@ -56,7 +56,7 @@ export function openApiDocument(): JsonSchema {
   };
 }
 
-const ALL_METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head'];
+const ALL_METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options'];
 
 interface Bodies {
   readonly request: JsonSchema | null;
@@ -91,7 +91,9 @@ function requestBody(endpoint: Endpoint, schema: JsonSchema | null): JsonSchema 
     };
   }
   if (schema === null) return {};
-  return { requestBody: { required: endpoint.body === 'json', content: json(schema) } };
+  const isOptional = endpoint.body === 'optional';
+  const body = isOptional ? { anyOf: [schema, { type: 'null' }] } : schema;
+  return { requestBody: { required: !isOptional, content: json(body) } };
 }
 
 function json(schema: JsonSchema): JsonSchema {

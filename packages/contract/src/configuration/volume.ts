@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { IdleDuration } from './durations.ts';
+import { describeJson } from './json-form.ts';
 import { Tags } from './profile.ts';
 import { Memory } from './resources.ts';
 import { bool, optional, string } from './scalars.ts';
@@ -49,21 +50,25 @@ export const GCPVolumeConfiguration = named(
 );
 export type GCPVolumeConfiguration = z.infer<typeof GCPVolumeConfiguration>;
 
+const runpodShape = {
+  ...ofVolume,
+  ...backend('runpod'),
+  ...commonShape,
+  ...sizeShape,
+  ...externalShape,
+  region: zoneShape.region,
+};
 const RunpodModel = named(
   'RunpodVolumeConfiguration',
-  closed({
-    ...ofVolume,
-    ...backend('runpod'),
-    ...commonShape,
-    ...sizeShape,
-    ...externalShape,
-    ...zoneShape,
-  }),
+  closed({ ...runpodShape, availability_zone: zoneShape.availability_zone }),
 );
+const RunpodEmitted = named('RunpodVolumeConfiguration', closed(runpodShape));
 
 /** RunPod has no zones; the key is accepted and dropped. */
-export const RunpodVolumeConfiguration = RunpodModel.transform(
-  ({ availability_zone: _, ...volume }) => volume,
+export const RunpodVolumeConfiguration = describeJson(
+  RunpodModel.transform(({ availability_zone: _, ...volume }) => volume),
+  (ref) => ref(RunpodModel),
+  (ref) => ref(RunpodEmitted),
 );
 export type RunpodVolumeConfiguration = z.infer<typeof RunpodVolumeConfiguration>;
 

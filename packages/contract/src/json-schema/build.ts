@@ -61,7 +61,7 @@ export class JsonSchemaBuilder {
       case 'default':
         return { ...this.ref(def.innerType), default: def.defaultValue };
       case 'pipe':
-        return this.ref(this.options.io === 'input' ? def.in : def.out);
+        return this.ref(this.options.io === 'input' || isTransform(def.out) ? def.in : def.out);
       case 'unknown':
       case 'transform':
         return {};
@@ -96,6 +96,11 @@ export class JsonSchemaBuilder {
     const json = this.ref(schema);
     return description === undefined ? json : { ...json, description };
   }
+}
+
+/** Code says nothing of what it gives; ours keep the shape or are described by hand. */
+function isTransform(schema: z.core.$ZodType): boolean {
+  return schema._zod.def.type === 'transform' && jsonFormsOf(schema) === undefined;
 }
 
 function orNull(json: JsonSchema): JsonSchema {
