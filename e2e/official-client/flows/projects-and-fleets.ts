@@ -1,0 +1,144 @@
+import { describe, expect } from 'vitest';
+import { isRunning, untilRun } from '../../installation.ts';
+import type { Flow } from '../suite.ts';
+import { fleet, STAYING, task } from './configurations.ts';
+
+export function projectFlows(flow: Flow): void {
+  describe('projects', () => {
+    flow('a wrong token is refused', async ({ client, server }) => {
+      const { code, stdout } = await client.run(addProject('main', server.url, 'wrong'));
+      expect(code).toBe(1);
+      expect(stdout).toContain('is denied. Please check your access token');
+      expect(await client.ok('project', 'list')).not.toContain(server.url);
+    });
+
+    flow('a project is added', async ({ client, server }) => {
+      await client.ok(...addProject('main', server.url, server.token()));
+      expect(await client.ok('project', 'list')).toMatch(rows('main', server.url, '✓'));
+    });
+
+    flow('it is added again', async ({ client, server }) => {
+      await client.ok(...addProject('main', server.url, server.token()));
+    });
+
+    flow('an unknown project is refused', async ({ client, server }) => {
+      const { code, stdout } = await client.run(addProject('nosuch', server.url, server.token()));
+      expect(code).toBe(1);
+      expect(stdout).toContain('nosuch');
+    });
+
+    flow('the default is another project, which is forgotten again', async ({ client, server }) => {
+      await server.api('/api/projects/create', { project_name: 'second', is_public: false });
+      await client.ok(...addProject('second', server.url, server.token()), '--no-default');
+      await client.ok('project', 'set-default', 'second');
+      expect(await client.ok('project', 'list')).toMatch(rows('second', server.url, '✓'));
+      await client.ok('project', 'set-default', 'main');
+      await client.ok('project', 'delete', '--name', 'second');
+      expect(await client.ok('project', 'list')).not.toContain('second');
+    });
+  });
+}
+
+export function fleetFlows(flow: Flow): void {
+  describe('fleets', () => {
+    flow('a template is applied', async ({ client }) => {
+      const applied = await client.ok('apply', '-f', fleet(client, 'default'), '-y');
+      expect(applied).toContain('Fleet default does not exist yet');
+      expect(applied).toMatch(rows('default', '0..1', 'active'));
+    });
+
+    flow('applied unchanged it stays as it is', async ({ client }) => {
+      const applied = await client.ok('apply', '-f', fleet(client, 'default'), '-y');
+      expect(applied).toContain('No configuration changes detected');
+    });
+
+    flow('applied with another idle duration it is changed in place', async ({ client }) => {
+      const { id } = await getFleet('default');
+      await client.ok('apply', '-f', fleet(client, 'default', 'idle_duration: 7m'), '-y');
+      const changed = await getFleet('default');
+      expect(changed).toMatchObject({ id, spec: { configuration: { idle_duration: 420 } } });
+
+      async function getFleet(name: string): Promise<{ readonly id: string }> {
+        return JSON.parse(await client.ok('fleet', 'get', name, '--json'));
+      }
+    });
+
+    flow('fleets are listed', async ({ client }) => {
+      expect(await client.ok('fleet', 'list')).toMatch(rows('default', '0..1', 'active'));
+      expect(await client.ok('fleet')).toMatch(rows('default', '0..1', 'active'));
+    });
+
+    flow('fleets are listed in full', async ({ client }) => {
+      const listed = await client.ok('fleet', 'list', '-v');
+      expect(listed).toMatch(rows('default', '0..1', 'cpu=2.. mem=8GB.. disk=100GB.. gpu=0'));
+    });
+
+    flow('a fleet is shown as JSON', async ({ client }) => {
+      expect(JSON.parse(await client.ok('fleet', 'get', 'default', '--json'))).toMatchObject({
+        name: 'default',
+        project_name: 'main',
+        status: 'active',
+        instances: [],
+        spec: { configuration: { nodes: { min: 0, max: 1 } } },
+      });
+    });
+
+    flow('an unknown fleet is not found', async ({ client }) => {
+      const { code, stdout } = await client.run(['fleet', 'get', 'nosuch', '--json']);
+      expect(code).toBe(1);
+      expect(stdout).toContain('nosuch');
+    });
+
+    flow('a fleet is deleted by its file', async ({ client }) => {
+      const file = fleet(client, 'passing');
+      await client.ok('apply', '-f', file, '-y');
+      expect(await client.ok('delete', '-f', file, '-y')).toContain('Fleet passing deleted');
+      expect(await client.ok('fleet', 'list')).not.toContain('passing');
+      const { code } = await client.run(['delete', '-f', file, '-y']);
+      expect(code).toBe(1);
+    });
+
+    flow('a fleet is deleted by its name', async ({ client }) => {
+      await client.ok('apply', '-f', fleet(client, 'passing'), '-y');
+      await client.ok('fleet', 'delete', 'passing', '-y');
+      expect(await client.ok('fleet', 'list')).not.toMatch(rows('passing', 'active'));
+    });
+
+    flow(
+      'a fleet that works is not deleted, one that has worked is',
+      async ({ client, server }) => {
+        const file = fleet(client, 'worker');
+        await client.ok('apply', '-f', file, '-y');
+        const busy = task(client, 'busy', STAYING, 'fleets: [worker]');
+        await client.ok('apply', '-f', busy, '-y', '-d');
+        await untilRun(server, 'busy', isRunning);
+        expect(await client.ok('fleet', 'list')).toMatch(rows('instance=0', 'busy'));
+        const { code, stdout } = await client.run(['delete', '-f', file, '-y']);
+        expect(code).toBe(1);
+        expect(stdout).toContain('Fleet is in use');
+        await client.ok('stop', 'busy', '--abort', '-y');
+        await untilRun(server, 'busy', ({ status }) => status === 'terminated');
+        await client.ok('delete', '-f', file, '-y');
+        expect(await client.ok('fleet', 'list')).not.toContain('worker');
+      },
+    );
+  });
+}
+
+const addProject = (name: string, url: string, token: string) => [
+  'project',
+  'add',
+  '--name',
+  name,
+  '--url',
+  url,
+  '--token',
+  token,
+  '-y',
+];
+
+/** A row of a table with these cells among others, in this order. */
+export const rows = (...cells: string[]) => {
+  const quoted = cells.map((cell) => cell.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
+  return new RegExp(`^\\s*${quoted.join('\\s.*?')}`, 'm');
+};

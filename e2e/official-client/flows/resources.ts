@@ -1,0 +1,57 @@
+import { describe, expect } from 'vitest';
+import { isRunning, showRun, untilRun } from '../../installation.ts';
+import type { Flow } from '../suite.ts';
+
+export function resourceFlows(flow: Flow): void {
+  describe('services', () => {
+    flow('a service runs detached and shows its address', async ({ client, server }) => {
+      const file = client.write(
+        'served.dstack.yml',
+        'type: service\nname: served\nport: 8000\ncommands: [exec sleep 600]\nresources: {gpu: 0}\n',
+      );
+      expect(await client.ok('apply', '-f', file, '-y', '-d')).toContain('Run served submitted');
+      await untilRun(server, 'served', isRunning);
+      expect(await showRun(server, 'served')).toMatchObject({
+        service: { url: '/proxy/services/main/served/' },
+      });
+      expect(await client.ok('ps')).toMatch(/served .*running/);
+      await client.ok('stop', 'served', '-x', '-y');
+    });
+  });
+
+  describe('secrets', () => {
+    flow('are set, shown and set again', async ({ client }) => {
+      await client.ok('secret', 'set', 'my_token', 'first');
+      expect(await client.ok('secret', 'get', 'my_token')).toMatch(/my_token +first/);
+      await client.ok('secret', 'set', 'my_token', 'second', '-y');
+      expect(await client.ok('secret', 'get', 'my_token')).toMatch(/my_token +second/);
+    });
+
+    flow('are listed without values', async ({ client }) => {
+      const listed = await client.ok('secret', 'list');
+      expect(listed).toMatch(/my_token +\*+/);
+      expect(listed).not.toContain('second');
+    });
+
+    flow('are deleted', async ({ client }) => {
+      await client.ok('secret', 'delete', 'my_token', '-y');
+      expect(await client.ok('secret', 'list')).not.toContain('my_token');
+      expect((await client.run(['secret', 'get', 'my_token'])).code).toBe(1);
+      expect((await client.run(['secret', 'delete', 'my_token', '-y'])).code).toBe(1);
+    });
+  });
+
+  describe('what there is none of', () => {
+    for (const kind of ['volume', 'gateway', 'export', 'import']) {
+      flow(`${kind}s are listed`, async ({ client }) => {
+        expect(await client.ok(kind, 'list')).toContain('NAME');
+        await client.ok(kind);
+      });
+    }
+
+    flow('a volume and a gateway that are not there are not deleted', async ({ client }) => {
+      for (const kind of ['volume', 'gateway'])
+        expect((await client.run([kind, 'delete', 'nosuch', '-y'])).code).toBe(1);
+    });
+  });
+}

@@ -1,0 +1,155 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { CommandOptions, Finished } from '@dstack/testkit';
+
+const cache = resolve(import.meta.dirname, '..', '..', '.cache', 'official-client');
+
+/** A virtual environment with the client of that version, or why there is none. */
+export type Environment =
+  | { readonly path: string; readonly missing: null }
+  | { readonly path: null; readonly missing: string };
+
+/**
+ * Installs the client from the package index unless an earlier run has done it. Where that cannot
+ * be done the suite is skipped with a word on the console, but fails where the environment says
+ * `CI`.
+ */
+export function officialClient(version: string): Environment {
+  const path = join(cache, version);
+  const complete = join(path, 'complete');
+  if (existsSync(complete)) return { path, missing: null };
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(cache, { recursive: true });
+  try {
+    execFileSync('python3', ['-m', 'venv', path], { encoding: 'utf8', stdio: 'pipe' });
+    const pip = ['-m', 'pip', 'install', '--quiet', `dstack==${version}`];
+    execFileSync(join(path, 'bin', 'python'), pip, { encoding: 'utf8', stdio: 'pipe' });
+  } catch (error) {
+    rmSync(path, { recursive: true, force: true });
+    const { stdout, stderr, message } = error as Error & { stdout?: string; stderr?: string };
+    const missing = [message, stdout, stderr].filter(Boolean).join('\n');
+    if (process.env.CI) throw new Error(`The official client is not installed: ${missing}`);
+    return { path: null, missing };
+  }
+  writeFileSync(complete, '');
+  return { path, missing: null };
+}
+
+/** A command of the client while it runs, for those that ask questions and wait for Ctrl-C. */
+export class Session {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Finished>;
+  readonly #command: string;
+  #stdout = '';
+  #stderr = '';
+  #heard = () => {};
+
+  constructor(process: ChildProcess, command: string) {
+    this.process = process;
+    process.stdout?.on('data', (chunk) => {
+      this.#stdout += chunk;
+      this.#heard();
+    });
+    process.stderr?.on('data', (chunk) => {
+      this.#stderr += chunk;
+    });
+    this.ended = once(process, 'close').then(([code]) => {
+      this.#heard();
+      return { code, stdout: this.#stdout, stderr: this.#stderr };
+    });
+    this.#command = command;
+  }
+
+  /** Resolves when that text has been printed; an error if the command ends without it. */
+  async until(text: string): Promise<void> {
+    while (!this.#stdout.includes(text)) {
+      if (this.process.exitCode !== null || this.process.signalCode !== null) {
+        const { code, stdout, stderr } = await this.ended;
+        if (stdout.includes(text)) return;
+        throw new Error(
+          `dstack ${this.#command} ended with ${code} without “${text}”\n${stdout}\n${stderr}`,
+        );
+      }
+      await new Promise<void>((resolve) => {
+        this.#heard = resolve;
+      });
+    }
+  }
+
+  answer(text: string): void {
+    this.process.stdin?.write(`${text}\n`);
+  }
+
+  interrupt(): void {
+    this.process.kill('SIGINT');
+  }
+}
+
+/** A user with the official client and a home of their own. */
+export class OfficialClient {
+  readonly home: string;
+  readonly #path: string;
+  readonly #env: NodeJS.ProcessEnv;
+
+  constructor(path: string, home: string) {
+    this.#path = path;
+    this.home = home;
+    this.#env = {
+      PATH: process.env.PATH,
+      HOME: home,
+      LANG: 'C.UTF-8',
+      // Tables are cut to the width of the terminal.
+      COLUMNS: '250',
+      PYTHONUNBUFFERED: '1',
+    };
+    // The client asks its makers for news once a day unless this file is fresh.
+    for (const channel of ['cli', 'stgn-cli'])
+      this.write(join('.cache', '.dstack', channel, 'last_check'), '');
+  }
+
+  /** Writes a file of the user's; answers the name. */
+  write(name: string, text: string): string {
+    const path = join(this.home, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    return name;
+  }
+
+  start(args: readonly string[], options: CommandOptions = {}): Session {
+    return this.#spawn('dstack', args, options);
+  }
+
+  /** Runs a command to its end. */
+  async run(args: readonly string[], options: CommandOptions = {}): Promise<Finished> {
+    const session = this.start(args, options);
+    session.process.stdin?.end(options.input ?? '');
+    return session.ended;
+  }
+
+  /** As `run`, but an error if it does not end with 0; answers what it printed. */
+  async ok(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.run(args);
+    if (code === 0) return stdout;
+    throw new Error(`dstack ${args.join(' ')} ended with ${code}\n${stdout}\n${stderr}`);
+  }
+
+  /** Runs a Python program; answers the JSON value that it prints. */
+  async python<T>(file: string, ...args: string[]): Promise<T> {
+    const session = this.#spawn('python', [file, ...args], {});
+    session.process.stdin?.end();
+    const { code, stdout, stderr } = await session.ended;
+    if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${code}\n${stderr}`);
+    return JSON.parse(stdout) as T;
+  }
+
+  #spawn(program: string, args: readonly string[], options: CommandOptions): Session {
+    const child = spawn(join(this.#path, 'bin', program), args, {
+      cwd: options.cwd ?? this.home,
+      env: { ...this.#env, ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    return new Session(child, args.join(' '));
+  }
+}

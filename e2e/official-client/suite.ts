@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import type { Installation } from '@dstack/testkit';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { newInstallation } from '../installation.ts';
+import { attachFlows } from './flows/attach.ts';
+import { inspectionFlows } from './flows/inspection.ts';
+import { offerFlows } from './flows/offers.ts';
+import { fleetFlows, projectFlows } from './flows/projects-and-fleets.ts';
+import { pythonFlows } from './flows/python-api.ts';
+import { resourceFlows } from './flows/resources.ts';
+import { runFlows } from './flows/runs.ts';
+import { OfficialClient, officialClient } from './official-client.ts';
+
+/** What the flows of one version share. They run in order: later ones use what earlier ones made. */
+export interface Scene {
+  readonly client: OfficialClient;
+  /** The server, with a home of its own. */
+  readonly server: Installation;
+}
+
+/** Registers one flow; `scene` is there when it runs. */
+export type Flow = (name: string, run: (scene: Scene) => Promise<void>) => void;
+
+/** Drives our server with the official client of that version, and says how much of it works. */
+export function describeOfficialClient(version: string): void {
+  const { path, missing } = officialClient(version);
+  if (path === null) {
+    console.warn(`SKIPPED: the official client ${version} could not be installed.\n${missing}`);
+    describe.skip(`the official client ${version} (not installed)`, () => {
+      it('works against this server', () => {});
+    });
+    return;
+  }
+  describe(`the official client ${version}`, () => {
+    let scene: Scene;
+    let total = 0;
+    let passed = 0;
+    beforeAll(async () => {
+      const server = newInstallation();
+      await server.startServer();
+      // Inside the installation, so that whatever the client leaves running is ended with it.
+      const client = new OfficialClient(path, join(server.home, 'client'));
+      scene = { client, server };
+    });
+    afterAll(async () => {
+      console.info(`official client ${version}: ${passed} of ${total} flows passed`);
+      await scene?.server.dispose();
+    });
+
+    const flow: Flow = (name, run) => {
+      total += 1;
+      it(name, async () => {
+        await run(scene);
+        passed += 1;
+      });
+    };
+    for (const register of [
+      projectFlows,
+      fleetFlows,
+      offerFlows,
+      runFlows,
+      attachFlows,
+      inspectionFlows,
+      resourceFlows,
+      pythonFlows,
+    ])
+      register(flow);
+  });
+}

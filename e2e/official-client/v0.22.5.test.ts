@@ -1,0 +1,3 @@
+import { describeOfficialClient } from './suite.ts';
+
+describeOfficialClient('0.22.5');
