@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type Backend,
-  inspectMachine,
-  LOCAL_HOST_ID,
-  loadCatalog,
-  localBackend,
-} from '@dstack/backends';
+import { type Backend, inspectMachine, loadCatalog, localBackend } from '@dstack/backends';
 import type { ServerConfig } from '@dstack/contract';
 import { type RunContext, requirementsMatch } from '@dstack/core';
 import { openStore, type Store, StoreError } from '@dstack/store';
@@ -21,7 +15,7 @@ import { decisionContext } from './decision-context.ts';
 import { effects } from './effects/effects.ts';
 import { JobStarter } from './effects/start-job.ts';
 import { Hosts } from './hosts/hosts.ts';
-import { localAgent } from './hosts/local-agent.ts';
+import { type LocalAgent, localAgent } from './hosts/local-agent.ts';
 import { localExecutor } from './hosts/local-executor.ts';
 import { Housekeeping } from './housekeeping/housekeeping.ts';
 import { buildHttp } from './http/app.ts';
@@ -107,7 +101,9 @@ interface Parts {
 async function assemble(parts: Parts): Promise<RunningServer> {
   const { settings, log, config, store, closing, close } = parts;
   const keys = keyMaker();
-  const start = { store, keys, log, now: systemNow, adminToken: settings.adminToken };
+  const context = decisionContext(settings);
+  const forHttp = httpSettings(settings, config);
+  const start = { store, keys, context, settings: forHttp, log, adminToken: settings.adminToken };
   const main = await bootstrap(start);
   await applyServerConfig(start, main.admin, config);
 
@@ -125,9 +121,9 @@ async function assemble(parts: Parts): Promise<RunningServer> {
   const hosts = new Hosts({ store, logs, serverId, log, now: systemNow });
   closing.push(() => hosts.close());
   const executor = await executorOfThisMachine(parts);
-  const backends = await makeBackends(parts, executor);
+  const agent = executor ? agentOfThisMachine(parts, executor, serverId) : null;
+  const backends = await makeBackends(parts, executor, agent?.hostId ?? '');
   const offers = offerSource(backends, log);
-  const context = decisionContext(settings);
   const blobs = store.shared ? store.files.blobs : fileBlobs(join(settings.dir, 'blobs'));
 
   const changes = new RunChanges();
@@ -146,7 +142,7 @@ async function assemble(parts: Parts): Promise<RunningServer> {
     metrics,
     loopsAreRunning: () => engine?.isRunning ?? false,
     log,
-    settings: httpSettings(settings, config),
+    settings: forHttp,
   };
   const http = buildHttp(deps);
   streamRoutes(http, { ...deps, logStore: logs, changes });
@@ -175,7 +171,7 @@ async function assemble(parts: Parts): Promise<RunningServer> {
     healthChecks: settings.limits.healthTtlSeconds,
   });
   closing.push(() => housekeeping.close());
-  if (executor) await hosts.add(localAccess(settings, executor, serverId));
+  if (agent) await hosts.add(localAccess(agent));
   return {
     url: settings.url ?? url,
     adminToken: main.adminToken,
@@ -243,11 +239,13 @@ async function executorOfThisMachine({ settings, env, log }: Parts) {
 async function makeBackends(
   { settings, store }: Parts,
   executor: 'docker' | 'process' | null,
+  hostId: string,
 ): Promise<ProjectBackends> {
   const hostname = settings.url ? new URL(settings.url).hostname : '127.0.0.1';
   const local: Backend | null = executor
     ? localBackend({
         executor,
+        hostId,
         hostname,
         machine: await inspectMachine(),
         matches: requirementsMatch,
@@ -313,15 +311,23 @@ function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine
   });
 }
 
-function localAccess(settings: ServerSettings, executor: 'docker' | 'process', serverId: string) {
-  const agent = localAgent({
+function agentOfThisMachine(
+  { settings, store }: Parts,
+  executor: 'docker' | 'process',
+  serverId: string,
+): LocalAgent {
+  return localAgent({
     stateDir: join(settings.dir, 'agent'),
     program: assets.agentProgram,
     executor,
     serverId,
+    shared: store.shared,
   });
-  const { dial, token } = agent;
-  return { hostId: LOCAL_HOST_ID, dial, token, prepare: () => agent.ensureRunning() };
+}
+
+function localAccess(agent: LocalAgent) {
+  const { hostId, dial, token } = agent;
+  return { hostId, dial, token, prepare: () => agent.ensureRunning() };
 }
 
 async function listen(

@@ -1,18 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerConfig } from '@dstack/contract';
 import type { BackendType } from '@dstack/contract/wire';
-import type { NewEvent, Timestamp } from '@dstack/core';
-import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
-import type { KeyMaker } from '../http/ports.ts';
-import type { Logger } from '../logging.ts';
+import type { ProjectRecord, UserRecord } from '@dstack/store';
+import { splitSecrets } from '../backend-config/secrets.ts';
+import type { HttpDeps } from '../http/ports.ts';
+import { createProject } from '../http/projects/service.ts';
+import { createUser } from '../http/users/service.ts';
 
-export interface BootstrapOptions {
-  readonly store: Store;
-  readonly now: () => Timestamp;
-  readonly keys: KeyMaker;
+export interface BootstrapOptions
+  extends Pick<HttpDeps, 'store' | 'keys' | 'context' | 'settings' | 'log'> {
   /** Token of the admin if this is the first start; null = a random one. */
   readonly adminToken: string | null;
-  readonly log: Logger;
 }
 
 export interface Bootstrapped {
@@ -47,24 +45,9 @@ export async function applyServerConfig(
   }
 }
 
-async function makeAdmin({ store, now, keys, adminToken }: BootstrapOptions): Promise<UserRecord> {
-  const id = randomUUID();
-  const pair = await keys.user('admin');
-  const user = {
-    id,
-    name: 'admin',
-    globalRole: 'admin' as const,
-    email: null,
-    active: true,
-    createdAt: now(),
-    sshPublicKey: pair.publicKey,
-  };
-  const secrets = { token: adminToken ?? randomUUID(), sshPrivateKey: pair.privateKey };
-  await store.users.insert(
-    { ...user, ...secrets },
-    { events: [created('User created', 'user', id, 'admin', null)] },
-  );
-  return { ...user, deleted: false, originalName: null };
+async function makeAdmin(options: BootstrapOptions): Promise<UserRecord> {
+  const request = { username: 'admin', global_role: 'admin' as const, email: null, active: true };
+  return await createUser(options, request, null, options.adminToken ?? undefined);
 }
 
 async function ensureProject(
@@ -72,40 +55,25 @@ async function ensureProject(
   owner: UserRecord,
   name: string,
 ): Promise<ProjectRecord> {
-  const { store, now, keys } = options;
-  const found = await store.projects.byName(name);
+  const found = await options.store.projects.byName(name);
   if (found) return found;
-  const id = randomUUID();
-  const pair = await keys.project(`${name}@dstack`);
-  const project = {
-    id,
-    name,
-    ownerId: owner.id,
-    isPublic: false,
-    templatesRepo: null,
-    createdAt: now(),
-    sshPublicKey: pair.publicKey,
-  };
-  await store.projects.insert(
-    { ...project, sshPrivateKey: pair.privateKey },
-    { events: [created('Project created', 'project', id, name, id)] },
-  );
-  return { ...project, defaultGatewayId: null, deleted: false, originalName: null };
+  const request = { project_name: name, is_public: false, templates_repo: null };
+  return await createProject(options, request, owner);
 }
 
 async function applyBackends(
-  { store, now, log }: BootstrapOptions,
+  { store, context, log }: BootstrapOptions,
   project: ProjectRecord,
   wanted: readonly ConfiguredBackend[],
 ): Promise<void> {
   const present = await store.backends.listWithCredentials(project.id);
   for (const entry of wanted) {
-    const { config, auth } = withoutSecrets(entry);
+    const { config, auth } = splitSecrets(entry);
     const set = { config, sourceConfig: config, auth, sourceAuth: auth };
     const type: BackendType = entry.type;
     const old = present.find((backend) => backend.type === type);
     if (!old) {
-      const times = { createdAt: now(), updatedAt: now() };
+      const times = { createdAt: context().now, updatedAt: context().now };
       await store.backends.insert({
         id: randomUUID(),
         projectId: project.id,
@@ -131,26 +99,4 @@ async function applyBackends(
       project.id,
       gone.map((backend) => backend.type),
     );
-}
-
-/** Keys of a backend's configuration that hold secrets, whatever its type. */
-const SECRET_KEYS = new Set(['creds', 'kubeconfig', 'clusters']);
-
-function withoutSecrets(entry: ConfiguredBackend) {
-  const isSecret = ([key]: [string, unknown]) => SECRET_KEYS.has(key);
-  const fields = Object.entries(entry);
-  return {
-    config: Object.fromEntries(fields.filter((field) => !isSecret(field))),
-    auth: Object.fromEntries(fields.filter(isSecret)),
-  };
-}
-
-function created(
-  message: string,
-  type: 'user' | 'project',
-  id: string,
-  name: string,
-  projectId: string | null,
-): NewEvent {
-  return { message, actorUserId: null, targets: [{ type, id, name, projectId, parentId: null }] };
 }
