@@ -1,6 +1,6 @@
 import type { Requirements } from '@dstack/contract/wire';
 import { describe, expect, it } from 'vitest';
-import { LOCAL_HOST_ID, localBackend } from './local.ts';
+import { localBackend } from './local.ts';
 
 const requirements = {} as Requirements;
 const machine = { cpus: 4, memoryMib: 8192, arch: 'x86' as const, gpus: [] };
@@ -15,7 +15,8 @@ const order = {
 };
 
 function backend(executor: 'docker' | 'process', matches = true) {
-  return localBackend({ executor, machine, hostname: '127.0.0.1', matches: () => matches });
+  const place = { machine, hostId: 'this-machine', hostname: '127.0.0.1' };
+  return localBackend({ executor, ...place, matches: () => matches });
 }
 
 describe('the server’s own machine as capacity', () => {
@@ -44,7 +45,7 @@ describe('the server’s own machine as capacity', () => {
     const local = backend('docker');
     const [offer] = await local.offers(requirements);
     const made = await local.compute!.createInstance(offer!, order);
-    expect(made.hostId).toBe(LOCAL_HOST_ID);
+    expect(made.hostId).toBe('this-machine');
     expect(made.provisioningData).toMatchObject({
       hostname: '127.0.0.1',
       dockerized: false,

@@ -3,14 +3,13 @@ import type { Offer, ProvisioningData } from '@dstack/core';
 import type { Backend } from '../base/backend.ts';
 import type { MachineFacts } from './machine.ts';
 
-/** Key of the host record of the server's own machine. */
-export const LOCAL_HOST_ID = 'local';
-
 export const LOCAL_REGION = 'local';
 
 export interface LocalOptions {
   readonly executor: 'docker' | 'process';
   readonly machine: MachineFacts;
+  /** Key of this machine's host record: servers that share a database have a machine each. */
+  readonly hostId: string;
   /** Address at which clients of this server reach the machine: the jobs' SSH ports are there. */
   readonly hostname: string;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
@@ -29,7 +28,7 @@ export function localBackend(options: LocalOptions): Backend {
     compute: {
       createInstance: async (chosen, order) => ({
         provisioningData: provisioningData(chosen, order.instanceId, options.hostname),
-        hostId: LOCAL_HOST_ID,
+        hostId: options.hostId,
       }),
       terminateInstance: async () => 'terminated',
     },

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,11 +14,15 @@ export interface LocalAgentOptions {
   readonly program: string;
   readonly executor: 'docker' | 'process';
   readonly serverId: string;
+  /** Other servers, on machines of their own, use the same database. */
+  readonly shared: boolean;
 }
 
 export interface LocalAgent {
   readonly dial: Dial;
   readonly token: string;
+  /** Key of this machine's host record. */
+  readonly hostId: string;
   /** Starts the agent unless one answers already; resolves when its socket takes connections. */
   ensureRunning(): Promise<void>;
 }
@@ -33,9 +37,10 @@ const POLL_MS = 15;
 export function localAgent(options: LocalAgentOptions): LocalAgent {
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
   const socket = join(socketDir(options.stateDir), 'agent.sock');
-  const token = readOrMakeToken(join(options.stateDir, 'token'));
+  const token = readOrMake(join(options.stateDir, 'token'), () => randomBytes(32).toString('hex'));
   return {
     token,
+    hostId: options.shared ? ownHostId(options.stateDir) : 'local',
     dial: () => connect(socket),
     async ensureRunning() {
       if (await answers(socket)) return;
@@ -67,14 +72,19 @@ function socketDir(stateDir: string): string {
   return dir;
 }
 
-function readOrMakeToken(path: string): string {
+/** Which machine a job is on must stay true when the server is started again, and for all servers. */
+function ownHostId(stateDir: string): string {
+  return readOrMake(join(stateDir, 'host-id'), () => `local-${randomUUID()}`);
+}
+
+function readOrMake(path: string, make: () => string): string {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    const token = randomBytes(32).toString('hex');
-    writeFileSync(path, `${token}\n`, { mode: 0o600 });
-    return token;
+    const text = make();
+    writeFileSync(path, `${text}\n`, { mode: 0o600 });
+    return text;
   }
 }
 

@@ -1,0 +1,127 @@
+import { copyFileSync, mkdirSync } from 'node:fs';
+import {
+  type Installation,
+  type PostgresCluster,
+  postgresBinaries,
+  startPostgres,
+} from '@dstack/testkit';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  applyFleet,
+  configuration,
+  isFinished,
+  isRunning,
+  newInstallation,
+  showRun,
+  submit,
+  untilRun,
+} from './installation.ts';
+
+const binaries = postgresBinaries();
+if (!binaries) console.warn('Servers on PostgreSQL are NOT tested: PostgreSQL is not installed');
+
+describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
+  let cluster: PostgresCluster;
+  let url: string;
+  let homes: Installation[];
+  beforeAll(async () => {
+    cluster = await startPostgres(binaries ?? '');
+  });
+  afterAll(() => cluster?.stop());
+  beforeEach(async () => {
+    homes = [];
+    url = (await cluster.createDatabase()).url;
+  });
+  afterEach(async () => {
+    for (const home of homes) await home.dispose();
+  });
+
+  async function newServer(env: NodeJS.ProcessEnv = {}): Promise<Installation> {
+    const home = newInstallation({ DSTACK_DATABASE_URL: url, ...env });
+    homes.push(home);
+    await home.startServer();
+    return home;
+  }
+
+  const counting = (n: number) => [
+    `for i in $(seq ${n}); do echo "line $i"; sleep 0.02; done`,
+    'exit 3',
+  ];
+
+  it('do the whole first run', async () => {
+    const home = await newServer();
+    await applyFleet(home);
+    const yaml =
+      'type: task\nname: hello\ncommands: [echo "hello $DSTACK_RUN_NAME"]\nresources: {gpu: 0}\n';
+    const file = configuration(home, 'hello.dstack.yml', yaml);
+    const { code, stdout, stderr } = await home.dstack(['apply', '-f', file, '-y']);
+    expect(stdout + stderr).toContain('hello hello');
+    expect(code).toBe(0);
+    expect(await showRun(home, 'hello')).toMatchObject({ status: 'done' });
+    expect(await home.ok('logs', 'hello')).toContain('hello hello');
+    await home.stopServer();
+    await home.startServer();
+    expect(await home.ok('logs', 'hello')).toContain('hello hello');
+  });
+
+  it('lose nothing when they are killed', async () => {
+    const home = await newServer();
+    await applyFleet(home);
+    await submit(home, 'counter', counting(150));
+    await untilRun(home, 'counter', isRunning);
+    while (!(await home.ok('logs', 'counter')).includes('line 5'));
+    await home.stopServer('SIGKILL');
+    await home.startServer();
+    const run = await untilRun(home, 'counter', isFinished);
+    expect(run.latest_job_submission.exit_status).toBe(3);
+    const logs = await home.ok('logs', 'counter');
+    expect(logs.match(/^line \d+/gm)).toEqual(
+      Array.from({ length: 150 }, (_, i) => `line ${i + 1}`),
+    );
+  });
+
+  it('serve the same run together: submitted through one, followed through the other', async () => {
+    const one = await newServer();
+    const config = `${one.serverDir}/config.yml`;
+    const two = newInstallation({ DSTACK_DATABASE_URL: url });
+    homes.push(two);
+    mkdirSync(two.serverDir, { recursive: true });
+    // Servers of one database have the same keys.
+    copyFileSync(config, `${two.serverDir}/config.yml`);
+    await two.startServer();
+    expect(two.token()).toBe(one.token());
+
+    await applyFleet(one);
+    await submit(one, 'shared', counting(60));
+    const { code, stdout } = await two.dstack(['attach', 'shared', '--logs']);
+    expect(stdout.match(/^line \d+/gm)).toHaveLength(60);
+    expect(code).toBe(1);
+    expect(await untilRun(one, 'shared', isFinished)).toMatchObject({
+      latest_job_submission: { exit_status: 3 },
+    });
+    expect(await showRun(two, 'shared')).toMatchObject({ status: 'failed' });
+  });
+
+  it('stop through one what was submitted through the other', async () => {
+    const one = await newServer();
+    const two = newInstallation({ DSTACK_DATABASE_URL: url });
+    homes.push(two);
+    mkdirSync(two.serverDir, { recursive: true });
+    copyFileSync(`${one.serverDir}/config.yml`, `${two.serverDir}/config.yml`);
+    await two.startServer();
+    await applyFleet(two);
+    await submit(two, 'endless', ['while :; do sleep 0.1; done']);
+    await untilRun(one, 'endless', isRunning);
+    await one.ok('stop', 'endless', '-y');
+    expect(await untilRun(two, 'endless', isFinished)).toMatchObject({
+      termination_reason: 'stopped_by_user',
+    });
+  });
+
+  it('refuse to start beside one whose key they do not have', async () => {
+    await newServer();
+    const other = newInstallation({ DSTACK_DATABASE_URL: url });
+    homes.push(other);
+    await expect(other.startServer()).rejects.toThrow(/encryption\.keys/);
+  });
+});
