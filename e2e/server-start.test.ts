@@ -1,0 +1,179 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Installation } from '@dstack/testkit';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  applyFleet,
+  isFinished,
+  isRunning,
+  newInstallation,
+  submit,
+  untilRun,
+} from './installation.ts';
+
+describe('starting the server', () => {
+  const homes: Installation[] = [];
+  afterEach(async () => {
+    for (const home of homes.splice(0)) await home.dispose();
+  });
+
+  function newHome(env: NodeJS.ProcessEnv = {}): Installation {
+    const home = newInstallation(env);
+    homes.push(home);
+    return home;
+  }
+
+  /** What a server that cannot start says, and how it ends. */
+  async function refusal(home: Installation, ...args: string[]) {
+    const { code, stdout, stderr } = await home.dstack(['server', '--port', '0', '-y', ...args]);
+    expect(stdout).toBe('');
+    expect(stderr.match(/^error: /gm)).toHaveLength(1);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(code).toBe(1);
+    return stderr;
+  }
+
+  /** The file of a server that has not been started yet. */
+  function writeConfig(home: Installation, text: string): string {
+    mkdirSync(home.serverDir, { recursive: true });
+    const path = join(home.serverDir, 'config.yml');
+    writeFileSync(path, text);
+    return path;
+  }
+
+  function database(home: Installation): DatabaseSync {
+    mkdirSync(join(home.serverDir, 'data'), { recursive: true });
+    return new DatabaseSync(join(home.serverDir, 'data', 'dstack.db'));
+  }
+
+  it('shows the admin’s token the first time and not again', async () => {
+    const home = newHome();
+    const lines: string[] = [];
+    home.onServerLine = (line) => lines.push(line);
+    await home.startServer();
+    expect(lines.filter((line) => line.includes(home.token()))).toHaveLength(1);
+    await home.stopServer();
+    lines.length = 0;
+    await home.startServer();
+    expect(lines.join('\n')).not.toContain(home.token());
+    expect(await home.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });
+  });
+
+  it('ends with 0 on Ctrl-C, and the jobs go on', async () => {
+    const home = newHome();
+    await home.startServer();
+    await applyFleet(home);
+    await submit(home, 'counter', [
+      'for i in $(seq 100); do echo "line $i"; sleep 0.02; done',
+      'exit 3',
+    ]);
+    await untilRun(home, 'counter', isRunning);
+    // Somebody who watches does not hold it up.
+    const watcher = home.spawn(['logs', '-f', 'counter']);
+    await new Promise((resolve) => watcher.stdout?.once('data', resolve));
+    expect(await home.stopServer()).toBe(0);
+    await home.startServer();
+    const run = await untilRun(home, 'counter', isFinished);
+    expect(run.latest_job_submission.exit_status).toBe(3);
+    const logs = await home.ok('logs', 'counter');
+    expect(logs.match(/^line \d+/gm)).toHaveLength(100);
+  });
+
+  it('ends with 0 on SIGTERM, as service managers stop it', async () => {
+    const home = newHome();
+    await home.startServer();
+    expect(await home.stopServer('SIGTERM')).toBe(0);
+  });
+
+  it('says that its port is taken', async () => {
+    const first = newHome();
+    await first.startServer();
+    const { port } = new URL(first.url);
+    const said = await refusal(newHome(), '--port', port);
+    expect(said).toContain(`port ${port}`);
+    expect(said).toContain('--port');
+  });
+
+  it('says that its database is in use by another server', async () => {
+    const first = newHome();
+    await first.startServer();
+    const second = newHome({ DSTACK_SERVER_DIR: first.serverDir });
+    const said = await refusal(second);
+    expect(said).toContain('dstack.db');
+    expect(said).toMatch(/another|in use/i);
+    // The first one is none the worse for it.
+    expect(await first.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });
+  });
+
+  it.each([
+    [
+      'a key that does not exist',
+      'projects:\n- name: main\n  backnds: []\n',
+      /:3:.*backnds.*backends/s,
+    ],
+    ['text that is no YAML', 'projects: [\n', /:[12]:/],
+    ['a value of the wrong kind', 'projects:\n- name: [main]\n', /:2:.*name/s],
+    ['an unknown backend', 'projects:\n- name: main\n  backends:\n  - type: awz\n', /:4:.*aws/s],
+  ])('names the line of %s in config.yml', async (_, text, message) => {
+    const home = newHome();
+    const path = writeConfig(home, text);
+    const said = await refusal(home);
+    expect(said).toContain(path);
+    expect(said).toMatch(message);
+    expect(readFileSync(path, 'utf8')).toBe(text);
+  });
+
+  it('says so when config.yml cannot be read', async () => {
+    const home = newHome();
+    mkdirSync(join(home.serverDir, 'config.yml'), { recursive: true });
+    expect(await refusal(home)).toMatch(/config\.yml cannot be read/);
+  });
+
+  it('refuses a database of a newer version, untouched', async () => {
+    const home = newHome();
+    await home.startServer();
+    await home.stopServer();
+    const db = database(home);
+    db.exec(`insert into dstack_migrations (number, name, applied_at) values (999, 'later', 0)`);
+    db.close();
+    expect(await refusal(home)).toMatch(/newer version of dstack[\s\S]*DSTACK_DATABASE_URL/);
+  });
+
+  it('refuses a database of the Python server', async () => {
+    const home = newHome();
+    const db = database(home);
+    db.exec('create table alembic_version (version_num text); create table users (id text)');
+    db.close();
+    expect(await refusal(home)).toMatch(/Python dstack server[\s\S]*DSTACK_DATABASE_URL/);
+  });
+
+  it('refuses to go on without the key that its secrets were written with', async () => {
+    const home = newHome();
+    await home.startServer();
+    await home.stopServer();
+    const path = join(home.serverDir, 'config.yml');
+    const before = readFileSync(path, 'utf8');
+    writeFileSync(path, 'projects:\n- name: main\n');
+    const said = await refusal(home);
+    expect(said).toContain('encryption.keys');
+    expect(said).toContain(path);
+    writeFileSync(path, before);
+    await home.startServer();
+    expect(await home.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });
+  });
+
+  it('names the variable whose value cannot be used', async () => {
+    const home = newHome({ DSTACK_LOCAL_EXECUTOR: 'podman' });
+    const { code, stderr } = await home.dstack(['server', '--port', '0', '-y']);
+    expect(stderr).toMatch(/DSTACK_LOCAL_EXECUTOR.*podman.*docker/);
+    expect(code).toBe(2);
+  });
+
+  it('says which database it cannot reach', async () => {
+    const url = 'postgres://dstack:hidden@127.0.0.1:1/dstack';
+    const said = await refusal(newHome({ DSTACK_DATABASE_URL: url }));
+    expect(said).toContain('127.0.0.1:1');
+    expect(said).not.toContain('hidden');
+  });
+});
