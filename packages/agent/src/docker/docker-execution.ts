@@ -9,6 +9,8 @@ import { cgroupUsage } from '../metrics/usage.ts';
 import { cgroupPids } from '../process/cgroup.ts';
 import { terminatePids } from '../process/process-tree.ts';
 import type { FileSpoolReader } from '../spool/file-spool-reader.ts';
+import { DockerHost } from '../ssh/sessions/docker-host.ts';
+import type { SessionHost } from '../ssh/sessions/session-host.ts';
 import { containerCgroup } from './container-cgroup.ts';
 import { JobDialer } from './container-dialer.ts';
 import type { ContainerOutput } from './container-output.ts';
@@ -32,10 +34,17 @@ export class DockerExecution implements Execution {
   readonly exited: Promise<ExecutionExit>;
   readonly #setup: DockerExecutionSetup;
   readonly #dialer: JobDialer;
+  readonly #sessions: DockerHost;
   #released = false;
 
   constructor(setup: DockerExecutionSetup) {
     this.#setup = setup;
+    this.#sessions = new DockerHost({
+      container: setup.container,
+      account: setup.account,
+      workingDir: setup.inspected.Config.WorkingDir || '/',
+      pid: setup.inspected.State.Pid,
+    });
     this.#dialer = new JobDialer({
       pid: setup.inspected.State.Pid,
       host: setup.inspected.HostConfig.NetworkMode === 'host',
@@ -62,9 +71,8 @@ export class DockerExecution implements Execution {
     return this.#setup.output.spool;
   }
 
-  /** For an SSH server that starts processes in the container. */
-  get container(): Docker.Container {
-    return this.#setup.container;
+  get sessions(): SessionHost {
+    return this.#sessions;
   }
 
   async interrupt(): Promise<void> {

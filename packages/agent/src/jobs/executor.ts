@@ -7,6 +7,7 @@ import type {
   PullProgress,
 } from '@dstack/contract/agent';
 import type { SpoolReader } from '../spool/spool-reader.ts';
+import type { SessionHost } from '../ssh/sessions/session-host.ts';
 import type { JobFolder } from './job-folder.ts';
 
 /** A job that cannot go on; `reason` is a termination reason of the wire. */
@@ -59,6 +60,8 @@ export interface Execution {
   kill(): Promise<void>;
   /** A connection to a port as a process of the job would make it. */
   dial(host: string, port: number): Promise<Duplex>;
+  /** For shells, commands and file transfers beside the job's own command. */
+  readonly sessions: SessionHost;
   /** Null when the job has just ended or the machine gives no figures. */
   usage(): Promise<JobMetrics | null>;
   /** Lets go of it, so that this process can end while the job lives on. */

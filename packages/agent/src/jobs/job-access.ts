@@ -12,6 +12,7 @@ export interface JobAccessOptions {
   readonly logs: SpoolReader;
   /** Null before the job has started. */
   readonly account: () => JobAccount | null;
+  /** Null before the job has started and after its end. */
   readonly execution: () => Execution | null;
 }
 

@@ -302,7 +302,7 @@ export class Job {
       },
       logs: this.log,
       account: () => this.#execution?.account ?? this.#record.account,
-      execution: () => this.#execution,
+      execution: () => (this.phase === 'exited' ? null : this.#execution),
     });
     const port = this.#access?.port ?? null;
     // After a restart the old port may be taken; then everybody has to learn the new one.

@@ -7,7 +7,10 @@ import { readLines } from '../json-lines.ts';
 import { cgroupUsage, processUsage } from '../metrics/usage.ts';
 import { dialTcp } from '../network/dial.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
+import { ProcessHost } from '../ssh/sessions/process-host.ts';
+import type { SessionHost } from '../ssh/sessions/session-host.ts';
 import { removeCgroup } from './cgroup.ts';
+import { jobEnviron } from './job-environ.ts';
 import { isAlive } from './process-identity.ts';
 import { type JobTree, killTree, terminatePids, treePids } from './process-tree.ts';
 import type { SupervisorFiles, SupervisorMessage, SupervisorRecord } from './supervisor-files.ts';
@@ -27,6 +30,7 @@ export class ProcessExecution implements Execution {
   #retry: NodeJS.Timeout | null = null;
   #released = false;
   #cpuSeen = 0;
+  #seenEnvironment: Readonly<Record<string, string>> | null = null;
 
   constructor(id: string, files: SupervisorFiles, record: SupervisorRecord) {
     this.#id = id;
@@ -61,6 +65,22 @@ export class ProcessExecution implements Execution {
     return dialTcp(host, port);
   }
 
+  /** Whoever opens a session in the job gets what the job itself got. */
+  get sessions(): SessionHost {
+    const { account, cwd: workingDir, cgroup } = this.#record;
+    const environment = () => this.#environment();
+    return new ProcessHost({ account, workingDir, cgroup, environment });
+  }
+
+  /** The environment is on no disk. A command that overwrites its own is remembered as it was. */
+  #environment(): Readonly<Record<string, string>> | null {
+    this.#tree();
+    const { leader } = this.#record;
+    if (!leader || !isAlive(leader)) return null;
+    this.#seenEnvironment = jobEnviron(leader.pid, this.#id) ?? this.#seenEnvironment;
+    return this.#seenEnvironment;
+  }
+
   async usage(): Promise<JobMetrics | null> {
     const tree = this.#tree();
     const usage = cgroupUsage(tree.cgroup) ?? processUsage(treePids(tree));
@@ -89,6 +109,7 @@ export class ProcessExecution implements Execution {
   }
 
   #onMessage(message: SupervisorMessage): void {
+    if (this.#seenEnvironment === null) this.#environment();
     if ('end' in message) this.spool.grew(message.end);
   }
 

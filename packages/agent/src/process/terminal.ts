@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
+import { Duplex } from 'node:stream';
 import { ReadStream } from 'node:tty';
 
 /** How the job's command is connected: a pseudo-terminal of ours, one of `script`, or plain pipes. */
@@ -33,7 +34,16 @@ export interface Terminal {
   close(): void;
 }
 
+/** A terminal that somebody sits at. */
+export interface ControlledTerminal extends Terminal {
+  /** What is typed goes in, what is shown comes out. Destroying it hangs up. */
+  readonly stream: Duplex;
+  /** Characters; without effect on a terminal of `script`. */
+  resize(cols: number, rows: number): void;
+}
+
 interface PtyBinding {
+  resize(fd: number, columns: number, rows: number): void;
   fork(
     file: string,
     args: readonly string[],
@@ -64,6 +74,15 @@ export function openTerminal(kind: TerminalKind, options: TerminalOptions): Term
   return kind === 'script' ? openScript(options) : openPipes(options);
 }
 
+/** A terminal of this size, in characters; null where the machine has none to give. */
+export function openControlledTerminal(
+  kind: TerminalKind,
+  options: TerminalOptions & { readonly cols: number; readonly rows: number },
+): ControlledTerminal | null {
+  if (kind === 'pty') return openPty(options, options.cols, options.rows);
+  return kind === 'script' ? openControlledScript(options) : null;
+}
+
 /** The native add-on by itself: its wrapper sets TERM and gives up on output 200 ms after the exit. */
 function loadBinding(): PtyBinding | null {
   const require = createRequire(import.meta.url);
@@ -78,7 +97,7 @@ function loadBinding(): PtyBinding | null {
   return null;
 }
 
-function openPty(options: TerminalOptions): Terminal {
+function openPty(options: TerminalOptions, cols = 0, rows = 0): ControlledTerminal {
   const binding = loadBinding();
   if (!binding) throw new Error('no pseudo-terminal binding for this platform');
   const [file = '/bin/sh', ...args] = options.argv;
@@ -87,7 +106,7 @@ function openPty(options: TerminalOptions): Terminal {
   const closed = Promise.withResolvers<void>();
   const onExit = (code: number, signal: number): void =>
     exited.resolve({ status: signal > 0 ? 128 + signal : code });
-  const term = binding.fork(file, args, env, options.cwd, 0, 0, -1, -1, false, '', onExit);
+  const term = binding.fork(file, args, env, options.cwd, cols, rows, -1, -1, false, '', onExit);
   const stream = new ReadStream(term.fd);
   // EIO is how the kernel says that the last holder of the terminal has gone.
   stream.on('error', () => {});
@@ -95,6 +114,10 @@ function openPty(options: TerminalOptions): Terminal {
   return {
     kind: 'pty',
     pid: term.pid,
+    stream,
+    resize: (toCols, toRows) => {
+      if (!stream.destroyed) binding.resize(term.fd, toCols, toRows);
+    },
     onData: (listener) => stream.on('data', listener),
     exited: exited.promise,
     closed: closed.promise,
@@ -105,14 +128,29 @@ function openPty(options: TerminalOptions): Terminal {
 
 /** util-linux `script` makes the terminal; it has no size of ours, but everything else is the same. */
 function openScript(options: TerminalOptions): Terminal {
+  const child = spawnScript(options, '');
+  return ofChild('script', child, () => child.stdin?.write('\x03'));
+}
+
+function openControlledScript(
+  options: TerminalOptions & { readonly cols: number; readonly rows: number },
+): ControlledTerminal {
+  const child = spawnScript(options, `stty cols ${options.cols} rows ${options.rows}; `);
+  const terminal = ofChild('script', child, () => child.stdin?.write('\x03'));
+  const stream = Duplex.from({ writable: child.stdin, readable: child.stdout });
+  stream.on('error', () => {});
+  stream.once('close', () => child.kill('SIGHUP'));
+  return { ...terminal, stream, resize: () => {} };
+}
+
+function spawnScript(options: TerminalOptions, before: string) {
   const command = options.argv.map(quote).join(' ');
-  const child = spawn('script', ['-qefc', `exec ${command}`, '/dev/null'], {
+  return spawn('script', ['-qefc', `${before}exec ${command}`, '/dev/null'], {
     cwd: options.cwd,
     env: { ...options.env },
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  return ofChild('script', child, () => child.stdin?.write('\x03'));
 }
 
 function openPipes(options: TerminalOptions): Terminal {

@@ -148,7 +148,7 @@ class JobSshServer implements JobSsh {
     if (rights.forwards) this.#serveForwards(client);
     if (rights.sessions) {
       client.on('session', (accept) => {
-        serveSession(accept(), identity, this.#options.exec ?? null);
+        serveSession(accept(), client, identity, this.#options.exec ?? null);
       });
     }
   }

@@ -1,5 +1,7 @@
-import type { ServerChannel, Session } from 'ssh2';
+import { constants } from 'node:os';
+import type { Connection, ServerChannel, Session } from 'ssh2';
 import type { Identity } from './authentication.ts';
+import { RIGHTS } from './authorized-keys.ts';
 
 /** Terminal of a session; sizes in characters. */
 export interface Terminal {
@@ -17,13 +19,28 @@ export interface SessionRequest {
   /** Variables of the client that are let through: language and colours. */
   readonly env: Readonly<Record<string, string>>;
   readonly terminal: Terminal | null;
+  /** Whether the client offers its keys to programs of the session (`ssh -A`). */
+  readonly forwardsAgent: boolean;
+  readonly client: Connection;
   readonly channel: ServerChannel;
+  /** Fulfilled when the client has closed the channel or is gone. */
+  readonly hungUp: Promise<void>;
   /** Calls back with each new size of the terminal. */
   onResize(listener: (size: { readonly cols: number; readonly rows: number }) => void): void;
   /** Calls back with the names of signals, without `SIG`. */
   onSignal(listener: (name: string) => void): void;
   /** Reports how it ended (exit code, or name of the signal) and closes the channel. */
   exit(status: number | string): void;
+}
+
+/** What cannot be run; the message is for the person at the client. */
+export class SessionRefusal extends Error {
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
 }
 
 /** Runs a request; a rejection is told to the client. */
@@ -34,12 +51,28 @@ const PASSED_ENV = /^(LANG|LC_[A-Z]+|COLORTERM|NO_COLOR)$/;
 /** What `ssh -tt` with no terminal behind it asks for is 0 by 0. */
 const DEFAULT_SIZE = { cols: 80, rows: 24 };
 
+/** Signals that the protocol has names for. */
+const NAMED_SIGNALS: ReadonlySet<string> = new Set(
+  'ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM USR1 USR2'.split(' '),
+);
+
 const NO_SESSIONS =
   'This job takes port forwards, but no commands or shells over SSH.\r\n' +
   'Use `dstack attach` to see its output and reach its ports.\r\n';
 
 /** Serves one session channel; without `run` every command is refused with a message. */
-export function serveSession(session: Session, identity: Identity, run: RunSession | null): void {
+export function serveSession(
+  session: Session,
+  client: Connection,
+  identity: Identity,
+  run: RunSession | null,
+): void {
+  const hungUp = new Promise<void>((resolve) => {
+    session.once('close', () => resolve());
+    // A channel whose input nobody reads hears nothing of a lost connection.
+    client.once('close', () => resolve());
+  });
+  let forwardsAgent = false;
   const env: Record<string, string> = {};
   let terminal: Terminal | null = null;
   let resized: Parameters<SessionRequest['onResize']>[0] = () => {};
@@ -67,6 +100,11 @@ export function serveSession(session: Session, identity: Identity, run: RunSessi
     reply(accept);
   });
 
+  session.on('auth-agent', (accept, reject) => {
+    forwardsAgent = RIGHTS[identity.owner].forwards;
+    reply(forwardsAgent ? accept : reject);
+  });
+
   const start = (kind: SessionRequest['kind'], channel: ServerChannel, command: string | null) => {
     channel.on('error', () => {});
     const request: SessionRequest = {
@@ -75,7 +113,10 @@ export function serveSession(session: Session, identity: Identity, run: RunSessi
       identity,
       env,
       terminal,
+      forwardsAgent,
+      client,
       channel,
+      hungUp,
       onResize: (listener) => {
         resized = listener;
       },
@@ -87,7 +128,7 @@ export function serveSession(session: Session, identity: Identity, run: RunSessi
     void (run ?? refuse)(request).catch((error: unknown) => {
       const message = error instanceof Error ? error.message : String(error);
       channel.stderr.write(`${message}\r\n`);
-      exit(channel, 1);
+      exit(channel, error instanceof SessionRefusal ? error.status : 1);
     });
   };
   session.on('shell', (accept) => start('shell', accept(), null));
@@ -102,7 +143,8 @@ async function refuse(request: SessionRequest): Promise<void> {
 
 function exit(channel: ServerChannel, status: number | string): void {
   if (typeof status === 'number') channel.exit(status);
-  else channel.exit(status);
+  else if (NAMED_SIGNALS.has(status)) channel.exit(status);
+  else channel.exit(128 + (constants.signals[`SIG${status}` as NodeJS.Signals] ?? 0));
   channel.end();
 }
 

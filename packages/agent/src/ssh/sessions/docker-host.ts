@@ -1,0 +1,259 @@
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import type { Duplex, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type Docker from 'dockerode';
+import { existsInContainer, readContainerFile } from '../../docker/container-files.ts';
+import { statusOf, wordsOf } from '../../docker/engine-error.ts';
+import type { JobAccount } from '../../jobs/executor.ts';
+import { parseGroup, parsePasswd } from '../../process/accounts.ts';
+import { processStat } from '../../process/process-identity.ts';
+import { SessionRefusal } from '../session.ts';
+import { FrameReader } from './frame-reader.ts';
+import type {
+  JobRoot,
+  OutputSink,
+  SessionAccount,
+  SessionCommand,
+  SessionHost,
+  SessionProcess,
+} from './session-host.ts';
+
+/** A job that runs in a container. */
+export interface ContainerOfJob {
+  readonly container: Docker.Container;
+  readonly account: JobAccount;
+  readonly workingDir: string;
+  /** Its first process as the daemon's machine numbers it. */
+  readonly pid: number;
+}
+
+/** The Engine says that a command has ended a moment after its output has. */
+const EXIT_LOOKS = 40;
+const EXIT_LOOK_MS = 50;
+const RESIZE_ATTEMPTS = 50;
+const RESIZE_RETRY_MS = 20;
+
+/** Sessions of a container: commands that the Engine executes in it. */
+export class DockerHost implements SessionHost {
+  /** Its `/etc/profile` is ours too, and gives the job's environment back. */
+  readonly loginShell: readonly string[] = ['-l'];
+  readonly #job: ContainerOfJob;
+  readonly #found = new Set<string>();
+
+  constructor(job: ContainerOfJob) {
+    this.#job = job;
+  }
+
+  get workingDir(): string {
+    return this.#job.workingDir;
+  }
+
+  async account(login: string): Promise<SessionAccount> {
+    const own = this.#job.account;
+    const { container } = this.#job;
+    const passwd = parsePasswd((await readContainerFile(container, '/etc/passwd')) ?? '');
+    const entry = passwd.find(({ name }) => name === login);
+    const groups = entry ? await this.#groups(login) : [];
+    if (login === own.username) return { ...own, groups };
+    if (entry) {
+      const { name, uid, gid, home, shell } = entry;
+      return { username: name, uid, gid, home: home || '/', shell: shell || null, groups };
+    }
+    // Clients use this name whatever the image has.
+    if (login === 'root') {
+      return { username: null, uid: 0, gid: 0, home: '/', shell: null, groups: [] };
+    }
+    throw new SessionRefusal(`There is no user ${login} in this job's image.`, 1);
+  }
+
+  async has(path: string): Promise<boolean> {
+    // What has been there once is not looked for again: this precedes every command.
+    if (!this.#found.has(path) && (await existsInContainer(this.#job.container, path))) {
+      this.#found.add(path);
+    }
+    return this.#found.has(path);
+  }
+
+  async start({ account, argv, env, terminal }: SessionCommand): Promise<SessionProcess> {
+    const { container, workingDir } = this.#job;
+    const Tty = terminal !== null;
+    const io = { AttachStdin: true, AttachStdout: true, AttachStderr: true, Tty };
+    const size = terminal ? { ConsoleSize: [terminal.rows, terminal.cols] } : {};
+    try {
+      const exec = await container.exec({
+        ...io,
+        Cmd: [...argv],
+        Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+        WorkingDir: workingDir,
+        // By its name the Engine finds the user's groups.
+        User: account.username ?? `${account.uid}:${account.gid}`,
+      });
+      const options = { hijack: true, stdin: true, Tty, ...size } as Docker.ExecStartOptions;
+      const stream = await exec.start(options);
+      const started = new ExecProcess(exec, stream, Tty, this.#job.pid);
+      // Engines before API 1.42 do not know `ConsoleSize`.
+      if (terminal) started.resize(terminal.cols, terminal.rows);
+      return started;
+    } catch (error) {
+      const status = statusOf(error);
+      if (status === null) throw error;
+      if (status === 404 || status === 409) throw new SessionRefusal('The job does not run.', 1);
+      throw new SessionRefusal(`The command cannot be started: ${wordsOf(error)}`, 127);
+    }
+  }
+
+  root(): JobRoot | null {
+    const { pid } = this.#job;
+    try {
+      const path = `/proc/${pid}/root`;
+      statSync(`${path}/`);
+      const [uids, gids] = [idMap(pid, 'uid'), idMap(pid, 'gid')];
+      return { path, hostUid: (id) => hostId(uids, id), hostGid: (id) => hostId(gids, id) };
+    } catch {
+      // It has ended, runs on another machine, or is not ours to look into.
+      return null;
+    }
+  }
+
+  async #groups(login: string): Promise<number[]> {
+    const text = (await readContainerFile(this.#job.container, '/etc/group')) ?? '';
+    return parseGroup(text)
+      .filter(({ members }) => members.includes(login))
+      .map(({ gid }) => gid);
+  }
+}
+
+class ExecProcess implements SessionProcess {
+  readonly #exec: Docker.Exec;
+  readonly #stream: Duplex;
+  readonly #tty: boolean;
+  readonly #init: number;
+  #ended = false;
+  #size = { h: 0, w: 0 };
+  #resizing: Promise<void> | null = null;
+
+  constructor(exec: Docker.Exec, stream: Duplex, tty: boolean, init: number) {
+    this.#exec = exec;
+    this.#stream = stream;
+    this.#tty = tty;
+    this.#init = init;
+    stream.on('error', () => {});
+  }
+
+  get stdin(): Writable {
+    return this.#stream;
+  }
+
+  async run(sink: OutputSink): Promise<number> {
+    const frames = new FrameReader();
+    try {
+      for await (const data of this.#stream as AsyncIterable<Buffer>) {
+        if (this.#tty) await sink(data, false);
+        else for (const { bytes, isError } of frames.read(data)) await sink(bytes, isError);
+      }
+    } catch {
+      // The connection was cut; the Engine knows how the command has ended, or that it has not.
+    }
+    this.#ended = true;
+    return this.#exitCode();
+  }
+
+  resize(cols: number, rows: number): void {
+    this.#size = { h: rows, w: cols };
+    this.#resizing ??= this.#applySize().finally(() => {
+      this.#resizing = null;
+    });
+  }
+
+  /** One at a time, the newest last. The Engine refuses until the command has really begun. */
+  async #applySize(): Promise<void> {
+    for (let attempt = 0; attempt < RESIZE_ATTEMPTS && !this.#ended; attempt++) {
+      const size = this.#size;
+      try {
+        await this.#exec.resize(size);
+        if (size === this.#size) return;
+      } catch {
+        await delay(RESIZE_RETRY_MS);
+      }
+    }
+  }
+
+  signal(name: string): void {
+    void this.#pid().then((pid) => {
+      if (pid !== null) send(-pid, `SIG${name}`);
+    });
+  }
+
+  /** The Engine ends nothing by itself. What is still printed is read on, or its writer would hang. */
+  hangUp(): void {
+    if (this.#ended) return;
+    if (!this.#tty) {
+      this.#stream.end();
+      return;
+    }
+    void this.#pid().then((pid) => {
+      if (pid !== null) hangUpSession(pid);
+      this.#stream.destroy();
+    });
+  }
+
+  async #exitCode(): Promise<number> {
+    for (let look = 0; look < EXIT_LOOKS; look++) {
+      const { Running, ExitCode } = await this.#exec.inspect();
+      if (!Running && ExitCode !== null) return ExitCode;
+      await delay(EXIT_LOOK_MS);
+    }
+    return 255;
+  }
+
+  /** Null when it has ended, or its number means nothing here: rootless and remote daemons. */
+  async #pid(): Promise<number | null> {
+    try {
+      const { Running, Pid } = await this.#exec.inspect();
+      if (!Running || Pid <= 0) return null;
+      const namespace = readlinkSync(`/proc/${Pid}/ns/pid`);
+      return namespace === readlinkSync(`/proc/${this.#init}/ns/pid`) ? Pid : null;
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** All that the command has started without leaving its terminal. */
+function hangUpSession(leader: number): void {
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || processStat(pid)?.session !== leader) continue;
+    send(pid, 'SIGHUP');
+    // One that is stopped would not notice.
+    send(pid, 'SIGCONT');
+  }
+}
+
+function send(pid: number, signal: string): void {
+  try {
+    process.kill(pid, signal as NodeJS.Signals);
+  } catch {
+    // It has ended, or the client has made up a signal.
+  }
+}
+
+interface IdRange {
+  readonly inside: number;
+  readonly outside: number;
+  readonly count: number;
+}
+
+function idMap(pid: number, kind: 'uid' | 'gid'): IdRange[] {
+  const lines = readFileSync(`/proc/${pid}/${kind}_map`, 'utf8').trim().split('\n');
+  return lines.map((line) => {
+    const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number);
+    return { inside, outside, count };
+  });
+}
+
+function hostId(ranges: readonly IdRange[], id: number): number {
+  const range = ranges.find(({ inside, count }) => id >= inside && id < inside + count);
+  if (!range) throw new SessionRefusal(`The user ${id} does not exist outside of the job.`, 1);
+  return range.outside + id - range.inside;
+}

@@ -1,0 +1,81 @@
+import { type RunSession, SessionRefusal, type SessionRequest } from '../session.ts';
+import { channelOutput } from './channel-output.ts';
+import type {
+  SessionAccount,
+  SessionCommand,
+  SessionHost,
+  SessionProcess,
+} from './session-host.ts';
+import { sftpCommand } from './sftp-command.ts';
+
+const NOT_RUNNING = 'The job does not run.';
+const NO_SHELL =
+  'This job has no shell (neither that of its user nor /bin/bash or /bin/sh), so no commands or ' +
+  'shells can be run in it over SSH. Port forwards work.';
+/** What a shell answers for a command that it does not find. */
+const NOT_FOUND = 127;
+/** Shells of accounts that nobody is meant to log in to; who holds a key of the job is. */
+const CLOSED_SHELL = /\/(nologin|false|true|sync)$/;
+
+/** Runs shells, commands and file transfers in a job; `host` gives null while it does not run. */
+export function sessionRunner(host: () => SessionHost | null): RunSession {
+  return async (request) => {
+    const job = host();
+    if (!job) throw new SessionRefusal(NOT_RUNNING, 1);
+    // A client that has gone before its command began has nothing to wait for.
+    const account = await job.account(request.identity.login);
+    const command = await commandOf(job, account, request);
+    const process = await job.start(command);
+    request.exit(await converse(request, process));
+  };
+}
+
+async function commandOf(
+  host: SessionHost,
+  account: SessionAccount,
+  request: SessionRequest,
+): Promise<SessionCommand> {
+  const { kind, command, terminal } = request;
+  if (kind === 'subsystem') {
+    if (command !== 'sftp') throw new SessionRefusal(`There is no subsystem ${command}.`, 1);
+    return sftpCommand(host, account, request.env);
+  }
+  const shell = await shellOf(host, account);
+  const env = {
+    ...identityOf(account, shell),
+    ...(terminal ? { TERM: terminal.term } : {}),
+    ...request.env,
+  };
+  // The command goes to the shell as it is, as with any SSH server.
+  const rest = kind === 'exec' ? ['-c', command ?? ''] : host.loginShell;
+  return { account, argv: [shell, ...rest], env, terminal };
+}
+
+async function shellOf(host: SessionHost, account: SessionAccount): Promise<string> {
+  const own = account.shell && !CLOSED_SHELL.test(account.shell) ? [account.shell] : [];
+  for (const shell of [...own, '/bin/bash', '/bin/sh']) {
+    if (await host.has(shell)) return shell;
+  }
+  throw new SessionRefusal(NO_SHELL, NOT_FOUND);
+}
+
+function identityOf({ username, home }: SessionAccount, shell: string): Record<string, string> {
+  const names: Record<string, string> =
+    username === null ? {} : { USER: username, LOGNAME: username };
+  return { ...names, HOME: home, SHELL: shell };
+}
+
+async function converse(
+  request: SessionRequest,
+  process: SessionProcess,
+): Promise<number | string> {
+  const { channel, hungUp } = request;
+  request.onResize(({ cols, rows }) => process.resize(cols, rows));
+  request.onSignal((name) => process.signal(name));
+  void hungUp.then(() => process.hangUp());
+  // A command that has closed its input is no reason to end.
+  process.stdin.on('error', () => channel.resume());
+  // A terminal has no end of input but Ctrl-D; the Engine would stop its output as well.
+  channel.pipe(process.stdin, { end: request.terminal === null });
+  return process.run(channelOutput(channel, hungUp));
+}

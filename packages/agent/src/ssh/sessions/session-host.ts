@@ -1,0 +1,64 @@
+import type { Writable } from 'node:stream';
+import type { JobAccount } from '../../jobs/executor.ts';
+import type { Terminal } from '../session.ts';
+
+/** Who a session runs as. */
+export interface SessionAccount extends JobAccount {
+  /** Groups beside the primary one; null = those that the name has where it runs. */
+  readonly groups: readonly number[] | null;
+}
+
+export interface SessionCommand {
+  readonly account: SessionAccount;
+  readonly argv: readonly string[];
+  /** Above the variables of the job. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly terminal: Terminal | null;
+}
+
+/** Takes output; the promise says when there may be more. */
+export type OutputSink = (bytes: Buffer, isError: boolean) => Promise<void>;
+
+/** A command that runs in the job. */
+export interface SessionProcess {
+  /** Ending it is the end of the command's input. */
+  readonly stdin: Writable;
+  /**
+   * Gives all output to `sink`, one piece at a time. Resolves with the exit code, or the name of the
+   * signal without `SIG`, when there is no more. Called once.
+   */
+  run(sink: OutputSink): Promise<number | string>;
+  resize(cols: number, rows: number): void;
+  /** Name without `SIG`. */
+  signal(name: string): void;
+  /**
+   * The client has gone: what has a terminal hears SIGHUP, everything else only that its input has
+   * ended and goes on, so that servers started by an editor survive.
+   */
+  hangUp(): void;
+}
+
+/** The files of a job as this machine reaches them. */
+export interface JobRoot {
+  /** A directory that is the job's `/`. */
+  readonly path: string;
+  /** How a user or group id of the job is numbered on this machine. */
+  readonly hostUid: (uid: number) => number;
+  readonly hostGid: (gid: number) => number;
+}
+
+/** What sessions need of a job, whatever runs it. */
+export interface SessionHost {
+  /** Arguments that make a shell of this job a login shell. */
+  readonly loginShell: readonly string[];
+  /** Who a login name means. Rejects with `SessionRefusal` when nobody. */
+  account(login: string): Promise<SessionAccount>;
+  /** Whether there is a program at an absolute path. */
+  has(path: string): Promise<boolean>;
+  /** Starts a command in the job's working directory. */
+  start(command: SessionCommand): Promise<SessionProcess>;
+  /** Null when the files are out of reach from here. */
+  root(): JobRoot | null;
+  /** Where relative paths of file transfers begin. */
+  readonly workingDir: string;
+}

@@ -1,0 +1,22 @@
+import { SessionRefusal } from '../session.ts';
+import type { SessionAccount, SessionCommand, SessionHost } from './session-host.ts';
+
+/** Where distributions put OpenSSH's server of the protocol. */
+const SERVERS = [
+  '/usr/lib/openssh/sftp-server',
+  '/usr/libexec/openssh/sftp-server',
+  '/usr/lib/ssh/sftp-server',
+  '/usr/libexec/sftp-server',
+];
+
+/** The program of the job that serves its files to sftp, scp and editors. */
+export async function sftpCommand(
+  host: SessionHost,
+  account: SessionAccount,
+  env: Readonly<Record<string, string>>,
+): Promise<SessionCommand> {
+  for (const server of SERVERS) {
+    if (await host.has(server)) return { account, argv: [server], env, terminal: null };
+  }
+  throw new SessionRefusal('There is no sftp-server in this job.', 127);
+}
