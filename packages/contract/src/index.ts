@@ -3,6 +3,7 @@
  * the JSON Schemas for editors.
  */
 
+export { type BackendProblem, backendProblems } from './configuration/backend-rules.ts';
 export { formatConfigurationErrors } from './configuration/format-errors.ts';
 export * from './configuration/index.ts';
 export * from './configuration/merge-profile.ts';

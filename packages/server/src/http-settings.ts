@@ -44,6 +44,7 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     runSpecs: runSpecSettings(settings),
     jobSpecs: jobSpecSettings(settings),
     backendTypes: BACKEND_TYPES,
+    defaultCredentials: settings.defaultCredentials,
     sshProxyToken: settings.sshProxyToken,
     metricsToken: settings.metrics.token,
     templatesRepo: settings.templatesRepo,

@@ -17,6 +17,8 @@ export interface ServerSettings {
   readonly metrics: { readonly enabled: boolean; readonly token: string | null };
   /** Git repository with templates of projects that name none. */
   readonly templatesRepo: string | null;
+  /** Backends may use the credentials of the server's environment. */
+  readonly defaultCredentials: boolean;
   readonly logLevel: string;
   readonly logFormat: 'json' | 'pretty';
   readonly configDisabled: boolean;
@@ -92,6 +94,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
       token: env.DSTACK_PROMETHEUS_AUTH_TOKEN || null,
     },
     templatesRepo: env.DSTACK_SERVER_TEMPLATES_REPO || null,
+    defaultCredentials: !isSet(env, 'DSTACK_DEFAULT_CREDS_DISABLED'),
     adminToken: options.token || env.DSTACK_SERVER_ADMIN_TOKEN || null,
     logLevel: logLevel(options.logLevel ?? env.DSTACK_SERVER_LOG_LEVEL ?? 'info'),
     logFormat: logFormat(env),

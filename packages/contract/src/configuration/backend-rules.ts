@@ -1,5 +1,6 @@
 import { parseGpu } from '../grammar/gpu.ts';
 import { Problem, quote } from '../grammar/problem.ts';
+import type { BackendConfigWithCreds } from '../wire/backend-config.ts';
 import type { BackendFileConfig } from './backend-files.ts';
 
 /** A broken rule of a backend entry. `path`: place below the entry. */
@@ -8,8 +9,10 @@ export interface BackendProblem {
   readonly problem: Problem;
 }
 
-/** Rules over several keys of a backend entry. */
-export function backendProblems(backend: BackendFileConfig): BackendProblem[] {
+/** Rules over several keys of a backend, be it an entry of the server's file or sent to the API. */
+export function backendProblems(
+  backend: BackendFileConfig | BackendConfigWithCreds,
+): BackendProblem[] {
   switch (backend.type) {
     case 'gcp':
       return backend.subnetworks !== null && backend.vpc_name === null

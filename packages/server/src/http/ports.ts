@@ -41,6 +41,8 @@ export interface HttpSettings {
   readonly jobSpecs: JobSpecSettings;
   /** What `list_types` tells: backends that this server can work with, in the wire's order. */
   readonly backendTypes: readonly BackendType[];
+  /** Whether `creds.type: default` may be used: the credentials of the server's environment. */
+  readonly defaultCredentials: boolean;
   /** Static token of the SSH proxy; null = its endpoint refuses everybody. */
   readonly sshProxyToken: string | null;
   /** Bearer that `/metrics` asks for; null = it is open. */

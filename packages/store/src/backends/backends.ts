@@ -84,6 +84,8 @@ export function createBackends(context: StoreContext): Backends {
         .where('project_id', '=', projectId)
         .where('backend', '=', type)
         .where(notDeleted('deleted'))
+        // A failed one is nothing at the provider.
+        .where('status', '!=', 'failed')
         .executeTakeFirstOrThrow();
       return { instances: Number(instances.count), volumes: Number(volumes.count) };
     },

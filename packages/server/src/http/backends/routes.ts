@@ -1,6 +1,36 @@
 import type { On } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
+import {
+  backendConfig,
+  createBackend,
+  deleteBackends,
+  pathType,
+  updateBackend,
+} from './service.ts';
+import { formatBackendYaml, parseBackendYaml } from './yaml.ts';
 
 export function backendRoutes(on: On, deps: HttpDeps): void {
   on('backends.list_types', async () => [...deps.settings.backendTypes]);
+  on('backends.create', ({ project, body }) => createBackend(deps, project, body));
+  on('backends.update', ({ project, body }) => updateBackend(deps, project, body));
+  on('backends.delete', async ({ project, body }) => {
+    await deleteBackends(deps, project, body.backends_names);
+    return null;
+  });
+  on('backends.config_info', ({ project, params }) =>
+    backendConfig(deps, project, params.backend_name ?? ''),
+  );
+  on('backends.create_yaml', async ({ project, body }) => {
+    await createBackend(deps, project, parseBackendYaml(body.config_yaml));
+    return null;
+  });
+  on('backends.update_yaml', async ({ project, body }) => {
+    await updateBackend(deps, project, parseBackendYaml(body.config_yaml));
+    return null;
+  });
+  on('backends.get_yaml', async ({ project, params }) => {
+    const name = params.backend_name ?? '';
+    const config = await backendConfig(deps, project, name);
+    return { name: pathType(name), config_yaml: formatBackendYaml(config) };
+  });
 }

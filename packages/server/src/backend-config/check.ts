@@ -1,0 +1,116 @@
+/**
+ * What is checked of a backend's configuration before it is stored: its form only. Whether the
+ * provider accepts the credentials shows when the backend is used.
+ *
+ * - no credential is empty, keys are PEM, files of credentials have the form of their provider
+ * - keys that need or exclude each other (`backendProblems`, the same rules as in `config.yml`)
+ * - `creds.type: default` only where the server may use the credentials of its own environment
+ */
+import { backendProblems } from '@dstack/contract';
+import { ApiError, ruleError } from '@dstack/contract/api';
+import type { BackendConfigWithCreds } from '@dstack/contract/wire';
+import { parseDocument } from 'yaml';
+import { credentialStrings } from './secrets.ts';
+
+export interface CheckOptions {
+  /** False: `DSTACK_DEFAULT_CREDS_DISABLED`. */
+  readonly defaultCredentials: boolean;
+}
+
+type Path = readonly string[];
+
+/** Names of files that are of no further use once their contents are there. */
+const MAY_BE_EMPTY = new Set(['filename', 'path', 'key_file', 'private_key_file', 'pass_phrase']);
+
+const PEM_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]+-----END [A-Z ]*PRIVATE KEY-----/;
+
+/** Throws `ApiError`. */
+export function checkBackendConfig(config: BackendConfigWithCreds, options: CheckOptions): void {
+  for (const { path, problem } of backendProblems(config)) {
+    throw ruleError(`${path.join('.')} ${problem.message}`);
+  }
+  if ('creds' in config && config.creds.type === 'default' && !options.defaultCredentials) {
+    throw invalid([['creds']], 'default credentials are switched off on this server');
+  }
+  const empty = credentialStrings(config)
+    .filter(({ path, text }) => text.trim() === '' && !MAY_BE_EMPTY.has(path.at(-1) ?? ''))
+    .map(({ path }) => path);
+  if (empty.length > 0) throw invalid(empty, `${names(empty)} must not be empty`);
+  checkContents(config);
+}
+
+function checkContents(config: BackendConfigWithCreds): void {
+  switch (config.type) {
+    case 'gcp':
+      if (config.creds.type === 'service_account') checkServiceAccount(config.creds.data);
+      return;
+    case 'kubernetes':
+      checkKubeconfig(config.kubeconfig.data);
+      return;
+    case 'nebius':
+      checkKey(config.creds.private_key_content, ['creds', 'private_key_content']);
+      return;
+    case 'oci':
+      if (config.creds.type === 'client' && config.creds.key_content !== null) {
+        checkKey(config.creds.key_content, ['creds', 'key_content']);
+      }
+      return;
+    case 'slurm':
+      config.clusters.forEach(({ private_key }, index) => {
+        checkKey(private_key.content, ['clusters', String(index), 'private_key', 'content']);
+      });
+      return;
+    default:
+  }
+}
+
+function checkServiceAccount(text: string): void {
+  const file = parsedJson(text);
+  const isComplete =
+    typeof file?.client_email === 'string' && PEM_KEY.test(String(file.private_key));
+  if (isComplete) return;
+  throw invalid(
+    [['creds', 'data']],
+    'creds.data must be the JSON of a service account key, with client_email and private_key',
+  );
+}
+
+function parsedJson(text: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' ? (value as Readonly<Record<string, unknown>>) : null;
+  } catch {
+    // The caller says what it should have been.
+    return null;
+  }
+}
+
+/** Refused as a broken rule, as dstack 0.22.5 does: no credentials were tried. */
+function checkKubeconfig(text: string): void {
+  const document = parseDocument(text);
+  const content: unknown = document.errors.length === 0 ? document.toJS() : null;
+  const file = (typeof content === 'object' ? content : null) as {
+    readonly clusters?: unknown;
+    readonly contexts?: unknown;
+  } | null;
+  if (hasEntries(file?.clusters) && hasEntries(file?.contexts)) return;
+  throw ruleError('kubeconfig.data must be a kubeconfig file with clusters and contexts');
+}
+
+function hasEntries(list: unknown): boolean {
+  return Array.isArray(list) && list.length > 0;
+}
+
+function checkKey(text: string, path: Path): void {
+  if (PEM_KEY.test(text)) return;
+  throw invalid([path], `${path.join('.')} must be a private key in PEM or OpenSSH format`);
+}
+
+/** One entry per field in the answer. */
+export function invalid(fields: readonly Path[], why: string): ApiError {
+  return new ApiError('invalid_credentials', `Invalid credentials: ${why}`, { fields });
+}
+
+export function names(paths: readonly Path[]): string {
+  return paths.map((path) => path.join('.')).join(', ');
+}

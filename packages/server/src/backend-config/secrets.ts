@@ -1,0 +1,131 @@
+/** The secret parts of a backend's configuration: kept apart, shown masked, put back together. */
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** What clients see instead of a secret. Sent back, it means: as it was. */
+export const MASK = '********';
+
+/** Keys whose whole value belongs to the credentials, whatever the type. */
+const CREDENTIALS = new Set(['creds', 'kubeconfig']);
+
+/** Fields of credentials that let somebody in; the others only name who or where. */
+const SECRET_FIELDS = new Set([
+  'api_key',
+  'api_token',
+  'client_secret',
+  'content',
+  'data',
+  'key_content',
+  'pass_phrase',
+  'private_key_content',
+  'secret_key',
+]);
+
+export interface SplitConfig {
+  readonly config: Json;
+  /** Stored encrypted only. */
+  readonly auth: Json;
+}
+
+/** Clusters of Slurm stay in sight, but for their keys. */
+export function splitSecrets(full: Json): SplitConfig {
+  const config: Record<string, unknown> = {};
+  const auth: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(full)) {
+    if (CREDENTIALS.has(key)) {
+      auth[key] = value;
+    } else if (key === 'clusters' && Array.isArray(value)) {
+      config[key] = value.map(({ private_key: _, ...cluster }) => cluster);
+      auth[key] = value.map(({ private_key }) => ({ private_key }));
+    } else {
+      config[key] = value;
+    }
+  }
+  return { config, auth };
+}
+
+/** The opposite of `splitSecrets`, but for the order of the keys. */
+export function joinSecrets({ config, auth }: SplitConfig): Json {
+  const { clusters, ...credentials } = auth;
+  if (!Array.isArray(clusters)) return { ...config, ...credentials };
+  const known = Array.isArray(config.clusters) ? config.clusters : [];
+  return {
+    ...config,
+    ...credentials,
+    clusters: clusters.map((secret, index) => ({ ...known[index], ...secret })),
+  };
+}
+
+export function maskSecrets(full: Json): Json {
+  const { config, auth } = splitSecrets(full);
+  return joinSecrets({ config, auth: mapStrings(auth, masked) as Json });
+}
+
+function masked(text: string, path: readonly string[]): string {
+  return isSecretField(path) && text !== '' ? MASK : text;
+}
+
+/** `path`: below the configuration. */
+export function isSecretField(path: readonly string[]): boolean {
+  return SECRET_FIELDS.has(path.at(-1) ?? '');
+}
+
+/**
+ * Puts stored secrets where masks came back. `missing`: places of masks for which nothing is
+ * stored, because the backend is new or its kind of credentials has changed.
+ */
+export function unmaskSecrets(
+  given: Json,
+  stored: Json | null,
+): { readonly full: Json; readonly missing: readonly (readonly string[])[] } {
+  const { config, auth } = splitSecrets(given);
+  const old = stored === null ? {} : storedSecrets(given, stored);
+  const missing: (readonly string[])[] = [];
+  const restored = mapStrings(auth, (text, path) => {
+    if (text !== MASK || !isSecretField(path)) return text;
+    const before = path.reduce<unknown>((value, key) => (value as Json | undefined)?.[key], old);
+    if (typeof before === 'string') return before;
+    missing.push(path);
+    return text;
+  });
+  return { full: joinSecrets({ config, auth: restored as Json }), missing };
+}
+
+/** In the given order of clusters, which are known by their names. */
+function storedSecrets(given: Json, stored: Json): Json {
+  const { auth } = splitSecrets(stored);
+  if (!Array.isArray(given.clusters) || !Array.isArray(stored.clusters)) return auth;
+  const byName = new Map(stored.clusters.map((cluster) => [cluster.name, cluster]));
+  const clusters = given.clusters.map(({ name }) => ({
+    private_key: byName.get(name)?.private_key,
+  }));
+  return { ...auth, clusters };
+}
+
+/** Every string below `value`, with its place. */
+function mapStrings(
+  value: unknown,
+  map: (text: string, path: readonly string[]) => string,
+  path: readonly string[] = [],
+): unknown {
+  if (typeof value === 'string') return map(value, path);
+  if (Array.isArray(value)) {
+    return value.map((item, index) => mapStrings(item, map, [...path, String(index)]));
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, mapStrings(item, map, [...path, key])]),
+  );
+}
+
+/** Every string of the credentials, with its place. */
+export function credentialStrings(
+  full: Json,
+): readonly { readonly path: readonly string[]; readonly text: string }[] {
+  const found: { path: readonly string[]; text: string }[] = [];
+  mapStrings(splitSecrets(full).auth, (text, path) => {
+    found.push({ path, text });
+    return text;
+  });
+  return found;
+}

@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+const path = (action: string) => `/api/project/main/backends/${action}`;
+const aws = (creds: object, more: object = {}) => ({ type: 'aws', creds, ...more });
+const KEYS = { type: 'access_key', access_key: 'AKIA1', secret_key: 'hush' };
+
+const projectId = async (): Promise<string> =>
+  (await server.store.projects.byName('main'))?.id ?? '';
+const stored = async (type: 'aws' | 'slurm') =>
+  server.store.backends.byType(await projectId(), type);
+
+describe('backends', () => {
+  it('keep what is secret to themselves', async () => {
+    const created = await server.call(path('create'), aws(KEYS, { regions: ['eu-west-1'] }));
+    expect(created.body.creds).toEqual({ ...KEYS, secret_key: '********' });
+    const info = await server.call(path('aws/config_info'));
+    expect(info.body).toEqual(created.body);
+    const project = await server.call('/api/projects/main/get');
+    const shown = project.body.backends.find((one: { name: string }) => one.name === 'aws');
+    expect(shown.config).toMatchObject({ type: 'aws', regions: ['eu-west-1'] });
+    expect(JSON.stringify(project.body.backends)).not.toMatch(/creds|hush|AKIA1/);
+    expect((await stored('aws'))?.auth).toEqual({ creds: KEYS });
+    const again = await server.call(path('create'), aws(KEYS));
+    expect(again.body.detail[0].code).toBe('resource_exists');
+  });
+
+  it('take a mask for what is stored, and refuse one that means nothing', async () => {
+    const info = await server.call(path('aws/config_info'));
+    const changed = { ...info.body, regions: ['us-east-1'] };
+    expect((await server.call(path('update'), changed)).status).toBe(200);
+    expect(await stored('aws')).toMatchObject({
+      auth: { creds: KEYS },
+      config: { regions: ['us-east-1'] },
+    });
+    const gcp = {
+      type: 'gcp',
+      project_id: 'p',
+      creds: { type: 'service_account', data: '********' },
+    };
+    const refused = await server.call(path('create'), gcp);
+    expect(refused.body.detail).toMatchObject([
+      { code: 'invalid_credentials', fields: ['creds', 'data'] },
+    ]);
+    const absent = await server.call(path('update'), { ...gcp, creds: { type: 'default' } });
+    expect(absent.body.detail[0].code).toBe('resource_not_exists');
+  });
+
+  it('find the stored key of a cluster by its name', async () => {
+    const content =
+      '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n';
+    const cluster = (name: string, key: string) => ({
+      ...{ name, hostname: `${name}.example`, user: 'dstack' },
+      private_key: { content: key },
+    });
+    const keys = { one: content, two: content.replace('AAAA', 'BBBB') };
+    const clusters = [cluster('one', keys.one), cluster('two', keys.two)];
+    const created = await server.call(path('create'), { type: 'slurm', clusters });
+    expect(created.status).toBe(200);
+    expect(created.text).not.toMatch(/AAAA|BBBB/);
+    const [one, two] = created.body.clusters;
+    const swapped = { ...created.body, clusters: [two, one] };
+    expect((await server.call(path('update'), swapped)).status).toBe(200);
+    const record = await stored('slurm');
+    expect(record?.auth.clusters).toMatchObject([
+      { private_key: { content: keys.two } },
+      { private_key: { content: keys.one } },
+    ]);
+    expect(JSON.stringify(record?.config)).not.toContain('private_key');
+  });
+
+  it('name every field of credentials that cannot be right', async () => {
+    const empty = await server.call(
+      path('update'),
+      aws({ ...KEYS, access_key: '', secret_key: '' }),
+    );
+    expect(empty.body.detail.map((one: { fields: string[] }) => one.fields)).toEqual([
+      ['creds', 'access_key'],
+      ['creds', 'secret_key'],
+    ]);
+    const gcp = { type: 'gcp', project_id: 'p', creds: { type: 'service_account', data: '{}' } };
+    expect((await server.call(path('create'), gcp)).body.detail[0].msg).toMatch(/service account/);
+    const rules = { type: 'gcp', project_id: 'p', creds: { type: 'default' }, subnetworks: {} };
+    expect((await server.call(path('create'), rules)).body.detail[0].msg).toMatch(/vpc_name/);
+    const unknown = { type: 'tensordock', creds: { api_key: 'a', api_token: 'b' } };
+    const answer = await server.call(path('create'), unknown);
+    expect(answer.body.detail[0].code).toBe('backend_not_available');
+  });
+
+  it('refuse credentials of the server where they are switched off', async () => {
+    const strict = await startTestServer({ defaultCredentials: false });
+    const answer = await strict.call(path('create'), aws({ type: 'default' }));
+    expect(answer.body.detail).toMatchObject([{ code: 'invalid_credentials', fields: ['creds'] }]);
+    await strict.close();
+  });
+
+  it('are written and read as YAML without nulls', async () => {
+    const yaml = await server.call(path('aws/get_yaml'));
+    expect(yaml.body.name).toBe('aws');
+    expect(yaml.body.config_yaml).toBe(
+      'type: aws\nregions: [us-east-1]\ncreds:\n  type: access_key\n  access_key: AKIA1\n  secret_key: "********"\n',
+    );
+    const config_yaml = yaml.body.config_yaml.replace('us-east-1', 'eu-north-1');
+    expect((await server.call(path('update_yaml'), { config_yaml })).text).toBe('null');
+    expect((await stored('aws'))?.auth).toEqual({ creds: KEYS });
+    const after = parse((await server.call(path('aws/get_yaml'))).body.config_yaml);
+    expect(after.regions).toEqual(['eu-north-1']);
+    const broken = await server.call(path('create_yaml'), { config_yaml: 'a: [' });
+    expect(broken.body.detail[0].msg).toMatch(/^Error parsing YAML/);
+    const wrong = await server.call(path('create_yaml'), { config_yaml: 'type: lambda\nzzz: 1' });
+    expect(wrong.body.detail[0].msg).toMatch(/creds/);
+    expect((await server.call(path('nosuch/get_yaml'))).status).toBe(422);
+  });
+
+  it('go, and unknown ones are ignored', async () => {
+    const request = { backends_names: ['aws', 'lambda'] };
+    expect((await server.call(path('delete'), request)).text).toBe('null');
+    const gone = await server.call(path('aws/config_info'));
+    expect(gone.body.detail[0].code).toBe('resource_not_exists');
+  });
+});

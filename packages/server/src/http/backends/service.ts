@@ -1,0 +1,143 @@
+/** Backends of a project: stored with their secrets apart, shown with masks in their place. */
+import {
+  ApiError,
+  alreadyExists,
+  notExists,
+  ruleError,
+  validationDetails,
+} from '@dstack/contract/api';
+import { BackendConfigWithCreds, BackendType } from '@dstack/contract/wire';
+import type { BackendWithCredentials, ProjectRecord } from '@dstack/store';
+import { checkBackendConfig, invalid, names } from '../../backend-config/check.ts';
+import {
+  joinSecrets,
+  maskSecrets,
+  splitSecrets,
+  unmaskSecrets,
+} from '../../backend-config/secrets.ts';
+import type { HttpDeps } from '../ports.ts';
+import { UnprocessableError } from '../request-body.ts';
+
+export async function createBackend(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  given: BackendConfigWithCreds,
+): Promise<BackendConfigWithCreds> {
+  const type = availableType(deps, given);
+  if ((await deps.store.backends.byType(project.id, type)) !== null) throw exists(type);
+  const full = checked(deps, given, null);
+  const context = deps.context();
+  const times = { createdAt: context.now, updatedAt: context.now };
+  const outcome = await deps.store.backends.insert(
+    { id: context.newId(), projectId: project.id, type, ...times, ...parts(full) },
+    // Runs that wait for capacity may have some now.
+    { signals: [{ kind: 'placement', id: project.id }] },
+  );
+  if (outcome === 'name-taken') throw exists(type);
+  return shown(full);
+}
+
+export async function updateBackend(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  given: BackendConfigWithCreds,
+): Promise<BackendConfigWithCreds> {
+  const type = availableType(deps, given);
+  const stored = await storedConfig(deps, project, type);
+  const full = checked(deps, given, stored);
+  const outcome = await deps.store.backends.update(project.id, type, parts(full), {
+    signals: [{ kind: 'placement', id: project.id }],
+  });
+  if (outcome === 'missing') throw missing(type);
+  return shown(full);
+}
+
+/** Unknown ones are ignored. What lives in a backend could not be ended without it. */
+export async function deleteBackends(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  types: readonly BackendType[],
+): Promise<void> {
+  for (const type of types) {
+    const { instances, volumes } = await deps.store.backends.inUse(project.id, type);
+    const what = instances > 0 ? 'instances' : volumes > 0 ? 'volumes' : null;
+    if (what === null) continue;
+    throw ruleError(
+      `Backend ${type} has active ${what}. Delete the ${what} before deleting the backend`,
+    );
+  }
+  await deps.store.backends.delete(project.id, types);
+}
+
+export async function backendConfig(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  name: string,
+): Promise<BackendConfigWithCreds> {
+  return shown(await storedConfig(deps, project, pathType(name)));
+}
+
+/** The type in a path, which is checked as a body is. */
+export function pathType(name: string): BackendType {
+  const result = BackendType.safeParse(name);
+  if (result.success) return result.data;
+  const details = validationDetails(result.error, name);
+  throw new UnprocessableError(
+    details.map((detail) => ({ ...detail, loc: ['path', 'backend_name'] })),
+  );
+}
+
+async function storedConfig(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  type: BackendType,
+): Promise<BackendConfigWithCreds> {
+  const record = await deps.store.backends.byType(project.id, type);
+  if (record === null) throw missing(type);
+  return asModel(record);
+}
+
+/** In the order of the model's keys. */
+function asModel(record: BackendWithCredentials): BackendConfigWithCreds {
+  const config = record.sourceConfig ?? record.config;
+  const auth = record.sourceAuth ?? record.auth;
+  return BackendConfigWithCreds.parse(joinSecrets({ config, auth }));
+}
+
+function availableType(deps: HttpDeps, { type }: BackendConfigWithCreds): BackendType {
+  if (deps.settings.backendTypes.includes(type)) return type;
+  throw new ApiError('backend_not_available', `Backend ${type} is not available on this server`);
+}
+
+/** As it is to be stored: masks replaced, form checked. */
+function checked(
+  deps: HttpDeps,
+  given: BackendConfigWithCreds,
+  stored: BackendConfigWithCreds | null,
+): BackendConfigWithCreds {
+  const { full, missing: masks } = unmaskSecrets(given, stored);
+  if (masks.length > 0) {
+    throw invalid(masks, `${names(masks)} is masked, and no value is stored that it could mean`);
+  }
+  const config = full as BackendConfigWithCreds;
+  checkBackendConfig(config, deps.settings);
+  return config;
+}
+
+/** Nothing is filled in by a provider, so what is stored is what was given. */
+function parts(full: BackendConfigWithCreds) {
+  const { config, auth } = splitSecrets(full);
+  return { config, sourceConfig: config, auth, sourceAuth: auth };
+}
+
+function shown(full: BackendConfigWithCreds): BackendConfigWithCreds {
+  return BackendConfigWithCreds.parse(maskSecrets(full));
+}
+
+function exists(type: string): ApiError {
+  return alreadyExists(`Backend ${type} exists already. Update it instead`);
+}
+
+function missing(type: string): ApiError {
+  return notExists(`Backend ${type} is not configured`);
+}

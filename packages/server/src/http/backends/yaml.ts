@@ -1,0 +1,35 @@
+/** Backend configurations as YAML text. */
+import { ruleError, validationDetails } from '@dstack/contract/api';
+import { BackendConfigWithCreds } from '@dstack/contract/wire';
+import { Document, isPair, isScalar, parseDocument, visit } from 'yaml';
+
+/** Throws `ApiError`. Files are not read: what they hold must be in the text. */
+export function parseBackendYaml(text: string): BackendConfigWithCreds {
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error) throw ruleError(`Error parsing YAML: ${error.message}`);
+  const input: unknown = document.toJS();
+  const result = BackendConfigWithCreds.safeParse(input);
+  if (result.success) return result.data;
+  const findings = validationDetails(result.error, input).map(({ loc, msg }) => {
+    const place = loc.slice(1).join('.');
+    return place === '' ? msg : `${place}: ${msg}`;
+  });
+  throw ruleError(findings.join('\n'));
+}
+
+/** Keys in the order of the model, without those that say nothing; short lists on one line. */
+export function formatBackendYaml(config: BackendConfigWithCreds): string {
+  const document = new Document(config);
+  visit(document, {
+    Pair: (_key, pair) => (isPair(pair) && isNull(pair.value) ? visit.REMOVE : undefined),
+    Seq: (_key, list) => {
+      if (list.items.every(isScalar)) list.flow = true;
+    },
+  });
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+}
+
+function isNull(value: unknown): boolean {
+  return value === null || (isScalar(value) && value.value === null);
+}
