@@ -2,7 +2,9 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { startAgent } from './agent.ts';
 import { AgentRunning, endHolder, lockStateDir } from './agent-lock.ts';
 import { chooseExecutor } from './choose-executor.ts';
+import { withHostLogin } from './host-login.ts';
 import { openJobAccess } from './job-ssh.ts';
+import type { OpenJobAccess } from './jobs/job-access.ts';
 import { createLogger, type Logger } from './log.ts';
 import { type AgentOptions, parseOptions, USAGE } from './options.ts';
 import { Owner } from './owner.ts';
@@ -72,7 +74,7 @@ async function run(
     executor,
     owner,
     diskPath,
-    openAccess: openJobAccess(options.stateDir, log),
+    openAccess: jobAccess(options, log),
     version: agentVersion(),
     exitWhenIdle: options.exitWhenIdle,
     metricsMs: METRICS_MS,
@@ -83,6 +85,11 @@ async function run(
   await agent.close();
   unlock();
   process.exit(0);
+}
+
+function jobAccess({ stateDir, authorizedKeys }: AgentOptions, log: Logger): OpenJobAccess {
+  const open = openJobAccess(stateDir, log);
+  return authorizedKeys === null ? open : withHostLogin(open, authorizedKeys, log);
 }
 
 main().catch((error) => {

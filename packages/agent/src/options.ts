@@ -8,6 +8,8 @@ export interface AgentOptions {
   readonly takeover: boolean;
   /** Seconds without a server and without a living job after which the agent ends; null = never. */
   readonly exitWhenIdle: number | null;
+  /** `authorized_keys` of the user through whom users of jobs reach this machine; null = nobody's. */
+  readonly authorizedKeys: string | null;
 }
 
 /** The kernel's limit for a unix socket's path, the closing zero left out. */
@@ -21,6 +23,7 @@ export const USAGE = `usage: main.js --state DIR --socket PATH [options]
   --server-id ID            the server that this agent works for
   --takeover                even if it has worked for another one
   --exit-when-idle SECONDS  end when no server is connected and no job lives
+  --authorized-keys PATH    let users of jobs jump through this machine's sshd
 `;
 
 /** Throws an `Error` whose message is for a person. */
@@ -34,6 +37,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
       'server-id': { type: 'string' },
       takeover: { type: 'boolean', default: false },
       'exit-when-idle': { type: 'string' },
+      'authorized-keys': { type: 'string' },
     },
   });
   const { state, socket, executor } = values;
@@ -51,6 +55,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
     serverId: values['server-id'] ?? null,
     takeover: values.takeover,
     exitWhenIdle: seconds(values['exit-when-idle']),
+    authorizedKeys: values['authorized-keys'] ?? null,
   };
 }
 
