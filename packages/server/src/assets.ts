@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 /** Files that travel with the server: beside its bundle, or in the source tree in development. */
 export const assets = {
   agentProgram: locate('../agent/main.js', '../../agent/src/main.ts'),
+  /** The agent's bundle, for hosts; in development as it was last built. */
+  agentBundle: locate('../agent', '../../../dist/agent'),
   catalog: locate('./catalog.csv', '../../backends/data/catalog.csv'),
 };
 

@@ -17,6 +17,8 @@ import { JobStarter } from './effects/start-job.ts';
 import { Hosts } from './hosts/hosts.ts';
 import { type LocalAgent, localAgent } from './hosts/local-agent.ts';
 import { localExecutor } from './hosts/local-executor.ts';
+import { Programs } from './hosts/ssh/programs.ts';
+import { SshFleets } from './hosts/ssh/ssh-fleets.ts';
 import { Housekeeping } from './housekeeping/housekeeping.ts';
 import { buildHttp } from './http/app.ts';
 import { keyMaker } from './http/keys.ts';
@@ -120,6 +122,7 @@ async function assemble(parts: Parts): Promise<RunningServer> {
   closing.push(() => logs.close());
   const hosts = new Hosts({ store, logs, serverId, log, now: systemNow });
   closing.push(() => hosts.close());
+  const sshFleets = makeSshFleets(parts, hosts, serverId);
   const executor = await executorOfThisMachine(parts);
   const agent = executor ? agentOfThisMachine(parts, executor, serverId) : null;
   const backends = await makeBackends(parts, executor, agent?.hostId ?? '');
@@ -150,6 +153,7 @@ async function assemble(parts: Parts): Promise<RunningServer> {
   const url = await listen(http, settings);
   engine = makeEngine(parts, {
     hosts,
+    sshFleets,
     backends,
     offers,
     context,
@@ -160,7 +164,10 @@ async function assemble(parts: Parts): Promise<RunningServer> {
     metrics,
   });
   closing.push(() => engine?.close() ?? Promise.resolve());
+  // Before the loops end: they wait for deployments under way.
+  closing.push(async () => sshFleets.close());
   await engine.start();
+  await sshFleets.start();
   const housekeeping = new Housekeeping({
     store,
     log,
@@ -262,6 +269,7 @@ async function makeBackends(
 
 interface EngineParts {
   readonly hosts: Hosts;
+  readonly sshFleets: SshFleets;
   readonly backends: ProjectBackends;
   readonly offers: ReturnType<typeof offerSource>;
   readonly context: () => RunContext;
@@ -282,8 +290,16 @@ async function serverMetrics(
   return new ServerMetrics({ store, now: systemNow, depths, onError });
 }
 
+function makeSshFleets({ settings, store, log }: Parts, hosts: Hosts, serverId: string): SshFleets {
+  const cacheDir = join(settings.dir, 'cache');
+  const programs = new Programs({ agentDir: assets.agentBundle, cacheDir });
+  const owner = randomUUID();
+  return new SshFleets({ store, hosts, programs, serverId, owner, log, now: systemNow });
+}
+
 function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
-  const { hosts, backends, offers, context, changes, quota, blobs, url, metrics } = parts;
+  const { hosts, sshFleets, backends, offers, context, changes, quota, blobs, url, metrics } =
+    parts;
   const starter = new JobStarter({
     store,
     blobs,
@@ -293,6 +309,7 @@ function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine
   const effect = effects({
     store,
     hosts,
+    sshFleets,
     backends,
     starter,
     log,

@@ -8,8 +8,10 @@ import type {
   Offer,
   Signal,
 } from '@dstack/core';
+import { isOwnHost } from '@dstack/core';
 import type { InstanceView, JobView, Store } from '@dstack/store';
 import { type AgentClient, AgentRefusal } from '../hosts/agent-client.ts';
+import { HostNotReady } from '../hosts/ssh/ssh-fleets.ts';
 import type { Logger } from '../logging.ts';
 import type { PassEnding } from '../loops/work-queue.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
@@ -22,6 +24,11 @@ export interface EffectsOptions {
   readonly hosts: { client(hostId: string): AgentClient | null };
   readonly backends: ProjectBackends;
   readonly starter: JobStarter;
+  /** Hosts of one's own. `deploy` rejects with `HostNotReady` where another try may help. */
+  readonly sshFleets: {
+    deploy(instance: InstanceRecord): Promise<IntentResult>;
+    remove(instance: InstanceRecord): Promise<IntentResult>;
+  };
   /** Offers for an instance that no job asked for. */
   readonly fleetOffers: (instance: InstanceRecord) => Promise<readonly Offer[]>;
   readonly log: Logger;
@@ -31,6 +38,10 @@ export interface EffectsOptions {
 class NotNow extends Error {
   override name = 'NotNow';
 }
+
+/** It is said elsewhere, with the host or the instance. */
+const isExpected = (error: unknown): boolean =>
+  error instanceof NotNow || error instanceof HostNotReady;
 
 /**
  * Carries out announced effects. Each is safe to repeat: the agent knows jobs by id, backends know
@@ -47,7 +58,7 @@ export function effects(options: EffectsOptions): (key: string) => Promise<PassE
       return { ending: 'done' };
     } catch (error) {
       const refusal = refusalOf(error);
-      if (!refusal) return { ending: 'retry', error: error instanceof NotNow ? null : error };
+      if (!refusal) return { ending: 'retry', error: isExpected(error) ? null : error };
       options.log.warn({ intent: key, err: error }, 'effect refused');
       await finish(options, intent, refusal);
       return { ending: 'done' };
@@ -59,6 +70,7 @@ async function perform(options: EffectsOptions, intent: IntentRecord): Promise<I
   const { payload } = intent;
   if (payload.kind === 'instance.create') return await makeInstance(options, intent, payload);
   if (payload.kind === 'instance.terminate') return await endInstance(options, intent);
+  if (payload.kind === 'host.deploy') return await deployHost(options, intent);
   const view = await options.store.jobs.byId(intent.subjectId);
   if (!view) return { kind: 'ok' };
   if (payload.kind === 'job.remove') {
@@ -122,8 +134,14 @@ async function orderFor(store: Store, intent: IntentRecord, view: InstanceView) 
   };
 }
 
+async function deployHost(options: EffectsOptions, intent: IntentRecord): Promise<IntentResult> {
+  const view = await options.store.instances.byId(intent.subjectId);
+  return view ? await options.sshFleets.deploy(view.instance) : { kind: 'ok' };
+}
+
 async function endInstance(options: EffectsOptions, intent: IntentRecord): Promise<IntentResult> {
   const instance = (await options.store.instances.byId(intent.subjectId))?.instance;
+  if (instance && isOwnHost(instance.backend)) return await options.sshFleets.remove(instance);
   if (!instance?.provisioningData || !instance.backend) return { kind: 'ok' };
   const backend: Backend | null = await options.backends.find(instance.projectId, instance.backend);
   if (!backend?.compute) {

@@ -54,6 +54,7 @@ export class Hosts {
    */
   async add(access: HostAccess): Promise<void> {
     const { hostId, dial, token, prepare } = access;
+    if (this.#hosts.has(hostId)) return;
     const { store, logs, serverId, log } = this.#options;
     const client = new AgentClient({ dial, token });
     const intake = new LogIntake({ store, logs, log, send: (frame) => link.send(frame) });

@@ -23,6 +23,14 @@ import { wireFleet } from '../mapping/fleet.ts';
 import { memberPermissions } from '../mapping/project.ts';
 import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
+import {
+  type AddedHost,
+  addHosts,
+  departures,
+  fleetLogins,
+  hostChanges,
+  withoutPrivateKeys,
+} from './hosts.ts';
 import { currentFleet, effectiveFleetSpec } from './plan.ts';
 
 interface Caller {
@@ -54,23 +62,25 @@ function checkMayManageHosts(deps: HttpDeps, { user, role }: Caller): void {
   if (!permissions.can_manage_ssh_fleets) {
     throw accessDenied('Access denied: only admins may manage SSH fleets on this server');
   }
-  throw ruleError('SSH fleets are not available on this server: use `nodes`');
 }
 
 async function createFleet(
   deps: HttpDeps,
   project: ProjectRecord,
-  spec: FleetSpec,
+  wanted: FleetSpec,
   user: UserRecord,
 ): Promise<string> {
-  const { name } = spec.configuration;
+  const { name } = wanted.configuration;
   const context = deps.context();
+  const spec = withoutPrivateKeys(wanted);
+  const hosts = await addHosts(deps, wanted, () => true);
   const outcome = await deps.store.engine.createFleet({
     projectId: project.id,
     name: name === null ? { propose: randomName } : { exact: name },
-    build: (certain) => newFleet(certain, project, spec, user, context),
+    build: (certain) => newFleet(certain, project, spec, user, context, hosts),
   });
   if (outcome.type === 'created') return outcome.fleet.id;
+  await deps.store.sshHosts.delete(hosts.map(({ id }) => id));
   throw ruleError('Failed to apply plan. Resource has been changed. Try again or use force apply.');
 }
 
@@ -81,6 +91,7 @@ function newFleet(
   spec: FleetSpec,
   user: UserRecord,
   context: DecisionContext,
+  hosts: readonly AddedHost[],
 ): NewFleet {
   const fleet: FleetRecord = {
     id: context.newId(),
@@ -103,32 +114,60 @@ function newFleet(
   );
   const set = changes.flatMap((change) => (change.type === 'fleet.update' ? [change.set] : []));
   const created = newEvent('Fleet created. Status: ACTIVE', [fleetTarget(fleet)], user.id);
+  const added = hostChanges(fleet, [], hosts, context.now, 'on fleet submission');
+  const all = [...changes, ...added];
   return {
     fleet: { ...fleet, ...set[0] },
-    instances: changes.flatMap((one) => (one.type === 'instance.insert' ? [one.instance] : [])),
-    events: [created, ...changes.flatMap((one) => (one.type === 'event' ? [one.event] : []))],
-    signals: [...signals, { kind: 'fleet', id: fleet.id }, { kind: 'placement', id: project.id }],
+    instances: all.flatMap((one) => (one.type === 'instance.insert' ? [one.instance] : [])),
+    events: [created, ...all.flatMap((one) => (one.type === 'event' ? [one.event] : []))],
+    signals: [
+      ...signals,
+      ...hosts.map(({ id }) => ({ kind: 'instance' as const, id })),
+      { kind: 'fleet', id: fleet.id },
+      { kind: 'placement', id: project.id },
+    ],
   };
 }
 
 async function updateFleet(
   deps: HttpDeps,
   id: string,
-  spec: FleetSpec,
+  wanted: FleetSpec,
   request: ApplyFleetPlanRequest,
   user: UserRecord,
 ): Promise<string> {
-  await deps.store.engine.updateFleet(id, (snapshot) => {
-    const changes = updateChanges(snapshot, spec, request, user);
-    const { projectId } = snapshot.fleet;
-    return {
-      changes,
-      signals: [
-        { kind: 'fleet', id },
-        { kind: 'placement', id: projectId },
-      ],
-    };
-  });
+  const present = await fleetLogins(deps, id);
+  const hosts = await addHosts(deps, wanted, (address) => !present.has(address));
+  const spec = withoutPrivateKeys(wanted);
+  try {
+    await deps.store.engine.updateFleet(id, (snapshot) => {
+      const { now } = deps.context();
+      const { fleet } = snapshot;
+      const changes = [
+        ...updateChanges(snapshot, spec, request, user),
+        ...departures(snapshot, spec, present, { actorUserId: user.id, now }),
+        ...hostChanges(fleet, snapshot.instances, hosts, now, 'on fleet update'),
+      ];
+      const touched = changes.flatMap((one) =>
+        one.type === 'instance.update'
+          ? [one.id]
+          : one.type === 'instance.insert'
+            ? [one.instance.id]
+            : [],
+      );
+      return {
+        changes,
+        signals: [
+          { kind: 'fleet', id },
+          ...touched.map((instance) => ({ kind: 'instance' as const, id: instance })),
+          { kind: 'placement', id: fleet.projectId },
+        ],
+      };
+    });
+  } catch (error) {
+    await deps.store.sshHosts.delete(hosts.map((host) => host.id));
+    throw error;
+  }
   return id;
 }
 

@@ -68,7 +68,8 @@ export async function deleteInstances(
   });
 }
 
-function terminateInstance(
+/** Ordered by a user. */
+export function terminateInstance(
   instance: InstanceRecord,
   actorUserId: string,
   now: Timestamp,

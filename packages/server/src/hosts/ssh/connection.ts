@@ -1,0 +1,255 @@
+import { connect, type Socket } from 'node:net';
+import type { Duplex, Readable } from 'node:stream';
+import type { SshLogin } from '@dstack/store';
+import ssh2 from 'ssh2';
+import type { Channel } from './channel-socket.ts';
+import { type HostError, permanent, temporary } from './host-error.ts';
+import { readablePrivateKey } from './private-key.ts';
+
+export interface SshTarget {
+  readonly login: SshLogin;
+  readonly proxy: SshLogin | null;
+  /** Pinned host keys (base64) by `addressOf(login)`. */
+  readonly hostKeys: Readonly<Record<string, string>>;
+  /** A host key seen for the first time. */
+  readonly pin: (address: string, hostKey: string) => Promise<void>;
+}
+
+export interface Executed {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const CONNECT_MS = 10_000;
+const KEEPALIVE_MS = 10_000;
+const KEEPALIVE_COUNT = 3;
+const OUTPUT_LIMIT = 1024 * 1024;
+/** SSH_OPEN_ADMINISTRATIVELY_PROHIBITED of RFC 4254. */
+const PROHIBITED = 1;
+
+export const addressOf = ({ hostname, port }: SshLogin): string => `${hostname}:${port}`;
+
+/** One SSH connection to a host, with as many channels as wanted. */
+export class SshConnection {
+  readonly #client: ssh2.Client;
+  readonly #jump: SshConnection | null;
+  #open = true;
+
+  private constructor(client: ssh2.Client, jump: SshConnection | null) {
+    this.#client = client;
+    this.#jump = jump;
+    client.on('close', () => {
+      this.#open = false;
+      jump?.close();
+    });
+    // Whoever waits on a channel hears of it there.
+    client.on('error', () => {});
+  }
+
+  /** Rejects with a `HostError`. */
+  static async open(target: SshTarget): Promise<SshConnection> {
+    const { login, proxy } = target;
+    if (proxy === null) return new SshConnection(await logIn(target, login, dial(login)), null);
+    const jump = new SshConnection(await logIn(target, proxy, dial(proxy)), null);
+    try {
+      const through = await jump.#through(login);
+      return new SshConnection(await logIn(target, login, through), jump);
+    } catch (error) {
+      jump.close();
+      throw error;
+    }
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  close(): void {
+    this.#open = false;
+    this.#client.destroy();
+    this.#jump?.close();
+  }
+
+  /** Opens a channel to a unix socket of the host. */
+  openSocket(path: string): Promise<Channel> {
+    return new Promise((resolve, reject) => {
+      this.#client.openssh_forwardOutStreamLocal(path, (error, channel) =>
+        error ? reject(error) : resolve(channel),
+      );
+    });
+  }
+
+  /** Whether a unix socket of the host takes connections; rejects when nothing answers at all. */
+  async answers(path: string): Promise<boolean> {
+    const opening = this.openSocket(path).then(
+      (channel) => {
+        channel.close();
+        return true;
+      },
+      () => false,
+    );
+    const answer = await within(opening, CONNECT_MS / 2);
+    if (answer === null) this.close();
+    if (!this.#open) throw temporary('The SSH connection to the host broke');
+    return answer ?? false;
+  }
+
+  /** Whether the host's sshd forbids what users need to reach their jobs. */
+  async forbidsForwarding(port: number): Promise<boolean> {
+    const opening = new Promise<boolean>((resolve) => {
+      this.#client.forwardOut('127.0.0.1', 0, '127.0.0.1', port, (error, channel) => {
+        channel?.close();
+        resolve((error as { reason?: number } | undefined)?.reason === PROHIBITED);
+      });
+    });
+    return (await within(opening, CONNECT_MS / 2)) ?? false;
+  }
+
+  /** Runs a command with this input; what it prints is kept up to 1 MiB. */
+  async exec(
+    command: string,
+    { input, timeoutMs }: { readonly input: string | Readable; readonly timeoutMs: number },
+  ): Promise<Executed> {
+    const running = new Promise<Executed>((resolve, reject) => {
+      this.#client.exec(command, (error, stream) => {
+        if (error) {
+          reject(temporary(`The host runs no commands: ${error.message}`, error));
+          return;
+        }
+        collect(stream, resolve);
+        if (typeof input === 'string') stream.end(input);
+        else input.on('error', () => stream.close()).pipe(stream);
+      });
+      this.#client.once('close', () => reject(temporary('The SSH connection to the host broke')));
+    });
+    const done = await within(running, timeoutMs);
+    if (done === null) {
+      this.close();
+      throw temporary(`The host did not finish a command within ${timeoutMs / 1000} seconds`);
+    }
+    return done;
+  }
+
+  #through(login: SshLogin): Promise<Duplex> {
+    return new Promise((resolve, reject) => {
+      this.#client.forwardOut('127.0.0.1', 0, login.hostname, login.port, (error, channel) => {
+        if (!error) resolve(channel);
+        else {
+          const text = `${addressOf(login)} cannot be reached through the jump host: ${error.message}`;
+          reject(temporary(text, error));
+        }
+      });
+    });
+  }
+}
+
+function collect(stream: ssh2.ClientChannel, done: (executed: Executed) => void): void {
+  let stdout = '';
+  let stderr = '';
+  let code: number | null = null;
+  stream.on('data', (chunk: Buffer) => {
+    if (stdout.length < OUTPUT_LIMIT) stdout += chunk;
+  });
+  stream.stderr.on('data', (chunk: Buffer) => {
+    if (stderr.length < OUTPUT_LIMIT) stderr += chunk;
+  });
+  // A command that ends before it has read its input breaks the pipe; its exit code tells.
+  stream.on('error', () => {});
+  stream.on('exit', (status: number | null) => {
+    code = status;
+  });
+  stream.on('close', () => done({ code, stdout, stderr }));
+}
+
+/** Small packets at once: else each round trip waits 40 ms for the one before. */
+function dial({ hostname, port }: SshLogin): Socket {
+  const socket = connect({ host: hostname, port });
+  socket.setNoDelay(true);
+  return socket;
+}
+
+async function logIn(target: SshTarget, login: SshLogin, sock: Duplex): Promise<ssh2.Client> {
+  const client = new ssh2.Client();
+  const identity = new HostIdentity(target, login);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.on('ready', resolve);
+      client.on('error', reject);
+      client.on('close', () => reject(new Error('the connection was closed')));
+      // Socket errors before the handshake are the client's too.
+      client.connect({
+        sock: sock as Socket,
+        username: login.user,
+        privateKey: readablePrivateKey(login.privateKey),
+        readyTimeout: CONNECT_MS,
+        keepaliveInterval: KEEPALIVE_MS,
+        keepaliveCountMax: KEEPALIVE_COUNT,
+        hostVerifier: (key: Buffer) => identity.accepts(key.toString('base64')),
+      });
+    });
+    await identity.remember();
+    return client;
+  } catch (error) {
+    client.destroy();
+    sock.destroy();
+    throw identity.changed ?? loginError(login, error);
+  }
+}
+
+/** The key of a host is pinned when it is first seen; another one later is refused. */
+class HostIdentity {
+  readonly #target: SshTarget;
+  readonly #address: string;
+  #seen: string | null = null;
+  changed: HostError | null = null;
+
+  constructor(target: SshTarget, login: SshLogin) {
+    this.#target = target;
+    this.#address = addressOf(login);
+  }
+
+  accepts(key: string): boolean {
+    const pinned = this.#target.hostKeys[this.#address];
+    if (pinned === undefined) this.#seen = key;
+    if (pinned === undefined || pinned === key) return true;
+    this.changed = permanent(
+      `The host key of ${this.#address} is not the one seen before: somebody may be in between. If the host was set up anew, remove it from the fleet and add it again`,
+    );
+    return false;
+  }
+
+  async remember(): Promise<void> {
+    if (this.#seen !== null) await this.#target.pin(this.#address, this.#seen);
+  }
+}
+
+function loginError(login: SshLogin, error: unknown): HostError {
+  const { level, message } = error as { level?: string; message: string };
+  const where = addressOf(login);
+  if (level === 'client-authentication') {
+    return permanent(
+      `${where} refused the login of ${login.user}: check the user, and that the public key is in its authorized_keys`,
+      error,
+    );
+  }
+  if (/privateKey|private key|Unsupported key|SSH has no keys|DECODER/i.test(message)) {
+    return permanent(`Unsupported private SSH key type for ${where}: ${message}`, error);
+  }
+  const why = level === 'client-timeout' ? 'it did not answer within 10 seconds' : message;
+  return temporary(`${where} cannot be reached over SSH: ${why}`, error);
+}
+
+/** Null when it takes longer. */
+async function within<T>(work: Promise<T>, ms: number): Promise<T | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => {});
+  }
+}

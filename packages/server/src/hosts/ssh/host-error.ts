@@ -1,0 +1,23 @@
+/**
+ * A host cannot be reached or used. `permanent`: trying again cannot help until somebody changes the
+ * host or the fleet. The message says what is wrong and what to do.
+ */
+export class HostError extends Error {
+  override name = 'HostError';
+  readonly permanent: boolean;
+
+  constructor(message: string, options: { readonly permanent: boolean; readonly cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.permanent = options.permanent;
+  }
+}
+
+/** Worth another try. */
+export function temporary(message: string, cause?: unknown): HostError {
+  return new HostError(message, { permanent: false, cause });
+}
+
+/** For a person to settle. */
+export function permanent(message: string, cause?: unknown): HostError {
+  return new HostError(message, { permanent: true, cause });
+}

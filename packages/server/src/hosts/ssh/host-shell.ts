@@ -1,0 +1,58 @@
+import type { Readable } from 'node:stream';
+import type { Executed, SshConnection } from './connection.ts';
+import { temporary } from './host-error.ts';
+
+/**
+ * Runs scripts on a host as root. They come as input to `sh`, so that the login shell of the user,
+ * whichever it is, sees nothing but fixed words.
+ */
+export class HostShell {
+  readonly #connection: SshConnection;
+  readonly #prefix: string;
+
+  constructor(connection: SshConnection, sudo: boolean) {
+    this.#connection = connection;
+    this.#prefix = sudo ? 'sudo -n ' : '';
+  }
+
+  get connection(): SshConnection {
+    return this.#connection;
+  }
+
+  async try(script: string, timeoutMs = 60_000): Promise<Executed> {
+    return await this.#connection.exec(`${this.#prefix}sh -s`, { input: script, timeoutMs });
+  }
+
+  /** Answers what it printed; `what` names the step in the error. */
+  async run(what: string, script: string, timeoutMs?: number): Promise<string> {
+    return checked(what, await this.try(script, timeoutMs));
+  }
+
+  /** Feeds data to a script made of our own words only; it must not hold a single quote. */
+  async feed(what: string, script: string, data: Readable, timeoutMs: number): Promise<void> {
+    const command = `${this.#prefix}sh -c '${script}'`;
+    checked(what, await this.#connection.exec(command, { input: data, timeoutMs }));
+  }
+}
+
+function checked(what: string, { code, stdout, stderr }: Executed): string {
+  if (code === 0) return stdout;
+  const said = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join(' ').slice(0, 400);
+  throw temporary(`${what} failed on the host${said ? `: ${said}` : ''}`);
+}
+
+/** A word for `sh`, whatever is in it. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Lines `name=value` of a script's output. */
+export function pairs(output: string): ReadonlyMap<string, string> {
+  const lines = output.split('\n').filter((line) => line.includes('='));
+  return new Map(
+    lines.map((line) => {
+      const at = line.indexOf('=');
+      return [line.slice(0, at), line.slice(at + 1).trim()];
+    }),
+  );
+}

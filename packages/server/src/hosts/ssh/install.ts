@@ -1,0 +1,218 @@
+import { type HostShell, quoted } from './host-shell.ts';
+import {
+  AGENT_LOG,
+  AGENT_SOCKET,
+  LAUNCHER,
+  SOCKET_DIR,
+  STATE_DIR,
+  SUPERVISOR,
+  SUPERVISOR_PID,
+  UNIT,
+  UNIT_FILE,
+} from './layout.ts';
+import type { Preflight } from './preflight.ts';
+import type { Program } from './programs.ts';
+
+/** Time for 50 MB over a slow line. */
+const UPLOAD_MS = 15 * 60_000;
+
+/** Puts Node there, unless it is there already. */
+export async function uploadNode(host: Preflight, node: Program): Promise<void> {
+  if (host.installed.has(node.name)) return;
+  const target = `${host.installDir}/${node.name}`;
+  const script = [
+    'set -e; umask 022; rm -rf TARGET.part; mkdir -p TARGET.part/bin; gunzip -c > TARGET.part/bin/node',
+    'chmod 755 TARGET.part/bin/node; TARGET.part/bin/node --version >/dev/null',
+    'if command -v chcon >/dev/null 2>&1; then chcon -t bin_t TARGET.part/bin/node 2>/dev/null || true; fi',
+    'rm -rf TARGET; mv TARGET.part TARGET',
+  ].join('; ');
+  const command = script.replaceAll('TARGET', target);
+  await host.shell.feed('Putting Node there', command, node.open(), UPLOAD_MS);
+}
+
+export async function uploadAgent(host: Preflight, agent: Program): Promise<void> {
+  if (host.installed.has(agent.name)) return;
+  const target = `${host.installDir}/${agent.name}`;
+  const script =
+    'set -e; umask 022; rm -rf TARGET.part; mkdir -p TARGET.part; gunzip -c | tar -xf - -C TARGET.part; rm -rf TARGET; mv TARGET.part TARGET';
+  const command = script.replaceAll('TARGET', target);
+  await host.shell.feed('Putting the agent there', command, agent.open(), UPLOAD_MS);
+}
+
+export interface AgentSettings {
+  readonly serverId: string;
+  readonly token: string;
+  /** Of the fleet, for the agent itself (proxies and the like). */
+  readonly env: Readonly<Record<string, string>>;
+  readonly node: string;
+  readonly agent: string;
+}
+
+/**
+ * Writes what starts the agent and sees that it runs so. Jobs live on through a restart; nothing is
+ * restarted when nothing has changed.
+ */
+export async function startAgent(host: Preflight, settings: AgentSettings): Promise<void> {
+  const script = `
+set -e
+umask 077
+mkdir -p ${STATE_DIR}
+old=$(cat ${LAUNCHER} ${STATE_DIR}/token 2>/dev/null | cksum)
+cat > ${STATE_DIR}/token.new <<'DSTACK_TOKEN'
+${settings.token}
+DSTACK_TOKEN
+mv ${STATE_DIR}/token.new ${STATE_DIR}/token
+cat > ${LAUNCHER}.new <<'DSTACK_LAUNCHER'
+${launcher(host, settings)}
+DSTACK_LAUNCHER
+mv ${LAUNCHER}.new ${LAUNCHER}
+new=$(cat ${LAUNCHER} ${STATE_DIR}/token | cksum)
+${AGENT_PID}
+${host.systemd ? startBySystemd() : startBySupervisor()}
+${forgetOldPrograms(host, settings)}
+`;
+  await host.shell.run('Starting the agent', script);
+}
+
+/** Sets `pid` to that of the living agent, or to nothing. */
+const AGENT_PID = `
+pid=$(sed -n 's/.*"pid":\\([0-9]*\\).*/\\1/p' ${STATE_DIR}/agent.lock 2>/dev/null || true)
+if [ -n "$pid" ] && ! grep -q main.js "/proc/$pid/cmdline" 2>/dev/null; then pid=; fi
+`;
+
+function launcher({ gid, home, installDir }: Preflight, settings: AgentSettings): string {
+  const exports = Object.entries(settings.env).map(
+    ([name, value]) => `export ${name}=${quoted(value)}`,
+  );
+  const program = [
+    `${installDir}/${settings.node}/bin/node`,
+    '--max-old-space-size=256',
+    `${installDir}/${settings.agent}/main.js`,
+  ];
+  const options = [
+    ...['--state', STATE_DIR],
+    ...['--socket', AGENT_SOCKET],
+    ...['--executor', 'docker'],
+    ...['--server-id', settings.serverId],
+    ...['--authorized-keys', `${home}/.ssh/authorized_keys`],
+  ];
+  return [
+    '#!/bin/sh',
+    '# Written by the dstack server, which starts the agent with it.',
+    ...exports,
+    // The group of the login user, who reaches the socket in it; new files inherit the group.
+    `mkdir -p ${SOCKET_DIR} && chgrp ${gid} ${SOCKET_DIR} && chmod 2750 ${SOCKET_DIR}`,
+    `exec ${[...program, ...options].map(quoted).join(' ')}`,
+  ].join('\n');
+}
+
+function startBySystemd(): string {
+  return `
+cat > ${UNIT_FILE} <<'DSTACK_UNIT'
+[Unit]
+Description=dstack agent
+After=network-online.target docker.service
+Wants=network-online.target
+
+[Service]
+ExecStart=/bin/sh ${LAUNCHER}
+Restart=always
+RestartSec=1
+RestartPreventExitStatus=2 3
+# Jobs outlive the agent.
+KillMode=process
+Delegate=yes
+
+[Install]
+WantedBy=multi-user.target
+DSTACK_UNIT
+chmod 644 ${UNIT_FILE}
+systemctl daemon-reload
+systemctl enable ${UNIT} >/dev/null 2>&1
+if [ "$old" != "$new" ] || ! systemctl is-active --quiet ${UNIT}; then systemctl restart ${UNIT}; fi
+`;
+}
+
+function startBySupervisor(): string {
+  return `
+cat > ${SUPERVISOR} <<'DSTACK_SUPERVISOR'
+#!/bin/sh
+# Keeps the dstack agent running where there is no systemd.
+while :; do
+  if [ "$(wc -c < ${AGENT_LOG} 2>/dev/null || echo 0)" -gt 10000000 ]; then mv ${AGENT_LOG} ${AGENT_LOG}.1; fi
+  sh ${LAUNCHER} >> ${AGENT_LOG} 2>&1
+  case $? in 2|3) exit ;; esac
+  sleep 1
+done
+DSTACK_SUPERVISOR
+keeper=$(cat ${SUPERVISOR_PID} 2>/dev/null || true)
+if [ -n "$keeper" ] && grep -q ${SUPERVISOR} "/proc/$keeper/cmdline" 2>/dev/null; then
+  if [ "$old" != "$new" ] && [ -n "$pid" ]; then kill "$pid"; fi
+else
+  if [ -n "$pid" ]; then kill "$pid" || true; fi
+  run=; if command -v setsid >/dev/null 2>&1; then run=setsid; fi
+  $run sh ${SUPERVISOR} > /dev/null 2>&1 < /dev/null &
+  echo $! > ${SUPERVISOR_PID}
+fi
+`;
+}
+
+/** Side programs of jobs that began under an older version still run from it, so it stays a while. */
+function forgetOldPrograms({ installDir }: Preflight, { node, agent }: AgentSettings): string {
+  return `
+for dir in ${installDir}/node-* ${installDir}/agent-*; do
+  case "$dir" in */${node}|*/${agent}) continue ;; esac
+  if [ -d "$dir" ] && ! grep -lsqF "$dir/" /proc/[0-9]*/cmdline; then rm -rf "$dir"; fi
+done
+`;
+}
+
+/** The last words of an agent that does not answer. */
+export async function lastWords(host: Preflight): Promise<string> {
+  const read = host.systemd
+    ? `journalctl -u ${UNIT} -n 5 -o cat --no-pager`
+    : `tail -n 5 ${AGENT_LOG}`;
+  const { stdout } = await host.shell.try(`${read} 2>/dev/null`);
+  return stdout.trim().split('\n').slice(-2).join(' ').slice(0, 400);
+}
+
+/** Whether the agent's process lives. */
+export async function agentLives(host: Preflight): Promise<boolean> {
+  return (
+    (await host.shell.run('Looking for the agent', `${AGENT_PID}\necho "pid=$pid"`)).trim() !==
+    'pid='
+  );
+}
+
+/**
+ * Takes the agent, its jobs and every trace of it off the host, if it is this server's (by its
+ * token). Answers whether there was anything to take.
+ */
+export async function removeAgent(shell: HostShell, token: string): Promise<boolean> {
+  const script = `
+set -e
+if [ "$(cat ${STATE_DIR}/token 2>/dev/null)" != ${quoted(token)} ]; then echo foreign; exit 0; fi
+if [ -f ${UNIT_FILE} ]; then
+  systemctl disable --now ${UNIT} >/dev/null 2>&1 || true
+  rm -f ${UNIT_FILE}; systemctl daemon-reload || true
+fi
+keeper=$(cat ${SUPERVISOR_PID} 2>/dev/null || true)
+if [ -n "$keeper" ] && grep -q ${SUPERVISOR} "/proc/$keeper/cmdline" 2>/dev/null; then kill -9 "$keeper" || true; fi
+${AGENT_PID}
+keys=$(tr '\\0' '\\n' < "/proc/$pid/cmdline" 2>/dev/null | sed -n '/^--authorized-keys$/{n;p;}' || true)
+if [ -n "$pid" ]; then
+  kill "$pid" || true
+  n=0; while [ -d "/proc/$pid" ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
+  [ ! -d "/proc/$pid" ] || kill -9 "$pid" || true
+fi
+for job in ${STATE_DIR}/jobs/*; do
+  if [ -d "$job" ] && command -v docker >/dev/null 2>&1; then docker rm -fv "dstack-\${job##*/}" >/dev/null 2>&1 || true; fi
+done
+if [ -n "$keys" ] && [ -f "$keys" ] && grep -q ' dstack:' "$keys"; then
+  grep -v ' dstack:[0-9a-f-]*$' "$keys" > "$keys.dstack" || true
+  cat "$keys.dstack" > "$keys"; rm -f "$keys.dstack"
+fi
+rm -rf ${STATE_DIR} ${SOCKET_DIR} ${SUPERVISOR_PID} /opt/dstack
+`;
+  return (await shell.run('Removing the agent', script)).trim() !== 'foreign';
+}

@@ -1,0 +1,147 @@
+import type { SshConnection } from './connection.ts';
+import { permanent, temporary } from './host-error.ts';
+import { HostShell, pairs } from './host-shell.ts';
+import { DOCKER_SOCKET, INSTALL_DIRS, STATE_DIR } from './layout.ts';
+
+/** What has to be known of a host before anything is put there. */
+export interface Preflight {
+  readonly shell: HostShell;
+  readonly arch: 'x64' | 'arm64';
+  /** Group and home of the login user. */
+  readonly gid: number;
+  readonly home: string;
+  readonly systemd: boolean;
+  /** Where programs can be kept and run. */
+  readonly installDir: string;
+  /** Names of what lies there already. */
+  readonly installed: ReadonlySet<string>;
+}
+
+const MACHINES: Readonly<Record<string, 'x64' | 'arm64'>> = {
+  x86_64: 'x64',
+  amd64: 'x64',
+  aarch64: 'arm64',
+  arm64: 'arm64',
+};
+/** Node's own lower bound. */
+const OLDEST_GLIBC = [2, 28] as const;
+/** Node unpacked, the agent, and room for their successors. */
+const NEEDED_MIB = 400;
+
+const ABOUT_USER = `
+echo "uid=$(id -u)"; echo "gid=$(id -g)"; echo "home=$HOME"
+echo "system=$(uname -s)"; echo "machine=$(uname -m)"
+if command -v sudo >/dev/null 2>&1; then
+  echo "sudo=$(sudo -n true 2>&1 && echo yes)"
+else
+  echo sudo=absent
+fi
+`;
+
+const ABOUT_HOST = `
+echo "systemd=$([ -d /run/systemd/system ] && echo yes)"
+echo "libc=$(getconf GNU_LIBC_VERSION 2>/dev/null)"
+echo "docker=$([ -S ${DOCKER_SOCKET} ] && echo yes)"
+if command -v docker >/dev/null 2>&1; then
+  echo "daemon=$(timeout 10 docker -H unix://${DOCKER_SOCKET} version --format ok 2>&1 | tr '\\n' ' ')"
+fi
+echo "owner=$(cat ${STATE_DIR}/owner 2>/dev/null)"
+for dir in ${INSTALL_DIRS.join(' ')}; do
+  mkdir -p "$dir" 2>/dev/null || continue
+  try="$dir/.try-$$"
+  printf '#!/bin/sh\\nexit 0\\n' > "$try" 2>/dev/null && chmod 700 "$try" && "$try" 2>/dev/null
+  works=$?; rm -f "$try"
+  [ $works = 0 ] || continue
+  echo "dir=$dir"
+  set -- $(df -Pk "$dir" | tail -n 1)
+  echo "free=$4"
+  for name in "$dir"/*; do echo "have:\${name##*/}=yes"; done
+  break
+done
+`;
+
+/** Checks every requirement; throws a `HostError` that names the first one that is not met. */
+export async function preflight(connection: SshConnection, serverId: string): Promise<Preflight> {
+  const user = pairs(
+    (await connection.exec('sh -s', { input: ABOUT_USER, timeoutMs: 30_000 })).stdout,
+  );
+  const uid = Number(user.get('uid') ?? Number.NaN);
+  if (Number.isNaN(uid)) throw permanent('The host ran no shell for the login user');
+  if (user.get('system') !== 'Linux')
+    throw permanent(`The host runs ${user.get('system')}, not Linux`);
+  const machine = user.get('machine') ?? '';
+  const arch = MACHINES[machine];
+  if (!arch) throw permanent(`The host's processor is ${machine}; x86_64 or aarch64 is needed`);
+  if (uid !== 0) checkSudo(user.get('sudo') ?? '');
+  const shell = new HostShell(connection, uid !== 0);
+  const host = pairs(await shell.run('Looking at the host', ABOUT_HOST));
+  checkOwner(host.get('owner') ?? '', serverId);
+  checkLibc(host.get('libc') ?? '');
+  checkDocker(host);
+  const installDir = host.get('dir');
+  if (!installDir) {
+    throw permanent(
+      `Programs can be kept in none of ${INSTALL_DIRS.join(', ')} (read-only or noexec)`,
+    );
+  }
+  const installed = [...host.keys()].filter((key) => key.startsWith('have:'));
+  return {
+    ...{ shell, arch, installDir, home: user.get('home') ?? '/root', gid: Number(user.get('gid')) },
+    systemd: host.get('systemd') === 'yes',
+    installed: new Set(installed.map((key) => key.slice('have:'.length))),
+    ...checkDisk(Number(host.get('free')), installDir),
+  };
+}
+
+/** Users reach their jobs, and the server its agent, by forwarding alone. */
+export async function checkForwarding(connection: SshConnection, port: number): Promise<void> {
+  if (await connection.forbidsForwarding(port)) {
+    throw permanent('The host’s sshd forbids forwarding: set `AllowTcpForwarding yes` there');
+  }
+}
+
+function checkSudo(answer: string): void {
+  if (answer === 'yes') return;
+  const why = answer === 'absent' ? 'sudo is not installed' : answer || 'sudo wants a password';
+  throw permanent(
+    `The login user is not root and has no passwordless sudo (${why}): log in as root or allow sudo without a password`,
+  );
+}
+
+function checkOwner(owner: string, serverId: string): void {
+  if (owner === '' || owner === serverId) return;
+  throw permanent(
+    `The host belongs to another dstack server (${owner}): delete its fleet there, or remove ${STATE_DIR}/owner on the host to take it over`,
+  );
+}
+
+function checkLibc(libc: string): void {
+  const version = /^glibc (\d+)\.(\d+)/.exec(libc);
+  const [needMajor, needMinor] = OLDEST_GLIBC;
+  const needed = `glibc ${needMajor}.${needMinor} or newer is needed`;
+  if (!version) throw permanent(`The host's C library is not glibc: ${needed}`);
+  const [major, minor] = [Number(version[1]), Number(version[2])];
+  if (major < needMajor || (major === needMajor && minor < needMinor)) {
+    throw permanent(`The host has ${libc}: ${needed}`);
+  }
+}
+
+function checkDocker(host: ReadonlyMap<string, string>): void {
+  if (host.get('docker') !== 'yes') {
+    throw permanent(
+      `No Docker on the host: ${DOCKER_SOCKET} does not exist. Install and start Docker`,
+    );
+  }
+  const daemon = host.get('daemon');
+  if (daemon !== undefined && daemon !== 'ok') {
+    throw temporary(`The host's Docker daemon does not answer: ${daemon.slice(0, 200)}`);
+  }
+}
+
+function checkDisk(freeKib: number, dir: string): object {
+  if (Number.isFinite(freeKib) && freeKib < NEEDED_MIB * 1024) {
+    const free = Math.floor(freeKib / 1024);
+    throw permanent(`Only ${free} MB are free in ${dir} on the host; ${NEEDED_MIB} MB are needed`);
+  }
+  return {};
+}

@@ -1,0 +1,244 @@
+import {
+  fleetHosts,
+  type Id,
+  type InstanceRecord,
+  type IntentResult,
+  isInstancePending,
+  machineOfHost,
+  type Timestamp,
+} from '@dstack/core';
+import type { FleetView, SshHostRecord, Store } from '@dstack/store';
+import type { Logger } from '../../logging.ts';
+import type { Hosts } from '../hosts.ts';
+import type { HostError } from './host-error.ts';
+import type { Programs } from './programs.ts';
+import { asHostError, SshHost } from './ssh-host.ts';
+
+export interface SshFleetsOptions {
+  readonly store: Store;
+  readonly hosts: Hosts;
+  readonly programs: Programs;
+  readonly serverId: string;
+  /** Owner of this process's leases. */
+  readonly owner: string;
+  readonly now: () => Timestamp;
+  readonly log: Logger;
+}
+
+/** A link is leased for this long (µs), and the lease renewed this often. */
+const LEASE = 9_000_000;
+const RENEW_MS = 3000;
+
+/** Not now: why, for the log and for the instance. */
+export class HostNotReady extends Error {
+  override name = 'HostNotReady';
+}
+
+/**
+ * The hosts of SSH fleets: deployment, the links to their agents, removal. Where several servers
+ * share a database each host is linked to one of them, by a lease.
+ */
+export class SshFleets {
+  readonly #options: SshFleetsOptions;
+  readonly #known = new Map<Id, SshHost>();
+  readonly #linked = new Set<Id>();
+  /** What is being done to a machine, by its address: deployments and removals take turns. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: SshFleetsOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the links to all hosts that have an agent. */
+  async start(): Promise<void> {
+    await this.#follow();
+    if (this.#options.store.shared) this.#again();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const host of this.#known.values()) host.close();
+    this.#known.clear();
+  }
+
+  /**
+   * Brings the agent onto a host that was added to a fleet. Answers what the machine is, or a
+   * refusal that no repetition can change; rejects with `HostNotReady` where one may.
+   */
+  async deploy(instance: InstanceRecord): Promise<IntentResult> {
+    if (!isInstancePending(instance.status)) return { kind: 'ok' };
+    const { store } = this.#options;
+    const [record, fleet] = await Promise.all([
+      store.sshHosts.byId(instance.id),
+      store.fleets.byId(instance.fleetId),
+    ]);
+    if (!record || !fleet) return refused('The host is not known any more');
+    return await this.#inTurn(record, async () => {
+      try {
+        return await this.#deploy(instance, record, fleet);
+      } catch (error) {
+        const failure = asHostError(error);
+        await this.#tell(instance.id, failure.message);
+        this.#forget(instance.id);
+        if (failure.permanent) return refused(failure.message);
+        throw new HostNotReady(failure.message, { cause: failure });
+      }
+    });
+  }
+
+  /** Takes the agent off a host that leaves; one that cannot be reached keeps nobody waiting. */
+  async remove(instance: InstanceRecord): Promise<IntentResult> {
+    const { store, hosts, log } = this.#options;
+    const record = await store.sshHosts.byId(instance.id);
+    if (!record) return { kind: 'ok' };
+    return await this.#inTurn(record, async () => {
+      this.#linked.delete(instance.id);
+      await hosts.remove(instance.id);
+      this.#forget(instance.id);
+      const host = this.#make(record, {});
+      let failure: HostError | null = null;
+      try {
+        await host.remove();
+      } catch (error) {
+        failure = asHostError(error);
+        log.warn({ instance: instance.name, err: failure }, 'the agent was left on its host');
+      } finally {
+        host.close();
+      }
+      await store.sshHosts.delete([instance.id]);
+      await store.hosts.delete(instance.id);
+      const message = `The agent could not be removed from the host: ${failure?.message}`;
+      return failure === null ? { kind: 'ok' } : refused(message);
+    });
+  }
+
+  async #deploy(
+    instance: InstanceRecord,
+    record: SshHostRecord,
+    { fleet }: FleetView,
+  ): Promise<IntentResult> {
+    const { configuration } = fleet.spec;
+    const host = this.#host(record, envOf(configuration.env));
+    const tell = (text: string) => void this.#tell(instance.id, text).catch(() => {});
+    const info = await host.deploy(tell);
+    const named = configuration.ssh_config && fleetHosts(configuration.ssh_config);
+    const listed = named?.find(({ hostname }) => hostname === record.login.hostname);
+    const { login, proxy, internalIp } = record;
+    const machine = machineOfHost({
+      instanceId: instance.id,
+      host: {
+        ...{ hostname: login.hostname, user: login.user, port: login.port, internalIp },
+        proxyJump: proxy && { ...proxy, key: null },
+      },
+      network: configuration.ssh_config?.network ?? null,
+      blocks: listed?.blocks ?? configuration.blocks ?? 1,
+      facts: info.host,
+    });
+    if (!machine.ok) {
+      await host.remove();
+      this.#forget(instance.id);
+      return refused(machine.message);
+    }
+    await this.#tell(instance.id, 'Waiting for the agent');
+    await this.#link(record.instanceId, host);
+    const { offer, provisioningData, totalBlocks } = machine;
+    return { kind: 'host.deployed', offer, provisioningData, totalBlocks };
+  }
+
+  /** Seen with the instance, until its agent is there. */
+  async #tell(hostId: Id, text: string): Promise<void> {
+    const { store, now } = this.#options;
+    const present = await store.hosts.byId(hostId);
+    if (present?.connected) return;
+    const host = { id: hostId, connected: false, since: now(), facts: null, executor: null };
+    await store.hosts.save(
+      { ...host, error: text },
+      { signals: [{ kind: 'instance', id: hostId }] },
+    );
+  }
+
+  async #link(id: Id, host: SshHost): Promise<void> {
+    const { store, hosts, owner } = this.#options;
+    if (this.#closed || this.#linked.has(id)) return;
+    if (store.shared && !(await store.engine.claimHost(id, owner, LEASE))) return;
+    this.#linked.add(id);
+    await hosts.add({ hostId: id, dial: host.dial, token: host.token, prepare: host.prepare });
+  }
+
+  /** Links to what has an agent and is nobody's, and lets go of what is not ours any more. */
+  async #follow(): Promise<void> {
+    const { store, owner, hosts } = this.#options;
+    const ids = await store.sshHosts.deployedIds();
+    for (const id of [...this.#linked]) {
+      if (!store.shared || (await store.engine.renewHost(id, owner, LEASE))) continue;
+      this.#linked.delete(id);
+      this.#forget(id);
+      await hosts.remove(id);
+    }
+    const missing = ids.filter((id) => !this.#linked.has(id));
+    const records = await store.sshHosts.byIds(missing);
+    const instances = await store.instances.byIds(missing);
+    for (const record of records) {
+      const fleetId = instances.find(({ id }) => id === record.instanceId)?.fleetId;
+      const fleet = fleetId === undefined ? null : await store.fleets.byId(fleetId);
+      const env = envOf(fleet?.fleet.spec.configuration.env ?? {});
+      await this.#link(record.instanceId, this.#host(record, env));
+    }
+  }
+
+  #again(): void {
+    this.#timer = setTimeout(async () => {
+      await this.#follow().catch((error) => {
+        this.#options.log.warn({ err: error }, 'links to hosts could not be looked after');
+      });
+      if (!this.#closed) this.#again();
+    }, RENEW_MS).unref();
+  }
+
+  #host(record: SshHostRecord, env: Readonly<Record<string, string>>): SshHost {
+    const known = this.#known.get(record.instanceId);
+    if (known) return known;
+    const host = this.#make(record, env);
+    this.#known.set(record.instanceId, host);
+    return host;
+  }
+
+  #make(record: SshHostRecord, env: Readonly<Record<string, string>>): SshHost {
+    const { serverId, programs, store } = this.#options;
+    return new SshHost({ record, env, serverId, programs, sshHosts: store.sshHosts });
+  }
+
+  #forget(id: Id): void {
+    if (this.#linked.has(id)) return;
+    this.#known.get(id)?.close();
+    this.#known.delete(id);
+  }
+
+  async #inTurn<T>({ login }: SshHostRecord, work: () => Promise<T>): Promise<T> {
+    const address = `${login.hostname}:${login.port}`;
+    const before = this.#turns.get(address) ?? Promise.resolve();
+    const turn = before.catch(() => {}).then(work);
+    this.#turns.set(address, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(address) === turn) this.#turns.delete(address);
+    }
+  }
+}
+
+function refused(message: string): IntentResult {
+  return { kind: 'refused', reason: 'error', message };
+}
+
+/** Entries that still wait for a value were refused when the fleet was applied. */
+function envOf(env: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) =>
+      typeof value === 'string' ? [[name, value] as const] : [],
+    ),
+  );
+}

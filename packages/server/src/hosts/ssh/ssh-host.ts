@@ -1,0 +1,148 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AgentInfo } from '@dstack/contract/agent';
+import type { SshHostRecord, Store } from '@dstack/store';
+import { AgentClient, AgentUnreachable } from '../agent-client.ts';
+import { ChannelSocket } from './channel-socket.ts';
+import { addressOf, SshConnection } from './connection.ts';
+import { HostError, permanent, temporary } from './host-error.ts';
+import { HostShell } from './host-shell.ts';
+import {
+  agentLives,
+  lastWords,
+  removeAgent,
+  startAgent,
+  uploadAgent,
+  uploadNode,
+} from './install.ts';
+import { AGENT_SOCKET } from './layout.ts';
+import { checkForwarding, type Preflight, preflight } from './preflight.ts';
+import type { Programs } from './programs.ts';
+
+export interface SshHostOptions {
+  readonly record: SshHostRecord;
+  readonly serverId: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly programs: Programs;
+  readonly sshHosts: Pick<Store['sshHosts'], 'pin'>;
+}
+
+/** An agent that was started answers within this time, in milliseconds. */
+const ANSWER_MS = 20_000;
+const ASK_AGAIN_MS = 100;
+
+/** One host of an SSH fleet: its connection, and its agent at the other end of it. */
+export class SshHost {
+  readonly #options: SshHostOptions;
+  readonly #hostKeys: Record<string, string>;
+  readonly client: AgentClient;
+  #connection: Promise<SshConnection> | null = null;
+  /** The agent's program was seen to be ours since the server started. */
+  #upToDate = false;
+  #closed = false;
+
+  constructor(options: SshHostOptions) {
+    this.#options = options;
+    this.#hostKeys = { ...options.record.hostKeys };
+    this.client = new AgentClient({ dial: this.dial, token: this.token, timeoutMs: 10_000 });
+  }
+
+  get token(): string {
+    return this.#options.record.agentToken;
+  }
+
+  readonly dial = (): ChannelSocket =>
+    new ChannelSocket(async () => (await this.#connected()).openSocket(AGENT_SOCKET));
+
+  /** Makes the agent answer: connects, and installs or starts it where it does not. */
+  readonly prepare = async (): Promise<void> => {
+    const connection = await this.#connected();
+    if (this.#upToDate && (await connection.answers(AGENT_SOCKET))) return;
+    await this.deploy(() => {});
+  };
+
+  /** Brings the agent there, or finds it there; may be repeated. Rejects with a `HostError`. */
+  async deploy(progress: (text: string) => void): Promise<AgentInfo> {
+    const { record, serverId, programs, env } = this.#options;
+    progress(`Connecting to ${addressOf(record.login)}`);
+    const connection = await this.#connected();
+    progress('Checking the host');
+    const host = await preflight(connection, serverId);
+    await checkForwarding(connection, record.login.port);
+    const [node, agent] = await Promise.all([programs.node(host.arch), programs.agent()]);
+    progress('Uploading the agent');
+    await uploadNode(host, node);
+    await uploadAgent(host, agent);
+    progress('Starting the agent');
+    const token = this.token;
+    await startAgent(host, { serverId, token, env, node: node.name, agent: agent.name });
+    const info = await this.#firstAnswer(host);
+    this.#upToDate = true;
+    return info;
+  }
+
+  /** Takes the agent off the host. Rejects with a `HostError` when the host cannot be reached. */
+  async remove(): Promise<void> {
+    const connection = await this.#connected();
+    const sudo = this.#options.record.login.user !== 'root';
+    await removeAgent(new HostShell(connection, sudo), this.token);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#connection?.then((connection) => connection.close()).catch(() => {});
+    this.#connection = null;
+  }
+
+  async #connected(): Promise<SshConnection> {
+    if (this.#closed) throw temporary('The host has left its fleet');
+    const current = this.#connection;
+    const present = await current?.catch(() => null);
+    if (present?.isOpen) return present;
+    // Whoever waited beside us may have begun to open it again.
+    if (this.#connection === current || this.#connection === null) this.#connection = this.#open();
+    return await this.#connection;
+  }
+
+  async #open(): Promise<SshConnection> {
+    const { record, sshHosts } = this.#options;
+    const connection = await SshConnection.open({
+      login: record.login,
+      proxy: record.proxy,
+      hostKeys: this.#hostKeys,
+      pin: async (address, hostKey) => {
+        this.#hostKeys[address] = hostKey;
+        await sshHosts.pin(record.instanceId, address, hostKey);
+      },
+    });
+    if (this.#closed) connection.close();
+    return connection;
+  }
+
+  async #firstAnswer(host: Preflight): Promise<AgentInfo> {
+    for (const end = Date.now() + ANSWER_MS; ; ) {
+      try {
+        return await this.client.info();
+      } catch (error) {
+        // One of an older token may still be on its way out.
+        if (Date.now() < end) await delay(ASK_AGAIN_MS);
+        else if (error instanceof AgentUnreachable) throw await this.#silent(host, error);
+        else throw asHostError(error);
+      }
+    }
+  }
+
+  async #silent(host: Preflight, error: AgentUnreachable): Promise<HostError> {
+    if (await agentLives(host)) {
+      return permanent(
+        `The agent runs, but its socket ${AGENT_SOCKET} cannot be reached: set \`AllowStreamLocalForwarding yes\` in the host’s sshd (${error.message})`,
+      );
+    }
+    const said = await lastWords(host);
+    return temporary(`The agent does not stay up on the host${said ? `: ${said}` : ''}`);
+  }
+}
+
+export function asHostError(error: unknown): HostError {
+  if (error instanceof HostError) return error;
+  return temporary(error instanceof Error ? error.message : String(error), error);
+}

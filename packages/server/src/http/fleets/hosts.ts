@@ -1,0 +1,148 @@
+/** The hosts of SSH fleets as the API adds and removes them. */
+import { randomBytes } from 'node:crypto';
+import { ruleError } from '@dstack/contract/api';
+import type { FleetSpec } from '@dstack/contract/wire';
+import {
+  type Change,
+  type FleetHost,
+  type FleetRecord,
+  type FleetSnapshot,
+  fleetHosts,
+  freeNumbers,
+  hostAddress,
+  hostInstance,
+  type Id,
+  type InstanceRecord,
+  instanceTarget,
+  isInstanceActive,
+  isInstanceTerminated,
+  newEvent,
+  type Timestamp,
+} from '@dstack/core';
+import type { SshLogin } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+import { terminateInstance } from './delete.ts';
+
+export interface AddedHost {
+  /** Of the instance it becomes. */
+  readonly id: Id;
+  readonly host: FleetHost;
+}
+
+const SSH_PORT = 22;
+
+/** Private keys are kept sealed with each host; a spec holds the public ones. */
+export function withoutPrivateKeys(spec: FleetSpec): FleetSpec {
+  const ssh = spec.configuration.ssh_config;
+  if (ssh === null) return spec;
+  const hosts = ssh.hosts.map((host) =>
+    typeof host === 'string'
+      ? host
+      : withoutPrivateKey({ ...host, proxy_jump: jump(host.proxy_jump) }),
+  );
+  const ssh_config = withoutPrivateKey({ ...ssh, hosts, proxy_jump: jump(ssh.proxy_jump) });
+  return { ...spec, configuration: { ...spec.configuration, ssh_config } };
+}
+
+function withoutPrivateKey<T extends { ssh_key?: { public: string } | null | undefined }>(
+  it: T,
+): T {
+  return it.ssh_key ? { ...it, ssh_key: { public: it.ssh_key.public, private: null } } : it;
+}
+
+function jump<J extends { ssh_key?: { public: string } | null | undefined } | null | undefined>(
+  proxy: J,
+): J {
+  return proxy ? withoutPrivateKey(proxy) : proxy;
+}
+
+/** Keeps the logins of the hosts that are wanted, under the ids of their instances to be. */
+export async function addHosts(
+  deps: HttpDeps,
+  spec: FleetSpec,
+  wanted: (address: string) => boolean,
+): Promise<AddedHost[]> {
+  const ssh = spec.configuration.ssh_config;
+  if (ssh === null) return [];
+  const { newId } = deps.context();
+  const added = fleetHosts(ssh)
+    .filter((host) => wanted(hostAddress(host)))
+    .map((host) => ({ id: newId(), host }));
+  await deps.store.sshHosts.add(
+    added.map(({ id, host }) => ({
+      instanceId: id,
+      login: loginOf(host),
+      proxy: host.proxyJump && loginOf(host.proxyJump),
+      internalIp: host.internalIp,
+      agentToken: randomBytes(32).toString('hex'),
+    })),
+  );
+  return added;
+}
+
+/** User and key were checked with the spec. */
+function loginOf(host: Pick<FleetHost, 'hostname' | 'port' | 'user' | 'key'>): SshLogin {
+  const { hostname, port, user, key } = host;
+  return { hostname, port: port ?? SSH_PORT, user: user ?? '', privateKey: key?.private ?? '' };
+}
+
+/** Which living instance is at which address. */
+export async function fleetLogins(deps: HttpDeps, fleetId: Id): Promise<ReadonlyMap<string, Id>> {
+  const view = await deps.store.fleets.byId(fleetId);
+  const living = (view?.instances ?? []).filter(({ status }) => isInstanceActive(status));
+  const records = await deps.store.sshHosts.byIds(living.map(({ id }) => id));
+  return new Map(records.map(({ login, instanceId }) => [hostAddress(login), instanceId]));
+}
+
+/** Instances for added hosts; what is left of an earlier attempt to add one goes. */
+export function hostChanges(
+  fleet: FleetRecord,
+  instances: readonly InstanceRecord[],
+  added: readonly AddedHost[],
+  now: Timestamp,
+  why: string,
+): Change[] {
+  if (added.length === 0) return [];
+  const dead = instances.filter((one) => isInstanceTerminated(one.status) && !one.deleted);
+  const numbers = freeNumbers(instances, added.length);
+  return [
+    ...dead.map(
+      ({ id, version }): Change => ({
+        type: 'instance.update',
+        id,
+        version,
+        set: { deleted: true, deletedAt: now },
+      }),
+    ),
+    ...added.flatMap(({ id, host }, index): Change[] => {
+      const instance = hostInstance(fleet, host, { id, num: numbers[index] ?? index, now });
+      const text = `Instance created ${why}. Status: ${instance.status.toUpperCase()}`;
+      return [
+        { type: 'instance.insert', instance },
+        { type: 'event', event: newEvent(text, [instanceTarget(instance)]) },
+      ];
+    }),
+  ];
+}
+
+/** Hosts that are named no more leave, unless something runs there. */
+export function departures(
+  { fleet, instances }: FleetSnapshot,
+  spec: FleetSpec,
+  present: ReadonlyMap<string, Id>,
+  by: { readonly actorUserId: Id; readonly now: Timestamp },
+): Change[] {
+  const ssh = spec.configuration.ssh_config;
+  if (ssh === null) return [];
+  const named = new Set(fleetHosts(ssh).map(hostAddress));
+  return [...present].flatMap(([address, id]) => {
+    const instance = instances.find((one) => one.id === id);
+    if (named.has(address) || !instance || !isInstanceActive(instance.status)) return [];
+    if (instance.busyBlocks > 0) {
+      throw ruleError(
+        `Fleet ${fleet.name}: host ${address} cannot be removed while jobs run on it (${instance.name})`,
+      );
+    }
+    return terminateInstance(instance, by.actorUserId, by.now);
+  });
+}
