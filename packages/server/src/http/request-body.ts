@@ -27,12 +27,28 @@ export function parseJson(raw: Buffer | undefined): unknown {
   const text = raw.toString('utf8');
   if (text.trim() === '') return undefined;
   try {
-    return JSON.parse(text);
+    const parsed: unknown = JSON.parse(text);
+    if (!isDeeperThan(parsed, MAX_DEPTH)) return parsed;
   } catch (error) {
     const message = (error as SyntaxError).message;
     const position = Number(/at position (\d+)/.exec(message)?.[1] ?? 0);
     throw new UnprocessableError([malformedJson(message, position)]);
   }
+  throw new UnprocessableError([malformedJson(`nested deeper than ${MAX_DEPTH} levels`, 0)]);
+}
+
+/** Levels of lists and objects; requests have a dozen. Without an end, reading them would fail. */
+const MAX_DEPTH = 100;
+
+function isDeeperThan(value: unknown, levels: number): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > levels) return true;
+    level = level.flatMap((item) =>
+      typeof item === 'object' && item !== null ? Object.values(item) : [],
+    );
+  }
+  return false;
 }
 
 /** The body as its schema reads it. */

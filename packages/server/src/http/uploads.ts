@@ -1,7 +1,6 @@
 /** Uploads: multipart with one part `file`, whose file name is the hash the client computed. */
 import { createHash } from 'node:crypto';
-import { missingDetail, ruleError } from '@dstack/contract/api';
-
+import { ApiError, missingDetail, ruleError } from '@dstack/contract/api';
 import type { FastifyRequest } from 'fastify';
 import { UnprocessableError } from './request-body.ts';
 
@@ -18,6 +17,16 @@ export async function readUpload(request: FastifyRequest, limit: number): Promis
   const length = Number(request.headers['content-length'] ?? 0);
   if (limit > 0 && length > limit) throw tooLarge(length, limit);
   if (!request.isMultipart()) throw new UnprocessableError([missingDetail('body', 'file')]);
+  try {
+    return await readParts(request, limit);
+  } catch (error) {
+    if (error instanceof ApiError || error instanceof UnprocessableError) throw error;
+    // Busboy's own words about a frame that is torn or lacks its boundary.
+    throw ruleError(`The upload is no multipart/form-data: ${(error as Error).message}`);
+  }
+}
+
+async function readParts(request: FastifyRequest, limit: number): Promise<UploadedFile> {
   const fileSize = limit > 0 ? limit : Number.MAX_SAFE_INTEGER;
   const part = await request.file({ limits: { files: 1, fileSize }, throwFileSizeLimit: false });
   if (part === undefined || part.fieldname !== 'file') {

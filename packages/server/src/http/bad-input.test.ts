@@ -1,0 +1,158 @@
+/** Requests that nobody should send: each has its status and code, and none breaks anything. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from './testing/test-server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ codeUploadLimit: 0 });
+});
+afterAll(() => server.close());
+
+const post = (path: string, raw: string | Buffer, headers: Record<string, string> = {}) =>
+  server.call(path, undefined, { raw, headers });
+
+describe('bodies', () => {
+  it.each([
+    ['that end too soon', '{"username":"admin"'],
+    ['with a trailing comma', '{"username":"admin",}'],
+    ['that are no text', Buffer.from([0xff, 0xfe, 0x00])],
+    ['with two values', '{} {}'],
+    ['with NaN', '{"username":NaN}'],
+  ])('%s are malformed JSON', async (_what, raw) => {
+    const answer = await post('/api/users/get_user', raw);
+    expect([answer.status, answer.body.detail[0].type]).toEqual([422, 'json_invalid']);
+  });
+
+  it.each(['[]', '"text"', '1', 'true'])('%s are no object', async (raw) => {
+    const answer = await post('/api/users/get_user', raw);
+    expect(answer.status).toBe(422);
+    expect(answer.body.detail[0].loc).toEqual(['body']);
+  });
+
+  it('that would change what objects are change nothing', async () => {
+    const raw = '{"username":"admin","__proto__":{"polluted":1}}';
+    expect((await post('/api/users/get_user', raw)).status).toBe(422);
+    expect(({} as { polluted?: number }).polluted).toBeUndefined();
+  });
+
+  it('nested without end are refused', async () => {
+    const deep = '['.repeat(50_000) + ']'.repeat(50_000);
+    const answer = await post('/api/users/get_user', `{"username":${deep}}`);
+    expect(answer.status).toBe(422);
+  });
+
+  it('larger than any request are refused before they are read', async () => {
+    const raw = Buffer.alloc(16 * 1024 * 1024 + 1, ' ');
+    const answer = await post('/api/users/list', raw);
+    expect([answer.status, typeof answer.body.detail]).toEqual([413, 'string']);
+  });
+
+  it('are not wanted where an upload is', async () => {
+    const answer = await post('/api/files/upload_archive', '{}');
+    expect(answer.body.detail[0]).toMatchObject({ type: 'missing', loc: ['body', 'file'] });
+  });
+});
+
+describe('uploads', () => {
+  const form = (filename: string, content = 'tar') => {
+    const head = `Content-Disposition: form-data; name="file"; filename="${filename}"`;
+    return `--b\r\n${head}\r\nContent-Type: application/octet-stream\r\n\r\n${content}\r\n--b--\r\n`;
+  };
+  const multipart = { 'content-type': 'multipart/form-data; boundary=b' };
+
+  it.each(['../../etc/passwd', '/etc/passwd', '..\\\\..\\\\x', 'a/../../b', '%2e%2e%2fx'])(
+    'named %s are kept under the hash of their bytes, wherever the name points',
+    async (name) => {
+      const answer = await post('/api/files/upload_archive', form(name), multipart);
+      expect(answer.status).toBe(200);
+      const [record] = await server.store.files.archivesByIds([answer.body.id]);
+      expect(record?.sha256).toMatch(/^[0-9a-f]{64}$/);
+      expect(await server.deps.blobs.has(record?.sha256 ?? '')).toBe(true);
+    },
+  );
+
+  it.each([
+    ['without a boundary', form('x'), { 'content-type': 'multipart/form-data' }],
+    ['torn in the middle', '--b\r\nNone--b--\r\n', multipart],
+    ['with another boundary', form('x').replaceAll('--b', '--c'), multipart],
+  ])('%s are refused', async (_what, raw, headers) => {
+    const answer = await post('/api/files/upload_archive', raw, headers);
+    expect([400, 422]).toContain(answer.status);
+    expect(answer.body.detail).toHaveLength(1);
+  });
+});
+
+describe('paging tokens', () => {
+  const id = '7971ea15-4056-4bef-8833-c93e0e7d5128';
+  const poll = (next_token: unknown) =>
+    server.call('/api/project/main/logs/poll', {
+      run_name: 'train',
+      job_submission_id: id,
+      next_token,
+      descending: false,
+      limit: 10,
+      diagnose: false,
+    });
+
+  it.each(['abc', '-1', '1.5', id, ''])(
+    'of logs that are no number (%j) are refused',
+    async (token) => {
+      const answer = await poll(token);
+      expect([answer.status, answer.body.detail[0].code]).toEqual([400, 'error']);
+      expect(answer.body.detail[0].msg).toContain(token);
+    },
+  );
+
+  it.each([
+    ['/api/runs/list', { prev_submitted_at: 'yesterday' }],
+    ['/api/runs/list', { prev_run_id: '12' }],
+    ['/api/fleets/list', { prev_created_at: {} }],
+    ['/api/events/list', { prev_recorded_at: true }],
+  ])('of %s must have the form of what was served: %j', async (path, body) => {
+    expect((await server.call(path, body)).status).toBe(422);
+  });
+});
+
+describe('two applies at once', () => {
+  const run_spec = {
+    run_name: 'race',
+    configuration: { type: 'task', commands: ['true'] },
+    profile: { name: 'default' },
+  };
+  const apply = () =>
+    server.call('/api/project/main/runs/apply', { plan: { run_spec }, force: false });
+
+  it('of one run: one is submitted, the other is told that it has changed', async () => {
+    const answers = await Promise.all([apply(), apply()]);
+    expect(answers.map((answer) => answer.status).sort()).toEqual([200, 400]);
+    const lost = answers.find((answer) => answer.status === 400);
+    expect(lost?.body.detail).toEqual([
+      { msg: expect.stringMatching(/Resource has been changed|active run/), code: 'error' },
+    ]);
+    const listed = await server.call('/api/runs/list', { only_active: true });
+    expect(
+      listed.body.map((run: { run_spec: { run_name: string } }) => run.run_spec.run_name),
+    ).toEqual(['race']);
+  });
+
+  it('of one fleet: one is created, the other is told that it has changed', async () => {
+    const configuration = { type: 'fleet', name: 'race', nodes: '0..1' };
+    const plan = { spec: { configuration, profile: { name: 'default' } } };
+    const create = () => server.call('/api/project/main/fleets/apply', { plan, force: false });
+    const answers = await Promise.all([create(), create(), create()]);
+    expect(answers.map((answer) => answer.status).sort()).toEqual([200, 400, 400]);
+    const lost = answers.find((answer) => answer.status === 400);
+    expect(lost?.body.detail[0].msg).toMatch(/Resource has been changed/);
+  });
+
+  it.each([
+    ['user', '/api/users/create', { username: 'twin', global_role: 'user' }],
+    ['project', '/api/projects/create', { project_name: 'twin' }],
+    ['export', '/api/project/main/exports/create', { name: 'twin' }],
+  ])('of one %s: one is made, the other exists', async (_what, path, body) => {
+    const answers = await Promise.all([server.call(path, body), server.call(path, body)]);
+    const lost = answers.find((answer) => answer.status !== 200);
+    expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1);
+    expect(lost?.body.detail[0].code).toBe('resource_exists');
+  });
+});
