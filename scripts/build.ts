@@ -66,6 +66,7 @@ const bundles: Readonly<Record<string, Bundle>> = {
       main: 'packages/agent/src/main.ts',
       supervisor: 'packages/agent/src/process/supervisor-main.ts',
       'netns-relay': 'packages/agent/src/ssh/netns-relay/relay-main.ts',
+      sftp: 'packages/agent/src/ssh/sftp/sftp-main.ts',
     },
     define: { AGENT_VERSION: JSON.stringify(version) },
     files: await terminalAddOns(),

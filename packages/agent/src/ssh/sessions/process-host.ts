@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { isAbsolute } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import type { JobAccount } from '../../jobs/executor.ts';
 import type { JobCgroup } from '../../process/cgroup.ts';
 import { wrapCommand } from '../../process/job-command.ts';
@@ -11,6 +11,7 @@ import {
   terminalKind,
 } from '../../process/terminal.ts';
 import { SessionRefusal, type Terminal } from '../session.ts';
+import { ChildSession, signalGroup } from './child-session.ts';
 import type {
   JobRoot,
   OutputSink,
@@ -19,7 +20,7 @@ import type {
   SessionHost,
   SessionProcess,
 } from './session-host.ts';
-import { openStandardPipes, type StandardPipes } from './standard-pipes.ts';
+import { openStandardPipes } from './standard-pipes.ts';
 
 /** A job that runs as processes of this machine. */
 export interface ProcessJob {
@@ -76,8 +77,7 @@ export class ProcessHost implements SessionHost {
     };
     const opened = terminal && openFor(terminal, options);
     if (opened) return new TerminalProcess(opened);
-    const pipes = await openStandardPipes(account.uid);
-    return PipedProcess.start(pipes, options);
+    return startPiped(options, account.uid);
   }
 
   root(): JobRoot | null {
@@ -145,66 +145,13 @@ class TerminalProcess implements SessionProcess {
   }
 }
 
-class PipedProcess implements SessionProcess {
-  readonly #child: ChildProcess;
-  readonly #pipes: StandardPipes;
-  readonly #exit: Promise<number | string>;
-
-  private constructor(child: ChildProcess, pipes: StandardPipes) {
-    this.#child = child;
-    this.#pipes = pipes;
-    this.#exit = new Promise((resolve, reject) => {
-      child.once('error', reject);
-      child.once('exit', (code, signal) => resolve(signal ? signal.slice(3) : (code ?? 1)));
-    });
-    this.#exit.catch(() => {});
-  }
-
-  static start(pipes: StandardPipes, { argv, env, cwd }: Options): PipedProcess {
-    const [file = '/bin/sh', ...args] = argv;
-    try {
-      const child = spawn(file, args, { cwd, env, detached: true, stdio: [...pipes.child] });
-      return new PipedProcess(child, pipes);
-    } finally {
-      pipes.started();
-    }
-  }
-
-  get stdin(): Writable {
-    return this.#pipes.stdin;
-  }
-
-  async run(sink: OutputSink): Promise<number | string> {
-    const { stdout, stderr } = this.#pipes;
-    await Promise.all([pump(stdout, sink, false), pump(stderr, sink, true)]);
-    return this.#exit;
-  }
-
-  resize(): void {}
-
-  signal(name: string): void {
-    if (this.#child.pid !== undefined) signalGroup(this.#child.pid, name);
-  }
-
-  hangUp(): void {
-    for (const pipe of [this.#pipes.stdin, this.#pipes.stdout, this.#pipes.stderr]) pipe.destroy();
-    this.#child.unref();
-  }
-}
-
-async function pump(source: Readable, sink: OutputSink, isError: boolean): Promise<void> {
+async function startPiped({ argv, env, cwd }: Options, uid: number): Promise<SessionProcess> {
+  const [file = '/bin/sh', ...args] = argv;
+  const pipes = await openStandardPipes(uid);
   try {
-    for await (const bytes of source) await sink(bytes, isError);
-  } catch {
-    // Closed because the client has gone.
-  }
-}
-
-/** Commands of sessions lead groups of their own. */
-function signalGroup(pid: number, name: string): void {
-  try {
-    process.kill(-pid, `SIG${name}` as NodeJS.Signals);
-  } catch {
-    // It has ended, or the client has made up a signal.
+    const child = spawn(file, args, { cwd, env, detached: true, stdio: [...pipes.child] });
+    return new ChildSession(child, pipes);
+  } finally {
+    pipes.started();
   }
 }

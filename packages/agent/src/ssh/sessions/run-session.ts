@@ -1,5 +1,6 @@
 import { type RunSession, SessionRefusal, type SessionRequest } from '../session.ts';
 import { channelOutput } from './channel-output.ts';
+import { startOwnSftp } from './own-sftp.ts';
 import type {
   SessionAccount,
   SessionCommand,
@@ -22,19 +23,19 @@ export function sessionRunner(host: () => SessionHost | null): RunSession {
   return async (request) => {
     const job = host();
     if (!job) throw new SessionRefusal(NOT_RUNNING, 1);
-    // A client that has gone before its command began has nothing to wait for.
     const account = await job.account(request.identity.login);
     const command = await commandOf(job, account, request);
-    const process = await job.start(command);
+    const process = command ? await job.start(command) : startOwnSftp(job, account);
     request.exit(await converse(request, process));
   };
 }
 
+/** Null = the files of the job are asked for, and it has no program that serves them. */
 async function commandOf(
   host: SessionHost,
   account: SessionAccount,
   request: SessionRequest,
-): Promise<SessionCommand> {
+): Promise<SessionCommand | null> {
   const { kind, command, terminal } = request;
   if (kind === 'subsystem') {
     if (command !== 'sftp') throw new SessionRefusal(`There is no subsystem ${command}.`, 1);

@@ -203,8 +203,8 @@ describe.each(['process', 'docker'] as const)('a session in a %s job', (kind) =>
         'uname -s; cd "$HOME" || exit 1',
         'echo "from the daemon" > index.html',
         kind === 'docker'
-          ? 'nohup httpd -f -p 127.0.0.1:45671 -h "$HOME" > daemon.log 2>&1 < /dev/null &'
-          : `nohup ${process.execPath} -e "require('net').createServer(s=>s.end('from the daemon')).listen(45671,'127.0.0.1')" > daemon.log 2>&1 < /dev/null &`,
+          ? 'setsid httpd -f -p 127.0.0.1:45671 -h "$HOME" > daemon.log 2>&1 < /dev/null &'
+          : `setsid ${process.execPath} -e "require('net').createServer(s=>s.end('from the daemon')).listen(45671,'127.0.0.1')" > daemon.log 2>&1 < /dev/null &`,
         'echo "pid $!"',
       ].join('\n');
       const started = await client.ssh(['sh'], script);

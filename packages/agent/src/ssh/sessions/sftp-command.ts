@@ -1,4 +1,3 @@
-import { SessionRefusal } from '../session.ts';
 import type { SessionAccount, SessionCommand, SessionHost } from './session-host.ts';
 
 /** Where distributions put OpenSSH's server of the protocol. */
@@ -9,14 +8,14 @@ const SERVERS = [
   '/usr/libexec/sftp-server',
 ];
 
-/** The program of the job that serves its files to sftp, scp and editors. */
+/** The job's own program that serves its files to sftp, scp and editors; null when it has none. */
 export async function sftpCommand(
   host: SessionHost,
   account: SessionAccount,
   env: Readonly<Record<string, string>>,
-): Promise<SessionCommand> {
+): Promise<SessionCommand | null> {
   for (const server of SERVERS) {
     if (await host.has(server)) return { account, argv: [server], env, terminal: null };
   }
-  throw new SessionRefusal('There is no sftp-server in this job.', 127);
+  return null;
 }
