@@ -3,6 +3,7 @@ import type {
   EventTarget,
   FleetRecord,
   FleetStatus,
+  GatewayRecord,
   Id,
   InstanceRecord,
   InstanceStatus,
@@ -11,6 +12,7 @@ import type {
   NewEvent,
   RunRecord,
   RunStatus,
+  VolumeRecord,
 } from '../model/index.ts';
 import {
   isInstanceTerminated,
@@ -49,6 +51,33 @@ export const fleetTarget = (fleet: FleetRecord): EventTarget => ({
   name: fleet.name,
   projectId: fleet.projectId,
   parentId: fleet.id,
+});
+
+export const volumeTarget = (volume: VolumeRecord): EventTarget => ({
+  type: 'volume',
+  id: volume.id,
+  name: volume.name,
+  projectId: volume.projectId,
+  parentId: null,
+});
+
+export const gatewayTarget = (gateway: GatewayRecord): EventTarget => ({
+  type: 'gateway',
+  id: gateway.id,
+  name: gateway.name,
+  projectId: gateway.projectId,
+  parentId: gateway.id,
+});
+
+export const projectTarget = (project: {
+  readonly id: Id;
+  readonly name: string;
+}): EventTarget => ({
+  type: 'project',
+  id: project.id,
+  name: project.name,
+  projectId: project.id,
+  parentId: null,
 });
 
 /** Event texts have no line breaks and no dot at the end. */

@@ -1,8 +1,15 @@
 export * from './events.ts';
 export { freeNumbers, hostInstance, instanceName } from './fleet-instances.ts';
 export { matchesFleet, nodesOf } from './fleet-match.ts';
+export { type NewSubmission, newSubmission } from './new-submission.ts';
 export { reconcileFleet } from './reconcile-fleet.ts';
+export {
+  defaultGatewayChanges,
+  defaultGatewayEvent,
+  reconcileGateway,
+} from './reconcile-gateway.ts';
 export { reconcileInstance } from './reconcile-instance.ts';
 export { reconcileRun } from './reconcile-run.ts';
+export { reconcileVolume } from './reconcile-volume.ts';
 export type { RunContext } from './run-pass.ts';
 export { runtimeDataFor } from './runtime-data.ts';

@@ -3,6 +3,7 @@ import type { JobSpec } from '@dstack/contract/wire';
 import type { JobRecord } from '../model/index.ts';
 import { isCapacityReason, isJobFinished } from '../status/index.ts';
 import { jobCreatedEvent } from './events.ts';
+import { newSubmission } from './new-submission.ts';
 import type { RunPass } from './run-pass.ts';
 
 type Occasion = 'new submission' | 'retry';
@@ -29,7 +30,14 @@ function submitJob(pass: RunPass, spec: JobSpec, replicaNum: number, occasion: O
   // The direct predecessor stays: texts and retry budgets look at it.
   for (const job of earlier.slice(0, -1)) prune(pass, job);
   const submissionNum = previous === undefined ? 0 : previous.submissionNum + 1;
-  const job = pass.draft.jobs.insert(newSubmission(pass, spec, replicaNum, submissionNum));
+  const job = pass.draft.jobs.insert(
+    newSubmission(pass.run, spec, {
+      id: pass.ctx.newId(),
+      now: pass.now,
+      replicaNum,
+      submissionNum,
+    }),
+  );
   pass.draft.event(jobCreatedEvent(job, occasion));
 }
 
@@ -37,44 +45,4 @@ function submitJob(pass: RunPass, spec: JobSpec, replicaNum: number, occasion: O
 function prune(pass: RunPass, job: JobRecord): void {
   const fruitless = job.provisionedAt === null && isCapacityReason(job.terminationReason);
   if (fruitless && isJobFinished(job.status)) pass.draft.jobs.delete(job);
-}
-
-function newSubmission(
-  pass: RunPass,
-  spec: JobSpec,
-  replicaNum: number,
-  submissionNum: number,
-): JobRecord {
-  const { run, now } = pass;
-  return {
-    id: pass.ctx.newId(),
-    runId: run.id,
-    projectId: run.projectId,
-    jobNum: spec.job_num,
-    replicaNum,
-    submissionNum,
-    deploymentNum: run.deploymentNum,
-    name: spec.job_name,
-    spec,
-    status: 'submitted',
-    terminationReason: null,
-    terminationMessage: null,
-    exitStatus: null,
-    instanceId: null,
-    claimedBlocks: 0,
-    provisioningData: null,
-    runtimeData: null,
-    submittedAt: now,
-    provisionedAt: null,
-    runningAt: null,
-    finishedAt: null,
-    statusChangedAt: now,
-    stopRequestedAt: null,
-    stopGraceful: false,
-    disconnectedAt: null,
-    inactivitySecs: null,
-    registered: false,
-    ready: false,
-    version: 0,
-  };
 }

@@ -9,6 +9,7 @@ import {
   jobCreatedEvent,
   mergedProfile,
   newEvent,
+  newSubmission,
   nextFire,
   type RunRecord,
   runTarget,
@@ -92,43 +93,12 @@ function firstJobs(run: RunRecord, parts: NewRunParts): JobRecord[] {
         settings: parts.jobSettings,
       });
       if (!built.ok) throw ruleError(built.message);
-      for (const spec of built.jobSpecs) jobs.push(newJob(run, spec, parts));
+      for (const spec of built.jobSpecs) {
+        const place = { id: parts.newId(), now: parts.now, replicaNum, submissionNum: 0 };
+        jobs.push(newSubmission(run, spec, place));
+      }
       replicaNum += 1;
     }
   }
   return jobs;
-}
-
-function newJob(run: RunRecord, spec: JobSpec, { now, newId }: NewRunParts): JobRecord {
-  return {
-    id: newId(),
-    runId: run.id,
-    projectId: run.projectId,
-    jobNum: spec.job_num,
-    replicaNum: spec.replica_num,
-    submissionNum: 0,
-    deploymentNum: 0,
-    name: spec.job_name,
-    spec,
-    status: 'submitted',
-    terminationReason: null,
-    terminationMessage: null,
-    exitStatus: null,
-    instanceId: null,
-    claimedBlocks: 0,
-    provisioningData: null,
-    runtimeData: null,
-    submittedAt: now,
-    provisionedAt: null,
-    runningAt: null,
-    finishedAt: null,
-    statusChangedAt: now,
-    stopRequestedAt: null,
-    stopGraceful: false,
-    disconnectedAt: null,
-    inactivitySecs: null,
-    registered: false,
-    ready: false,
-    version: 0,
-  };
 }
