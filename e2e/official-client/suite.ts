@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { newInstallation } from '../installation.ts';
+import { isFinished, newInstallation, untilRun } from '../installation.ts';
 import { attachFlows } from './flows/attach.ts';
 import { inspectionFlows } from './flows/inspection.ts';
 import { offerFlows } from './flows/offers.ts';
@@ -49,7 +49,9 @@ export function describeOfficialClient(version: string): void {
 
     const flow: Flow = (name, run) => {
       total += 1;
-      it(name, async () => {
+      it(name, async ({ onTestFailed }) => {
+        // What a failed flow leaves running would keep the later ones waiting for the machine.
+        onTestFailed(() => abortAll(scene.server));
         await run(scene);
         passed += 1;
       });
@@ -66,4 +68,15 @@ export function describeOfficialClient(version: string): void {
     ])
       register(flow);
   });
+}
+
+async function abortAll(server: Installation): Promise<void> {
+  const active = await server.api<ListedRun[]>('/api/runs/list', { only_active: true });
+  const runs_names = active.map(({ run_spec }) => run_spec.run_name);
+  await server.api('/api/project/main/runs/stop', { runs_names, abort: true });
+  for (const name of runs_names) await untilRun(server, name, isFinished);
+}
+
+interface ListedRun {
+  readonly run_spec: { readonly run_name: string };
 }

@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest';
 import { isRunning, untilRun } from '../../installation.ts';
+import type { OfficialClient } from '../official-client.ts';
 import type { Flow } from '../suite.ts';
 import { fleet, STAYING, task } from './configurations.ts';
 
@@ -29,11 +30,11 @@ export function projectFlows(flow: Flow): void {
 
     flow('the default is another project, which is forgotten again', async ({ client, server }) => {
       await server.api('/api/projects/create', { project_name: 'second', is_public: false });
-      await client.ok(...addProject('second', server.url, server.token()), '--no-default');
+      await client.ok(...addProject('second', server.url, server.token()));
       await client.ok('project', 'set-default', 'second');
       expect(await client.ok('project', 'list')).toMatch(rows('second', server.url, '✓'));
       await client.ok('project', 'set-default', 'main');
-      await client.ok('project', 'delete', '--name', 'second');
+      await client.ok('project', 'delete', '--name', 'second', '-y');
       expect(await client.ok('project', 'list')).not.toContain('second');
     });
   });
@@ -52,15 +53,24 @@ export function fleetFlows(flow: Flow): void {
       expect(applied).toContain('No configuration changes detected');
     });
 
-    flow('applied with another idle duration it is changed in place', async ({ client }) => {
-      const { id } = await getFleet('default');
-      await client.ok('apply', '-f', fleet(client, 'default', 'idle_duration: 7m'), '-y');
-      const changed = await getFleet('default');
-      expect(changed).toMatchObject({ id, spec: { configuration: { idle_duration: 420 } } });
+    flow('applied with other nodes it is changed in place', async ({ client }) => {
+      const { id } = await getFleet(client, 'default');
+      const file = fleet(client, 'default').replace('.fleet', '.changed.fleet');
+      client.write(file, 'type: fleet\nname: default\nnodes: 0..2\nresources: {gpu: 0}\n');
+      await client.ok('apply', '-f', file, '-y');
+      expect(await getFleet(client, 'default')).toMatchObject({
+        id,
+        spec: { configuration: { nodes: { min: 0, max: 2 } } },
+      });
+      await client.ok('apply', '-f', fleet(client, 'default'), '-y');
+    });
 
-      async function getFleet(name: string): Promise<{ readonly id: string }> {
-        return JSON.parse(await client.ok('fleet', 'get', name, '--json'));
-      }
+    flow('applied with another idle duration it is made anew', async ({ client }) => {
+      const { id } = await getFleet(client, 'default');
+      await client.ok('apply', '-f', fleet(client, 'default', 'idle_duration: 7m'), '-y');
+      const { id: newId, ...made } = await getFleet(client, 'default');
+      expect(newId).not.toBe(id);
+      expect(made).toMatchObject({ spec: { configuration: { idle_duration: 420 } } });
     });
 
     flow('fleets are listed', async ({ client }) => {
@@ -123,6 +133,10 @@ export function fleetFlows(flow: Flow): void {
       },
     );
   });
+}
+
+async function getFleet(client: OfficialClient, name: string): Promise<{ readonly id: string }> {
+  return JSON.parse(await client.ok('fleet', 'get', name, '--json'));
 }
 
 const addProject = (name: string, url: string, token: string) => [

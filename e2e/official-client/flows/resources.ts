@@ -23,7 +23,7 @@ export function resourceFlows(flow: Flow): void {
     flow('are set, shown and set again', async ({ client }) => {
       await client.ok('secret', 'set', 'my_token', 'first');
       expect(await client.ok('secret', 'get', 'my_token')).toMatch(/my_token +first/);
-      await client.ok('secret', 'set', 'my_token', 'second', '-y');
+      await client.ok('secret', 'set', 'my_token', 'second');
       expect(await client.ok('secret', 'get', 'my_token')).toMatch(/my_token +second/);
     });
 
