@@ -1,4 +1,5 @@
 export * from './fleet-spec/index.ts';
+export * from './gateway-spec/index.ts';
 export * from './job-spec/index.ts';
 export * from './model/index.ts';
 export * from './names/index.ts';
@@ -10,3 +11,4 @@ export * from './reconcile/index.ts';
 export * from './run-spec/index.ts';
 export * from './schedule/index.ts';
 export * from './status/index.ts';
+export * from './volume-spec/index.ts';

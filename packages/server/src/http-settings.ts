@@ -45,6 +45,7 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     jobSpecs: jobSpecSettings(settings),
     backendTypes: BACKEND_TYPES,
     defaultCredentials: settings.defaultCredentials,
+    maxGatewayReplicas: settings.limits.gatewayReplicas,
     sshProxyToken: settings.sshProxyToken,
     metricsToken: settings.metrics.token,
     templatesRepo: settings.templatesRepo,

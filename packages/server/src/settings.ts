@@ -50,6 +50,7 @@ export interface Limits {
   readonly metricsFinishedTtlSeconds: number;
   readonly healthTtlSeconds: number;
   readonly projectsPerUser: number;
+  readonly gatewayReplicas: number;
   readonly forbidDstackInRuns: boolean;
   readonly forbidServicesWithoutGateway: boolean;
 }
@@ -150,6 +151,7 @@ function limits(env: Env): Limits {
     healthTtlSeconds: integer(env, 'DSTACK_SERVER_INSTANCE_HEALTH_TTL_SECONDS', 604_800),
     forbidDstackInRuns: isSet(env, 'DSTACK_FORBID_DSTACK_IN_RUNS'),
     forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
+    gatewayReplicas: integer(env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9),
     projectsPerUser: integer(env, 'DSTACK_USER_PROJECT_DEFAULT_QUOTA', 10),
   };
 }

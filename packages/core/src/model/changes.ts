@@ -11,6 +11,7 @@ import type {
   JobRecord,
   RunRecord,
 } from './records.ts';
+import type { GatewayRecord, VolumeRecord } from './resources.ts';
 
 type Patch<T> = Partial<Omit<T, 'id' | 'version' | 'projectId'>>;
 
@@ -44,6 +45,25 @@ export type Change =
       readonly id: Id;
       readonly version: number;
       readonly set: Patch<FleetRecord>;
+    }
+  | {
+      readonly type: 'volume.update';
+      readonly id: Id;
+      readonly version: number;
+      readonly set: Patch<VolumeRecord>;
+    }
+  | {
+      readonly type: 'gateway.update';
+      readonly id: Id;
+      readonly version: number;
+      readonly set: Patch<GatewayRecord>;
+    }
+  /** Guarded by what it was: projects have no version. */
+  | {
+      readonly type: 'project.default-gateway';
+      readonly id: Id;
+      readonly from: Id | null;
+      readonly to: Id | null;
     }
   | { readonly type: 'intent.insert'; readonly intent: IntentRecord }
   /**
@@ -85,11 +105,11 @@ export interface NewEvent {
 /** Work for a loop: a key, never the event itself. */
 export interface Signal {
   readonly kind: WorkKind;
-  /** Run, instance or fleet id; project id for `placement`; intent key for `intent`. */
+  /** Id of the record; project id for `placement`; intent key for `intent`. */
   readonly id: string;
 }
 
-export type WorkKind = 'run' | 'placement' | 'instance' | 'fleet' | 'intent';
+export type WorkKind = 'run' | 'placement' | 'instance' | 'fleet' | 'volume' | 'gateway' | 'intent';
 
 /** A decision: what to write, whom to wake, and one line for the log. */
 export interface Decision {

@@ -12,6 +12,9 @@ export interface BackendTraits {
   readonly reservations: boolean;
   /** The machine is the job's own container and ends with it: never idle, never shared. */
   readonly container: boolean;
+  /** Machines for gateways, and such without a public address. */
+  readonly gateway: boolean;
+  readonly privateGateway: boolean;
 }
 
 const NONE: BackendTraits = {
@@ -21,6 +24,8 @@ const NONE: BackendTraits = {
   instanceMounts: false,
   reservations: false,
   container: false,
+  gateway: false,
+  privateGateway: false,
 };
 
 const VM: BackendTraits = {
@@ -32,12 +37,13 @@ const VM: BackendTraits = {
 
 const VM_CLUSTER: BackendTraits = { ...VM, multinode: true };
 const CONTAINER: BackendTraits = { ...NONE, container: true };
+const GATEWAYS = { gateway: true, privateGateway: true };
 
 /** The capability matrix of dstack 0.22.5, and `local`, which is ours. */
 const TRAITS: Readonly<Record<BackendName, BackendTraits>> = {
-  aws: { ...VM_CLUSTER, reservations: true },
-  azure: VM_CLUSTER,
-  gcp: { ...VM_CLUSTER, reservations: true },
+  aws: { ...VM_CLUSTER, reservations: true, ...GATEWAYS },
+  azure: { ...VM_CLUSTER, gateway: true },
+  gcp: { ...VM_CLUSTER, reservations: true, ...GATEWAYS },
   oci: VM_CLUSTER,
   nebius: VM_CLUSTER,
   crusoe: VM_CLUSTER,
@@ -53,7 +59,13 @@ const TRAITS: Readonly<Record<BackendName, BackendTraits>> = {
   cloudrift: VM,
   runpod: { ...CONTAINER, multinode: true },
   slurm: { ...CONTAINER, multinode: true },
-  kubernetes: { ...CONTAINER, multinode: true, privileged: true, instanceMounts: true },
+  kubernetes: {
+    ...CONTAINER,
+    multinode: true,
+    privileged: true,
+    instanceMounts: true,
+    gateway: true,
+  },
   vastai: CONTAINER,
   daytona: CONTAINER,
   lium: CONTAINER,

@@ -43,6 +43,7 @@ export interface HttpSettings {
   readonly backendTypes: readonly BackendType[];
   /** Whether `creds.type: default` may be used: the credentials of the server's environment. */
   readonly defaultCredentials: boolean;
+  readonly maxGatewayReplicas: number;
   /** Static token of the SSH proxy; null = its endpoint refuses everybody. */
   readonly sshProxyToken: string | null;
   /** Bearer that `/metrics` asks for; null = it is open. */

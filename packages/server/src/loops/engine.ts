@@ -5,7 +5,15 @@ import type { OfferSource } from '../offers/offer-source.ts';
 import { leased } from './leased.ts';
 import type { LogQuota } from './log-quota.ts';
 import type { LoopObserver } from './loop-observer.ts';
-import { fleetPass, instancePass, type Pass, placementPass, runPasses } from './passes.ts';
+import {
+  fleetPass,
+  gatewayPass,
+  instancePass,
+  type Pass,
+  placementPass,
+  runPasses,
+  volumePass,
+} from './passes.ts';
 import type { RunChanges } from './run-changes.ts';
 import { Timers } from './timers.ts';
 import { type PassEnding, WorkQueue } from './work-queue.ts';
@@ -30,13 +38,15 @@ const CONCURRENCY: Record<WorkKind, number> = {
   placement: 2,
   instance: 8,
   fleet: 4,
+  volume: 4,
+  gateway: 4,
   intent: 64,
 };
 
 /** The safety net: what no signal and no alarm has found is found by then. */
 const SWEEP_MS = 60_000;
 
-const SCHEDULED: readonly ScheduledKind[] = ['run', 'instance', 'fleet'];
+const SCHEDULED: readonly ScheduledKind[] = ['run', 'instance', 'fleet', 'volume', 'gateway'];
 
 /** Most overdue records that one sweep takes up, per kind. */
 const SWEEP_LIMIT = 1000;
@@ -83,6 +93,8 @@ export class Engine {
       placement: this.#queue('placement', placementPass(deps, runs.hint)),
       instance: this.#queue('instance', instancePass(deps)),
       fleet: this.#queue('fleet', fleetPass(deps)),
+      volume: this.#queue('volume', volumePass(deps)),
+      gateway: this.#queue('gateway', gatewayPass(deps)),
       intent: this.#queue('intent', options.effect),
     };
   }
@@ -117,12 +129,14 @@ export class Engine {
 
   /** Waiting and running passes by kind, for metrics. */
   depths(): Record<WorkKind, { readonly waiting: number; readonly running: number }> {
-    const { run, placement, instance, fleet, intent } = this.#queues;
+    const { run, placement, instance, fleet, volume, gateway, intent } = this.#queues;
     return {
       run: run.depth,
       placement: placement.depth,
       instance: instance.depth,
       fleet: fleet.depth,
+      volume: volume.depth,
+      gateway: gateway.depth,
       intent: intent.depth,
     };
   }

@@ -1,12 +1,15 @@
 import {
   type Change,
   type Decision,
+  type DecisionContext,
   type Id,
   place,
   type RunContext,
   reconcileFleet,
+  reconcileGateway,
   reconcileInstance,
   reconcileRun,
+  reconcileVolume,
   type Timestamp,
   wantsBackendOffers,
 } from '@dstack/core';
@@ -29,6 +32,11 @@ export interface PassDeps {
   readonly observer: LoopObserver | null;
   readonly log: Logger;
 }
+
+/** Passes of volumes and gateways look at nothing but their own rows. */
+export type ResourcePassDeps = Pick<PassDeps, 'store' | 'arm' | 'observer' | 'log'> & {
+  readonly context: () => DecisionContext;
+};
 
 /**
  * A pass: read one moment, decide, write guarded. Nothing outside the database happens in it, so
@@ -79,6 +87,26 @@ export function fleetPass(deps: PassDeps): Pass {
   };
 }
 
+export function volumePass(deps: ResourcePassDeps): Pass {
+  return async (id) => {
+    const snapshot = await deps.store.engine.loadVolume(id);
+    if (!snapshot) return DONE;
+    deps.arm('volume', id, snapshot.volume.nextPassAt);
+    const decision = reconcileVolume(snapshot, deps.context());
+    return await apply(deps, { volume: snapshot.volume.name }, decision);
+  };
+}
+
+export function gatewayPass(deps: ResourcePassDeps): Pass {
+  return async (id) => {
+    const snapshot = await deps.store.engine.loadGateway(id);
+    if (!snapshot) return DONE;
+    deps.arm('gateway', id, snapshot.gateway.nextPassAt);
+    const decision = reconcileGateway(snapshot, deps.context());
+    return await apply(deps, { gateway: snapshot.gateway.name }, decision);
+  };
+}
+
 /** Backends are asked between reading and deciding; what they said is stale only until `apply`. */
 export function placementPass(deps: PassDeps, hint: RunPasses['hint']): Pass {
   return async (projectId) => {
@@ -96,7 +124,7 @@ export function placementPass(deps: PassDeps, hint: RunPasses['hint']): Pass {
 const DONE: PassEnding = { ending: 'done' };
 
 async function apply(
-  deps: PassDeps,
+  deps: Pick<PassDeps, 'store' | 'arm' | 'observer' | 'log'>,
   subject: Readonly<Record<string, string>>,
   decision: Decision,
 ): Promise<PassEnding> {
@@ -112,14 +140,16 @@ async function apply(
   return DONE;
 }
 
-function armFor(deps: PassDeps, change: Change): void {
+function armFor(deps: Pick<PassDeps, 'arm'>, change: Change): void {
   switch (change.type) {
     case 'instance.insert':
       deps.arm('instance', change.instance.id, change.instance.nextPassAt);
       return;
     case 'run.update':
     case 'instance.update':
-    case 'fleet.update': {
+    case 'fleet.update':
+    case 'volume.update':
+    case 'gateway.update': {
       const kind = change.type.split('.')[0] as ScheduledKind;
       if (change.set.nextPassAt !== undefined) deps.arm(kind, change.id, change.set.nextPassAt);
       return;

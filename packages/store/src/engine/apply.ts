@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Change, IntentRecord } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { StoreError } from '../errors.ts';
+import { gatewayTable, volumeTable } from '../schema/resource-tables.ts';
 import {
   fleetTable,
   instanceTable,
@@ -30,6 +31,9 @@ export async function applyChanges(
   }
   for (const update of mergeUpdates(changes)) {
     if (!(await updateRow(tx, update))) return false;
+  }
+  for (const change of only(changes, 'project.default-gateway')) {
+    if (!(await setDefaultGateway(tx, change))) return false;
   }
   await insertRows(tx, changes);
   for (const { intent } of only(changes, 'intent.insert')) await insertIntent(tx, intent);
@@ -61,6 +65,19 @@ async function updateRow(tx: Tx, update: RowUpdate): Promise<boolean> {
   return result.numUpdatedRows === 1n;
 }
 
+async function setDefaultGateway(
+  tx: Tx,
+  { id, from, to }: Of<'project.default-gateway'>,
+): Promise<boolean> {
+  const result = await tx
+    .updateTable('projects')
+    .set({ default_gateway_id: to })
+    .where('id', '=', id)
+    .where('default_gateway_id', from === null ? 'is' : '=', from)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
 function columnsOf(update: RowUpdate) {
   switch (update.table) {
     case 'runs':
@@ -71,6 +88,10 @@ function columnsOf(update: RowUpdate) {
       return instanceTable.update(update.set);
     case 'fleets':
       return fleetTable.update(update.set);
+    case 'volumes':
+      return volumeTable.update(update.set);
+    case 'gateways':
+      return gatewayTable.update(update.set);
   }
 }
 

@@ -10,6 +10,11 @@ import type { Decide, Engine } from './types.ts';
 /** Each try loses only against a pass that has just written: more cannot be chance. */
 const MAX_TRIES = 50;
 
+interface DecidedRow {
+  readonly table: 'runs' | 'instances' | 'fleets' | 'volumes' | 'gateways';
+  readonly id: Id;
+}
+
 const AGAIN = Symbol('a version was stale');
 
 /**
@@ -18,7 +23,7 @@ const AGAIN = Symbol('a version was stale');
  */
 export async function decidedWrite<S>(
   context: StoreContext,
-  row: { readonly table: 'runs' | 'instances' | 'fleets'; readonly id: Id },
+  row: DecidedRow,
   load: (tx: Tx, id: Id) => Promise<S | null>,
   decide: Decide<S>,
 ): Promise<S | null> {
@@ -49,11 +54,7 @@ export function eventsOf(changes: readonly Change[]) {
 }
 
 /** On SQLite the transaction has the database to itself. */
-async function lockRow(
-  context: StoreContext,
-  tx: Tx,
-  row: { readonly table: 'runs' | 'instances' | 'fleets'; readonly id: Id },
-): Promise<void> {
+async function lockRow(context: StoreContext, tx: Tx, row: DecidedRow): Promise<void> {
   if (!context.postgres) return;
   await tx.selectFrom(row.table).select('id').where('id', '=', row.id).forUpdate().execute();
 }

@@ -7,6 +7,7 @@ import { createIntents } from './intents.ts';
 import { localLeases, sharedLeases } from './leases.ts';
 import { loadFleet, loadInstance } from './load-instance.ts';
 import { loadPlacement } from './load-placement.ts';
+import { loadGateway, loadVolume } from './load-resources.ts';
 import { loadRun } from './load-run.ts';
 import { createFleet, submitRun } from './submit-run.ts';
 import { createTimers } from './timers.ts';
@@ -18,6 +19,8 @@ export function createEngine(context: StoreContext): Engine {
     loadPlacement: (projectId) => context.read((tx) => loadPlacement(tx, projectId)),
     loadInstance: (id) => context.read((tx) => loadInstance(tx, id)),
     loadFleet: (id) => context.read((tx) => loadFleet(tx, id)),
+    loadVolume: (id) => context.read((tx) => loadVolume(tx, id)),
+    loadGateway: (id) => context.read((tx) => loadGateway(tx, id)),
     apply: createApply(context),
     submitRun: (submit) => submitRun(context, submit),
     createFleet: (create) => createFleet(context, create),
@@ -28,6 +31,10 @@ export function createEngine(context: StoreContext): Engine {
     updateInstance: (id, decide) =>
       decidedWrite(context, { table: 'instances', id }, loadInstance, decide),
     updateFleet: (id, decide) => decidedWrite(context, { table: 'fleets', id }, loadFleet, decide),
+    updateVolume: (id, decide) =>
+      decidedWrite(context, { table: 'volumes', id }, loadVolume, decide),
+    updateGateway: (id, decide) =>
+      decidedWrite(context, { table: 'gateways', id }, loadGateway, decide),
     requestStop: (stop) => requestStop(context, stop),
     ...createTimers(context),
     ...createIntents(context),

@@ -14,6 +14,8 @@ const ROWS: Readonly<Record<WorkKind, { readonly table: string; readonly key: st
   placement: { table: 'projects', key: 'id' },
   instance: { table: 'instances', key: 'id' },
   fleet: { table: 'fleets', key: 'id' },
+  volume: { table: 'volumes', key: 'id' },
+  gateway: { table: 'gateways', key: 'id' },
   intent: { table: 'intents', key: 'key' },
 };
 

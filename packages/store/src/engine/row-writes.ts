@@ -1,4 +1,12 @@
-import type { Change, FleetRecord, InstanceRecord, JobRecord, RunRecord } from '@dstack/core';
+import type {
+  Change,
+  FleetRecord,
+  GatewayRecord,
+  InstanceRecord,
+  JobRecord,
+  RunRecord,
+  VolumeRecord,
+} from '@dstack/core';
 
 interface Guarded<T extends string, S> {
   readonly table: T;
@@ -11,7 +19,9 @@ export type RowUpdate =
   | Guarded<'fleets', FleetRecord>
   | Guarded<'instances', InstanceRecord>
   | Guarded<'runs', RunRecord>
-  | Guarded<'jobs', JobRecord>;
+  | Guarded<'jobs', JobRecord>
+  | Guarded<'volumes', VolumeRecord>
+  | Guarded<'gateways', GatewayRecord>;
 
 export interface RowDelete {
   readonly table: 'instances' | 'jobs';
@@ -47,6 +57,10 @@ function toUpdate(change: Change): RowUpdate | null {
       return { table: 'runs', ...guard(change), set: change.set };
     case 'job.update':
       return { table: 'jobs', ...guard(change), set: change.set };
+    case 'volume.update':
+      return { table: 'volumes', ...guard(change), set: change.set };
+    case 'gateway.update':
+      return { table: 'gateways', ...guard(change), set: change.set };
     default:
       return null;
   }

@@ -4,7 +4,13 @@ import { notDeleted } from '../query.ts';
 import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import type { Engine } from './types.ts';
 
-const TABLES = { run: 'runs', instance: 'instances', fleet: 'fleets' } as const;
+const TABLES = {
+  run: 'runs',
+  instance: 'instances',
+  fleet: 'fleets',
+  volume: 'volumes',
+  gateway: 'gateways',
+} as const;
 
 export function createTimers({ db }: StoreContext): Pick<Engine, 'due' | 'nextDue' | 'unfinished'> {
   return {
@@ -37,6 +43,8 @@ export function createTimers({ db }: StoreContext): Pick<Engine, 'due' | 'nextDu
       );
       const instances = await idsOf('instances');
       const fleets = await idsOf('fleets');
+      const volumes = await idsOf('volumes');
+      const gateways = await idsOf('gateways');
       const intents = await db
         .selectFrom('intents')
         .select('key')
@@ -48,11 +56,13 @@ export function createTimers({ db }: StoreContext): Pick<Engine, 'due' | 'nextDu
         ...[...projects].map((id): Signal => ({ kind: 'placement', id })),
         ...instances.map((row): Signal => ({ kind: 'instance', id: row.id })),
         ...fleets.map((row): Signal => ({ kind: 'fleet', id: row.id })),
+        ...volumes.map((row): Signal => ({ kind: 'volume', id: row.id })),
+        ...gateways.map((row): Signal => ({ kind: 'gateway', id: row.id })),
       ];
     },
   };
 
-  function idsOf(table: 'instances' | 'fleets') {
+  function idsOf(table: 'instances' | 'fleets' | 'volumes' | 'gateways') {
     return db.selectFrom(table).select('id').where(notDeleted('deleted')).execute();
   }
 }

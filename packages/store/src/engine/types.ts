@@ -3,6 +3,7 @@ import type {
   Decision,
   FleetRecord,
   FleetSnapshot,
+  GatewaySnapshot,
   Id,
   InstanceRecord,
   InstanceSnapshot,
@@ -15,6 +16,7 @@ import type {
   RunSnapshot,
   Signal,
   Timestamp,
+  VolumeSnapshot,
   WorkKind,
 } from '@dstack/core';
 import type { NameChoice, WriteExtras } from '../writes.ts';
@@ -70,6 +72,8 @@ export interface Engine {
   loadPlacement(projectId: Id): Promise<PlacementSnapshot | null>;
   loadInstance(id: Id): Promise<InstanceSnapshot | null>;
   loadFleet(id: Id): Promise<FleetSnapshot | null>;
+  loadVolume(id: Id): Promise<VolumeSnapshot | null>;
+  loadGateway(id: Id): Promise<GatewaySnapshot | null>;
 
   /**
    * All changes in one transaction or none. `conflict`: a version was stale, or a row that must be
@@ -92,6 +96,8 @@ export interface Engine {
   updateRun(id: Id, decide: Decide<RunSnapshot>): Promise<RunSnapshot | null>;
   updateInstance(id: Id, decide: Decide<InstanceSnapshot>): Promise<InstanceSnapshot | null>;
   updateFleet(id: Id, decide: Decide<FleetSnapshot>): Promise<FleetSnapshot | null>;
+  updateVolume(id: Id, decide: Decide<VolumeSnapshot>): Promise<VolumeSnapshot | null>;
+  updateGateway(id: Id, decide: Decide<GatewaySnapshot>): Promise<GatewaySnapshot | null>;
   /**
    * Stop (or abort) of unfinished runs by name; unknown and finished ones are ignored. The run is
    * `terminating` at once; a repeated call only changes the reason, and an abort is never turned
@@ -151,6 +157,6 @@ export interface Engine {
 }
 
 /** Kinds whose rows have a `nextPassAt`. */
-export type ScheduledKind = 'run' | 'instance' | 'fleet';
+export type ScheduledKind = 'run' | 'instance' | 'fleet' | 'volume' | 'gateway';
 
 export type NamedKind = 'run' | 'fleet' | 'volume' | 'gateway';

@@ -1,34 +1,8 @@
-import type {
-  BackendType,
-  GatewayConfiguration,
-  GatewayReplicaStatus,
-  GatewayStatus,
-} from '@dstack/contract/wire';
-import type { Id, Timestamp } from '@dstack/core';
+import type { BackendType, GatewayReplicaStatus } from '@dstack/contract/wire';
+import type { GatewayRecord, Id, Timestamp } from '@dstack/core';
 import type { NameChoice, Updated, WriteExtras } from '../writes.ts';
 
-export interface GatewayRecord {
-  readonly id: Id;
-  readonly projectId: Id;
-  readonly name: string;
-  readonly backend: BackendType;
-  readonly region: string;
-  readonly configuration: GatewayConfiguration;
-  readonly status: GatewayStatus;
-  readonly statusMessage: string | null;
-  readonly wildcardDomain: string | null;
-  /** Of the load balancer, if there is one. */
-  readonly hostname: string | null;
-  /** What the adapter keeps about the load balancer. */
-  readonly backendData: string | null;
-  readonly scaleOutAttempt: number;
-  readonly createdAt: Timestamp;
-  readonly lastProcessedAt: Timestamp;
-  readonly toBeDeleted: boolean;
-  readonly deleted: boolean;
-  readonly nextPassAt: Timestamp | null;
-  readonly version: number;
-}
+export type { GatewayRecord };
 
 export interface GatewayReplicaRecord {
   readonly id: Id;
@@ -75,6 +49,12 @@ export interface GatewayView {
   readonly replicas: readonly GatewayReplicaRecord[];
 }
 
+export interface NewGateway extends WriteExtras {
+  readonly gateway: GatewayRecord;
+  /** Make it the default of its project. */
+  readonly isDefault: boolean;
+}
+
 export interface Gateways {
   /** Not deleted; with imported ones on demand. */
   list(projectId: Id, options?: { readonly includeImported?: boolean }): Promise<GatewayView[]>;
@@ -84,7 +64,8 @@ export interface Gateways {
   insert(
     projectId: Id,
     name: NameChoice,
-    build: (name: string) => { readonly gateway: GatewayRecord } & WriteExtras,
+    /** `projectDefault`: the default of the project as it is, null if there is none. */
+    build: (name: string, projectDefault: Id | null) => NewGateway,
   ): Promise<
     { readonly type: 'created'; readonly gateway: GatewayRecord } | { readonly type: 'name-taken' }
   >;

@@ -1,35 +1,9 @@
-import type {
-  BackendType,
-  Volume,
-  VolumeAttachmentData,
-  VolumeProvisioningData,
-  VolumeStatus,
-} from '@dstack/contract/wire';
-import type { Id, Timestamp } from '@dstack/core';
+import type { VolumeAttachmentData } from '@dstack/contract/wire';
+import type { Id, VolumeRecord } from '@dstack/core';
 import type { Page } from '../page.ts';
 import type { NameChoice, Updated, WriteExtras } from '../writes.ts';
 
-export interface VolumeRecord {
-  readonly id: Id;
-  readonly projectId: Id;
-  readonly userId: Id;
-  readonly name: string;
-  readonly backend: BackendType;
-  readonly configuration: Volume['configuration'];
-  /** Registered by its id, so never deleted at the provider. */
-  readonly external: boolean;
-  readonly status: VolumeStatus;
-  readonly statusMessage: string | null;
-  readonly provisioningData: VolumeProvisioningData | null;
-  readonly createdAt: Timestamp;
-  readonly lastProcessedAt: Timestamp;
-  readonly lastJobProcessedAt: Timestamp | null;
-  readonly toBeDeleted: boolean;
-  readonly deleted: boolean;
-  readonly deletedAt: Timestamp | null;
-  readonly nextPassAt: Timestamp | null;
-  readonly version: number;
-}
+export type { VolumeRecord };
 
 export interface VolumeAttachmentRecord {
   readonly volumeId: Id;

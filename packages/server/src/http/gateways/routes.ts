@@ -1,10 +1,29 @@
 import type { On } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
+import { applyGateway, createGateway } from './apply.ts';
+import { planGateway } from './plan.ts';
 import { getGateway, listGateways } from './service.ts';
+import { deleteGateways, setDefaultGateway, setWildcardDomain } from './settings.ts';
 
 export function gatewayRoutes(on: On, deps: HttpDeps): void {
   on('gateways.list', ({ project, body }) => listGateways(deps, project, body.include_imported));
   on('gateways.get', ({ project, body, user, role }) =>
     getGateway(deps, project, body.name, { user, role }),
+  );
+  on('gateways.get_plan', ({ project, body, user }) => planGateway(deps, project, user, body.spec));
+  on('gateways.apply', ({ project, body, user }) => applyGateway(deps, project, body, user));
+  on('gateways.create', ({ project, body, user }) =>
+    createGateway(deps, project, body.configuration, user),
+  );
+  on('gateways.delete', async ({ project, body, user }) => {
+    await deleteGateways(deps, project, body.names, user);
+    return null;
+  });
+  on('gateways.set_default', async ({ project, body, user }) => {
+    await setDefaultGateway(deps, project, body, user);
+    return null;
+  });
+  on('gateways.set_wildcard_domain', ({ project, body, user }) =>
+    setWildcardDomain(deps, project, body, user),
   );
 }

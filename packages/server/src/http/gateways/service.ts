@@ -34,3 +34,17 @@ export async function getGateway(
   if (view === null) throw notExists(`Gateway '${name}' not found`);
   return wireGateway(view, project);
 }
+
+export async function shownGateway(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  id: string,
+): Promise<Gateway> {
+  // Read anew: what was done may have made it the default.
+  const [view, viewer] = await Promise.all([
+    deps.store.gateways.byId(id),
+    deps.store.projects.byId(project.id),
+  ]);
+  if (view === null) throw notExists('Gateway not found');
+  return wireGateway(view, viewer ?? project);
+}

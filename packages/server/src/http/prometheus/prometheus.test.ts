@@ -41,7 +41,10 @@ describe('metrics for Prometheus', () => {
     const metrics = new ServerMetrics({
       store: server.store,
       now: () => 0,
-      depths: () => ({ run: depth, placement: none, instance: none, fleet: none, intent: none }),
+      depths: () => ({
+        ...{ run: depth, placement: none, instance: none, fleet: none },
+        ...{ volume: none, gateway: none, intent: none },
+      }),
       onError: () => {},
     });
     metrics.passEnded('run', 'done', 0.002);

@@ -168,6 +168,7 @@ function testDeps({ store, logs, now, log, offers, dir, settings }: Parts): Http
       jobSpecs: DEFAULT_JOB_SPEC_SETTINGS,
       backendTypes: ['aws', 'gcp', 'kubernetes', 'slurm'],
       defaultCredentials: true,
+      maxGatewayReplicas: 9,
       sshProxyToken: null,
       metricsToken: null,
       templatesRepo: null,

@@ -4,6 +4,7 @@ import { wireVolume } from '../mapping/volume.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
 import { visibleProjects } from '../visible-projects.ts';
+import { createVolume, deleteVolumes } from './service.ts';
 
 export function volumeRoutes(on: On, deps: HttpDeps): void {
   const { volumes } = deps.store;
@@ -21,5 +22,12 @@ export function volumeRoutes(on: On, deps: HttpDeps): void {
     const view = await volumes.byName(project.id, body.name);
     if (view === null) throw notExists(`Volume '${body.name}' not found`);
     return wireVolume(view, deps.context().now);
+  });
+  on('volumes.create', ({ project, body, user }) =>
+    createVolume(deps, project, body.configuration, user),
+  );
+  on('volumes.delete', async ({ project, body, user }) => {
+    await deleteVolumes(deps, project, body.names, user);
+    return null;
   });
 }

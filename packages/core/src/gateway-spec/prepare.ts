@@ -1,0 +1,63 @@
+import type { GatewayConfiguration } from '@dstack/contract/wire';
+import { backendTraits } from '../offers/backend-features.ts';
+import { nameError, type SpecError, specError } from '../run-spec/result.ts';
+
+export type PreparedGateway = { readonly ok: true } | SpecError;
+
+/** The only thing a domain may depend on. */
+const PROJECT_NAME = /\$\{\{\s*run\.project_name\s*\}\}/g;
+
+/** Why the server refuses a gateway, by the rules of dstack 0.22.5. */
+export function prepareGateway(
+  configuration: GatewayConfiguration,
+  limits: { readonly maxReplicas: number },
+): PreparedGateway {
+  const { name, backend, domain, public_ip } = configuration;
+  const traits = backendTraits(backend);
+  const wrongName = name === null ? null : nameError(name);
+  if (wrongName) return wrongName;
+  if (!traits.gateway) return specError(`Backend ${backend} does not support gateways`);
+  if (!public_ip && !traits.privateGateway) {
+    return specError(`Backend ${backend} does not support gateways with \`public_ip: false\``);
+  }
+  if (domain?.replaceAll(PROJECT_NAME, '').includes('${{')) {
+    return specError('`domain` may refer to `${{ run.project_name }}` only');
+  }
+  const replicas = configuration.replicas ?? 1;
+  if (replicas > limits.maxReplicas) {
+    return specError(
+      `Cannot provision ${replicas} gateway replicas. This server allows at most ${limits.maxReplicas}`,
+    );
+  }
+  const wrong = balancerError(configuration) ?? certificateError(configuration, replicas);
+  return wrong === null ? { ok: true } : specError(wrong);
+}
+
+/** Certificates that the load balancer of a backend can hold. */
+const BALANCER_CERTIFICATES: Readonly<Record<string, string>> = { aws: 'acm', gcp: 'gcp-cm' };
+
+function balancerError({ backend, load_balancer, certificate }: GatewayConfiguration) {
+  if (load_balancer === null) return null;
+  const own = BALANCER_CERTIFICATES[backend];
+  if (own === undefined) {
+    return '`load_balancer: { type: alb }` is supported for `aws` and `gcp` backends only';
+  }
+  if (certificate === null || certificate.type === own) return null;
+  return `\`load_balancer\` on ${backend} needs \`certificate: null\` or a certificate of type ${own}`;
+}
+
+function certificateError(configuration: GatewayConfiguration, replicas: number): string | null {
+  const { backend, certificate, public_ip, load_balancer } = configuration;
+  switch (certificate?.type) {
+    case 'lets-encrypt':
+      if (!public_ip) return 'A `lets-encrypt` certificate needs a public IP address';
+      return replicas > 1 ? 'A `lets-encrypt` certificate needs `replicas: 1`' : null;
+    case 'acm':
+      return backend === 'aws' ? null : '`acm` certificates are supported for `aws` only';
+    case 'gcp-cm':
+      if (backend !== 'gcp') return '`gcp-cm` certificates are supported for `gcp` only';
+      return load_balancer === null ? 'A `gcp-cm` certificate needs `load_balancer`' : null;
+    default:
+      return null;
+  }
+}

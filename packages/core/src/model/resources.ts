@@ -1,0 +1,79 @@
+/** Volumes and gateways: records, and all that decides their next step. */
+import type {
+  BackendType,
+  GatewayConfiguration,
+  GatewayStatus,
+  Volume,
+  VolumeProvisioningData,
+  VolumeStatus,
+} from '@dstack/contract/wire';
+import type { Id, Timestamp } from './records.ts';
+
+export interface VolumeRecord {
+  readonly id: Id;
+  readonly projectId: Id;
+  readonly userId: Id;
+  readonly name: string;
+  readonly backend: BackendType;
+  readonly configuration: Volume['configuration'];
+  /** Registered by its id, so never deleted at the provider. */
+  readonly external: boolean;
+  readonly status: VolumeStatus;
+  readonly statusMessage: string | null;
+  readonly provisioningData: VolumeProvisioningData | null;
+  readonly createdAt: Timestamp;
+  readonly lastProcessedAt: Timestamp;
+  readonly lastJobProcessedAt: Timestamp | null;
+  readonly toBeDeleted: boolean;
+  readonly deleted: boolean;
+  readonly deletedAt: Timestamp | null;
+  readonly nextPassAt: Timestamp | null;
+  readonly version: number;
+}
+
+export interface GatewayRecord {
+  readonly id: Id;
+  readonly projectId: Id;
+  readonly name: string;
+  readonly backend: BackendType;
+  readonly region: string;
+  readonly configuration: GatewayConfiguration;
+  readonly status: GatewayStatus;
+  readonly statusMessage: string | null;
+  readonly wildcardDomain: string | null;
+  /** Of the load balancer, if there is one. */
+  readonly hostname: string | null;
+  /** What the adapter keeps about the load balancer. */
+  readonly backendData: string | null;
+  readonly scaleOutAttempt: number;
+  readonly createdAt: Timestamp;
+  readonly lastProcessedAt: Timestamp;
+  readonly toBeDeleted: boolean;
+  readonly deleted: boolean;
+  readonly nextPassAt: Timestamp | null;
+  readonly version: number;
+}
+
+export interface VolumeSnapshot {
+  readonly volume: VolumeRecord;
+  readonly projectName: string;
+  /** Whether its backend is one of the project's. */
+  readonly backendConfigured: boolean;
+  /** Instances that it is attached to. */
+  readonly attachments: number;
+}
+
+export interface GatewaySnapshot {
+  readonly gateway: GatewayRecord;
+  readonly projectName: string;
+  readonly backendConfigured: boolean;
+  /** Projects whose default it is, its own or such that import it. */
+  readonly defaultOf: readonly ProjectOfGateway[];
+  /** Default of its own project, this one or another. */
+  readonly projectDefaultId: Id | null;
+}
+
+export interface ProjectOfGateway {
+  readonly id: Id;
+  readonly name: string;
+}

@@ -1,0 +1,84 @@
+/** The next step of a gateway: what becomes of a new one, and its deletion. */
+import type {
+  Change,
+  Decision,
+  DecisionContext,
+  GatewayRecord,
+  GatewaySnapshot,
+  NewEvent,
+} from '../model/index.ts';
+import { GATEWAY_TRANSITIONS, isGatewayPassing } from '../status/gateway-status.ts';
+import { assertTransition } from '../status/transitions.ts';
+import { gatewayTarget, newEvent, projectTarget } from './events.ts';
+
+/**
+ * No backend of this server makes machines for gateways, so a new one fails at once and says why,
+ * and one that is to be deleted has no replicas that would have to end first.
+ */
+export function reconcileGateway(snapshot: GatewaySnapshot, { now }: DecisionContext): Decision {
+  const { gateway } = snapshot;
+  if (gateway.deleted) return nothing(gateway);
+  if (gateway.toBeDeleted) {
+    const event = newEvent('Gateway deleted', [gatewayTarget(gateway)]);
+    const set = { deleted: true, nextPassAt: null, lastProcessedAt: now };
+    return decision(gateway, set, [...withoutDefault(snapshot), { type: 'event', event }]);
+  }
+  if (!isGatewayPassing(gateway.status)) return nothing(gateway);
+  assertTransition('gateway', GATEWAY_TRANSITIONS, gateway.status, 'failed');
+  const statusMessage = snapshot.backendConfigured
+    ? `This server cannot create gateways in backend ${gateway.backend}`
+    : `Backend ${gateway.backend} is not configured in project ${snapshot.projectName}`;
+  const text = `Gateway status changed ${gateway.status.toUpperCase()} -> FAILED (${statusMessage})`;
+  const event = newEvent(text, [gatewayTarget(gateway)]);
+  const set = { status: 'failed', statusMessage, nextPassAt: null, lastProcessedAt: now } as const;
+  return decision(gateway, set, [{ type: 'event', event }]);
+}
+
+/** A deleted gateway is nobody's default. */
+function withoutDefault({ gateway, defaultOf }: GatewaySnapshot): Change[] {
+  return defaultOf.flatMap((project) =>
+    defaultGatewayChanges(gateway, project, { from: gateway.id, to: null, actorUserId: null }),
+  );
+}
+
+/** Makes the gateway the default of a project, or no longer that. */
+export function defaultGatewayChanges(
+  gateway: GatewayRecord,
+  project: { readonly id: string; readonly name: string },
+  change: {
+    readonly from: string | null;
+    readonly to: string | null;
+    readonly actorUserId: string | null;
+  },
+): Change[] {
+  return [
+    { type: 'project.default-gateway', id: project.id, from: change.from, to: change.to },
+    { type: 'event', event: defaultGatewayEvent(gateway, project, change) },
+  ];
+}
+
+export function defaultGatewayEvent(
+  gateway: GatewayRecord,
+  project: { readonly id: string; readonly name: string },
+  { to, actorUserId }: { readonly to: string | null; readonly actorUserId: string | null },
+): NewEvent {
+  const text = `Gateway ${to === null ? 'unset' : 'set'} as project default`;
+  return newEvent(text, [gatewayTarget(gateway), projectTarget(project)], actorUserId);
+}
+
+function decision(
+  gateway: GatewayRecord,
+  set: Partial<GatewayRecord>,
+  more: readonly Change[],
+): Decision {
+  const { id, version } = gateway;
+  return {
+    changes: [{ type: 'gateway.update', id, version, set }, ...more],
+    signals: [],
+    summary: { gateway: id, from: gateway.status, to: set.status ?? gateway.status },
+  };
+}
+
+function nothing(gateway: GatewayRecord): Decision {
+  return { changes: [], signals: [], summary: { gateway: gateway.id, from: gateway.status } };
+}

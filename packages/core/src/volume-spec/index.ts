@@ -1,0 +1,1 @@
+export { type PreparedVolume, prepareVolume } from './prepare.ts';

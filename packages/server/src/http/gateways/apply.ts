@@ -1,0 +1,164 @@
+/** Creating a gateway, or changing the one of its name in place. */
+import { type ApplyGatewayPlanRequest, alreadyExists, ruleError } from '@dstack/contract/api';
+import type { Gateway, GatewayConfiguration } from '@dstack/contract/wire';
+import {
+  type Change,
+  defaultGatewayChanges,
+  defaultGatewayEvent,
+  diffGatewayConfigurations,
+  type GatewayRecord,
+  type GatewaySnapshot,
+  gatewayTarget,
+  newEvent,
+} from '@dstack/core';
+import type { NewGateway, ProjectRecord, UserRecord } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+import { randomName } from '../random-name.ts';
+import { checkGateway, checkUpdatable, currentGateway } from './plan.ts';
+import { shownGateway } from './service.ts';
+
+const CHANGED = 'Failed to apply plan. Resource has been changed. Try again or use force apply.';
+
+export async function applyGateway(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  request: ApplyGatewayPlanRequest,
+  user: UserRecord,
+): Promise<Gateway> {
+  const { configuration } = request.plan.spec;
+  checkGateway(deps, configuration);
+  const current = await currentGateway(deps, project, configuration);
+  if (current === null) return await insertGateway(deps, project, configuration, user, CHANGED);
+  const { id } = current.gateway;
+  await deps.store.engine.updateGateway(id, (snapshot) => ({
+    changes: updateChanges(snapshot, request, user),
+    signals: [{ kind: 'gateway', id }],
+  }));
+  return await shownGateway(deps, project, id);
+}
+
+/** The call of older clients, which have no plan. */
+export async function createGateway(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  configuration: GatewayConfiguration,
+  user: UserRecord,
+): Promise<Gateway> {
+  checkGateway(deps, configuration);
+  return await insertGateway(deps, project, configuration, user, null);
+}
+
+/** `taken`: what to say if the name is; null = that it exists. */
+async function insertGateway(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  configuration: GatewayConfiguration,
+  user: UserRecord,
+  taken: string | null,
+): Promise<Gateway> {
+  const { name } = configuration;
+  const outcome = await deps.store.gateways.insert(
+    project.id,
+    name === null ? { propose: randomName } : { exact: name },
+    (certain, projectDefault) =>
+      newGateway(deps, project, { ...configuration, name: certain }, user, projectDefault),
+  );
+  if (outcome.type === 'created') return await shownGateway(deps, project, outcome.gateway.id);
+  throw taken === null ? alreadyExists(`Gateway '${name}' exists already`) : ruleError(taken);
+}
+
+/** The first gateway of a project is its default unless it says otherwise. */
+function newGateway(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  configuration: GatewayConfiguration,
+  user: UserRecord,
+  projectDefault: string | null,
+): NewGateway {
+  const { now, newId } = deps.context();
+  const gateway: GatewayRecord = {
+    id: newId(),
+    projectId: project.id,
+    name: configuration.name ?? '',
+    backend: configuration.backend,
+    region: configuration.region,
+    configuration,
+    status: 'submitted',
+    statusMessage: null,
+    wildcardDomain: configuration.domain,
+    hostname: null,
+    backendData: null,
+    scaleOutAttempt: 0,
+    createdAt: now,
+    lastProcessedAt: now,
+    toBeDeleted: false,
+    deleted: false,
+    nextPassAt: now,
+    version: 0,
+  };
+  const isDefault = configuration.default ?? projectDefault === null;
+  const created = newEvent('Gateway created. Status: SUBMITTED', [gatewayTarget(gateway)], user.id);
+  const change = { to: gateway.id, actorUserId: user.id };
+  return {
+    gateway,
+    isDefault,
+    events: [created, ...(isDefault ? [defaultGatewayEvent(gateway, project, change)] : [])],
+    signals: [{ kind: 'gateway', id: gateway.id }],
+  };
+}
+
+function updateChanges(
+  snapshot: GatewaySnapshot,
+  { plan, force }: ApplyGatewayPlanRequest,
+  user: UserRecord,
+): Change[] {
+  const { gateway } = snapshot;
+  checkUpdatable(gateway);
+  const stored = withDefault(gateway.configuration, snapshot.projectDefaultId === gateway.id);
+  const seen = plan.current_resource;
+  const isCurrent = seen?.id === gateway.id && differences(seen.configuration, stored).length === 0;
+  if (!force && !isCurrent) throw ruleError(CHANGED);
+  const wanted = plan.spec.configuration;
+  const { changed, updatable } = diffGatewayConfigurations(stored, wanted);
+  if (!updatable) {
+    throw ruleError(
+      `Gateway ${gateway.name} cannot be updated in-place. Delete it and re-apply. Changed fields: ${changed.join(', ')}`,
+    );
+  }
+  if (changed.length === 0) return [];
+  const text = `Gateway updated. Changed fields: ${changed.join(', ')}`;
+  return [
+    {
+      type: 'gateway.update',
+      id: gateway.id,
+      version: gateway.version,
+      // 0: replicas are looked at again at once, whatever failed before.
+      set: { configuration: wanted, wildcardDomain: wanted.domain, scaleOutAttempt: 0 },
+    },
+    { type: 'event', event: newEvent(text, [gatewayTarget(gateway)], user.id) },
+    ...(changed.includes('default') ? defaultChanges(snapshot, wanted.default, user) : []),
+  ];
+}
+
+function defaultChanges(
+  { gateway, projectName, projectDefaultId }: GatewaySnapshot,
+  wanted: boolean | null,
+  user: UserRecord,
+): Change[] {
+  const project = { id: gateway.projectId, name: projectName };
+  const to = wanted ? gateway.id : null;
+  return defaultGatewayChanges(gateway, project, {
+    from: projectDefaultId,
+    to,
+    actorUserId: user.id,
+  });
+}
+
+/** As it is shown: `default` tells what is. */
+function withDefault(configuration: GatewayConfiguration, isDefault: boolean) {
+  return { ...configuration, default: isDefault };
+}
+
+function differences(a: GatewayConfiguration, b: GatewayConfiguration): readonly string[] {
+  return diffGatewayConfigurations(a, b).changed;
+}

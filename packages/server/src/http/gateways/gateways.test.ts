@@ -1,0 +1,151 @@
+import { type EndpointName, endpoints } from '@dstack/contract/api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gatewayPass } from '../../loops/passes.ts';
+import { passDeps } from '../testing/pass-deps.ts';
+import { startTestServer, type TestAnswer, type TestServer } from '../testing/test-server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+const path = (action: string) => `/api/project/main/gateways/${action}`;
+const spec = (name: string, more: object = {}) => ({
+  configuration: {
+    ...{ type: 'gateway', name, backend: 'aws', region: 'eu-west-1', domain: 'x.example' },
+    ...more,
+  },
+  configuration_path: 'gateway.dstack.yml',
+});
+const plan = (name: string, more: object = {}): Promise<TestAnswer> =>
+  server.call(path('get_plan'), { spec: spec(name, more) });
+const apply = (
+  name: string,
+  more: object = {},
+  current: unknown = null,
+  force = false,
+): Promise<TestAnswer> =>
+  server.call(path('apply'), {
+    plan: { spec: spec(name, more), current_resource: current },
+    force,
+  });
+const get = (name: string): Promise<TestAnswer> => server.call(path('get'), { name });
+const pass = (id: string) => gatewayPass(passDeps(server))(id);
+
+async function events(id: string): Promise<string[]> {
+  const answer = await server.call('/api/events/list', { within_gateways: [id], ascending: true });
+  return answer.body.map((event: { message: string }) => event.message);
+}
+
+function expectWire(name: EndpointName, body: unknown): void {
+  expect(endpoints[name].response?.parse(body)).toEqual(body);
+}
+
+describe('gateways', () => {
+  it('are planned and made, the first one as the default of its project', async () => {
+    const planned = await plan('first');
+    expectWire('gateways.get_plan', planned.body);
+    expect(planned.body).toMatchObject({ action: 'create', current_resource: null });
+    const created = await apply('first');
+    expectWire('gateways.apply', created.body);
+    expect(created.body).toMatchObject({
+      ...{ status: 'submitted', default: true, wildcard_domain: 'x.example', replicas: [] },
+      configuration: { default: true },
+    });
+    const second = { configuration: spec('second').configuration };
+    const other = await server.call(path('create'), second);
+    expect(other.body.default).toBe(false);
+    const again = await server.call(path('create'), second);
+    expect(again.body.detail[0].code).toBe('resource_exists');
+    expect(await events(created.body.id)).toEqual([
+      'Gateway created. Status: SUBMITTED',
+      'Gateway set as project default',
+    ]);
+  });
+
+  it('are changed in place only by who has seen them as they are', async () => {
+    expect((await apply('first', { domain: 'y.example' })).body.detail[0].msg).toMatch(
+      /has been changed/,
+    );
+    const planned = await plan('first', { domain: 'y.example' });
+    expect(planned.body.action).toBe('update');
+    expect(planned.body.effective_spec.configuration.default).toBe(true);
+    const current = planned.body.current_resource;
+    const updated = await apply('first', { domain: 'y.example' }, current);
+    expect(updated.body).toMatchObject({ wildcard_domain: 'y.example', default: true });
+    expect((await plan('first', { region: 'us-east-1' })).body.action).toBe('create');
+    const moved = await apply('first', { region: 'us-east-1' }, null, true);
+    expect(moved.body.detail[0].msg).toMatch(/cannot be updated in-place\. Delete it/);
+    const unset = await apply('first', { domain: 'y.example', default: false }, null, true);
+    expect(unset.body.default).toBe(false);
+    const taken = await apply('second', { default: true }, null, true);
+    expect(taken.body.default).toBe(true);
+    expect((await events(updated.body.id)).slice(2)).toEqual([
+      'Gateway updated. Changed fields: domain',
+      'Gateway updated. Changed fields: default',
+      'Gateway unset as project default',
+    ]);
+  });
+
+  it('have one default per project, and a domain that older clients set apart', async () => {
+    expect((await server.call(path('set_default'), { name: 'first' })).text).toBe('null');
+    const listed = await server.call(path('list'));
+    const defaults = listed.body.map((one: { name: string; default: boolean }) => [
+      one.name,
+      one.default,
+    ]);
+    expect(Object.fromEntries(defaults)).toEqual({ first: true, second: false });
+    const request = { name: 'first', wildcard_domain: '*.z.example' };
+    const answer = await server.call(path('set_wildcard_domain'), request);
+    expect(answer.body).toMatchObject({
+      wildcard_domain: '*.z.example',
+      configuration: { domain: '*.z.example' },
+    });
+    const foreign = { name: 'first', gateway_project: 'nosuch' };
+    const missing = await server.call(path('set_default'), foreign);
+    expect(missing.body.detail[0].code).toBe('resource_not_exists');
+  });
+
+  it('fail with a reason where nobody can make them, and ask for a new one then', async () => {
+    const { id } = (await get('first')).body;
+    await pass(id);
+    const reason = 'Backend aws is not configured in project main';
+    expect((await get('first')).body).toMatchObject({ status: 'failed', status_message: reason });
+    expect((await events(id)).at(-1)).toBe(
+      `Gateway status changed SUBMITTED -> FAILED (${reason})`,
+    );
+    expect((await plan('first')).body.detail[0].msg).toMatch(/has failed .* Delete it/);
+  });
+
+  it('are nobody’s default once they are gone', async () => {
+    const { id } = (await get('first')).body;
+    expect((await server.call(path('delete'), { names: ['first', 'nosuch'] })).text).toBe('null');
+    expect((await plan('first')).body.detail[0].msg).toMatch(/is being deleted/);
+    await pass(id);
+    expect((await get('first')).body.detail[0].code).toBe('resource_not_exists');
+    expect((await events(id)).slice(-3)).toEqual([
+      'Gateway marked for deletion',
+      'Gateway unset as project default',
+      'Gateway deleted',
+    ]);
+    expect((await server.store.projects.byName('main'))?.defaultGatewayId).toBeNull();
+  });
+
+  it.each([
+    ['no gateways there', { backend: 'lambda' }, /does not support gateways/],
+    [
+      'no private ones there',
+      { backend: 'azure', public_ip: false, certificate: null },
+      /public_ip/,
+    ],
+    ['too many replicas', { replicas: 10, certificate: null }, /at most 9/],
+    ['one certificate per machine', { replicas: 2 }, /lets-encrypt/],
+    ['a certificate for nobody to reach', { public_ip: false }, /lets-encrypt/],
+    ['a certificate of another cloud', { certificate: { type: 'gcp-cm', name: 'c' } }, /gcp/],
+    ['a balancer with the wrong certificate', { load_balancer: { type: 'alb' } }, /acm/],
+    ['a domain of what nobody knows', { domain: '${{ secrets.x }}.org' }, /run\.project_name/],
+  ])('are refused: %s', async (_what, more, message) => {
+    expect((await plan('refused', more)).body.detail[0].msg).toMatch(message);
+  });
+});

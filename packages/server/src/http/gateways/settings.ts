@@ -1,0 +1,95 @@
+/** Deleting gateways, the default of a project, and what older clients set apart. */
+import { notExists, type SetDefaultGatewayRequest } from '@dstack/contract/api';
+import type { Gateway } from '@dstack/contract/wire';
+import { defaultGatewayEvent, gatewayTarget, newEvent } from '@dstack/core';
+import type { GatewayView, ProjectRecord, UserRecord } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+import { checkNotLeaving } from './plan.ts';
+import { shownGateway } from './service.ts';
+
+/** Unknown names are ignored. */
+export async function deleteGateways(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  names: readonly string[],
+  actor: UserRecord,
+): Promise<void> {
+  for (const name of new Set(names)) {
+    const view = await deps.store.gateways.byName(project.id, name);
+    if (view === null) continue;
+    const { id } = view.gateway;
+    await deps.store.engine.updateGateway(id, ({ gateway }) => {
+      if (gateway.toBeDeleted || gateway.deleted) return null;
+      const event = newEvent('Gateway marked for deletion', [gatewayTarget(gateway)], actor.id);
+      const set = { toBeDeleted: true, nextPassAt: deps.context().now };
+      return {
+        changes: [
+          { type: 'gateway.update', id, version: gateway.version, set },
+          { type: 'event', event },
+        ],
+        signals: [{ kind: 'gateway', id }],
+      };
+    });
+  }
+}
+
+/** Own or imported. */
+export async function setDefaultGateway(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  request: SetDefaultGatewayRequest,
+  actor: UserRecord,
+): Promise<void> {
+  const { gateway } = await usableGateway(deps, project, request);
+  checkNotLeaving(gateway);
+  const { id } = gateway;
+  if (project.defaultGatewayId === id) return;
+  const event = defaultGatewayEvent(gateway, project, { to: id, actorUserId: actor.id });
+  await deps.store.projects.update(project.id, { defaultGatewayId: id }, { events: [event] });
+}
+
+async function usableGateway(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  { name, gateway_project }: SetDefaultGatewayRequest,
+): Promise<GatewayView> {
+  const owner =
+    gateway_project === null ? project : await deps.store.projects.byName(gateway_project);
+  const view = owner && (await deps.store.gateways.byName(owner.id, name));
+  const isOwn = owner?.id === project.id;
+  const isUsable =
+    view &&
+    (isOwn || (await deps.store.exports.isImported('gateway', view.gateway.id, [project.id])));
+  if (!isUsable) throw notExists(`Gateway '${name}' does not exist`);
+  return view;
+}
+
+export async function setWildcardDomain(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  request: { readonly name: string; readonly wildcard_domain: string },
+  actor: UserRecord,
+): Promise<Gateway> {
+  const view = await deps.store.gateways.byName(project.id, request.name);
+  if (view === null) throw notExists(`Gateway '${request.name}' does not exist`);
+  const { id } = view.gateway;
+  const domain = request.wildcard_domain;
+  await deps.store.engine.updateGateway(id, ({ gateway }) => {
+    checkNotLeaving(gateway);
+    if (gateway.wildcardDomain === domain) return null;
+    const text = `Gateway wildcard domain changed ${gateway.wildcardDomain ?? '-'} -> ${domain}`;
+    const configuration = { ...gateway.configuration, domain };
+    return {
+      changes: [
+        {
+          type: 'gateway.update',
+          id,
+          version: gateway.version,
+          set: { wildcardDomain: domain, configuration },
+        },
+        { type: 'event', event: newEvent(text, [gatewayTarget(gateway)], actor.id) },
+      ],
+    };
+  });
+  return await shownGateway(deps, project, id);
+}
