@@ -1,0 +1,86 @@
+/**
+ * Schemathesis sends what our OpenAPI document allows, and what it does not, to a live server: no
+ * answer may be a 5xx, and none outside the schema. Its own environment is kept in `.cache`.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newInstallation } from './installation.ts';
+
+const VERSION = '4.32.5';
+const environment = join(import.meta.dirname, '..', '.cache', `schemathesis-${VERSION}`);
+const program = join(environment, 'bin', 'schemathesis');
+
+/** Why it cannot run here; on CI it must. */
+function missing(): string | null {
+  if (process.env.CI) return null;
+  const venv = spawnSync('python3', ['-m', 'ensurepip', '--version'], { stdio: 'ignore' });
+  return venv.status === 0 ? null : 'python3 with venv is needed (Debian: python3-venv)';
+}
+
+const reason = missing();
+if (reason !== null) console.warn(`SKIPPED: schemathesis: ${reason}`);
+
+/** Once per version; a torn attempt leaves nothing that would pass for a whole one. */
+function install(): void {
+  if (existsSync(program)) return;
+  rmSync(environment, { recursive: true, force: true });
+  const steps: [string, string[]][] = [
+    ['python3', ['-m', 'venv', environment]],
+    [join(environment, 'bin', 'pip'), ['install', '--quiet', `schemathesis==${VERSION}`]],
+  ];
+  for (const [command, args] of steps) {
+    const done = spawnSync(command, args, { encoding: 'utf8' });
+    if (done.status === 0) continue;
+    rmSync(environment, { recursive: true, force: true });
+    throw new Error(`${command} ${args.join(' ')} failed: ${done.stderr}`);
+  }
+}
+
+/** Changes that would lock the test out, streams of other programs, and what is switched off. */
+const LEFT_OUT = '^/proxy|^/metrics|users/(refresh_token|update|delete)|templates|projects/delete';
+
+const CONFIG = `
+[parameters]
+project_name = "main"
+
+[generation]
+max-examples = 6
+deterministic = true
+`;
+
+describe.skipIf(reason !== null)('the HTTP API under generated requests', () => {
+  const installation = newInstallation({ DSTACK_SERVER_LOG_LEVEL: 'error' });
+  let work: string;
+
+  beforeAll(async () => {
+    install();
+    mkdirSync(installation.home, { recursive: true });
+    work = mkdtempSync(join(installation.home, 'schemathesis-'));
+    writeFileSync(join(work, 'config.toml'), CONFIG);
+    await installation.startServer();
+  }, 300_000);
+  afterAll(() => installation.dispose());
+
+  it('answers nothing with 5xx and nothing outside of its schema', async () => {
+    const args = [
+      ...['--config-file', join(work, 'config.toml'), 'run', `${installation.url}/openapi.json`],
+      ...['-H', `Authorization: Bearer ${installation.token()}`, '--no-color', '-w', '1'],
+      ...['--checks', 'not_a_server_error,response_schema_conformance'],
+      ...['--phases', 'coverage,fuzzing', '--exclude-path-regex', LEFT_OUT],
+      ...['--max-time', '75', '--warnings', 'off', '--continue-on-failure'],
+    ];
+    const child = spawn(program, args, { cwd: work, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk) => {
+        output += chunk;
+      });
+    }
+    const [code] = await once(child, 'close');
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/[1-9]\d* generated/);
+  }, 150_000);
+});
