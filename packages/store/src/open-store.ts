@@ -9,6 +9,7 @@ import { type DatabaseUrl, parseDatabaseUrl } from './connection/url.ts';
 import type { Db, StoreContext } from './context.ts';
 import { createEngine } from './engine/engine.ts';
 import { StoreError } from './errors.ts';
+import { Chime } from './events/chime.ts';
 import { createEvents } from './events/events.ts';
 import { createEventRecorder } from './events/record-events.ts';
 import { createExports } from './exports/exports.ts';
@@ -166,9 +167,14 @@ function createStore(
     stored: options.storeEvents ?? true,
     last: postgres ? 0 : lastEvent,
   });
+  const written = new Chime();
   const context: StoreContext = {
     ...{ db, bus, postgres, now, newId, cipher, logger },
-    ...createTransactions({ db, bus, postgres, recordEvents: recorder.record }),
+    ...createTransactions({
+      ...{ db, bus, postgres },
+      recordEvents: recorder.record,
+      eventsWritten: () => written.ring(),
+    }),
   };
   return {
     dialect,
@@ -185,7 +191,7 @@ function createStore(
     hosts: createHosts(context),
     sshHosts: createSshHosts(context),
     metrics: createMetrics(context),
-    events: createEvents(context),
+    events: createEvents(context, written),
     secrets: createSecrets(context),
     repos: createRepos(context),
     files: createFiles(context),

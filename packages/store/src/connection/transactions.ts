@@ -20,6 +20,8 @@ export interface TransactionOptions {
   readonly postgres: boolean;
   readonly bus: Bus;
   readonly recordEvents: (tx: Tx, events: readonly NewEvent[]) => Promise<void>;
+  /** After a commit with events. */
+  readonly eventsWritten: () => void;
 }
 
 export function createTransactions(options: TransactionOptions) {
@@ -69,5 +71,6 @@ async function writeOnce<T>(
     return answer;
   });
   options.bus.deliver(signals);
+  if (events.length > 0) options.eventsWritten();
   return result;
 }

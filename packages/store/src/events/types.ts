@@ -42,6 +42,11 @@ export interface EventFilter {
 
 export interface Events {
   list(filter: EventFilter): Promise<EventView[]>;
+  /**
+   * Called after each commit of this server that wrote events; what others write on a shared
+   * database is not heard. Answers a function that ends the listening.
+   */
+  onWritten(listener: () => void): () => void;
   /** For what changes without a record of its own. */
   write(events: readonly NewEvent[]): Promise<void>;
   /** Answers how many went. */

@@ -12,18 +12,28 @@ export async function listEvents(
   caller: UserRecord,
   request: ListEventsRequest,
 ): Promise<Event[]> {
-  // Nothing of ours is ever about a preset.
-  if (request.target_presets !== null) return [];
-  const types = request.include_target_types?.filter(isOurs) ?? null;
+  const filter = eventFilter(request);
+  if (filter === null) return [];
   const events = await deps.store.events.list({
+    ...filter,
     visibleTo: await visibility(deps, caller),
-    targets: targetFilter(request),
-    within: withinFilter(request),
-    targetTypes: types,
-    actors: request.actors,
     page: pageOf(request.prev_recorded_at, request.prev_id, request),
   });
   return events.map(wireEvent);
+}
+
+/** What is asked for, whoever asks; null: nothing can match. */
+export function eventFilter(
+  request: ListEventsRequest,
+): Omit<EventFilter, 'visibleTo' | 'page'> | null {
+  // Nothing of ours is ever about a preset.
+  if (request.target_presets !== null) return null;
+  return {
+    targets: targetFilter(request),
+    within: withinFilter(request),
+    targetTypes: request.include_target_types?.filter(isOurs) ?? null,
+    actors: request.actors,
+  };
 }
 
 async function visibility(deps: HttpDeps, caller: UserRecord): Promise<EventFilter['visibleTo']> {

@@ -2,13 +2,15 @@
  * Server-sent events of a project's runs and logs: ours, beside the polled endpoints that other
  * clients know.
  */
-import { notFound, ruleError } from '@dstack/contract/api';
+import { ListEventsRequest, notFound, ruleError, validationDetails } from '@dstack/contract/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { LogStore } from '../../logs/log-store.ts';
 import { streamLog } from '../../logs/stream-log.ts';
 import type { RunChanges } from '../../loops/run-changes.ts';
 import { identify } from '../identity.ts';
 import type { HttpDeps } from '../ports.ts';
+import { UnprocessableError } from '../request-body.ts';
+import { type EventCursor, streamEvents } from './stream-events.ts';
 import { watchRun } from './watch-run.ts';
 
 export interface StreamDeps extends Pick<HttpDeps, 'store' | 'settings' | 'context'> {
@@ -47,6 +49,54 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
     await watchRun({ ...deps, runId: view.run.id, sink, signal });
     return reply;
   });
+
+  eventStreamRoute(app, deps);
+}
+
+/** Filters as those of `events/list`; several ids of one filter are separated by commas. */
+function eventStreamRoute(app: FastifyInstance, deps: StreamDeps): void {
+  app.get<ProjectRoute>('/api/project/:project_name/events/stream', async (request, reply) => {
+    const project = await projectOf(request, deps);
+    const wanted = eventsWanted(request.query);
+    const given = request.headers['last-event-id'];
+    const from = typeof given === 'string' ? cursorOf(given) : startOf(wanted, deps);
+    const { sink, signal } = open(request, reply);
+    const { store } = deps;
+    await streamEvents({ store, projectId: project.id, request: wanted, from, sink, signal });
+    return reply;
+  });
+}
+
+const ONE_VALUE = new Set(['prev_recorded_at', 'prev_id', 'limit', 'ascending']);
+
+function eventsWanted(query: ProjectRoute['Querystring']): ListEventsRequest {
+  const entries = Object.entries(query).map(([name, value]) => [
+    name,
+    ONE_VALUE.has(name) ? value : String(value).split(',').map(orSystem),
+  ]);
+  const input: unknown = Object.fromEntries(entries);
+  const result = ListEventsRequest.safeParse(input);
+  if (result.success) return result.data;
+  throw new UnprocessableError(validationDetails(result.error, input, 'query'));
+}
+
+/** Among actors, `null` is the system. */
+function orSystem(text: string): string | null {
+  return text === 'null' ? null : text;
+}
+
+/** Without a place to go on from: what is written from now on. */
+function startOf(request: ListEventsRequest, deps: StreamDeps): EventCursor {
+  const at = request.prev_recorded_at;
+  return at === null ? { at: deps.context().now, id: null } : { at, id: request.prev_id };
+}
+
+function cursorOf(text: string): EventCursor {
+  const [, at, id] = /^(\d{1,16})-([0-9a-f-]{36})$/.exec(text) ?? [];
+  if (at === undefined || id === undefined) {
+    throw ruleError('`Last-Event-ID` must be an id that this stream has sent');
+  }
+  return { at: Number(at), id };
 }
 
 async function projectOf(request: FastifyRequest<ProjectRoute>, deps: StreamDeps) {

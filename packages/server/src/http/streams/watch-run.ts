@@ -5,6 +5,7 @@ import type { Store } from '@dstack/store';
 import type { RunChanges } from '../../loops/run-changes.ts';
 import { wireJson } from '../json.ts';
 import { wireRun } from '../mapping/run.ts';
+import { Bell } from './bell.ts';
 
 export interface WatchRun {
   readonly store: Pick<Store, 'runs' | 'shared'>;
@@ -58,24 +59,4 @@ export async function watchRun(watch: WatchRun): Promise<void> {
 /** A run's cost grows by itself; that alone is no news. */
 function withoutClock(text: string): string {
   return text.replace(/"cost":[\d.]+/, '');
-}
-
-class Bell {
-  #rung = false;
-  #waiter: (() => void) | null = null;
-
-  ring(): void {
-    this.#rung = true;
-    this.#waiter?.();
-  }
-
-  async rung(): Promise<void> {
-    if (!this.#rung) {
-      await new Promise<void>((resolve) => {
-        this.#waiter = resolve;
-      });
-    }
-    this.#waiter = null;
-    this.#rung = false;
-  }
 }

@@ -1,0 +1,20 @@
+/** Wakes one waiter; rings that come before it waits are not lost, several are one. */
+export class Bell {
+  #rung = false;
+  #waiter: (() => void) | null = null;
+
+  ring(): void {
+    this.#rung = true;
+    this.#waiter?.();
+  }
+
+  async rung(): Promise<void> {
+    if (!this.#rung) {
+      await new Promise<void>((resolve) => {
+        this.#waiter = resolve;
+      });
+    }
+    this.#waiter = null;
+    this.#rung = false;
+  }
+}

@@ -1,0 +1,14 @@
+/** Tells listeners of this process that something has happened, nothing else. */
+export class Chime {
+  readonly #listeners = new Set<() => void>();
+
+  /** Listeners must neither throw nor take time. */
+  hear(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  ring(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
