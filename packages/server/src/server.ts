@@ -12,6 +12,7 @@ import { applyServerConfig, bootstrap } from './config/bootstrap.ts';
 import { createCipher, type EncryptionKey, MissingKeyError } from './config/cipher.ts';
 import { configPath, loadServerConfig } from './config/config-file.ts';
 import { decisionContext } from './decision-context.ts';
+import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
 import { effects } from './effects/effects.ts';
 import { JobStarter } from './effects/start-job.ts';
 import { Hosts } from './hosts/hosts.ts';
@@ -66,6 +67,30 @@ export async function startServer(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<RunningServer> {
   const settings = compileSettings(env, options);
+  try {
+    return await start(settings, env);
+  } catch (error) {
+    throw startError(error, settings) ?? error;
+  }
+}
+
+/** What a person can do about the disk; null for everything else. */
+function startError(error: unknown, settings: ServerSettings): StartError | null {
+  if (isDiskFull(error)) {
+    return new StartError(`no space left on the disk of ${settings.dir} or of the database`, {
+      next: 'make room and start again; nothing was lost',
+      cause: error,
+    });
+  }
+  const path = forbiddenPath(error);
+  if (path === null) return null;
+  return new StartError(`${path} cannot be used: ${(error as Error).message}`, {
+    next: 'let this user read and write there, or set DSTACK_SERVER_DIR',
+    cause: error,
+  });
+}
+
+async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<RunningServer> {
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
   await mkdir(settings.dir, { recursive: true, mode: 0o700 });
   const config = settings.configDisabled ? EMPTY : (await loadServerConfig(settings.dir)).config;

@@ -1,0 +1,30 @@
+/** Codes with which the system (ENOSPC, EDQUOT) and PostgreSQL (53100) say that a disk is full. */
+const FULL = new Set(['ENOSPC', 'EDQUOT', '53100']);
+
+/** Codes of files and folders that exist or are made in a way that forbids their use. */
+const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR']);
+
+/** SQLite's primary result code for a full disk; extended codes carry it in their low byte. */
+const SQLITE_FULL = 13;
+
+interface Trouble {
+  readonly code?: unknown;
+  readonly errcode?: unknown;
+  readonly path?: unknown;
+  readonly cause?: unknown;
+}
+
+/** Whether something failed because a disk of the server, or of its database, is full. */
+export function isDiskFull(error: unknown): boolean {
+  for (let each = error as Trouble | null | undefined; each; each = each.cause as Trouble) {
+    if (typeof each.code === 'string' && FULL.has(each.code)) return true;
+    if (typeof each.errcode === 'number' && (each.errcode & 0xff) === SQLITE_FULL) return true;
+  }
+  return false;
+}
+
+/** The file or folder that the system does not let this user use; null for all other errors. */
+export function forbiddenPath(error: unknown): string | null {
+  const { code, path } = (error ?? {}) as Trouble;
+  return typeof code === 'string' && FORBIDDEN.has(code) && typeof path === 'string' ? path : null;
+}
