@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { isRunning, showRun, untilRun } from '../../installation.ts';
 import type { Flow } from '../suite.ts';
@@ -38,6 +40,36 @@ export function resourceFlows(flow: Flow): void {
       expect(await client.ok('secret', 'list')).not.toContain('my_token');
       expect((await client.run(['secret', 'get', 'my_token'])).code).toBe(1);
       expect((await client.run(['secret', 'delete', 'my_token', '-y'])).code).toBe(1);
+    });
+  });
+
+  describe('repositories', () => {
+    flow('a clone is initialised', async ({ client }) => {
+      const url = 'https://example.com/team/code.git';
+      const origin = join(client.home, 'origin');
+      const env = {
+        GIT_CONFIG_COUNT: '2',
+        // Reached without a network; to the client it is a public repository on the web.
+        GIT_CONFIG_KEY_0: `url.file://${origin}.insteadOf`,
+        GIT_CONFIG_VALUE_0: url,
+        GIT_CONFIG_KEY_1: 'protocol.file.allow',
+        GIT_CONFIG_VALUE_1: 'always',
+      };
+      const git = (...args: string[]) =>
+        execFileSync('git', args, { env: { ...process.env, ...env }, stdio: 'pipe' });
+      const author = ['-c', 'user.name=someone', '-c', 'user.email=someone@example.com'];
+      git('init', '-q', '-b', 'main', origin);
+      git('-C', origin, ...author, 'commit', '-q', '--allow-empty', '-m', 'first');
+      git('clone', '-q', url, join(client.home, 'code'));
+      const { code, stdout } = await client.run(['init', '--repo', 'code'], { env });
+      expect(stdout).toContain('OK');
+      expect(code).toBe(0);
+    });
+
+    flow('a folder without one is refused', async ({ client }) => {
+      const { code, stdout } = await client.run(['init']);
+      expect(code).toBe(1);
+      expect(stdout).toContain('Git repo not found');
     });
   });
 
