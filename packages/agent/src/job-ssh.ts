@@ -10,16 +10,19 @@ import { sessionRunner } from './ssh/sessions/run-session.ts';
 /** Opens the SSH server of a job, with one host key for all jobs of this agent. */
 export function openJobAccess(stateDir: string, log: Logger): OpenJobAccess {
   const hostKeyPem = hostKey(stateDir);
-  return ({ preferredPort, spec, dial, logs, execution }) =>
-    startJobSsh({
+  return ({ preferredPort, spec, dial, logs, execution }) => {
+    const host = () => execution()?.sessions ?? null;
+    return startJobSsh({
       preferredPort,
       authorizedKeys: spec.authorized_keys,
       hostKeyPem,
       dial,
       logs,
-      exec: sessionRunner(() => execution()?.sessions ?? null),
+      exec: sessionRunner(host),
+      host,
       onUnusableKey: (owner, reason) => log.info('unusable key', { job: spec.id, owner, reason }),
     });
+  };
 }
 
 function hostKey(stateDir: string): string {

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { dialTcp } from '../network/dial.ts';
+import { type Listener, listenTcp, type OnCaller } from '../network/listen.ts';
 import { type ContainerDialer, dialIntoContainer } from '../ssh/netns-relay/dial-into-container.ts';
 
 export interface ContainerNetwork {
@@ -33,6 +34,17 @@ export class JobDialer {
     if (process.getuid?.() !== 0 || pid <= 0) return this.#fromOutside(host, port);
     this.#relay ??= dialIntoContainer(pid, { socketPath: socket });
     return this.#relay.dial(host, port);
+  }
+
+  /** Listens where only the container's processes can connect. */
+  listen(port: number, onCaller: OnCaller): Promise<Listener> {
+    const { host: hostNetwork, pid, socket } = this.#network;
+    if (hostNetwork) return listenTcp('127.0.0.1', port, onCaller);
+    if (process.getuid?.() !== 0 || pid <= 0) {
+      return Promise.reject(new Error('the network of the job cannot be entered'));
+    }
+    this.#relay ??= dialIntoContainer(pid, { socketPath: socket });
+    return this.#relay.listen('127.0.0.1', port, onCaller);
   }
 
   async close(): Promise<void> {

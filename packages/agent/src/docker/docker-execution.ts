@@ -39,18 +39,20 @@ export class DockerExecution implements Execution {
 
   constructor(setup: DockerExecutionSetup) {
     this.#setup = setup;
-    this.#sessions = new DockerHost({
+    const sessions = {
       container: setup.container,
       account: setup.account,
       workingDir: setup.inspected.Config.WorkingDir || '/',
       pid: setup.inspected.State.Pid,
-    });
+    };
     this.#dialer = new JobDialer({
       pid: setup.inspected.State.Pid,
       host: setup.inspected.HostConfig.NetworkMode === 'host',
       ip: this.containerIp,
       socket: setup.relaySocket,
     });
+    const listen = this.#dialer.listen.bind(this.#dialer);
+    this.#sessions = new DockerHost({ ...sessions, listen });
     this.exited = this.#awaitExit();
   }
 

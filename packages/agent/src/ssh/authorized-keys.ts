@@ -4,24 +4,27 @@ import ssh2, { type ParsedKey } from 'ssh2';
 /**
  * Whose key a connection showed, which decides what it may do:
  *
- * | owner   | sessions | forwards | output | counts as a user's activity |
- * | ------- | -------- | -------- | ------ | --------------------------- |
- * | user    | yes      | yes      | yes    | yes                         |
- * | project | no       | yes      | yes    | no (the server, gateways)   |
- * | job     | yes      | no       | no     | no (the job's other nodes)  |
+ * | owner   | sessions | dials | listens, sockets | output | counts as a user's activity |
+ * | ------- | -------- | ----- | ---------------- | ------ | --------------------------- |
+ * | user    | yes      | yes   | yes              | yes    | yes                         |
+ * | project | no       | yes   | no               | yes    | no (the server, gateways)   |
+ * | job     | yes      | no    | no               | no     | no (the job's other nodes)  |
  */
 export type KeyOwner = 'user' | 'project' | 'job';
 
 export interface KeyRights {
   readonly sessions: boolean;
+  /** Connections to ports, and the job's output. */
   readonly forwards: boolean;
+  /** Ports and sockets of the job that lead to the client (`-R`, `-A`), and its unix sockets. */
+  readonly listens: boolean;
   readonly activity: boolean;
 }
 
 export const RIGHTS: Readonly<Record<KeyOwner, KeyRights>> = {
-  user: { sessions: true, forwards: true, activity: true },
-  project: { sessions: false, forwards: true, activity: false },
-  job: { sessions: true, forwards: false, activity: false },
+  user: { sessions: true, forwards: true, listens: true, activity: true },
+  project: { sessions: false, forwards: true, listens: false, activity: false },
+  job: { sessions: true, forwards: false, listens: false, activity: false },
 };
 
 /** Lines as in `authorized_keys`; options before the key are not supported. */

@@ -6,7 +6,9 @@ import { type AuthorizedKeyLines, AuthorizedKeys, RIGHTS } from './authorized-ke
 import { joinChannel } from './forward.ts';
 import type { JobOutput } from './job-output.ts';
 import { OUTPUT_PORT, OutputService } from './output-service.ts';
+import { serveReverseForwards } from './reverse-forwards.ts';
 import { type RunSession, serveSession } from './session.ts';
+import type { SessionHost } from './sessions/session-host.ts';
 
 export interface JobSshOptions {
   /** The port that clients know already; another one is taken when it is not free. Null = any. */
@@ -19,6 +21,8 @@ export interface JobSshOptions {
   readonly logs: JobOutput;
   /** Runs shells, commands and subsystems. Without it they are refused with a message. */
   readonly exec?: RunSession;
+  /** The job's own side of what leads from it to the client; null while it does not run. */
+  readonly host?: () => SessionHost | null;
   /** Key lines that cannot be used; never the line itself. */
   readonly onUnusableKey?: (owner: string, reason: string) => void;
   /** How long a connection may take to log in; 20 s if not given. */
@@ -146,6 +150,8 @@ class JobSshServer implements JobSsh {
     const rights = RIGHTS[identity.owner];
     if (rights.activity) this.#trackUser(client);
     if (rights.forwards) this.#serveForwards(client);
+    const { host } = this.#options;
+    if (rights.listens && host) serveReverseForwards(client, identity, host);
     if (rights.sessions) {
       client.on('session', (accept) => {
         serveSession(accept(), client, identity, this.#options.exec ?? null);

@@ -101,7 +101,7 @@ export function serveSession(
   });
 
   session.on('auth-agent', (accept, reject) => {
-    forwardsAgent = RIGHTS[identity.owner].forwards;
+    forwardsAgent = RIGHTS[identity.owner].listens;
     reply(forwardsAgent ? accept : reject);
   });
 

@@ -30,12 +30,12 @@ export class SshClient {
   }
 
   /** Options that `ssh`, `scp` and `sftp` share; the host is then called `job`. */
-  options(key = 'user'): string[] {
+  options(key = 'user', agent = 'none'): string[] {
     return [
       ...['-F', '/dev/null', '-i', join(this.dir, key), '-o', `Port=${this.port}`],
       ...['-o', 'HostName=127.0.0.1', '-o', 'StrictHostKeyChecking=no'],
       ...['-o', 'UserKnownHostsFile=/dev/null', '-o', 'IdentitiesOnly=yes'],
-      ...['-o', 'IdentityAgent=none', '-o', 'LogLevel=ERROR'],
+      ...['-o', `IdentityAgent=${agent}`, '-o', 'LogLevel=ERROR'],
     ];
   }
 

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { readlinkSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { readLines } from '../../json-lines.ts';
+import type { Listener, OnCaller } from '../../network/listen.ts';
 import { nodeCommand, programEntry } from '../../process/program-entry.ts';
 import { LineReader } from './relay-protocol.ts';
 
@@ -17,6 +19,8 @@ export interface ContainerDialerOptions {
 export interface ContainerDialer {
   /** Rejects when nothing answers there or the container is gone; or with `CannotEnterError`. */
   dial(host: string, port: number): Promise<Duplex>;
+  /** Listens in the container, for the same price. */
+  listen(host: string, port: number, onCaller: OnCaller): Promise<Listener>;
   /** Ends the relay and all its connections. Call it when the container has ended. */
   close(): Promise<void>;
 }
@@ -59,12 +63,29 @@ class NamespaceDialer implements ContainerDialer {
   }
 
   async dial(host: string, port: number): Promise<Duplex> {
+    return (await this.#ask({ host, port })).socket;
+  }
+
+  async listen(host: string, port: number, onCaller: OnCaller): Promise<Listener> {
+    const { socket, answer } = await this.#ask({ listen: host, port });
+    readLines(socket, (line) => {
+      const { id, ...caller } = JSON.parse(line);
+      const take = this.#ask({ take: id });
+      // It has given up waiting, or the relay has ended.
+      take.then(({ socket: connection }) => onCaller(connection, caller)).catch(() => {});
+    });
+    socket.on('error', () => socket.destroy());
+    socket.resume();
+    return { port: Number(answer), close: () => socket.destroy() };
+  }
+
+  async #ask(request: unknown): Promise<{ readonly socket: Socket; readonly answer: string }> {
     this.#opened();
     try {
       await this.#running();
-      const socket = await dialThrough(this.#options.socketPath, host, port);
-      socket.once('close', () => this.#ended());
-      return socket;
+      const asked = await askRelay(this.#options.socketPath, request);
+      asked.socket.once('close', () => this.#ended());
+      return asked;
     } catch (error) {
       this.#ended();
       throw error;
@@ -162,14 +183,17 @@ function firstLine(child: ChildProcess): Promise<string> {
   });
 }
 
-async function dialThrough(socketPath: string, host: string, port: number): Promise<Socket> {
+async function askRelay(
+  socketPath: string,
+  request: unknown,
+): Promise<{ readonly socket: Socket; readonly answer: string }> {
   const socket = connect({ path: socketPath, allowHalfOpen: true });
   try {
     await once(socket, 'connect');
-    socket.write(`${JSON.stringify({ host, port })}\n`);
+    socket.write(`${JSON.stringify(request)}\n`);
     const answer = await readLine(socket);
-    if (answer !== 'ok') throw new Error(answer.replace(/^error /, ''));
-    return socket;
+    if (!answer.startsWith('ok')) throw new Error(answer.replace(/^error /, ''));
+    return { socket, answer: answer.slice('ok '.length) };
   } catch (error) {
     socket.destroy();
     throw error;

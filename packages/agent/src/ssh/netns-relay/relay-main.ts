@@ -1,5 +1,5 @@
 /**
- * Runs inside the network namespace of a container and connects to what is there, for callers on a
+ * Runs inside the network namespace of a container, connects to what is there and listens, for callers on a
  * unix socket outside (pathname sockets work across network namespaces). Argument: path of the
  * socket. Prints the namespace it is in when it is ready; ends when its standard input does, so that
  * it never outlives the agent.
@@ -8,7 +8,8 @@ import { readlinkSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { dialTcp } from '../../network/dial.ts';
-import { LineReader, parseTarget } from './relay-protocol.ts';
+import { listenTcp } from '../../network/listen.ts';
+import { LineReader, parseRequest, type Target } from './relay-protocol.ts';
 
 const server = createServer({ allowHalfOpen: true }, (caller) => {
   const reader = new LineReader();
@@ -28,18 +29,47 @@ const server = createServer({ allowHalfOpen: true }, (caller) => {
   caller.on('data', onData);
 });
 
+/** How long a connection waits to be taken over. */
+const TAKE_MS = 10_000;
+const waiting = new Map<number, Duplex>();
+let nextId = 0;
+
 async function relay(caller: Socket, line: string): Promise<void> {
-  const target = parseTarget(line);
-  if (!target) {
-    caller.end('error bad target\n');
-    return;
-  }
+  const request = parseRequest(line);
   try {
-    join(caller, await dialTcp(target.host, target.port));
+    if (!request) throw new Error('bad request');
+    if (request.kind === 'listen') return await listen(caller, request.target);
+    if (request.kind === 'take') return take(caller, request.id);
+    join(caller, await dialTcp(request.target.host, request.target.port));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     caller.end(`error ${reason.replaceAll('\n', ' ') || 'cannot connect'}\n`);
   }
+}
+
+async function listen(caller: Socket, { host, port }: Target): Promise<void> {
+  const listener = await listenTcp(host, port, (connection, from) => {
+    const id = nextId++;
+    waiting.set(id, connection);
+    connection.pause();
+    connection.on('error', () => connection.destroy());
+    setTimeout(() => {
+      if (waiting.delete(id)) connection.destroy();
+    }, TAKE_MS);
+    caller.write(`${JSON.stringify({ id, ...from })}\n`);
+  });
+  caller.on('close', () => listener.close());
+  caller.on('end', () => caller.end());
+  caller.resume();
+  if (caller.destroyed) listener.close();
+  else caller.write(`ok ${listener.port}\n`);
+}
+
+function take(caller: Socket, id: number): void {
+  const connection = waiting.get(id);
+  if (!connection) throw new Error('no such connection');
+  waiting.delete(id);
+  join(caller, connection);
 }
 
 function join(caller: Socket, target: Duplex): void {

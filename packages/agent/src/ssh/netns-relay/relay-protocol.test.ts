@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { LineReader, parseTarget } from './relay-protocol.ts';
+import { LineReader, parseRequest } from './relay-protocol.ts';
 
 it('takes a line in any pieces and keeps what follows', () => {
   const reader = new LineReader();
@@ -10,8 +10,8 @@ it('takes a line in any pieces and keeps what follows', () => {
 });
 
 it.each(['', '{}', '{"host":1,"port":2}', '{"host":"a","port":70000}', '[1]', 'null'])(
-  'takes %s for no target',
+  'takes %s for no request',
   (line) => {
-    expect(parseTarget(line)).toBeNull();
+    expect(parseRequest(line)).toBeNull();
   },
 );

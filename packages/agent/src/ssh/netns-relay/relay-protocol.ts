@@ -1,11 +1,19 @@
 /**
- * What is said on the relay's unix socket before the bytes of a connection: the caller sends one line
- * `{"host":"...","port":n}`, the relay answers `ok` or `error <why>`, each ended by a newline.
+ * What is said on the relay's unix socket before the bytes of a connection, each line ended by a
+ * newline. To connect the caller sends `{"host":"...","port":n}`, the relay answers `ok` or
+ * `error <why>`. To listen it sends `{"listen":"...","port":n}` and hears `ok <port>`; from then on
+ * a line `{"id":n,"host":"...","port":n}` for each connection, which it takes over by `{"take":n}` on
+ * a connection of its own. Closing the first one ends the listening.
  */
 export interface Target {
   readonly host: string;
   readonly port: number;
 }
+
+export type RelayRequest =
+  | { readonly kind: 'dial'; readonly target: Target }
+  | { readonly kind: 'listen'; readonly target: Target }
+  | { readonly kind: 'take'; readonly id: number };
 
 const MAX_LINE = 1024;
 
@@ -23,12 +31,16 @@ export class LineReader {
   }
 }
 
-/** Null for what is no target. */
-export function parseTarget(line: string): Target | null {
+/** Null for what is no request. */
+export function parseRequest(line: string): RelayRequest | null {
   try {
-    const { host, port } = JSON.parse(line);
-    const fits = typeof host === 'string' && Number.isInteger(port) && port > 0 && port < 65536;
-    return fits ? { host, port } : null;
+    const { host, listen, take, port } = JSON.parse(line);
+    if (Number.isInteger(take)) return { kind: 'take', id: take };
+    const listens = typeof listen === 'string';
+    const fits = Number.isInteger(port) && port >= (listens ? 0 : 1) && port < 65536;
+    if (!fits) return null;
+    if (listens) return { kind: 'listen', target: { host: listen, port } };
+    return typeof host === 'string' ? { kind: 'dial', target: { host, port } } : null;
   } catch {
     return null;
   }

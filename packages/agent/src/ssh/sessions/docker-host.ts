@@ -5,6 +5,7 @@ import type Docker from 'dockerode';
 import { existsInContainer, readContainerFile } from '../../docker/container-files.ts';
 import { statusOf, wordsOf } from '../../docker/engine-error.ts';
 import type { JobAccount } from '../../jobs/executor.ts';
+import type { Listener, OnCaller } from '../../network/listen.ts';
 import { parseGroup, parsePasswd } from '../../process/accounts.ts';
 import { processStat } from '../../process/process-identity.ts';
 import { SessionRefusal } from '../session.ts';
@@ -25,6 +26,8 @@ export interface ContainerOfJob {
   readonly workingDir: string;
   /** Its first process as the daemon's machine numbers it. */
   readonly pid: number;
+  /** Listens on its loopback. */
+  listen(port: number, onCaller: OnCaller): Promise<Listener>;
 }
 
 /** The Engine says that a command has ended a moment after its output has. */
@@ -113,6 +116,15 @@ export class DockerHost implements SessionHost {
       // It has ended, runs on another machine, or is not ours to look into.
       return null;
     }
+  }
+
+  /** Whoever may log in may become the container's root, so no right of another is lent. */
+  socketRoot(): JobRoot | null {
+    return this.root();
+  }
+
+  listen(port: number, onCaller: OnCaller): Promise<Listener> {
+    return this.#job.listen(port, onCaller);
   }
 
   async #groups(login: string): Promise<number[]> {

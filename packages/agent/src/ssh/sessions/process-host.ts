@@ -3,6 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { JobAccount } from '../../jobs/executor.ts';
+import { type Listener, listenTcp, type OnCaller } from '../../network/listen.ts';
 import type { JobCgroup } from '../../process/cgroup.ts';
 import { wrapCommand } from '../../process/job-command.ts';
 import {
@@ -82,6 +83,15 @@ export class ProcessHost implements SessionHost {
 
   root(): JobRoot | null {
     return { path: '/', hostUid: (uid) => uid, hostGid: (gid) => gid };
+  }
+
+  /** Sockets of this machine would be opened with our rights, which must be the job's own. */
+  socketRoot(): JobRoot | null {
+    return this.#job.account.uid === process.getuid?.() ? this.root() : null;
+  }
+
+  listen(port: number, onCaller: OnCaller): Promise<Listener> {
+    return listenTcp('127.0.0.1', port, onCaller);
   }
 }
 

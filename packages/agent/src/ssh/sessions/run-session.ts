@@ -1,4 +1,5 @@
 import { type RunSession, SessionRefusal, type SessionRequest } from '../session.ts';
+import { forwardAgent } from './agent-forward.ts';
 import { channelOutput } from './channel-output.ts';
 import { startOwnSftp } from './own-sftp.ts';
 import type {
@@ -46,6 +47,7 @@ async function commandOf(
     ...identityOf(account, shell),
     ...(terminal ? { TERM: terminal.term } : {}),
     ...request.env,
+    ...(await forwardAgent(host, account, request)),
   };
   // The command goes to the shell as it is, as with any SSH server.
   const rest = kind === 'exec' ? ['-c', command ?? ''] : host.loginShell;

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { JobAccount } from '../../jobs/executor.ts';
+import type { Listener, OnCaller } from '../../network/listen.ts';
 import type { Terminal } from '../session.ts';
 
 /** Who a session runs as. */
@@ -59,6 +60,10 @@ export interface SessionHost {
   start(command: SessionCommand): Promise<SessionProcess>;
   /** Null when the files are out of reach from here. */
   root(): JobRoot | null;
+  /** Where sockets that a user names may be connected to and made; null when nowhere. */
+  socketRoot(): JobRoot | null;
+  /** Listens on the job's own loopback; port 0 takes any. */
+  listen(port: number, onCaller: OnCaller): Promise<Listener>;
   /** Where relative paths of file transfers begin. */
   readonly workingDir: string;
 }

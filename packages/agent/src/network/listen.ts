@@ -1,0 +1,35 @@
+import { createServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+/** Whoever has connected to a port that is listened on. */
+export interface Caller {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Listener {
+  readonly port: number;
+  /** Ends listening; connections that were given out go on. */
+  close(): void;
+}
+
+export type OnCaller = (connection: Duplex, caller: Caller) => void;
+
+/** Listens for TCP connections; port 0 takes any. Rejects with Node's own error. */
+export function listenTcp(host: string, port: number, onCaller: OnCaller): Promise<Listener> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) => {
+    const { remoteAddress = '', remotePort = 0 } = socket;
+    onCaller(socket, { host: remoteAddress, port: remotePort });
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.removeAllListeners('error');
+      // A single connection that cannot be taken is no reason to end the others.
+      server.on('error', () => {});
+      const address = server.address();
+      const chosen = typeof address === 'object' && address ? address.port : port;
+      resolve({ port: chosen, close: () => server.close() });
+    });
+  });
+}

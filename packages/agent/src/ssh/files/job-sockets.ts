@@ -1,0 +1,114 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  lchownSync,
+  mkdirSync,
+  openSync,
+  rmdirSync,
+  statSync,
+} from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import type { JobRoot } from '../sessions/session-host.ts';
+import { RootedFiles } from './rooted-files.ts';
+
+const { O_RDONLY, O_DIRECTORY } = constants;
+
+/** Ids as the job numbers them. */
+export interface SocketOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface SocketListener {
+  close(): void;
+}
+
+/** Connects to a unix socket among a job's files. Rejects with Node's own error. */
+export async function connectSocket(root: JobRoot, path: string): Promise<Duplex> {
+  return withFiles(root, (files) =>
+    files.pinned(path, true, (pinned) => {
+      if (!statSync(pinned).isSocket()) throw new Error(`${path} is no socket`);
+      return new Promise<Duplex>((resolve, reject) => {
+        // The kernel is asked at once, while the path still means this socket.
+        const socket = connect({ path: pinned, allowHalfOpen: true });
+        socket.once('error', reject);
+        socket.once('connect', () => {
+          socket.off('error', reject);
+          resolve(socket);
+        });
+      });
+    }),
+  );
+}
+
+/** Listens on a new unix socket among a job's files, for its owner alone. Rejects when it is taken. */
+export async function listenOnSocket(
+  root: JobRoot,
+  path: string,
+  owner: SocketOwner,
+  onConnection: (connection: Duplex) => void,
+): Promise<SocketListener> {
+  return withFiles(root, async (files) => {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    const directory = files.pinned(dirname(path), true, (pinned) =>
+      openSync(pinned, O_RDONLY | O_DIRECTORY),
+    );
+    // The last name is not followed when a socket is bound to it.
+    const reached = `/proc/self/fd/${directory}/${name}`;
+    const server = createServer({ allowHalfOpen: true }, onConnection);
+    server.once('close', () => closeSync(directory));
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(reached, resolve);
+      });
+      files.pinned(path, false, (pinned) => chmodSync(pinned, 0o600));
+      lchownSync(reached, root.hostUid(owner.uid), root.hostGid(owner.gid));
+    } catch (error) {
+      if (server.listening) server.close();
+      else closeSync(directory);
+      throw error;
+    }
+    server.on('error', () => {});
+    return { close: () => server.close() };
+  });
+}
+
+/** A new directory that only its owner can enter; `remove` takes it away when it is empty. */
+export function makePrivateDirectory(
+  root: JobRoot,
+  path: string,
+  owner: SocketOwner,
+): { remove(): void } {
+  return withFiles(root, (files) => {
+    files.at(path, false, (place) => {
+      mkdirSync(place.path, 0o700);
+      lchownSync(place.path, root.hostUid(owner.uid), root.hostGid(owner.gid));
+    });
+    const remove = () =>
+      withFiles(root, (again) => again.at(path, false, (place) => rmdirSync(place.path)));
+    return { remove };
+  });
+}
+
+function withFiles<T>(root: JobRoot, use: (files: RootedFiles) => T): T {
+  const fd = openSync(join(root.path, '/'), O_RDONLY | O_DIRECTORY);
+  const result = (() => {
+    try {
+      return use(new RootedFiles(fd));
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  })();
+  if (result instanceof Promise)
+    result.then(
+      () => closeSync(fd),
+      () => closeSync(fd),
+    );
+  else closeSync(fd);
+  return result;
+}

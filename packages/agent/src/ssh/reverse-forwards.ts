@@ -1,0 +1,154 @@
+import type { Duplex } from 'node:stream';
+import type { Connection, ServerChannel, SocketBindInfo, TcpipBindInfo } from 'ssh2';
+import type { Identity } from './authentication.ts';
+import { connectSocket, listenOnSocket } from './files/job-sockets.ts';
+import { joinChannel } from './forward.ts';
+import type { SessionHost } from './sessions/session-host.ts';
+
+type Host = () => SessionHost | null;
+
+/** How many ports and sockets a client may listen on. */
+const MAX_LISTENERS = 100;
+
+/**
+ * Forwards that begin in the job (`ssh -R`, to a port or a unix socket), and those to unix sockets of
+ * the job. What listens is reachable for the job alone, and is gone with the client.
+ */
+export function serveReverseForwards(client: Connection, identity: Identity, host: Host): void {
+  const listeners = new ClientListeners(client);
+  servePorts(client, host, listeners);
+  serveSockets(client, identity, host, listeners);
+}
+
+/** What ssh2 gives where the client wants an answer. */
+type Accept = ((port?: number) => void) | undefined;
+type Reject = (() => void) | undefined;
+
+function servePorts(client: Connection, host: Host, listeners: ClientListeners): void {
+  client.on('request', (accept: Accept, reject: Reject, name: string, info: TcpipBindInfo) => {
+    const { bindAddr, bindPort } = info;
+    if (name === 'tcpip-forward') {
+      answer(listenOnPort(client, host(), listeners, bindAddr, bindPort), accept, reject);
+    } else if (name === 'cancel-tcpip-forward') {
+      if (listeners.end(portKey(bindAddr, bindPort))) accept?.();
+      else reject?.();
+    }
+  });
+}
+
+function serveSockets(
+  client: Connection,
+  identity: Identity,
+  host: Host,
+  listeners: ClientListeners,
+): void {
+  client.on('request', (accept: Accept, reject: Reject, name: string, info: SocketBindInfo) => {
+    const { socketPath } = info;
+    if (name === 'streamlocal-forward@openssh.com') {
+      answer(listenOnPath(client, host(), identity, listeners, socketPath), accept, reject);
+    } else if (name === 'cancel-streamlocal-forward@openssh.com') {
+      if (listeners.end(socketPath)) accept?.();
+      else reject?.();
+    }
+  });
+  client.on('openssh.streamlocal', (accept, reject, { socketPath }) => {
+    const root = host()?.socketRoot();
+    if (!root) return reject();
+    connectSocket(root, socketPath).then(
+      (connection) => {
+        if (listeners.closed) connection.destroy();
+        else joinChannel(accept(), connection);
+      },
+      () => reject(),
+    );
+  });
+}
+
+function answer(listening: Promise<number>, accept: Accept, reject: Reject): void {
+  listening.then(
+    (port) => accept?.(port),
+    () => reject?.(),
+  );
+}
+
+async function listenOnPort(
+  client: Connection,
+  host: SessionHost | null,
+  listeners: ClientListeners,
+  address: string,
+  port: number,
+): Promise<number> {
+  if (!host) throw new Error('the job does not run');
+  listeners.makeRoom();
+  // Whatever address was asked for, only the job itself gets in, as with OpenSSH's GatewayPorts=no.
+  const listener = await host.listen(port, (connection, caller) => {
+    client.forwardOut(address, listener.port, caller.host, caller.port, (error, channel) =>
+      toClient(error, channel, connection),
+    );
+  });
+  listeners.add(portKey(address, listener.port), () => listener.close());
+  return listener.port;
+}
+
+async function listenOnPath(
+  client: Connection,
+  host: SessionHost | null,
+  identity: Identity,
+  listeners: ClientListeners,
+  path: string,
+): Promise<number> {
+  const root = host?.socketRoot();
+  if (!host || !root) throw new Error('sockets of the job are out of reach');
+  listeners.makeRoom();
+  const account = await host.account(identity.login);
+  const listener = await listenOnSocket(root, path, account, (connection) => {
+    client.openssh_forwardOutStreamLocal(path, (error, channel) =>
+      toClient(error, channel, connection),
+    );
+  });
+  listeners.add(path, () => listener.close());
+  return 0;
+}
+
+function toClient(error: Error | undefined, channel: ServerChannel, connection: Duplex): void {
+  if (error) connection.destroy();
+  else joinChannel(channel, connection);
+}
+
+function portKey(address: string, port: number): string {
+  return `${address}:${port}`;
+}
+
+/** What a client listens on, so that all of it ends with the client. */
+class ClientListeners {
+  readonly #ends = new Map<string, () => void>();
+  #closed = false;
+
+  constructor(client: Connection) {
+    client.once('close', () => {
+      this.#closed = true;
+      for (const end of this.#ends.values()) end();
+    });
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Throws when there are too many already. */
+  makeRoom(): void {
+    if (this.#ends.size >= MAX_LISTENERS) throw new Error('too many forwards');
+  }
+
+  add(key: string, end: () => void): void {
+    if (this.#closed) end();
+    else this.#ends.set(key, end);
+  }
+
+  end(key: string): boolean {
+    const end = this.#ends.get(key);
+    this.#ends.delete(key);
+    end?.();
+    return end !== undefined;
+  }
+}

@@ -1,0 +1,43 @@
+import { randomBytes } from 'node:crypto';
+import { openAgentChannel } from '../client-channel.ts';
+import { listenOnSocket, makePrivateDirectory } from '../files/job-sockets.ts';
+import { joinChannel } from '../forward.ts';
+import type { SessionRequest } from '../session.ts';
+import type { SessionAccount, SessionHost } from './session-host.ts';
+
+/**
+ * Lends the client's keys to a session: a socket in the job that only its user can reach, each
+ * connection to it a channel to the client's agent. Resolves with the variable that names it, with
+ * none when the job's files are out of reach. The socket is gone with the client.
+ */
+export async function forwardAgent(
+  host: SessionHost,
+  account: SessionAccount,
+  request: SessionRequest,
+): Promise<Record<string, string>> {
+  const root = host.root();
+  if (!request.forwardsAgent || !root) return {};
+  const path = `/tmp/dstack-agent-${randomBytes(8).toString('hex')}`;
+  try {
+    const directory = makePrivateDirectory(root, path, account);
+    const socket = `${path}/agent`;
+    const listener = await listenOnSocket(root, socket, account, (connection) => {
+      openAgentChannel(request.client).then(
+        (channel) => joinChannel(channel, connection),
+        () => connection.destroy(),
+      );
+    });
+    void request.hungUp.then(() => {
+      listener.close();
+      try {
+        directory.remove();
+      } catch {
+        // The job has put something there, or has ended with all of its files.
+      }
+    });
+    return { SSH_AUTH_SOCK: socket };
+  } catch {
+    // An image without /tmp, a full disk: the session goes on without keys, as with OpenSSH.
+    return {};
+  }
+}

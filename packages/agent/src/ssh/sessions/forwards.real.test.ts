@@ -1,0 +1,172 @@
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AgentHarness, jobSpec } from '../../testing/agent-harness.ts';
+import { Screen, SshClient } from '../../testing/ssh-client.ts';
+import type { TestStream } from '../../testing/test-stream.ts';
+
+const missing = dockerMissing();
+if (missing) console.warn(`Forwards into containers are NOT tested: ${missing} is missing`);
+
+/** A program for Node: sends all it reads to a unix socket, prints the answer. */
+const TALK = `const s=require('net').connect(process.argv[1]);process.stdin.pipe(s);s.pipe(process.stdout)`;
+
+describe.each(['process', 'docker'] as const)('forwards that begin in a %s job', (kind) => {
+  describe.skipIf(kind === 'docker' && missing !== null)('by OpenSSH', () => {
+    let engine: TestDocker | null = null;
+    let agent: AgentHarness;
+    let stream: TestStream;
+    let client: SshClient;
+    let echo: Server;
+    let port: number;
+
+    /** Runs a forwarding client until `use` is done; ssh fails where it is refused. */
+    async function forwarding(args: readonly string[], use: () => Promise<void>, key = 'user') {
+      const ssh = client.spawn('ssh', [
+        ...client.options(key),
+        ...['-v', '-N', '-o', 'ExitOnForwardFailure=yes'],
+        ...[...args, 'root@job'],
+      ]);
+      const screen = new Screen(ssh);
+      await screen.until(/forward success|Allocated port|Local connections to/);
+      await use();
+      ssh.kill();
+      await once(ssh, 'exit');
+    }
+
+    /** A program in the job that speaks to a port of the job's own loopback. */
+    const talk = (to: number) =>
+      kind === 'docker'
+        ? `nc 127.0.0.1 ${to}`
+        : `${process.execPath} -e "const s=require('net').connect(${to},'127.0.0.1');process.stdin.pipe(s);s.pipe(process.stdout)"`;
+
+    beforeAll(async () => {
+      client = new SshClient();
+      if (kind === 'docker') {
+        engine = await startDocker();
+        await engine.busybox('busybox:test');
+      }
+      agent = new AgentHarness(['--executor', kind], engine ? { DOCKER_HOST: engine.host } : {});
+      await agent.start();
+      stream = await agent.connect();
+      const command =
+        kind === 'docker'
+          ? { shell_commands: null, commands: ['/bin/sh', '-c', 'sleep 100000'] }
+          : { shell_commands: ['sleep 100000'] };
+      const spec = jobSpec([], { authorized_keys: client.keys, working_dir: '/tmp', ...command });
+      await agent.put(spec);
+      const state = await stream.until(() => {
+        const last = stream.state(spec.id);
+        return last?.phase === 'running' ? last : null;
+      });
+      client.port = state.ssh_port ?? 0;
+      echo = createServer({ allowHalfOpen: true }, (socket) => {
+        socket.write('client heard: ');
+        socket.pipe(socket);
+      });
+      echo.listen(0, '127.0.0.1');
+      await once(echo, 'listening');
+      port = (echo.address() as { port: number }).port;
+    }, 60_000);
+    afterAll(async () => {
+      await stream.close();
+      await agent.dispose();
+      await engine?.close();
+      client.close();
+      echo.close();
+    }, 60_000);
+
+    it('lead from a port of the job to the client, until it goes', async () => {
+      const remote = 20_000 + Math.floor(Math.random() * 10_000);
+      await forwarding(['-R', `${remote}:127.0.0.1:${port}`], async () => {
+        const answers = await Promise.all(
+          ['one', 'two', 'x'.repeat(300_000)].map((text) => client.ssh([talk(remote)], text)),
+        );
+        expect(answers.map(({ stdout }) => stdout.length)).toEqual([17, 17, 300_014]);
+      });
+      let { stdout } = await client.ssh([talk(remote)], 'late');
+      while (stdout !== '') {
+        await delay(50);
+        ({ stdout } = await client.ssh([talk(remote)], 'late'));
+      }
+    });
+
+    it('take any port when the client asks for none', async () => {
+      const ssh: ChildProcess = client.spawn('ssh', [
+        ...client.options(),
+        ...['-v', '-N', '-R', `0:127.0.0.1:${port}`, 'root@job'],
+      ]);
+      const screen = new Screen(ssh);
+      await screen.until(/Allocated port \d+ for/);
+      const chosen = Number(/Allocated port (\d+)/.exec(screen.text)?.[1]);
+      expect((await client.ssh([talk(chosen)], 'hi')).stdout).toBe('client heard: hi');
+      ssh.kill();
+      await once(ssh, 'exit');
+    });
+
+    it('are refused to keys that are not a user’s', async () => {
+      for (const key of ['project', 'job']) {
+        const args = ['-o', 'ExitOnForwardFailure=yes', '-N', '-R', `0:127.0.0.1:${port}`];
+        const { code } = await client.run('ssh', [...client.options(key), ...args, 'root@job']);
+        expect(code).toBe(255);
+      }
+    });
+
+    it('lead from a unix socket of the job to the client, and from the client to one', async () => {
+      const socket = kind === 'docker' ? '/tmp/dstack-test.sock' : join(client.dir, 'in-job.sock');
+      const local = join(client.dir, 'local.sock');
+      await forwarding(['-R', `${socket}:127.0.0.1:${port}`], async () => {
+        const { stdout } = await client.ssh([`stat -c '%F %a' ${socket}`]);
+        expect(stdout).toBe('socket 600\n');
+        await forwarding(['-L', `${local}:${socket}`], async () => {
+          while (!existsSync(local)) await delay(20);
+          const { stdout: heard } = await client.run(process.execPath, ['-e', TALK, local], 'hi');
+          expect(heard).toBe('client heard: hi');
+        });
+      });
+      let gone = await client.ssh([`test ! -e ${socket}`]);
+      while (gone.code !== 0) gone = await client.ssh([`test ! -e ${socket}`]);
+    });
+
+    it.runIf(kind === 'docker')('do not reach sockets of the host by links', async () => {
+      const outside = join(client.dir, 'outside.sock');
+      const secret = createServer((socket) => socket.end('secret'));
+      secret.listen(outside);
+      await once(secret, 'listening');
+      await client.ssh([`ln -s ${outside} /tmp/link.sock`]);
+      const local = join(client.dir, 'trap.sock');
+      await forwarding(['-L', `${local}:/tmp/link.sock`], async () => {
+        while (!existsSync(local)) await delay(20);
+        const { stdout } = await client.run(process.execPath, ['-e', TALK, local], '');
+        expect(stdout).toBe('');
+      });
+      secret.close();
+    });
+
+    it("lend the client's keys to the session that asks, and to nobody for longer", async () => {
+      const agentSocket = join(client.dir, 'agent.sock');
+      const keys = client.spawn('ssh-agent', ['-D', '-a', agentSocket]);
+      while (!existsSync(agentSocket)) await delay(20);
+      const env = { SSH_AUTH_SOCK: agentSocket };
+      execFileSync('ssh-add', ['-q', join(client.dir, 'job')], { env: { ...process.env, ...env } });
+      const args = [...client.options('user', agentSocket), '-A', 'root@job'];
+      const list =
+        kind === 'docker'
+          ? 'stat -c "%F %a" "$SSH_AUTH_SOCK"; echo $SSH_AUTH_SOCK'
+          : 'ssh-add -l; echo $SSH_AUTH_SOCK';
+      const { stdout } = await client.run('ssh', [...args, list]);
+      expect(stdout).toMatch(kind === 'docker' ? /^socket 600\n/ : /ED25519/);
+      const socket = stdout.trim().split('\n').at(-1) ?? '';
+      expect(socket).toMatch(/^\/tmp\/dstack-agent-/);
+      let gone = await client.ssh([`test ! -e $(dirname ${socket})`]);
+      while (gone.code !== 0) gone = await client.ssh([`test ! -e $(dirname ${socket})`]);
+      keys.kill();
+      await once(keys, 'exit');
+    });
+  });
+});
