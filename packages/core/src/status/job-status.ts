@@ -174,7 +174,8 @@ function failedMessage(
 ): string {
   switch (job.terminationReason) {
     case 'container_exited_with_error':
-      return `exited (${job.exitStatus})`;
+      // What cannot be set up (its repository, say) has failed without a process.
+      return job.exitStatus === null ? 'error' : `exited (${job.exitStatus})`;
     case 'failed_to_start_due_to_no_capacity':
       return job.terminationMessage?.includes('No matching fleet found')
         ? 'no fleets'

@@ -110,6 +110,7 @@ describe('texts of a job', () => {
   test.each([
     ['done', 'done_by_runner', null, 0, 'exited (0)'],
     ['failed', 'container_exited_with_error', null, 7, 'exited (7)'],
+    ['failed', 'container_exited_with_error', 'Failed to set up the repo', null, 'error'],
     [
       'failed',
       'failed_to_start_due_to_no_capacity',
