@@ -7,6 +7,8 @@ import { defineConfig } from 'vitest/config';
  */
 export default defineConfig({
   test: {
+    // Most of what the real suites do is waiting for processes.
+    maxWorkers: 2,
     projects: [
       {
         test: {
