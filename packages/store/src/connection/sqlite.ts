@@ -74,7 +74,7 @@ function adapt(database: DatabaseSync): SqliteDatabase {
     prepare(sql) {
       const known = statements.get(sql);
       if (known) return known;
-      const statement = adaptStatement(database.prepare(sql));
+      const statement = forTransactions(database, sql, adaptStatement(database.prepare(sql)));
       if (statements.size >= MAX_STATEMENTS) {
         const [oldest] = statements.keys();
         if (oldest !== undefined) statements.delete(oldest);
@@ -82,6 +82,23 @@ function adapt(database: DatabaseSync): SqliteDatabase {
       statements.set(sql, statement);
       return statement;
     },
+  };
+}
+
+/**
+ * SQLite rolls back by itself when a disk is full; what Kysely then asks for would be an error that
+ * hides the first one.
+ */
+function forTransactions(
+  database: DatabaseSync,
+  sql: string,
+  statement: SqliteStatement,
+): SqliteStatement {
+  if (sql !== 'rollback') return statement;
+  const nothing = { changes: 0, lastInsertRowid: 0 };
+  return {
+    ...statement,
+    run: (parameters) => (database.isTransaction ? statement.run(parameters) : nothing),
   };
 }
 
