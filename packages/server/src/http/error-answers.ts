@@ -1,6 +1,7 @@
 /** Errors as answers. */
-import { ApiError, errorBody } from '@dstack/contract/api';
+import { ApiError, errorBody, ruleError } from '@dstack/contract/api';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { isDiskFull } from '../disk-trouble.ts';
 import { UnprocessableError } from './request-body.ts';
 
 /** The one place where something thrown becomes an answer. */
@@ -18,10 +19,18 @@ export function answerError(
   // What Fastify itself refuses: too large a body, a broken multipart.
   if (status >= 400 && status < 500) return sendJson(reply, status, { detail: error.message });
   request.log.error({ err: error }, 'request failed');
+  if (isDiskFull(error)) return sendJson(reply, 400, errorBody(diskFull()));
   return reply
     .code(500)
     .header('content-type', 'text/plain; charset=utf-8')
     .send('Internal Server Error');
+}
+
+/** In the one form whose words all clients show; the operator must act, not the caller. */
+function diskFull(): ApiError {
+  return ruleError(
+    'The disk of the server is full: nothing was changed. Make room there and try again.',
+  );
 }
 
 /**
