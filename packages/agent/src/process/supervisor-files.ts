@@ -46,6 +46,9 @@ export type AgentMessage = { readonly interrupt: true };
 /** Exit status of a supervisor that found another one in charge of its job. */
 export const ALREADY_SUPERVISED = 3;
 
+/** Two blocks of the usual file systems. */
+const RESERVED_BYTES = 8192;
+
 export class SupervisorFiles {
   readonly #dir: string;
 
@@ -94,8 +97,19 @@ export class SupervisorFiles {
     return readJson<SupervisorRecord>(join(this.#dir, 'supervisor.json'));
   }
 
+  /** Keeps room for the record of the end, should the disk be full by then. */
+  reserveExit(): void {
+    writeDurably(this.#reserve, ' '.repeat(RESERVED_BYTES));
+  }
+
+  /** Throws when the disk has no room even after the reserve was given up; can be repeated. */
   writeExit(record: ExitRecord): void {
+    rmSync(this.#reserve, { force: true });
     writeDurably(join(this.#dir, 'exit.json'), JSON.stringify(record));
+  }
+
+  get #reserve(): string {
+    return join(this.#dir, 'exit.reserve');
   }
 
   readExit(): ExitRecord | null {

@@ -17,6 +17,7 @@ import { openTerminal, type Terminal } from './terminal.ts';
 
 /** Output of background processes is waited for this long after the command's own end. */
 const DRAIN_MS = 2000;
+const RECORD_RETRY_MS = 500;
 
 /**
  * Runs one job's command from start to end, whatever becomes of the agent: owns its terminal,
@@ -31,6 +32,7 @@ export async function supervise(jobDir: string, started: () => void): Promise<nu
   const { socket, cwd, account, cgroup } = launch;
   const record = { supervisor, leader: null, socket, cwd, account, cgroup };
   if (!files.claim(record)) return ALREADY_SUPERVISED;
+  files.reserveExit();
   const agents = new AgentConnections();
   const spool = new SpoolWriter({
     dir: files.spool,
@@ -42,8 +44,8 @@ export async function supervise(jobDir: string, started: () => void): Promise<nu
     terminal = openTerminal(launch.terminal, launch);
   } catch (error) {
     spool.close(nowMicros());
-    files.writeExit({ status: null, error: messageOf(error), time: nowMicros() });
     started();
+    await recordExit(files, { status: null, error: messageOf(error), time: nowMicros() });
     return 0;
   }
   terminal.onData((bytes) => spool.append(bytes, nowMicros()));
@@ -54,9 +56,21 @@ export async function supervise(jobDir: string, started: () => void): Promise<nu
   started();
   const exit = await untilEnd(launch, terminal);
   spool.close(nowMicros());
-  files.writeExit(exit);
+  await recordExit(files, exit);
   await agents.close();
   return 0;
+}
+
+/** An end that nobody knows of would be taken for a killed supervisor: it waits for room. */
+async function recordExit(files: SupervisorFiles, exit: ExitRecord): Promise<void> {
+  for (;;) {
+    try {
+      return files.writeExit(exit);
+    } catch (error) {
+      console.error(`the end of the job could not be recorded: ${messageOf(error)}`);
+      await delay(RECORD_RETRY_MS);
+    }
+  }
 }
 
 async function untilEnd(launch: Launch, terminal: Terminal): Promise<ExitRecord> {
