@@ -69,7 +69,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     await container.start();
     const { NetworkSettings } = await container.inspect();
     return {
-      address: `${NetworkSettings.IPAddress}:5000`,
+      address: `${NetworkSettings.Networks.bridge?.IPAddress}:5000`,
       remove: () => container.remove({ force: true }),
     };
   }
