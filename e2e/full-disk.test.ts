@@ -1,0 +1,83 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Installation } from '@dstack/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  applyFleet,
+  configuration,
+  isFinished,
+  newInstallation,
+  submit,
+  untilRun,
+} from './installation.ts';
+
+const missing = mountMissing();
+if (missing) console.warn(`A full disk is NOT tested: ${missing}`);
+
+function mountMissing(): string | null {
+  if (process.getuid?.() !== 0) return 'only root can make a small disk';
+  const probe = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'x', '/mnt']);
+  return probe.status === 0 ? null : 'this machine lets nobody mount';
+}
+
+describe.skipIf(missing !== null)('a full disk', () => {
+  let disk: string;
+  let home: Installation;
+  beforeEach(() => {
+    disk = mkdtempSync(join(tmpdir(), 'small-disk-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'small', disk]);
+    home = newInstallation({ DSTACK_SERVER_DIR: join(disk, 'server') });
+  });
+  afterEach(async () => {
+    await home.dispose();
+    execFileSync('umount', ['-l', disk]);
+    rmSync(disk, { recursive: true });
+  });
+
+  function fill(): void {
+    for (let size = 1 << 20; size >= 1; size >>= 1) {
+      try {
+        for (;;) appendFileSync(join(disk, 'ballast'), Buffer.alloc(size));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      }
+    }
+  }
+  const makeRoom = () => rmSync(join(disk, 'ballast'));
+
+  it('is named when the server starts on it, and starting works when there is room', async () => {
+    fill();
+    const { code, stderr } = await home.dstack(['server', '--port', '0', '-y']);
+    expect(code).toBe(1);
+    expect(stderr.match(/^error: /gm)).toHaveLength(1);
+    expect(stderr).toMatch(/no space left|full/i);
+    expect(stderr).not.toContain('this was not expected');
+    makeRoom();
+    await home.startServer();
+    expect(await home.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });
+  });
+
+  it('is named to whoever submits, reading goes on, and so does all when there is room', async () => {
+    await home.startServer();
+    await applyFleet(home, '0..2');
+    await submit(home, 'before', ['true']);
+    await untilRun(home, 'before', isFinished);
+    fill();
+    const yaml = `type: task\nname: during\ncommands: [echo ${'x'.repeat(20_000)}]\nresources: {gpu: 0}\n`;
+    const file = configuration(home, 'during.dstack.yml', yaml);
+    let failed = await home.dstack(['apply', '-f', file, '-y', '-d']);
+    // What is left of the last page may take some more writes.
+    for (let i = 0; failed.code === 0 && i < 200; i++) {
+      failed = await home.dstack(['apply', '-f', file, '-y', '-d', '--name', `during-${i}`]);
+    }
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toMatch(/no space left|full/i);
+    expect(await home.ok('ps', '-a')).toContain('before');
+    makeRoom();
+    await submit(home, 'after', ['echo works again']);
+    expect(await untilRun(home, 'after', isFinished)).toMatchObject({ status: 'done' });
+    expect(await home.ok('logs', 'after')).toContain('works again');
+  });
+});
