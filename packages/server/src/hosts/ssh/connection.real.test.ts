@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process';
+import { createPrivateKey } from 'node:crypto';
+import type { SshLogin } from '@dstack/store';
+import { hostsMissing, startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ChannelSocket } from './channel-socket.ts';
+import { addressOf, SshConnection, type SshTarget } from './connection.ts';
+import type { HostError } from './host-error.ts';
+import { preflight } from './preflight.ts';
+
+const missing = hostsMissing();
+if (missing && process.env.CI) throw new Error(`hosts cannot be tested: ${missing} is missing`);
+if (missing) console.warn(`SSH connections are NOT tested: ${missing} is missing`);
+
+describe.skipIf(missing !== null)('a connection to a host', () => {
+  let machines: TestHosts;
+  let near: TestHost;
+  let far: TestHost;
+  const open = new Set<SshConnection>();
+  beforeAll(async () => {
+    machines = await startHosts({ count: 2, docker: [] });
+    [near, far] = machines.hosts as [TestHost, TestHost];
+  });
+  afterEach(() => {
+    for (const connection of open) connection.close();
+    open.clear();
+  });
+  afterAll(() => machines?.close());
+
+  const login = (host: TestHost, more: Partial<SshLogin> = {}): SshLogin => ({
+    ...{ hostname: host.address, port: 22, user: 'root', privateKey: machines.privateKey },
+    ...more,
+  });
+
+  async function connect(to: SshLogin, more: Partial<SshTarget> = {}): Promise<SshConnection> {
+    const target = { login: to, proxy: null, hostKeys: {}, pin: async () => {}, ...more };
+    const connection = await SshConnection.open(target);
+    open.add(connection);
+    return connection;
+  }
+
+  const failure = (to: SshLogin, more?: Partial<SshTarget>): Promise<HostError> =>
+    connect(to, more).then(
+      () => Promise.reject(new Error('it was let in')),
+      (error) => error,
+    );
+
+  it('runs commands, with their input, output and exit code', async () => {
+    const connection = await connect(login(near));
+    const done = await connection.exec('cat; echo oops >&2; exit 7', {
+      input: 'hi',
+      timeoutMs: 9000,
+    });
+    expect(done).toEqual({ code: 7, stdout: 'hi', stderr: 'oops\n' });
+  });
+
+  it('leads through a jump host, and pins the keys of both', async () => {
+    const pinned: string[] = [];
+    const pin = async (address: string) => void pinned.push(address);
+    const connection = await connect(login(far), { proxy: login(near), pin });
+    const { stdout } = await connection.exec('hostname', { input: '', timeoutMs: 9000 });
+    expect(stdout.trim()).toBe(far.name);
+    expect(pinned).toEqual([addressOf(login(near)), addressOf(login(far))]);
+  });
+
+  it('takes keys in PKCS#8', async () => {
+    const pem = execFileSync('sh', [
+      '-c',
+      'f=$(mktemp -u); ssh-keygen -q -t ecdsa -m PKCS8 -N "" -f $f; cat $f $f.pub; rm $f $f.pub',
+    ]).toString();
+    const [key = '', publicKey = ''] = pem.split(/(?<=-----END PRIVATE KEY-----\n)/);
+    expect(createPrivateKey(key).asymmetricKeyType).toBe('ec');
+    await near.exec(
+      `mkdir -p /root/.ssh && echo '${publicKey.trim()}' >> /root/.ssh/authorized_keys`,
+    );
+    await connect(login(near, { privateKey: key }));
+  });
+
+  it('is refused for good with a wrong user, a wrong key and a key that is none', async () => {
+    const other = execFileSync('sh', [
+      '-c',
+      'f=$(mktemp -u); ssh-keygen -q -t ed25519 -N "" -f $f; cat $f; rm $f $f.pub',
+    ]).toString();
+    expect(await failure(login(near, { user: 'stranger' }))).toMatchObject({
+      permanent: true,
+      message: expect.stringMatching(/refused the login of stranger/),
+    });
+    expect(await failure(login(near, { privateKey: other }))).toMatchObject({ permanent: true });
+    expect(await failure(login(near, { privateKey: 'none' }))).toMatchObject({
+      permanent: true,
+      message: expect.stringMatching(/Unsupported private SSH key/),
+    });
+  });
+
+  it('is refused for good when the host shows another key than before', async () => {
+    const hostKeys = { [addressOf(login(near))]: 'AAAA' };
+    expect(await failure(login(near), { hostKeys })).toMatchObject({
+      permanent: true,
+      message: expect.stringMatching(/host key .* is not the one seen before/),
+    });
+  });
+
+  it('may come later where nothing listens', async () => {
+    expect(await failure(login(near, { port: 2 }))).toMatchObject({
+      permanent: false,
+      message: expect.stringMatching(/cannot be reached over SSH/),
+    });
+  });
+
+  it('reaches unix sockets, and says what takes none', async () => {
+    const connection = await connect(login(near));
+    expect(await connection.answers('/run/absent.sock')).toBe(false);
+    const socket = new ChannelSocket(() => connection.openSocket('/run/absent.sock'));
+    const error = await new Promise((resolve) => socket.on('error', resolve));
+    expect(error).toBeInstanceOf(Error);
+  });
+
+  it('finds a host without Docker, and a host of another server', async () => {
+    const connection = await connect(login(near));
+    await expect(preflight(connection, 'server-1')).rejects.toThrow(/No Docker on the host/);
+    await near.exec('mkdir -p /var/lib/dstack && echo other > /var/lib/dstack/owner');
+    await expect(preflight(connection, 'server-1')).rejects.toThrow(
+      /another dstack server \(other\)/,
+    );
+    await near.exec('rm -r /var/lib/dstack');
+  });
+
+  it('finds a login user who may not become root', async () => {
+    await near.exec('useradd -m -p "*" plain');
+    const connection = await connect(login(near, { user: 'plain' }));
+    await expect(preflight(connection, 'server-1')).rejects.toThrow(/no passwordless sudo/);
+  });
+
+  it('finds an sshd that forbids forwarding', async () => {
+    expect(await (await connect(login(far))).forbidsForwarding(22)).toBe(false);
+    await far.exec(
+      "sed -i 's/^AllowStreamLocal.*/AllowTcpForwarding no/' /run/sshd_config; kill -HUP $(cat /run/sshd.pid)",
+    );
+    for (let forbids = false; !forbids; ) {
+      const connection = await connect(login(far)).catch(() => null);
+      forbids = (await connection?.forbidsForwarding(22)) ?? false;
+    }
+  });
+});
