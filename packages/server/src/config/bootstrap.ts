@@ -33,7 +33,10 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
   return { admin, adminToken: credentials.token, firstStart: !found };
 }
 
-/** Projects and backends of the file; a backend that cannot be set up does not stop the others. */
+/**
+ * Projects and backends of the file; a backend that cannot be set up does not stop the others. A
+ * project without the key `backends` keeps those that it was given over the API.
+ */
 export async function applyServerConfig(
   options: BootstrapOptions,
   admin: UserRecord,
@@ -41,7 +44,7 @@ export async function applyServerConfig(
 ): Promise<void> {
   for (const entry of config.projects) {
     const project = await ensureProject(options, admin, entry.name);
-    await applyBackends(options, project, entry.backends ?? []);
+    if (entry.backends !== null) await applyBackends(options, project, entry.backends);
   }
 }
 

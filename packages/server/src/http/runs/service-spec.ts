@@ -17,7 +17,7 @@ export async function servicePlace(
 ): Promise<ServicePlace> {
   const gateway = await gatewayOf(deps, project, service);
   if (gateway === null) return inServer(project, service);
-  return behindGateway(gateway, service);
+  return behindGateway(project, gateway, service);
 }
 
 async function gatewayOf(
@@ -71,7 +71,17 @@ function inServer(project: ProjectRecord, service: ServiceConfiguration): Servic
   };
 }
 
-function behindGateway(view: GatewayView, service: ServiceConfiguration): ServicePlace {
+/** `*.example.com` means what `example.com` does; projects may have domains of their own. */
+function serviceDomain(wildcard: string, project: ProjectRecord): string {
+  const domain = wildcard.replace(/^[*.]+/, '');
+  return domain.replaceAll(/\$\{\{\s*run\.project_name\s*\}\}/g, () => project.name);
+}
+
+function behindGateway(
+  project: ProjectRecord,
+  view: GatewayView,
+  service: ServiceConfiguration,
+): ServicePlace {
   const { gateway, replicas } = view;
   const { name, configuration, wildcardDomain } = gateway;
   if (gateway.status !== 'running' || gateway.toBeDeleted || replicas.length === 0) {
@@ -80,6 +90,7 @@ function behindGateway(view: GatewayView, service: ServiceConfiguration): Servic
     );
   }
   if (wildcardDomain === null) throw ruleError(`Gateway '${name}' has no domain`);
+  const domain = serviceDomain(wildcardDomain, project);
   const certificate = configuration.certificate;
   const isSecure = service.https === 'auto' ? certificate !== null : service.https !== false;
   if (isSecure && certificate === null) {
@@ -92,11 +103,11 @@ function behindGateway(view: GatewayView, service: ServiceConfiguration): Servic
     );
   }
   const scheme = isSecure ? 'https' : 'http';
-  const models = `${certificate === null ? 'http' : 'https'}://gateway.${wildcardDomain}`;
+  const models = `${certificate === null ? 'http' : 'https'}://gateway.${domain}`;
   return {
     gatewayId: gateway.id,
     specOf: (run) => {
-      const url = `${scheme}://${run}.${wildcardDomain}`;
+      const url = `${scheme}://${run}.${domain}`;
       return { url, model: modelSpec(service, url, models), options: {} };
     },
   };
