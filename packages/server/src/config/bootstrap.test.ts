@@ -1,0 +1,39 @@
+import type { ServerConfig } from '@dstack/contract';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
+import { applyServerConfig } from './bootstrap.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+  const config = { type: 'aws', creds: { type: 'default' } };
+  await server.call('/api/project/main/backends/create', config);
+});
+afterAll(() => server.close());
+
+/** The file as it would be read at the next start. */
+async function restart(project: Partial<ServerConfig['projects'][number]>): Promise<string[]> {
+  const admin = await server.store.users.byName('admin');
+  if (admin === null) throw new Error('no admin');
+  const config: ServerConfig = {
+    projects: [{ name: 'main', backends: null, ...project }],
+    ...{ encryption: null, default_permissions: null, plugins: null },
+  };
+  await applyServerConfig({ ...server.deps, adminToken: null }, admin, config);
+  const found = await server.store.projects.byName('main');
+  return (await server.store.backends.list([found?.id ?? ''])).map((backend) => backend.type);
+}
+
+it('backends given over the API stay while the file says nothing about backends', async () => {
+  expect(await restart({})).toEqual(['aws']);
+});
+
+it('a list of backends in the file is the whole list', async () => {
+  const lambda = {
+    type: 'lambda',
+    regions: null,
+    creds: { type: 'api_key', api_key: 'k' },
+  } as const;
+  expect(await restart({ backends: [lambda] })).toEqual(['lambda']);
+  expect(await restart({ backends: [] })).toEqual([]);
+});
