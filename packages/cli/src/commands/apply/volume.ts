@@ -57,13 +57,25 @@ export async function applyVolume(loaded: Loaded, options: ApplyOptions, cli: Cl
   }
 }
 
-/** Re-creating a managed volume destroys what is on it, which the question has to say. */
+/**
+ * Re-creating a managed volume destroys what is on it, which the question has to say. One that
+ * has failed never was anything: trying again needs no change and destroys nothing.
+ */
 export function decideVolume(
   name: string | null,
   current: Volume | null,
   wanted: VolumeConfiguration,
 ): CreateDecision {
   if (current === null) return decideCreate('volume', name, null);
+  if (current.status === 'failed') {
+    const why = current.status_message ? ` (${current.status_message})` : '';
+    return {
+      notice: `Found volume ${current.name}, which has failed${why}.`,
+      question: 'Re-create the volume?',
+      unchanged: false,
+      replaces: true,
+    };
+  }
   const unchanged = sameValue(current.configuration, wanted);
   const decision = decideCreate('volume', name, { unchanged, action: 'create' });
   if (current.external) return decision;
