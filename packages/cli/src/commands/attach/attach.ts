@@ -103,7 +103,8 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
 
 type Connection = Awaited<ReturnType<Cli['connect']>>;
 
-async function started(run: Run, connection: Connection, cli: Cli): Promise<Run> {
+/** Waits until the run has been given its machines, or has ended without. */
+export async function started(run: Run, connection: Connection, cli: Cli): Promise<Run> {
   if (!WAITING.includes(run.status)) return run;
   const progress = new StartProgress(cli);
   const name = run.run_spec.run_name ?? '';
@@ -121,7 +122,7 @@ async function started(run: Run, connection: Connection, cli: Cli): Promise<Run>
 }
 
 /** Named by number, else the first replica that runs, else the first there is. */
-function chooseJob(run: Run, options: AttachOptions): Job {
+export function chooseJob(run: Run, options: Pick<AttachOptions, 'run' | 'replica' | 'job'>): Job {
   const candidates = run.jobs.filter((job) => job.job_spec.job_num === options.job);
   const running = candidates.find((job) => currentSubmission(job)?.status === 'running');
   const job =

@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { Cli } from '../../context.ts';
+import { CliError } from '../../errors.ts';
+import { integer } from '../../options.ts';
+import { getRun } from '../../runs/get-run.ts';
+import { isRunFinished } from '../../runs/run-status.ts';
+import { renderBlocks, routeTo } from '../../ssh/host-config.ts';
+import { identityForRun } from '../../ssh/identity.ts';
+import { chooseJob, started } from '../attach/attach.ts';
+
+export interface SshOptions {
+  readonly run: string;
+  /** Words for the job's shell, joined by spaces as `ssh` does; none = a shell to sit at. */
+  readonly command: readonly string[];
+  readonly sshIdentity: string | null;
+  /** Gives a command a terminal. */
+  readonly tty: boolean;
+  readonly replica: number | null;
+  readonly job: number;
+}
+
+export function declareSsh(program: Command, cli: Cli, run: typeof runSsh = runSsh): void {
+  program
+    .command('ssh')
+    .description('Run a command, or a shell, in a run; ends with its exit code')
+    .argument('<run>', 'name of the run')
+    .argument('[command...]', 'after --: the command and its arguments')
+    .option('--ssh-identity <file>', 'private SSH key, if the run was submitted with one')
+    .option('-t, --tty', 'give the command a terminal')
+    .option('--replica <n>', 'number of the replica', integer(0))
+    .option('--job <n>', 'number of the job in the replica', integer(0), 0)
+    .action((name, command, o) =>
+      run(
+        {
+          run: name,
+          command,
+          sshIdentity: o.sshIdentity ?? null,
+          tty: o.tty ?? false,
+          replica: o.replica ?? null,
+          job: o.job,
+        },
+        cli,
+      ),
+    );
+}
+
+/** Needs no attachment, and leaves no trace in the user's SSH configuration. */
+export async function runSsh(options: SshOptions, cli: Cli): Promise<void> {
+  const connection = await cli.connect();
+  const run = await started(await getRun(connection, options.run), connection, cli);
+  if (isRunFinished(run.status)) {
+    throw new CliError(`Run ${options.run} is ${run.status}`, {
+      next: `dstack logs ${options.run}`,
+    });
+  }
+  const job = chooseJob(run, options);
+  const identity =
+    options.sshIdentity ?? (await identityForRun(run.run_spec.ssh_key_pub, connection, cli));
+  const { blocks, destination } = routeTo(run, job, identity);
+  const dir = await mkdtemp(join(tmpdir(), 'dstack-ssh-'));
+  try {
+    const config = join(dir, 'config');
+    // The user's own settings come after ours: for a jump host they may hold the key.
+    const own = `Host *\n    LogLevel ERROR\n\nInclude ${join(cli.home, '.ssh', 'config')}\n`;
+    await writeFile(config, renderBlocks(blocks) + own, { mode: 0o600 });
+    const terminal = options.tty ? ['-tt'] : [];
+    const command = options.command.length > 0 ? [options.command.join(' ')] : [];
+    const args = ['-F', config, ...terminal, destination, ...command];
+    cli.setExitCode(await runInForeground(args, cli));
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}
+
+function runInForeground(args: readonly string[], cli: Cli): Promise<number> {
+  const program = cli.env.DSTACK_SSH_CLIENT || 'ssh';
+  // Ctrl-C is for the program at the other end; ssh passes it on or ends by it.
+  const release = cli.onInterrupt(() => {});
+  return new Promise<number>((resolve, reject) => {
+    const env = { ...cli.env, HOME: cli.home } as NodeJS.ProcessEnv;
+    const child = spawn(program, [...args], { stdio: 'inherit', env });
+    child.once('error', (error) =>
+      reject(
+        new CliError('No SSH client', {
+          why: error.message,
+          next: 'install OpenSSH, or set DSTACK_SSH_CLIENT',
+        }),
+      ),
+    );
+    child.once('exit', (code) => resolve(code ?? 255));
+  }).finally(release);
+}
