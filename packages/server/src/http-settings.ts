@@ -47,6 +47,7 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     defaultCredentials: settings.defaultCredentials,
     maxGatewayReplicas: settings.limits.gatewayReplicas,
     sshProxyToken: settings.sshProxyToken,
+    failedLoginsPerMinute: settings.limits.failedLoginsPerMinute,
     metricsToken: settings.metrics.token,
     templatesRepo: settings.templatesRepo,
   };

@@ -50,6 +50,8 @@ export interface Limits {
   readonly metricsFinishedTtlSeconds: number;
   readonly healthTtlSeconds: number;
   readonly projectsPerUser: number;
+  /** Wrong tokens that one address may send in a minute; 0 = no limit. */
+  readonly failedLoginsPerMinute: number;
   readonly gatewayReplicas: number;
   readonly forbidDstackInRuns: boolean;
   readonly forbidServicesWithoutGateway: boolean;
@@ -152,6 +154,7 @@ function limits(env: Env): Limits {
     forbidDstackInRuns: isSet(env, 'DSTACK_FORBID_DSTACK_IN_RUNS'),
     forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
     gatewayReplicas: integer(env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9),
+    failedLoginsPerMinute: integer(env, 'DSTACK_SERVER_FAILED_LOGINS_PER_MINUTE', 60),
     projectsPerUser: integer(env, 'DSTACK_USER_PROJECT_DEFAULT_QUOTA', 10),
   };
 }

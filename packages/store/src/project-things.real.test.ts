@@ -1,5 +1,6 @@
 /** What belongs to a project and has no life of its own: backends, secrets, repos, files, meta. */
 import { expect, it } from 'vitest';
+import type { ServiceTokenRecord } from './meta/types.ts';
 import { rawSql } from './testing/raw-sql.ts';
 import { newEvent } from './testing/records.ts';
 import { forEachStore, openWorld } from './testing/stores.ts';
@@ -147,12 +148,28 @@ forEachStore((tests) => {
     expect(await meta.setOnce('k', 'two')).toBe('one');
     await meta.set('k', 'three');
     expect(await meta.get('k')).toBe('three');
-    const token = { id: 't', name: 'gateway', projectId: null, createdAt: 1 };
-    expect(await meta.serviceTokens.insert(token, 'secret')).toBe('created');
-    expect(await meta.serviceTokens.insert({ ...token, id: 'u' }, 'more')).toBe('name-taken');
-    expect(await meta.serviceTokens.byToken('secret')).toEqual(token);
-    expect(await meta.serviceTokens.byToken('more')).toBeNull();
-    await meta.serviceTokens.delete('t');
-    expect(await meta.serviceTokens.list()).toEqual([]);
+  });
+
+  it('keeps tokens of programs by their hash, with when they were last used', async () => {
+    const { store, projectId, userId } = await openWorld(tests);
+    const { serviceTokens } = store.meta;
+    const token: ServiceTokenRecord = {
+      id: 't',
+      projectId,
+      name: 'ci',
+      scope: 'read',
+      createdBy: userId,
+      createdAt: 1,
+      expiresAt: 9,
+      lastUsedAt: null,
+    };
+    expect(await serviceTokens.insert(token, 'secret')).toBe('created');
+    expect(await serviceTokens.insert({ ...token, id: 'u' }, 'more')).toBe('name-taken');
+    await serviceTokens.used('t', 5);
+    expect(await serviceTokens.byToken('secret')).toEqual({ ...token, lastUsedAt: 5 });
+    expect(await serviceTokens.byToken('more')).toBeNull();
+    expect(await serviceTokens.list(projectId)).toHaveLength(1);
+    await serviceTokens.delete(['t']);
+    expect(await serviceTokens.list(projectId)).toEqual([]);
   });
 });

@@ -5,9 +5,10 @@
 import type * as z from 'zod';
 import type { Endpoint } from './endpoint.ts';
 import { accessEndpoints } from './endpoints-access.ts';
+import { ourEndpoints } from './endpoints-ours.ts';
 import { workEndpoints } from './endpoints-work.ts';
 
-export const endpoints = { ...accessEndpoints, ...workEndpoints } as const;
+export const endpoints = { ...accessEndpoints, ...workEndpoints, ...ourEndpoints } as const;
 
 export type EndpointName = keyof typeof endpoints;
 

@@ -6,6 +6,7 @@ export * from './older-clients.ts';
 export { openApiDocument } from './openapi.ts';
 export * from './requests-access.ts';
 export * from './requests-capacity.ts';
+export * from './requests-ours.ts';
 export * from './requests-work.ts';
 export * from './validation.ts';
 export * from './version-check.ts';

@@ -9,6 +9,7 @@ import type { Endpoint } from './endpoint.ts';
 import { endpointList } from './endpoints.ts';
 import * as access from './requests-access.ts';
 import * as capacity from './requests-capacity.ts';
+import * as ours from './requests-ours.ts';
 import * as work from './requests-work.ts';
 
 const PREFIX = '#/components/schemas/';
@@ -123,7 +124,7 @@ function queryParameters(query: JsonSchema | null): JsonSchema[] {
 
 /** Models are known by the name under which they are exported. */
 function nameModels(): void {
-  for (const module of [wire, access, capacity, work]) {
+  for (const module of [wire, access, capacity, work, ours]) {
     for (const [name, value] of Object.entries(module)) {
       if (isSchema(value) && nameOf(value) === undefined) named(name, value);
     }

@@ -29,6 +29,7 @@ export * from './repo.ts';
 export * from './run.ts';
 export * from './secret.ts';
 export * from './server.ts';
+export * from './service-token.ts';
 export * from './timestamp.ts';
 export * from './user.ts';
 export * from './version.ts';

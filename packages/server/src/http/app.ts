@@ -25,6 +25,8 @@ import { runRoutes } from './runs/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
 import { healthRoutes } from './server-info/health.ts';
 import { serverInfoRoutes } from './server-info/routes.ts';
+import { serviceTokenRoutes } from './service-tokens/routes.ts';
+import { guardSignIns } from './sign-in-guard.ts';
 import { sshProxyRoutes } from './sshproxy/routes.ts';
 import { templateRoutes } from './templates/routes.ts';
 import { userRoutes } from './users/routes.ts';
@@ -59,6 +61,7 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   exportRoutes,
   templateRoutes,
   sshProxyRoutes,
+  serviceTokenRoutes,
 ];
 
 /** Not listening yet; `listen` and `close` are the caller's. */
@@ -78,6 +81,7 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     reply.header('x-request-id', request.id);
     ignoreContentType(request);
   });
+  guardSignIns(app, deps);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerUnknown);
   const on = mounter(app, deps);

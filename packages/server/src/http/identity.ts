@@ -10,6 +10,12 @@ import {
 } from '@dstack/contract/api';
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
+import {
+  checkCall,
+  SERVICE_TOKEN_PREFIX,
+  serviceCaller,
+  tokenRole,
+} from './service-tokens/scope.ts';
 
 export interface Identity {
   readonly user: UserRecord | null;
@@ -20,7 +26,8 @@ export interface Identity {
 const NOBODY: Identity = { user: null, project: null, role: null };
 
 export interface IdentityDeps {
-  readonly store: Pick<Store, 'users' | 'projects'>;
+  readonly store: Pick<Store, 'users' | 'projects' | 'meta'>;
+  readonly now: () => number;
   /** Static token that endpoints with `service_token` ask for; null = they refuse everybody. */
   readonly sshProxyToken: string | null;
 }
@@ -31,13 +38,16 @@ export interface IdentityDeps {
  */
 export async function identify(
   deps: IdentityDeps,
-  endpoint: Pick<Endpoint, 'permission'>,
+  endpoint: Pick<Endpoint, 'permission' | 'method' | 'path'>,
   authorization: string | undefined,
   projectName: string | undefined,
 ): Promise<Identity> {
   const { permission } = endpoint;
   if (permission === 'public' || permission === 'service_auth') return NOBODY;
   if (permission === 'service_token') return serviceIdentity(deps, authorization);
+  if (bearerToken(authorization)?.startsWith(SERVICE_TOKEN_PREFIX)) {
+    return programIdentity(deps, endpoint, bearerToken(authorization) ?? '', projectName);
+  }
   const user = await signedInUser(deps, authorization);
   if (permission === 'global_admin' && user.globalRole !== 'admin') throw accessDenied();
   if (permission === 'auth' || permission === 'global_admin') {
@@ -50,9 +60,29 @@ export async function identify(
   return { user, project: access.project, role };
 }
 
+/** Whoever calls with a token of a program: its maker, confined to the token's project and scope. */
+async function programIdentity(
+  deps: IdentityDeps,
+  endpoint: Pick<Endpoint, 'permission' | 'method' | 'path'>,
+  text: string,
+  projectName: string | undefined,
+): Promise<Identity> {
+  const { user, token, makerIsGlobalAdmin } = await serviceCaller(deps.store, text, deps.now());
+  checkCall(endpoint, token);
+  const project = await deps.store.projects.byId(token.projectId);
+  if (project === null || project.deleted) throw invalidToken();
+  const membership = await deps.store.projects.role(project.id, token.createdBy);
+  const role = tokenRole(token, makerIsGlobalAdmin ? 'admin' : membership);
+  if (role === null) throw accessDenied();
+  if (projectName === undefined) return { user, project: null, role: null };
+  if (projectName.toLowerCase() !== project.name.toLowerCase()) throw accessDenied();
+  if (!passes(endpoint.permission, role, project)) throw accessDenied();
+  return { user, project, role };
+}
+
 /** The caller of a request that must name one, whatever the endpoint is. */
 export async function signedInUser(
-  deps: Pick<IdentityDeps, 'store'>,
+  deps: { readonly store: Pick<Store, 'users'> },
   authorization: string | undefined,
 ): Promise<UserRecord> {
   const token = bearerToken(authorization);

@@ -23,11 +23,16 @@ export function mounter(app: FastifyInstance, deps: HttpDeps): On {
     const endpoint: Endpoint = endpoints[name];
     app.route({
       method: endpoint.method === 'ALL' ? ['GET', 'POST'] : endpoint.method,
+      config: { asksForUser: asksForUser(endpoint) },
       url: endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'),
       handler: (request, reply) =>
         serve({ deps, name, endpoint, request, reply }, handler as unknown as AnyHandler),
     });
   };
+}
+
+function asksForUser({ permission }: Endpoint): boolean {
+  return !['public', 'service_auth', 'service_token'].includes(permission);
 }
 
 type AnyHandler = (call: unknown) => Promise<unknown>;
@@ -50,7 +55,11 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
   const client = clientVersion(request);
   const params = request.params as Record<string, string>;
   const identity = await identify(
-    { store: deps.store, sshProxyToken: deps.settings.sshProxyToken },
+    {
+      store: deps.store,
+      now: () => deps.context().now,
+      sshProxyToken: deps.settings.sshProxyToken,
+    },
     endpoint,
     request.headers.authorization,
     params.project_name,

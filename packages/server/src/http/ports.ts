@@ -46,6 +46,8 @@ export interface HttpSettings {
   readonly maxGatewayReplicas: number;
   /** Static token of the SSH proxy; null = its endpoint refuses everybody. */
   readonly sshProxyToken: string | null;
+  /** Wrong tokens that one address may send in a minute; 0 = no limit. */
+  readonly failedLoginsPerMinute: number;
   /** Bearer that `/metrics` asks for; null = it is open. */
   readonly metricsToken: string | null;
   /** Repository with templates of projects that name none; null = there is none. */

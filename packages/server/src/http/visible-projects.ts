@@ -1,5 +1,6 @@
 import type { UserRecord } from '@dstack/store';
 import type { HttpDeps } from './ports.ts';
+import { confinement } from './service-tokens/scope.ts';
 
 /**
  * Projects whose things the caller may list: their own, for global admins all (null). `name`
@@ -10,6 +11,11 @@ export async function visibleProjects(
   caller: UserRecord,
   name: string | null = null,
 ): Promise<readonly string[] | null> {
+  const only = confinement(caller);
+  if (only !== null) {
+    const project = await deps.store.projects.byId(only);
+    return name === null || project?.name.toLowerCase() === name.toLowerCase() ? [only] : [];
+  }
   const isAdmin = caller.globalRole === 'admin';
   if (name === null) return isAdmin ? null : deps.store.projects.idsOfMember(caller.id);
   const access = await deps.store.projects.access(name, caller.id);

@@ -55,12 +55,18 @@ export function createMeta(context: StoreContext): Meta {
 function createServiceTokens(context: StoreContext): ServiceTokens {
   const { db } = context;
   return {
-    async list() {
-      const rows = await db.selectFrom('service_tokens').selectAll().orderBy('name').execute();
+    async list(projectId) {
+      const rows = await db
+        .selectFrom('service_tokens')
+        .selectAll()
+        .where('project_id', '=', projectId)
+        .orderBy('name')
+        .execute();
       return rows.map(serviceTokenTable.decode);
     },
-    insert: (record, token) =>
-      namedInsert(context, async ({ tx }) => {
+    insert: (record, token, extras) =>
+      namedInsert(context, async ({ tx, add }) => {
+        add(extras);
         await tx
           .insertInto('service_tokens')
           .values({ ...serviceTokenTable.insert(record), token_hash: tokenHash(token) })
@@ -74,8 +80,21 @@ function createServiceTokens(context: StoreContext): ServiceTokens {
         .executeTakeFirst();
       return row ? serviceTokenTable.decode(row) : null;
     },
-    async delete(id) {
-      await db.deleteFrom('service_tokens').where('id', '=', id).execute();
+    async used(id, at) {
+      await db
+        .updateTable('service_tokens')
+        .set({ last_used_at: at })
+        .where('id', '=', id)
+        .execute();
     },
+    delete: (ids, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        if (ids.length === 0) return;
+        await tx
+          .deleteFrom('service_tokens')
+          .where('id', 'in', [...ids])
+          .execute();
+      }),
   };
 }

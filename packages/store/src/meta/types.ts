@@ -1,4 +1,5 @@
 import type { Id, Timestamp } from '@dstack/core';
+import type { WriteExtras } from '../writes.ts';
 
 /** Facts about this installation, and tokens of programs that are no users. */
 export interface Meta {
@@ -13,16 +14,34 @@ export interface Meta {
   serviceTokens: ServiceTokens;
 }
 
+/** What a token may do in its project: only look, or what a member with that role may. */
+export type ServiceTokenScope = 'read' | 'user' | 'manager' | 'admin';
+
+/** The token itself is kept as its hash only. */
 export interface ServiceTokenRecord {
   readonly id: Id;
+  readonly projectId: Id;
+  /** Unique within the project. */
   readonly name: string;
-  readonly projectId: Id | null;
+  readonly scope: ServiceTokenScope;
+  /** Who made it: what is done with it is done in this user's name. */
+  readonly createdBy: Id;
   readonly createdAt: Timestamp;
+  /** From then on it is not valid; null = it stays. */
+  readonly expiresAt: Timestamp | null;
+  readonly lastUsedAt: Timestamp | null;
 }
 
 export interface ServiceTokens {
-  list(): Promise<ServiceTokenRecord[]>;
-  insert(record: ServiceTokenRecord, token: string): Promise<'created' | 'name-taken'>;
+  /** By name. */
+  list(projectId: Id): Promise<ServiceTokenRecord[]>;
+  insert(
+    record: ServiceTokenRecord,
+    token: string,
+    extras?: WriteExtras,
+  ): Promise<'created' | 'name-taken'>;
+  /** Also expired ones. */
   byToken(token: string): Promise<ServiceTokenRecord | null>;
-  delete(id: Id): Promise<void>;
+  used(id: Id, at: Timestamp): Promise<void>;
+  delete(ids: readonly Id[], extras?: WriteExtras): Promise<void>;
 }

@@ -6,6 +6,7 @@ import { events } from './0005-events.ts';
 import { resources } from './0006-resources.ts';
 import { logPieces } from './0007-log-pieces.ts';
 import { sshHosts } from './0008-ssh-hosts.ts';
+import { serviceTokens } from './0009-service-tokens.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -21,4 +22,5 @@ export const MIGRATIONS: readonly Migration[] = [
   resources,
   logPieces,
   sshHosts,
+  serviceTokens,
 ];

@@ -94,7 +94,11 @@ export const archiveTable = table<FileArchiveRecord>()('file_archives', {
 
 export const serviceTokenTable = table<ServiceTokenRecord>()('service_tokens', {
   id: 'plain',
-  name: 'plain',
   projectId: 'plain',
+  name: 'plain',
+  scope: 'plain',
+  createdBy: 'plain',
   createdAt: 'plain',
+  expiresAt: 'plain',
+  lastUsedAt: 'plain',
 });

@@ -6,6 +6,7 @@ import type { EventFilter, UserRecord } from '@dstack/store';
 import { wireEvent } from '../mapping/event.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
+import { confinement } from '../service-tokens/scope.ts';
 
 export async function listEvents(
   deps: HttpDeps,
@@ -37,6 +38,8 @@ export function eventFilter(
 }
 
 async function visibility(deps: HttpDeps, caller: UserRecord): Promise<EventFilter['visibleTo']> {
+  const only = confinement(caller);
+  if (only !== null) return { userId: '', projectIds: [only] };
   if (caller.globalRole === 'admin') return null;
   const projectIds = await deps.store.projects.idsOfMember(caller.id);
   return { userId: caller.id, projectIds };

@@ -3,6 +3,7 @@ import { accessDenied, notExists, ruleError } from '@dstack/contract/api';
 import type { Id } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
+import { confinement } from '../service-tokens/scope.ts';
 
 /** Only fleets of one's own hosts: others' use of cloud machines would be on the owner's bill. */
 export async function sharedFleets(
@@ -50,6 +51,9 @@ export async function importersToAdd(
   names: readonly string[],
   caller: UserRecord,
 ): Promise<Id[]> {
+  if (names.length > 0 && confinement(caller) !== null) {
+    throw accessDenied('Access denied: service tokens reach no other project than their own');
+  }
   refuseRepeated(
     'Project',
     names.map((name) => name.toLowerCase()),

@@ -23,7 +23,11 @@ interface ProjectRoute {
   readonly Querystring: Readonly<Record<string, string | undefined>>;
 }
 
-const MEMBERS_ONLY = { permission: 'project_member' } as const;
+const MEMBERS_ONLY = {
+  permission: 'project_member',
+  method: 'GET',
+  path: '/api/project/{project_name}/',
+} as const;
 
 export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
   app.get<ProjectRoute>('/api/project/:project_name/logs/stream', async (request, reply) => {
@@ -102,7 +106,7 @@ function cursorOf(text: string): EventCursor {
 async function projectOf(request: FastifyRequest<ProjectRoute>, deps: StreamDeps) {
   const { store, settings } = deps;
   const identity = await identify(
-    { store, sshProxyToken: settings.sshProxyToken },
+    { store, now: () => deps.context().now, sshProxyToken: settings.sshProxyToken },
     MEMBERS_ONLY,
     request.headers.authorization,
     request.params.project_name,

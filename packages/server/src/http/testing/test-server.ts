@@ -170,6 +170,7 @@ function testDeps({ store, logs, now, log, offers, dir, settings }: Parts): Http
       defaultCredentials: true,
       maxGatewayReplicas: 9,
       sshProxyToken: null,
+      failedLoginsPerMinute: 0,
       metricsToken: null,
       templatesRepo: null,
       ...settings,

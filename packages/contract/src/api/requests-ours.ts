@@ -1,0 +1,18 @@
+/** Requests that dstack 0.22.5 does not know. */
+import * as z from 'zod';
+import { integer, model, nullable, Text } from '../wire/scalars.ts';
+import { ServiceTokenScope } from '../wire/service-token.ts';
+
+/** Seconds of the longest life a token can be given: ten years. */
+const LONGEST = 10 * 365 * 86_400;
+
+/** `expires_in`: seconds from now; null = it stays until it is deleted. */
+export const CreateServiceTokenRequest = model({
+  name: Text,
+  scope: ServiceTokenScope.default('read'),
+  expires_in: nullable(integer({ ge: 1, le: LONGEST })),
+});
+export type CreateServiceTokenRequest = z.infer<typeof CreateServiceTokenRequest>;
+
+export const DeleteServiceTokensRequest = model({ names: z.array(Text) });
+export type DeleteServiceTokensRequest = z.infer<typeof DeleteServiceTokensRequest>;

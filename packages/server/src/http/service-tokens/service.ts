@@ -1,0 +1,82 @@
+/** Tokens of programs: made, listed and revoked by the admins of a project. */
+import { randomBytes } from 'node:crypto';
+import { alreadyExists, type CreateServiceTokenRequest, notExists } from '@dstack/contract/api';
+import {
+  type CreatedServiceToken,
+  formatOptionalTimestamp,
+  formatTimestamp,
+  type ServiceToken,
+} from '@dstack/contract/wire';
+import { SECOND } from '@dstack/core';
+import type { ProjectRecord, ServiceTokenRecord, UserRecord } from '@dstack/store';
+import { checkName } from '../names.ts';
+import type { HttpDeps } from '../ports.ts';
+import { projectEvent } from '../projects/service.ts';
+import { SERVICE_TOKEN_PREFIX } from './scope.ts';
+
+export async function listServiceTokens(
+  deps: HttpDeps,
+  project: ProjectRecord,
+): Promise<ServiceToken[]> {
+  const tokens = await deps.store.meta.serviceTokens.list(project.id);
+  const makers = await deps.store.users.byIds([...new Set(tokens.map((one) => one.createdBy))]);
+  const names = new Map(makers.map((user) => [user.id, user.originalName ?? user.name]));
+  return tokens.map((token) => wireToken(token, names.get(token.createdBy) ?? ''));
+}
+
+export async function createServiceToken(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  request: CreateServiceTokenRequest,
+  actor: UserRecord,
+): Promise<CreatedServiceToken> {
+  checkName('secret', request.name);
+  const { now, newId } = deps.context();
+  const record: ServiceTokenRecord = {
+    id: newId(),
+    projectId: project.id,
+    name: request.name,
+    scope: request.scope,
+    createdBy: actor.id,
+    createdAt: now,
+    expiresAt: request.expires_in === null ? null : now + request.expires_in * SECOND,
+    lastUsedAt: null,
+  };
+  const token = SERVICE_TOKEN_PREFIX + randomBytes(32).toString('base64url');
+  const events = [projectEvent(`Service token '${record.name}' created`, project, actor.id)];
+  const outcome = await deps.store.meta.serviceTokens.insert(record, token, { events });
+  if (outcome === 'name-taken') throw alreadyExists(`Service token '${record.name}' exists`);
+  return { ...wireToken(record, actor.name), token };
+}
+
+/** All or none. */
+export async function deleteServiceTokens(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  names: readonly string[],
+  actor: UserRecord,
+): Promise<void> {
+  const tokens = await deps.store.meta.serviceTokens.list(project.id);
+  const unknown = names.filter((name) => !tokens.some((token) => token.name === name));
+  if (unknown.length > 0) throw notExists(`Service tokens not found: ${unknown.join(', ')}`);
+  const chosen = tokens.filter((token) => names.includes(token.name));
+  const events = chosen.map(({ name }) =>
+    projectEvent(`Service token '${name}' deleted`, project, actor.id),
+  );
+  await deps.store.meta.serviceTokens.delete(
+    chosen.map(({ id }) => id),
+    { events },
+  );
+}
+
+function wireToken(token: ServiceTokenRecord, maker: string): ServiceToken {
+  return {
+    id: token.id,
+    name: token.name,
+    scope: token.scope,
+    created_by: maker,
+    created_at: formatTimestamp(token.createdAt),
+    expires_at: formatOptionalTimestamp(token.expiresAt),
+    last_used_at: formatOptionalTimestamp(token.lastUsedAt),
+  };
+}
