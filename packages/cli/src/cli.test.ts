@@ -74,6 +74,35 @@ test('secrets are read from the input, shown only when asked for, and deleted', 
   expect([deleted.code, deleted.err.split('\n')[0]]).toEqual([1, 'error: Secret x does not exist']);
 });
 
+test('tokens of programs are made, printed once, listed and revoked', async () => {
+  const token = {
+    id: '1',
+    name: 'ci',
+    scope: 'read',
+    created_by: 'ann',
+    created_at: '2026-11-23T15:00:00Z',
+    expires_at: '2026-12-23T15:00:00Z',
+    last_used_at: null,
+  };
+  const fake = await serving({
+    [`POST ${BASE}/service_tokens/create`]: { json: { ...token, token: 'dstack_st_x' } },
+    [`POST ${BASE}/service_tokens/list`]: { json: [token] },
+    [`POST ${BASE}/service_tokens/delete`]: wireError('resource_not_exists', 'not found: x'),
+  });
+  const env = serverEnv(fake.url);
+  const created = await runCommand(['token', 'create', 'ci', '--expires', '30d'], { env });
+  expect(created.out).toBe('dstack_st_x\n');
+  const sent = { name: 'ci', scope: 'read', expires_in: 30 * 86_400 };
+  expect(fake.bodyOf(`${BASE}/service_tokens/create`)).toEqual(sent);
+  expect((await runCommand(['token', 'create', 'ci', '--expires', 'soon'], { env })).code).toBe(2);
+  expect((await runCommand(['token', 'create', 'ci', '--scope', 'root'], { env })).code).toBe(2);
+  expect((await runCommand(['token'], { env })).out.split('\n')[1]).toBe(
+    ' ci    read   ann  2026-12-23 15:00 UTC  -',
+  );
+  const deleted = await runCommand(['token', 'delete', 'x', '-y'], { env });
+  expect([deleted.code, deleted.err.split('\n')[0]]).toEqual([1, 'error: Token x does not exist']);
+});
+
 test('exports and imports are listed from either form of the answer', async () => {
   const item = {
     id: '1',

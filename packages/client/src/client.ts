@@ -3,7 +3,14 @@ import type { Run } from '@dstack/contract/wire';
 import { fleetsOf } from './domains/fleets.ts';
 import { logsOf } from './domains/logs.ts';
 import { filesOf, reposOf } from './domains/repos.ts';
-import { exportsOf, gatewaysOf, importsOf, secretsOf, volumesOf } from './domains/resources.ts';
+import {
+  exportsOf,
+  gatewaysOf,
+  importsOf,
+  secretsOf,
+  serviceTokensOf,
+  volumesOf,
+} from './domains/resources.ts';
 import { type ListRunsQuery, listRuns, runsOf } from './domains/runs.ts';
 import { metricsOf, projectsOf, serverCalls, usersOf } from './domains/server.ts';
 import type { Exchange } from './exchange.ts';
@@ -67,6 +74,7 @@ function projectClient(transport: Transport, name: string): ProjectClient {
     volumes: volumesOf(transport, base),
     gateways: gatewaysOf(transport, base),
     secrets: secretsOf(transport, base),
+    serviceTokens: serviceTokensOf(transport, base),
     exports: exportsOf(transport, base),
     imports: importsOf(transport, base),
   };
@@ -95,6 +103,7 @@ export interface ProjectClient {
   readonly volumes: ReturnType<typeof volumesOf>;
   readonly gateways: ReturnType<typeof gatewaysOf>;
   readonly secrets: ReturnType<typeof secretsOf>;
+  readonly serviceTokens: ReturnType<typeof serviceTokensOf>;
   readonly exports: ReturnType<typeof exportsOf>;
   readonly imports: ReturnType<typeof importsOf>;
 }

@@ -1,10 +1,13 @@
 import type {
+  CreatedServiceToken,
   Export,
   Gateway,
   GatewayPlan,
   GatewaySpec,
   Import,
   Secret,
+  ServiceToken,
+  ServiceTokenScope,
   Volume,
 } from '@dstack/contract/wire';
 import type { Transport } from '../transport.ts';
@@ -54,6 +57,21 @@ export function secretsOf(transport: Transport, base: string) {
       transport.write(`${base}/secrets/create_or_update`, { name, value }),
     delete: (names: readonly string[]): Promise<void> =>
       transport.write(`${base}/secrets/delete`, { secrets_names: names }),
+  };
+}
+
+/** Tokens of programs in one project. Servers of dstack 0.22.5 have none. */
+export function serviceTokensOf(transport: Transport, base: string) {
+  return {
+    list: (): Promise<ServiceToken[]> => transport.read(`${base}/service_tokens/list`),
+    /** `expires_in`: seconds; null = never. */
+    create: (request: {
+      readonly name: string;
+      readonly scope: ServiceTokenScope;
+      readonly expires_in: number | null;
+    }): Promise<CreatedServiceToken> => transport.write(`${base}/service_tokens/create`, request),
+    delete: (names: readonly string[]): Promise<void> =>
+      transport.write(`${base}/service_tokens/delete`, { names }),
   };
 }
 

@@ -1,0 +1,130 @@
+import { Problem, parseDuration } from '@dstack/contract';
+import type { ServiceToken, ServiceTokenScope } from '@dstack/contract/wire';
+import { type Command, Option } from 'commander';
+import type { Cli } from '../../context.ts';
+import { UsageError } from '../../errors.ts';
+import { orNotFound } from '../../resource-error.ts';
+import { withSpinner } from '../../terminal/live.ts';
+import { renderTable } from '../../terminal/table.ts';
+
+const SCOPES: readonly ServiceTokenScope[] = ['read', 'user', 'manager', 'admin'];
+
+export function declareToken(
+  program: Command,
+  cli: Cli,
+  run = { list: runTokenList, create: runTokenCreate, delete: runTokenDelete },
+): void {
+  const token = program
+    .command('token')
+    .description('Manage tokens of programs, each for one project')
+    .option('--json', 'print JSON')
+    .action((options) => run.list({ json: options.json ?? false }, cli));
+  token
+    .command('list')
+    .description('List tokens (without the tokens themselves)')
+    .option('--json', 'print JSON')
+    .action((_o, command: Command) =>
+      run.list({ json: command.optsWithGlobals().json ?? false }, cli),
+    );
+  token
+    .command('create')
+    .description('Make a token and print it, this once')
+    .argument('<name>')
+    .addOption(
+      new Option('--scope <scope>', 'read, or what a member with that role may do')
+        .choices(SCOPES)
+        .default('read'),
+    )
+    .option(
+      '--expires <duration>',
+      'how long it is valid, like 12h or 30d (default: until deleted)',
+    )
+    .option('--json', 'print JSON')
+    .action((name, options, command: Command) =>
+      run.create(
+        {
+          name,
+          scope: options.scope,
+          expires: options.expires ?? null,
+          json: command.optsWithGlobals().json ?? false,
+        },
+        cli,
+      ),
+    );
+  token
+    .command('delete')
+    .description('Revoke a token')
+    .argument('<name>')
+    .option('-y, --yes', 'do not ask')
+    .action((name, options) => run.delete({ name, yes: options.yes ?? false }, cli));
+}
+
+export async function runTokenList({ json }: { json: boolean }, cli: Cli): Promise<void> {
+  const { project } = await cli.connect();
+  const tokens = await project.serviceTokens.list();
+  if (json) {
+    cli.io.json({ project: project.name, tokens });
+    return;
+  }
+  const columns = [
+    { header: 'NAME', keep: true },
+    { header: 'SCOPE', keep: true },
+    { header: 'BY', optional: 2 },
+    { header: 'EXPIRES' },
+    { header: 'LAST USED', optional: 1 },
+  ];
+  const layout = { width: cli.io.width, paint: cli.io.paint };
+  cli.io.print(renderTable(columns, tokens.map(row), layout));
+}
+
+function row(token: ServiceToken): string[] {
+  const { name, scope, created_by, expires_at, last_used_at } = token;
+  return [name, scope, created_by, day(expires_at) ?? 'never', day(last_used_at) ?? '-'];
+}
+
+/** To the minute, in UTC. */
+function day(instant: string | null): string | null {
+  return instant === null ? null : `${instant.slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+export interface TokenCreateOptions {
+  readonly name: string;
+  readonly scope: ServiceTokenScope;
+  readonly expires: string | null;
+  readonly json: boolean;
+}
+
+/** The token alone goes to the output, so that it can be piped to where it is kept. */
+export async function runTokenCreate(options: TokenCreateOptions, cli: Cli): Promise<void> {
+  const { name, scope, expires, json } = options;
+  const expires_in = expires === null ? null : secondsOf(expires);
+  const { project } = await cli.connect();
+  const created = await project.serviceTokens.create({ name, scope, expires_in });
+  if (json) {
+    cli.io.json(created, 2);
+    return;
+  }
+  cli.io.say(`Token ${name} of project ${project.name}. It is not shown again:`);
+  cli.io.print(`${created.token}\n`);
+}
+
+function secondsOf(text: string): number {
+  const seconds = parseDuration(text);
+  if (!(seconds instanceof Problem) && seconds > 0) return seconds;
+  throw new UsageError(`--expires ${text} is no duration`, { next: 'write it like 12h or 30d' });
+}
+
+export async function runTokenDelete(
+  { name, yes }: { name: string; yes: boolean },
+  cli: Cli,
+): Promise<void> {
+  const { project } = await cli.connect();
+  if (!yes && !(await cli.prompt.confirm(`Revoke the token ${name}?`))) {
+    cli.io.say('Exiting...');
+    return;
+  }
+  await withSpinner(cli.io, 'Deleting token...', () =>
+    orNotFound(`Token ${name}`, 'dstack token list', () => project.serviceTokens.delete([name])),
+  );
+  cli.io.say('OK');
+}
