@@ -8,6 +8,7 @@ import {
   applyFleet,
   configuration,
   isFinished,
+  isRunning,
   newInstallation,
   submit,
   untilRun,
@@ -79,5 +80,24 @@ describe.skipIf(missing !== null)('a full disk', () => {
     await submit(home, 'after', ['echo works again']);
     expect(await untilRun(home, 'after', isFinished)).toMatchObject({ status: 'done' });
     expect(await home.ok('logs', 'after')).toContain('works again');
+  });
+
+  it('takes no exit code and no line that was printed before or after it', async () => {
+    await home.startServer();
+    await applyFleet(home);
+    const counting = 'for i in $(seq 200); do echo "line $i"; sleep 0.02; done';
+    await submit(home, 'counter', [counting, 'exit 3']);
+    await untilRun(home, 'counter', isRunning);
+    while (!(await home.ok('logs', 'counter')).includes('line 5'));
+    fill();
+    // More than the job needs to print and to end, were it not held up.
+    await new Promise((resolve) => setTimeout(resolve, 6000));
+    makeRoom();
+    const run = await untilRun(home, 'counter', isFinished);
+    expect(run.latest_job_submission.exit_status).toBe(3);
+    const logs = await home.ok('logs', 'counter');
+    const numbers = [...logs.matchAll(/^line (\d+)/gm)].map(([, number]) => Number(number));
+    expect(numbers.slice(0, 5)).toEqual([1, 2, 3, 4, 5]);
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
   });
 });

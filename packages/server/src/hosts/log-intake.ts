@@ -79,7 +79,11 @@ export class LogIntake {
   }
 
   async close(): Promise<void> {
-    await this.sync();
+    try {
+      await this.sync();
+    } finally {
+      clearTimeout(this.#timer);
+    }
   }
 
   #stream(job: JobStream): Stream {
@@ -104,7 +108,17 @@ export class LogIntake {
     for (const stream of dirty) stream.dirty = false;
     const lengths = await this.#lengths(dirty, refs);
     this.#options.send({ type: 'ack', logs: lengths });
-    for (const stream of dirty) await this.#finish(stream, lengths[stream.ref.jobId] ?? 0);
+    for (const stream of dirty) {
+      const stored = lengths[stream.ref.jobId];
+      if (stored === undefined) this.#tryAgain(stream);
+      else await this.#finish(stream, stored);
+    }
+  }
+
+  /** Its store takes nothing now (a full disk): no further output may come that would wake us. */
+  #tryAgain(stream: Stream): void {
+    stream.dirty = true;
+    this.#timer ??= setTimeout(() => this.#syncSoon(), SYNC_MS).unref();
   }
 
   async #lengths(dirty: Stream[], refs: readonly LogStreamRef[]) {
