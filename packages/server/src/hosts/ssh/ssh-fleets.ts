@@ -3,6 +3,7 @@ import {
   type Id,
   type InstanceRecord,
   type IntentResult,
+  isInstanceAvailable,
   isInstancePending,
   machineOfHost,
   type Timestamp,
@@ -69,8 +70,12 @@ export class SshFleets {
    * refusal that no repetition can change; rejects with `HostNotReady` where one may.
    */
   async deploy(instance: InstanceRecord): Promise<IntentResult> {
-    if (!isInstancePending(instance.status)) return { kind: 'ok' };
     const { store } = this.#options;
+    if (!isInstancePending(instance.status)) {
+      // Its time was over, or it was taken back: nobody needs its keys any more.
+      if (!isInstanceAvailable(instance.status)) await this.#dispose(instance.id);
+      return { kind: 'ok' };
+    }
     const [record, fleet] = await Promise.all([
       store.sshHosts.byId(instance.id),
       store.fleets.byId(instance.fleetId),
@@ -83,7 +88,10 @@ export class SshFleets {
         const failure = asHostError(error);
         await this.#tell(instance.id, failure.message);
         this.#forget(instance.id);
-        if (failure.permanent) return refused(failure.message);
+        if (failure.permanent) {
+          await this.#dispose(instance.id);
+          return refused(failure.message);
+        }
         throw new HostNotReady(failure.message, { cause: failure });
       }
     });
@@ -91,15 +99,13 @@ export class SshFleets {
 
   /** Takes the agent off a host that leaves; one that cannot be reached keeps nobody waiting. */
   async remove(instance: InstanceRecord): Promise<IntentResult> {
-    const { store, hosts, log } = this.#options;
+    const { store, log } = this.#options;
     const record = await store.sshHosts.byId(instance.id);
     if (!record) return { kind: 'ok' };
     return await this.#inTurn(record, async () => {
-      this.#linked.delete(instance.id);
-      await hosts.remove(instance.id);
-      this.#forget(instance.id);
       const host = this.#make(record, {});
       let failure: HostError | null = null;
+      await this.#unlink(instance.id);
       try {
         await host.remove();
       } catch (error) {
@@ -108,8 +114,7 @@ export class SshFleets {
       } finally {
         host.close();
       }
-      await store.sshHosts.delete([instance.id]);
-      await store.hosts.delete(instance.id);
+      await this.#dispose(instance.id);
       const message = `The agent could not be removed from the host: ${failure?.message}`;
       return failure === null ? { kind: 'ok' } : refused(message);
     });
@@ -139,7 +144,7 @@ export class SshFleets {
     });
     if (!machine.ok) {
       await host.remove();
-      this.#forget(instance.id);
+      await this.#dispose(instance.id);
       return refused(machine.message);
     }
     await this.#tell(instance.id, 'Waiting for the agent');
@@ -209,6 +214,20 @@ export class SshFleets {
   #make(record: SshHostRecord, env: Readonly<Record<string, string>>): SshHost {
     const { serverId, programs, store } = this.#options;
     return new SshHost({ record, env, serverId, programs, sshHosts: store.sshHosts });
+  }
+
+  async #unlink(id: Id): Promise<void> {
+    this.#linked.delete(id);
+    await this.#options.hosts.remove(id);
+    this.#forget(id);
+  }
+
+  /** Nothing of it is kept. */
+  async #dispose(id: Id): Promise<void> {
+    const { store } = this.#options;
+    await this.#unlink(id);
+    await store.sshHosts.delete([id]);
+    await store.hosts.delete(id);
   }
 
   #forget(id: Id): void {

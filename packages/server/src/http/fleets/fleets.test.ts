@@ -129,4 +129,52 @@ describe('fleets', () => {
     expect(planned.body.spec.configuration.ssh_config.ssh_key).toEqual(key);
     expect(planned.body.effective_spec.configuration.ssh_config.ssh_key).toBeNull();
   });
+
+  describe('of one’s own hosts', () => {
+    const key = {
+      public: 'ssh-ed25519 AAAA',
+      private: '-----BEGIN OPENSSH PRIVATE KEY-----secret',
+    };
+    const own = (name: string, hosts: unknown[], more: object = {}) =>
+      fleet(name, { nodes: null, ssh_config: { user: 'root', ssh_key: key, hosts, ...more } });
+
+    it('have an instance for each from the start, and keep no key in the clear', async () => {
+      const created = await apply(own('mine', ['10.1.0.1', { hostname: '10.1.0.2', blocks: 2 }]));
+      expectWire('fleets.apply', created.body);
+      expect(created.body.instances).toMatchObject([
+        { name: 'mine-0', status: 'pending', backend: 'remote', region: 'remote', price: 0 },
+        { name: 'mine-1', status: 'pending', total_blocks: 2 },
+      ]);
+      const stored = await server.store.fleets.byId(created.body.id);
+      expect(JSON.stringify(stored)).not.toContain('secret');
+      const login = await server.store.sshHosts.byId(created.body.instances[0].id);
+      expect(login).toMatchObject({
+        login: { hostname: '10.1.0.1', port: 22, privateKey: key.private },
+      });
+    });
+
+    it('take hosts in and let them go in place', async () => {
+      const { body } = await apply(own('changing', ['10.2.0.1', '10.2.0.2']));
+      const planned = await plan(own('changing', ['10.2.0.2', '10.2.0.3']));
+      expect(planned.body.action).toBe('update');
+      const updated = await apply(own('changing', ['10.2.0.2', '10.2.0.3']), body);
+      expect(updated.body.instances).toMatchObject([
+        { name: 'changing-0', status: 'terminating', termination_reason: 'terminated_by_user' },
+        { name: 'changing-1', status: 'pending' },
+        { name: 'changing-2', status: 'pending' },
+      ]);
+    });
+
+    it('share no host', async () => {
+      await apply(own('holder', ['10.3.0.1']));
+      const second = await apply(own('second', ['10.3.0.1']));
+      expect(second.body.detail[0].msg).toMatch(/belongs to another fleet/);
+    });
+
+    it('need the key of a jump host', async () => {
+      const proxy_jump = { hostname: 'jump', user: 'root', identity_file: '~/.ssh/id' };
+      const answer = await apply(own('jumping', ['10.4.0.1'], { proxy_jump }));
+      expect(answer.body.detail[0].msg).toMatch(/jump host jump has no key/);
+    });
+  });
 });
