@@ -7,11 +7,13 @@ import { atRest } from './at-rest.ts';
 import { commandLine } from './command-line.ts';
 import { latency } from './latency.ts';
 import { serverStart } from './server-start.ts';
+import { ssh } from './ssh.ts';
 
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   'command-line': commandLine,
   'server-start': serverStart,
   latency,
+  ssh,
   'at-rest': atRest,
 };
 
