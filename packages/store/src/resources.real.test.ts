@@ -91,6 +91,39 @@ forEachStore((tests) => {
     });
   });
 
+  it('writes volumes, gateways and the default of a project in passes', async () => {
+    const world = await openWorld(tests);
+    const { engine, volumes, gateways } = world.store;
+    await volumes.insert(world.projectId, { exact: 'data' }, () => ({
+      volume: volumeRecord(world),
+    }));
+    await insertGateway(world);
+    expect(await engine.loadVolume('v1')).toMatchObject({
+      ...{ volume: { id: 'v1' }, projectName: 'main', backendConfigured: false, attachments: 0 },
+    });
+    const makeDefault = (from: string | null) =>
+      engine.apply([
+        { type: 'volume.update', id: 'v1', version: 0, set: { toBeDeleted: true } },
+        { type: 'gateway.update', id: 'g1', version: 0, set: { status: 'failed' } },
+        { type: 'project.default-gateway', id: world.projectId, from, to: 'g1' },
+      ]);
+    expect(await makeDefault('other')).toBe('conflict');
+    expect((await volumes.byId('v1'))?.volume.toBeDeleted).toBe(false);
+    expect(await makeDefault(null)).toBe('applied');
+    expect((await gateways.byId('g1'))?.gateway).toMatchObject({ status: 'failed', version: 1 });
+    expect(await engine.loadGateway('g1')).toMatchObject({
+      ...{ projectDefaultId: 'g1', defaultOf: [{ id: world.projectId, name: 'main' }] },
+    });
+    expect(await engine.due('volume', 1, 10)).toEqual(['v1']);
+    expect(await engine.unfinished()).toEqual(
+      expect.arrayContaining([
+        { kind: 'volume', id: 'v1' },
+        { kind: 'gateway', id: 'g1' },
+      ]),
+    );
+    expect(await engine.claim('gateway', 'g1', 'me', 1_000_000)).toBe(true);
+  });
+
   it('attaches a volume once to an instance', async () => {
     const world = await openWorld(tests);
     const { volumes } = world.store;
