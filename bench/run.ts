@@ -3,6 +3,7 @@
  * Without names everything runs. Floors (`node -e 0`, `docker run`) are measured in the same run.
  */
 import { execFileSync } from 'node:child_process';
+import { api } from './api.ts';
 import { atRest } from './at-rest.ts';
 import { commandLine } from './command-line.ts';
 import { latency } from './latency.ts';
@@ -14,6 +15,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   'server-start': serverStart,
   latency,
   ssh,
+  api,
   'at-rest': atRest,
 };
 

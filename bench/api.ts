@@ -1,0 +1,171 @@
+/** The HTTP API under load over a filled database: 10 000 runs, 1 000 instances. Loopback only. */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { InstanceRecord } from '@dstack/core';
+import { openStore, type RunView, type Store } from '@dstack/store';
+import { type Installation, postgresBinaries, startPostgres } from '@dstack/testkit';
+import { installation } from './installation.ts';
+import { print, summary } from './measure.ts';
+import { applyFleet, submit } from './runs.ts';
+import { residentMb } from './server-start.ts';
+
+const RUNS = 10_000;
+const FLEETS = 10;
+const INSTANCES_PER_FLEET = 100;
+
+const CONCURRENCY = 8;
+const WARM_UP_MS = 500;
+const MEASURE_MS = 3000;
+
+const task = { type: 'task', name: 'planned', commands: ['true'], resources: { gpu: 0 } };
+const CALLS: readonly (readonly [name: string, path: string, body?: unknown])[] = [
+  ['users/get_my_user', '/api/users/get_my_user'],
+  ['runs/list, page of 100', '/api/runs/list', { limit: 100 }],
+  ['fleets/list, 1 000 instances', '/api/fleets/list', { only_active: true }],
+  [
+    'runs/get_plan',
+    '/api/project/main/runs/get_plan',
+    { run_spec: { run_name: 'planned', configuration: task }, max_offers: 50 },
+  ],
+];
+
+export async function api(): Promise<void> {
+  const sqlite = installation();
+  await measure('SQLite', sqlite, `sqlite:///${join(sqlite.serverDir, 'data', 'dstack.db')}`);
+  const binaries = postgresBinaries();
+  if (binaries === null) {
+    print({ name: 'API on PostgreSQL: not measured, no PostgreSQL here', unit: '', value: null });
+    return;
+  }
+  const cluster = await startPostgres(binaries);
+  try {
+    const { url } = await cluster.createDatabase();
+    await measure('PostgreSQL', installation({ DSTACK_DATABASE_URL: url }), url);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+async function measure(database: string, home: Installation, url: string): Promise<void> {
+  try {
+    await home.startServer();
+    await applyFleet(home, '0..1');
+    const template = await submit(home, 'template', { commands: ['true'] });
+    await untilDone(home);
+    await home.stopServer();
+    await fill(url, template);
+    await home.startServer();
+    for (const [name, path, body] of CALLS) {
+      await load(home, path, body, WARM_UP_MS);
+      const { samples, seconds } = await load(home, path, body, MEASURE_MS);
+      const perSecond = Math.round(samples.length / seconds);
+      print({ name: `API ${name}, ${database}`, unit: 'ms', perSecond, ...summary(samples) });
+    }
+    const memory = residentMb(home.serverPid);
+    print({ name: `API: memory after load, ${database}`, unit: 'MB', value: memory });
+  } finally {
+    await home.dispose();
+  }
+}
+
+/** The loops let go of it before it is copied. */
+async function untilDone(home: Installation): Promise<void> {
+  const get = () =>
+    home.api<{ status: string }>('/api/project/main/runs/get', { run_name: 'template' });
+  while ((await get()).status !== 'done') await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** Copies of a run that has ended and of an idle instance, written by the store itself. */
+async function fill(url: string, runId: string): Promise<void> {
+  const now = () => Date.now() * 1000;
+  // Nothing that is written here is a secret.
+  const cipher = { encrypt: (text: string) => text, decrypt: (text: string) => text };
+  const logger = { debug() {}, info() {}, warn() {}, error: console.error };
+  const store = await openStore({ url, now, newId: randomUUID, logger, cipher });
+  try {
+    const view = await store.runs.byId(runId);
+    if (view === null) throw new Error('the template run is gone');
+    for (let i = 0; i < RUNS; i += 50) {
+      await Promise.all(Array.from({ length: 50 }, (_, k) => copyRun(store, view, i + k, now())));
+    }
+    const [instance] = await store.instances.list({ projectIds: null });
+    if (instance === undefined) throw new Error('the template instance is gone');
+    for (let i = 0; i < FLEETS; i++) await copyFleet(store, instance.instance, i, now());
+  } finally {
+    await store.close();
+  }
+}
+
+async function copyRun(store: Store, { run, jobs }: RunView, num: number, now: number) {
+  const id = randomUUID();
+  const name = `run-${num}`;
+  const spec = { ...run.spec, run_name: name };
+  const copies = jobs.map((job) => ({
+    ...job,
+    id: randomUUID(),
+    runId: id,
+    name: `${name}-0-0`,
+    submittedAt: now + num,
+  }));
+  await store.engine.submitRun({
+    projectId: run.projectId,
+    name: { exact: name },
+    build: () => ({ run: { ...run, id, name, spec, submittedAt: now + num }, jobs: copies }),
+    superseded: () => {
+      throw new Error('a copy has the name of another');
+    },
+  });
+}
+
+async function copyFleet(store: Store, template: InstanceRecord, num: number, now: number) {
+  const original = await store.fleets.byId(template.fleetId);
+  if (original === null) throw new Error('the template fleet is gone');
+  const id = randomUUID();
+  const name = `fleet-${num}`;
+  const instances = Array.from({ length: INSTANCES_PER_FLEET }, (_, instanceNum) => ({
+    ...template,
+    id: randomUUID(),
+    fleetId: id,
+    instanceNum,
+    name: `${name}-${instanceNum}`,
+    status: 'idle' as const,
+    // They stay as they are for the time of the bench.
+    idleSeconds: null,
+    nextPassAt: null,
+    deleted: false,
+  }));
+  const { configuration } = original.fleet.spec;
+  const nodes = { min: 0, max: INSTANCES_PER_FLEET };
+  const spec = { ...original.fleet.spec, configuration: { ...configuration, name, nodes } };
+  await store.engine.createFleet({
+    projectId: template.projectId,
+    name: { exact: name },
+    build: () => ({
+      fleet: { ...original.fleet, id, name, spec, createdAt: now + num },
+      instances,
+    }),
+  });
+}
+
+/** As many callers as `CONCURRENCY`, each with one request at a time; answers ms per request. */
+async function load(home: Installation, path: string, body: unknown, ms: number) {
+  const url = new URL(path, home.url);
+  const init = {
+    method: 'POST',
+    headers: { authorization: `Bearer ${home.token()}` },
+    body: body === undefined ? null : JSON.stringify(body),
+  };
+  const samples: number[] = [];
+  const started = performance.now();
+  const caller = async () => {
+    while (performance.now() - started < ms) {
+      const sent = performance.now();
+      const response = await fetch(url, init);
+      if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+      await response.arrayBuffer();
+      samples.push(performance.now() - sent);
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, caller));
+  return { samples, seconds: (performance.now() - started) / 1000 };
+}
