@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openTerminal, type TerminalKind } from './terminal.ts';
+import { openControlledTerminal, openTerminal, type TerminalKind } from './terminal.ts';
 
 const env = { PATH: process.env.PATH ?? '' };
 
@@ -42,5 +42,22 @@ describe.each(['pty', 'script', 'pipes'] as const)('a terminal by %s', (kind) =>
 
   it('gives 128 + n for a signal', async () => {
     expect((await run(kind, ['/bin/sh', '-c', 'kill -9 $$'])).status).toBe(137);
+  });
+});
+
+describe.each(['pty', 'script'] as const)('a terminal by %s that somebody sits at', (kind) => {
+  it('has a size, takes what is typed and ends when it is hung up', async () => {
+    const argv = ['/bin/sh', '-c', 'stty size; read line; echo "heard $line"; exec sleep 1000'];
+    const terminal = openControlledTerminal(kind, { argv, env, cwd: '/', cols: 101, rows: 33 });
+    if (!terminal) throw new Error('no terminal');
+    let text = '';
+    for await (const bytes of terminal.stream) {
+      text += bytes;
+      if (text.includes('33 101\r\n') && !text.includes('typed')) terminal.stream.write('typed\n');
+      if (text.includes('heard typed')) break;
+    }
+    // Leaving the loop has destroyed the stream, which is the hang-up; else this would not end.
+    await terminal.exited;
+    expect(text).toContain('heard typed');
   });
 });

@@ -139,7 +139,8 @@ function openControlledScript(
   const terminal = ofChild('script', child, () => child.stdin?.write('\x03'));
   const stream = Duplex.from({ writable: child.stdin, readable: child.stdout });
   stream.on('error', () => {});
-  stream.once('close', () => child.kill('SIGHUP'));
+  // It hears no SIGHUP; of this it ends its command first.
+  stream.once('close', () => child.kill('SIGTERM'));
   return { ...terminal, stream, resize: () => {} };
 }
 
