@@ -1,3 +1,7 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Installation } from '@dstack/testkit';
 import { hostsMissing, startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -10,12 +14,15 @@ import {
   untilRun,
 } from './installation.ts';
 
+const run = promisify(execFile);
+
 const missing = hostsMissing();
 if (missing && process.env.CI)
   throw new Error(`SSH fleets cannot be tested: ${missing} is missing`);
 if (missing) console.warn(`SSH fleets are NOT tested: ${missing} is missing`);
 
-const IMAGE = 'image: busybox:test\n';
+/** The first lines belong to `resources`: the defaults ask for a larger machine than a test has. */
+const IMAGE = '  cpu: 1..\n  memory: 1GB..\n  disk: 1GB..\nimage: busybox:test\n';
 
 interface ShownInstance {
   readonly name: string;
@@ -51,14 +58,14 @@ describe.skipIf(missing !== null)('an SSH fleet', () => {
     machines?.close();
   });
 
-  async function apply(name: string, hosts: readonly string[], more = ''): Promise<void> {
+  async function apply(name: string, hosts: readonly string[], user = 'root'): Promise<void> {
     const yaml = `type: fleet
 name: ${name}
 ssh_config:
-  user: root
+  user: ${user}
   identity_file: ${machines.keyPath}
   hosts: ${JSON.stringify(hosts)}
-${more}`;
+`;
     const file = configuration(home, `${name}.dstack.yml`, yaml);
     await home.ok('apply', '-f', file, '-y', '-d');
   }
@@ -73,6 +80,11 @@ ${more}`;
     }
   }
 
+  async function untilGone(name: string): Promise<void> {
+    const listed = () => home.api<{ name: string }[]>('/api/project/main/fleets/list', {});
+    while ((await listed()).some((one) => one.name === name));
+  }
+
   const settled = ({ instances }: ShownFleet) =>
     instances.every(({ status }) => ['idle', 'busy', 'terminated'].includes(status));
 
@@ -84,5 +96,165 @@ ${more}`;
       { name: 'pool-1', status: 'idle', hostname: second.address },
     ]);
     expect(instances[0]?.instance_type?.resources.cpus).toBeGreaterThan(0);
+  });
+
+  it('runs tasks in containers of both of its hosts, with their output and exit codes', async () => {
+    const on = 'fleets: [pool]\n';
+    const tasks = ['left', 'right'];
+    for (const name of tasks) {
+      const script = ['echo "$DSTACK_RUN_NAME on $(cat /etc/hostname)"', 'sleep 2', 'exit 5'];
+      await submit(home, name, script, IMAGE + on);
+    }
+    await Promise.all(tasks.map((name) => untilRun(home, name, isRunning)));
+    const { instances } = await fleet('pool');
+    expect(instances.map(({ status }) => status)).toEqual(['busy', 'busy']);
+    for (const name of tasks) {
+      const run = await untilRun(home, name, isFinished);
+      expect(run.latest_job_submission).toMatchObject({ exit_status: 5 });
+      expect(await home.ok('logs', name)).toContain(`${name} on `);
+    }
+    await untilFleet('pool', (shown) => shown.instances.every(({ status }) => status === 'idle'));
+  });
+
+  const counting = (n: number) => [
+    `i=0; while [ $i -lt ${n} ]; do i=$((i + 1)); echo "line $i"; sleep 0.1; done`,
+    'exit 3',
+  ];
+  const expected = (n: number) => Array.from({ length: n }, (_, i) => `line ${i + 1}`);
+  const linesOf = async (run: string) =>
+    (await home.ok('logs', run)).split(/\r?\n/).filter((line) => line.startsWith('line '));
+  const seenInLogs = async (run: string, line: string) => {
+    while (!(await linesOf(run)).includes(line));
+  };
+
+  it('keeps a job through a cut link: shown unreachable, and every line is there after it', async () => {
+    await submit(home, 'distant', counting(300), `${IMAGE}fleets: [pool]\n`);
+    await untilRun(home, 'distant', isRunning);
+    await seenInLogs('distant', 'line 3');
+    const busy = (await fleet('pool')).instances.find(({ status }) => status === 'busy');
+    const host = machines.hosts.find(({ address }) => address === busy?.hostname);
+    host?.cut();
+    try {
+      await untilFleet('pool', ({ instances }) => instances.some((one) => one.unreachable));
+      expect(isRunning(await untilRun(home, 'distant', () => true))).toBe(true);
+    } finally {
+      host?.restore();
+    }
+    const run = await untilRun(home, 'distant', isFinished);
+    expect(run.latest_job_submission.exit_status).toBe(3);
+    expect(await linesOf('distant')).toEqual(expected(300));
+    expect((await fleet('pool')).instances.some((one) => one.unreachable)).toBe(false);
+  }, 120_000);
+
+  it('keeps a job through the death of its agent', async () => {
+    await submit(home, 'orphan', counting(60), `${IMAGE}fleets: [pool]\n`);
+    await untilRun(home, 'orphan', isRunning);
+    await seenInLogs('orphan', 'line 3');
+    for (const host of [first, second]) await host.exec('pkill -9 -f [/]main.js');
+    const run = await untilRun(home, 'orphan', isFinished);
+    expect(run.latest_job_submission.exit_status).toBe(3);
+    expect(await linesOf('orphan')).toEqual(expected(60));
+  });
+
+  it('is linked again when the server comes back, jobs untouched', async () => {
+    await submit(home, 'left-alone', counting(60), `${IMAGE}fleets: [pool]\n`);
+    await untilRun(home, 'left-alone', isRunning);
+    await home.stopServer('SIGKILL');
+    await home.startServer();
+    const run = await untilRun(home, 'left-alone', isFinished);
+    expect(run.latest_job_submission.exit_status).toBe(3);
+    expect(await linesOf('left-alone')).toEqual(expected(60));
+  });
+
+  const config = () => join(home.home, '.dstack', 'ssh', 'config');
+  const ssh = async (...args: string[]) =>
+    (await run('ssh', ['-n', '-F', config(), ...args], { env: home.env })).stdout;
+
+  /** Without its alias the name would be looked for in the network. */
+  async function untilAlias(alias: string): Promise<void> {
+    const written = () => existsSync(config()) && readFileSync(config(), 'utf8');
+    while (!`${written()}`.includes(`Host ${alias}\n`)) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  it('lets its user into a job through the host, and nowhere else', async () => {
+    await submit(home, 'open', ['sleep 600'], `${IMAGE}fleets: [pool]\n`);
+    await untilRun(home, 'open', isRunning);
+    const keys = () =>
+      Promise.all(
+        [first, second].map((host) => host.exec('cat /root/.ssh/authorized_keys || true')),
+      );
+    const line = (await keys())
+      .join('')
+      .split('\n')
+      .find((text) => text.includes(' dstack:'));
+    expect(line).toMatch(/^restrict,port-forwarding,permitopen="localhost:\d+"/);
+    home.spawn(['attach', 'open']);
+    await untilAlias('open');
+    expect(await ssh('open', 'echo inside $DSTACK_RUN_NAME')).toBe('inside open\n');
+    // The host itself is no way in: its keys only let through to the job.
+    await expect(ssh('open-host', 'echo inside')).rejects.toThrow();
+    await home.ok('stop', 'open', '--abort', '-y');
+    await untilRun(home, 'open', isFinished);
+  });
+
+  describe('says of a host that cannot be added', () => {
+    const why = async (name: string) => {
+      const { instances } = await untilFleet(name, settled);
+      expect(instances[0]).toMatchObject({ status: 'terminated', termination_reason: 'error' });
+      return instances[0]?.termination_reason_message;
+    };
+    afterEach(async () => {
+      await home.ok('fleet', 'delete', 'bad', '-y');
+      await untilGone('bad');
+    });
+
+    it('that the user is refused', async () => {
+      await apply('bad', [bare.address], 'stranger');
+      expect(await why('bad')).toMatch(/refused the login of stranger/);
+    });
+
+    it('that it has no Docker', async () => {
+      await apply('bad', [bare.address]);
+      expect(await why('bad')).toMatch(/No Docker on the host/);
+    });
+
+    it('that it is down, and goes on trying', async () => {
+      bare.cut();
+      try {
+        await apply('bad', [bare.address]);
+        const { instances } = await untilFleet('bad', (shown) =>
+          shown.instances.some((one) =>
+            /cannot be reached/.test(one.termination_reason_message ?? ''),
+          ),
+        );
+        expect(instances[0]?.status).toBe('pending');
+      } finally {
+        bare.restore();
+      }
+    });
+  });
+
+  it('takes no host of another fleet', async () => {
+    const yaml = `type: fleet\nname: other\nssh_config:\n  user: root\n  identity_file: ${machines.keyPath}\n  hosts: [${first.address}]\n`;
+    const file = configuration(home, 'other.dstack.yml', yaml);
+    const { code, stderr, stdout } = await home.dstack(['apply', '-f', file, '-y', '-d']);
+    expect(code).not.toBe(0);
+    expect(stderr + stdout).toMatch(/belongs to another fleet/);
+  });
+
+  it('lets a host go in place, and takes its agent with it', async () => {
+    await apply('pool', [first.address]);
+    await untilFleet('pool', ({ instances }) => instances.length === 1);
+    expect(await second.exec('ls -d /var/lib/dstack /opt/dstack || true')).toBe('');
+    expect((await fleet('pool')).instances).toMatchObject([{ status: 'idle' }]);
+  });
+
+  it('leaves nothing on its hosts when it is deleted', async () => {
+    await home.ok('fleet', 'delete', 'pool', '-y');
+    await untilGone('pool');
+    expect(await first.exec('ls -d /var/lib/dstack /opt/dstack || true')).toBe('');
+    expect(await first.exec('pgrep -f [m]ain.js || true')).toBe('');
   });
 });
