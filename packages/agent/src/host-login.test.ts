@@ -54,6 +54,18 @@ describe('users of a job at the host’s own sshd', () => {
     expect(file()).toBe(`${mine}\n`);
   });
 
+  it('reach all of their jobs by one line, since sshd looks at the first with their key only', async () => {
+    const other = '66666666-7777-4888-8999-aaaaaaaaaaaa';
+    const into = login();
+    const first = await into(options(KEY));
+    const second = options(KEY);
+    await into({ ...second, spec: { ...second.spec, id: other } });
+    expect(file().trim().split('\n')).toHaveLength(1);
+    expect(file()).toContain(`dstack:${ID},${other}\n`);
+    await first?.close();
+    expect(file()).toContain(`AAAAC3Nza dstack:${other}\n`);
+  });
+
   it('cannot smuggle options in with a key', async () => {
     await login()(options('command="sh" ssh-ed25519 AAAA', 'ssh-ed25519 AA\nssh-rsa BB'));
     expect(file()).not.toMatch(/command="sh"|BB/);

@@ -12,8 +12,14 @@ import { dirname } from 'node:path';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 import type { Logger } from './log.ts';
 
-/** Ends the lines that are ours; the job's id follows. */
+/** Ends the lines that are ours; the ids of the jobs follow. */
 const MARK = ' dstack:';
+
+/** A job whose users may come in. */
+interface OpenJob {
+  readonly keys: readonly string[];
+  readonly port: number;
+}
 
 /**
  * Lets users of a job jump through the host's own sshd to the job's port, and nowhere else: their
@@ -21,33 +27,56 @@ const MARK = ' dstack:';
  * agent that died go when the next one starts.
  */
 export function withHostLogin(open: OpenJobAccess, path: string, log: Logger): OpenJobAccess {
-  const keys = new AuthorizedKeys(path);
-  attempt(log, () => keys.replace(() => false, []));
+  const file = new AuthorizedKeys(path);
+  const jobs = new Map<string, OpenJob>();
+  const write = () => attempt(log, () => file.replaceOurs(entries(jobs)));
+  write();
   return async (options) => {
     const access = await open(options);
     if (access === null) return null;
     const { id, authorized_keys } = options.spec;
-    const ours = (line: string) => line.endsWith(`${MARK}${id}`);
-    const lines = authorized_keys.user.flatMap((key) => entry(key, access.port, id));
-    attempt(log, () => keys.replace((line) => !ours(line), lines));
+    jobs.set(id, { keys: authorized_keys.user, port: access.port });
+    write();
     return {
       port: access.port,
       lastActivity: () => access.lastActivity(),
       close: async () => {
-        attempt(log, () => keys.replace((line) => !ours(line), []));
+        jobs.delete(id);
+        write();
         await access.close();
       },
     };
   };
 }
 
+/**
+ * One line per key for all jobs that it opens: sshd takes the first line with a key and looks at no
+ * other, so a second line would let nobody in.
+ */
+function entries(jobs: ReadonlyMap<string, OpenJob>): string[] {
+  const byKey = new Map<string, { ids: string[]; ports: number[] }>();
+  for (const [id, { keys, port }] of jobs) {
+    for (const key of new Set(keys.flatMap(bareKey))) {
+      const entry = byKey.get(key) ?? { ids: [], ports: [] };
+      entry.ids.push(id);
+      entry.ports.push(port);
+      byKey.set(key, entry);
+    }
+  }
+  return [...byKey].map(([key, { ids, ports }]) => {
+    const targets = ports.flatMap((port) =>
+      ['localhost', '127.0.0.1'].map((host) => `permitopen="${host}:${port}"`),
+    );
+    const options = ['restrict', 'port-forwarding', ...targets, 'command="/bin/false"'];
+    return `${options.join(',')} ${key}${MARK}${ids.join(',')}`;
+  });
+}
+
 /** Only type and blob of a key are taken over: whatever else a user wrote there could be an option. */
-function entry(key: string, port: number, jobId: string): string[] {
+function bareKey(key: string): string[] {
   const [type, blob] = key.trim().split(/\s+/);
   if (!type || !blob || !/^[a-z0-9@.-]+$/.test(type) || !/^[A-Za-z0-9+/]+=*$/.test(blob)) return [];
-  const targets = ['localhost', '127.0.0.1'].map((host) => `permitopen="${host}:${port}"`);
-  const options = ['restrict', 'port-forwarding', ...targets, 'command="/bin/false"'];
-  return [`${options.join(',')} ${type} ${blob}${MARK}${jobId}`];
+  return [`${type} ${blob}`];
 }
 
 /** Without it users cannot attach through the host, but their jobs run. */
@@ -66,13 +95,13 @@ class AuthorizedKeys {
     this.#path = path;
   }
 
-  /** Keeps all lines that are not ours, those of ours that `keep` says, and adds some. */
-  replace(keep: (line: string) => boolean, added: readonly string[]): void {
+  /** Keeps all lines that are not ours and puts these in place of those that are. */
+  replaceOurs(added: readonly string[]): void {
     const text = existsSync(this.#path) ? readFileSync(this.#path, 'utf8') : '';
     const lines = text
       .split('\n')
       .filter((line, index, all) => line !== '' || index < all.length - 1);
-    const kept = lines.filter((line) => !isOurs(line) || keep(line));
+    const kept = lines.filter((line) => !isOurs(line));
     if (added.length === 0 && kept.length === lines.length) return;
     this.#write(`${[...kept, ...added].join('\n')}\n`);
   }
@@ -96,4 +125,4 @@ class AuthorizedKeys {
   }
 }
 
-const isOurs = (line: string): boolean => / dstack:[0-9a-f-]{36}$/.test(line);
+const isOurs = (line: string): boolean => / dstack:[0-9a-f-]{36}(,[0-9a-f-]{36})*$/.test(line);
