@@ -12,6 +12,7 @@ want sshd openssh-server
 want ssh openssh-client
 want git git
 want nsenter util-linux
+want rsync rsync
 # Debian's python3 has no `venv` of its own; the official client is installed into one.
 python3 -c 'import ensurepip' >/dev/null 2>&1 || missing="$missing python3 python3-venv"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
