@@ -82,7 +82,7 @@ describe.skipIf(missing !== null)('a full disk', () => {
     expect(await home.ok('logs', 'after')).toContain('works again');
   });
 
-  it('takes no exit code and no line that was printed before or after it', async () => {
+  it('takes neither the exit code nor the lines printed before it', async () => {
     await home.startServer();
     await applyFleet(home);
     const counting = 'for i in $(seq 200); do echo "line $i"; sleep 0.02; done';
