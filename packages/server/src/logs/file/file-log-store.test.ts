@@ -3,14 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeLogStore } from '../log-store.suite.ts';
-import { FileLogStore, type FileLogStoreOptions } from './file-log-store.ts';
+import type { StreamStoreOptions } from '../stream-store.ts';
+import { FileLogStore, type FileLogsOptions } from './file-log-store.ts';
 
 const QUIET = { quotaPerHour: 0, onQuota: () => {}, now: () => T0 };
 const T0 = 1_700_000_000_000_000;
 const REF = { project: 'p', run: 'r', jobId: '7971ea15-4056-4bef-8833-c93e0e7d5128' };
 const ALL = { startTime: null, endTime: null, descending: false, nextToken: null, limit: 1000 };
 
-function openStore(options: Partial<FileLogStoreOptions> & { root: string }): FileLogStore {
+function openStore(options: FileLogsOptions & Partial<StreamStoreOptions>): FileLogStore {
   return new FileLogStore({
     ...QUIET,
     onSyncError: (_, error) => {

@@ -8,29 +8,24 @@ import {
   type EventRecord,
 } from '../event-cutter.ts';
 import { type EventSource, type LogPage, type PollQuery, readPage } from '../event-page.ts';
-import type { AppendResult, LogPiece, QuotaBreach } from '../log-store.ts';
+import type { AppendResult, LogPiece, LogStatus } from '../log-store.ts';
 import { QuotaMeter } from '../quota-meter.ts';
 import { Serial } from '../serial.ts';
+import type { LogStream, StreamSetup } from '../stream-store.ts';
 import { EventIndex } from './event-index.ts';
 import type { OpenFiles } from './open-files.ts';
 import { RawSegments, syncFolder } from './raw-segments.ts';
 
-export interface FileStreamOptions {
+export interface FileStreamOptions extends StreamSetup {
   readonly dir: string;
   readonly files: OpenFiles;
   readonly segmentBytes: number;
-  /** Bytes of events per hour, 0 = no limit. */
-  readonly quota: number;
-  /** Now, in microseconds. */
-  readonly now: () => number;
-  readonly appended: (piece: LogPiece, length: number) => void;
-  readonly exceeded: (breach: QuotaBreach) => void;
 }
 
 const REPLAY_BYTES = 256 * 1024;
 
 /** One stream in its folder: raw segments, event index, and the mark `end` with the final length. */
-export class FileStream {
+export class FileStream implements LogStream {
   readonly #options: FileStreamOptions;
   readonly #raw: RawSegments;
   readonly #index: EventIndex;
@@ -71,34 +66,32 @@ export class FileStream {
     return stream;
   }
 
-  get length(): number {
-    return this.#raw.length;
-  }
-
-  get ended(): boolean {
-    return this.#ended;
+  async status(): Promise<LogStatus> {
+    return { length: this.#length, ended: this.#ended };
   }
 
   append(offset: number, time: number, bytes: Uint8Array): Promise<AppendResult> {
     return this.#serial.run(async () => {
-      const length = this.length;
+      const length = this.#length;
       if (offset > length) return { length, gapFrom: length };
       const fresh = bytes.subarray(length - offset);
       if (fresh.length === 0) return { length, gapFrom: null };
       await this.#raw.append(time, fresh);
       this.#arrived = this.#options.now();
       this.#ended = false;
-      this.#options.appended({ offset: length, bytes: fresh }, this.length);
+      this.#options.appended({ offset: length, bytes: fresh }, this.#length);
       await this.#cut({ type: 'bytes', time, bytes: fresh });
-      return { length: this.length, gapFrom: null };
+      return { length: this.#length, gapFrom: null };
     });
   }
 
-  skip(offset: number, time: number): Promise<void> {
+  skip(offset: number, time: number): Promise<number> {
     return this.#serial.run(async () => {
-      if (offset <= this.length) return;
-      await this.#raw.skip(offset);
-      await this.#cut({ type: 'lost', offset, time });
+      if (offset > this.#length) {
+        await this.#raw.skip(offset);
+        await this.#cut({ type: 'lost', offset, time });
+      }
+      return this.#length;
     });
   }
 
@@ -107,7 +100,7 @@ export class FileStream {
     return this.#serial.run(async () => {
       await this.#raw.sync();
       await this.#index.flush();
-      return this.length;
+      return this.#length;
     });
   }
 
@@ -119,14 +112,15 @@ export class FileStream {
     });
   }
 
-  end(): Promise<void> {
+  end(): Promise<number> {
     return this.#serial.run(async () => {
-      if (this.#ended) return;
+      if (this.#ended) return this.#length;
       await this.#raw.sync();
       await this.#cut({ type: 'end' });
       await this.#index.flush();
-      await writeEndMark(this.#options.dir, this.length);
+      await writeEndMark(this.#options.dir, this.#length);
       this.#ended = true;
+      return this.#length;
     });
   }
 
@@ -140,6 +134,10 @@ export class FileStream {
       await this.#cut({ type: 'idle', time: this.#cutter.lastInput + waited });
     });
     return await readPage(this.#source(), query);
+  }
+
+  get #length(): number {
+    return this.#raw.length;
   }
 
   async #cut(input: CutterInput): Promise<void> {
@@ -164,8 +162,8 @@ export class FileStream {
         await this.#cut({ type: 'bytes', time: mark.time, bytes: piece.bytes });
       }
     }
-    if (this.length > this.#cutter.text.offset) {
-      await this.#cut({ type: 'lost', offset: this.length, time: this.#cutter.lastInput });
+    if (this.#length > this.#cutter.text.offset) {
+      await this.#cut({ type: 'lost', offset: this.#length, time: this.#cutter.lastInput });
     }
   }
 

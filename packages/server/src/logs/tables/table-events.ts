@@ -1,7 +1,7 @@
+import type { LogPieceRecord, LogPieces } from '@dstack/store';
 import type { EventRecord } from '../event-cutter.ts';
 import type { EventSource } from '../event-page.ts';
 import { decodeEvents } from '../event-records.ts';
-import type { BlobLogTables, LogPieceRow } from './blob-log-tables.ts';
 
 interface Decoded {
   readonly first: number;
@@ -10,9 +10,9 @@ interface Decoded {
 
 /** The events of a job as they are in the table, up to and including those of `newest`. */
 export function tableEvents(
-  tables: BlobLogTables,
+  tables: LogPieces,
   jobId: string,
-  newest: LogPieceRow | null,
+  newest: LogPieceRecord | null,
 ): EventSource {
   // Neighbouring records lie in the same piece: the last two are kept for the time of one page.
   let recent: Decoded[] = newest ? [decode(newest)] : [];
@@ -53,7 +53,7 @@ export function tableEvents(
   };
 }
 
-function decode(row: LogPieceRow): Decoded {
+function decode(row: LogPieceRecord): Decoded {
   return { first: row.firstEvent, events: decodeEvents(row.events) };
 }
 

@@ -1,11 +1,11 @@
+import type { LogPieceRecord, LogPieces, LogSignals } from '@dstack/store';
 import { describe, expect, it } from 'vitest';
 import { describeLogStore } from '../log-store.suite.ts';
-import type { BlobLogTables, LogPieceRow, LogSignals } from './blob-log-tables.ts';
 import { TableLogStore } from './table-log-store.ts';
 
 /** The table in memory; the contract is that of `log_pieces` in the store package. */
-function memoryTables(): BlobLogTables & { fail: Error | null } {
-  const rows: LogPieceRow[] = [];
+function memoryTables(): LogPieces & { fail: Error | null } {
+  const rows: LogPieceRecord[] = [];
   const of = (jobId: string) => rows.filter((row) => row.jobId === jobId);
   return {
     fail: null,

@@ -1,3 +1,4 @@
+import type { LogPieceRecord, LogPieces } from '@dstack/store';
 import {
   type CutterInput,
   type CutterState,
@@ -13,25 +14,21 @@ import { encodeEvents } from '../event-records.ts';
 import {
   type AppendResult,
   type LogPiece,
+  type LogStatus,
   LogStoreError,
   type LogStreamRef,
-  type QuotaBreach,
 } from '../log-store.ts';
 import { QuotaMeter } from '../quota-meter.ts';
 import { decodeMarks, encodeMarks, markOf, type RawMark } from '../raw-marks.ts';
 import { Serial } from '../serial.ts';
-import type { BlobLogTables, LogPieceRow } from './blob-log-tables.ts';
+import type { LogStream, StreamSetup } from '../stream-store.ts';
 import { tableEvents } from './table-events.ts';
 
-export interface TableStreamOptions {
+export interface TableStreamOptions extends StreamSetup {
   readonly ref: LogStreamRef;
-  readonly tables: BlobLogTables;
-  readonly quota: number;
-  readonly now: () => number;
-  readonly appended: (piece: LogPiece, length: number) => void;
+  readonly tables: LogPieces;
   /** A piece was stored: other servers may read it. */
   readonly stored: () => void;
-  readonly exceeded: (breach: QuotaBreach) => void;
 }
 
 /** A piece is written when this much waits; otherwise at the next `sync`, `poll` or `end`. */
@@ -43,10 +40,10 @@ const MAX_WAITING_EVENTS = 4096;
  * piece. Any server may read; the one that holds the link to the job's host writes, and finds out by
  * the number of a piece when another one has taken over.
  */
-export class TableStream {
+export class TableStream implements LogStream {
   readonly #options: TableStreamOptions;
   readonly #serial = new Serial();
-  #newest: LogPieceRow | null = null;
+  #newest: LogPieceRecord | null = null;
   #cutter: CutterState = cutterAfter(START);
   #meter: QuotaMeter;
   #waiting: Uint8Array[] = [];
@@ -71,7 +68,7 @@ export class TableStream {
     return stream;
   }
 
-  status(): Promise<{ readonly length: number; readonly ended: boolean }> {
+  status(): Promise<LogStatus> {
     return this.#serial.run(async () => {
       await this.#refresh();
       const ended = this.#newest?.ended === true && this.#waiting.length === 0;
@@ -100,15 +97,16 @@ export class TableStream {
     });
   }
 
-  skip(offset: number, time: number): Promise<void> {
+  skip(offset: number, time: number): Promise<number> {
     return this.#serial.run(async () => {
-      if (offset <= this.#length) return;
+      if (offset <= this.#length) return this.#length;
       this.#writer = true;
       await this.#store();
       this.#cut({ type: 'lost', offset, time });
       this.#length = offset;
       this.#waitingStart = offset;
       await this.#store();
+      return offset;
     });
   }
 
@@ -221,7 +219,7 @@ export class TableStream {
       if (this.#length === (this.#newest?.endOffset ?? 0)) return;
     }
     const { ref, tables } = this.#options;
-    const row: LogPieceRow = {
+    const row: LogPieceRecord = {
       jobId: ref.jobId,
       seq: (this.#newest?.seq ?? -1) + 1,
       project: ref.project,
@@ -255,19 +253,19 @@ export class TableStream {
     if (newest?.seq !== this.#newest?.seq) await this.#load(newest);
   }
 
-  async #fetch(): Promise<LogPieceRow | null> {
+  async #fetch(): Promise<LogPieceRecord | null> {
     const { tables, ref } = this.#options;
     const row = await tables.newest(ref.jobId);
     return row && this.#isOurs(row) ? row : null;
   }
 
   /** With another run's name a stream is not found. */
-  #isOurs(row: LogPieceRow): boolean {
+  #isOurs(row: LogPieceRecord): boolean {
     const { ref } = this.#options;
     return row.project === ref.project && row.run === ref.run;
   }
 
-  async #load(newest: LogPieceRow | null): Promise<void> {
+  async #load(newest: LogPieceRecord | null): Promise<void> {
     const { tables, ref, quota } = this.#options;
     this.#writer = false;
     this.#newest = newest;
