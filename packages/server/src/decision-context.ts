@@ -7,6 +7,7 @@ import {
   type RunRecord,
 } from '@dstack/core';
 import { systemNow } from './clock.ts';
+import { newNodeKey } from './node-key.ts';
 import type { ServerSettings } from './settings.ts';
 
 /** What decisions may not make themselves: the time, ids, settings, and job specs by these settings. */
@@ -17,6 +18,7 @@ export function decisionContext(settings: ServerSettings): () => RunContext {
       runName: run.name,
       replicaNum,
       replicaGroup,
+      newSshKey: newNodeKey,
       settings: jobSettings,
     });
     // The spec was accepted with these very rules when it was submitted.

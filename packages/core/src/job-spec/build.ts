@@ -20,8 +20,8 @@ export interface JobSpecContext {
   readonly replicaGroup: string;
   /** What is known of the user's own image; null = nothing. */
   readonly imageConfig?: ImageConfig | null;
-  /** Shared by all jobs of a replica that spans machines; null elsewhere and in plans. */
-  readonly sshKey?: JobSpec['ssh_key'];
+  /** Makes the key pair that all jobs of a replica on several machines share; not in plans. */
+  readonly newSshKey?: () => JobSpec['ssh_key'];
   readonly settings?: JobSpecSettings;
 }
 
@@ -50,6 +50,7 @@ export function buildJobSpecs(spec: RunSpec, context: JobSpecContext): BuiltJobS
   const settings = context.settings ?? DEFAULT_JOB_SPEC_SETTINGS;
   const parts = jobParts(spec.configuration, context.replicaGroup, settings);
   const profile = mergedProfile(spec);
+  const sshKey = parts.length > 1 ? (context.newSshKey?.() ?? null) : null;
   const jobSpecs: JobSpec[] = [];
   for (const part of parts) {
     const image = imageConfigOf(part, context);
@@ -61,7 +62,7 @@ export function buildJobSpecs(spec: RunSpec, context: JobSpecContext): BuiltJobS
       ...identity(part, context, parts.length),
       commands: commands.argv,
       requirements: requirementsOf(profile, part, image, parts.length),
-      ssh_key: parts.length > 1 ? (context.sshKey ?? null) : null,
+      ssh_key: sshKey,
       probes:
         spec.configuration.type === 'service'
           ? jobProbes(spec.configuration, context.replicaGroup)

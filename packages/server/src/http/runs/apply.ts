@@ -1,6 +1,6 @@
 /** Submitting a run, or updating the active one of its name. */
 import { type ApplyRunPlanRequest, notExists, ruleError } from '@dstack/contract/api';
-import type { JobSpec, Run, RunSpec } from '@dstack/contract/wire';
+import type { Run, RunSpec } from '@dstack/contract/wire';
 import {
   type Change,
   diffRunSpecs,
@@ -107,7 +107,6 @@ async function submit(
   const { configuration } = spec;
   const place: ServicePlace | null =
     configuration.type === 'service' ? await servicePlace(deps, project, configuration) : null;
-  const sshKey = await sharedKey(deps, spec);
   const { now, newId } = deps.context();
   const outcome = await deps.store.engine.submitRun({
     projectId: project.id,
@@ -119,7 +118,6 @@ async function submit(
         spec,
         now,
         newId,
-        sshKey,
         jobSettings: deps.settings.jobSpecs,
         serviceSpec: place?.specOf ?? null,
         gatewayId: place?.gatewayId ?? null,
@@ -154,15 +152,4 @@ async function checkArchives(deps: HttpDeps, spec: RunSpec): Promise<void> {
   const found = await deps.store.files.archivesByIds(ids);
   const missing = ids.filter((id) => !found.some((archive) => archive.id === id));
   if (missing.length > 0) throw notExists(`Archives not found: ${missing.join(', ')}`);
-}
-
-/** Jobs of one replica on several machines reach each other with one key. */
-async function sharedKey(deps: HttpDeps, spec: RunSpec): Promise<JobSpec['ssh_key']> {
-  const { configuration } = spec;
-  if (configuration.type !== 'task') return null;
-  const nodes =
-    configuration.groups?.reduce((sum, group) => sum + group.nodes, 0) ?? configuration.nodes ?? 1;
-  if (nodes < 2) return null;
-  const pair = await deps.keys.project('dstack-job');
-  return { private: pair.privateKey, public: pair.publicKey };
 }

@@ -1,6 +1,6 @@
 /** The records of a run that is submitted. */
 import { ruleError } from '@dstack/contract/api';
-import type { JobSpec, RunSpec, ServiceSpec } from '@dstack/contract/wire';
+import type { RunSpec, ServiceSpec } from '@dstack/contract/wire';
 import {
   buildJobSpecs,
   initialReplicas,
@@ -16,6 +16,7 @@ import {
   type Timestamp,
 } from '@dstack/core';
 import type { NewRun } from '@dstack/store';
+import { newNodeKey } from '../../node-key.ts';
 
 export interface NewRunParts {
   readonly projectId: string;
@@ -25,8 +26,6 @@ export interface NewRunParts {
   readonly now: Timestamp;
   readonly newId: () => string;
   readonly jobSettings: JobSpecSettings;
-  /** For the jobs of replicas that span machines. */
-  readonly sshKey: JobSpec['ssh_key'];
   /** Null for all but services. */
   readonly serviceSpec: ((runName: string) => ServiceSpec) | null;
   readonly gatewayId: string | null;
@@ -89,7 +88,7 @@ function firstJobs(run: RunRecord, parts: NewRunParts): JobRecord[] {
         runName: run.name,
         replicaNum,
         replicaGroup,
-        sshKey: parts.sshKey,
+        newSshKey: newNodeKey,
         settings: parts.jobSettings,
       });
       if (!built.ok) throw ruleError(built.message);
