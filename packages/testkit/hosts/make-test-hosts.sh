@@ -7,6 +7,10 @@
 #   make-test-hosts.sh exec I CMD -> runs CMD on host I
 #   make-test-hosts.sh cut I      -> nothing reaches host I any more, and it reaches nothing
 #   make-test-hosts.sh restore I  -> the link is there again
+#   make-test-hosts.sh crash I    -> every process of host I is killed at once and /run is emptied, as when power fails
+#   make-test-hosts.sh boot I     -> sshd and dockerd of a crashed host start again, with another boot id
+#   make-test-hosts.sh docker-stop I [SIGNAL]  -> ends the dockerd of host I alone (default TERM), waits for its end
+#   make-test-hosts.sh docker-start I [JSON]   -> starts it again in the same namespaces; JSON becomes its daemon.json
 # Needs root and: iproute2 util-linux openssh-server docker.io iptables.
 # Env: BASE (default /tmp/test-hosts, must be on a real disk, not overlayfs), NET (10.213.0),
 #      PREFIX (th: names of hosts, links and the bridge; with another BASE and NET a second set runs beside the first),
@@ -30,26 +34,95 @@ host_init() { # runs as PID 1 of the host, inside its namespaces
   mount --rbind /dev "$d/root/dev"
   mount -t tmpfs tmpfs "$d/root/tmp"
   mount --bind "$d/run" "$d/root/run"
-  mkdir -p "$d/root/var/lib/docker" "$d/root/run/sshd"
+  mkdir -p "$d/root/var/lib/docker" "$d/root/etc/test-host" "$d/root/etc/docker"
   mount --bind "$d/docker" "$d/root/var/lib/docker"  # overlay2 cannot sit on overlayfs
-  cp "$BASE/id.pub" "$d/root/run/authorized_keys"
+  cp "$BASE/id.pub" "$d/root/etc/test-host/authorized_keys"
+  cat /proc/sys/kernel/random/uuid > "$d/root/etc/test-host/boot_id"
+  mount --bind "$d/root/etc/test-host/boot_id" "$d/root/proc/sys/kernel/random/boot_id"
+  # registries of tests are on the bridge and speak plain HTTP
+  echo "{\"insecure-registries\": [\"$NET.0/24\"]}" > "$d/root/etc/docker/daemon.json"
   # own name and no DNS: with the outer resolv.conf every sudo or name look-up waits for a time-out
   echo "127.0.0.1 localhost $PREFIX$i" > "$d/root/etc/hosts"; : > "$d/root/etc/resolv.conf"
   [ -s "$d/upper/ssh_host_key" ] || ssh-keygen -q -t ed25519 -N '' -f "$d/root/ssh_host_key"
   printf '%s\n' 'Port 22' "ListenAddress $NET.$((10 + i))" 'HostKey /ssh_host_key' \
-    'AuthorizedKeysFile /run/authorized_keys .ssh/authorized_keys' 'StrictModes no' 'PermitRootLogin yes' 'UsePAM no' \
+    'AuthorizedKeysFile /etc/test-host/authorized_keys .ssh/authorized_keys' 'StrictModes no' 'PermitRootLogin yes' 'UsePAM no' \
     'PasswordAuthentication no' 'MaxStartups 200' 'MaxSessions 100' 'AllowStreamLocalForwarding yes' \
-    'Subsystem sftp /usr/lib/openssh/sftp-server' > "$d/root/run/sshd_config"
-  local docker=no; ! has_docker "$i" || docker=yes
-  exec chroot "$d/root" /bin/bash -c '
-    /usr/sbin/sshd -f /run/sshd_config -E /run/sshd.log
-    [ '"$docker"' = no ] || dockerd --data-root /var/lib/docker --exec-root /run/docker -p /run/docker.pid \
-      -H unix:///run/docker.sock > /run/dockerd.log 2>&1 &
+    'Subsystem sftp /usr/lib/openssh/sftp-server' > "$d/root/etc/test-host/sshd_config"
+  cat > "$d/root/etc/test-host/start-dockerd" <<'EOS'
+#!/bin/sh
+# A daemon that was killed leaves its containerd, which a new one takes over.
+rm -f /run/docker.pid
+setsid dockerd --data-root /var/lib/docker --exec-root /run/docker -p /run/docker.pid \
+  -H unix:///run/docker.sock >> /run/dockerd.log 2>&1 < /dev/null &
+EOS
+  cat > "$d/root/etc/test-host/start" <<'EOS'
+#!/bin/sh
+mkdir -p /run/sshd
+/usr/sbin/sshd -f /etc/test-host/sshd_config -E /run/sshd.log
+[ ! -e /etc/test-host/docker ] || /etc/test-host/start-dockerd
+EOS
+  chmod 755 "$d/root/etc/test-host/start" "$d/root/etc/test-host/start-dockerd"
+  ! has_docker "$i" || : > "$d/root/etc/test-host/docker"
+  exec chroot "$d/root" /bin/bash -c '/etc/test-host/start
     trap "exit 0" TERM; while :; do sleep 3600 & wait $!; done'
 }
 
+# The host's PID 1, seen from outside.
+init_of() {
+  local p; p=$(cat "$BASE/$1/unshare.pid")
+  awk '{print $1}' "/proc/$p/task/$p/children"
+}
+
+# Runs a script on host $1 without its sshd.
+inside() {
+  local i=$1; shift
+  nsenter --target "$(init_of "$i")" --mount --uts --ipc --net --pid --root --wd /bin/bash -s -- "$@"
+}
+
+await_sshd() { local p; for p in $(seq 300); do (exec 3<> "/dev/tcp/$NET.$((10 + $1))/22") 2>/dev/null && return; sleep 0.05; done; die "no sshd on host $1"; }
+await_dockerd() {
+  local p; ! has_docker "$1" && return
+  for p in $(seq 300); do docker -H "unix://$BASE/$1/run/docker.sock" version > /dev/null 2>&1 && return; sleep 0.05; done
+  die "no dockerd on host $1"
+}
+
+crash() {
+  inside "$1" <<'EOS'
+kill -9 -1
+# What a machine without power forgets: mounts of containers, and all of /run.
+for _ in 1 2 3; do
+  for at in $(awk '{print $5}' /proc/self/mountinfo | grep -E '^/(run|var/lib/docker)/' | sort -r); do umount -l "$at" 2>/dev/null; done
+done
+rm -rf /run/* /run/.[!.]* /tmp/* 2>/dev/null
+cat /proc/sys/kernel/random/uuid > /etc/test-host/boot_id
+exit 0
+EOS
+}
+
+boot() {
+  inside "$1" <<< /etc/test-host/start
+  await_sshd "$1"; await_dockerd "$1"
+}
+
+docker_stop() {
+  inside "$1" "${2:-TERM}" <<'EOS'
+pid=$(cat /run/docker.pid)
+kill -"$1" "$pid"
+while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+rm -f /run/docker.sock
+EOS
+}
+
+docker_start() {
+  inside "$1" "${2:-}" <<'EOS'
+[ -z "$1" ] || printf '%s\n' "$1" > /etc/docker/daemon.json
+/etc/test-host/start-dockerd
+EOS
+  await_dockerd "$1"
+}
+
 up() {
-  local n=${1:-2} i ip p
+  local n=${1:-2} i ip
   [ "$(id -u)" = 0 ] || die "root is needed"
   [ ! -e "$BASE/n" ] || die "hosts are up already (run: $0 down)"
   mkdir -p "$BASE"; echo "$n" > "$BASE/n"
@@ -71,9 +144,7 @@ up() {
   done
   for i in $(seq 1 "$n"); do
     ip=$NET.$((10 + i))
-    for p in $(seq 150); do (exec 3<> "/dev/tcp/$ip/22") 2>/dev/null && break; sleep 0.1; done
-    ! has_docker "$i" || for p in $(seq 150); do
-      docker -H "unix://$BASE/$i/run/docker.sock" version > /dev/null 2>&1 && break; sleep 0.1; done
+    await_sshd "$i"; await_dockerd "$i"
     [ -z "${IMAGE_TAR:-}" ] || ! has_docker "$i" || docker -H "unix://$BASE/$i/run/docker.sock" load -q -i "$IMAGE_TAR" > /dev/null
     echo "$PREFIX$i $ip $BASE/id $BASE/$i/run/docker.sock"
   done
@@ -103,7 +174,11 @@ case ${1:-} in
   down) down ;;
   cut) ip link set "${PREFIX}v$2" down ;;
   restore) ip link set "${PREFIX}v$2" up ;;
+  crash) crash "$2" ;;
+  boot) boot "$2" ;;
+  docker-stop) docker_stop "$2" "${3:-TERM}" ;;
+  docker-start) docker_start "$2" "${3:-}" ;;
   exec) i=$2; shift 2; exec ssh -q -i "$BASE/id" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "root@$NET.$((10 + i))" "$@" ;;
   __init) host_init "$2" ;;
-  *) die "usage: $0 up [N] | down | exec I CMD | cut I | restore I" ;;
+  *) die "usage: $0 up [N] | down | exec I CMD | cut I | restore I | crash I | boot I | docker-stop I [SIGNAL] | docker-start I [JSON]" ;;
 esac

@@ -21,6 +21,14 @@ export interface TestHost {
   /** Nothing reaches it any more and nothing comes from it, as with a pulled cable. */
   cut(): void;
   restore(): void;
+  /** Every process there is killed at once and `/run` is emptied, as when the power fails. */
+  crash(): Promise<void>;
+  /** What an init would start after a crash: sshd and Docker, and nothing of ours. */
+  boot(): Promise<void>;
+  /** Ends its Docker daemon alone, and resolves when that is gone. */
+  stopDocker(signal?: 'TERM' | 'KILL'): Promise<void>;
+  /** Resolves when it answers; `config` becomes its `daemon.json`. */
+  startDocker(config?: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
 export interface TestHosts {
@@ -28,6 +36,8 @@ export interface TestHosts {
   /** Private key that opens all of them, and where it lies. */
   readonly privateKey: string;
   readonly keyPath: string;
+  /** The address by which hosts reach this machine; registries on it may speak plain HTTP. */
+  readonly gateway: string;
   /** Makes a busybox image in the daemons of these hosts. */
   busybox(name: string, on?: readonly TestHost[]): Promise<void>;
   /** Ends everything on them and removes every trace. */
@@ -59,6 +69,7 @@ export async function startHosts({ count, docker }: TestHostsOptions): Promise<T
     DOCKER: docker === undefined ? 'all' : docker.join(',') || 'none',
   };
   const script = (...args: string[]) => execFileSync(SCRIPT, args, { env, stdio: 'pipe' });
+  const act = async (...args: string[]) => void (await run(SCRIPT, args, { env }));
   const close = () => {
     script('down');
     rmSync(dir, { recursive: true, force: true });
@@ -78,6 +89,11 @@ export async function startHosts({ count, docker }: TestHostsOptions): Promise<T
           exec: async (command) => (await run(SCRIPT, ['exec', number, command], { env })).stdout,
           cut: () => void script('cut', number),
           restore: () => void script('restore', number),
+          crash: () => act('crash', number),
+          boot: () => act('boot', number),
+          stopDocker: (signal = 'TERM') => act('docker-stop', number, signal),
+          startDocker: (config) =>
+            act('docker-start', number, ...(config ? [JSON.stringify(config)] : [])),
         };
       });
     const sockets = stdout
@@ -88,6 +104,7 @@ export async function startHosts({ count, docker }: TestHostsOptions): Promise<T
     return {
       hosts,
       keyPath,
+      gateway: `${env.NET}.1`,
       privateKey: readFileSync(keyPath, 'utf8'),
       async busybox(name, on = hosts) {
         for (const host of on) {

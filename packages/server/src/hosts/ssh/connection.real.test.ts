@@ -134,7 +134,7 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
   it('finds an sshd that forbids forwarding', async () => {
     expect(await (await connect(login(far))).forbidsForwarding(22)).toBe(false);
     await far.exec(
-      "sed -i 's/^AllowStreamLocal.*/AllowTcpForwarding no/' /run/sshd_config; kill -HUP $(cat /run/sshd.pid)",
+      "sed -i 's/^AllowStreamLocal.*/AllowTcpForwarding no/' /etc/test-host/sshd_config; kill -HUP $(cat /run/sshd.pid)",
     );
     for (let forbids = false; !forbids; ) {
       const connection = await connect(login(far)).catch(() => null);
