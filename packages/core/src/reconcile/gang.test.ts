@@ -58,6 +58,16 @@ describe('nodes of one replica', () => {
     expect(released(world)).toHaveLength(3);
   });
 
+  test('wait for the one whose image is still on its way', () => {
+    const world = gang();
+    hold(world, 'job-0');
+    world.report('job-1', { phase: 'pulling' });
+    world.pass();
+    expect(released(world)).toEqual([]);
+    hold(world, 'job-1');
+    expect(released(world)).toEqual(['job-0', 'job-1']);
+  });
+
   test('start with the master first when told so', () => {
     const world = gang({ configuration: { startup_order: 'master-first' } });
     hold(world, 'job-0', 'job-1');
@@ -140,5 +150,50 @@ describe('nodes of one replica', () => {
     world.later(15).pass();
     expect(world.run.status).toBe('submitted');
     expect([world.latest(0, 0).submissionNum, world.latest(0, 1).submissionNum]).toEqual([1, 1]);
+  });
+});
+
+describe('addresses in commands', () => {
+  const reference = (text: string) => ({ commands: ['/bin/sh', '-c', `join \${{ ${text} }}`] });
+
+  test('hold a replica of a service back until the one they mean has been placed', () => {
+    const instances = ['a', 'b'].map((id) => anInstance({ id, busyBlocks: 1 }));
+    const jobs = instances.map((instance, n) =>
+      placedJob(instance, {
+        id: `job-${n}`,
+        replicaNum: n,
+        spec: aJobSpec({
+          replica_num: n,
+          replica_group: n === 0 ? 'head' : 'work',
+          ...(n === 0 ? {} : reference('groups[0].replicas[0].IP_ADDRESS')),
+        }),
+      }),
+    );
+    const world = new World({ jobs, instances, hosts: [aHost({ id: 'a' }), aHost({ id: 'b' })] });
+    const groups = ['head', 'work'].map((name) => ({ name, replicas: { min: 1, max: 1 } }));
+    const configuration = { type: 'service', groups };
+    const spec = { ...world.run.spec, configuration } as never;
+    world.run = { ...world.run, spec, desiredReplicas: { head: 1, work: 1 } };
+    const { provisioningData } = world.job('job-0');
+    const address = (ip: string | null) =>
+      world.jobs.set('job-0', {
+        ...world.job('job-0'),
+        provisioningData: provisioningData && {
+          ...provisioningData,
+          hostname: ip,
+          internal_ip: ip,
+        },
+      });
+    address(null);
+    world.pass();
+    const holds = world
+      .announced('job.start')
+      .map(({ subjectId, payload }) => [subjectId, payload.kind === 'job.start' && payload.hold]);
+    expect(Object.fromEntries(holds)).toEqual({ 'job-0': false, 'job-1': true });
+    hold(world, 'job-1');
+    expect(released(world)).toEqual([]);
+    address('10.0.0.7');
+    world.pass();
+    expect(released(world)).toEqual(['job-1']);
   });
 });

@@ -1,13 +1,19 @@
 /** Nodes of one replica start together, in the order the user wants. */
 import type { JobRecord } from '../model/index.ts';
 import { mergedProfile } from '../profile/merge.ts';
+import { groupMembers } from '../run-spec/group-references.ts';
 import { isJobRunning } from '../status/index.ts';
+import { groupMemberJob, nodeAddress } from './node-address.ts';
 import type { RunPass } from './run-pass.ts';
 
 export type StartupOrder = 'any' | 'master-first' | 'workers-first';
 
 /** More than one node: its processes wait for each other's addresses. */
 export const isGang = (job: JobRecord): boolean => (job.spec.jobs_per_replica ?? 1) > 1;
+
+/** Whether it can be pulled but not started before something is known of other jobs. */
+export const isHeld = (job: JobRecord): boolean =>
+  isGang(job) || groupMembers(job.spec.commands).length > 0;
 
 export function startupOrder(pass: RunPass): StartupOrder {
   return mergedProfile(pass.run.spec).startup_order ?? 'any';
@@ -17,18 +23,35 @@ export function endsWithMaster(pass: RunPass): boolean {
   return mergedProfile(pass.run.spec).stop_criteria === 'master-done';
 }
 
-/** A held job runs once every node of its replica has an address and its turn has come. */
+/**
+ * A held job runs once its replica is complete and its turn has come, and every address that its
+ * commands mention is known.
+ */
 export function releaseFromHold(pass: RunPass, job: JobRecord): void {
   if (pass.draft.lastIntent('job.release', job.id) !== null) return;
-  const nodes = pass.latest.filter((one) => one.replicaNum === job.replicaNum);
-  if (nodes.length < (job.spec.jobs_per_replica ?? 1)) return;
-  if (!nodes.every(hasAddress) || !isItsTurn(startupOrder(pass), job, nodes)) return;
+  if (isGang(job) && !mayStart(pass, job)) return;
+  const { latest } = pass;
+  const mentioned = groupMembers(job.spec.commands).map((member) =>
+    groupMemberJob(pass.run, job, latest, member),
+  );
+  if (!mentioned.every((one) => one !== null && nodeAddress(one) !== null)) return;
   pass.draft.announce(job.id, { kind: 'job.release' });
 }
 
-function hasAddress(job: JobRecord): boolean {
-  const data = job.provisioningData;
-  return Boolean(data && (data.internal_ip || data.hostname));
+function mayStart(pass: RunPass, job: JobRecord): boolean {
+  const nodes = pass.latest.filter((one) => one.replicaNum === job.replicaNum);
+  if (nodes.length < (job.spec.jobs_per_replica ?? 1)) return false;
+  if (!nodes.every((node) => nodeAddress(node) !== null && isPulled(pass, node))) return false;
+  return isItsTurn(startupOrder(pass), job, nodes);
+}
+
+/**
+ * Nodes wait for the slowest image: a launcher that starts at once would find nobody on the others,
+ * and time-outs of a rendezvous would run against a download.
+ */
+function isPulled(pass: RunPass, job: JobRecord): boolean {
+  const phase = pass.reportOf(job)?.state.phase;
+  return phase === 'held' || pass.draft.lastIntent('job.release', job.id) !== null;
 }
 
 function isItsTurn(order: StartupOrder, job: JobRecord, nodes: readonly JobRecord[]): boolean {

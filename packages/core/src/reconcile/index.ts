@@ -1,7 +1,9 @@
 export * from './events.ts';
 export { freeNumbers, hostInstance, instanceName } from './fleet-instances.ts';
 export { matchesFleet, nodesOf } from './fleet-match.ts';
+export { isGang } from './gang.ts';
 export { type NewSubmission, newSubmission } from './new-submission.ts';
+export { groupMemberJob, nodeAddress } from './node-address.ts';
 export { reconcileFleet } from './reconcile-fleet.ts';
 export {
   defaultGatewayChanges,

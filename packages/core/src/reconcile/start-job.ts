@@ -19,7 +19,7 @@ import {
 } from '../status/index.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
 import { jobTarget, newEvent } from './events.ts';
-import { isGang, releaseFromHold } from './gang.ts';
+import { isHeld, releaseFromHold } from './gang.ts';
 import { moveInstance } from './moves.ts';
 import type { RunPass } from './run-pass.ts';
 
@@ -46,7 +46,7 @@ export function advanceStarting(pass: RunPass, job: JobRecord, instance: Instanc
   }
   pass.draft.dueAt(until);
   if (start === null && host?.connected && isInstanceAvailable(instance.status)) {
-    pass.draft.announce(job.id, { kind: 'job.start', hold: isGang(job) });
+    pass.draft.announce(job.id, { kind: 'job.start', hold: isHeld(job) });
   }
 }
 

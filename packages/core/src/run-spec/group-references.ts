@@ -30,6 +30,35 @@ export function groupReferenceError(configuration: Configuration): SpecError | n
   return null;
 }
 
+/** A node of a task's group, or a replica of a service's, by position. */
+export interface GroupMember {
+  readonly group: number;
+  readonly index: number;
+}
+
+/** Whose addresses these commands mention. */
+export function groupMembers(commands: readonly string[]): GroupMember[] {
+  return commands.flatMap(references).flatMap((reference) => memberOf(reference) ?? []);
+}
+
+/** The commands with addresses in place of references. What is escaped (`$${{`) loses a dollar. */
+export function fillGroupAddresses(
+  commands: readonly string[],
+  addressOf: (member: GroupMember) => string,
+): string[] {
+  const fill = (whole: string, inner: string): string => {
+    const member = memberOf(inner.trim());
+    if (member === null) return whole;
+    return whole.startsWith('$$') ? whole.slice(1) : addressOf(member);
+  };
+  return commands.map((text) => text.replace(PLACEHOLDER, fill));
+}
+
+function memberOf(reference: string): GroupMember | null {
+  const match = REFERENCE.exec(reference);
+  return match && { group: Number(match[1]), index: Number(match[3]) };
+}
+
 /** The inner texts of all placeholders that speak of groups; `$${{` is an escape. */
 function references(text: string): string[] {
   return [...text.matchAll(PLACEHOLDER)]

@@ -1,4 +1,5 @@
 export { diffRunSpecs, type RunSpecDiff, runPlanAction, sameRunSpec } from './diff.ts';
+export { fillGroupAddresses, type GroupMember, groupMembers } from './group-references.ts';
 export {
   DEFAULT_RUN_SPEC_SETTINGS,
   prepareRunSpec,

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { fillGroupAddresses, groupMembers } from './group-references.ts';
+
+const COMMANDS = [
+  'head --workers ${{ groups[1].nodes[0].IP_ADDRESS }},${{groups[1].nodes[1].IP_ADDRESS}}',
+  'echo $${{ groups[0].nodes[0].IP_ADDRESS }} ${{ secrets.x }} $$',
+];
+
+it('finds whose addresses commands mention', () => {
+  expect(groupMembers(COMMANDS)).toEqual([
+    { group: 1, index: 0 },
+    { group: 1, index: 1 },
+  ]);
+});
+
+it('puts addresses in their place and leaves everything else alone', () => {
+  const filled = fillGroupAddresses(COMMANDS, ({ group, index }) => `10.0.${group}.${index}`);
+  expect(filled).toEqual([
+    'head --workers 10.0.1.0,10.0.1.1',
+    'echo ${{ groups[0].nodes[0].IP_ADDRESS }} ${{ secrets.x }} $$',
+  ]);
+});
