@@ -73,6 +73,11 @@ export class DockerExecution implements Execution {
     return this.#setup.output.spool;
   }
 
+  /** The relay into the container costs a process: it is only for what listens on loopback alone. */
+  get addresses(): readonly string[] {
+    return this.containerIp === null ? ['localhost'] : [this.containerIp, 'localhost'];
+  }
+
   get sessions(): SessionHost {
     return this.#sessions;
   }

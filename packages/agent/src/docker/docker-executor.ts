@@ -132,6 +132,8 @@ export class DockerExecutor implements Executor {
       ...jobEnvironment(spec, job.cluster, places, job.gpus.length),
     };
     const madeWorkingDir =
+      // As for processes, where it is an address of the job's own.
+      DSTACK_LISTEN_ADDRESS: '0.0.0.0',
       user.uid !== 0 && spec.working_dir !== null && !isMounted(workingDir, job)
         ? !(await this.#images.has(image.id, workingDir))
         : false;

@@ -49,6 +49,8 @@ export interface Execution {
   readonly workingDir: string | null;
   readonly account: JobAccount;
   readonly containerIp: string | null;
+  /** Where its processes may listen for others, as `dial` takes it; the likeliest first. */
+  readonly addresses: readonly string[];
   readonly spool: SpoolReader;
   /** Fulfilled after the spool has ended. Never rejected. */
   readonly exited: Promise<ExecutionExit>;

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type {
   HostGpu,
   JobExit,
@@ -11,6 +12,8 @@ import type {
 } from '@dstack/contract/agent';
 import { writeDurably, writeWhole } from '../durable-file.ts';
 import type { Logger } from '../log.ts';
+import { bootId } from '../process/process-identity.ts';
+import { AgentError } from '../protocol/agent-error.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { type Execution, type Executor, type ExecutorJob, JobFailure } from './executor.ts';
 import type { JobAccess, OpenJobAccess } from './job-access.ts';
@@ -18,6 +21,7 @@ import type { JobFolder } from './job-folder.ts';
 import { JobLog } from './job-log.ts';
 import { isBeforeStart, isLive, mayFollow } from './job-phase.ts';
 import { type JobRecord, withoutSecrets } from './job-record.ts';
+import { JobPorts } from './job-ports.ts';
 import { missingUploads } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
 import { type StopRequest, stopStage } from './stop-plan.ts';
@@ -53,6 +57,7 @@ export class Job {
   readonly #stopTimer = new LongTimer();
   readonly #deadlineTimer = new LongTimer();
   #record: JobRecord;
+  readonly #ports = new JobPorts();
   #execution: Execution | null = null;
   #access: JobAccess | null = null;
   #stageDone: StopStage | null = null;
@@ -135,6 +140,14 @@ export class Job {
   }
 
   /** Frees what the job holds on the machine; its SSH access and output stay until `close`. */
+  /** A connection to a port that the job's processes listen on. Throws `AgentError`. */
+  async dialPort(port: number): Promise<Duplex> {
+    if (!this.#execution || this.phase !== 'running') {
+      throw new AgentError(409, 'not_running', `The job is ${this.phase}`);
+    }
+    return await this.#ports.dial(this.#execution, port);
+  }
+
   async discard(): Promise<void> {
     this.#save({ deletedAt: Date.now(), spec: withoutSecrets(this.#record.spec, false) });
     await this.#services.executor.remove(this.#asExecutorJob());

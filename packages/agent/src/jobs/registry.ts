@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type {
   HostGpu,
   JobSpecForAgent,
@@ -155,6 +155,11 @@ export class JobRegistry {
   /** Throws `AgentError` `unknown_job`. */
   state(id: string): JobState {
     return this.#get(id).state;
+  }
+
+  /** Throws `AgentError`: `unknown_job`, `not_running`, `port_refused`. */
+  async dialPort(id: string, port: number): Promise<Duplex> {
+    return await this.#get(id).dialPort(port);
   }
 
   async remove(id: string): Promise<void> {

@@ -11,6 +11,7 @@ import { ProcessHost } from '../ssh/sessions/process-host.ts';
 import type { SessionHost } from '../ssh/sessions/session-host.ts';
 import { removeCgroup } from './cgroup.ts';
 import { jobEnviron } from './job-environ.ts';
+import { listenAddress } from './listen-address.ts';
 import { isAlive } from './process-identity.ts';
 import { type JobTree, killTree, terminatePids, treePids } from './process-tree.ts';
 import type { SupervisorFiles, SupervisorMessage, SupervisorRecord } from './supervisor-files.ts';
@@ -39,6 +40,11 @@ export class ProcessExecution implements Execution {
     this.spool = new FileSpoolReader(files.spool);
     this.exited = this.#exit.promise;
     this.#connect();
+  }
+
+  get addresses(): readonly string[] {
+    const own = listenAddress(this.#id);
+    return own === null ? ['localhost'] : [own, 'localhost'];
   }
 
   get workingDir(): string {

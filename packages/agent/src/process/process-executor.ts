@@ -20,6 +20,7 @@ import {
 import { hostAccount, ownAccount } from './accounts.ts';
 import { makeJobCgroup, removeCgroup } from './cgroup.ts';
 import { jobCommand, wrapCommand } from './job-command.ts';
+import { listenAddress } from './listen-address.ts';
 import { placeIn } from './place-in.ts';
 import { checkPorts } from './port-check.ts';
 import { ProcessExecution } from './process-execution.ts';
@@ -108,6 +109,7 @@ export class ProcessExecutor implements Executor {
       argv: wrapCommand(argv, cgroup, other),
       env: {
         ...inherited(),
+        DSTACK_LISTEN_ADDRESS: listenAddress(spec.id) ?? 'localhost',
         ...jobEnvironment(spec, job.cluster, own, job.gpus.length),
         ...gpuEnv(job),
       },

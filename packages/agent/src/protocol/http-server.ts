@@ -7,6 +7,7 @@ import type { JobRegistry } from '../jobs/registry.ts';
 import type { Logger } from '../log.ts';
 import { AgentError } from './agent-error.ts';
 import { parseJobSpec, parseStart, parseStop } from './bodies.ts';
+import { joinJobPort } from './job-port.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
 
 const MAX_JSON = 16 * 1024 * 1024;
@@ -40,7 +41,7 @@ export class AgentServer {
     this.http = createServer({ requestTimeout: 0 }, (request, response) => {
       void this.#answer(request, response);
     });
-    this.http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    this.http.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
   }
 
   /** The connection of the server, if there is one. */
@@ -62,8 +63,7 @@ export class AgentServer {
       else sendJson(response, 200, body);
     } catch (error) {
       if (!(error instanceof AgentError)) this.#options.log.error('request failed', error);
-      const { status, code, message } =
-        error instanceof AgentError ? error : new AgentError(500, 'internal', String(error));
+      const { status, code, message } = asAgentError(error);
       // What is left of an upload must be read, or the peer never sees the answer.
       request.resume();
       sendJson(response, status, { code, message });
@@ -98,16 +98,25 @@ export class AgentServer {
     }
   }
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy());
     try {
       this.#authorize(request);
-      if (segments(request).join('/') !== 'v1/stream') throw notFound();
+      const [version, kind, id = '', part, port = '', ...rest] = segments(request);
+      if (version !== 'v1' || rest.length > 0) throw notFound();
+      if (kind === 'jobs' && part === 'ports') {
+        await joinJobPort(this.#options.registry, { id, port }, socket, head);
+        return;
+      }
+      if (kind !== 'stream' || id !== '') throw notFound();
     } catch (error) {
-      const status = error instanceof AgentError ? error.status : 500;
-      socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      refuseUpgrade(socket, asAgentError(error));
       return;
     }
+    this.#stream(request, socket, head);
+  }
+
+  #stream(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       // The server has come back before we noticed that it had gone.
       this.#session?.close(CLOSE_REPLACED, 'replaced by a newer connection');
@@ -136,6 +145,21 @@ function segments(request: IncomingMessage): string[] {
     .split('/')
     .filter((part) => part !== '')
     .map((part) => decodeURIComponent(part));
+}
+
+function asAgentError(error: unknown): AgentError {
+  return error instanceof AgentError ? error : new AgentError(500, 'internal', String(error));
+}
+
+function refuseUpgrade(socket: Duplex, { status, code, message }: AgentError): void {
+  const body = JSON.stringify({ code, message });
+  const head = [
+    `HTTP/1.1 ${status} Refused`,
+    'Connection: close',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 function notFound(): AgentError {

@@ -1,5 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import type {
   AgentInfo,
   JobSpecForAgent,
@@ -37,6 +38,9 @@ export interface AgentClientOptions {
   /** Milliseconds a command may take; uploads take as long as bytes move. */
   readonly timeoutMs?: number;
 }
+
+/** A connection to a job's port is there within this time, in milliseconds, or not at all. */
+const PORT_MS = 10_000;
 
 /** The commands of the agent protocol. All of them may be repeated. */
 export class AgentClient {
@@ -83,6 +87,39 @@ export class AgentClient {
     });
   }
 
+  /**
+   * A connection to a port of a running job. Rejects with `AgentRefusal` (`port_refused`: nothing
+   * listens there; `not_running`, `unknown_job`) or `AgentUnreachable`.
+   */
+  openPort(id: string, port: number): Promise<Duplex> {
+    const path = `/v1/jobs/${id}/ports/${port}`;
+    return new Promise((resolve, reject) => {
+      const request = httpRequest({
+        path,
+        createConnection: () => this.#options.dial() as never,
+        headers: { ...this.#headers(), connection: 'Upgrade', upgrade: 'tcp' },
+        timeout: PORT_MS,
+      });
+      request.on('timeout', () => request.destroy(new Error('no answer in time')));
+      request.on('error', (error) =>
+        reject(new AgentUnreachable(`port ${port} of a job: ${error.message}`, { cause: error })),
+      );
+      request.on('response', (response) => {
+        void text(response).then(
+          (body) => reject(refusal(response.statusCode ?? 0, body)),
+          (error) => reject(new AgentUnreachable(String(error), { cause: error })),
+        );
+      });
+      request.on('upgrade', (_response, socket, head) => {
+        socket.removeAllListeners('timeout');
+        socket.setTimeout(0);
+        if (head.length > 0) socket.unshift(head);
+        resolve(socket);
+      });
+      request.end();
+    });
+  }
+
   #headers(): Record<string, string> {
     return { authorization: `Bearer ${this.#options.token}`, host: 'agent' };
   }
@@ -115,10 +152,10 @@ export class AgentClient {
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', unreachable);
         response.on('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8');
+          const body = Buffer.concat(chunks).toString('utf8');
           const status = response.statusCode ?? 0;
-          if (status >= 400) reject(refusal(status, text));
-          else resolve((text ? JSON.parse(text) : undefined) as T);
+          if (status >= 400) reject(refusal(status, body));
+          else resolve((body ? JSON.parse(body) : undefined) as T);
         });
       });
       if (body === null || typeof body === 'string') request.end(body ?? undefined);
@@ -127,12 +164,12 @@ export class AgentClient {
   }
 }
 
-function refusal(status: number, text: string): AgentRefusal {
+function refusal(status: number, body: string): AgentRefusal {
   try {
-    const { code, message } = JSON.parse(text);
+    const { code, message } = JSON.parse(body);
     return new AgentRefusal(status, String(code), String(message));
   } catch {
     // Not one of the agent's own answers.
-    return new AgentRefusal(status, 'error', text.slice(0, 500) || `HTTP status ${status}`);
+    return new AgentRefusal(status, 'error', body.slice(0, 500) || `HTTP status ${status}`);
   }
 }

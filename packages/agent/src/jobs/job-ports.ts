@@ -1,0 +1,54 @@
+import type { Duplex } from 'node:stream';
+import { AgentError } from '../protocol/agent-error.ts';
+import type { Execution } from './executor.ts';
+
+/** An address from which nothing comes back (another network, a firewall) costs no more than this. */
+const ANSWER_MS = 1000;
+
+/** Connections to the ports of one job, at whichever of its addresses they are listened on. */
+export class JobPorts {
+  /** Address that answered last, by port. */
+  readonly #answering = new Map<number, string>();
+
+  /** Throws `AgentError` `port_refused`. */
+  async dial(execution: Pick<Execution, 'addresses' | 'dial'>, port: number): Promise<Duplex> {
+    const last = this.#answering.get(port);
+    const rest = execution.addresses.filter((address) => address !== last);
+    const addresses = last === undefined ? rest : [last, ...rest];
+    let reason = '';
+    for (const [index, address] of addresses.entries()) {
+      try {
+        const isLast = index === addresses.length - 1;
+        const connection = execution.dial(address, port);
+        const opened = await (isLast ? connection : within(connection, ANSWER_MS));
+        this.#answering.set(port, address);
+        return opened;
+      } catch (error) {
+        reason = error instanceof Error ? error.message : String(error);
+      }
+    }
+    throw new AgentError(502, 'port_refused', `Nothing answers at port ${port}: ${reason}`);
+  }
+}
+
+/** What comes too late is closed. */
+function within(opening: Promise<Duplex>, ms: number): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      reject(new Error(`no answer within ${ms} ms`));
+    }, ms);
+    opening.then(
+      (connection) => {
+        clearTimeout(timer);
+        if (late) connection.destroy();
+        else resolve(connection);
+      },
+      (error) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
+}
