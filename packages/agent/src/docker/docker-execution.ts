@@ -14,18 +14,22 @@ import type { SessionHost } from '../ssh/sessions/session-host.ts';
 import { containerCgroup } from './container-cgroup.ts';
 import { JobDialer } from './container-dialer.ts';
 import type { ContainerOutput } from './container-output.ts';
+import { type DaemonWatch, endedWithDaemon } from './daemon-watch.ts';
 import { statusOf, wordsOf } from './engine-error.ts';
+import { wasShortOfMemory } from './memory-kill.ts';
 
 const RETRY_MS = 500;
 /** How often a container is looked at while the daemon says nothing about it. */
 const LOOK_MS = 5000;
 
 export interface DockerExecutionSetup {
+  readonly docker: Docker;
   readonly container: Docker.Container;
   readonly inspected: Docker.ContainerInspectInfo;
   readonly output: ContainerOutput;
   readonly account: JobAccount;
   readonly relaySocket: string;
+  readonly daemon: DaemonWatch;
   readonly log: Logger;
 }
 
@@ -36,6 +40,10 @@ export class DockerExecution implements Execution {
   readonly #dialer: JobDialer;
   readonly #sessions: DockerHost;
   #released = false;
+  /** Whether we have asked for the container's end. */
+  #stopped = false;
+  /** Whether we have asked for the container's death. */
+  #killed = false;
 
   constructor(setup: DockerExecutionSetup) {
     this.#setup = setup;
@@ -69,13 +77,13 @@ export class DockerExecution implements Execution {
     return networks.map((network) => network.IPAddress).find((ip) => ip) ?? null;
   }
 
-  get spool(): FileSpoolReader {
-    return this.#setup.output.spool;
-  }
-
   /** The relay into the container costs a process: it is only for what listens on loopback alone. */
   get addresses(): readonly string[] {
     return this.containerIp === null ? ['localhost'] : [this.containerIp, 'localhost'];
+  }
+
+  get spool(): FileSpoolReader {
+    return this.#setup.output.spool;
   }
 
   get sessions(): SessionHost {
@@ -83,10 +91,12 @@ export class DockerExecution implements Execution {
   }
 
   async interrupt(): Promise<void> {
+    this.#stopped = true;
     await this.#setup.output.interrupt();
   }
 
   async terminate(): Promise<void> {
+    this.#stopped = true;
     const { Pid } = this.#setup.inspected.State;
     const pids = cgroupPids(containerCgroup(Pid));
     // An init process passes the signal to its child alone, and a shell there ignores it.
@@ -95,6 +105,8 @@ export class DockerExecution implements Execution {
   }
 
   async kill(): Promise<void> {
+    this.#stopped = true;
+    this.#killed = true;
     await this.#signal('SIGKILL');
   }
 
@@ -140,7 +152,7 @@ export class DockerExecution implements Execution {
       try {
         await this.#waitAWhile();
         const inspected = await container.inspect();
-        if (!inspected.State.Running) return exitOf(inspected);
+        if (!inspected.State.Running) return await this.#exitOf(inspected);
       } catch (error) {
         if (statusOf(error) === 404) return gone();
         log.error('waiting for the container failed', error);
@@ -148,6 +160,18 @@ export class DockerExecution implements Execution {
       }
     }
     return gone();
+  }
+
+  async #exitOf(inspected: Docker.ContainerInspectInfo): Promise<ExecutionExit> {
+    const { ExitCode: status, Error: error, FinishedAt } = inspected.State;
+    const short = await wasShortOfMemory(this.#setup.docker, inspected, this.#killed);
+    if (short && status !== 0) {
+      return { status, reason: 'container_exited_with_error', message: 'Out of memory' };
+    }
+    if (error) return { status, reason: 'executor_error', message: error };
+    const byDaemon = await this.#setup.daemon.endedContainers(status, Date.parse(FinishedAt));
+    if (byDaemon && !this.#stopped) return endedWithDaemon(status);
+    return { status, reason: null, message: null };
   }
 
   /** An answer that the daemon has begun and its death has cut off never comes, nor does an error. */
@@ -164,16 +188,6 @@ export class DockerExecution implements Execution {
       controller.abort();
     }
   }
-}
-
-function exitOf({ State }: Docker.ContainerInspectInfo): ExecutionExit {
-  const status = State.ExitCode;
-  // In a pipeline the kernel may kill one process while the command as a whole succeeds.
-  if (State.OOMKilled && status !== 0) {
-    return { status, reason: 'container_exited_with_error', message: 'Out of memory' };
-  }
-  if (State.Error) return { status, reason: 'executor_error', message: State.Error };
-  return { status, reason: null, message: null };
 }
 
 function gone(): ExecutionExit {

@@ -124,11 +124,19 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     expect((await stream.whole(spec.id)).state.exit?.status).toBe(137);
   });
 
-  it('says when the memory was not enough', async () => {
-    const spec = shell('exec tail /dev/zero', { memory_limit_bytes: 16 * 1024 * 1024 });
-    await agent.put(spec);
-    const { state } = await stream.whole(spec.id);
-    expect(state.exit).toMatchObject({ status: 137, message: 'Out of memory' });
+  it('says when the memory was not enough, whichever the Engine hears of first', async () => {
+    const memory = { memory_limit_bytes: 16 * 1024 * 1024 };
+    const scripts = ['exec tail /dev/zero', 'tail /dev/zero; exit 3'];
+    const specs = [...scripts, ...scripts].map((script) => shell(script, memory));
+    const others = ['kill -9 $PPID; kill -9 $$', 'exit 4'].map((script) => shell(script, memory));
+    await Promise.all([...specs, ...others].map((spec) => agent.put(spec)));
+    for (const [index, spec] of specs.entries()) {
+      const { exit } = (await stream.whole(spec.id)).state;
+      expect(exit).toMatchObject({ status: [137, 3][index % 2], message: 'Out of memory' });
+    }
+    for (const spec of others) {
+      expect((await stream.whole(spec.id)).state.exit?.message).toBeNull();
+    }
   });
 
   it("fails in the Engine's words", async () => {

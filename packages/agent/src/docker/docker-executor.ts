@@ -22,6 +22,7 @@ import {
   type Leniency,
 } from './container-options.ts';
 import { ContainerOutput } from './container-output.ts';
+import { DaemonWatch } from './daemon-watch.ts';
 import { DockerExecution } from './docker-execution.ts';
 import { creationFailure, statusOf, wordsOf } from './engine-error.ts';
 import { hostMounts } from './host-mounts.ts';
@@ -58,12 +59,14 @@ export class DockerExecutor implements Executor {
   readonly #options: DockerExecutorOptions;
   readonly #images: ImageFactsReader;
   readonly #agentId: string;
+  readonly #daemon: DaemonWatch;
   #leniency: Leniency = { init: true, display: true };
 
   constructor(options: DockerExecutorOptions) {
     this.#options = options;
     this.#images = new ImageFactsReader(options.docker, join(options.stateDir, 'images'));
     this.#agentId = agentId(options.stateDir);
+    this.#daemon = new DaemonWatch(options.docker);
   }
 
   async pull(
@@ -129,11 +132,11 @@ export class DockerExecutor implements Executor {
     const env = {
       ...proxyEnvironment(process.env),
       ...gpuEnvironment(job.gpus),
+      // As for processes, where it is an address of the job's own.
+      DSTACK_LISTEN_ADDRESS: '0.0.0.0',
       ...jobEnvironment(spec, job.cluster, places, job.gpus.length),
     };
     const madeWorkingDir =
-      // As for processes, where it is an address of the job's own.
-      DSTACK_LISTEN_ADDRESS: '0.0.0.0',
       user.uid !== 0 && spec.working_dir !== null && !isMounted(workingDir, job)
         ? !(await this.#images.has(image.id, workingDir))
         : false;
@@ -216,11 +219,13 @@ export class DockerExecutor implements Executor {
     const container = this.#options.docker.getContainer(inspected.Id);
     const { username, uid, gid, home, shell } = user;
     return new DockerExecution({
+      docker: this.#options.docker,
       container,
       inspected,
       output,
       account: { username, uid, gid, home, shell },
       relaySocket: job.folder.socket('r'),
+      daemon: this.#daemon,
       log: this.#options.log.child({ job: job.spec.id }),
     });
   }

@@ -1,0 +1,88 @@
+import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type Docker from 'dockerode';
+import type { ExecutionExit } from '../jobs/executor.ts';
+
+/** Containers are ended this long before their daemon's own end, at most (its shutdown time-out). */
+const SHUTDOWN_MS = 20_000;
+/** Statuses from here on tell of a signal, or of nothing: Docker writes 255 for "not known". */
+const FIRST_OF_SIGNALS = 128;
+const ANSWER_MS = 1000;
+const RECONNECT_MS = 500;
+
+/** Where a daemon listens, as its client was told. */
+interface Modem {
+  readonly socketPath?: string;
+  readonly host?: string;
+  readonly port?: number;
+}
+
+/**
+ * Notices the ends of a Docker daemon by an idle connection to it: a daemon that comes back soon
+ * looks as if it had never been away, but for the containers it has ended.
+ */
+export class DaemonWatch {
+  readonly #docker: Docker;
+  #socket: Socket | null = null;
+  #lostAt = 0;
+  #keepsContainers = false;
+  #closed = false;
+
+  constructor(docker: Docker) {
+    this.#docker = docker;
+    this.#connect();
+  }
+
+  /**
+   * Whether a container that ended with this status at `finishedAt` (milliseconds) has probably been
+   * ended by its daemon. False where the daemon is set up to leave containers alone (`live-restore`).
+   */
+  async endedContainers(status: number, finishedAt: number): Promise<boolean> {
+    if (status < FIRST_OF_SIGNALS || this.#keepsContainers) return false;
+    if (this.#lostAt > 0 && this.#lostAt >= finishedAt - SHUTDOWN_MS) return true;
+    // On its way out it still has the answer to a question that came before, and takes no new one.
+    return !(await this.#answers());
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#socket?.destroy();
+  }
+
+  #connect(): void {
+    if (this.#closed) return;
+    const { socketPath, host, port = 2375 } = this.#docker.modem as Modem;
+    const socket = socketPath ? connect(socketPath) : connect(port, host);
+    this.#socket = socket.unref();
+    let connected = false;
+    socket.once('connect', () => {
+      connected = true;
+      this.#docker.info().then(
+        ({ LiveRestoreEnabled }) => {
+          this.#keepsContainers = LiveRestoreEnabled;
+        },
+        // The next connection asks again.
+        () => socket.destroy(),
+      );
+    });
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      if (connected) this.#lostAt = Date.now();
+      setTimeout(() => this.#connect(), RECONNECT_MS).unref();
+    });
+  }
+
+  async #answers(): Promise<boolean> {
+    const answer = this.#docker.ping().then(
+      () => true,
+      () => false,
+    );
+    return Promise.race([answer, delay(ANSWER_MS, false, { ref: false })]);
+  }
+}
+
+export function endedWithDaemon(status: number): ExecutionExit {
+  const message =
+    'The Docker daemon of the host was stopped, and its containers with it; with `"live-restore": true` in its /etc/docker/daemon.json jobs outlive its restarts';
+  return { status, reason: 'container_exited_with_error', message };
+}
