@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type {
   HostGpu,
   JobExit,
@@ -12,6 +13,7 @@ import type {
 } from '@dstack/contract/agent';
 import { writeDurably, writeWhole } from '../durable-file.ts';
 import type { Logger } from '../log.ts';
+import { AgentError } from '../protocol/agent-error.ts';
 import { bootId } from '../process/process-identity.ts';
 import { AgentError } from '../protocol/agent-error.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
@@ -20,6 +22,7 @@ import type { JobAccess, OpenJobAccess } from './job-access.ts';
 import type { JobFolder } from './job-folder.ts';
 import { JobLog } from './job-log.ts';
 import { isBeforeStart, isLive, mayFollow } from './job-phase.ts';
+import { JobPorts } from './job-ports.ts';
 import { type JobRecord, withoutSecrets } from './job-record.ts';
 import { JobPorts } from './job-ports.ts';
 import { missingUploads } from './job-uploads.ts';
@@ -56,6 +59,7 @@ export class Job {
   readonly #abort = new AbortController();
   readonly #stopTimer = new LongTimer();
   readonly #deadlineTimer = new LongTimer();
+  readonly #ports = new JobPorts();
   #record: JobRecord;
   readonly #ports = new JobPorts();
   #execution: Execution | null = null;
@@ -137,6 +141,14 @@ export class Job {
       // Nobody is at work on a job that still waits for uploads.
       if (!this.#going) this.#exit({ status: null, reason: null, message: null });
     }
+  }
+
+  /** A connection to a port that the job's processes listen on. Throws `AgentError`. */
+  async dialPort(port: number): Promise<Duplex> {
+    if (!this.#execution || this.phase !== 'running') {
+      throw new AgentError(409, 'not_running', `The job is ${this.phase}`);
+    }
+    return await this.#ports.dial(this.#execution, port);
   }
 
   /** Frees what the job holds on the machine; its SSH access and output stay until `close`. */
