@@ -19,6 +19,7 @@ export type * from './projects/types.ts';
 export type * from './repos/types.ts';
 export type * from './runs/types.ts';
 export type * from './secrets/types.ts';
+export type * from './services/types.ts';
 export type * from './ssh-hosts/types.ts';
 export type { OpenStoreOptions, Store } from './store.ts';
 export type * from './users/types.ts';

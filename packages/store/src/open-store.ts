@@ -29,6 +29,7 @@ import { createProjects } from './projects/projects.ts';
 import { createRepos } from './repos/repos.ts';
 import { createRuns } from './runs/runs.ts';
 import { createSecrets } from './secrets/secrets.ts';
+import { createServices } from './services/services.ts';
 import { createSshHosts } from './ssh-hosts/ssh-hosts.ts';
 import type { OpenStoreOptions, Store } from './store.ts';
 import { createUsers } from './users/users.ts';
@@ -191,6 +192,7 @@ function createStore(
     hosts: createHosts(context),
     sshHosts: createSshHosts(context),
     metrics: createMetrics(context),
+    services: createServices(context),
     events: createEvents(context, written),
     secrets: createSecrets(context),
     repos: createRepos(context),

@@ -17,6 +17,7 @@ import type { Projects } from './projects/types.ts';
 import type { Repos } from './repos/types.ts';
 import type { Runs } from './runs/types.ts';
 import type { Secrets } from './secrets/types.ts';
+import type { Services } from './services/types.ts';
 import type { SshHosts } from './ssh-hosts/types.ts';
 import type { Users } from './users/types.ts';
 import type { Volumes } from './volumes/types.ts';
@@ -55,6 +56,7 @@ export interface Store {
   readonly hosts: Hosts;
   readonly sshHosts: SshHosts;
   readonly metrics: Metrics;
+  readonly services: Services;
   readonly events: Events;
   readonly secrets: Secrets;
   readonly repos: Repos;

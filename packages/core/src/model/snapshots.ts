@@ -48,9 +48,16 @@ export interface RunSnapshot {
   readonly capacityHint?: boolean;
   /** Jobs whose output has exceeded the quota of an hour, with what to tell the user. */
   readonly overQuota?: Readonly<Record<Id, string>>;
+  /** Consecutive successes of each probe of a job, by number; needed until it is ready. */
+  readonly probes?: Readonly<Record<Id, readonly number[]>>;
+  /** What was asked of a service that scales by demand. */
+  readonly requests?: RequestCounts;
   /** GPU utilisation per running job, oldest first; needed only with a utilisation policy. */
   readonly gpuSamples?: Readonly<Record<Id, readonly GpuSample[]>>;
 }
+
+/** Requests that reached a service, by how many seconds before now they are counted from. */
+export type RequestCounts = Readonly<Record<number, number>>;
 
 /** One reading of all GPUs of a job, in percent. */
 export interface GpuSample {

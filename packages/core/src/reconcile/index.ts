@@ -1,3 +1,4 @@
+export { scalesByDemand } from './demand.ts';
 export * from './events.ts';
 export { freeNumbers, hostInstance, instanceName } from './fleet-instances.ts';
 export { matchesFleet, nodesOf } from './fleet-match.ts';

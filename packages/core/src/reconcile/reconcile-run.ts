@@ -7,6 +7,7 @@
 import type { Decision, RunSnapshot } from '../model/index.ts';
 import { isRunActive, isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { advanceJob } from './advance-job.ts';
+import { scaleByDemand } from './demand.ts';
 import { deriveRun } from './derive-run.ts';
 import { endJobsOfRun, settleEndedRun } from './end-run.ts';
 import { advancePending } from './pending-run.ts';
@@ -30,6 +31,7 @@ export function reconcileRun(snapshot: RunSnapshot, ctx: RunContext): Decision {
 function round(pass: RunPass): void {
   if (isRunTerminating(pass.run.status)) endJobsOfRun(pass);
   for (const job of pass.draft.jobs.all()) advanceJob(pass, pass.fresh(job));
+  scaleByDemand(pass);
   if (isRunActive(pass.run.status)) scaleService(pass);
   if (isRunActive(pass.run.status)) deriveRun(pass);
   else if (isRunPending(pass.run.status)) advancePending(pass);

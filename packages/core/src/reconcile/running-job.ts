@@ -3,8 +3,9 @@ import type { GpuSample, JobRecord } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { MAX_DURATION_MARGIN } from '../status/index.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
+import { becomeReady, registerReady } from './readiness.ts';
 import type { RunPass } from './run-pass.ts';
-import { endByExit, noteAddress, registerReady } from './start-job.ts';
+import { endByExit, noteAddress } from './start-job.ts';
 
 export function advanceRunning(pass: RunPass, job: JobRecord): void {
   const report = pass.reportOf(job);
@@ -13,7 +14,7 @@ export function advanceRunning(pass: RunPass, job: JobRecord): void {
     if (exitIsSettled(pass, known)) endByExit(pass, known, report);
     return;
   }
-  if (pass.run.spec.configuration.type === 'service') registerReady(pass, known);
+  if (pass.run.spec.configuration.type === 'service') registerReady(pass, becomeReady(pass, known));
   const current = pass.fresh(known);
   if (isOverTime(pass, current)) {
     const seconds = current.spec.max_duration;

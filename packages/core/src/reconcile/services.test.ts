@@ -81,13 +81,30 @@ describe('replicas of a service', () => {
     expect(world.job('job-0')).toMatchObject({ ready: true, registered: true });
   });
 
-  test('with probes wait for them', () => {
-    const world = service({ groups: { '0': 1 }, spec: { probes: [{ url: '/' }] as never } });
+  test('with probes wait until each has succeeded often enough, and are ready for good', () => {
+    const probes = [{ ready_after: 1 }, { ready_after: 2 }] as never;
+    const world = service({ groups: { '0': 1 }, spec: { probes } });
     expect(world.job('job-0')).toMatchObject({ ready: false, registered: false });
-    world.jobs.set('job-0', { ...world.job('job-0'), ready: true });
+    world.probes = { 'job-0': [1, 0] };
     world.pass();
-    expect(world.job('job-0').registered).toBe(true);
+    expect(world.job('job-0')).toMatchObject({ ready: false, registered: false });
+    world.probes = { 'job-0': [3, 2] };
+    world.pass();
+    expect(world.job('job-0')).toMatchObject({ ready: true, registered: true });
+    world.probes = { 'job-0': [0, 0] };
+    world.pass();
+    expect(world.job('job-0')).toMatchObject({ ready: true, registered: true });
     expect(world.events).toEqual(['Service replica ready to receive requests']);
+  });
+
+  test('behind a router take no requests, but for the router itself', () => {
+    const world = service({ groups: { router: 1, worker: 1 } });
+    const groups = [{ name: 'router', router: { type: 'smg' } }, { name: 'worker' }];
+    const configuration = { type: 'service', port: 8000, groups };
+    for (const job of world.jobs.values()) world.jobs.set(job.id, { ...job, registered: false });
+    world.run = { ...world.run, spec: { ...world.run.spec, configuration } as never };
+    world.pass();
+    expect([...world.jobs.values()].map((job) => job.registered)).toEqual([true, false]);
   });
 
   test('one that dies is replaced at once while the others go on, if retry covers it', () => {
@@ -187,7 +204,7 @@ describe('a new deployment', () => {
   });
 
   test('that never gets ready leaves the old replicas serving, and going back finishes it', () => {
-    const world = service({ spec: { retry: RETRY, probes: [{ url: '/' }] as never } });
+    const world = service({ spec: { retry: RETRY, probes: [{ ready_after: 1 }] as never } });
     for (const id of ['job-0', 'job-1']) world.jobs.set(id, { ...world.job(id), ready: true });
     world.pass();
     deploy(world, { A: 'broken' });

@@ -18,7 +18,6 @@ import {
   provisioningTimeoutSeconds,
 } from '../status/index.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
-import { jobTarget, newEvent } from './events.ts';
 import { isHeld, releaseFromHold } from './gang.ts';
 import { moveInstance } from './moves.ts';
 import type { RunPass } from './run-pass.ts';
@@ -123,14 +122,6 @@ function beginRunning(pass: RunPass, job: JobRecord): void {
     disconnectedAt: null,
     ready: ready || job.ready,
   });
-}
-
-/** Once ready, a replica is registered for requests; told once. */
-export function registerReady(pass: RunPass, job: JobRecord): void {
-  if (job.registered || !job.ready || job.jobNum !== 0) return;
-  const registered = pass.draft.jobs.set(job, { registered: true });
-  const message = 'Service replica ready to receive requests';
-  pass.draft.event(newEvent(message, [jobTarget(registered)]));
 }
 
 /** The process has ended by itself, or never began. */

@@ -67,6 +67,8 @@ export class World {
   deletedJobs: string[] = [];
   capacityHint = false;
   gpuSamples: RunSnapshot['gpuSamples'];
+  probes: RunSnapshot['probes'];
+  requests: RunSnapshot['requests'];
   buildJobs: RunContext['buildJobs'];
   nextFire: RunContext['nextFire'];
   settings: EngineSettings;
@@ -148,6 +150,8 @@ export class World {
       intents: [...this.intents.values()].filter((one) => subjects.has(one.subjectId)),
       capacityHint: this.capacityHint,
       gpuSamples: this.gpuSamples,
+      probes: this.probes,
+      requests: this.requests,
     };
   }
 

@@ -1,10 +1,18 @@
-import type { GpuSample, Id, JobRecord, RunSnapshot, Timestamp } from '@dstack/core';
+import {
+  type GpuSample,
+  type Id,
+  type JobRecord,
+  type RunSnapshot,
+  scalesByDemand,
+  type Timestamp,
+} from '@dstack/core';
 import { sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { logEndsOf, reportsOf } from '../jobs/reports.ts';
 import { UNFINISHED_JOB } from '../schema/statuses.ts';
 import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
+import { requestCounts } from '../services/requests.ts';
 import { instancesByIds, intentsOf } from './parts.ts';
 
 /** Superseded submissions kept per job: texts and retries look at the newest ones only. */
@@ -23,8 +31,9 @@ export async function loadRun(tx: Tx, id: Id, now: Timestamp): Promise<RunSnapsh
   const instances = await instancesByIds(tx, present(jobs.map((job) => job.instanceId)));
   const jobIds = jobs.map((job) => job.id);
   const telling = jobs.filter((job) => isTelling(job, jobs)).map((job) => job.id);
+  const run = runTable.decode(row);
   return {
-    run: runTable.decode(row),
+    run,
     projectName: row.project_name,
     jobs,
     instances,
@@ -35,6 +44,8 @@ export async function loadRun(tx: Tx, id: Id, now: Timestamp): Promise<RunSnapsh
     ),
     intents: await intentsOf(tx, [...jobIds, ...instances.map((instance) => instance.id)]),
     gpuSamples: await loadGpuSamples(tx, jobs, now),
+    probes: await loadProbes(tx, jobs),
+    ...(run.serviceSpec && scalesByDemand(run) && { requests: await requestCounts(tx, id, now) }),
   };
 }
 
@@ -66,6 +77,30 @@ async function loadJobs(tx: Tx, runId: Id): Promise<JobRecord[]> {
     .orderBy('job_num')
     .execute();
   return rows.map(jobTable.decode);
+}
+
+/** Only of what is not ready yet: later ones change nothing. */
+async function loadProbes(
+  tx: Tx,
+  jobs: readonly JobRecord[],
+): Promise<Record<Id, readonly number[]>> {
+  const waiting = jobs.filter(
+    (job) => job.status === 'running' && !job.ready && (job.spec.probes ?? []).length > 0,
+  );
+  if (waiting.length === 0) return {};
+  const rows = await tx
+    .selectFrom('probes')
+    .select(['job_id', 'success_streak'])
+    .where('job_id', 'in', present(waiting.map((job) => job.id)))
+    .orderBy('probe_num')
+    .execute();
+  const streaks: Record<Id, number[]> = {};
+  for (const row of rows) {
+    const own = streaks[row.job_id] ?? [];
+    own.push(row.success_streak);
+    streaks[row.job_id] = own;
+  }
+  return streaks;
 }
 
 /** Older than a policy's window by this, so that the window is seen to be full. */

@@ -7,6 +7,7 @@ import { resources } from './0006-resources.ts';
 import { logPieces } from './0007-log-pieces.ts';
 import { sshHosts } from './0008-ssh-hosts.ts';
 import { serviceTokens } from './0009-service-tokens.ts';
+import { serviceRequests } from './0010-service-requests.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -23,4 +24,5 @@ export const MIGRATIONS: readonly Migration[] = [
   logPieces,
   sshHosts,
   serviceTokens,
+  serviceRequests,
 ];

@@ -47,6 +47,8 @@ export interface DB {
   job_pulls: RowOf<typeof work.pullTable>;
   job_logs: RowOf<typeof work.logTable>;
   probes: RowOf<typeof work.probeTable>;
+  /** `second` since the epoch; `owner`: the process that took them. */
+  service_requests: { run_id: string; second: number; owner: string; requests: number };
   job_metrics_points: RowOf<typeof work.pointTable>;
   instance_health_checks: RowOf<typeof work.healthCheckTable>;
 

@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import type { JobRecord } from '../model/index.ts';
+import { aHost, aJobSpec, anInstance, placedJob } from './testing.ts';
+import { World } from './testing-world.ts';
+
+const SECOND = 1_000_000;
+const RETRY = { on_events: ['error' as const], duration: 3600 };
+
+interface Options {
+  readonly running?: number;
+  readonly replicas?: { readonly min: number; readonly max: number };
+  readonly scaling?: object;
+  readonly spec?: Parameters<typeof aJobSpec>[0];
+}
+
+/** A service with so many ready replicas that were there from the start. */
+function service({ running = 1, replicas = { min: 0, max: 5 }, scaling = {}, spec }: Options = {}) {
+  const numbers = Array.from({ length: running }, (_, n) => n);
+  const instances = numbers.map((n) => anInstance({ id: `inst-${n}`, busyBlocks: 1 }));
+  const world = new World({
+    instances,
+    jobs: numbers.map((n) =>
+      placedJob(instances[n]!, {
+        id: `job-${n}`,
+        replicaNum: n,
+        spec: aJobSpec({ ...spec, replica_num: n }),
+      }),
+    ),
+    hosts: numbers.map((n) => aHost({ id: `inst-${n}` })),
+    run: { desiredReplicas: { '0': running }, status: running === 0 ? 'pending' : 'submitted' },
+  });
+  const rule = { metric: 'rps', target: 10, window: null, scale_up_delay: 300 };
+  const configuration = {
+    ...{ type: 'service', port: 8000, replicas, groups: null },
+    scaling: { ...rule, scale_down_delay: 600, ...scaling },
+  };
+  world.run = { ...world.run, spec: { ...world.run.spec, configuration } as never };
+  for (const job of world.jobs.values()) world.running(job.id);
+  ask(world, 0);
+  return world;
+}
+
+/** So many requests came in the last minute. */
+function ask(world: World, requests: number) {
+  world.requests = { 30: requests / 2, 60: requests, 300: requests };
+  world.pass();
+}
+
+const wanted = (world: World) => world.run.desiredReplicas['0'];
+const alive = (world: World): JobRecord[] =>
+  [...world.jobs.values()].filter(
+    (job) => job.finishedAt === null && job.terminationReason === null,
+  );
+
+describe('a service that scales by demand', () => {
+  test('has as many replicas as the requests of its window want, once the delay is over', () => {
+    const world = service();
+    ask(world.later(299), 60 * 21);
+    expect(wanted(world)).toBe(1);
+    ask(world.later(1), 60 * 21);
+    expect(wanted(world)).toBe(3);
+    expect(alive(world)).toHaveLength(3);
+  });
+
+  test('never has more than its maximum', () => {
+    const world = service();
+    ask(world.later(300), 60 * 1000);
+    expect(wanted(world)).toBe(5);
+  });
+
+  test('counts over the window that it names', () => {
+    const world = service({ scaling: { window: 300 } });
+    world.requests = { 30: 5000, 60: 5000, 300: 300 * 15 };
+    world.later(300).pass();
+    expect(wanted(world)).toBe(2);
+  });
+
+  test('waits again after each change, and longer before it shrinks', () => {
+    const world = service();
+    ask(world.later(300), 60 * 20);
+    ask(world.later(299), 60 * 50);
+    expect(wanted(world)).toBe(2);
+    ask(world.later(1), 60 * 50);
+    expect(wanted(world)).toBe(5);
+    ask(world.later(599), 60);
+    expect(wanted(world)).toBe(5);
+    ask(world.later(1), 60);
+    expect(wanted(world)).toBe(1);
+    expect(alive(world).map((job) => job.replicaNum)).toEqual([0]);
+  });
+
+  test('is looked at while there are requests, and when a delay is over, else not', () => {
+    const world = service({ running: 2 });
+    expect(world.run.nextPassAt).toBe(world.job('job-0').submittedAt + 600 * SECOND);
+    ask(world, 60 * 11);
+    expect(world.run.nextPassAt).toBe(world.now + 5 * SECOND);
+    ask(world.later(600), 0);
+    expect(wanted(world)).toBe(0);
+  });
+
+  test('goes to nothing when nobody asks, and comes back at once for the first who does', () => {
+    const world = service();
+    ask(world.later(600), 0);
+    world.exit('job-0', 0).pass();
+    expect(world.run).toMatchObject({ status: 'pending', nextPassAt: null });
+    ask(world.later(1), 1);
+    expect(world.run.status).toBe('submitted');
+    expect(world.latest(0)).toMatchObject({ submissionNum: 1, status: 'submitted' });
+  });
+
+  test('that begins with nothing waits for the first request', () => {
+    const world = service({ running: 0 });
+    expect(world.run).toMatchObject({ status: 'pending', nextPassAt: null });
+    ask(world, 1);
+    expect(wanted(world)).toBe(1);
+    expect(alive(world)).toHaveLength(1);
+  });
+
+  test('is not held up by a replica that has crashed and is tried again', () => {
+    const world = service({ running: 2, replicas: { min: 1, max: 5 }, spec: { retry: RETRY } });
+    world.later(299).exit('job-1', 1).pass();
+    expect(world.latest(1).submissionNum).toBe(1);
+    ask(world.later(1), 60 * 30);
+    expect(wanted(world)).toBe(3);
+  });
+
+  test('stays as it is where nothing is known of requests', () => {
+    const world = service({ running: 2 });
+    world.requests = undefined;
+    world.later(6000).pass();
+    expect(wanted(world)).toBe(2);
+  });
+});

@@ -1,0 +1,105 @@
+/** How many replicas a service that scales by demand should have. */
+import type { RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
+import type { JobRecord, RunRecord, Timestamp } from '../model/index.ts';
+import { SECOND } from '../model/records.ts';
+import { isRunActive, isRunPending } from '../status/index.ts';
+import { cronOf } from './pending-run.ts';
+import { isReplicaAlive, replicasOf } from './replicas.ts';
+import type { RunPass } from './run-pass.ts';
+
+interface ScaledGroup {
+  readonly name: string;
+  readonly min: number;
+  readonly max: number;
+  readonly scaling: NonNullable<ServiceConfiguration['scaling']>;
+}
+
+/** Seconds over which requests are counted where `window` is not given. */
+const DEFAULT_WINDOW = 60;
+
+/** While there are requests, demand is looked at so often within a window. */
+const LOOKS_PER_WINDOW = 12;
+
+export function scalesByDemand(run: Pick<RunRecord, 'spec'>): boolean {
+  return scaledGroups(run.spec).length > 0;
+}
+
+/** Brings the number of replicas wanted to where the requests of the last window want it. */
+export function scaleByDemand(pass: RunPass): void {
+  const { requests } = pass.snapshot;
+  const groups = scaledGroups(pass.run.spec);
+  if (groups.length === 0 || requests === undefined || !mayScale(pass)) return;
+  const desired = { ...pass.run.desiredReplicas };
+  for (const group of groups) {
+    const current = desired[group.name];
+    if (current === undefined) continue;
+    const window = group.scaling.window ?? DEFAULT_WINDOW;
+    const count = requests[window] ?? 0;
+    if (count > 0) pass.draft.dueAt(pass.now + (window / LOOKS_PER_WINDOW) * SECOND);
+    desired[group.name] = next(pass, group, current, count / window);
+  }
+  pass.setRun({ desiredReplicas: desired });
+}
+
+/** A run that waits for a retry or for its schedule has its replicas decided by these. */
+function mayScale({ run }: RunPass): boolean {
+  if (isRunActive(run.status)) return true;
+  return isRunPending(run.status) && run.resubmissionAttempt === 0 && cronOf(run) === null;
+}
+
+function next(pass: RunPass, group: ScaledGroup, current: number, rate: number): number {
+  const { scaling, min, max } = group;
+  const wanted = Math.min(Math.max(Math.ceil(rate / scaling.target), min), max);
+  // Somebody waits for an answer.
+  if (wanted === current || current === 0) return wanted;
+  const delay = wanted > current ? scaling.scale_up_delay : scaling.scale_down_delay;
+  const last = lastScaledAt(pass, group.name);
+  const from = last === null ? pass.now : last + delay * SECOND;
+  if (pass.now >= from) return wanted;
+  pass.draft.dueAt(from);
+  return current;
+}
+
+/**
+ * When a replica of the group last came by scaling or went by it; null = there never was one. One
+ * that merely takes the place of a failed one is no scaling: a crash must not hold it up.
+ */
+function lastScaledAt(pass: RunPass, group: string): Timestamp | null {
+  const times = replicasOf(pass.latest)
+    .filter((replica) => replica.group === group)
+    .flatMap((replica) => {
+      if (!isReplicaAlive(replica)) return replica.jobs.flatMap(scaledDownAt);
+      return replica.jobs.map((job) => cameAt(pass, job));
+    });
+  return times.length === 0 ? null : Math.max(...times);
+}
+
+function scaledDownAt(job: JobRecord): Timestamp[] {
+  if (job.terminationReason !== 'scaled_down') return [];
+  return [job.stopRequestedAt ?? job.statusChangedAt];
+}
+
+/** The first of the submissions that followed each other only because of failures. */
+function cameAt(pass: RunPass, job: JobRecord): Timestamp {
+  const earlier = pass.draft.jobs
+    .all()
+    .filter((one) => one.replicaNum === job.replicaNum && one.jobNum === job.jobNum)
+    .sort((a, b) => b.submissionNum - a.submissionNum);
+  let first = job;
+  for (const one of earlier) {
+    if (one.submissionNum >= first.submissionNum) continue;
+    if (one.terminationReason === 'scaled_down') break;
+    first = one;
+  }
+  return first.submittedAt;
+}
+
+function scaledGroups({ configuration }: RunSpec): ScaledGroup[] {
+  if (configuration.type !== 'service') return [];
+  const implicit = { name: '0', replicas: configuration.replicas, scaling: configuration.scaling };
+  return (configuration.groups ?? [implicit]).flatMap(({ name, replicas, scaling }, index) => {
+    if (!scaling || !replicas) return [];
+    const { min, max } = replicas;
+    return [{ name: name ?? String(index), min: min ?? 0, max: max ?? Infinity, scaling }];
+  });
+}

@@ -1,0 +1,32 @@
+/** From a running replica of a service to one that requests are sent to. */
+import type { JobRecord } from '../model/index.ts';
+import { jobTarget, newEvent } from './events.ts';
+import type { RunPass } from './run-pass.ts';
+
+/** Ready once every probe has succeeded often enough in a row; for good, whatever probes say later. */
+export function becomeReady(pass: RunPass, job: JobRecord): JobRecord {
+  if (job.ready || job.jobNum !== 0) return job;
+  const streaks = pass.snapshot.probes?.[job.id] ?? [];
+  const isReady = (job.spec.probes ?? []).every(
+    (probe, n) => (streaks[n] ?? 0) >= probe.ready_after,
+  );
+  return isReady ? pass.draft.jobs.set(job, { ready: true }) : job;
+}
+
+/**
+ * Once ready, a replica is registered for requests; told once. Behind a router only the router is:
+ * it speaks to the others itself.
+ */
+export function registerReady(pass: RunPass, job: JobRecord): void {
+  if (job.registered || !job.ready || job.jobNum !== 0 || isBehindRouter(pass, job)) return;
+  const registered = pass.draft.jobs.set(job, { registered: true });
+  const message = 'Service replica ready to receive requests';
+  pass.draft.event(newEvent(message, [jobTarget(registered)]));
+}
+
+function isBehindRouter({ run }: RunPass, job: JobRecord): boolean {
+  const { configuration } = run.spec;
+  if (configuration.type !== 'service') return false;
+  const router = configuration.groups?.find((group) => group.router != null);
+  return router !== undefined && router.name !== job.spec.replica_group;
+}

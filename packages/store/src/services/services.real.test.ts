@@ -1,0 +1,121 @@
+import { expect, it } from 'vitest';
+import { fleetRecord, instanceRecord, jobRecord, runRecord } from '../testing/records.ts';
+import { forEachStore, openWorld, type World } from '../testing/stores.ts';
+
+const SECOND = 1_000_000;
+
+interface Part {
+  readonly run?: Partial<Parameters<typeof runRecord>[0]>;
+  readonly jobs?: readonly Partial<Parameters<typeof jobRecord>[0]>[];
+}
+
+/** A service on a host of its own; answers its run's id. */
+async function insertService({ store, projectId, userId }: World, part: Part = {}) {
+  const fleet = fleetRecord({ projectId });
+  const instance = instanceRecord({ projectId, fleetId: fleet.id, hostId: 'host-1' });
+  await store.engine.createFleet({
+    projectId,
+    name: { exact: fleet.name },
+    build: () => ({ fleet, instances: [instance] }),
+  });
+  const serviceSpec = { url: '/', model: null, options: {} };
+  const spec = { configuration: { type: 'service', replicas: null, groups: null } } as never;
+  const plain = { projectId, userId, spec, serviceSpec, status: 'running' } as const;
+  const run = runRecord({ ...plain, ...part.run });
+  await store.engine.submitRun({
+    projectId,
+    name: { exact: run.name },
+    build: () => ({
+      run,
+      jobs: (part.jobs ?? []).map((job, replicaNum) => {
+        const plain = jobRecord({ projectId, runId: run.id, replicaNum, status: 'running' });
+        const spec = { ...plain.spec, service_port: 8000 + replicaNum };
+        return { ...plain, instanceId: instance.id, registered: true, spec, ...job };
+      }),
+    }),
+    superseded: () => ({ message: '', actorUserId: null, targets: [] }),
+  });
+  return run;
+}
+
+forEachStore((tests) => {
+  it('finds a service with the replicas that take requests', async () => {
+    const world = await openWorld(tests);
+    const run = await insertService(world, {
+      run: { name: 'web' },
+      jobs: [{}, { registered: false }, { status: 'terminating' }, { id: 'job-3' }],
+    });
+    const view = await world.store.services.byName('MAIN', 'web');
+    expect(view?.run.id).toBe(run.id);
+    expect(view?.projectName).toBe('main');
+    expect(view?.replicas).toEqual([
+      { jobId: expect.any(String), hostId: 'host-1', port: 8000 },
+      { jobId: 'job-3', hostId: 'host-1', port: 8003 },
+    ]);
+  });
+
+  it('finds none that is over, deleted, behind a gateway, or no service', async () => {
+    const world = await openWorld(tests);
+    const others: Part['run'][] = [
+      { name: 'over', status: 'done' },
+      { name: 'deleted', deleted: true },
+      { name: 'behind', gatewayId: 'gateway-1' },
+      { name: 'task', serviceSpec: null },
+    ];
+    for (const run of others) await insertService(world, { run });
+    for (const run of [...others, { name: 'nosuch' }]) {
+      expect(await world.store.services.byName('main', run?.name ?? '')).toBeNull();
+    }
+  });
+
+  it('lists running services with models, newest first', async () => {
+    const world = await openWorld(tests);
+    const model = { name: 'm', base_url: '/', type: 'chat' };
+    const serviceSpec = { url: '/', model, options: {} };
+    for (const [index, name] of ['old', 'new'].entries()) {
+      await insertService(world, { run: { name, serviceSpec, submittedAt: index } });
+    }
+    await insertService(world, { run: { name: 'plain' } });
+    await insertService(world, { run: { name: 'waiting', serviceSpec, status: 'submitted' } });
+    const views = await world.store.services.withModels(world.projectId);
+    expect(views.map(({ run }) => run.name)).toEqual(['new', 'old']);
+  });
+
+  it('adds up what all servers have counted, for services that scale by demand', async () => {
+    const now = 1_000_000 * SECOND;
+    const world = await openWorld(tests, { now: () => now });
+    const configuration = {
+      type: 'service',
+      replicas: { min: 0, max: 3 },
+      scaling: { metric: 'rps', target: 1, scale_up_delay: 0, scale_down_delay: 0 },
+    };
+    const scaled = { configuration } as never;
+    const run = await insertService(world, { run: { name: 'scaled', spec: scaled } });
+    const count = (secondsAgo: number, requests: number) => ({
+      ...{ runId: run.id, second: 1_000_000 - secondsAgo, requests },
+    });
+    const { services, engine } = world.store;
+    await services.addRequests('a', [count(301, 1000), count(299, 100), count(59, 10)]);
+    await services.addRequests('a', [count(0, 1), count(59, 10)]);
+    const heard: string[] = [];
+    engine.onSignal((signal) => heard.push(signal.id));
+    await services.addRequests('b', [count(0, 1)], { signals: [{ kind: 'run', id: run.id }] });
+    expect(heard).toEqual([run.id]);
+    const snapshot = await engine.loadRun(run.id);
+    expect(snapshot?.requests).toEqual({ 30: 2, 60: 22, 300: 122 });
+    const plain = await insertService(world, { run: { name: 'plain' } });
+    expect((await engine.loadRun(plain.id))?.requests).toBeUndefined();
+  });
+
+  it('reads the successes of probes while a replica is not ready', async () => {
+    const world = await openWorld(tests);
+    const probes = [{ ready_after: 1 }, { ready_after: 1 }];
+    const spec = { ...jobRecord({ projectId: '', runId: '' }).spec, probes } as never;
+    const run = await insertService(world, { jobs: [{ id: 'job-1', registered: false, spec }] });
+    const probe = (probeNum: number) => ({
+      ...{ id: `probe-${probeNum}`, jobId: 'job-1', probeNum, successStreak: probeNum, due: null },
+    });
+    await world.store.jobs.insertProbes([probe(1), probe(0)]);
+    expect((await world.store.engine.loadRun(run.id))?.probes).toEqual({ 'job-1': [0, 1] });
+  });
+});
