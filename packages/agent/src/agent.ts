@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type AgentInfo, PROTOCOL } from '@dstack/contract/agent';
 import { findHostFacts } from './host/host-facts.ts';
+import { publicHostKey } from './job-ssh.ts';
 import type { Executor } from './jobs/executor.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 import { JobRegistry } from './jobs/registry.ts';
@@ -36,7 +37,10 @@ export interface RunningAgent {
 export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   const { executor, owner, log } = setup;
   const token = readToken(setup.stateDir);
-  const facts = await findHostFacts(setup.diskPath);
+  const facts = {
+    ...(await findHostFacts(setup.diskPath)),
+    ssh_host_key: publicHostKey(setup.stateDir),
+  };
   const registry = new JobRegistry({
     stateDir: setup.stateDir,
     socketDir: dirname(setup.socket),

@@ -21,6 +21,7 @@ describe('users of a job at the host’s own sshd', () => {
   const open: OpenJobAccess = async () => ({
     port: 40022,
     lastActivity: () => null,
+    ended: async () => {},
     close: async () => {},
   });
   const login = () =>

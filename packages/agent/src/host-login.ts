@@ -40,6 +40,7 @@ export function withHostLogin(open: OpenJobAccess, path: string, log: Logger): O
     return {
       port: access.port,
       lastActivity: () => access.lastActivity(),
+      ended: () => access.ended(),
       close: async () => {
         jobs.delete(id);
         write();

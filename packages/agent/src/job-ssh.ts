@@ -1,27 +1,95 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeDurably } from './durable-file.ts';
-import type { OpenJobAccess } from './jobs/job-access.ts';
+import { JobFailure } from './jobs/executor.ts';
+import type { JobAccess, JobAccessOptions, OpenJobAccess } from './jobs/job-access.ts';
 import type { Logger } from './log.ts';
 import { startJobSsh } from './ssh/job-ssh-server.ts';
-import { generateHostKey } from './ssh/private-key.ts';
+import { NODE_SSH_PORT, NodeGateway, type OpenNode } from './ssh/node-gateway.ts';
+import { generateHostKey, publicKeyOf } from './ssh/private-key.ts';
+import type { RunSession } from './ssh/session.ts';
 import { sessionRunner } from './ssh/sessions/run-session.ts';
 
-/** Opens the SSH server of a job, with one host key for all jobs of this agent. */
+/** Opens the SSH server of a job, and the door for its other nodes, with one host key for all jobs. */
 export function openJobAccess(stateDir: string, log: Logger): OpenJobAccess {
   const hostKeyPem = hostKey(stateDir);
-  return ({ preferredPort, spec, dial, logs, execution }) => {
+  const gateway = new NodeGateway(hostKeyPem);
+  return async (options) => {
+    const { preferredPort, spec, dial, logs, execution } = options;
     const host = () => execution()?.sessions ?? null;
-    return startJobSsh({
+    const unusable = (owner: string, reason: string) =>
+      log.info('unusable key', { job: spec.id, owner, reason });
+    const run = sessionRunner(host);
+    const access = await startJobSsh({
       preferredPort,
-      authorizedKeys: spec.authorized_keys,
+      authorizedKeys: { ...spec.authorized_keys, job: [] },
       hostKeyPem,
       dial,
       logs,
-      exec: sessionRunner(host),
+      exec: run,
       host,
-      onUnusableKey: (owner, reason) => log.info('unusable key', { job: spec.id, owner, reason }),
+      onUnusableKey: unusable,
     });
+    try {
+      return withNode(access, await openNode(gateway, options, run, unusable, log));
+    } catch (error) {
+      await access.close();
+      throw error;
+    }
+  };
+}
+
+/** The public half of the host key, for those who want to be sure of whom they reach. */
+export function publicHostKey(stateDir: string): string {
+  return publicKeyOf(hostKey(stateDir));
+}
+
+/** Null for jobs without other nodes, or whose addresses are not known. */
+async function openNode(
+  gateway: NodeGateway,
+  { preferredPort, spec, cluster, started }: JobAccessOptions,
+  run: RunSession,
+  unusable: (owner: string, reason: string) => void,
+  log: Logger,
+): Promise<OpenNode | null> {
+  const address = cluster?.job_ips[spec.job_num];
+  const keys = spec.authorized_keys.job;
+  if (!address || spec.jobs_per_replica < 2 || keys.length === 0) return null;
+  try {
+    return await gateway.open(address, {
+      keys,
+      // A node that starts a little earlier than the others may knock before they run.
+      exec: async (request) => {
+        await Promise.race([started, request.hungUp]);
+        await run(request);
+      },
+      onUnusableKey: (reason) => unusable('job', reason),
+    });
+  } catch (error) {
+    const where = `port ${NODE_SSH_PORT} of ${address}`;
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `The other nodes cannot be let in: ${where} cannot be listened on (${why})`;
+    // A job that runs already is better off without than ended.
+    if (preferredPort === null) throw new JobFailure('ports_binding_failed', message);
+    log.error('no access for other nodes', error, { job: spec.id, address });
+    return null;
+  }
+}
+
+function withNode(
+  access: Pick<JobAccess, 'port' | 'lastActivity' | 'close'>,
+  node: OpenNode | null,
+): JobAccess {
+  const ended = async () => {
+    await node?.close();
+  };
+  return {
+    port: access.port,
+    lastActivity: () => access.lastActivity(),
+    ended,
+    close: async () => {
+      await Promise.all([ended(), access.close()]);
+    },
   };
 }
 

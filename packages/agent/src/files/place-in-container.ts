@@ -102,9 +102,10 @@ class TreePacker {
     await this.#system(this.#planned);
     for (const file of homeFiles(job, user.home)) {
       const before = this.#existing.get(file.path);
-      if (before !== undefined && file.existing === 'keep') continue;
+      const text = before === undefined ? file.text : file.over(before);
+      if (text === null) continue;
       await this.#parents(file.path, user);
-      await this.#text(file.path, (before ?? '') + file.text, file.mode, user);
+      await this.#text(file.path, text, file.mode, user);
     }
     if (madeWorkingDir) await this.#add({ type: 'directory', path: workingDir, mode: 0o755 }, user);
     if (clone && repoDir !== null) await this.#repo(this.#planned, clone.dir, repoDir);

@@ -1,12 +1,12 @@
 import { createWriteStream, existsSync } from 'node:fs';
 import {
-  appendFile,
   chmod,
   lchown,
   link,
   lstat,
   mkdir,
   readdir,
+  readFile,
   rm,
   symlink,
   writeFile,
@@ -142,11 +142,11 @@ async function refuseLinkOnTheWay(root: string, dir: string): Promise<void> {
 async function writeSmall(file: SmallFile, home: string, owner: JobAccount | null): Promise<void> {
   await makeParents(file.path, owner);
   await refuseLinkOnTheWay(home, dirname(file.path));
-  if (existsSync(file.path)) {
-    if (file.existing === 'append') await appendFile(file.path, file.text);
-    return;
-  }
-  await writeFile(file.path, file.text, { mode: file.mode, flag: 'wx' });
+  const text = existsSync(file.path) ? file.over(await readFile(file.path, 'utf8')) : file.text;
+  if (text === null) return;
+  // Made anew, since what is there may be a link to something else.
+  await rm(file.path, { force: true });
+  await writeFile(file.path, text, { mode: file.mode, flag: 'wx' });
   if (owner) await lchown(file.path, owner.uid, owner.gid);
 }
 

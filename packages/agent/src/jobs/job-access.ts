@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { JobSpecForAgent } from '@dstack/contract/agent';
+import type { ClusterInfo, JobSpecForAgent } from '@dstack/contract/agent';
 import type { SpoolReader } from '../spool/spool-reader.ts';
 import type { Execution, JobAccount } from './executor.ts';
 
@@ -7,6 +7,8 @@ export interface JobAccessOptions {
   /** The port that clients already know, after a restart. */
   readonly preferredPort: number | null;
   readonly spec: JobSpecForAgent;
+  /** The other nodes, where they are known and the job is not over. */
+  readonly cluster: ClusterInfo | null;
   /** Rejects while the job has not started and after its end. */
   readonly dial: (host: string, port: number) => Promise<Duplex>;
   readonly logs: SpoolReader;
@@ -14,13 +16,20 @@ export interface JobAccessOptions {
   readonly account: () => JobAccount | null;
   /** Null before the job has started and after its end. */
   readonly execution: () => Execution | null;
+  /** Fulfilled when the job has started, or never will. */
+  readonly started: Promise<void>;
 }
 
-/** How users get into a job: its own SSH server on a loopback port. */
+/**
+ * How users get into a job: its own SSH server on a loopback port; in a cluster, how its other nodes
+ * do.
+ */
 export interface JobAccess {
   readonly port: number;
   /** Milliseconds since the epoch when a user was last connected; null = never yet. */
   lastActivity(): number | null;
+  /** The job is over: other nodes have no business in it any more. */
+  ended(): Promise<void>;
   close(): Promise<void>;
 }
 

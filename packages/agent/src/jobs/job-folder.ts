@@ -30,6 +30,11 @@ export class JobFolder {
     return join(this.path, 'work');
   }
 
+  /** Programs of ours for the job. */
+  get bin(): string {
+    return join(this.path, 'bin');
+  }
+
   get uploads(): string {
     return join(this.path, 'uploads');
   }
@@ -62,7 +67,7 @@ export class JobFolder {
 
   /** Everything but the record, which stays as a tombstone. */
   removeContents(): void {
-    for (const path of [this.home, this.work, this.uploads, this.scratch, this.spool]) {
+    for (const path of [this.home, this.work, this.bin, this.uploads, this.scratch, this.spool]) {
       rmSync(path, { recursive: true, force: true });
     }
     for (const kind of ['s', 'r'] as const) rmSync(this.socket(kind), { force: true });

@@ -66,6 +66,7 @@ export class Job {
   #access: JobAccess | null = null;
   #stageDone: StopStage | null = null;
   readonly #held = Promise.withResolvers<void>();
+  readonly #started = Promise.withResolvers<void>();
   #going = false;
 
   constructor(record: JobRecord, folder: JobFolder, services: JobServices) {
@@ -119,7 +120,11 @@ export class Job {
     const { spec } = this.#record;
     this.#save({
       cluster: order.cluster,
-      spec: order.commands ? { ...spec, commands: order.commands } : spec,
+      spec: {
+        ...spec,
+        commands: order.commands ?? spec.commands,
+        shell_commands: order.shell_commands ?? spec.shell_commands,
+      },
     });
     this.#held.resolve();
   }
@@ -236,6 +241,7 @@ export class Job {
   #attach(execution: Execution): void {
     this.#execution = execution;
     this.log.attach(execution.spool);
+    this.#started.resolve();
   }
 
   #becomeRunning(execution: Execution): void {
@@ -296,6 +302,8 @@ export class Job {
     if (this.phase === 'exited') return;
     this.#stopTimer.clear();
     this.#deadlineTimer.clear();
+    this.#started.resolve();
+    void this.#access?.ended();
     this.log.finish(new FileSpoolReader(this.folder.spool));
     const { stop } = this.#record;
     const final = stop && exit.reason === null ? { ...exit, ...reasonOf(stop) } : exit;
@@ -321,6 +329,8 @@ export class Job {
     this.#access = await this.#services.openAccess({
       preferredPort: this.#record.state.ssh_port,
       spec: this.#record.spec,
+      cluster: this.phase === 'exited' ? null : this.#record.cluster,
+      started: this.#started.promise,
       dial: async (host, port) => {
         if (!this.#execution || this.phase === 'exited') throw new Error('the job does not run');
         return this.#execution.dial(host, port);

@@ -26,6 +26,7 @@ import { checkPorts } from './port-check.ts';
 import { ProcessExecution } from './process-execution.ts';
 import { killTree } from './process-tree.ts';
 import { nodeCommand, programEntry } from './program-entry.ts';
+import { makeSshPrograms } from './ssh-programs.ts';
 import { ALREADY_SUPERVISED, type Launch, SupervisorFiles } from './supervisor-files.ts';
 import { type TerminalKind, terminalKind } from './terminal.ts';
 
@@ -109,6 +110,7 @@ export class ProcessExecutor implements Executor {
       argv: wrapCommand(argv, cgroup, other),
       env: {
         ...inherited(),
+        ...(await ownPrograms(job, account)),
         DSTACK_LISTEN_ADDRESS: listenAddress(spec.id) ?? 'localhost',
         ...jobEnvironment(spec, job.cluster, own, job.gpus.length),
         ...gpuEnv(job),
@@ -121,6 +123,14 @@ export class ProcessExecutor implements Executor {
       socket: folder.socket('s'),
     };
   }
+}
+
+/** What the nodes of a cluster need to reach each other from homes of their own. */
+async function ownPrograms(
+  { spec, folder }: ExecutorJob,
+  { home }: JobAccount,
+): Promise<Record<string, string>> {
+  return spec.jobs_per_replica > 1 ? { PATH: await makeSshPrograms(folder.bin, home) } : {};
 }
 
 /** The user that the job asks for, where we may change to it; else our own. */

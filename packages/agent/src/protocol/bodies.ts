@@ -70,7 +70,11 @@ export function parseJobSpec(body: unknown, id: string): JobSpecForAgent {
 }
 
 export function parseStart(body: unknown): StartJob {
-  return checked<StartJob>(body, { cluster: object, commands: orNull(texts) });
+  return checked<StartJob>(body, {
+    cluster: object,
+    commands: orNull(texts),
+    shell_commands: orNull(texts),
+  });
 }
 
 export function parseStop(body: unknown): StopJob {

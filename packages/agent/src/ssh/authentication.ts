@@ -1,5 +1,5 @@
-import type { AuthContext, Connection } from 'ssh2';
-import type { AuthorizedKeys, KeyOwner } from './authorized-keys.ts';
+import type { AuthContext, Connection, ParsedKey } from 'ssh2';
+import type { KeyOwner } from './authorized-keys.ts';
 
 /** Keys a client may offer before it is cut off, as OpenSSH's MaxAuthTries. */
 const MAX_TRIES = 6;
@@ -11,11 +11,14 @@ export interface Identity {
   readonly login: string;
 }
 
-/** Public keys only; `accepted` is called once, before the client may open anything. */
-export function authenticate(
+/**
+ * Public keys only; `accepted` is called once, with what `find` has found, before the client may open
+ * anything. `find` must take the same time whatever key is shown.
+ */
+export function authenticate<Found extends { readonly key: ParsedKey }>(
   client: Connection,
-  keys: AuthorizedKeys,
-  accepted: (identity: Identity) => void,
+  find: (blob: Buffer) => Found | null,
+  accepted: (found: Found, login: string) => void,
 ): void {
   let failures = 0;
   const refuse = (context: AuthContext) => {
@@ -25,14 +28,14 @@ export function authenticate(
   };
   client.on('authentication', (context) => {
     if (context.method !== 'publickey') return refuse(context);
-    const found = keys.find(context.key.data);
+    const found = find(context.key.data);
     if (!found) return refuse(context);
     // Without a signature the client only asks whether this key would do.
     if (!context.signature || !context.blob) return context.accept();
     if (found.key.verify(context.blob, context.signature, context.hashAlgo) !== true) {
       return refuse(context);
     }
-    accepted({ owner: found.owner, login: context.username });
+    accepted(found, context.username);
     context.accept();
   });
 }

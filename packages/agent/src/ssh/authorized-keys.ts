@@ -9,6 +9,8 @@ import ssh2, { type ParsedKey } from 'ssh2';
  * | user    | yes      | yes   | yes              | yes    | yes                         |
  * | project | no       | yes   | no               | yes    | no (the server, gateways)   |
  * | job     | yes      | no    | no               | no     | no (the job's other nodes)  |
+ *
+ * Keys of nodes are known to `node-gateway.ts` only, all others to the job's own port.
  */
 export type KeyOwner = 'user' | 'project' | 'job';
 

@@ -1,6 +1,5 @@
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import ssh2, { type Connection, type Server } from 'ssh2';
+import type { Connection } from 'ssh2';
 import { authenticate, type Identity } from './authentication.ts';
 import { type AuthorizedKeyLines, AuthorizedKeys, RIGHTS } from './authorized-keys.ts';
 import { joinChannel } from './forward.ts';
@@ -9,6 +8,7 @@ import { OUTPUT_PORT, OutputService } from './output-service.ts';
 import { serveReverseForwards } from './reverse-forwards.ts';
 import { type RunSession, serveSession } from './session.ts';
 import type { SessionHost } from './sessions/session-host.ts';
+import { SshListener } from './ssh-listener.ts';
 
 export interface JobSshOptions {
   /** The port that clients know already; another one is taken when it is not free. Null = any. */
@@ -39,10 +39,7 @@ export interface JobSsh {
   close(): Promise<void>;
 }
 
-const LOGIN_MS = 20_000;
-const MAX_LOGINS = 50;
-const KEEPALIVE_MS = 30_000;
-const KEEPALIVE_COUNT = 4;
+const LOCAL = '127.0.0.1';
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 
 /**
@@ -58,35 +55,31 @@ export async function startJobSsh(options: JobSshOptions): Promise<JobSsh> {
 
 class JobSshServer implements JobSsh {
   readonly #options: JobSshOptions;
-  readonly #keys: AuthorizedKeys;
   readonly #output: OutputService;
-  readonly #ssh: Server;
-  readonly #net: NetServer;
-  readonly #sockets = new Set<Socket>();
-  /** Connections that have not logged in yet, by remote address: their time is limited. */
-  readonly #logins = new Map<string, NodeJS.Timeout>();
+  readonly #listener: SshListener;
   #users = 0;
   #lastUser: number | null = null;
   #port = 0;
 
   constructor(options: JobSshOptions) {
     this.#options = options;
-    this.#keys = new AuthorizedKeys(options.authorizedKeys, (owner, reason) =>
+    const keys = new AuthorizedKeys(options.authorizedKeys, (owner, reason) =>
       options.onUnusableKey?.(owner, reason),
     );
     this.#output = new OutputService(options.logs);
-    this.#ssh = new ssh2.Server(
-      {
-        hostKeys: [options.hostKeyPem],
-        ident: 'dstack',
-        keepaliveInterval: KEEPALIVE_MS,
-        keepaliveCountMax: KEEPALIVE_COUNT,
-        // What else ssh2 has is slower, and OpenSSH would prefer it.
-        algorithms: { cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com'] },
-      },
-      (client, info) => this.#serve(client, addressOf(info.ip, info.port)),
-    );
-    this.#net = createServer({ noDelay: true }, (socket) => this.#connected(socket));
+    this.#listener = new SshListener({
+      hostKeyPem: options.hostKeyPem,
+      ...(options.loginMs === undefined ? {} : { loginMs: options.loginMs }),
+      serve: (client, loggedIn) =>
+        authenticate(
+          client,
+          (blob) => keys.find(blob),
+          ({ owner }, login) => {
+            loggedIn();
+            this.#welcome(client, { owner, login });
+          },
+        ),
+    });
   }
 
   get port(): number {
@@ -99,51 +92,16 @@ class JobSshServer implements JobSsh {
 
   async listen(port: number): Promise<void> {
     try {
-      this.#port = await listenOn(this.#net, port);
+      this.#port = await this.#listener.listen(LOCAL, port);
     } catch (error) {
       if (port === 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-      this.#port = await listenOn(this.#net, 0);
+      this.#port = await this.#listener.listen(LOCAL, 0);
     }
   }
 
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()));
     this.#output.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
-  }
-
-  #connected(socket: Socket): void {
-    if (this.#logins.size >= MAX_LOGINS) {
-      socket.destroy();
-      return;
-    }
-    const address = addressOf(socket.remoteAddress, socket.remotePort);
-    this.#sockets.add(socket);
-    this.#logins.set(
-      address,
-      setTimeout(() => socket.destroy(), this.#options.loginMs ?? LOGIN_MS),
-    );
-    // ssh2 reports errors of the connection with those of the client.
-    socket.on('close', () => {
-      this.#sockets.delete(socket);
-      this.#loggedIn(address);
-    });
-    this.#ssh.injectSocket(socket);
-  }
-
-  #loggedIn(address: string): void {
-    clearTimeout(this.#logins.get(address));
-    this.#logins.delete(address);
-  }
-
-  #serve(client: Connection, address: string): void {
-    // The close that follows is all that matters.
-    client.on('error', () => {});
-    authenticate(client, this.#keys, (identity) => {
-      this.#loggedIn(address);
-      this.#welcome(client, identity);
-    });
+    await this.#listener.close();
   }
 
   #welcome(client: Connection, identity: Identity): void {
@@ -191,19 +149,4 @@ class JobSshServer implements JobSsh {
   #now(): number {
     return (this.#options.now ?? Date.now)();
   }
-}
-
-function listenOn(server: NetServer, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, host: '127.0.0.1' }, () => {
-      server.off('error', reject);
-      const address = server.address();
-      resolve(typeof address === 'object' && address ? address.port : port);
-    });
-  });
-}
-
-function addressOf(ip: string | undefined, port: number | undefined): string {
-  return `${ip}:${port}`;
 }

@@ -6,6 +6,13 @@ export function generateHostKey(): string {
   return ssh2.utils.generateKeyPairSync('ed25519').private;
 }
 
+/** `<type> <base64>` of its public half, as in `known_hosts`. Throws for what is no key. */
+export function publicKeyOf(pem: string): string {
+  const key = ssh2.utils.parseKey(pem);
+  if (key instanceof Error) throw key;
+  return `${key.type} ${key.getPublicSSH().toString('base64')}`;
+}
+
 /**
  * The same unencrypted private key in a form that ssh2 reads: it knows OpenSSH's own, PKCS#1 and
  * SEC1, but not PKCS#8 (`BEGIN PRIVATE KEY`). Throws an `Error` for what is no private key.

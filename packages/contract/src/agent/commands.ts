@@ -25,6 +25,8 @@ export interface HostFacts {
   readonly addresses: readonly string[];
   readonly gpus: readonly HostGpu[];
   readonly gpu_driver: string | null;
+  /** Public key (`<type> <base64>`) of the agent's SSH servers; older agents do not tell it. */
+  readonly ssh_host_key?: string | null;
 }
 
 export interface HostGpu {
@@ -69,6 +71,8 @@ export interface ClusterInfo {
   readonly master_job_ip: string;
   readonly gpus_per_job: number;
   readonly gpus_per_node: readonly number[];
+  /** Public host key of each node's SSH server; null or left out = not known, so not checked. */
+  readonly host_keys?: readonly (string | null)[];
 }
 
 /**
@@ -163,6 +167,8 @@ export interface StartJob {
   readonly cluster: ClusterInfo;
   /** Commands with addresses of other nodes filled in; null = as they were put. */
   readonly commands: readonly string[] | null;
+  /** The same for the lines of the process executor. */
+  readonly shell_commands?: readonly string[] | null;
 }
 
 /**

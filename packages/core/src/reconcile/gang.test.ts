@@ -68,6 +68,18 @@ describe('nodes of one replica', () => {
     expect(released(world)).toEqual(['job-0', 'job-1']);
   });
 
+  test('end when one of them cannot be told to start', () => {
+    const world = gang();
+    hold(world, 'job-0', 'job-1');
+    const refused = { kind: 'refused', reason: 'terminated_by_server', message: 'gone' } as const;
+    world.settle('job.release:job-1:0', refused);
+    world.pass();
+    expect(world.job('job-1')).toMatchObject({
+      terminationReason: 'terminated_by_server',
+      terminationMessage: 'gone',
+    });
+  });
+
   test('start with the master first when told so', () => {
     const world = gang({ configuration: { startup_order: 'master-first' } });
     hold(world, 'job-0', 'job-1');

@@ -2,6 +2,7 @@
 import type {
   HostRecord,
   InstanceRecord,
+  IntentRecord,
   JobRecord,
   JobReport,
   Timestamp,
@@ -31,12 +32,7 @@ export function advanceStarting(pass: RunPass, job: JobRecord, instance: Instanc
     return;
   }
   const start = pass.draft.lastIntent('job.start', job.id);
-  if (start?.state === 'failed' || start?.result?.kind === 'refused') {
-    const refused = start.result?.kind === 'refused' ? start.result : null;
-    const reason = asJobReason(refused?.reason ?? null) ?? 'executor_error';
-    endJob(pass, job, reason, { message: refused?.message ?? start.error });
-    return;
-  }
+  if (endIfRefused(pass, job, start)) return;
   const until = startDeadline(job, instance);
   if (pass.now >= until) {
     const message = 'The agent of the instance did not take the job in time';
@@ -47,6 +43,15 @@ export function advanceStarting(pass: RunPass, job: JobRecord, instance: Instanc
   if (start === null && host?.connected && isInstanceAvailable(instance.status)) {
     pass.draft.announce(job.id, { kind: 'job.start', hold: isHeld(job) });
   }
+}
+
+/** An order that no repetition can make succeed is the job's end. */
+function endIfRefused(pass: RunPass, job: JobRecord, order: IntentRecord | null): boolean {
+  if (order?.state !== 'failed' && order?.result?.kind !== 'refused') return false;
+  const refused = order.result?.kind === 'refused' ? order.result : null;
+  const reason = asJobReason(refused?.reason ?? null) ?? 'executor_error';
+  endJob(pass, job, reason, { message: refused?.message ?? order.error });
+  return true;
 }
 
 /** An instance with a job is busy; a new one from its agent's first word on. */
@@ -88,7 +93,10 @@ function followReport(
     beginRunning(pass, known);
     return;
   }
-  if (phase === 'held') releaseFromHold(pass, known);
+  if (phase === 'held') {
+    if (endIfRefused(pass, known, pass.draft.lastIntent('job.release', known.id))) return;
+    releaseFromHold(pass, known);
+  }
   const until = known.statusChangedAt + PULLING_LIMIT;
   if (pass.now < until) pass.draft.dueAt(until);
   else {

@@ -1,7 +1,14 @@
 import { Readable } from 'node:stream';
-import type { ClusterInfo } from '@dstack/contract/agent';
-import type { InstanceRecord } from '@dstack/core';
-import { userShellCommands } from '@dstack/core';
+import type { ClusterInfo, StartJob } from '@dstack/contract/agent';
+import type { InstanceRecord, JobRecord } from '@dstack/core';
+import {
+  fillGroupAddresses,
+  groupMemberJob,
+  isGang,
+  latestSubmissions,
+  nodeAddress,
+  userShellCommands,
+} from '@dstack/core';
 import type { Blobs, JobView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import { agentJobSpec, JobSpecError, type RepoCreds } from './agent-job-spec.ts';
@@ -58,9 +65,27 @@ export class JobStarter {
     }
   }
 
-  /** Every node of the gang has an address now. */
+  /** All that the job was held for is known now. */
   async release(agent: AgentClient, view: JobView): Promise<void> {
-    await agent.startJob(view.job.id, { cluster: await this.#cluster(view), commands: null });
+    await agent.startJob(view.job.id, {
+      cluster: await this.#cluster(view),
+      ...(await this.#commands(view)),
+    });
+  }
+
+  /** Commands with the addresses that they mention. */
+  async #commands({ run, job }: JobView): Promise<Pick<StartJob, 'commands' | 'shell_commands'>> {
+    const latest = latestSubmissions(await this.#options.store.jobs.ofRun(job.runId));
+    const fill = (commands: readonly string[]): string[] =>
+      fillGroupAddresses(commands, (member) => {
+        const meant = groupMemberJob(run, job, latest, member);
+        const address = meant && nodeAddress(meant);
+        if (address) return address;
+        const { group, index } = member;
+        throw new JobSpecError(`node ${index} of group ${group} has no address any more`);
+      });
+    const lines = userShellCommands(run.spec, job.spec);
+    return { commands: fill(job.spec.commands), shell_commands: lines && fill(lines) };
   }
 
   async #cluster(view: JobView): Promise<ClusterInfo> {
@@ -69,14 +94,20 @@ export class JobStarter {
       .filter((other) => other.replicaNum === job.replicaNum)
       .filter((other) => other.submissionNum === job.submissionNum)
       .sort((a, b) => a.jobNum - b.jobNum);
-    const ips = siblings.map((other) => other.provisioningData?.internal_ip ?? '');
+    const ips = siblings.map(addressAmongNodes);
     const gpus = siblings.map((other) => gpuCount(other.runtimeData?.offer ?? null));
     return {
       job_ips: ips,
       master_job_ip: ips[0] ?? '',
       gpus_per_job: gpuCount(job.runtimeData?.offer ?? null),
       gpus_per_node: gpus,
+      host_keys: await Promise.all(siblings.map((other) => this.#hostKey(other))),
     };
+  }
+
+  async #hostKey({ instanceId }: JobRecord): Promise<string | null> {
+    const instance = instanceId && (await this.#options.store.instances.byId(instanceId));
+    return (instance && instance.instance.hostFacts?.ssh_host_key) || null;
   }
 
   async #repoCreds({ run }: JobView): Promise<RepoCreds | null> {
@@ -107,6 +138,11 @@ export class JobStarter {
     if (!content) throw new JobSpecError(`the uploaded ${what} is not there any more`);
     return Readable.from([content]);
   }
+}
+
+/** A job that is alone needs none; the host's name is no address inside of it. */
+function addressAmongNodes(job: JobRecord): string {
+  return (isGang(job) ? nodeAddress(job) : job.provisioningData?.internal_ip) ?? '';
 }
 
 function gpuCount(offer: { instance: { resources: { gpus: readonly unknown[] } } } | null): number {

@@ -1,0 +1,45 @@
+import { accessSync, constants, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+
+/** Programs of OpenSSH that read `~/.ssh/config`. */
+const PROGRAMS = ['ssh', 'scp', 'sftp'];
+
+/**
+ * OpenSSH looks for its configuration in the home of the account, whatever `HOME` says. A process job
+ * has a home of its own: these programs, first in its `PATH`, read the configuration there. Answers
+ * the new `PATH`.
+ */
+export async function makeSshPrograms(
+  dir: string,
+  home: string,
+  path: string = process.env.PATH ?? '',
+): Promise<string> {
+  const config = quoted(join(home, '.ssh', 'config'));
+  await mkdir(dir, { recursive: true, mode: 0o755 });
+  for (const name of PROGRAMS) {
+    const real = find(name, path);
+    if (real === null) continue;
+    const text = `#!/bin/sh\nexec ${quoted(real)} -F ${config} "$@"\n`;
+    writeFileSync(join(dir, name), text, { mode: 0o755 });
+  }
+  return path === '' ? dir : `${dir}${delimiter}${path}`;
+}
+
+function find(name: string, path: string): string | null {
+  const paths = path.split(delimiter).map((dir) => join(dir, name));
+  return paths.find((each) => isExecutable(each)) ?? null;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

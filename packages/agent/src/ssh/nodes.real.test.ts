@@ -1,0 +1,146 @@
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
+import { SshClient } from '../testing/ssh-client.ts';
+import type { TestStream } from '../testing/test-stream.ts';
+import { generateHostKey, publicKeyOf } from './private-key.ts';
+
+const missing = existsSync('/usr/bin/ssh') ? null : 'ssh';
+if (missing) console.warn(`SSH between nodes is NOT tested: ${missing} is missing`);
+
+/** Each is an address of this machine: Linux has all of 127.0.0.0/8. */
+const IPS = ['127.213.0.1', '127.213.0.2'];
+
+describe.skipIf(missing !== null)('the nodes of a run', () => {
+  let agents: AgentHarness[];
+  let streams: TestStream[];
+  let client: SshClient;
+  /** Jobs of a test and the nodes they are on. */
+  const placed: [number, string][] = [];
+  beforeAll(async () => {
+    agents = IPS.map(() => new AgentHarness());
+    streams = [];
+    for (const agent of agents) {
+      await agent.start();
+      streams.push(await agent.connect());
+    }
+    client = new SshClient();
+  });
+  afterAll(async () => {
+    for (const stream of streams) await stream.close();
+    for (const agent of agents) await agent.dispose();
+    client?.close();
+  });
+
+  afterEach(async () => {
+    for (const [node, id] of placed.splice(0)) {
+      await agents[node]?.stop(id, false);
+      await streams[node]?.whole(id);
+    }
+  });
+
+  const hostKeys = async () => {
+    const infos = await Promise.all(agents.map((agent) => agent.call('GET', '/v1/info')));
+    return infos.map(({ body }) => body.host.ssh_host_key as string);
+  };
+
+  interface Pair {
+    readonly lines: readonly [readonly string[], readonly string[]];
+    readonly ips?: readonly string[];
+    readonly keys?: readonly string[];
+  }
+
+  /** Puts both nodes; answers their ids. */
+  async function put({ lines, ips = IPS, keys }: Pair): Promise<string[]> {
+    const key = generateHostKey();
+    const cluster = {
+      job_ips: ips,
+      master_job_ip: ips[0] ?? '',
+      gpus_per_job: 0,
+      gpus_per_node: [0, 0],
+      host_keys: keys ?? (await hostKeys()),
+    };
+    const specs = lines.map((own, job_num) =>
+      jobSpec(own, {
+        job_num,
+        jobs_per_replica: 2,
+        cluster,
+        job_private_key: key,
+        authorized_keys: { user: client.keys.user, project: [], job: [publicKeyOf(key)] },
+      }),
+    );
+    for (const [node, spec] of specs.entries()) {
+      await agents[node]?.put(spec);
+      placed.push([node, spec.id]);
+    }
+    return specs.map(({ id }) => id);
+  }
+
+  it('log into each other by address, with their environment, whoever starts first', async () => {
+    const words = `ssh ${IPS[1]} 'echo "on $DSTACK_NODE_RANK as $(id -un)"; cat; exit 7'`;
+    const [first = ''] = await put({
+      lines: [[`echo piped | ${words}; echo "ended with $?"`, `ssh ${IPS[0]} pwd`], ['sleep 600']],
+    });
+    const { text, state } = await streams[0]!.whole(first);
+    expect(text).toContain('on 1 as ');
+    expect(text).toContain('piped\r\nended with 7\r\n');
+    expect(text).toContain(`/jobs/${first}/work`);
+    expect(state.exit).toMatchObject({ status: 0 });
+  });
+
+  it('copy files, and refuse whoever is not of the run', async () => {
+    const [, second = ''] = await put({ lines: [['true'], ['echo waiting; sleep 600']] });
+    await streams[1]!.until(() => streams[1]!.text(second).includes('waiting'));
+    const knock = (key: string) =>
+      client.run('ssh', [
+        ...['-F', '/dev/null', '-i', join(client.dir, key), '-p', '10022', '-o', 'BatchMode=yes'],
+        ...['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'],
+        ...[`root@${IPS[1]}`, 'echo inside'],
+      ]);
+    for (const key of ['user', 'project', 'job']) {
+      const { code, stderr } = await knock(key);
+      expect({ code, denied: /Permission denied/.test(stderr) }).toEqual({
+        code: 255,
+        denied: true,
+      });
+    }
+    const copy = `echo content > f && scp -q f ${IPS[1]}:copied && ssh ${IPS[1]} cat copied`;
+    // A node of another run on the same hosts, with a key of its own.
+    const [other = '', twin = ''] = await put({
+      lines: [
+        [copy, 'echo "of $DSTACK_JOB_ID"', `ssh ${IPS[1]} 'echo "in $DSTACK_JOB_ID"'`],
+        ['sleep 600'],
+      ],
+    });
+    const { text } = await streams[0]!.whole(other);
+    expect(text).toContain(`content\r\nof ${other}\r\nin ${twin}\r\n`);
+  });
+
+  it('do not take another host for theirs', async () => {
+    const keys = [publicKeyOf(generateHostKey()), publicKeyOf(generateHostKey())];
+    const [first = ''] = await put({
+      lines: [[`ssh ${IPS[1]} 'echo inside'`], ['sleep 600']],
+      keys,
+    });
+    const { text, state } = await streams[0]!.whole(first);
+    expect(text).toContain('Host key verification failed');
+    expect(text).not.toContain('inside');
+    expect(state.exit).toMatchObject({ status: 255 });
+  });
+
+  it('are listened for only while there are any, and a taken port is told', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(10_022, IPS[0], resolve);
+    });
+    const [first = '', second = ''] = await put({ lines: [['echo ran'], ['true']] });
+    const { state } = await streams[0]!.whole(first);
+    expect(state.exit).toMatchObject({ status: null, reason: 'ports_binding_failed' });
+    expect(state.exit?.message).toContain(`port 10022 of ${IPS[0]} cannot be listened on`);
+    await streams[1]!.whole(second);
+    await new Promise((resolve) => server.close(resolve));
+  });
+});

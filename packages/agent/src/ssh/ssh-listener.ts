@@ -1,0 +1,95 @@
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import ssh2, { type Connection, type Server } from 'ssh2';
+
+export interface SshListenerOptions {
+  /** Private key, unencrypted, in a form that `readablePrivateKey` gives. */
+  readonly hostKeyPem: string;
+  /** How long a connection may take to log in; 20 s if not given. */
+  readonly loginMs?: number;
+  /** A client that has yet to log in; `loggedIn` lifts the limit on its time. */
+  readonly serve: (client: Connection, loggedIn: () => void) => void;
+}
+
+const LOGIN_MS = 20_000;
+const MAX_LOGINS = 50;
+const KEEPALIVE_MS = 30_000;
+const KEEPALIVE_COUNT = 4;
+
+/** Takes SSH connections on one address, and keeps those short that do not log in. */
+export class SshListener {
+  readonly #options: SshListenerOptions;
+  readonly #ssh: Server;
+  readonly #net: NetServer;
+  readonly #sockets = new Set<Socket>();
+  /** Connections that have not logged in yet, by remote address: their time is limited. */
+  readonly #logins = new Map<string, NodeJS.Timeout>();
+
+  constructor(options: SshListenerOptions) {
+    this.#options = options;
+    this.#ssh = new ssh2.Server(
+      {
+        hostKeys: [options.hostKeyPem],
+        ident: 'dstack',
+        keepaliveInterval: KEEPALIVE_MS,
+        keepaliveCountMax: KEEPALIVE_COUNT,
+        // What else ssh2 has is slower, and OpenSSH would prefer it.
+        algorithms: { cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com'] },
+      },
+      (client, info) => this.#serve(client, addressOf(info.ip, info.port)),
+    );
+    this.#net = createServer({ noDelay: true }, (socket) => this.#connected(socket));
+  }
+
+  /** Answers the port; 0 takes any. Rejects with Node's own error. */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#net.once('error', reject);
+      this.#net.listen({ port, host }, () => {
+        this.#net.off('error', reject);
+        const address = this.#net.address();
+        resolve(typeof address === 'object' && address ? address.port : port);
+      });
+    });
+  }
+
+  /** Ends all connections. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #connected(socket: Socket): void {
+    if (this.#logins.size >= MAX_LOGINS) {
+      socket.destroy();
+      return;
+    }
+    const address = addressOf(socket.remoteAddress, socket.remotePort);
+    this.#sockets.add(socket);
+    this.#logins.set(
+      address,
+      setTimeout(() => socket.destroy(), this.#options.loginMs ?? LOGIN_MS),
+    );
+    // ssh2 reports errors of the connection with those of the client.
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      this.#loggedIn(address);
+    });
+    this.#ssh.injectSocket(socket);
+  }
+
+  #loggedIn(address: string): void {
+    clearTimeout(this.#logins.get(address));
+    this.#logins.delete(address);
+  }
+
+  #serve(client: Connection, address: string): void {
+    // The close that follows is all that matters.
+    client.on('error', () => {});
+    this.#options.serve(client, () => this.#loggedIn(address));
+  }
+}
+
+function addressOf(ip: string | undefined, port: number | undefined): string {
+  return `${ip}:${port}`;
+}
