@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import type { ExecutionExit } from '../jobs/executor.ts';
+import { type ExecutionExit, JobFailure } from '../jobs/executor.ts';
 
 /** Containers are ended this long before their daemon's own end, at most (its shutdown time-out). */
 const SHUTDOWN_MS = 20_000;
@@ -9,6 +9,8 @@ const SHUTDOWN_MS = 20_000;
 const FIRST_OF_SIGNALS = 128;
 const ANSWER_MS = 1000;
 const RECONNECT_MS = 500;
+/** A restart of the daemon, with containers to end, takes no longer. */
+const RESTART_MS = 30_000;
 
 /** Where a daemon listens, as its client was told. */
 interface Modem {
@@ -42,6 +44,19 @@ export class DaemonWatch {
     if (this.#lostAt > 0 && this.#lostAt >= finishedAt - SHUTDOWN_MS) return true;
     // On its way out it still has the answer to a question that came before, and takes no new one.
     return !(await this.#answers());
+  }
+
+  /** Waits a while for a daemon that is just being restarted; throws `JobFailure` when it stays away. */
+  async untilAnswers(signal: AbortSignal): Promise<void> {
+    for (const end = Date.now() + RESTART_MS; !(await this.#answers()); ) {
+      signal.throwIfAborted();
+      if (Date.now() >= end) {
+        const seconds = RESTART_MS / 1000;
+        const message = `The Docker daemon of the host has not answered for ${seconds} seconds: see \`systemctl status docker\` there`;
+        throw new JobFailure('creating_container_error', message);
+      }
+      await delay(RECONNECT_MS);
+    }
   }
 
   close(): void {

@@ -74,6 +74,7 @@ export class DockerExecutor implements Executor {
     onProgress: (progress: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
+    await this.#daemon.untilAnswers(signal);
     const { docker, log } = this.#options;
     const request = { image: spec.image_name, auth: spec.registry_auth, onProgress, signal };
     await ensureImage(docker, request, log);

@@ -18,6 +18,8 @@ export interface JobRecord {
   readonly account: JobAccount | null;
   /** Milliseconds since the epoch when the command was started. */
   readonly runningAt: number | null;
+  /** The boot of the machine in which it was started; null before, or where an older agent wrote it. */
+  readonly bootId?: string | null;
   /** Milliseconds since the epoch of the `DELETE`; what is left is a tombstone. */
   readonly deletedAt: number | null;
 }

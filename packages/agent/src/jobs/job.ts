@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import type { Duplex } from 'node:stream';
 import type {
   HostGpu,
   JobExit,
@@ -13,18 +12,17 @@ import type {
 } from '@dstack/contract/agent';
 import { writeDurably, writeWhole } from '../durable-file.ts';
 import type { Logger } from '../log.ts';
-import { AgentError } from '../protocol/agent-error.ts';
 import { bootId } from '../process/process-identity.ts';
 import { AgentError } from '../protocol/agent-error.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { type Execution, type Executor, type ExecutorJob, JobFailure } from './executor.ts';
+import { endByRestart } from './host-restart.ts';
 import type { JobAccess, OpenJobAccess } from './job-access.ts';
 import type { JobFolder } from './job-folder.ts';
 import { JobLog } from './job-log.ts';
 import { isBeforeStart, isLive, mayFollow } from './job-phase.ts';
 import { JobPorts } from './job-ports.ts';
 import { type JobRecord, withoutSecrets } from './job-record.ts';
-import { JobPorts } from './job-ports.ts';
 import { missingUploads } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
 import { type StopRequest, stopStage } from './stop-plan.ts';
@@ -61,7 +59,6 @@ export class Job {
   readonly #deadlineTimer = new LongTimer();
   readonly #ports = new JobPorts();
   #record: JobRecord;
-  readonly #ports = new JobPorts();
   #execution: Execution | null = null;
   #access: JobAccess | null = null;
   #stageDone: StopStage | null = null;
@@ -157,14 +154,6 @@ export class Job {
   }
 
   /** Frees what the job holds on the machine; its SSH access and output stay until `close`. */
-  /** A connection to a port that the job's processes listen on. Throws `AgentError`. */
-  async dialPort(port: number): Promise<Duplex> {
-    if (!this.#execution || this.phase !== 'running') {
-      throw new AgentError(409, 'not_running', `The job is ${this.phase}`);
-    }
-    return await this.#ports.dial(this.#execution, port);
-  }
-
   async discard(): Promise<void> {
     this.#save({ deletedAt: Date.now(), spec: withoutSecrets(this.#record.spec, false) });
     await this.#services.executor.remove(this.#asExecutorJob());
@@ -200,7 +189,7 @@ export class Job {
       await this.#holdIfAsked();
     }
     this.#abortIfStopped();
-    this.#advance('starting');
+    this.#advance('starting', {}, { bootId: bootId() });
     await this.#openAccess();
     await this.#afterStart(await executor.start(this.#asExecutorJob(), this.#abort.signal));
   }
@@ -306,7 +295,8 @@ export class Job {
     void this.#access?.ended();
     this.log.finish(new FileSpoolReader(this.folder.spool));
     const { stop } = this.#record;
-    const final = stop && exit.reason === null ? { ...exit, ...reasonOf(stop) } : exit;
+    const own = stop ? exit : endByRestart(exit, this.#record.bootId ?? null, bootId());
+    const final = stop && exit.reason === null ? { ...exit, ...reasonOf(stop) } : own;
     this.#log.info('exited', { ...final });
     const spec = withoutSecrets(this.#record.spec, false);
     this.#advance('exited', { exit: final, log_end: this.log.end }, { spec });

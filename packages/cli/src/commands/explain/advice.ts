@@ -23,7 +23,10 @@ export function advice(run: Run, offers: number | null): string[] {
   }
   if (reasons.has('volume_error')) hints.push('look at the volumes: dstack volume -v');
   if (reasons.has('max_duration_exceeded')) hints.push('raise --max-duration, or pass off');
-  if (reasons.has('instance_unreachable')) hints.push('the host was lost: dstack fleet -v');
+  if (reasons.has('instance_unreachable')) {
+    hints.push('the host was lost: dstack fleet -v');
+    hints.push('let such a run start again by itself: `retry: {on_events: [error]}`');
+  }
   if (run.status === 'running') hints.push(`see its output: dstack logs -f ${name}`);
   if (run.status === 'terminating') hints.push(`end it at once: dstack stop --abort ${name}`);
   return hints;
