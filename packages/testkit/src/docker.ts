@@ -27,6 +27,13 @@ export interface TestDocker {
   close(): Promise<void>;
 }
 
+export interface TestDockerOptions {
+  /** Shell lines that run in the daemon's mount namespace before it starts. */
+  readonly prepare?: string;
+  /** Contents of `daemon.json`. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
 /** What a machine lacks for `startDocker`, null when it lacks nothing. */
 export function dockerMissing(): string | null {
   if (process.getuid?.() !== 0) return 'root';
@@ -40,10 +47,10 @@ export function dockerMissing(): string | null {
  * Starts a daemon with everything of its own: data, sockets, and a network namespace with its own
  * bridge, so that the machine's addresses and firewall are left alone.
  */
-export async function startDocker(): Promise<TestDocker> {
+export async function startDocker(options: TestDockerOptions = {}): Promise<TestDocker> {
   const dir = mkdtempSync(join(tmpdir(), 'dockerd-'));
   const socket = join(dir, 'docker.sock');
-  const daemon = spawnDaemon(dir, socket);
+  const daemon = spawnDaemon(dir, socket, options);
   const docker = new Docker({ socketPath: socket });
   const close = async (): Promise<void> => {
     await removeContainers(docker);
@@ -65,14 +72,15 @@ export async function startDocker(): Promise<TestDocker> {
   };
 }
 
-function spawnDaemon(dir: string, socket: string): ChildProcess {
+function spawnDaemon(dir: string, socket: string, options: TestDockerOptions): ChildProcess {
+  const { prepare = ':', config = {} } = options;
   const dockerd = [
     'exec dockerd',
     `--data-root ${dir}/data --exec-root ${dir}/run --pidfile ${dir}/pid`,
     `--host unix://${socket} --config-file ${dir}/daemon.json`,
   ].join(' ');
-  writeFileSync(join(dir, 'daemon.json'), '{}');
-  const script = `ip link set lo up; ${dockerd} > ${dir}/log 2>&1`;
+  writeFileSync(join(dir, 'daemon.json'), JSON.stringify(config));
+  const script = `ip link set lo up; ${prepare}; ${dockerd} > ${dir}/log 2>&1`;
   return spawn('unshare', ['--net', '--mount', 'sh', '-c', script], { stdio: 'ignore' });
 }
 
@@ -117,7 +125,7 @@ export async function importBusybox(
   });
 }
 
-function makeBusyboxRoot(root: string): void {
+export function makeBusyboxRoot(root: string): void {
   for (const name of ['bin', 'etc', 'tmp', 'root', 'home/alice']) {
     mkdirSync(join(root, name), { recursive: true });
   }

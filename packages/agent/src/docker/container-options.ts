@@ -1,7 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
-import type { HostGpu } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
 import type { ExecutorJob } from '../jobs/executor.ts';
+import { gpuAccess, rdmaAccess } from './gpu-access.ts';
 
 export const JOB_LABEL = 'ai.dstack.job-id';
 /** Which agent a container belongs to; several may share one daemon. */
@@ -29,6 +28,8 @@ export interface Leniency {
   readonly init: boolean;
   /** The `display` capability of NVIDIA's runtime. */
   readonly display: boolean;
+  /** Memory locked without limit beside remote memory access; its capability alone does as well. */
+  readonly memlock: boolean;
 }
 
 export function containerOptions(
@@ -60,72 +61,26 @@ export function containerOptions(
 function hostConfig(job: ExecutorJob, plan: ContainerPlan, leniency: Leniency): Docker.HostConfig {
   const { spec, gpus } = job;
   const shm = spec.shm_size_bytes;
-  const base: Docker.HostConfig = {
+  const gpu = gpuAccess(gpus, leniency.display);
+  const rdma = rdmaAccess();
+  return {
     NetworkMode: spec.network_mode,
     RestartPolicy: { Name: 'no' },
     // Never `local`, which loses newlines, and never a remote default: it is read back after crashes.
     LogConfig: { Type: 'json-file', Config: { 'max-size': '256m', 'max-file': '4' } },
     Privileged: spec.privileged,
-    Mounts: [...plan.mounts],
+    Mounts: [...plan.mounts, ...gpu.mounts],
     GroupAdd: [...plan.groupAdd],
+    Devices: [...gpu.devices, ...rdma.devices].map(device),
+    CapAdd: [...gpu.capabilities, ...rdma.capabilities],
+    Ulimits: leniency.memlock ? [...rdma.ulimits] : [],
     ...(leniency.init ? { Init: true } : {}),
     ...(spec.cpu_limit === null ? {} : { NanoCpus: Math.round(spec.cpu_limit * 1e9) }),
     ...(spec.memory_limit_bytes === null ? {} : { Memory: spec.memory_limit_bytes }),
     // Docker's own /dev/shm is noexec.
     ...(shm === null ? {} : { ShmSize: shm, Tmpfs: { '/dev/shm': `exec,size=${shm}` } }),
+    ...gpu.more,
   };
-  const withGpus = { ...base, ...gpuConfig(gpus, leniency) };
-  if (!existsSync('/dev/infiniband')) return withGpus;
-  return {
-    ...withGpus,
-    Devices: [...(withGpus.Devices ?? []), device('/dev/infiniband')],
-    Ulimits: [{ Name: 'memlock', Soft: -1, Hard: -1 }],
-  };
-}
-
-/** How each vendor's devices get into a container. */
-function gpuConfig(gpus: readonly HostGpu[], leniency: Leniency): Docker.HostConfig {
-  const ids = gpus.map((gpu) => gpu.id);
-  switch (gpus[0]?.vendor) {
-    case 'nvidia': {
-      const capabilities = ['gpu', 'utility', 'compute', 'graphics', 'video', 'compat32'];
-      if (leniency.display) capabilities.push('display');
-      return { DeviceRequests: [{ DeviceIDs: ids, Capabilities: [capabilities] }] };
-    }
-    case 'amd':
-      return {
-        Devices: ['/dev/kfd', ...ids].map(device),
-        IpcMode: 'host',
-        CapAdd: ['SYS_PTRACE'],
-        SecurityOpt: ['seccomp=unconfined'],
-      };
-    case 'tenstorrent':
-      return { Devices: ids.map((index) => device(`/dev/tenstorrent/${index}`)) };
-    case 'intel':
-      return { Runtime: 'habana', IpcMode: 'host', CapAdd: ['SYS_NICE'] };
-    default:
-      return {};
-  }
-}
-
-/** Groups of the host that own a job's device files, so that users other than root can open them. */
-export function deviceGroups(gpus: readonly HostGpu[]): string[] {
-  if (gpus[0]?.vendor !== 'amd') return [];
-  const paths = ['/dev/kfd', ...gpus.map((gpu) => gpu.id)];
-  const ids = paths.filter((path) => existsSync(path)).map((path) => statSync(path).gid);
-  return [...new Set(ids)].filter((gid) => gid !== 0).map(String);
-}
-
-/** Vendor variables and mounts that go with the devices. */
-export function gpuEnvironment(gpus: readonly HostGpu[]): Record<string, string> {
-  if (gpus[0]?.vendor !== 'intel') return {};
-  return { HABANA_VISIBLE_DEVICES: gpus.map((gpu) => gpu.id).join(',') };
-}
-
-export function gpuMounts(gpus: readonly HostGpu[]): Docker.MountSettings[] {
-  const huge = '/dev/hugepages-1G';
-  if (gpus[0]?.vendor !== 'tenstorrent' || !existsSync(huge)) return [];
-  return [{ Type: 'bind', Source: huge, Target: huge }];
 }
 
 function device(path: string): Docker.DeviceMapping {

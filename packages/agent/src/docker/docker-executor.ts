@@ -15,9 +15,6 @@ import {
   type ContainerPlan,
   containerName,
   containerOptions,
-  deviceGroups,
-  gpuEnvironment,
-  gpuMounts,
   JOB_LABEL,
   type Leniency,
 } from './container-options.ts';
@@ -25,6 +22,7 @@ import { ContainerOutput } from './container-output.ts';
 import { DaemonWatch } from './daemon-watch.ts';
 import { DockerExecution } from './docker-execution.ts';
 import { creationFailure, statusOf, wordsOf } from './engine-error.ts';
+import { gpuAccess } from './gpu-access.ts';
 import { hostMounts } from './host-mounts.ts';
 import { type ImageFacts, ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
@@ -60,7 +58,7 @@ export class DockerExecutor implements Executor {
   readonly #images: ImageFactsReader;
   readonly #agentId: string;
   readonly #daemon: DaemonWatch;
-  #leniency: Leniency = { init: true, display: true };
+  #leniency: Leniency = { init: true, display: true, memlock: true };
 
   constructor(options: DockerExecutorOptions) {
     this.#options = options;
@@ -74,9 +72,9 @@ export class DockerExecutor implements Executor {
     onProgress: (progress: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#daemon.untilAnswers(signal);
     const { docker, log } = this.#options;
     const request = { image: spec.image_name, auth: spec.registry_auth, onProgress, signal };
+    await this.#daemon.untilAnswers(signal);
     await ensureImage(docker, request, log);
   }
 
@@ -132,7 +130,7 @@ export class DockerExecutor implements Executor {
     const places = { workingDir, repoDir, mpiHostfile: MPI_HOSTFILE, home: user.home };
     const env = {
       ...proxyEnvironment(process.env),
-      ...gpuEnvironment(job.gpus),
+      ...gpuAccess(job.gpus, false).env,
       // As for processes, where it is an address of the job's own.
       DSTACK_LISTEN_ADDRESS: '0.0.0.0',
       ...jobEnvironment(spec, job.cluster, places, job.gpus.length),
@@ -192,11 +190,11 @@ export class DockerExecutor implements Executor {
       agentId: this.#agentId,
       image: image.id,
       user: explicit,
-      groupAdd: [...groups, ...(user.uid === 0 ? [] : deviceGroups(gpus))],
+      groupAdd: [...groups, ...(user.uid === 0 ? [] : gpuAccess(gpus, false).groups)],
       workingDir,
       // A name without a value takes the variable out of the image's environment.
       env: [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...hidden],
-      mounts: [...hostMounts(spec.mounts, this.#options.forbiddenMounts), ...gpuMounts(gpus)],
+      mounts: hostMounts(spec.mounts, this.#options.forbiddenMounts),
     };
   }
 
@@ -275,6 +273,8 @@ function moreLenient(leniency: Leniency, error: unknown): Leniency | null {
   if (leniency.init && words.includes('docker-init')) return { ...leniency, init: false };
   if (leniency.display && words.includes('/dev/nvidia-modeset'))
     return { ...leniency, display: false };
+  // A daemon without the right to raise limits, as inside of another container.
+  if (leniency.memlock && words.includes('rlimit')) return { ...leniency, memlock: false };
   return null;
 }
 

@@ -23,6 +23,17 @@ export function creationFailure(attempt: string, error: unknown, subject?: strin
   if (error instanceof JobFailure) return error;
   const words = wordsOf(error);
   const said = subject === undefined || words.includes(subject) ? words : `${subject}: ${words}`;
-  const message = `${attempt} error: ${said}`;
+  const message = `${attempt} error: ${said}${adviceFor(words)}`;
   return new JobFailure('creating_container_error', message, { cause: error });
+}
+
+/** What the host lacks, where the Engine's words do not say so. */
+function adviceFor(words: string): string {
+  if (words.includes('could not select device driver')) {
+    return ' (is the NVIDIA Container Toolkit installed on this host, and Docker restarted since?)';
+  }
+  if (words.includes('runtime name: habana')) {
+    return " (is Habana's container runtime installed on this host?)";
+  }
+  return '';
 }

@@ -25,15 +25,21 @@ export class AgentHarness {
   readonly #main: string;
   readonly #args: readonly string[];
   readonly #env: NodeJS.ProcessEnv;
+  readonly #around: readonly string[];
   #child: ChildProcess | null = null;
   #log = '';
 
-  /** `main`: path of the program, the source unless a bundle is meant. */
+  /**
+   * `main`: path of the program, the source unless a bundle is meant; `around`: words before the
+   * command, whose program must become the agent's own process.
+   */
   constructor(
     args: readonly string[] = ['--executor', 'process'],
     env: NodeJS.ProcessEnv = {},
     main: string = MAIN,
+    around: readonly string[] = [],
   ) {
+    this.#around = around;
     this.#main = main;
     this.#args = args;
     this.#env = env;
@@ -64,7 +70,9 @@ export class AgentHarness {
 
   /** A second process on the same directory, its end not waited for. */
   spawn(...more: string[]): ChildProcess {
-    const args = [
+    const [program = '', ...args] = [
+      ...this.#around,
+      process.execPath,
       this.#main,
       '--state',
       this.state,
@@ -73,7 +81,7 @@ export class AgentHarness {
       ...this.#args,
       ...more,
     ];
-    const child = spawn(process.execPath, args, {
+    const child = spawn(program, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...this.#env },
     });

@@ -1,0 +1,55 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * A machine with devices and vendor tools that this one does not have, for programs that are started
+ * in a mount namespace of their own. Device nodes are all the null device by another name.
+ */
+export class FakeMachine {
+  readonly dir = mkdtempSync(join(tmpdir(), 'machine-'));
+  readonly #devices: readonly string[];
+
+  /** `devices`: paths below `/dev`, to be made as device nodes of group 110. */
+  constructor(devices: readonly string[], tools: Readonly<Record<string, string>> = {}) {
+    this.#devices = devices;
+    mkdirSync(join(this.dir, 'bin'));
+    mkdirSync(join(this.dir, 'dev'));
+    for (const [name, script] of Object.entries(tools)) this.tool(name, script);
+  }
+
+  /** Adds a program to the machine's PATH. */
+  tool(name: string, script: string): void {
+    const path = join(this.dir, 'bin', name);
+    writeFileSync(path, `#!/bin/sh\n${script}\n`);
+    chmodSync(path, 0o755);
+  }
+
+  /** Shell lines that turn the mount namespace they run in into this machine. */
+  get prepare(): string {
+    const dev = join(this.dir, 'dev');
+    const nodes = this.#devices.map((path) => {
+      const node = join(dev, path);
+      return `mkdir -p $(dirname ${node}) && mknod ${node} c 1 3 && chgrp 110 ${node} && chmod 660 ${node}`;
+    });
+    return [
+      'set -e',
+      `mount -t tmpfs -o mode=755 dev ${dev}`,
+      `cd /dev && cp -a null zero full random urandom tty ptmx fd stdin stdout stderr ${dev}`,
+      `mkdir ${dev}/pts ${dev}/shm && mount --rbind /dev/pts ${dev}/pts`,
+      ...nodes,
+      `mount --move ${dev} /dev`,
+      `export PATH=${join(this.dir, 'bin')}:$PATH`,
+      'set +e',
+    ].join('; ');
+  }
+
+  /** Words to put before a command so that it runs on this machine. */
+  get around(): readonly string[] {
+    return ['unshare', '--mount', 'sh', '-c', `${this.prepare}; exec "$@"`, 'machine'];
+  }
+
+  remove(): void {
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
