@@ -6,6 +6,7 @@ import type Docker from 'dockerode';
 import { nowMicros } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
+import { SpoolFeed } from '../spool/spool-feed.ts';
 import { newestRecord } from '../spool/spool-files.ts';
 import { SpoolWriter } from '../spool/spool-writer.ts';
 import { OutputSkip, RecentBytes } from './output-skip.ts';
@@ -28,6 +29,7 @@ export class ContainerOutput {
   readonly spool: FileSpoolReader;
   readonly #container: Docker.Container;
   readonly #writer: SpoolWriter;
+  readonly #feed: SpoolFeed;
   readonly #log: Logger;
   readonly #dir: string;
   #attached: Duplex | null = null;
@@ -54,6 +56,10 @@ export class ContainerOutput {
       maskedValues,
       onGrow: (end) => this.spool.grew(end),
     });
+    this.#feed = new SpoolFeed({
+      writer: this.#writer,
+      source: () => (this.#live ? this.#attached : this.#logs),
+    });
     this.spool = new FileSpoolReader(dir);
   }
 
@@ -61,12 +67,14 @@ export class ContainerOutput {
   async attachFresh(): Promise<void> {
     const stream = await this.#attach();
     this.#live = true;
-    stream.on('data', (piece: Buffer) => this.#writer.append(piece, nowMicros()));
+    stream.on('data', (piece: Buffer) => this.#feed.push(piece, nowMicros()));
     stream.once('close', () => this.#onDetached());
   }
 
   /** For a container that runs, or ran, without us. */
   async resume(running: boolean): Promise<void> {
+    // What waits for room counts as read.
+    await this.#feed.settled();
     const attached = running ? await this.#attach() : null;
     const fromAttached = new RecentBytes(COMPARED_BYTES);
     const fromLogs = new RecentBytes(COMPARED_BYTES);
@@ -76,12 +84,12 @@ export class ContainerOutput {
     logs.stream.on('data', (piece: Buffer) => {
       fromLogs.push(piece);
       const fresh = skip.push(piece);
-      if (!this.#live && fresh.length > 0) this.#writer.append(fresh, nowMicros());
+      if (!this.#live && fresh.length > 0) this.#feed.push(fresh, nowMicros());
       onBoth();
     });
     attached?.on('data', (piece: Buffer) => {
       if (this.#live) {
-        this.#writer.append(piece, nowMicros());
+        this.#feed.push(piece, nowMicros());
         return;
       }
       fromAttached.push(piece);
@@ -104,7 +112,8 @@ export class ContainerOutput {
       await this.resume(false);
     }
     const source = this.#live ? this.#attached : this.#logs;
-    if (source && !source.destroyed) await endOf(source);
+    if (source && !source.destroyed) await this.#drain(source);
+    await this.#feed.settled();
     this.#stop();
     this.#writer.close(nowMicros());
     this.spool.finish();
@@ -115,8 +124,18 @@ export class ContainerOutput {
     this.#stop();
   }
 
+  async #drain(source: Readable): Promise<void> {
+    for (;;) {
+      // On a full disk the rest waits for room.
+      await this.#feed.settled();
+      if ((await hasEnded(source)) || !this.#feed.isWaiting) break;
+    }
+    source.destroy();
+  }
+
   #stop(): void {
     this.#closed = true;
+    this.#feed.close();
     if (this.#quiet) clearTimeout(this.#quiet);
     this.#logs?.destroy();
     this.#attached?.destroy();
@@ -154,7 +173,7 @@ export class ContainerOutput {
 
   #startOfNew(logs: { readonly whole: boolean }): OutputSkip {
     if (logs.whole) return new OutputSkip(this.#writer.place);
-    this.#writer.append(Buffer.from(ROTATED_MARK), nowMicros());
+    this.#feed.push(Buffer.from(ROTATED_MARK), nowMicros());
     return new OutputSkip({ newlines: 0, tail: 0 });
   }
 
@@ -202,9 +221,17 @@ export class ContainerOutput {
   }
 }
 
-async function endOf(stream: Readable): Promise<void> {
-  const timer = setTimeout(() => stream.destroy(), END_MS);
-  // An aborted stream has given all that it ever will.
-  await finished(stream, { writable: false }).catch(() => {});
-  clearTimeout(timer);
+/** False: it has still not ended after the time in which it should have. */
+async function hasEnded(stream: Readable): Promise<boolean> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), END_MS);
+  try {
+    await finished(stream, { writable: false, signal: late.signal });
+    return true;
+  } catch {
+    // An aborted stream has given all that it ever will.
+    return !late.signal.aborted;
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { nowMicros } from '../clock.ts';
 import { readLines } from '../json-lines.ts';
+import { SpoolFeed } from '../spool/spool-feed.ts';
 import { SpoolWriter } from '../spool/spool-writer.ts';
 import { identify } from './process-identity.ts';
 import { type JobTree, killTree, signalTree } from './process-tree.ts';
@@ -48,13 +49,14 @@ export async function supervise(jobDir: string, started: () => void): Promise<nu
     await recordExit(files, { status: null, error: messageOf(error), time: nowMicros() });
     return 0;
   }
-  terminal.onData((bytes) => spool.append(bytes, nowMicros()));
+  const feed = new SpoolFeed({ writer: spool, source: () => terminal });
+  terminal.onData((bytes) => feed.push(bytes, nowMicros()));
   files.writeSupervisor({ ...record, leader: identify(terminal.pid) });
   await agents.listen(launch.socket, (message) => {
     if (message.interrupt) terminal.interrupt();
   });
   started();
-  const exit = await untilEnd(launch, terminal);
+  const exit = await untilEnd(launch, terminal, feed);
   spool.close(nowMicros());
   await recordExit(files, exit);
   await agents.close();
@@ -73,20 +75,29 @@ async function recordExit(files: SupervisorFiles, exit: ExitRecord): Promise<voi
   }
 }
 
-async function untilEnd(launch: Launch, terminal: Terminal): Promise<ExitRecord> {
+async function untilEnd(launch: Launch, terminal: Terminal, feed: SpoolFeed): Promise<ExitRecord> {
   const tree: JobTree = { id: launch.id, leader: terminal.pid, cgroup: launch.cgroup };
   try {
     const { status } = await terminal.exited;
     const time = nowMicros();
     signalTree(tree, 'SIGHUP');
-    await Promise.race([terminal.closed, delay(DRAIN_MS, undefined, { ref: false })]);
+    await drain(terminal, feed);
     await killTree(tree);
     await Promise.race([terminal.closed, delay(100, undefined, { ref: false })]);
+    await feed.settled();
     terminal.close();
     return { status, error: null, time };
   } catch (error) {
     return { status: null, error: messageOf(error), time: nowMicros() };
   }
+}
+
+/** On a full disk the rest waits for room, as the command itself did. */
+async function drain(terminal: Terminal, feed: SpoolFeed): Promise<void> {
+  do {
+    await feed.settled();
+    await Promise.race([terminal.closed, delay(DRAIN_MS, undefined, { ref: false })]);
+  } while (feed.isWaiting);
 }
 
 /** The agent (one at a time, but its successor may connect before it is gone). */

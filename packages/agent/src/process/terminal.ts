@@ -24,6 +24,9 @@ export interface Terminal {
   /** The process that leads the job's session. */
   readonly pid: number;
   onData(listener: (bytes: Buffer) => void): void;
+  /** Reads no more until `resume`: the command waits as soon as the buffers in between are full. */
+  pause(): void;
+  resume(): void;
   /** The command has ended; output may still be on its way. */
   readonly exited: Promise<TerminalExit>;
   /** Nobody holds the terminal any more and all output has been given out. */
@@ -119,6 +122,8 @@ function openPty(options: TerminalOptions, cols = 0, rows = 0): ControlledTermin
       if (!stream.destroyed) binding.resize(term.fd, toCols, toRows);
     },
     onData: (listener) => stream.on('data', listener),
+    pause: () => stream.pause(),
+    resume: () => stream.resume(),
     exited: exited.promise,
     closed: closed.promise,
     interrupt: () => stream.write('\x03'),
@@ -183,6 +188,14 @@ function ofChild(kind: TerminalKind, child: ChildProcess, interrupt: () => void)
     onData: (listener) => {
       child.stdout?.on('data', listener);
       child.stderr?.on('data', listener);
+    },
+    pause: () => {
+      child.stdout?.pause();
+      child.stderr?.pause();
+    },
+    resume: () => {
+      child.stdout?.resume();
+      child.stderr?.resume();
     },
     exited: exited.promise,
     closed: closed.promise,

@@ -64,14 +64,16 @@ export class FileSpoolReader implements SpoolReader {
   async read(offset: number, max: number): Promise<SpoolChunk | null> {
     if (offset >= this.#end) return null;
     const segment = this.#segmentOf(offset);
-    if (!segment) return null;
-    const from = Math.max(offset, segment.start);
-    const chunk = this.#readSegment(segment, from, max);
-    if (chunk) return chunk;
-    // A hole, or a segment that was dropped since: the next one begins behind `offset`.
+    const here = segment && this.#readSegment(segment, Math.max(offset, segment.start), max);
+    if (here) return here;
+    // A hole, or a segment that was dropped since: the next one that holds something is behind
+    // `offset`. A full disk can leave any number of empty ones.
     this.#segments = listSegments(this.#dir);
-    const next = this.#segments.find((candidate) => candidate.start > offset);
-    return next ? this.#readSegment(next, next.start, max) : null;
+    for (const next of this.#segments) {
+      const chunk = next.start > offset ? this.#readSegment(next, next.start, max) : null;
+      if (chunk) return chunk;
+    }
+    return null;
   }
 
   #segmentOf(offset: number): Segment | undefined {

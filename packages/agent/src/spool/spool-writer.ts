@@ -42,13 +42,14 @@ interface OpenSegment extends Segment {
 
 /**
  * Appends a job's output to its spool, secrets masked before they touch the disk. The only writer
- * of its directory. A full disk loses output (a hole in the offsets), never the job.
+ * of its directory. What a full disk does not take is kept until it is tried again or given up.
  */
 export class SpoolWriter {
   readonly #options: Required<SpoolWriterOptions>;
   readonly #masker: Masker;
   #segment: OpenSegment | null = null;
   #end = 0;
+  #pending: { readonly masked: Masked; readonly time: number } | null = null;
   #newlines = 0;
   #tail = 0;
 
@@ -74,13 +75,36 @@ export class SpoolWriter {
     return { newlines: this.#newlines, tail: this.#tail };
   }
 
-  /** `time` in microseconds since the epoch. */
-  append(piece: Buffer, time: number): void {
-    this.#write(this.#masker.push(piece), time);
+  /**
+   * `time` in microseconds since the epoch. False: the disk does not take it now. Then nothing more
+   * may be appended until `retry` has answered true or `skip` was called.
+   */
+  append(piece: Buffer, time: number): boolean {
+    return this.#write(this.#masker.push(piece), time);
+  }
+
+  /** Whether what was refused has found room. */
+  retry(): boolean {
+    const pending = this.#pending;
+    return pending === null || this.#write(pending.masked, pending.time);
+  }
+
+  /** Gives up what was refused: a hole in the offsets, which readers see. */
+  skip(): void {
+    const pending = this.#pending;
+    if (!pending) return;
+    this.#pending = null;
+    const segment = this.#segment;
+    this.#closeSegment(false);
+    // One of each refused piece would be left.
+    if (segment?.size === 0) removeSegment(segment);
+    this.#count(pending.masked.raw);
+    this.#end += pending.masked.bytes.length;
   }
 
   /** Writes what was held back and makes everything durable. Nothing may be appended afterwards. */
   close(time: number): void {
+    this.skip();
     this.#write(this.#masker.end(), time);
     this.#closeSegment(true);
   }
@@ -89,8 +113,7 @@ export class SpoolWriter {
     for (const segment of listSegments(this.#options.dir).reverse()) {
       const last = lastRecord(segment);
       if (!last) {
-        rmSync(segment.log, { force: true });
-        rmSync(segment.index, { force: true });
+        removeSegment(segment);
         continue;
       }
       this.#end = last.record.end;
@@ -103,25 +126,35 @@ export class SpoolWriter {
     }
   }
 
-  #write({ bytes, raw }: Masked, time: number): void {
-    if (raw.length === 0) return;
+  #write(masked: Masked, time: number): boolean {
+    const { bytes, raw } = masked;
+    if (raw.length === 0) return true;
+    const end = this.#end + bytes.length;
+    const before = { newlines: this.#newlines, tail: this.#tail };
     this.#count(raw);
-    const start = this.#end;
-    this.#end += bytes.length;
-    const record = { end: this.#end, time, newlines: this.#newlines, tail: this.#tail };
+    const record = { end, time, newlines: this.#newlines, tail: this.#tail };
     try {
-      const segment = this.#segmentFor(start);
+      const segment = this.#segmentFor(this.#end);
       writeAll(segment.logFd, bytes, segment.size);
-      writeAll(segment.indexFd, encodeRecord(record), segment.indexSize);
+      try {
+        writeAll(segment.indexFd, encodeRecord(record), segment.indexSize);
+      } catch (error) {
+        ftruncateSync(segment.logFd, segment.size);
+        throw error;
+      }
       segment.size += bytes.length;
       segment.indexSize += RECORD_BYTES;
     } catch {
-      // The disk is full (or gone): these bytes are lost, and the next ones begin a new segment
-      // behind the hole. Readers see the jump in the offsets.
-      this.#closeSegment(false);
-      return;
+      // The disk is full, or gone. Nothing of it counts as written.
+      this.#newlines = before.newlines;
+      this.#tail = before.tail;
+      this.#pending = { masked, time };
+      return false;
     }
+    this.#pending = null;
+    this.#end = end;
     this.#options.onGrow(this.#end);
+    return true;
   }
 
   #count(raw: Buffer): void {
@@ -165,6 +198,11 @@ export class SpoolWriter {
   }
 }
 
+function removeSegment({ log, index }: Segment): void {
+  rmSync(log, { force: true });
+  rmSync(index, { force: true });
+}
+
 function openSegment(segment: Segment): OpenSegment {
   const logFd = openSync(segment.log, 'a+', 0o600);
   try {
@@ -178,6 +216,7 @@ function openSegment(segment: Segment): OpenSegment {
     };
   } catch (error) {
     closeSync(logFd);
+    if (statSync(segment.log).size === 0) removeSegment(segment);
     throw error;
   }
 }

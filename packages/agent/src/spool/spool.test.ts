@@ -1,11 +1,11 @@
-import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileSpoolReader } from './file-spool-reader.ts';
 import { Masker } from './masker.ts';
-import { listSegments } from './spool-files.ts';
+import { encodeRecord, listSegments, segmentAt } from './spool-files.ts';
 import { SpoolWriter } from './spool-writer.ts';
 
 let dir: string;
@@ -120,6 +120,28 @@ describe('spool', () => {
     expect(reader.start).toBeGreaterThan(0);
     expect((await reader.read(0, 10))?.offset).toBe(reader.start);
     expect(readdirSync(dir).length).toBeLessThanOrEqual(8);
+  });
+
+  it('is read past segments that a full disk has left empty', async () => {
+    const writer = new SpoolWriter({ dir, maskedValues: [] });
+    writer.append(Buffer.from('before\n'), 1);
+    writer.close(2);
+    // Opened, and then nothing fitted any more: bytes without an index, an index without records.
+    for (const start of [20, 30, 40]) writeFileSync(segmentAt(dir, start).log, 'x'.repeat(start));
+    for (const start of [30, 40]) writeFileSync(segmentAt(dir, start).index, '');
+    const after = segmentAt(dir, 50);
+    writeFileSync(after.log, 'after\n');
+    writeFileSync(after.index, encodeRecord({ end: 56, time: 3, newlines: 2, tail: 0 }));
+    const reader = new FileSpoolReader(dir);
+    expect(reader.end).toBe(56);
+    for (const offset of [7, 20, 25, 35, 45]) {
+      const chunk = await reader.read(offset, 100);
+      expect(chunk && { offset: chunk.offset, text: Buffer.from(chunk.bytes).toString() }).toEqual({
+        offset: 50,
+        text: 'after\n',
+      });
+    }
+    expect(await readAll(reader)).toBe('before\nafter\n');
   });
 
   it('tells followers about growth and the end', async () => {
