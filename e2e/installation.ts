@@ -47,6 +47,7 @@ export interface ShownRun {
   readonly status: string;
   readonly status_message: string;
   readonly termination_reason: string | null;
+  readonly jobs: readonly { readonly job_submissions: readonly object[] }[];
   readonly latest_job_submission: {
     readonly id: string;
     readonly status: string;

@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Installation } from '@dstack/testkit';
+import { hostsMissing, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
+import { configuration } from './installation.ts';
+
+/** What this machine lacks for hosts of its own; on CI it must lack nothing. */
+export function missingForHosts(): string | null {
+  const missing = hostsMissing();
+  if (missing && process.env.CI)
+    throw new Error(`SSH fleets cannot be tested: ${missing} is missing`);
+  if (missing) console.warn(`SSH fleets are NOT tested: ${missing} is missing`);
+  return missing;
+}
+
+export const IMAGE = 'busybox:test';
+
+/** The rest of a task that runs on this fleet: the default bounds ask for more than a test has. */
+export const onFleet = (fleet: string, image = IMAGE) =>
+  `  cpu: 1..\n  memory: 1GB..\n  disk: 1GB..\nimage: ${image}\nfleets: [${fleet}]\n`;
+
+export interface ShownInstance {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly unreachable: boolean;
+  readonly hostname: string | null;
+  readonly termination_reason: string | null;
+  readonly termination_reason_message: string | null;
+}
+
+export async function applySshFleet(
+  home: Installation,
+  machines: TestHosts,
+  name: string,
+  hosts: readonly TestHost[],
+  blocks = 1,
+): Promise<void> {
+  const addresses = JSON.stringify(hosts.map(({ address }) => address));
+  const yaml = `type: fleet\nname: ${name}\nssh_config:\n  user: root\n  identity_file: ${machines.keyPath}\n  hosts: ${addresses}\nblocks: ${blocks}\n`;
+  const file = configuration(home, `${name}.dstack.yml`, yaml);
+  await home.ok('apply', '-f', file, '-y', '-d');
+}
+
+/** Asks until all instances of the fleet are as wanted; the test's own time limit ends it. */
+export async function untilInstances(
+  home: Installation,
+  name: string,
+  are: (instances: readonly ShownInstance[]) => boolean,
+): Promise<readonly ShownInstance[]> {
+  for (;;) {
+    const fleet = await home.api<{ instances: ShownInstance[] }>('/api/project/main/fleets/get', {
+      name,
+    });
+    if (are(fleet.instances)) return fleet.instances;
+    await delay(50);
+  }
+}
+
+export const allIdle = (instances: readonly ShownInstance[]) =>
+  instances.every(({ status, unreachable }) => status === 'idle' && !unreachable);
+
+/** Counts to `n`, a line each tenth of a second or as told, and ends with a code of its own. */
+export const counting = (n: number, pause = 0.1) => [
+  `i=0; while [ $i -lt ${n} ]; do i=$((i + 1)); echo "line $i"; sleep ${pause}; done`,
+  'exit 3',
+];
+
+export const countedTo = (n: number) => Array.from({ length: n }, (_, i) => `line ${i + 1}`);
+
+export async function linesOf(home: Installation, run: string): Promise<string[]> {
+  const logs = await home.ok('logs', run);
+  return logs.split(/\r?\n/).filter((line) => line.startsWith('line '));
+}
+
+export async function seenInLogs(home: Installation, run: string, line: string): Promise<void> {
+  while (!(await linesOf(home, run)).includes(line)) await delay(50);
+}
+
+/** What is told of the run and of all that took part in it, oldest first. */
+export async function eventsOf(home: Installation, run: { readonly id: string }) {
+  const events = await home.api<{ message: string }[]>('/api/events/list', {
+    within_runs: [run.id],
+    ascending: true,
+  });
+  return events.map(({ message }) => message);
+}
+
+export const sshConfig = (home: Installation) => join(home.home, '.dstack', 'ssh', 'config');
