@@ -3,6 +3,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { Cipher } from './cipher.ts';
 import type { Bus } from './connection/bus.ts';
 import type { StoreLogger } from './logger.ts';
+import type { RecordCache } from './record-cache.ts';
 import type { DB } from './schema/db.ts';
 import type { WriteExtras } from './writes.ts';
 
@@ -25,6 +26,7 @@ export interface StoreContext {
   readonly bus: Bus;
   readonly cipher: Cipher;
   readonly logger: StoreLogger;
+  readonly records: RecordCache;
   readonly now: () => Timestamp;
   readonly newId: () => string;
   /** Reads at one moment. */

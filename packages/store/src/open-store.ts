@@ -26,6 +26,7 @@ import { createLogPieces } from './logs/log-pieces.ts';
 import { createMeta } from './meta/meta.ts';
 import { migrate } from './migrations/migrate.ts';
 import { createProjects } from './projects/projects.ts';
+import { RecordCache } from './record-cache.ts';
 import { createRepos } from './repos/repos.ts';
 import { createRuns } from './runs/runs.ts';
 import { createSecrets } from './secrets/secrets.ts';
@@ -171,6 +172,7 @@ function createStore(
   const written = new Chime();
   const context: StoreContext = {
     ...{ db, bus, postgres, now, newId, cipher, logger },
+    records: new RecordCache(),
     ...createTransactions({
       ...{ db, bus, postgres },
       recordEvents: recorder.record,

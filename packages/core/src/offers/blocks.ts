@@ -7,22 +7,24 @@ import { requirementsMatch } from './match.ts';
  * price stay whole (all jobs of a machine see its disk, and the machine costs what it costs).
  */
 export function shareOffer(offer: Offer, totalBlocks: number, blocks: number): Offer {
+  // Whole machines are by far the most, and a plan looks at every one: nothing is copied for them.
+  if (blocks === totalBlocks) {
+    const same = offer.blocks === blocks && offer.total_blocks === totalBlocks;
+    return same ? offer : { ...offer, blocks, total_blocks: totalBlocks };
+  }
   const whole = offer.instance.resources;
-  const part = (amount: number): number => Math.floor((amount * blocks) / totalBlocks);
-  return {
-    ...offer,
-    blocks,
-    total_blocks: totalBlocks,
-    instance: {
-      ...offer.instance,
-      resources: {
-        ...whole,
-        cpus: part(whole.cpus),
-        memory_mib: part(whole.memory_mib),
-        gpus: whole.gpus.slice(0, part(whole.gpus.length)),
-      },
-    },
+  const resources = {
+    ...whole,
+    cpus: partOf(whole.cpus, blocks, totalBlocks),
+    memory_mib: partOf(whole.memory_mib, blocks, totalBlocks),
+    gpus: whole.gpus.slice(0, partOf(whole.gpus.length, blocks, totalBlocks)),
   };
+  const instance = { ...offer.instance, resources };
+  return { ...offer, blocks, total_blocks: totalBlocks, instance };
+}
+
+function partOf(amount: number, blocks: number, totalBlocks: number): number {
+  return Math.floor((amount * blocks) / totalBlocks);
 }
 
 /**

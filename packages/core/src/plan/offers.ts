@@ -11,9 +11,12 @@ import { type Ask, newSeat, whyNotGrow } from '../placement/new-seats.ts';
 import { poolOffer } from '../placement/seats.ts';
 import type { PlanOptions } from './input.ts';
 
-/** Existing instances first, then new ones; busy and unavailable ones among them. */
+/**
+ * Existing instances first, then new ones; busy and unavailable ones among them. The existing ones
+ * are many and not always wanted, so they are looked at when they are asked for.
+ */
 export interface Found {
-  readonly pool: readonly Offer[];
+  readonly pool: () => readonly Offer[];
   readonly fresh: readonly Offer[];
   /** Null where no single fleet was chosen. */
   readonly fleet: FleetRecord | null;
@@ -27,7 +30,7 @@ export function findOffers(
   options: PlanOptions,
 ): Found {
   const node = request.nodes[0];
-  if (!node) return { pool: [], fresh: [], fleet: null };
+  if (!node) return { pool: () => [], fresh: [], fleet: null };
   const selected = request.profile.instances != null;
   if (!options.forOffersOnly && !selected) {
     const fleet = planFleet(board, request, ask);
@@ -38,7 +41,7 @@ export function findOffers(
     return { fleet: null, ...offersIn(board, fleets, node, request, ask, options) };
   }
   const fresh = anywhere(node, request, ask);
-  return { fleet: null, pool: poolOffers(board, fleets, node, request, options), fresh };
+  return { fleet: null, pool: () => poolOffers(board, fleets, node, request, options), fresh };
 }
 
 /** The fleet the scheduler would choose, or the most promising one if none has room. */
@@ -78,7 +81,7 @@ function offersIn(
 ): Omit<Found, 'fleet'> {
   const fresh = fleets.flatMap((fleet) => freshOffers(board, fleet, node, request, ask));
   return {
-    pool: poolOffers(board, fleets, node, request, options),
+    pool: () => poolOffers(board, fleets, node, request, options),
     fresh: fleets.length > 1 ? withoutTwins(fresh) : fresh,
   };
 }

@@ -52,7 +52,7 @@ export function planRun(input: PlanInput, answers: BackendOffers): PlannedRun {
   const options = input.options ?? {};
   const batches = batchesOf(input).map((batch) => {
     const found = findOffers(board, batch.request, ask, options);
-    const offers: Offer[] = [...found.pool, ...found.fresh];
+    const offers: Offer[] = [...found.pool(), ...found.fresh];
     return { batch, offers, fleetId: found.fleet?.id ?? null };
   });
   const jobPlans = batches.flatMap(({ batch, offers }) => {
@@ -75,7 +75,7 @@ export function allOffers(input: PlanInput, answers: BackendOffers): readonly Of
   const [first] = batchesOf(input);
   if (!first) return [];
   const found = findOffers(boardOf(input), first.request, ask, input.options ?? {});
-  return [...found.pool, ...found.fresh];
+  return [...found.pool(), ...found.fresh];
 }
 
 function boardOf(input: PlanInput): Board {

@@ -3,9 +3,7 @@
  * dstack 0.22.5 writes them. JavaScript has one kind of number, so fields that are floats on the
  * wire are known by name.
  */
-
-/** `JSON.rawJSON` of ECMAScript, which puts a text into the output as it is. */
-const rawJson = (JSON as unknown as { rawJSON: (text: string) => unknown }).rawJSON;
+import { keepText, keptText } from './kept-parts.ts';
 
 /** Fields that hold a float. */
 const FLOATS = new Set([
@@ -26,38 +24,47 @@ const FLOAT_RANGES = new Set(['memory', 'total_memory', 'size', 'price', 'offer_
 
 /** The body of an answer. `undefined` fields do not exist; write null. */
 export function wireJson(value: unknown): string {
-  return JSON.stringify(marked(value, '', ''));
+  return text(value, '', '') ?? 'null';
 }
 
-/** The value with floats that look like integers replaced; unchanged parts are not copied. */
-function marked(value: unknown, key: string, parent: string): unknown {
-  if (typeof value === 'number') return isFloat(key, parent) ? floatText(value) : value;
-  if (typeof value !== 'object' || value === null) return value;
-  return Array.isArray(value) ? markedList(value, key) : markedMap(value as JsonMap, key);
+/** `key` is the field in which the value is, `parent` the one around it. */
+function text(value: unknown, key: string, parent: string): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value);
+    case 'number':
+      return numberText(value, isFloat(key, parent));
+    case 'boolean':
+      return value ? 'true' : 'false';
+    case 'object':
+      return value === null ? 'null' : (keptText(value) ?? keepText(value, structure(value, key)));
+    default:
+      return undefined;
+  }
 }
 
-type JsonMap = Record<string, unknown>;
+function structure(value: object, key: string): string {
+  return Array.isArray(value) ? listText(value, key) : mapText(value as JsonMap, key);
+}
 
-function markedList(list: readonly unknown[], key: string): readonly unknown[] {
-  let copy: unknown[] | null = null;
+type JsonMap = Readonly<Record<string, unknown>>;
+
+function listText(list: readonly unknown[], key: string): string {
+  let items = '';
   for (let i = 0; i < list.length; i++) {
-    const item = marked(list[i], key, '');
-    if (item === list[i]) continue;
-    copy ??= [...list];
-    copy[i] = item;
+    items += (i === 0 ? '' : ',') + (text(list[i], key, '') ?? 'null');
   }
-  return copy ?? list;
+  return `[${items}]`;
 }
 
-function markedMap(map: JsonMap, key: string): JsonMap {
-  let copy: JsonMap | null = null;
+function mapText(map: JsonMap, key: string): string {
+  let fields = '';
   for (const name in map) {
-    const item = marked(map[name], name, key);
-    if (item === map[name]) continue;
-    copy ??= { ...map };
-    copy[name] = item;
+    const field = text(map[name], name, key);
+    if (field === undefined) continue;
+    fields += `${(fields === '' ? '' : ',') + JSON.stringify(name)}:${field}`;
   }
-  return copy ?? map;
+  return `{${fields}}`;
 }
 
 function isFloat(key: string, parent: string): boolean {
@@ -67,8 +74,8 @@ function isFloat(key: string, parent: string): boolean {
   return FLOATS.has(key);
 }
 
-function floatText(value: number): unknown {
-  if (!Number.isInteger(value)) return value;
-  const text = String(value);
-  return rawJson(text.includes('e') ? text : `${text}.0`);
+function numberText(value: number, float: boolean): string {
+  if (!Number.isFinite(value)) return 'null';
+  const digits = String(value);
+  return float && Number.isInteger(value) && !digits.includes('e') ? `${digits}.0` : digits;
 }

@@ -13,12 +13,14 @@ import type { Call, Handler, On } from './call.ts';
 import { sendJsonText } from './error-answers.ts';
 import { identify } from './identity.ts';
 import { wireJson } from './json.ts';
+import { isLarge, pacer } from './pacing.ts';
 import type { HttpDeps } from './ports.ts';
 import { parseJson, validBody, validQuery } from './request-body.ts';
 import { readUpload } from './uploads.ts';
 
 /** Registers handlers of endpoints of the table on the application. */
 export function mounter(app: FastifyInstance, deps: HttpDeps): On {
+  const paced = pacer();
   return (name, handler) => {
     const endpoint: Endpoint = endpoints[name];
     app.route({
@@ -26,7 +28,7 @@ export function mounter(app: FastifyInstance, deps: HttpDeps): On {
       config: { asksForUser: asksForUser(endpoint) },
       url: endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'),
       handler: (request, reply) =>
-        serve({ deps, name, endpoint, request, reply }, handler as unknown as AnyHandler),
+        serve({ deps, name, endpoint, request, reply, paced }, handler as unknown as AnyHandler),
     });
   };
 }
@@ -43,6 +45,8 @@ interface Exchange {
   readonly endpoint: Endpoint;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
+  /** The turn of a large answer. */
+  readonly paced: () => Promise<void>;
 }
 
 /**
@@ -73,6 +77,7 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
     file: () => readUpload(request, deps.settings.codeUploadLimit),
     log: request.log,
   };
+  if (isLarge(name)) await exchange.paced();
   const answer = await handler(call);
   return sendJsonText(reply, 200, wireJson(adaptResponse(name, answer, client)));
 }

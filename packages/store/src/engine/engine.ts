@@ -14,11 +14,12 @@ import { createTimers } from './timers.ts';
 import type { Engine } from './types.ts';
 
 export function createEngine(context: StoreContext): Engine {
+  const { records } = context;
   return {
     loadRun: (id) => context.read((tx) => loadRun(tx, id, context.now())),
-    loadPlacement: (projectId) => context.read((tx) => loadPlacement(tx, projectId)),
+    loadPlacement: (projectId) => context.read((tx) => loadPlacement(tx, records, projectId)),
     loadInstance: (id) => context.read((tx) => loadInstance(tx, id)),
-    loadFleet: (id) => context.read((tx) => loadFleet(tx, id)),
+    loadFleet: (id) => context.read((tx) => loadFleet(tx, records, id)),
     loadVolume: (id) => context.read((tx) => loadVolume(tx, id)),
     loadGateway: (id) => context.read((tx) => loadGateway(tx, id)),
     apply: createApply(context),
@@ -30,7 +31,8 @@ export function createEngine(context: StoreContext): Engine {
       decidedWrite(context, { table: 'runs', id }, (tx) => loadRun(tx, id, context.now()), decide),
     updateInstance: (id, decide) =>
       decidedWrite(context, { table: 'instances', id }, loadInstance, decide),
-    updateFleet: (id, decide) => decidedWrite(context, { table: 'fleets', id }, loadFleet, decide),
+    updateFleet: (id, decide) =>
+      decidedWrite(context, { table: 'fleets', id }, (tx) => loadFleet(tx, records, id), decide),
     updateVolume: (id, decide) =>
       decidedWrite(context, { table: 'volumes', id }, loadVolume, decide),
     updateGateway: (id, decide) =>

@@ -1,10 +1,12 @@
 import type { FleetSnapshot, Id, InstanceSnapshot } from '@dstack/core';
 import type { Tx } from '../context.ts';
+import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { notDeleted } from '../query.ts';
+import type { RecordCache } from '../record-cache.ts';
 import { ENDING_INSTANCE, UNFINISHED_JOB, UNFINISHED_RUN } from '../schema/statuses.ts';
 import { fleetTable, jobTable } from '../schema/work-tables.ts';
-import { instancesByIds, instancesOfFleets, intentsOf } from './parts.ts';
+import { instancesByIds, intentsOf } from './parts.ts';
 
 export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | null> {
   const [instance] = await instancesByIds(tx, [id]);
@@ -39,7 +41,11 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
   };
 }
 
-export async function loadFleet(tx: Tx, id: Id): Promise<FleetSnapshot | null> {
+export async function loadFleet(
+  tx: Tx,
+  records: RecordCache,
+  id: Id,
+): Promise<FleetSnapshot | null> {
   const row = await tx
     .selectFrom('fleets as f')
     .innerJoin('projects as p', 'p.id', 'f.project_id')
@@ -58,7 +64,7 @@ export async function loadFleet(tx: Tx, id: Id): Promise<FleetSnapshot | null> {
     fleet: fleetTable.decode(row),
     projectName: row.project_name,
     projectDeleted: Boolean(row.project_deleted),
-    instances: await instancesOfFleets(tx, [id]),
+    instances: await instancesOfFleets(tx, records, [id]),
     activeRuns: Number(runs.count),
   };
 }

@@ -1,26 +1,34 @@
 import type { FleetRecord, Gang, Id, JobRecord, PlacementSnapshot, RunRecord } from '@dstack/core';
 import type { Tx } from '../context.ts';
+import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
+import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
 import { forIds, groupBy, notDeleted } from '../query.ts';
+import type { RecordCache } from '../record-cache.ts';
 import { LIVE_RUN } from '../schema/statuses.ts';
-import { fleetTable, jobTable, runTable } from '../schema/work-tables.ts';
-import { instancesOfFleets } from './parts.ts';
+import { fleetTable, runTable } from '../schema/work-tables.ts';
 
-export async function loadPlacement(tx: Tx, projectId: Id): Promise<PlacementSnapshot | null> {
+/** All that waits and all capacity, most of which is as it was when it was last looked at. */
+export async function loadPlacement(
+  tx: Tx,
+  records: RecordCache,
+  projectId: Id,
+): Promise<PlacementSnapshot | null> {
   const project = await tx
     .selectFrom('projects')
     .select('name')
     .where('id', '=', projectId)
     .executeTakeFirst();
   if (!project) return null;
-  const fleets = await loadFleets(tx, projectId);
+  const fleets = await loadFleets(tx, records, projectId);
   return {
     projectId,
     projectName: project.name,
-    gangs: await loadGangs(tx, projectId),
-    waiting: await loadWaiting(tx, projectId),
+    gangs: await loadGangs(tx, records, projectId),
+    waiting: await loadWaiting(tx, records, projectId),
     fleets,
     instances: await instancesOfFleets(
       tx,
+      records,
       fleets.map((fleet) => fleet.id),
     ),
     projectNames: await loadProjectNames(tx, [
@@ -31,27 +39,28 @@ export async function loadPlacement(tx: Tx, projectId: Id): Promise<PlacementSna
   };
 }
 
-async function loadGangs(tx: Tx, projectId: Id): Promise<Gang[]> {
-  const rows = await tx
+async function loadGangs(tx: Tx, records: RecordCache, projectId: Id): Promise<Gang[]> {
+  const jobKeys = await tx
     .selectFrom('jobs')
-    .selectAll()
+    .select(JOB_KEY)
     .where('status', '=', 'submitted')
     .where('project_id', '=', projectId)
     .where('instance_id', 'is', null)
     .orderBy('job_num')
     .execute();
-  const jobs = rows.map(jobTable.decode);
-  const runRows = await forIds(
+  const jobs = await jobsByKeys(tx, records, jobKeys);
+  const runKeys = await forIds(
     jobs.map((job) => job.runId),
     (slice) =>
       tx
         .selectFrom('runs')
-        .selectAll()
+        .select(['id', 'version'])
         .where('id', 'in', slice)
         .where('status', 'in', LIVE_RUN)
         .execute(),
   );
-  const runs = new Map(runRows.map((row) => [row.id, runTable.decode(row)]));
+  const found = await records.read(tx, runTable, runKeys);
+  const runs = new Map(found.map((run) => [run.id, run]));
   const gangs: Gang[] = [];
   for (const members of groupBy(jobs, (job) => `${job.runId} ${job.replicaNum}`).values()) {
     const run = runs.get(members[0]?.runId ?? '');
@@ -74,21 +83,21 @@ function compare(a: string, b: string): number {
 }
 
 /** Pending because a try failed; a schedule's first firing and others are no matter of capacity. */
-async function loadWaiting(tx: Tx, projectId: Id): Promise<RunRecord[]> {
-  const rows = await tx
+async function loadWaiting(tx: Tx, records: RecordCache, projectId: Id): Promise<RunRecord[]> {
+  const keys = await tx
     .selectFrom('runs')
-    .selectAll()
+    .select(['id', 'version'])
     .where('status', '=', 'pending')
     .where('project_id', '=', projectId)
     .where('resubmission_attempt', '>', 0)
     .execute();
-  return rows.map(runTable.decode).sort(byUrgency);
+  return (await records.read(tx, runTable, keys)).sort(byUrgency);
 }
 
-async function loadFleets(tx: Tx, projectId: Id): Promise<FleetRecord[]> {
-  const rows = await tx
+async function loadFleets(tx: Tx, records: RecordCache, projectId: Id): Promise<FleetRecord[]> {
+  const keys = await tx
     .selectFrom('fleets')
-    .selectAll()
+    .select(['id', 'version'])
     .where(notDeleted('deleted'))
     .where(({ or, eb }) =>
       or([
@@ -107,7 +116,7 @@ async function loadFleets(tx: Tx, projectId: Id): Promise<FleetRecord[]> {
     .orderBy('created_at')
     .orderBy('id')
     .execute();
-  return rows.map(fleetTable.decode);
+  return records.read(tx, fleetTable, keys);
 }
 
 async function loadProjectNames(tx: Tx, ids: readonly Id[]): Promise<Record<Id, string>> {

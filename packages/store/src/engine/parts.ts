@@ -1,30 +1,12 @@
 /** Pieces that several snapshots share. */
 import type { Id, InstanceRecord, IntentRecord } from '@dstack/core';
 import type { Tx } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
+import { forIds } from '../query.ts';
 import { instanceTable, intentTable } from '../schema/work-tables.ts';
 
 export async function instancesByIds(tx: Tx, ids: readonly Id[]): Promise<InstanceRecord[]> {
   const rows = await forIds(ids, (slice) =>
     tx.selectFrom('instances').selectAll().where('id', 'in', slice).execute(),
-  );
-  return rows.map(instanceTable.decode);
-}
-
-/** Not deleted ones, by number. */
-export async function instancesOfFleets(
-  tx: Tx,
-  fleetIds: readonly Id[],
-): Promise<InstanceRecord[]> {
-  const rows = await forIds(fleetIds, (slice) =>
-    tx
-      .selectFrom('instances')
-      .selectAll()
-      .where('fleet_id', 'in', slice)
-      .where(notDeleted('deleted'))
-      .orderBy('fleet_id')
-      .orderBy('instance_num')
-      .execute(),
   );
   return rows.map(instanceTable.decode);
 }

@@ -1,4 +1,5 @@
 import type { Id, RunRecord } from '@dstack/core';
+import { sql } from 'kysely';
 import { chooseName, lockNames } from '../choose-name.ts';
 import type { StoreContext, Tx, Write } from '../context.ts';
 import { notDeleted } from '../query.ts';
@@ -35,7 +36,7 @@ async function supersede(
   if (UNFINISHED_RUN.includes(namesake.status)) return namesake;
   await tx
     .updateTable('runs')
-    .set({ deleted: true, version: namesake.version + 1 })
+    .set({ deleted: true, version: sql`version + 1` })
     .where('id', '=', namesake.id)
     .execute();
   add({ events: [submit.superseded(namesake)] });

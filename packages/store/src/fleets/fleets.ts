@@ -1,28 +1,34 @@
-import type { FleetRecord, Id } from '@dstack/core';
+import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Db, StoreContext, Tx } from '../context.ts';
+import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { forIds, groupBy, keyset, notDeleted } from '../query.ts';
+import type { VersionedKey } from '../record-cache.ts';
 import { UNFINISHED_RUN } from '../schema/statuses.ts';
-import { fleetTable, instanceTable } from '../schema/work-tables.ts';
+import { fleetTable } from '../schema/work-tables.ts';
 import type { FleetFilter, Fleets, FleetView } from './types.ts';
 
-export function createFleets({ db }: StoreContext): Fleets {
+type Reads = Pick<StoreContext, 'db' | 'records'>;
+
+export function createFleets(context: StoreContext): Fleets {
+  const { db } = context;
+
   async function byNames(projectId: Id, names: readonly string[]): Promise<FleetView[]> {
-    const rows = await forIds(names, (slice) =>
-      fleetRows(db)
+    const keys = await forIds(names, (slice) =>
+      fleetKeys(db)
         .where('f.project_id', '=', projectId)
         .where('f.name', 'in', slice)
         .where(notDeleted('f.deleted'))
         .execute(),
     );
-    return withInstances(db, rows);
+    return toViews(context, keys);
   }
 
   return {
-    list: (filter) => listFleets(db, filter),
+    list: (filter) => listFleets(context, filter),
     async byId(id) {
-      const rows = await fleetRows(db).where('f.id', '=', id).execute();
-      return (await withInstances(db, rows))[0] ?? null;
+      const keys = await fleetKeys(db).where('f.id', '=', id).execute();
+      return (await toViews(context, keys))[0] ?? null;
     },
     byName: async (projectId, name) => (await byNames(projectId, [name]))[0] ?? null,
     byNames,
@@ -48,19 +54,19 @@ export function importedFleets(db: Db | Tx, projectIds: readonly Id[]) {
     .where('i.project_id', 'in', projectIds.length === 0 ? [''] : [...projectIds]);
 }
 
-function fleetRows(db: Db) {
+function fleetKeys(db: Db) {
   return db
     .selectFrom('fleets as f')
     .innerJoin('projects as p', 'p.id', 'f.project_id')
-    .selectAll('f')
-    .select('p.name as project_name');
+    .select(['f.id', 'f.version', 'p.name as project_name']);
 }
 
-async function listFleets(db: Db, filter: FleetFilter): Promise<FleetView[]> {
+async function listFleets(context: Reads, filter: FleetFilter): Promise<FleetView[]> {
+  const { db } = context;
   const order = keyset(filter.page, 'f.created_at', 'f.id');
   const { projectIds, page } = filter;
   if (projectIds?.length === 0) return [];
-  let query = fleetRows(db).orderBy('f.created_at', order.timeOrder).orderBy('f.id', order.idOrder);
+  let query = fleetKeys(db).orderBy('f.created_at', order.timeOrder).orderBy('f.id', order.idOrder);
   if (projectIds === null) {
     query = query.where(notDeleted('p.deleted'));
   } else {
@@ -74,32 +80,21 @@ async function listFleets(db: Db, filter: FleetFilter): Promise<FleetView[]> {
   if (filter.onlyActive) query = query.where(notDeleted('f.deleted'));
   if (order.condition) query = query.where(order.condition);
   if (page?.limit !== undefined) query = query.limit(page.limit);
-  return withInstances(db, await query.execute());
+  return toViews(context, await query.execute());
 }
 
-async function withInstances(
-  db: Db,
-  rows: readonly ({ readonly project_name: string } & object)[],
+async function toViews(
+  { db, records }: Reads,
+  keys: readonly (VersionedKey & { readonly project_name: string })[],
 ): Promise<FleetView[]> {
-  const fleets = rows.map((row): [FleetRecord, string] => [
-    fleetTable.decode(row),
-    row.project_name,
-  ]);
-  const instances = await forIds(
-    fleets.map(([fleet]) => fleet.id),
-    (slice) =>
-      db
-        .selectFrom('instances')
-        .selectAll()
-        .where('fleet_id', 'in', slice)
-        .where(notDeleted('deleted'))
-        .orderBy('instance_num')
-        .execute(),
-  );
-  const byFleet = groupBy(instances.map(instanceTable.decode), (instance) => instance.fleetId);
-  return fleets.map(([fleet, projectName]) => ({
+  const projectNames = new Map(keys.map((key) => [key.id, key.project_name]));
+  const fleets = await records.read(db, fleetTable, keys);
+  const ids = fleets.map((fleet) => fleet.id);
+  const instances = await instancesOfFleets(db, records, ids);
+  const byFleet = groupBy(instances, (instance) => instance.fleetId);
+  return fleets.map((fleet) => ({
     fleet,
-    projectName,
+    projectName: projectNames.get(fleet.id) ?? '',
     instances: byFleet.get(fleet.id) ?? [],
   }));
 }

@@ -2,15 +2,19 @@ import { sql } from 'kysely';
 import type { Db, StoreContext } from '../context.ts';
 import { importedFleets } from '../fleets/fleets.ts';
 import { forIds, keyset, notDeleted } from '../query.ts';
+import type { VersionedKey } from '../record-cache.ts';
 import { healthCheckTable, instanceTable } from '../schema/work-tables.ts';
 import type { InstanceFilter, Instances, InstanceView } from './types.ts';
 
-export function createInstances({ db }: StoreContext): Instances {
+type Reads = Pick<StoreContext, 'db' | 'records'>;
+
+export function createInstances(context: StoreContext): Instances {
+  const { db } = context;
   return {
-    list: (filter) => listInstances(db, filter),
+    list: (filter) => listInstances(context, filter),
     async byId(id) {
-      const row = await instanceRows(db).where('i.id', '=', id).executeTakeFirst();
-      return row ? toView(row) : null;
+      const keys = await instanceKeys(db).where('i.id', '=', id).execute();
+      return (await toViews(context, keys))[0] ?? null;
     },
     async byIds(ids) {
       const rows = await forIds(ids, (slice) =>
@@ -66,28 +70,34 @@ export function createInstances({ db }: StoreContext): Instances {
   };
 }
 
-function instanceRows(db: Db) {
+function instanceKeys(db: Db) {
   return db
     .selectFrom('instances as i')
     .innerJoin('projects as p', 'p.id', 'i.project_id')
     .innerJoin('fleets as f', 'f.id', 'i.fleet_id')
-    .selectAll('i')
-    .select(['p.name as project_name', 'f.name as fleet_name']);
+    .select(['i.id', 'i.version', 'p.name as project_name', 'f.name as fleet_name']);
 }
 
-function toView(row: { project_name: string; fleet_name: string } & object): InstanceView {
-  return {
-    instance: instanceTable.decode(row),
-    projectName: row.project_name,
-    fleetName: row.fleet_name,
-  };
+interface NamedKey extends VersionedKey {
+  readonly project_name: string;
+  readonly fleet_name: string;
 }
 
-async function listInstances(db: Db, filter: InstanceFilter): Promise<InstanceView[]> {
+async function toViews({ db, records }: Reads, keys: readonly NamedKey[]): Promise<InstanceView[]> {
+  const names = new Map(keys.map((key) => [key.id, key]));
+  return (await records.read(db, instanceTable, keys)).map((instance) => ({
+    instance,
+    projectName: names.get(instance.id)?.project_name ?? '',
+    fleetName: names.get(instance.id)?.fleet_name ?? '',
+  }));
+}
+
+async function listInstances(context: Reads, filter: InstanceFilter): Promise<InstanceView[]> {
+  const { db } = context;
   const order = keyset(filter.page, 'i.created_at', 'i.id');
   const { projectIds, fleetIds, page } = filter;
   if (projectIds?.length === 0 || fleetIds?.length === 0) return [];
-  let query = instanceRows(db)
+  let query = instanceKeys(db)
     .orderBy('i.created_at', order.timeOrder)
     .orderBy('i.id', order.idOrder);
   if (projectIds === null) {
@@ -106,5 +116,5 @@ async function listInstances(db: Db, filter: InstanceFilter): Promise<InstanceVi
   }
   query = query.where(order.condition ?? sql<boolean>`true`);
   if (page?.limit !== undefined) query = query.limit(page.limit);
-  return (await query.execute()).map(toView);
+  return toViews(context, await query.execute());
 }

@@ -1,26 +1,30 @@
 import type { Id } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { Db } from '../context.ts';
+import type { Db, StoreContext } from '../context.ts';
 import { keyset } from '../query.ts';
 import { UNFINISHED_RUN } from '../schema/statuses.ts';
-import { runRows, toViews } from './run-views.ts';
+import { runKeys, toViews } from './run-views.ts';
 import type { RunFilter, RunView } from './types.ts';
 
 /**
  * The page is found first, by what the indexes hold: rows are wide, and sorting those of ten
  * thousand active runs would cost ten times as much.
  */
-export async function listRuns(db: Db, filter: RunFilter): Promise<RunView[]> {
+export async function listRuns(
+  reads: Pick<StoreContext, 'db' | 'records'>,
+  filter: RunFilter,
+): Promise<RunView[]> {
   if (filter.projectIds?.length === 0) return [];
-  const ids = (await page(db, filter).execute()).map((row) => row.id);
-  if (ids.length === 0) return [];
-  const rows = await runRows(db).where('r.id', 'in', ids).execute();
-  const views = await toViews(db, rows, {
+  const order = keyset(filter.page, 'r.submitted_at', 'r.id');
+  const keys = await runKeys(reads)
+    .where('r.id', 'in', page(reads.db, filter))
+    .orderBy('r.submitted_at', order.timeOrder)
+    .orderBy('r.id', order.idOrder)
+    .execute();
+  return toViews(reads, keys, {
     jobs: filter.includeJobs ?? false,
     submissionsLimit: filter.submissionsLimit,
   });
-  const byId = new Map(views.map((view) => [view.run.id, view]));
-  return ids.flatMap((id) => byId.get(id) ?? []);
 }
 
 function page(db: Db, filter: RunFilter) {

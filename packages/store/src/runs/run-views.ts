@@ -1,61 +1,76 @@
 import type { Id, JobRecord } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Db } from '../context.ts';
+import type { StoreContext } from '../context.ts';
+import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
 import { forIds, groupBy } from '../query.ts';
-import { jobTable, pullTable, runTable } from '../schema/work-tables.ts';
+import type { VersionedKey } from '../record-cache.ts';
+import { pullTable, runTable } from '../schema/work-tables.ts';
 import type { RunView } from './types.ts';
 
-/** Runs with the names that the wire shows beside them. */
-export function runRows(db: Db) {
+type Reads = Pick<StoreContext, 'db' | 'records'>;
+
+/** Keys of runs with the names that the wire shows beside them. */
+export function runKeys({ db }: Pick<Reads, 'db'>) {
   return db
     .selectFrom('runs as r')
     .innerJoin('projects as p', 'p.id', 'r.project_id')
     .innerJoin('users as u', 'u.id', 'r.user_id')
     .leftJoin('fleets as f', 'f.id', 'r.fleet_id')
-    .selectAll('r')
+    .select(['r.id', 'r.version'])
     .select(['p.name as project_name', 'u.name as user_name', 'f.name as fleet_name']);
 }
 
-interface NamedRow {
+interface NamedKey extends VersionedKey {
   readonly project_name: string;
   readonly user_name: string;
   readonly fleet_name: string | null;
 }
 
 export async function toViews(
-  db: Db,
-  rows: readonly NamedRow[],
+  reads: Reads,
+  keys: readonly NamedKey[],
   options: { readonly jobs: boolean; readonly submissionsLimit?: number | undefined },
 ): Promise<RunView[]> {
-  const runs = rows.map((row) => ({ run: runTable.decode(row), row }));
-  const ids = options.jobs ? runs.map(({ run }) => run.id) : [];
-  const jobs = groupBy(await jobsOf(db, ids, options.submissionsLimit), (job) => job.runId);
+  const { db, records } = reads;
+  const runs = await records.read(db, runTable, keys);
+  const names = new Map(keys.map((key) => [key.id, key]));
+  const ids = options.jobs ? runs.map((run) => run.id) : [];
+  const jobs = await jobsOf(reads, ids, options.submissionsLimit);
+  const jobsByRun = groupBy(jobs, (job) => job.runId);
   const probes = await probesOf(db, ids);
-  const pulls = await pullsOf(db, ids);
-  return runs.map(({ run, row }) => ({
-    run,
-    projectName: row.project_name,
-    userName: row.user_name,
-    fleet:
-      run.fleetId !== null && row.fleet_name !== null
-        ? { id: run.fleetId, name: row.fleet_name }
-        : null,
-    jobs: jobs.get(run.id) ?? [],
-    probes: probes.get(run.id) ?? {},
-    pulls: pulls.get(run.id) ?? {},
-  }));
+  const pulling = jobs.filter((job) => job.status === 'pulling').map((job) => job.runId);
+  const pulls = await pullsOf(db, pulling);
+  return runs.flatMap((run): RunView[] => {
+    const named = names.get(run.id);
+    if (!named) return [];
+    const { project_name, user_name, fleet_name } = named;
+    return [
+      {
+        run,
+        projectName: project_name,
+        userName: user_name,
+        fleet:
+          run.fleetId !== null && fleet_name !== null
+            ? { id: run.fleetId, name: fleet_name }
+            : null,
+        jobs: jobsByRun.get(run.id) ?? [],
+        probes: probes.get(run.id) ?? {},
+        pulls: pulls.get(run.id) ?? {},
+      },
+    ];
+  });
 }
 
 /** A limit of 0 keeps the newest submission: the wire shows the job, without submissions. */
 async function jobsOf(
-  db: Db,
+  { db, records }: Reads,
   runIds: readonly Id[],
   limit: number | undefined,
 ): Promise<JobRecord[]> {
-  const rows = await forIds(runIds, (slice) => {
+  const keys = await forIds(runIds, (slice) => {
     const ranked = db
       .selectFrom('jobs')
-      .selectAll()
+      .select([...JOB_KEY, 'replica_num', 'job_num', 'submission_num'])
       .select(
         sql<number>`row_number() over (
           partition by run_id, replica_num, job_num order by submission_num desc)`.as('newest'),
@@ -65,11 +80,11 @@ async function jobsOf(
     if (limit !== undefined) chosen = chosen.where('newest', '<=', Math.max(limit, 1));
     return chosen.orderBy('replica_num').orderBy('job_num').orderBy('submission_num').execute();
   });
-  return rows.map((row) => jobTable.decode(row));
+  return jobsByKeys(db, records, keys);
 }
 
 async function probesOf(
-  db: Db,
+  db: Reads['db'],
   runIds: readonly Id[],
 ): Promise<Map<Id, Record<Id, readonly number[]>>> {
   const rows = await forIds(runIds, (slice) =>
@@ -85,7 +100,7 @@ async function probesOf(
   return perRun(rows, (ofJob) => ofJob.map((row) => row.success_streak));
 }
 
-async function pullsOf(db: Db, runIds: readonly Id[]): Promise<Map<Id, RunView['pulls']>> {
+async function pullsOf(db: Reads['db'], runIds: readonly Id[]): Promise<Map<Id, RunView['pulls']>> {
   const rows = await forIds(runIds, (slice) =>
     db
       .selectFrom('job_pulls as pl')

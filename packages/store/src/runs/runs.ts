@@ -5,24 +5,24 @@ import { forIds, notDeleted } from '../query.ts';
 import { LIVE_RUN, UNFINISHED_RUN } from '../schema/statuses.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { listRuns } from './list-runs.ts';
-import { runRows, toViews } from './run-views.ts';
+import { runKeys, toViews } from './run-views.ts';
 import type { Runs } from './types.ts';
 
 export function createRuns(context: StoreContext): Runs {
   const { db } = context;
   return {
-    list: (filter) => listRuns(db, filter),
+    list: (filter) => listRuns(context, filter),
     async byId(id) {
-      const rows = await runRows(db).where('r.id', '=', id).execute();
-      return (await toViews(db, rows, { jobs: true }))[0] ?? null;
+      const keys = await runKeys(context).where('r.id', '=', id).execute();
+      return (await toViews(context, keys, { jobs: true }))[0] ?? null;
     },
     async byName(projectId, name) {
-      const rows = await runRows(db)
+      const keys = await runKeys(context)
         .where('r.project_id', '=', projectId)
         .where('r.name', '=', name)
         .where(notDeleted('r.deleted'))
         .execute();
-      return (await toViews(db, rows, { jobs: true }))[0] ?? null;
+      return (await toViews(context, keys, { jobs: true }))[0] ?? null;
     },
     async byNames(projectId, names) {
       const rows = await forIds(names, (slice) =>

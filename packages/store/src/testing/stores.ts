@@ -2,8 +2,10 @@ import { forEachDatabase } from '@dstack/testkit';
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { openStore } from '../open-store.ts';
 import type { OpenStoreOptions, Store } from '../store.ts';
+import { rawSql } from './raw-sql.ts';
 import { projectRecord, userRecord } from './records.ts';
 import { storeOptions } from './store-options.ts';
+import { versionGuard } from './version-guard.ts';
 
 export interface StoreTests {
   readonly dialect: 'sqlite' | 'postgres';
@@ -15,7 +17,11 @@ export interface StoreTests {
 
 /** Declares the suite on SQLite and on PostgreSQL. */
 export function forEachStore(suite: (tests: StoreTests) => void): void {
-  const prepare = async (url: string) => (await openStore(storeOptions(url))).close();
+  const prepare = async (url: string) => {
+    await (await openStore(storeOptions(url))).close();
+    if (!url.startsWith('sqlite:')) return;
+    for (const trigger of versionGuard()) await rawSql(url, trigger);
+  };
   forEachDatabase({ describe, beforeAll, afterAll }, prepare, (databases) => {
     const opened: Store[] = [];
     afterEach(async () => {
@@ -37,6 +43,7 @@ export function forEachStore(suite: (tests: StoreTests) => void): void {
 
 export interface World {
   readonly store: Store;
+  readonly url: string;
   readonly userId: string;
   readonly projectId: string;
 }
@@ -46,10 +53,11 @@ export async function openWorld(
   tests: StoreTests,
   options?: Partial<OpenStoreOptions>,
 ): Promise<World> {
-  const store = await tests.open(options);
+  const url = options?.url ?? (await tests.createDatabase());
+  const store = await tests.open({ ...options, url });
   const user = userRecord({ name: 'alice' });
   const project = projectRecord(user.id, { name: 'main' });
   await store.users.insert(user);
   await store.projects.insert(project);
-  return { store, userId: user.id, projectId: project.id };
+  return { store, url, userId: user.id, projectId: project.id };
 }

@@ -1,5 +1,6 @@
 import { type Fleet, type FleetSpec, formatTimestamp } from '@dstack/contract/wire';
 import type { FleetView } from '@dstack/store';
+import { perRecord } from '../kept-parts.ts';
 import { wireInstance } from './instance.ts';
 
 export function wireFleet(view: FleetView): Fleet {
@@ -8,7 +9,7 @@ export function wireFleet(view: FleetView): Fleet {
     id: fleet.id,
     name: fleet.name,
     project_name: projectName,
-    spec: withoutKeys(fleet.spec),
+    spec: wireFleetSpec(fleet.spec),
     created_at: formatTimestamp(fleet.createdAt),
     status: fleet.status,
     status_message: fleet.statusMessage,
@@ -17,6 +18,8 @@ export function wireFleet(view: FleetView): Fleet {
     ),
   };
 }
+
+const wireFleetSpec = perRecord(withoutKeys);
 
 /** SSH keys go in, never out. */
 export function withoutKeys(spec: FleetSpec): FleetSpec {

@@ -1,5 +1,6 @@
 import { formatOptionalTimestamp, formatTimestamp, type Instance } from '@dstack/contract/wire';
 import type { InstanceRecord } from '@dstack/core';
+import { perRecord } from '../kept-parts.ts';
 import { optionalWireBackend } from './backend-name.ts';
 
 export interface InstanceNames {
@@ -7,17 +8,23 @@ export interface InstanceNames {
   readonly fleetName: string;
 }
 
-/** Type, address and zone are told only once there is a machine. */
 export function wireInstance(record: InstanceRecord, names: InstanceNames): Instance {
+  return namedInstance(record, names.projectName, names.fleetName);
+}
+
+/** Type, address and zone are told only once there is a machine. */
+const namedInstance = perRecord(instancePart);
+
+function instancePart(record: InstanceRecord, projectName: string, fleetName: string): Instance {
   const machine = record.provisioningData;
   return {
     id: record.id,
-    project_name: names.projectName,
+    project_name: projectName,
     backend: optionalWireBackend(record.backend),
     instance_type: machine?.instance_type ?? null,
     name: record.name,
     fleet_id: record.fleetId,
-    fleet_name: names.fleetName,
+    fleet_name: fleetName,
     instance_num: record.instanceNum,
     job_name: null,
     hostname: machine?.hostname ?? null,

@@ -5,6 +5,7 @@ import {
   type JobConnectionInfo,
   type JobProvisioningData,
   type JobRuntimeData,
+  type JobSpec,
   type JobSubmission,
   type RunSpec,
 } from '@dstack/contract/wire';
@@ -18,6 +19,7 @@ import {
   type RuntimeData,
 } from '@dstack/core';
 import type { RunView } from '@dstack/store';
+import { perRecord } from '../kept-parts.ts';
 import { optionalWireBackend, wireBackend } from './backend-name.ts';
 import { wireOffer } from './offer.ts';
 
@@ -29,18 +31,29 @@ export function wireJob(
 ): Job {
   const latest = submissions.at(-1) as JobRecord;
   return {
-    // The key to the job's machine is for the server alone.
-    job_spec: { ...latest.spec, ssh_key: null },
+    job_spec: wireJobSpec(latest.spec),
     job_submissions: submissions.map((job) => wireSubmission(job, view)),
     job_connection_info:
       connection && isJobRunning(latest.status) ? connectionInfo(latest, view.run.spec) : null,
   };
 }
 
+/** The key to the job's machine is for the server alone. */
+const wireJobSpec = perRecord((spec: JobSpec): JobSpec => ({ ...spec, ssh_key: null }));
+
 export function wireSubmission(
   job: JobRecord,
   view: Pick<RunView, 'probes' | 'pulls'>,
 ): JobSubmission {
+  const probes = (view.probes[job.id] ?? []).map((streak) => ({ success_streak: streak }));
+  const pull = isJobPulling(job.status) ? (view.pulls[job.id] ?? null) : null;
+  const submission = bareSubmission(job);
+  if (probes.length === 0 && pull === null) return submission;
+  return { ...submission, probes, image_pull_progress: pull };
+}
+
+/** Without what changes beside the job. */
+const bareSubmission = perRecord((job: JobRecord): JobSubmission => {
   return {
     id: job.id,
     submission_num: job.submissionNum,
@@ -57,10 +70,10 @@ export function wireSubmission(
     job_provisioning_data: job.provisioningData && wireProvisioningData(job.provisioningData),
     job_runtime_data: job.runtimeData && wireRuntimeData(job.runtimeData),
     error: jobError(job.terminationReason),
-    probes: (view.probes[job.id] ?? []).map((streak) => ({ success_streak: streak })),
-    image_pull_progress: isJobPulling(job.status) ? (view.pulls[job.id] ?? null) : null,
+    probes: [],
+    image_pull_progress: null,
   };
-}
+});
 
 /** Clients need an address and a port even while there are none yet. */
 function wireProvisioningData(data: ProvisioningData): JobProvisioningData {

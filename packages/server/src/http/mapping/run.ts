@@ -1,6 +1,13 @@
 import { formatOptionalTimestamp, formatTimestamp, type Run } from '@dstack/contract/wire';
-import { type JobRecord, runError, runStatusMessage, type Timestamp } from '@dstack/core';
+import {
+  type JobRecord,
+  type RunRecord,
+  runError,
+  runStatusMessage,
+  type Timestamp,
+} from '@dstack/core';
 import type { RunView } from '@dstack/store';
+import { perRecord } from '../kept-parts.ts';
 import { wireJob } from './job.ts';
 
 export interface RunShape {
@@ -24,7 +31,7 @@ export function wireRun(view: RunView, shape: RunShape): Run {
     status: run.status,
     status_message: runStatusMessage(run, jobs),
     termination_reason: run.terminationReason,
-    run_spec: run.spec,
+    run_spec: wireRunSpec(run.spec),
     jobs: grouped,
     latest_job_submission: grouped[0]?.job_submissions.at(-1) ?? null,
     cost: cost(jobs, shape.now),
@@ -35,6 +42,8 @@ export function wireRun(view: RunView, shape: RunShape): Run {
     next_triggered_at: formatOptionalTimestamp(run.nextTriggeredAt),
   };
 }
+
+const wireRunSpec = perRecord((spec: RunRecord['spec']) => spec);
 
 /** Submissions of each job, in the order of the view: by replica, job and submission number. */
 function byJob(jobs: readonly JobRecord[]): JobRecord[][] {

@@ -1,0 +1,110 @@
+import type { Id } from '@dstack/core';
+import type { Db, Tx } from './context.ts';
+import { forIds } from './query.ts';
+
+/** Names one content of a row for ever: every write to a versioned row raises its version. */
+export interface VersionedKey {
+  readonly id: Id;
+  readonly version: number;
+}
+
+/** As `table()` describes it. */
+interface VersionedTable<R> {
+  readonly name: string;
+  decode(row: object): R;
+}
+
+interface Kept {
+  readonly record: VersionedKey;
+  readonly size: number;
+}
+
+/** Characters of row text; decoded, and with what is made of it, a record takes some five times that. */
+const LIMIT = 12 * 1024 * 1024;
+
+/**
+ * Decoded records of wide rows, by id and version. A query then reads keys alone, and whole rows
+ * only of what has changed: reading and decoding the JSON of a thousand instances for each list
+ * and plan would be most of the work. The version makes it right with any number of servers on one
+ * database: nothing has to be told to forget.
+ *
+ * Records are frozen, since many readers share them. They must not be read here in a transaction
+ * that has already written: what it wrote may be rolled back and its version be used by another.
+ */
+export class RecordCache {
+  readonly #kept = new Map<Id, Kept>();
+  readonly #limit: number;
+  #size = 0;
+
+  constructor(limit: number = LIMIT) {
+    this.#limit = limit;
+  }
+
+  /** In the order of the keys; without rows that have been deleted since. */
+  async read<R extends VersionedKey>(
+    db: Db | Tx,
+    table: VersionedTable<R>,
+    keys: readonly VersionedKey[],
+  ): Promise<R[]> {
+    const found = new Map<Id, R>();
+    const absent: Id[] = [];
+    for (const key of keys) {
+      const record = this.#get<R>(key);
+      if (record) found.set(key.id, record);
+      else absent.push(key.id);
+    }
+    const rows = await forIds(absent, (slice) =>
+      // The tables differ in type only.
+      db
+        .selectFrom(table.name as 'runs')
+        .selectAll()
+        .where('id', 'in', slice)
+        .execute(),
+    );
+    for (const row of rows) {
+      const record = freeze(table.decode(row));
+      found.set(record.id, record);
+      this.#keep(record, textOf(row));
+    }
+    return keys.flatMap(({ id }) => found.get(id) ?? []);
+  }
+
+  #get<R>({ id, version }: VersionedKey): R | null {
+    const kept = this.#kept.get(id);
+    if (kept?.record.version !== version) return null;
+    // The first of the map is what nobody has asked for for the longest time.
+    this.#kept.delete(id);
+    this.#kept.set(id, kept);
+    return kept.record as R;
+  }
+
+  /** A reader of an older moment does not put back what has been replaced. */
+  #keep(record: VersionedKey, size: number): void {
+    const known = this.#kept.get(record.id);
+    if (known && known.record.version > record.version) return;
+    this.#forget(record.id);
+    this.#kept.set(record.id, { record, size });
+    this.#size += size;
+    for (const [id] of this.#kept) {
+      if (this.#size <= this.#limit) return;
+      this.#forget(id);
+    }
+  }
+
+  #forget(id: Id): void {
+    this.#size -= this.#kept.get(id)?.size ?? 0;
+    this.#kept.delete(id);
+  }
+}
+
+function textOf(row: object): number {
+  let size = 0;
+  for (const value of Object.values(row)) size += typeof value === 'string' ? value.length : 8;
+  return size;
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const part of Object.values(value)) freeze(part);
+  return Object.freeze(value);
+}
