@@ -58,6 +58,7 @@ const bundles: Readonly<Record<string, Bundle>> = {
   },
   server: {
     entries: { main: 'packages/server/src/main.ts' },
+    define: { NODE_PACKAGE: JSON.stringify(await nodePackage()) },
     files: { 'catalog.csv': 'packages/backends/data/catalog.csv' },
   },
   agent: {
@@ -84,6 +85,22 @@ async function terminalAddOns(): Promise<Record<string, string>> {
       `${scope}/${name}/pty.node`,
     ]),
   );
+}
+
+/** The Node that travels to hosts of another architecture, as the lock file knows it. */
+async function nodePackage(): Promise<object> {
+  const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { version: string; integrity: string }>;
+  };
+  const [x64, arm64] = ['x64', 'arm64'].map((arch) => {
+    const found = lock.packages[`node_modules/node-linux-${arch}`];
+    if (found === undefined) throw new Error(`package-lock.json has no node-linux-${arch}`);
+    return found;
+  });
+  return {
+    version: x64?.version,
+    integrity: { x64: x64?.integrity, arm64: arm64?.integrity },
+  };
 }
 
 function optionsOf(bundle: Bundle, outdir: string): BuildOptions {

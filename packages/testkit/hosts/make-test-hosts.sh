@@ -63,7 +63,9 @@ mkdir -p /run/sshd
 EOS
   chmod 755 "$d/root/etc/test-host/start" "$d/root/etc/test-host/start-dockerd"
   ! has_docker "$i" || : > "$d/root/etc/test-host/docker"
-  exec chroot "$d/root" /bin/bash -c '/etc/test-host/start
+  # By chroot alone containers would keep this machine's root as theirs, and `docker exec` enter it.
+  mkdir -p "$d/root/.outside"; cd "$d/root"; pivot_root . .outside
+  exec chroot . /bin/bash -c 'umount -l /.outside; rmdir /.outside; /etc/test-host/start
     trap "exit 0" TERM; while :; do sleep 3600 & wait $!; done'
 }
 

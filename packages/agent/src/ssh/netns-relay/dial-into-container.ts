@@ -130,7 +130,8 @@ class NamespaceDialer implements ContainerDialer {
     const { socketPath } = this.#options;
     rmSync(socketPath, { force: true });
     const program = programEntry('netns-relay.js', 'ssh/netns-relay/relay-main.ts');
-    const command = [`--net=/proc/${this.#pid}/ns/net`, '--', ...nodeCommand()];
+    // The short form: busybox knows no other.
+    const command = [`-n/proc/${this.#pid}/ns/net`, '--', ...nodeCommand()];
     const child = spawn('nsenter', [...command, '--max-old-space-size=64', program, socketPath], {
       stdio: 'pipe',
       cwd: '/',

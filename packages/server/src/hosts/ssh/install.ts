@@ -2,6 +2,7 @@ import { type HostShell, quoted } from './host-shell.ts';
 import {
   AGENT_LOG,
   AGENT_SOCKET,
+  INSTALL_DIRS,
   LAUNCHER,
   SOCKET_DIR,
   STATE_DIR,
@@ -11,41 +12,17 @@ import {
   UNIT_FILE,
 } from './layout.ts';
 import type { Preflight } from './preflight.ts';
-import type { Program } from './programs.ts';
+import type { Installed } from './put-programs.ts';
 
-/** Time for 50 MB over a slow line. */
-const UPLOAD_MS = 15 * 60_000;
-
-/** Puts Node there, unless it is there already. */
-export async function uploadNode(host: Preflight, node: Program): Promise<void> {
-  if (host.installed.has(node.name)) return;
-  const target = `${host.installDir}/${node.name}`;
-  const script = [
-    'set -e; umask 022; rm -rf TARGET.part; mkdir -p TARGET.part/bin; gunzip -c > TARGET.part/bin/node',
-    'chmod 755 TARGET.part/bin/node; TARGET.part/bin/node --version >/dev/null',
-    'if command -v chcon >/dev/null 2>&1; then chcon -t bin_t TARGET.part/bin/node 2>/dev/null || true; fi',
-    'rm -rf TARGET; mv TARGET.part TARGET',
-  ].join('; ');
-  const command = script.replaceAll('TARGET', target);
-  await host.shell.feed('Putting Node there', command, node.open(), UPLOAD_MS);
-}
-
-export async function uploadAgent(host: Preflight, agent: Program): Promise<void> {
-  if (host.installed.has(agent.name)) return;
-  const target = `${host.installDir}/${agent.name}`;
-  const script =
-    'set -e; umask 022; rm -rf TARGET.part; mkdir -p TARGET.part; gunzip -c | tar -xf - -C TARGET.part; rm -rf TARGET; mv TARGET.part TARGET';
-  const command = script.replaceAll('TARGET', target);
-  await host.shell.feed('Putting the agent there', command, agent.open(), UPLOAD_MS);
-}
+/** Names of programs begin so. */
+const KINDS = ['node', 'libraries', 'agent'] as const;
 
 export interface AgentSettings {
   readonly serverId: string;
   readonly token: string;
   /** Of the fleet, for the agent itself (proxies and the like). */
   readonly env: Readonly<Record<string, string>>;
-  readonly node: string;
-  readonly agent: string;
+  readonly installed: Installed;
 }
 
 /**
@@ -57,7 +34,7 @@ export async function startAgent(host: Preflight, settings: AgentSettings): Prom
 set -e
 umask 077
 mkdir -p ${STATE_DIR}
-old=$(cat ${LAUNCHER} ${STATE_DIR}/token 2>/dev/null | cksum)
+old=$(cat ${LAUNCHER} ${STATE_DIR}/token 2>/dev/null || true)
 cat > ${STATE_DIR}/token.new <<'DSTACK_TOKEN'
 ${settings.token}
 DSTACK_TOKEN
@@ -66,10 +43,10 @@ cat > ${LAUNCHER}.new <<'DSTACK_LAUNCHER'
 ${launcher(host, settings)}
 DSTACK_LAUNCHER
 mv ${LAUNCHER}.new ${LAUNCHER}
-new=$(cat ${LAUNCHER} ${STATE_DIR}/token | cksum)
+new=$(cat ${LAUNCHER} ${STATE_DIR}/token)
 ${AGENT_PID}
 ${host.systemd ? startBySystemd() : startBySupervisor()}
-${forgetOldPrograms(host, settings)}
+${forgetOldPrograms(settings.installed)}
 `;
   await host.shell.run('Starting the agent', script);
 }
@@ -80,15 +57,12 @@ pid=$(sed -n 's/.*"pid":\\([0-9]*\\).*/\\1/p' ${STATE_DIR}/agent.lock 2>/dev/nul
 if [ -n "$pid" ] && ! grep -q main.js "/proc/$pid/cmdline" 2>/dev/null; then pid=; fi
 `;
 
-function launcher({ gid, home, installDir }: Preflight, settings: AgentSettings): string {
+function launcher({ gid, home }: Preflight, settings: AgentSettings): string {
+  const { node, main } = settings.installed;
   const exports = Object.entries(settings.env).map(
     ([name, value]) => `export ${name}=${quoted(value)}`,
   );
-  const program = [
-    `${installDir}/${settings.node}/bin/node`,
-    '--max-old-space-size=256',
-    `${installDir}/${settings.agent}/main.js`,
-  ];
+  const program = [...node, '--max-old-space-size=256', main];
   const options = [
     ...['--state', STATE_DIR],
     ...['--socket', AGENT_SOCKET],
@@ -100,6 +74,8 @@ function launcher({ gid, home, installDir }: Preflight, settings: AgentSettings)
     '#!/bin/sh',
     '# Written by the dstack server, which starts the agent with it.',
     ...exports,
+    // By which the agent starts its side programs; with a loader its own path is no Node.
+    `export DSTACK_AGENT_NODE=${quoted(node.join(' '))}`,
     // The group of the login user, who reaches the socket in it; new files inherit the group.
     `mkdir -p ${SOCKET_DIR} && chgrp ${gid} ${SOCKET_DIR} && chmod 2750 ${SOCKET_DIR}`,
     `exec ${[...program, ...options].map(quoted).join(' ')}`,
@@ -158,10 +134,10 @@ fi
 }
 
 /** Side programs of jobs that began under an older version still run from it, so it stays a while. */
-function forgetOldPrograms({ installDir }: Preflight, { node, agent }: AgentSettings): string {
+function forgetOldPrograms({ dir, names }: Installed): string {
   return `
-for dir in ${installDir}/node-* ${installDir}/agent-*; do
-  case "$dir" in */${node}|*/${agent}) continue ;; esac
+for dir in ${INSTALL_DIRS.flatMap((each) => KINDS.map((kind) => `${each}/${kind}-*`)).join(' ')}; do
+  case "$dir" in ${names.map((name) => `${dir}/${name}`).join('|')}) continue ;; esac
   if [ -d "$dir" ] && ! grep -lsqF "$dir/" /proc/[0-9]*/cmdline; then rm -rf "$dir"; fi
 done
 `;
@@ -199,7 +175,7 @@ fi
 keeper=$(cat ${SUPERVISOR_PID} 2>/dev/null || true)
 if [ -n "$keeper" ] && grep -q ${SUPERVISOR} "/proc/$keeper/cmdline" 2>/dev/null; then kill -9 "$keeper" || true; fi
 ${AGENT_PID}
-keys=$(tr '\\0' '\\n' < "/proc/$pid/cmdline" 2>/dev/null | sed -n '/^--authorized-keys$/{n;p;}' || true)
+keys=$(sed -n "s/.*'--authorized-keys' '\\([^']*\\)'.*/\\1/p" ${LAUNCHER} 2>/dev/null || true)
 if [ -n "$pid" ]; then
   kill "$pid" || true
   n=0; while [ -d "/proc/$pid" ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
@@ -209,7 +185,7 @@ for job in ${STATE_DIR}/jobs/*; do
   if [ -d "$job" ] && command -v docker >/dev/null 2>&1; then docker rm -fv "dstack-\${job##*/}" >/dev/null 2>&1 || true; fi
 done
 if [ -n "$keys" ] && [ -f "$keys" ] && grep -q ' dstack:' "$keys"; then
-  grep -v ' dstack:[0-9a-f-]*$' "$keys" > "$keys.dstack" || true
+  grep -v ' dstack:[0-9a-f,-]*$' "$keys" > "$keys.dstack" || true
   cat "$keys.dstack" > "$keys"; rm -f "$keys.dstack"
 fi
 rm -rf ${STATE_DIR} ${SOCKET_DIR} ${SUPERVISOR_PID} /opt/dstack

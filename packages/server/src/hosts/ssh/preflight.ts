@@ -1,38 +1,45 @@
+import { libraryProblem } from './c-library.ts';
 import type { SshConnection } from './connection.ts';
 import { permanent, temporary } from './host-error.ts';
 import { HostShell, pairs } from './host-shell.ts';
 import { DOCKER_SOCKET, INSTALL_DIRS, STATE_DIR } from './layout.ts';
+import { type Arch, LOADER_PATHS } from './libraries.ts';
 
-/** What has to be known of a host before anything is put there. */
-export interface Preflight {
-  readonly shell: HostShell;
-  readonly arch: 'x64' | 'arm64';
-  /** Group and home of the login user. */
-  readonly gid: number;
-  readonly home: string;
-  readonly systemd: boolean;
-  /** Where programs can be kept and run. */
-  readonly installDir: string;
+/** A folder from which programs can be run. */
+export interface ProgramDir {
+  readonly path: string;
+  /** KiB; NaN where it could not be told. */
+  readonly free: number;
   /** Names of what lies there already. */
   readonly installed: ReadonlySet<string>;
 }
 
-const MACHINES: Readonly<Record<string, 'x64' | 'arm64'>> = {
+/** What has to be known of a host before anything is put there. */
+export interface Preflight {
+  readonly shell: HostShell;
+  readonly arch: Arch;
+  /** Group and home of the login user. */
+  readonly gid: number;
+  readonly home: string;
+  readonly systemd: boolean;
+  /** Why Node needs libraries of its own there; null where it needs none. */
+  readonly libraryProblem: string | null;
+  /** At least one, the best place first. */
+  readonly programDirs: readonly [ProgramDir, ...ProgramDir[]];
+}
+
+const MACHINES: Readonly<Record<string, Arch>> = {
   x86_64: 'x64',
   amd64: 'x64',
   aarch64: 'arm64',
   arm64: 'arm64',
 };
-/** Node's own lower bound. */
-const OLDEST_GLIBC = [2, 28] as const;
-/** Node unpacked, the agent, and room for their successors. */
-const NEEDED_MIB = 400;
 
 const ABOUT_USER = `
 echo "uid=$(id -u)"; echo "gid=$(id -g)"; echo "home=$HOME"
 echo "system=$(uname -s)"; echo "machine=$(uname -m)"
 if command -v sudo >/dev/null 2>&1; then
-  echo "sudo=$(sudo -n true 2>&1 && echo yes)"
+  echo "sudo=$(sudo -n sh -c : 2>&1 && echo yes)"
 else
   echo sudo=absent
 fi
@@ -40,7 +47,10 @@ fi
 
 const ABOUT_HOST = `
 echo "systemd=$([ -d /run/systemd/system ] && echo yes)"
-echo "libc=$(getconf GNU_LIBC_VERSION 2>/dev/null)"
+echo "getconf=$(getconf GNU_LIBC_VERSION 2>/dev/null)"
+echo "ldd=$(ldd --version 2>&1 | head -n 1)"
+echo "loader=$(ls ${Object.values(LOADER_PATHS).join(' ')} 2>/dev/null | head -n 1)"
+echo "musl=$(ls /lib/ld-musl-*.so.1 2>/dev/null | head -n 1)"
 echo "docker=$([ -S ${DOCKER_SOCKET} ] && echo yes)"
 if command -v docker >/dev/null 2>&1; then
   echo "daemon=$(timeout 10 docker -H unix://${DOCKER_SOCKET} version --format ok 2>&1 | tr '\\n' ' ')"
@@ -52,11 +62,9 @@ for dir in ${INSTALL_DIRS.join(' ')}; do
   printf '#!/bin/sh\\nexit 0\\n' > "$try" 2>/dev/null && chmod 700 "$try" && "$try" 2>/dev/null
   works=$?; rm -f "$try"
   [ $works = 0 ] || continue
-  echo "dir=$dir"
   set -- $(df -Pk "$dir" | tail -n 1)
-  echo "free=$4"
-  for name in "$dir"/*; do echo "have:\${name##*/}=yes"; done
-  break
+  echo "dir:$dir=$4"
+  for name in "$dir"/*; do echo "have:$dir:\${name##*/}=yes"; done
 done
 `;
 
@@ -76,21 +84,35 @@ export async function preflight(connection: SshConnection, serverId: string): Pr
   const shell = new HostShell(connection, uid !== 0);
   const host = pairs(await shell.run('Looking at the host', ABOUT_HOST));
   checkOwner(host.get('owner') ?? '', serverId);
-  checkLibc(host.get('libc') ?? '');
   checkDocker(host);
-  const installDir = host.get('dir');
-  if (!installDir) {
+  const [first, ...others] = programDirs(host);
+  if (first === undefined) {
     throw permanent(
-      `Programs can be kept in none of ${INSTALL_DIRS.join(', ')} (read-only or noexec)`,
+      `Programs can be kept in none of ${INSTALL_DIRS.join(', ')} on the host (read-only or noexec): mount one of them from a file system that is neither`,
     );
   }
-  const installed = [...host.keys()].filter((key) => key.startsWith('have:'));
   return {
-    ...{ shell, arch, installDir, home: user.get('home') ?? '/root', gid: Number(user.get('gid')) },
+    ...{ shell, arch, home: user.get('home') ?? '/root', gid: Number(user.get('gid')) },
     systemd: host.get('systemd') === 'yes',
-    installed: new Set(installed.map((key) => key.slice('have:'.length))),
-    ...checkDisk(Number(host.get('free')), installDir),
+    libraryProblem: libraryProblem({
+      getconf: host.get('getconf') ?? '',
+      ldd: host.get('ldd') ?? '',
+      loader: host.get('loader') ?? '',
+      musl: host.get('musl') ?? '',
+    }),
+    programDirs: [first, ...others],
   };
+}
+
+function programDirs(host: ReadonlyMap<string, string>): ProgramDir[] {
+  return INSTALL_DIRS.flatMap((path) => {
+    const free = host.get(`dir:${path}`);
+    if (free === undefined) return [];
+    const prefix = `have:${path}:`;
+    const names = [...host.keys()].filter((key) => key.startsWith(prefix));
+    const installed = new Set(names.map((key) => key.slice(prefix.length)));
+    return [{ path, free: free === '' ? Number.NaN : Number(free), installed }];
+  });
 }
 
 /** Users reach their jobs, and the server its agent, by forwarding alone. */
@@ -115,17 +137,6 @@ function checkOwner(owner: string, serverId: string): void {
   );
 }
 
-function checkLibc(libc: string): void {
-  const version = /^glibc (\d+)\.(\d+)/.exec(libc);
-  const [needMajor, needMinor] = OLDEST_GLIBC;
-  const needed = `glibc ${needMajor}.${needMinor} or newer is needed`;
-  if (!version) throw permanent(`The host's C library is not glibc: ${needed}`);
-  const [major, minor] = [Number(version[1]), Number(version[2])];
-  if (major < needMajor || (major === needMajor && minor < needMinor)) {
-    throw permanent(`The host has ${libc}: ${needed}`);
-  }
-}
-
 function checkDocker(host: ReadonlyMap<string, string>): void {
   if (host.get('docker') !== 'yes') {
     throw permanent(
@@ -136,12 +147,4 @@ function checkDocker(host: ReadonlyMap<string, string>): void {
   if (daemon !== undefined && daemon !== 'ok') {
     throw temporary(`The host's Docker daemon does not answer: ${daemon.slice(0, 200)}`);
   }
-}
-
-function checkDisk(freeKib: number, dir: string): object {
-  if (Number.isFinite(freeKib) && freeKib < NEEDED_MIB * 1024) {
-    const free = Math.floor(freeKib / 1024);
-    throw permanent(`Only ${free} MB are free in ${dir} on the host; ${NEEDED_MIB} MB are needed`);
-  }
-  return {};
 }

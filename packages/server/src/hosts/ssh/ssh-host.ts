@@ -6,17 +6,11 @@ import { ChannelSocket } from './channel-socket.ts';
 import { addressOf, SshConnection } from './connection.ts';
 import { HostError, permanent, temporary } from './host-error.ts';
 import { HostShell } from './host-shell.ts';
-import {
-  agentLives,
-  lastWords,
-  removeAgent,
-  startAgent,
-  uploadAgent,
-  uploadNode,
-} from './install.ts';
+import { agentLives, lastWords, removeAgent, startAgent } from './install.ts';
 import { AGENT_SOCKET } from './layout.ts';
 import { checkForwarding, type Preflight, preflight } from './preflight.ts';
 import type { Programs } from './programs.ts';
+import { putPrograms } from './put-programs.ts';
 
 export interface SshHostOptions {
   readonly record: SshHostRecord;
@@ -68,13 +62,9 @@ export class SshHost {
     progress('Checking the host');
     const host = await preflight(connection, serverId);
     await checkForwarding(connection, record.login.port);
-    const [node, agent] = await Promise.all([programs.node(host.arch), programs.agent()]);
-    progress('Uploading the agent');
-    await uploadNode(host, node);
-    await uploadAgent(host, agent);
+    const installed = await putPrograms(host, programs, progress);
     progress('Starting the agent');
-    const token = this.token;
-    await startAgent(host, { serverId, token, env, node: node.name, agent: agent.name });
+    await startAgent(host, { serverId, token: this.token, env, installed });
     const info = await this.#firstAnswer(host);
     this.#upToDate = true;
     return info;

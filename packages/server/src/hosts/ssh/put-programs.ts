@@ -1,0 +1,138 @@
+import { HostError, permanent } from './host-error.ts';
+import { loaderName } from './libraries.ts';
+import type { Preflight, ProgramDir } from './preflight.ts';
+import type { Program, Programs } from './programs.ts';
+import { counted } from './upload-progress.ts';
+
+/** What was put on a host, and how Node is started there. */
+export interface Installed {
+  readonly dir: string;
+  /** Names of the folders in it that are in use. */
+  readonly names: readonly string[];
+  /** Words without blanks: Node's path, with its own loader before it where it has one. */
+  readonly node: readonly string[];
+  /** Path of the agent's program. */
+  readonly main: string;
+}
+
+/** Time for 50 MB over a slow line. */
+const UPLOAD_MS = 15 * 60_000;
+/** Room for successors, which come before their predecessors go. */
+const GENERATIONS = 2;
+
+const UNPACK_NODE =
+  'mkdir TARGET.part/bin; gunzip -c > TARGET.part/bin/node; chmod 755 TARGET.part/bin/node';
+const UNPACK_TAR = 'gunzip -c | tar -xf - -C TARGET.part';
+
+/**
+ * Puts Node and the agent there unless they are there already, and finds out how Node runs: by the
+ * host's own libraries, else by some that travel with it. Rejects with a `HostError`.
+ */
+export async function putPrograms(
+  host: Preflight,
+  programs: Programs,
+  progress: (text: string) => void,
+): Promise<Installed> {
+  const { arch, libraryProblem: problem } = host;
+  const [node, agent] = await Promise.all([programs.node(arch), programs.agent()]);
+  const libraries = problem === null ? null : await librariesFor(host, programs, problem);
+  const wanted = [node, agent, ...(libraries ? [libraries] : [])];
+  const dir = chooseDir(host.programDirs, wanted);
+  await put(host, dir, node, 'Node', UNPACK_NODE, progress);
+  await put(host, dir, agent, 'the agent', UNPACK_TAR, progress);
+  const runtime = await workingNode(host, programs, dir, { node, libraries, problem }, progress);
+  return {
+    dir: dir.path,
+    names: [node.name, agent.name, ...runtime.names],
+    node: runtime.words,
+    main: `${dir.path}/${agent.name}/main.js`,
+  };
+}
+
+interface Parts {
+  readonly node: Program;
+  readonly libraries: Program | null;
+  readonly problem: string | null;
+}
+
+async function workingNode(
+  host: Preflight,
+  programs: Programs,
+  dir: ProgramDir,
+  { node, libraries, problem }: Parts,
+  progress: (text: string) => void,
+): Promise<{ readonly words: readonly string[]; readonly names: readonly string[] }> {
+  const plain = `${dir.path}/${node.name}/bin/node`;
+  if (libraries === null) {
+    const said = await whyItFails(host, [plain]);
+    if (said === null) return { words: [plain], names: [] };
+    // A fitting glibc without what else Node needs; its own libraries have all of it.
+    const why = `Node does not start there: ${said}`;
+    const parts = { node, problem: why, libraries: await librariesFor(host, programs, why) };
+    return await workingNode(host, programs, dir, parts, progress);
+  }
+  await put(host, dir, libraries, 'libraries for Node', UNPACK_TAR, progress);
+  const lib = `${dir.path}/${libraries.name}`;
+  const words = [`${lib}/${loaderName(host.arch)}`, '--library-path', lib, plain];
+  const said = await whyItFails(host, words);
+  if (said === null) return { words, names: [libraries.name] };
+  throw permanent(
+    `Node does not run on the host, not even with libraries of its own (${problem}; ${said})`,
+  );
+}
+
+async function librariesFor(host: Preflight, programs: Programs, problem: string) {
+  try {
+    return await programs.libraries(host.arch);
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    throw permanent(`The host cannot run Node by itself (${problem}), and ${error.message}`, error);
+  }
+}
+
+/** What a Node that does not start prints; null when it starts. */
+async function whyItFails(host: Preflight, words: readonly string[]): Promise<string | null> {
+  const { code, stdout, stderr } = await host.shell.try(`${words.join(' ')} --version`);
+  if (code === 0 && stdout.startsWith('v')) return null;
+  return (stderr.trim() || stdout.trim() || `exit code ${code}`).slice(0, 200);
+}
+
+/** The first folder with enough room for what is not in it yet. */
+function chooseDir(dirs: readonly [ProgramDir, ...ProgramDir[]], programs: readonly Program[]) {
+  const needs = dirs.map((dir) => ({ dir, mib: neededMib(dir, programs) }));
+  const fitting = needs.find(({ dir, mib }) => mib === 0 || !(dir.free < mib * 1024));
+  if (fitting) return fitting.dir;
+  const all = needs.map(
+    ({ dir, mib }) => `${Math.floor(dir.free / 1024)} of ${mib} MB in ${dir.path}`,
+  );
+  throw permanent(
+    `The host has too little disk for the agent (free: ${all.join(', ')}): make room there, or mount a larger disk at one of them`,
+  );
+}
+
+function neededMib({ installed }: ProgramDir, programs: readonly Program[]): number {
+  const missing = programs.filter(({ name }) => !installed.has(name));
+  const bytes = missing.reduce((sum, { unpacked }) => sum + unpacked, 0);
+  return Math.ceil((bytes * GENERATIONS) / 2 ** 20);
+}
+
+async function put(
+  host: Preflight,
+  dir: ProgramDir,
+  program: Program,
+  what: string,
+  unpack: string,
+  progress: (text: string) => void,
+): Promise<void> {
+  if (dir.installed.has(program.name)) return;
+  const script = [
+    'set -e; umask 022; rm -rf TARGET.part; mkdir -p TARGET.part',
+    unpack,
+    // Where SELinux is on, systemd starts nothing that is not labelled as a program.
+    'if command -v chcon >/dev/null 2>&1; then chcon -R -t bin_t TARGET.part 2>/dev/null || true; fi',
+    'rm -rf TARGET; mv TARGET.part TARGET',
+  ].join('; ');
+  const command = script.replaceAll('TARGET', `${dir.path}/${program.name}`);
+  const data = counted(program, `Uploading ${what}`, progress);
+  await host.shell.feed(`Uploading ${what}`, command, data, UPLOAD_MS);
+}

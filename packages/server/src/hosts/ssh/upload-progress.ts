@@ -1,0 +1,32 @@
+import { type Readable, Transform } from 'node:stream';
+import type { Program } from './programs.ts';
+
+const MB = 1e6;
+/** More often than this nobody is told. */
+const TELL_MS = 1000;
+
+/** The program's bytes; while they are read, `progress` hears how many have gone (`3 of 47 MB`). */
+export function counted(
+  program: Program,
+  title: string,
+  progress: (text: string) => void,
+): Readable {
+  const total = Math.ceil(program.size / MB);
+  let gone = 0;
+  let told = 0;
+  const counter = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      gone += chunk.length;
+      const now = performance.now();
+      if (total > 1 && now - told >= TELL_MS) {
+        told = now;
+        progress(`${title} (${Math.floor(gone / MB)} of ${total} MB)`);
+      }
+      done(null, chunk);
+    },
+  });
+  progress(title);
+  const source = program.open();
+  source.on('error', (error) => counter.destroy(error));
+  return source.pipe(counter);
+}
