@@ -8,4 +8,4 @@ export { BackendError, NoCapacityError, SkipOfferError } from './base/errors.ts'
 export { type Catalog, type CatalogItem, loadCatalog, parseCatalog } from './catalog/catalog.ts';
 export { type CloudOptions, cloudBackend } from './cloud/cloud.ts';
 export { LOCAL_REGION, type LocalOptions, localBackend } from './local/local.ts';
-export { inspectMachine, type MachineFacts } from './local/machine.ts';
+export { inspectMachine, type MachineFacts, machineOf } from './local/machine.ts';

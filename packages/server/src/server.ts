@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Backend, inspectMachine, loadCatalog, localBackend } from '@dstack/backends';
+import {
+  type Backend,
+  inspectMachine,
+  loadCatalog,
+  localBackend,
+  machineOf,
+} from '@dstack/backends';
 import type { ServerConfig } from '@dstack/contract';
 import { type RunContext, requirementsMatch } from '@dstack/core';
 import { openStore, type Store, StoreError } from '@dstack/store';
@@ -274,12 +280,14 @@ async function makeBackends(
   hostId: string,
 ): Promise<ProjectBackends> {
   const hostname = settings.url ? new URL(settings.url).hostname : '127.0.0.1';
+  // Until the agent has told what it found, which is more and of all vendors.
+  const looked = await inspectMachine();
   const local: Backend | null = executor
     ? localBackend({
         executor,
         hostId,
         hostname,
-        machine: await inspectMachine(),
+        machine: async () => machineOf((await store.hosts.byId(hostId))?.facts ?? null) ?? looked,
         matches: requirementsMatch,
       })
     : null;

@@ -15,7 +15,7 @@ const order = {
 };
 
 function backend(executor: 'docker' | 'process', matches = true) {
-  const place = { machine, hostId: 'this-machine', hostname: '127.0.0.1' };
+  const place = { machine: async () => machine, hostId: 'this-machine', hostname: '127.0.0.1' };
   return localBackend({ executor, ...place, matches: () => matches });
 }
 
@@ -30,6 +30,16 @@ describe('the server’s own machine as capacity', () => {
       availability: 'available',
       instance: { name: 'local', resources: { cpus: 4, memory_mib: 8192, disk: { size_mib: 0 } } },
     });
+  });
+
+  it('is offered with each number of its GPUs, the most first', async () => {
+    const gpu = { vendor: 'nvidia' as const, name: 'H100', memory_mib: 81_920 };
+    const place = { hostId: 'this-machine', hostname: '127.0.0.1', matches: () => true };
+    const withGpus = { ...machine, gpus: [gpu, gpu] };
+    const local = localBackend({ executor: 'docker', ...place, machine: async () => withGpus });
+    const offers = await local.offers(requirements);
+    expect(offers.map((offer) => offer.instance.resources.gpus.length)).toEqual([2, 1, 0]);
+    expect(offers.map((offer) => offer.backend_data)).toEqual(Array(3).fill({ machine_gpus: 2 }));
   });
 
   it('says in its name when jobs run there without containers', async () => {

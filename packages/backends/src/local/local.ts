@@ -1,5 +1,5 @@
 import type { Requirements } from '@dstack/contract/wire';
-import type { Offer, ProvisioningData } from '@dstack/core';
+import { MACHINE_GPUS, type Offer, type ProvisioningData } from '@dstack/core';
 import type { Backend } from '../base/backend.ts';
 import type { MachineFacts } from './machine.ts';
 
@@ -7,7 +7,8 @@ export const LOCAL_REGION = 'local';
 
 export interface LocalOptions {
   readonly executor: 'docker' | 'process';
-  readonly machine: MachineFacts;
+  /** What is known of the machine by now. */
+  readonly machine: () => Promise<MachineFacts>;
   /** Key of this machine's host record: servers that share a database have a machine each. */
   readonly hostId: string;
   /** Address at which clients of this server reach the machine: the jobs' SSH ports are there. */
@@ -16,15 +17,21 @@ export interface LocalOptions {
 }
 
 /**
- * The machine the server runs on. One offer, the whole machine, for as many instances as fleets ask
- * for: an instance here is a slot, not a part of the machine. Making one costs nothing and ends
- * nothing, so both calls are plain answers.
+ * The machine the server runs on: the whole of it, for as many instances as fleets ask for. An
+ * instance here is a slot, not a part of the machine, but for its GPUs: it is offered with each
+ * number of them, the most first, and placement sees to it that no two jobs have the same one.
+ * Making an instance costs nothing and ends nothing, so both calls are plain answers.
  */
 export function localBackend(options: LocalOptions): Backend {
-  const offer = localOffer(options.machine, options.executor);
   return {
     name: 'local',
-    offers: async (requirements) => (options.matches(requirements, offer) ? [offer] : []),
+    offers: async (requirements) => {
+      const machine = await options.machine();
+      const counts = [...machine.gpus.keys(), machine.gpus.length].reverse();
+      return counts
+        .map((count) => localOffer(machine, options.executor, count))
+        .filter((offer) => options.matches(requirements, offer));
+    },
     compute: {
       createInstance: async (chosen, order) => ({
         provisioningData: provisioningData(chosen, order.instanceId, options.hostname),
@@ -36,7 +43,11 @@ export function localBackend(options: LocalOptions): Backend {
 }
 
 /** Disk is left unknown (0): what is free changes with every job and image. */
-function localOffer(machine: MachineFacts, executor: 'docker' | 'process'): Offer {
+function localOffer(
+  machine: MachineFacts,
+  executor: 'docker' | 'process',
+  gpuCount: number,
+): Offer {
   return {
     backend: 'local',
     instance: {
@@ -44,7 +55,7 @@ function localOffer(machine: MachineFacts, executor: 'docker' | 'process'): Offe
       resources: {
         cpus: machine.cpus,
         memory_mib: machine.memoryMib,
-        gpus: machine.gpus.map((gpu) => ({ ...gpu })),
+        gpus: machine.gpus.slice(0, gpuCount).map((gpu) => ({ ...gpu })),
         spot: false,
         disk: { size_mib: 0 },
         cpu_arch: machine.arch,
@@ -53,7 +64,7 @@ function localOffer(machine: MachineFacts, executor: 'docker' | 'process'): Offe
     },
     region: LOCAL_REGION,
     price: 0,
-    backend_data: {},
+    backend_data: { [MACHINE_GPUS]: machine.gpus.length },
     availability: 'available',
     availability_zones: null,
     instance_runtime: 'shim',

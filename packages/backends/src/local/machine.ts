@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { arch, availableParallelism, totalmem } from 'node:os';
 import { promisify } from 'node:util';
+import type { HostFacts, HostGpu } from '@dstack/contract/agent';
 
 /** The server's machine as an offer needs it. */
 export interface MachineFacts {
@@ -8,15 +9,27 @@ export interface MachineFacts {
   readonly memoryMib: number;
   readonly arch: 'x86' | 'arm';
   readonly gpus: readonly {
-    readonly vendor: 'nvidia';
+    readonly vendor: HostGpu['vendor'];
     readonly name: string;
     readonly memory_mib: number;
   }[];
 }
 
+/** As the machine's agent has found it; null before it has told. */
+export function machineOf(facts: HostFacts | null): MachineFacts | null {
+  return (
+    facts && {
+      cpus: facts.cpus,
+      memoryMib: Math.floor(facts.memory_bytes / 2 ** 20),
+      arch: facts.arch,
+      gpus: facts.gpus.map(({ vendor, name, memory_mib }) => ({ vendor, name, memory_mib })),
+    }
+  );
+}
+
 /**
  * GPUs are those `nvidia-smi` names; a machine without the tool has none. The agent looks again,
- * and for all vendors, when a job starts.
+ * and for all vendors.
  */
 export async function inspectMachine(): Promise<MachineFacts> {
   return {

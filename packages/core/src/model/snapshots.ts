@@ -86,7 +86,12 @@ export interface PlacementSnapshot {
   readonly projectNames: Readonly<Record<Id, string>>;
   /** Instances of the `local` backend in all projects, for its limit. */
   readonly localInstances: number;
+  /** Those of them that hold jobs, or are about to. */
+  readonly localBusy: readonly LocalUse[];
 }
+
+/** What tells how many GPUs of the server's machine an instance holds. */
+export type LocalUse = Pick<InstanceRecord, 'backend' | 'offer' | 'totalBlocks' | 'busyBlocks'>;
 
 /** Backend offers for one gang in one fleet, asked for outside any transaction. */
 export interface FleetOffers {

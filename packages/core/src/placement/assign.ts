@@ -94,7 +94,7 @@ function plannedInstance(
 ): InstanceRecord {
   const [first] = seat.offers;
   const local = first?.backend === 'local';
-  const instanceNum = board.addInstance(fleet.id, local);
+  const instanceNum = board.addInstance(fleet.id, first);
   return {
     id: ctx.newId(),
     projectId: fleet.projectId,
@@ -108,7 +108,8 @@ function plannedInstance(
     unreachable: false,
     health: 'healthy',
     provisioningJobId: job.id,
-    offer: null,
+    // Its GPUs are taken from now on.
+    offer: local ? first : null,
     provisioningData: null,
     totalBlocks: first?.total_blocks ?? 1,
     busyBlocks: first?.blocks ?? 1,

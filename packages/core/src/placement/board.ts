@@ -3,8 +3,10 @@ import type {
   FleetRecord,
   Id,
   InstanceRecord,
+  Offer,
   PlacementSnapshot,
 } from '../model/index.ts';
+import { heldLocalGpus, machineGpus } from '../offers/local-gpus.ts';
 import { isUsable } from '../offers/pool.ts';
 import { isFleetActive } from '../status/fleet-status.ts';
 import { isInstanceActive, isInstanceAvailable } from '../status/instance-status.ts';
@@ -24,11 +26,13 @@ export class Board {
   readonly #numbers = new Map<Id, Set<number>>();
   readonly #runFleets = new Map<Id, Id>();
   #localLeft: number;
+  #localGpusHeld = 0;
 
   constructor(snapshot: PlacementSnapshot, settings: Pick<EngineSettings, 'localMaxInstances'>) {
     this.snapshot = snapshot;
     this.fleets = snapshot.fleets.filter((fleet) => isFleetActive(fleet.status) && !fleet.deleted);
     this.#localLeft = settings.localMaxInstances - snapshot.localInstances;
+    for (const use of snapshot.localBusy) this.#localGpusHeld += heldLocalGpus(use);
     for (const fleet of this.fleets) {
       this.#instances.set(fleet.id, []);
       this.#open.set(fleet.id, new Set());
@@ -59,7 +63,12 @@ export class Board {
 
   claim(instance: InstanceRecord, blocks: number): void {
     if (this.busyBlocks(instance) === 0) count(this.#occupied, instance.fleetId);
-    this.#busy.set(instance.id, this.busyBlocks(instance) + blocks);
+    const before = this.busyBlocks(instance);
+    const busyBlocks = before + blocks;
+    this.#busy.set(instance.id, busyBlocks);
+    this.#localGpusHeld +=
+      heldLocalGpus({ ...instance, busyBlocks }) -
+      heldLocalGpus({ ...instance, busyBlocks: before });
     if (!this.#hasRoom(instance)) this.#open.get(instance.fleetId)?.delete(instance);
   }
 
@@ -78,11 +87,25 @@ export class Board {
     return this.#localLeft;
   }
 
-  /** Counts a new instance and gives it the lowest number that is free in its fleet. */
-  addInstance(fleetId: Id, local: boolean): number {
+  /** Whether the GPUs of an offer are free, which is the question on the server's machine only. */
+  hasGpusFor(offer: Offer): boolean {
+    const wanted = offer.instance.resources.gpus.length;
+    if (offer.backend !== 'local' || wanted === 0) return true;
+    return this.#localGpusHeld + wanted <= machineGpus(offer);
+  }
+
+  /**
+   * Counts a new instance and gives it the lowest number that is free in its fleet. `offer`: what is
+   * tried first for it, and its only one on the server's machine.
+   */
+  addInstance(fleetId: Id, offer: Offer | undefined): number {
     count(this.#active, fleetId);
     count(this.#occupied, fleetId);
-    if (local) this.#localLeft -= 1;
+    if (offer?.backend === 'local') {
+      this.#localLeft -= 1;
+      const { backend, blocks: busyBlocks, total_blocks: totalBlocks } = offer;
+      this.#localGpusHeld += heldLocalGpus({ backend, offer, totalBlocks, busyBlocks });
+    }
     const numbers = this.#numbersOf(fleetId);
     let num = 0;
     while (numbers.has(num)) num += 1;

@@ -69,24 +69,35 @@ function seatFrom(
 ): Extract<Seat, { kind: 'new' }> | NoNewCapacity {
   const usable = usableOffers(offers, node, combined, fleet.spec.configuration.blocks ?? 1);
   const had = usable.filter(isAvailableOffer);
-  const open = had.filter((offer) => offer.backend !== 'local' || board.localLeft > 0);
+  const open = had.filter((offer) => whyNotLocal(board, offer) === null);
   if (open.length > 0) {
     return { kind: 'new', combined, offers: open, totalOffers: usable.length };
   }
-  if (had.length > 0) return { reason: 'the most instances that this machine may hold are there' };
+  if (had[0]) return { reason: whyNotLocal(board, had[0]) ?? '' };
   if (usable.length === 0) return { reason: 'no offers match' };
   return { reason: `none of its ${usable.length} offers is available now` };
 }
 
-/** The offers that are tried for one instance: those that are divided like the first. */
+/** Why the server's machine cannot hold one more instance like this; null for other machines. */
+export function whyNotLocal(board: Board, offer: Offer): string | null {
+  if (offer.backend !== 'local') return null;
+  if (board.localLeft <= 0) return 'the most instances that this machine may hold are there';
+  return board.hasGpusFor(offer) ? null : 'the GPUs of this machine are taken by other jobs';
+}
+
+/**
+ * The offers that are tried for one instance: those that are divided like the first. On the server's
+ * machine it is the first alone, since each takes other GPUs.
+ */
 export function triedOffers(offers: readonly Offer[]): Offer[] {
   const [first] = offers;
+  if (first?.backend === 'local') return [first];
   return offers
     .filter(
       (offer) =>
         offer.blocks === first?.blocks &&
         offer.total_blocks === first.total_blocks &&
-        (offer.backend === 'local') === (first.backend === 'local'),
+        offer.backend !== 'local',
     )
     .slice(0, OFFERS_KEPT);
 }

@@ -320,6 +320,47 @@ describe("the server's own machine", () => {
     expect(jobChange(decision, 'job-c-0-0')?.status).toBe('terminating');
   });
 
+  /** The machine's four GPUs as its backend offers them: all, then fewer, then none. */
+  const gpuMachine = [4, 3, 2, 1, 0].map((gpus) => ({
+    ...anOffer({ backend: 'local', region: 'local', name: 'local', price: 0, gpus }),
+    backend_data: { machine_gpus: 4 },
+  }));
+  const gpusOf = (name: string, decision: ReturnType<typeof run>) => {
+    const id = jobChange(decision, `job-${name}-0-0`)?.instanceId;
+    const made = changesOf(decision, 'instance.insert').find(({ instance }) => instance.id === id);
+    return made?.instance.offer?.instance.resources.gpus.length;
+  };
+
+  it('gives no GPU to two jobs', () => {
+    const wants = { a: 2, b: '2..', c: '0..', d: 1 };
+    const gangs = Object.entries(wants).map(([name, gpu]) => task(name, { resources: { gpu } }));
+    const decision = run({ fleets: [CLOUD], gangs }, gpuMachine);
+    expect(['a', 'b', 'c'].map((name) => gpusOf(name, decision))).toEqual([2, 2, 0]);
+    expect(jobChange(decision, 'job-d-0-0')?.status).toBe('terminating');
+    expect(jobChange(decision, 'job-d-0-0')?.terminationMessage).toContain('GPUs of this machine');
+    const [create] = changesOf(decision, 'intent.insert').map(({ intent }) => intent.payload);
+    expect(create).toMatchObject({ kind: 'instance.create', offers: [gpuMachine[2]] });
+  });
+
+  it('keeps an idle instance from a job while another has its GPUs', () => {
+    const [all, , half] = gpuMachine;
+    const idle = anInstance(CLOUD, 0, all);
+    const busy = anInstance(CLOUD, 1, half, { status: 'busy', busyBlocks: 1 });
+    const gangs = [task('a', { resources: { gpu: 4 } })];
+    const taken = run({ fleets: [CLOUD], instances: [idle, busy], gangs }, gpuMachine);
+    expect(jobChange(taken, 'job-a-0-0')?.status).toBe('terminating');
+    const free = run({ fleets: [CLOUD], instances: [idle], gangs }, gpuMachine);
+    expect(jobChange(free, 'job-a-0-0')?.instanceId).toBe(idle.id);
+    expect(jobChange(free, 'job-a-0-0')?.runtimeData?.gpu).toBe(4);
+  });
+
+  it('counts the GPUs that jobs of other projects have', () => {
+    const localBusy = [{ ...anInstance(CLOUD, 7, gpuMachine[1]), busyBlocks: 1 }];
+    const gangs = [task('a', { resources: { gpu: '1..' } })];
+    const decision = run({ fleets: [CLOUD], gangs, localBusy }, gpuMachine);
+    expect(gpusOf('a', decision)).toBe(1);
+  });
+
   it.each([
     ['docker', { image: null, docker: true }],
     ['privileged', { privileged: true }],

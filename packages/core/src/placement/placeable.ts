@@ -26,6 +26,6 @@ export function claimSeats(board: Board, run: RunRecord, option: FleetOption): v
   board.setFleetOfRun(run.id, option.fleet.id);
   for (const seat of option.seats) {
     if (seat.kind === 'existing') board.claim(seat.instance, seat.blocks);
-    else board.addInstance(option.fleet.id, triedOffers(seat.offers)[0]?.backend === 'local');
+    else board.addInstance(option.fleet.id, triedOffers(seat.offers)[0]);
   }
 }

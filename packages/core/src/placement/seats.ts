@@ -64,11 +64,13 @@ export function poolOffer(
   if (selectors && !isSelected(selectors, instance, fleet, projectsOf(board))) {
     return { mismatch: 'instances' };
   }
-  return matchInstance(instance, board.busyBlocks(instance), {
+  const found = matchInstance(instance, board.busyBlocks(instance), {
     requirements: node.requirements,
     needs: node.needs,
     profile: request.profile,
   });
+  if ('mismatch' in found || !found.available || board.hasGpusFor(found.offer)) return found;
+  return { ...found, available: false, offer: { ...found.offer, availability: 'busy' } };
 }
 
 export function existingSeat({ instance, blocks, offer }: PoolOffer): Seat {

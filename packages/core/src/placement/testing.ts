@@ -250,6 +250,7 @@ export function aSnapshot(patch: Partial<PlacementSnapshot>): PlacementSnapshot 
     instances,
     projectNames: { [PROJECT]: 'main' },
     localInstances: instances.filter((one) => one.backend === 'local').length,
+    localBusy: instances.filter((one) => one.backend === 'local' && one.busyBlocks > 0),
     ...patch,
   };
 }

@@ -1,7 +1,14 @@
 import type { JobSpec, RunSpec } from '@dstack/contract/wire';
 import { buildJobSpecs, DRY_RUN_NAME } from '../job-spec/build.ts';
 import type { ImageConfig, JobSpecSettings } from '../job-spec/settings.ts';
-import type { EngineSettings, FleetRecord, Id, InstanceRecord, Offer } from '../model/index.ts';
+import type {
+  EngineSettings,
+  FleetRecord,
+  Id,
+  InstanceRecord,
+  LocalUse,
+  Offer,
+} from '../model/index.ts';
 
 /** Everything a plan is made of; nothing in it is waiting to be placed. */
 export interface PlanInput {
@@ -13,6 +20,8 @@ export interface PlanInput {
   readonly instances: readonly InstanceRecord[];
   /** Instances of the `local` backend in all projects. */
   readonly localInstances: number;
+  /** Those of them that hold jobs, or are about to. */
+  readonly localBusy: readonly LocalUse[];
   /** Effective. */
   readonly spec: RunSpec;
   /** See `planJobSpecs`. */

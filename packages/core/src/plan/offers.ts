@@ -7,7 +7,7 @@ import { candidateFleets } from '../placement/choose-fleet.ts';
 import { viewPool } from '../placement/fleet-option.ts';
 import type { GangRequest, NodeRequest } from '../placement/gang-request.ts';
 import { newCapacityFor, offersQuestion, usableOffers } from '../placement/new-capacity.ts';
-import { type Ask, newSeat, whyNotGrow } from '../placement/new-seats.ts';
+import { type Ask, newSeat, whyNotGrow, whyNotLocal } from '../placement/new-seats.ts';
 import { poolOffer } from '../placement/seats.ts';
 import type { PlanOptions } from './input.ts';
 
@@ -131,9 +131,7 @@ function freshOffers(
   const offers = ask(capacity.question);
   const blocks = fleet.spec.configuration.blocks ?? 1;
   return usableOffers(offers, node, capacity.combined, blocks).map((offer) =>
-    offer.backend === 'local' && board.localLeft <= 0
-      ? { ...offer, availability: 'not_available' }
-      : offer,
+    whyNotLocal(board, offer) !== null ? { ...offer, availability: 'not_available' } : offer,
   );
 }
 

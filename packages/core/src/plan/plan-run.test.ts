@@ -22,6 +22,7 @@ function plan(configuration: object, world: World = {}) {
     fleets: [CLOUD],
     instances: [],
     localInstances: 0,
+    localBusy: [],
     spec,
     jobSpecs: built.jobSpecs,
     settings: { localMaxInstances: 4 },

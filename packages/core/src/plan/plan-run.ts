@@ -79,14 +79,15 @@ export function allOffers(input: PlanInput, answers: BackendOffers): readonly Of
 }
 
 function boardOf(input: PlanInput): Board {
-  const { projectId, projectName, projectNames, fleets, instances, localInstances } = input;
+  const { projectId, projectName, projectNames, fleets, instances } = input;
   const snapshot = {
     projectId,
     projectName,
     projectNames,
     fleets,
     instances,
-    localInstances,
+    localInstances: input.localInstances,
+    localBusy: input.localBusy,
     gangs: [],
     waiting: [],
   };

@@ -9,8 +9,9 @@ import type {
 import { shareOffer } from '../offers/blocks.ts';
 
 /**
- * A whole instance knows no limits, a share of it has those of its blocks. The host's own network is
- * for whole instances only, and never for the machine that the server runs on.
+ * A whole instance knows no limits, a share of it has those of its blocks. On the machine that the
+ * server runs on instances lie beside each other: even a whole one has a number of GPUs there, and
+ * never the host's own network.
  */
 export function runtimeDataFor(
   job: JobRecord,
@@ -24,7 +25,7 @@ export function runtimeDataFor(
   const { cpus, memory_mib, gpus } = share.instance.resources;
   return {
     network_mode: networkMode(job, instance, whole, settings),
-    gpu: whole ? null : gpus.length,
+    gpu: whole && instance.backend !== 'local' ? null : gpus.length,
     cpu: whole ? null : cpus,
     memory: whole ? null : memory_mib / 1024,
     ports: null,

@@ -6,6 +6,7 @@ import { forIds, groupBy, notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { LIVE_RUN } from '../schema/statuses.ts';
 import { fleetTable, runTable } from '../schema/work-tables.ts';
+import { localUse } from './local-use.ts';
 
 /** All that waits and all capacity, most of which is as it was when it was last looked at. */
 export async function loadPlacement(
@@ -35,7 +36,7 @@ export async function loadPlacement(
       projectId,
       ...fleets.map((fleet) => fleet.projectId),
     ]),
-    localInstances: await countLocalInstances(tx),
+    ...(await localUse(tx)),
   };
 }
 
@@ -124,15 +125,4 @@ async function loadProjectNames(tx: Tx, ids: readonly Id[]): Promise<Record<Id, 
     tx.selectFrom('projects').select(['id', 'name']).where('id', 'in', slice).execute(),
   );
   return Object.fromEntries(rows.map((row) => [row.id, row.name]));
-}
-
-async function countLocalInstances(tx: Tx): Promise<number> {
-  const row = await tx
-    .selectFrom('instances')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('backend', '=', 'local')
-    .where(notDeleted('deleted'))
-    .where('status', '!=', 'terminated')
-    .executeTakeFirstOrThrow();
-  return Number(row.count);
 }

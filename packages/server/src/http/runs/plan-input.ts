@@ -23,6 +23,7 @@ export async function planInput(
     fleets: snapshot?.fleets ?? [],
     instances: snapshot?.instances ?? [],
     localInstances: snapshot?.localInstances ?? 0,
+    localBusy: snapshot?.localBusy ?? [],
     spec,
     jobSpecs: built.jobSpecs,
     runFleetId,

@@ -1,0 +1,20 @@
+import type { LocalUse, Offer } from '../model/index.ts';
+import { shareOffer } from './blocks.ts';
+
+/**
+ * The server's own machine is offered with all of its GPUs, with fewer, and with none, and may hold
+ * several instances at once; a GPU belongs to one of them at a time, while a job is there.
+ */
+export const MACHINE_GPUS = 'machine_gpus';
+
+/** How many GPUs the machine behind a `local` offer has in all. */
+export function machineGpus(offer: Offer): number {
+  const count = offer.backend_data[MACHINE_GPUS];
+  return typeof count === 'number' ? count : offer.instance.resources.gpus.length;
+}
+
+/** GPUs of the server's machine that jobs hold through an instance, or are about to. */
+export function heldLocalGpus({ backend, offer, totalBlocks, busyBlocks }: LocalUse): number {
+  if (backend !== 'local' || !offer || busyBlocks === 0) return 0;
+  return shareOffer(offer, totalBlocks ?? 1, busyBlocks).instance.resources.gpus.length;
+}
