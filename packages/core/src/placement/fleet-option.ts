@@ -47,7 +47,7 @@ export function viewPool(
   const chosen = board.fleetOfRun(request.run) !== null;
   const needed = chosen ? nodes : request.nodesRequired;
   if (!chosen && !fits(board, fleet, needed)) {
-    return { fleet, unfit: false, reason: `it is at capacity${maxText(fleet)}` };
+    return { fleet, unfit: false, reason: `it is at capacity${maxText(fleet)}${gangText(needed)}` };
   }
   const byKind = new Map<string, PoolOffer[]>();
   const candidates = request.nodes.map((node) => {
@@ -63,6 +63,11 @@ export function viewPool(
 function maxText(fleet: FleetRecord): string {
   const max = fleet.spec.configuration.nodes?.max;
   return max == null ? '' : ` (nodes.max is ${max})`;
+}
+
+/** One node of a gang may still find room where all of them do not. */
+function gangText(needed: number): string {
+  return needed > 1 ? `: ${needed} nodes are needed at once` : '';
 }
 
 function fits(board: Board, fleet: FleetRecord, needed: number): boolean {

@@ -229,6 +229,18 @@ describe('a run without a place', () => {
     expect(jobChange(decision, 'job-small-0-0')?.status).toBe('provisioning');
   });
 
+  it('is told how many nodes it needs at once', () => {
+    const ssh = aFleet('ssh', { placement: 'cluster', ssh_config: { hosts: ['h'], user: 'u' } });
+    const decision = run({
+      fleets: [ssh],
+      instances: [anInstance(ssh, 0)],
+      gangs: [task('a', { nodes: 2 })],
+    });
+    expect(jobChange(decision, 'job-a-0-0')?.terminationMessage).toBe(
+      'Fleet ssh is at capacity: 2 nodes are needed at once',
+    );
+  });
+
   it('is told what its hosts lack', () => {
     const ssh = aFleet('ssh', { ssh_config: { hosts: ['h'], user: 'u' } });
     const gangs = [task('a', { resources: { cpu: '500..' } })];
