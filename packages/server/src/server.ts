@@ -19,6 +19,7 @@ import { createCipher, type EncryptionKey, MissingKeyError } from './config/ciph
 import { configPath, loadServerConfig } from './config/config-file.ts';
 import { decisionContext } from './decision-context.ts';
 import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
+import { Drain } from './effects/drain.ts';
 import { effects } from './effects/effects.ts';
 import { JobStarter } from './effects/start-job.ts';
 import { Hosts } from './hosts/hosts.ts';
@@ -29,6 +30,7 @@ import { SshFleets } from './hosts/ssh/ssh-fleets.ts';
 import { Housekeeping } from './housekeeping/housekeeping.ts';
 import { buildHttp } from './http/app.ts';
 import { keyMaker } from './http/keys.ts';
+import { admission } from './http/proxy/admission.ts';
 import { streamRoutes } from './http/streams/routes.ts';
 import { gitTemplates } from './http/templates/git-templates.ts';
 import { httpSettings } from './http-settings.ts';
@@ -41,6 +43,8 @@ import type { ServerMetrics, ServerMetricsOptions } from './metrics/server-metri
 import { instanceOffers } from './offers/instance-offers.ts';
 import { offerSource } from './offers/offer-source.ts';
 import { type ProjectBackends, projectBackends } from './offers/project-backends.ts';
+import { Prober } from './proxy/probes/prober.ts';
+import { ServiceProxy } from './proxy/service-proxy.ts';
 import {
   compileSettings,
   listensOnLoopback,
@@ -151,7 +155,16 @@ async function assemble(parts: Parts): Promise<RunningServer> {
     onQuota: (ref, breach) => quota.breached(ref.jobId, breach),
   });
   closing.push(() => logs.close());
-  const hosts = new Hosts({ store, logs, serverId, log, now: systemNow });
+  const prober = new Prober({
+    store,
+    log,
+    now: systemNow,
+    newId: randomUUID,
+    client: (hostId) => hosts.client(hostId),
+  });
+  closing.push(async () => prober.close());
+  const onState = prober.hear;
+  const hosts: Hosts = new Hosts({ store, logs, serverId, log, now: systemNow, onState });
   closing.push(() => hosts.close());
   const sshFleets = makeSshFleets(parts, hosts, serverId);
   const executor = await executorOfThisMachine(parts);
@@ -161,6 +174,7 @@ async function assemble(parts: Parts): Promise<RunningServer> {
   const blobs = store.shared ? store.files.blobs : fileBlobs(join(settings.dir, 'blobs'));
 
   const changes = new RunChanges();
+  const services = makeServiceProxy(parts, hosts, changes);
   let engine: Engine | null = null;
   const metrics = settings.metrics.enabled
     ? await serverMetrics(parts, () => engine?.depths() ?? null)
@@ -173,6 +187,7 @@ async function assemble(parts: Parts): Promise<RunningServer> {
     keys,
     context,
     templates: gitTemplates(),
+    services,
     metrics,
     loopsAreRunning: () => engine?.isRunning ?? false,
     log,
@@ -181,6 +196,8 @@ async function assemble(parts: Parts): Promise<RunningServer> {
   const http = buildHttp(deps);
   streamRoutes(http, { ...deps, logStore: logs, changes });
   closing.push(() => http.close());
+  // Before HTTP: connections that have become WebSockets would keep it open.
+  closing.push(() => services.close());
   const url = await listen(http, settings);
   engine = makeEngine(parts, {
     hosts,
@@ -192,6 +209,7 @@ async function assemble(parts: Parts): Promise<RunningServer> {
     quota,
     blobs,
     url,
+    services,
     metrics,
   });
   closing.push(() => engine?.close() ?? Promise.resolve());
@@ -310,6 +328,7 @@ interface EngineParts {
   readonly quota: LogQuota;
   readonly blobs: Store['files']['blobs'];
   readonly url: string;
+  readonly services: ServiceProxy;
   readonly metrics: ServerMetrics | null;
 }
 
@@ -323,6 +342,29 @@ async function serverMetrics(
   return new ServerMetrics({ store, now: systemNow, depths, onError });
 }
 
+/** Services without a gateway: over the links that there are to the agents of their hosts. */
+function makeServiceProxy(
+  { settings, store, log }: Parts,
+  hosts: Hosts,
+  changes: RunChanges,
+): ServiceProxy {
+  const proxy = new ServiceProxy({
+    services: store.services,
+    open: async ({ hostId, jobId, port }) => {
+      const agent = hosts.client(hostId);
+      if (!agent) throw new Error(`no link to host ${hostId}`);
+      return await agent.openPort(jobId, port);
+    },
+    admit: admission({ store, now: systemNow, sshProxyToken: null }),
+    timeoutMs: settings.serviceTimeoutSeconds * 1000,
+    shared: store.shared,
+    now: systemNow,
+    log,
+  });
+  changes.listen((runId) => proxy.changed(runId));
+  return proxy;
+}
+
 function makeSshFleets({ settings, store, log }: Parts, hosts: Hosts, serverId: string): SshFleets {
   const cacheDir = join(settings.dir, 'cache');
   const programs = new Programs({ agentDir: assets.agentBundle, cacheDir });
@@ -331,8 +373,8 @@ function makeSshFleets({ settings, store, log }: Parts, hosts: Hosts, serverId: 
 }
 
 function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
-  const { hosts, sshFleets, backends, offers, context, changes, quota, blobs, url, metrics } =
-    parts;
+  const { hosts, sshFleets, backends, offers, context, changes, quota, blobs, url } = parts;
+  const { services, metrics } = parts;
   const starter = new JobStarter({
     store,
     blobs,
@@ -345,6 +387,7 @@ function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine
     sshFleets,
     backends,
     starter,
+    drain: new Drain({ store, services, now: systemNow }),
     log,
     fleetOffers: instanceOffers(offers),
   });

@@ -31,6 +31,8 @@ export interface ServerSettings {
   readonly limits: Limits;
   readonly images: ImageSettings;
   readonly eventsTtlSeconds: number;
+  /** Seconds without a byte after which the answer of a service is given up. */
+  readonly serviceTimeoutSeconds: number;
 }
 
 export interface LocalSettings {
@@ -119,6 +121,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
       defaultRegistry: env.DSTACK_SERVER_DEFAULT_DOCKER_REGISTRY || null,
     },
     eventsTtlSeconds: integer(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
+    serviceTimeoutSeconds: integer(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
   };
 }
 

@@ -17,6 +17,7 @@ import type { PassEnding } from '../loops/work-queue.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import { JobSpecError } from './agent-job-spec.ts';
 import { createInstance } from './create-instance.ts';
+import type { Drain } from './drain.ts';
 import type { JobStarter } from './start-job.ts';
 
 export interface EffectsOptions {
@@ -29,6 +30,8 @@ export interface EffectsOptions {
     deploy(instance: InstanceRecord): Promise<IntentResult>;
     remove(instance: InstanceRecord): Promise<IntentResult>;
   };
+  /** Requests under way of a replica that is scaled down; see `drain.ts`. */
+  readonly drain: Drain;
   /** Offers for an instance that no job asked for. */
   readonly fleetOffers: (instance: InstanceRecord) => Promise<readonly Offer[]>;
   readonly log: Logger;
@@ -77,13 +80,13 @@ async function perform(options: EffectsOptions, intent: IntentRecord): Promise<I
     await removeJob(options, view.job.id, payload.hostId);
     return { kind: 'ok' };
   }
-  await jobEffect(options, view, payload);
+  await jobEffect(options, intent.key, view, payload);
   return { kind: 'ok' };
 }
 
 type JobPayload = Extract<IntentPayload, { kind: 'job.start' | 'job.release' | 'job.stop' }>;
 
-async function jobEffect(options: EffectsOptions, view: JobView, payload: JobPayload) {
+async function jobEffect(options: EffectsOptions, key: string, view: JobView, payload: JobPayload) {
   const instance = view.job.instanceId
     ? (await options.store.instances.byId(view.job.instanceId))?.instance
     : null;
@@ -94,6 +97,9 @@ async function jobEffect(options: EffectsOptions, view: JobView, payload: JobPay
   }
   if (payload.kind === 'job.release') return await options.starter.release(agent, view);
   const { grace, reason, message } = payload;
+  if (grace && reason === 'scaled_down' && !options.drain.isDone(view.job, key)) {
+    throw new NotNow('requests are under way');
+  }
   await ignoringUnknown(agent.stopJob(view.job.id, { grace, reason, message }));
 }
 

@@ -20,6 +20,8 @@ export interface HostsOptions {
   readonly serverId: string;
   readonly now: () => Timestamp;
   readonly log: Logger;
+  /** Hears what agents say of jobs, all of it again whenever a link is made. */
+  readonly onState?: (hostId: string, state: JobState) => void;
 }
 
 /** How to reach a host's agent. */
@@ -116,6 +118,7 @@ export class Hosts {
 
   async #saveState(hostId: string, intake: LogIntake, stream: JobStream, state: JobState) {
     const { store, now } = this.#options;
+    this.#options.onState?.(hostId, state);
     const signals: Signal[] = [{ kind: 'run', id: stream.runId }];
     await store.reports.saveState(hostId, state, now(), { signals });
     if (state.phase === 'exited') await intake.ended(stream, state.log_end);

@@ -20,6 +20,7 @@ import { openApiRoutes } from './openapi/routes.ts';
 import type { HttpDeps } from './ports.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { prometheusRoutes } from './prometheus/routes.ts';
+import { proxyRoutes, routedUrl, takesUpgrade } from './proxy/routes.ts';
 import { repoRoutes } from './repos/routes.ts';
 import { runRoutes } from './runs/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
@@ -75,6 +76,8 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     requestIdHeader: false,
     genReqId: (request) => requestId(request.headers['x-request-id']),
     routerOptions: { maxParamLength: MAX_PATH_PART },
+    rewriteUrl: ({ url }) => routedUrl(url ?? '/'),
+    http: { shouldUpgradeCallback: takesUpgrade },
   }) as unknown as FastifyInstance;
   takeBytes(app);
   app.addHook('onRequest', async (request, reply) => {
@@ -90,6 +93,7 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
   prometheusRoutes(app, deps);
   apiDocsRoutes(app);
   openApiRoutes(app);
+  proxyRoutes(app, deps);
   return app;
 }
 

@@ -2,6 +2,7 @@
 import { ApiError, errorBody, ruleError } from '@dstack/contract/api';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isDiskFull } from '../disk-trouble.ts';
+import { ProxyRefusal } from '../proxy/refusal.ts';
 import { UnprocessableError } from './request-body.ts';
 
 /** The one place where something thrown becomes an answer. */
@@ -13,6 +14,10 @@ export function answerError(
   if (error instanceof ApiError) {
     if (error.status === 401) reply.header('www-authenticate', 'Bearer');
     return sendJson(reply, error.status, errorBody(error));
+  }
+  if (error instanceof ProxyRefusal) {
+    if (error.retryAfter !== null) reply.header('retry-after', error.retryAfter);
+    return sendJson(reply, error.status, { detail: error.message });
   }
   if (error instanceof UnprocessableError) return sendJson(reply, 422, { detail: error.detail });
   const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500;

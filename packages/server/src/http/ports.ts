@@ -14,6 +14,7 @@ import type { Blobs, Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { LogPage, PollQuery } from '../logs/event-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
+import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { TemplateSource } from './templates/git-templates.ts';
 
 /** Everything that handlers may use; made once when the server starts. */
@@ -25,6 +26,7 @@ export interface HttpDeps {
   readonly keys: KeyMaker;
   readonly context: () => DecisionContext;
   readonly templates: TemplateSource;
+  readonly services: Pick<ServiceProxy, 'admit' | 'forward' | 'upgrade' | 'ask'>;
   /** Null: switched off. */
   readonly metrics: MetricsText | null;
   readonly loopsAreRunning: () => boolean;

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { ApiError, invalidToken } from '@dstack/contract/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { ProxyRefusal } from '../proxy/refusal.ts';
 import { bearerToken } from './identity.ts';
 import type { HttpDeps } from './ports.ts';
 
@@ -95,9 +96,11 @@ export function guardSignIns(app: FastifyInstance, deps: HttpDeps): void {
   });
 }
 
+/** The proxy refuses in words of its own and gives ours as the cause. */
 function isInvalidToken(error: unknown): boolean {
   const { status, msg } = invalidToken();
-  return error instanceof ApiError && error.status === status && error.msg === msg;
+  const own = error instanceof ProxyRefusal ? error.cause : error;
+  return own instanceof ApiError && own.status === status && own.msg === msg;
 }
 
 /** One holder of an IPv6 address has a /64 of them. */

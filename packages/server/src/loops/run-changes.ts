@@ -7,9 +7,16 @@ import type { Id } from '@dstack/core';
  */
 export class RunChanges {
   readonly #watchers = new Map<Id, Set<() => void>>();
+  readonly #listeners = new Set<(runId: Id) => void>();
 
   emit(runId: Id): void {
+    for (const notify of this.#listeners) notify(runId);
     for (const notify of this.#watchers.get(runId) ?? []) notify();
+  }
+
+  /** Hears of all runs. */
+  listen(notify: (runId: Id) => void): void {
+    this.#listeners.add(notify);
   }
 
   /** Answers how to stop. */

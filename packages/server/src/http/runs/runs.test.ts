@@ -220,7 +220,9 @@ describe('runs', () => {
     expect(run.body.service).toEqual({
       url: '/proxy/services/main/web/',
       model: { name: 'm', base_url: '/proxy/services/main/web/v1', type: 'chat' },
-      options: {},
+      options: {
+        openai: { model: { type: 'chat', name: 'm', format: 'openai', prefix: '/v1' } },
+      },
     });
   });
 

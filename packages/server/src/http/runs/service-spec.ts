@@ -45,17 +45,16 @@ async function gatewayOf(
   return view;
 }
 
-/** The server's proxy speaks the protocol of its own address and balances nothing by itself. */
+/**
+ * The server's proxy speaks the protocol of its own address. It counts requests, so that services
+ * scale by demand here too, which dstack 0.22.5 does behind gateways only.
+ */
 function inServer(project: ProjectRecord, service: ServiceConfiguration): ServicePlace {
   if (service.https === false) {
     throw ruleError('`https: false` is not available without a gateway');
   }
   if (service.rate_limits.length > 0) {
     throw ruleError('`rate_limits` are not available without a gateway');
-  }
-  const ranges = service.groups?.map((group) => group.replicas) ?? [service.replicas];
-  if (ranges.some((range) => range !== null && range.min !== range.max)) {
-    throw ruleError('Replica ranges and `scaling` are not available without a gateway');
   }
   return {
     gatewayId: null,
@@ -66,7 +65,7 @@ function inServer(project: ProjectRecord, service: ServiceConfiguration): Servic
         `/proxy/services/${project.name}/${run}`,
         `/proxy/models/${project.name}/`,
       ),
-      options: {},
+      options: specOptions(service),
     }),
   };
 }
@@ -108,9 +107,15 @@ function behindGateway(
     gatewayId: gateway.id,
     specOf: (run) => {
       const url = `${scheme}://${run}.${domain}`;
-      return { url, model: modelSpec(service, url, models), options: {} };
+      const model = modelSpec(service, url, models);
+      return { url, model, options: specOptions(service) };
     },
   };
+}
+
+/** The model as its configuration has it, for whoever speaks to it. */
+function specOptions({ model }: ServiceConfiguration): ServiceSpec['options'] {
+  return model === null ? {} : { openai: { model } };
 }
 
 /** OpenAI servers are spoken to directly, others through the translating endpoint. */

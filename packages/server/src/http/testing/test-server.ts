@@ -16,10 +16,13 @@ import { fileBlobs } from '../../blobs/file-blobs.ts';
 import { FileLogStore } from '../../logs/file/file-log-store.ts';
 import type { LogStore } from '../../logs/log-store.ts';
 import { ServerMetrics } from '../../metrics/server-metrics.ts';
+import type { OpenPort } from '../../proxy/replica-connections.ts';
+import { ServiceProxy } from '../../proxy/service-proxy.ts';
 import { buildHttp } from '../app.ts';
 import { keyMaker } from '../keys.ts';
 import type { HttpDeps } from '../ports.ts';
 import { createProject } from '../projects/service.ts';
+import { admission } from '../proxy/admission.ts';
 import { gitTemplates } from '../templates/git-templates.ts';
 import { createUser } from '../users/service.ts';
 
@@ -27,6 +30,7 @@ export interface TestServer {
   readonly app: FastifyInstance;
   readonly store: Store;
   readonly deps: HttpDeps;
+  readonly services: ServiceProxy;
   readonly logs: LogStore;
   /** Token of the global admin `admin`, who owns project `main`. */
   readonly token: string;
@@ -58,9 +62,11 @@ export interface TestAnswer {
 const ADMIN_TOKEN = 'admin-token';
 const START = Date.UTC(2026, 10, 24, 12) * 1000;
 
+/** `open` reaches the replicas of services, of which there are none otherwise. */
 export async function startTestServer(
   settings: Partial<HttpDeps['settings']> = {},
   instead: Partial<HttpDeps> = {},
+  open: OpenPort = () => Promise.reject(new Error('there is no agent')),
 ): Promise<TestServer> {
   const dir = await mkdtemp(join(tmpdir(), 'dstack-http-'));
   let time = START;
@@ -83,7 +89,16 @@ export async function startTestServer(
     onQuota: () => {},
     onSyncError: () => {},
   });
-  const parts = { store, logs, now, log, offers, dir, settings };
+  const services = new ServiceProxy({
+    services: store.services,
+    open,
+    admit: admission({ store, now, sshProxyToken: null }),
+    timeoutMs: 1000,
+    shared: false,
+    now,
+    log,
+  });
+  const parts = { store, logs, now, log, offers, dir, settings, services };
   const deps = { ...testDeps(parts), ...instead };
   const app = buildHttp(deps);
   const admin = await createUser(
@@ -101,6 +116,7 @@ export async function startTestServer(
     app,
     store,
     deps,
+    services,
     logs,
     token: ADMIN_TOKEN,
     offers,
@@ -109,6 +125,7 @@ export async function startTestServer(
     },
     call: (path, body, options = {}) => call(app, path, body, options),
     close: async () => {
+      await services.close();
       await app.close();
       await logs.close();
       await store.close();
@@ -125,9 +142,10 @@ interface Parts {
   readonly offers: readonly Offer[];
   readonly dir: string;
   readonly settings: Partial<HttpDeps['settings']>;
+  readonly services: ServiceProxy;
 }
 
-function testDeps({ store, logs, now, log, offers, dir, settings }: Parts): HttpDeps {
+function testDeps({ store, logs, now, log, offers, dir, settings, services }: Parts): HttpDeps {
   return {
     store,
     log,
@@ -144,6 +162,7 @@ function testDeps({ store, logs, now, log, offers, dir, settings }: Parts): Http
     blobs: fileBlobs(join(dir, 'blobs')),
     keys: keyMaker(),
     templates: gitTemplates('file'),
+    services,
     metrics: new ServerMetrics({ store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,
     context: () => ({

@@ -1,0 +1,20 @@
+import { validationDetails } from '@dstack/contract/api';
+import * as z from 'zod';
+import { parseJson, UnprocessableError } from '../../request-body.ts';
+
+/** What is read here; everything else is for the model, which knows what it takes. */
+const ChatRequest = z.looseObject({
+  model: z.string(),
+  messages: z.array(z.looseObject({})),
+  stream: z.boolean().nullish(),
+});
+
+export type ChatRequest = z.infer<typeof ChatRequest>;
+
+/** Throws `UnprocessableError`. */
+export function chatRequest(raw: Buffer | undefined): ChatRequest {
+  const body = parseJson(raw);
+  const result = ChatRequest.safeParse(body);
+  if (result.success) return result.data;
+  throw new UnprocessableError(validationDetails(result.error, body));
+}

@@ -1,0 +1,36 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { DONE } from './openai-model.ts';
+
+/**
+ * Sends chunks as server-sent events. The first one is waited for, so that a model's refusal is the
+ * answer's status; whatever goes wrong later is said in a comment, and the stream ends without its
+ * last word.
+ */
+export async function streamChunks(
+  chunks: AsyncIterable<string>,
+  response: ServerResponse,
+): Promise<void> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  let next = await iterator.next();
+  response.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache',
+    'x-accel-buffering': 'no',
+  });
+  try {
+    for (; !next.done && !response.destroyed; next = await iterator.next()) {
+      if (!response.write(`data:${next.value}\n\n`)) await drained(response);
+    }
+    response.end(`data: ${DONE}\n\n`);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    response.end(`: ${why.replaceAll(/\s+/g, ' ')}\n\n`);
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+async function drained(response: ServerResponse): Promise<void> {
+  await Promise.race([once(response, 'drain'), once(response, 'close')]);
+}

@@ -1,0 +1,38 @@
+import { text } from 'node:stream/consumers';
+import { ProxyRefusal } from '../../../proxy/refusal.ts';
+import type { ModelClient } from './model-client.ts';
+import { sseData } from './sse-data.ts';
+
+/** The end of a stream of OpenAI. */
+export const DONE = '[DONE]';
+
+/** A model that speaks OpenAI's API itself: requests and answers pass as they are. */
+export function openAiModel(prefix: string): ModelClient {
+  const path = `${prefix.replace(/\/+$/, '')}/chat/completions`;
+  return {
+    async complete(request, ask) {
+      const answer = await ask(path, JSON.stringify(request));
+      const body = await text(answer.body);
+      try {
+        return JSON.parse(body);
+      } catch (error) {
+        throw new ProxyRefusal(502, 'Invalid response from model', { cause: error });
+      }
+    },
+    async *stream(request, ask) {
+      const answer = await ask(path, JSON.stringify(request));
+      for await (const data of sseData(answer.body)) {
+        if (data === DONE) return;
+        yield checked(data);
+      }
+    },
+  };
+}
+
+function checked(chunk: string): string {
+  try {
+    return JSON.stringify(JSON.parse(chunk));
+  } catch (error) {
+    throw new ProxyRefusal(502, 'Invalid chunk in model stream', { cause: error });
+  }
+}

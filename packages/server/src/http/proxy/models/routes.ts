@@ -1,0 +1,130 @@
+/** Models of a project under one address, as OpenAI's API has them. */
+import type { ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { ApiError, type Endpoint, endpoints } from '@dstack/contract/api';
+import type { ProjectRecord, ServiceView } from '@dstack/store';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { notAdmitted, ProxyRefusal } from '../../../proxy/refusal.ts';
+import { routeOf, type ServiceRoute } from '../../../proxy/service-routes.ts';
+import { sendJson } from '../../error-answers.ts';
+import { identify } from '../../identity.ts';
+import type { HttpDeps } from '../../ports.ts';
+import type { GuardedRoute } from '../../sign-in-guard.ts';
+import { type ChatRequest, chatRequest } from './chat-request.ts';
+import { streamChunks } from './chunk-stream.ts';
+import type { AskModel, Model, ModelClient } from './model-client.ts';
+import { openAiModel } from './openai-model.ts';
+
+interface ProjectRoute {
+  readonly Params: { readonly project_name: string };
+}
+
+const LIST = endpoints['proxy.models'];
+const CHAT = endpoints['proxy.chat_completions'];
+const pathOf = (endpoint: Endpoint) => endpoint.path.replace('{project_name}', ':project_name');
+
+export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
+  const guarded: GuardedRoute = { asksForUser: true };
+  app.route<ProjectRoute>({
+    method: LIST.method,
+    url: pathOf(LIST),
+    config: guarded as object,
+    handler: async (request, reply) => {
+      const project = await projectOf(deps, LIST, request);
+      const served = await deps.store.services.withModels(project.id);
+      return sendJson(reply, 200, { object: 'list', data: served.map(listed) });
+    },
+  });
+  app.route<ProjectRoute>({
+    method: CHAT.method,
+    url: pathOf(CHAT),
+    config: guarded as object,
+    handler: async (request, reply) => {
+      const project = await projectOf(deps, CHAT, request);
+      const chat = chatRequest(request.body as Buffer | undefined);
+      const { route, model } = await find(deps, project, chat.model);
+      return await complete(deps, { route, model, chat }, reply);
+    },
+  });
+}
+
+async function projectOf(
+  deps: HttpDeps,
+  endpoint: Endpoint,
+  request: FastifyRequest<ProjectRoute>,
+): Promise<ProjectRecord> {
+  const { store, settings } = deps;
+  const name = request.params.project_name;
+  const parts = { store, now: () => deps.context().now, sshProxyToken: settings.sshProxyToken };
+  try {
+    const { project } = await identify(parts, endpoint, request.headers.authorization, name);
+    if (project) return project;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw notAdmitted(name, error);
+  }
+  throw notAdmitted(name);
+}
+
+function listed({ run, projectName }: ServiceView) {
+  return {
+    object: 'model',
+    id: run.serviceSpec?.model?.name,
+    created: Math.floor(run.submittedAt / 1_000_000),
+    owned_by: projectName,
+  };
+}
+
+/** Of several services with a model of that name the newest that can answer. */
+async function find(
+  { store }: HttpDeps,
+  project: ProjectRecord,
+  name: string,
+): Promise<{ route: ServiceRoute; model: Model }> {
+  const views = await store.services.withModels(project.id);
+  const served = views.flatMap((view) => {
+    const { configuration } = view.run.spec;
+    const model = configuration.type === 'service' ? configuration.model : null;
+    const route = routeOf(view);
+    return route && model?.name === name ? [{ route, model }] : [];
+  });
+  const found = served.find(({ route }) => route.replicas.length > 0) ?? served[0];
+  if (found) return found;
+  throw new ProxyRefusal(404, `Model ${name} not found in project ${project.name}`);
+}
+
+interface Completion {
+  readonly route: ServiceRoute;
+  readonly model: Model;
+  readonly chat: ChatRequest;
+}
+
+async function complete(
+  deps: HttpDeps,
+  { route, model, chat }: Completion,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const client = clientOf(model);
+  const ask = asker(deps, route, reply.raw);
+  if (chat.stream !== true) return sendJson(reply, 200, await client.complete(chat, ask));
+  await streamChunks(client.stream(chat, ask), reply.raw);
+  return reply.hijack();
+}
+
+function clientOf(model: Model): ModelClient {
+  if (model.format === 'openai') return openAiModel(model.prefix);
+  throw new ProxyRefusal(400, `Models of format ${model.format} are not served here`);
+}
+
+/** What is not 200 goes to the client with the model's own words. */
+function asker({ services }: HttpDeps, route: ServiceRoute, client: ServerResponse): AskModel {
+  return async (path, body) => {
+    const answer = await services.ask(route, { path, body, client }).catch((error: unknown) => {
+      if (error instanceof ProxyRefusal) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ProxyRefusal(502, `Error requesting model: ${why}`, { cause: error });
+    });
+    if (answer.statusCode === 200) return answer;
+    throw new ProxyRefusal(answer.statusCode, await text(answer.body));
+  };
+}

@@ -1,0 +1,86 @@
+/** Services without a gateway: everything under `/proxy/services` goes to their replicas. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ProxyRefusal, serviceNotFound } from '../../proxy/refusal.ts';
+import { serviceTarget } from '../../proxy/service-proxy.ts';
+import { refuseUpgrade } from '../../proxy/upgrade.ts';
+import { answerUnknown } from '../error-answers.ts';
+import type { HttpDeps } from '../ports.ts';
+import { modelRoutes } from './models/routes.ts';
+
+const PATH = '/proxy/services/:project_name/:run_name';
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD'];
+
+/** Stands for the rest of a path, which is the service's and need not make sense here. */
+const REST = '-';
+
+/** What routes are found by. */
+export function routedUrl(url: string): string {
+  if (!url.startsWith('/proxy/services/')) return url;
+  const target = serviceTarget(url);
+  return target?.rest.startsWith('/') ? `${target.prefix}/${REST}` : url;
+}
+
+/** Other protocols are offers that an ordinary answer declines. */
+export function takesUpgrade({ headers, url }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket' && url?.startsWith('/proxy/') === true;
+}
+
+export function proxyRoutes(app: FastifyInstance, deps: HttpDeps): void {
+  app.register(async (scope) => {
+    // Bodies are passed on as they come.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _body, done) => done(null));
+    scope.route({ method: METHODS, url: PATH, exposeHeadRoute: false, handler: redirect });
+    scope.route({
+      method: [...METHODS, 'OPTIONS'],
+      url: `${PATH}/${REST}`,
+      exposeHeadRoute: false,
+      handler: (request, reply) => forward(deps, request, reply),
+    });
+  });
+  modelRoutes(app, deps);
+  app.server.on('upgrade', (request, socket: Duplex, head) => {
+    socket.on('error', () => socket.destroy());
+    upgrade(deps, request, socket, head).catch((error: unknown) => {
+      if (error instanceof ProxyRefusal && socket.writable) return refuseUpgrade(socket, error);
+      if (!(error instanceof ProxyRefusal)) deps.log.error({ err: error }, 'upgrade failed');
+      socket.destroy();
+    });
+  });
+}
+
+/** Relative links of an app lead into it only from below its path. */
+function redirect(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const [path, ...query] = request.originalUrl.split('?');
+  return reply
+    .code(308)
+    .header('location', [`${path}/`, ...query].join('?'))
+    .send();
+}
+
+async function forward(
+  { services }: HttpDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const target = serviceTarget(request.originalUrl);
+  if (!target) return answerUnknown(request, reply);
+  const passage = await services.admit(target, request.raw);
+  reply.removeHeader('x-request-id');
+  await services.forward(passage, { request: request.raw, response: reply.raw, id: request.id });
+  return reply.hijack();
+}
+
+async function upgrade(
+  { services }: HttpDeps,
+  request: FastifyRequest['raw'],
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  const target = serviceTarget(request.url ?? '');
+  if (!target) throw serviceNotFound('', '');
+  const passage = await services.admit(target, request);
+  await services.upgrade(passage, request, socket, head);
+}

@@ -1,0 +1,137 @@
+/** One request sent to a replica, and its answer sent back, both as they come. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { responseHeaders } from './headers.ts';
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Path and query for the service. */
+  readonly path: string;
+  /** Names and values in turn. */
+  readonly headers: string[];
+  /** See `responseHeaders`. */
+  readonly prefix: string | null;
+  readonly id: string;
+}
+
+/** `unsent`: nothing of the request has left, so that it may be sent elsewhere. */
+export type Outcome =
+  | { readonly kind: 'answered' | 'client-gone' | 'cut-off' }
+  | { readonly kind: 'failed'; readonly error: Error; readonly unsent: boolean };
+
+/** Never rejects. On `failed` nothing was answered yet. */
+export function exchange(dispatcher: Dispatcher, order: Exchange): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const passage = new Passage(order, resolve);
+    const { request, path, headers } = order;
+    try {
+      dispatcher.dispatch(
+        {
+          path,
+          method: request.method as Dispatcher.HttpMethod,
+          headers,
+          // Not the request itself: it would be destroyed with the client's connection when an app
+          // answers before it has read everything.
+          body: hasBody(request) ? (request.iterator({ destroyOnReturn: false }) as never) : null,
+        },
+        passage,
+      );
+    } catch (error) {
+      passage.onResponseError(null, error as Error);
+    }
+  });
+}
+
+export function hasBody({ headers }: IncomingMessage): boolean {
+  if (headers['transfer-encoding'] !== undefined) return true;
+  return headers['content-length'] !== undefined && headers['content-length'] !== '0';
+}
+
+class ClientGone extends Error {}
+
+class Passage implements Dispatcher.DispatchHandler {
+  readonly #order: Exchange;
+  readonly #resolve: (outcome: Outcome) => void;
+  #controller: Dispatcher.DispatchController | null = null;
+  #answering = false;
+  #wrote = false;
+  #gone = false;
+
+  constructor(order: Exchange, resolve: (outcome: Outcome) => void) {
+    this.#order = order;
+    this.#resolve = resolve;
+    order.response.on('close', this.#onClose);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#gone) controller.abort(new ClientGone());
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    _headers: unknown,
+    statusText?: string,
+  ): void {
+    // Hints on the way (100, 103) are for the hop that asked.
+    if (status < 200) return;
+    const { response, request, prefix, id } = this.#order;
+    const raw = (controller.rawHeaders ?? []) as readonly (Buffer | string)[];
+    const text = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
+    const headers = responseHeaders(text, prefix, request.headers.host ?? null);
+    headers.push('X-Request-Id', id);
+    this.#answering = true;
+    response.writeHead(status, statusText, headers);
+    // An answer whose body is yet to come shows its head at once; a short one leaves in one piece.
+    process.nextTick(() => {
+      if (!this.#wrote) response.flushHeaders();
+    });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#wrote = true;
+    const { response } = this.#order;
+    if (response.write(chunk)) return;
+    controller.pause();
+    response.once('drain', () => controller.resume());
+  }
+
+  onResponseEnd(): void {
+    this.#wrote = true;
+    const { request, response } = this.#order;
+    response.end();
+    // Whatever the app did not want to read must not stand before the client's next request.
+    request.resume();
+    this.#finish({ kind: 'answered' });
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    const { response } = this.#order;
+    if (this.#gone) this.#finish({ kind: 'client-gone' });
+    else if (this.#answering) {
+      // The client must see that something is missing.
+      response.destroy();
+      this.#finish({ kind: 'cut-off' });
+    } else {
+      const unsent = this.#controller === null;
+      // The rest of a body that nobody wants must not stand before the client's next request.
+      if (!unsent) this.#order.request.resume();
+      this.#finish({ kind: 'failed', error, unsent });
+    }
+  }
+
+  readonly #onClose = (): void => {
+    if (this.#order.response.writableFinished) return;
+    this.#gone = true;
+    this.#controller?.abort(new ClientGone());
+    // Still waiting for a connection: nobody needs it any more.
+    if (this.#controller === null) this.#finish({ kind: 'client-gone' });
+  };
+
+  #finish(outcome: Outcome): void {
+    this.#order.response.off('close', this.#onClose);
+    this.#resolve(outcome);
+  }
+}

@@ -1,0 +1,56 @@
+import { request as httpRequest } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { JobSpec } from '@dstack/contract/wire';
+
+export type ProbeSpec = NonNullable<JobSpec['probes']>[number];
+
+/**
+ * Asks once; true for an answer of 2xx within the probe's time, redirects not followed. `fill` puts
+ * secrets into texts. Never rejects.
+ */
+export async function probe(
+  spec: ProbeSpec,
+  open: () => Promise<Duplex>,
+  fill: (text: string) => string,
+): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), spec.timeout * 1000);
+  over.signal.addEventListener('abort', () => resolve(false));
+  try {
+    void ask(spec, open, fill, over.signal).then(resolve, () => resolve(false));
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    over.abort();
+  }
+}
+
+async function ask(
+  spec: ProbeSpec,
+  open: () => Promise<Duplex>,
+  fill: (text: string) => string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const body = spec.body == null ? undefined : fill(spec.body);
+  const headers: string[] = ['Host', 'dstack'];
+  for (const { name, value } of spec.headers) headers.push(name, fill(value));
+  if (body !== undefined) headers.push('Content-Length', String(Buffer.byteLength(body)));
+  headers.push('Connection', 'close');
+  const path = fill(spec.url);
+  const connection = await open();
+  connection.on('error', () => connection.destroy());
+  signal.addEventListener('abort', () => connection.destroy());
+  if (signal.aborted) connection.destroy();
+  return await new Promise((resolve, reject) => {
+    const outgoing = httpRequest({
+      method: spec.method.toUpperCase(),
+      path,
+      headers,
+      createConnection: () => connection as never,
+    });
+    outgoing.on('error', reject);
+    outgoing.on('response', ({ statusCode = 0 }) => resolve(statusCode >= 200 && statusCode < 300));
+    outgoing.end(body);
+  });
+}

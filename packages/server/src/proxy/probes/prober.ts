@@ -1,0 +1,147 @@
+import { interpolate } from '@dstack/contract';
+import type { JobState } from '@dstack/contract/agent';
+import { type Id, SECOND, type Timestamp } from '@dstack/core';
+import type { JobView, ProbeRecord, Store } from '@dstack/store';
+import type { AgentClient } from '../../hosts/agent-client.ts';
+import type { Logger } from '../../logging.ts';
+import { type ProbeSpec, probe } from './probe.ts';
+
+export interface ProberOptions {
+  readonly store: Pick<Store, 'jobs' | 'secrets'>;
+  readonly client: (hostId: string) => Pick<AgentClient, 'openPort'> | null;
+  /** Microseconds. */
+  readonly now: () => Timestamp;
+  readonly newId: () => Id;
+  readonly log: Logger;
+}
+
+interface Probed {
+  readonly hostId: string;
+  readonly timers: Set<NodeJS.Timeout>;
+}
+
+interface Probe {
+  readonly spec: ProbeSpec;
+  readonly view: JobView;
+  readonly record: ProbeRecord;
+}
+
+/**
+ * Asks replicas of services whether they are well, from the moment their agent says that they run
+ * until it says that they do not. Agents say so again after each connection, so nothing has to be
+ * looked for; with several servers, each probes what runs on the hosts it is linked to.
+ */
+export class Prober {
+  readonly #options: ProberOptions;
+  readonly #jobs = new Map<Id, Probed>();
+  #closed = false;
+
+  constructor(options: ProberOptions) {
+    this.#options = options;
+  }
+
+  readonly hear = (hostId: string, state: JobState): void => {
+    if (state.phase === 'running') this.#begin(hostId, state.id);
+    else if (state.phase === 'exited') this.#end(state.id);
+  };
+
+  close(): void {
+    this.#closed = true;
+    for (const id of [...this.#jobs.keys()]) this.#end(id);
+  }
+
+  #begin(hostId: string, jobId: Id): void {
+    if (this.#closed || this.#jobs.get(jobId)?.hostId === hostId) return;
+    this.#end(jobId);
+    const probed: Probed = { hostId, timers: new Set() };
+    this.#jobs.set(jobId, probed);
+    this.#load(jobId).then(
+      (probes) => {
+        if (probes.length === 0) this.#end(jobId);
+        for (const one of probes) this.#schedule(probed, one);
+      },
+      (error: unknown) => {
+        // The agent speaks of the job again when the link is made anew.
+        this.#end(jobId);
+        this.#options.log.warn({ job: jobId, err: error }, 'probes could not be read');
+      },
+    );
+  }
+
+  #end(jobId: Id): void {
+    const probed = this.#jobs.get(jobId);
+    this.#jobs.delete(jobId);
+    for (const timer of probed?.timers ?? []) clearTimeout(timer);
+  }
+
+  async #load(jobId: Id): Promise<Probe[]> {
+    const { store, now, newId } = this.#options;
+    const view = await store.jobs.byId(jobId);
+    const specs = view?.job.spec.probes ?? [];
+    if (view?.job.jobNum !== 0 || specs.length === 0) return [];
+    const due = now();
+    const fresh = specs.map((_, probeNum) => ({
+      ...{ id: newId(), jobId, probeNum, successStreak: 0, due },
+    }));
+    // Those that are there already stay as they are.
+    await store.jobs.insertProbes(fresh);
+    const records = await store.jobs.probes([jobId]);
+    return records.flatMap((record) => {
+      const spec = specs[record.probeNum];
+      return spec ? [{ spec, view, record }] : [];
+    });
+  }
+
+  #schedule(probed: Probed, one: Probe): void {
+    const { due } = one.record;
+    if (due === null || this.#jobs.get(one.record.jobId) !== probed) return;
+    const delay = Math.max(0, due - this.#options.now()) / 1000;
+    const timer = setTimeout(() => {
+      probed.timers.delete(timer);
+      void this.#execute(probed, one).then((next) => this.#schedule(probed, next));
+    }, delay).unref();
+    probed.timers.add(timer);
+  }
+
+  /** The interval counts from the end of one execution to the start of the next. */
+  async #execute(probed: Probed, one: Probe): Promise<Probe> {
+    const { spec, view, record } = one;
+    const { store, now, log } = this.#options;
+    const isWell = await this.#ask(probed, one);
+    const successStreak = isWell ? record.successStreak + 1 : 0;
+    const isOver = spec.until_ready && successStreak >= spec.ready_after;
+    const due = isOver ? null : now() + spec.interval * SECOND;
+    const next = { ...record, successStreak, due };
+    // What is ready stays so: only the way there is of interest to the run.
+    const tells = successStreak !== record.successStreak && successStreak <= spec.ready_after;
+    const signals = tells ? [{ kind: 'run' as const, id: view.run.id }] : [];
+    await store.jobs.saveProbe(next, { signals }).catch((error: unknown) => {
+      log.warn({ job: record.jobId, err: error }, 'the result of a probe was not stored');
+    });
+    return { ...one, record: next };
+  }
+
+  async #ask(probed: Probed, { spec, view }: Probe): Promise<boolean> {
+    const client = this.#options.client(probed.hostId);
+    const port = view.job.spec.service_port ?? null;
+    if (client === null || port === null) return false;
+    try {
+      const fill = await this.#filler(spec, view);
+      return await probe(spec, () => client.openPort(view.job.id, port), fill);
+    } catch (error) {
+      this.#options.log.debug({ job: view.job.id, err: error }, 'probe failed');
+      return false;
+    }
+  }
+
+  /** Secrets are in no record of the job: they are looked up for each execution. */
+  async #filler(spec: ProbeSpec, { run }: JobView): Promise<(text: string) => string> {
+    if (!JSON.stringify(spec).includes('${{')) return (text) => text;
+    const secrets = await this.#options.store.secrets.values(run.projectId);
+    return (text) => {
+      const answer = interpolate(text, { secrets });
+      if (!answer.ok) throw new Error(`Secrets interpolation error: ${answer.error}`);
+      return answer.text;
+    };
+  }
+}

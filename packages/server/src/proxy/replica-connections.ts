@@ -1,0 +1,147 @@
+import type { Duplex } from 'node:stream';
+import type { Id } from '@dstack/core';
+import type { ServiceReplica } from '@dstack/store';
+import { Pool } from 'undici';
+
+/** Opens a connection to the app of a replica. */
+export type OpenPort = (replica: ServiceReplica) => Promise<Duplex>;
+
+export interface ReplicaConnectionsOptions {
+  readonly open: OpenPort;
+  /** Milliseconds without a byte after which an answer is given up. */
+  readonly timeoutMs: number;
+}
+
+/** One replica: its kept-alive connections, and how many requests it has to answer. */
+export interface Replica {
+  readonly target: ServiceReplica;
+  readonly pool: Pool;
+  inFlight: number;
+}
+
+interface Known extends Replica {
+  readonly runId: Id;
+  /** Called each time its last request is over. */
+  readonly idle: Set<() => void>;
+}
+
+/** Connections to replicas, made when the first request comes and closed when the replica goes. */
+export class ReplicaConnections {
+  readonly #options: ReplicaConnectionsOptions;
+  readonly #replicas = new Map<Id, Known>();
+  /** Jobs that are being stopped: nothing new is sent to them. */
+  readonly #leaving = new Set<Id>();
+  #turn = 0;
+
+  constructor(options: ReplicaConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The replica with the fewest requests under way, those alike in turn; null when all are `tried`
+   * or leaving. Call `release` with it when the request is over.
+   */
+  acquire(
+    runId: Id,
+    targets: readonly ServiceReplica[],
+    tried: ReadonlySet<Id> = NONE,
+  ): Replica | null {
+    this.#turn += 1;
+    let best: Known | null = null;
+    for (let i = 0; i < targets.length; i++) {
+      const target = targets[(this.#turn + i) % targets.length] as ServiceReplica;
+      if (tried.has(target.jobId) || this.#leaving.has(target.jobId)) continue;
+      const known = this.#replicas.get(target.jobId) ?? this.#make(runId, target);
+      if (best === null || known.inFlight < best.inFlight) best = known;
+    }
+    if (best !== null) best.inFlight += 1;
+    return best;
+  }
+
+  /** Whether any of these may be sent something. */
+  some(targets: readonly ServiceReplica[]): boolean {
+    return targets.some((target) => !this.#leaving.has(target.jobId));
+  }
+
+  release(replica: Replica): void {
+    replica.inFlight -= 1;
+    if (replica.inFlight > 0) return;
+    for (const tell of (replica as Known).idle) tell();
+  }
+
+  /** A connection beside the pool, for what takes it over. */
+  open(replica: Replica): Promise<Duplex> {
+    return this.#options.open(replica.target);
+  }
+
+  /** Whether connections to replicas of this run are held. */
+  holds(runId: Id): boolean {
+    return [...this.#replicas.values()].some((replica) => replica.runId === runId);
+  }
+
+  /** Lets go of the run's replicas that are no longer among these; requests under way end. */
+  keepOnly(runId: Id, targets: readonly ServiceReplica[]): void {
+    const present = new Set(targets.map((target) => target.jobId));
+    for (const [jobId, replica] of this.#replicas) {
+      if (replica.runId !== runId || present.has(jobId)) continue;
+      if (replica.inFlight > 0) replica.idle.add(() => this.#drop(jobId));
+      else this.#drop(jobId);
+    }
+  }
+
+  /**
+   * Sends nothing more to a job that is to be stopped. True when it has nothing left to answer; else
+   * `whenIdle` is called once that may be so.
+   */
+  leave(jobId: Id, whenIdle: () => void): boolean {
+    if (!this.#leaving.has(jobId)) {
+      this.#leaving.add(jobId);
+      setTimeout(() => this.#leaving.delete(jobId), ROUTES_FOLLOW_MS).unref();
+    }
+    const replica = this.#replicas.get(jobId);
+    if (replica === undefined || replica.inFlight === 0) return true;
+    replica.idle.add(whenIdle);
+    return false;
+  }
+
+  close(): void {
+    for (const jobId of [...this.#replicas.keys()]) {
+      const replica = this.#replicas.get(jobId);
+      this.#replicas.delete(jobId);
+      void replica?.pool.destroy();
+    }
+  }
+
+  #make(runId: Id, target: ServiceReplica): Known {
+    const { open, timeoutMs } = this.#options;
+    const pool = new Pool('http://replica', {
+      // As many as there are requests: whoever streams for minutes must not keep others waiting.
+      connections: null,
+      pipelining: 1,
+      allowH2: false,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      connect: (_options, callback) => {
+        open(target).then(
+          (socket) => callback(null, socket as never),
+          (error) => callback(error as Error, null),
+        );
+      },
+    });
+    const known: Known = { runId, target, pool, inFlight: 0, idle: new Set() };
+    this.#replicas.set(target.jobId, known);
+    return known;
+  }
+
+  #drop(jobId: Id): void {
+    const replica = this.#replicas.get(jobId);
+    if (replica === undefined || replica.inFlight > 0) return;
+    this.#replicas.delete(jobId);
+    void replica.pool.close();
+  }
+}
+
+/** By then no route leads to a job any more that was to be stopped. */
+const ROUTES_FOLLOW_MS = 60_000;
+
+const NONE: ReadonlySet<Id> = new Set();

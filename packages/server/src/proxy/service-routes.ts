@@ -1,0 +1,133 @@
+import type { Id } from '@dstack/core';
+import { scalesByDemand } from '@dstack/core';
+import type { ServiceReplica, Services, ServiceView } from '@dstack/store';
+
+/** What has to be known of a service to send a request to it. */
+export interface ServiceRoute {
+  readonly runId: Id;
+  readonly projectName: string;
+  readonly runName: string;
+  /** Whether callers must be members of the project. */
+  readonly auth: boolean;
+  /** The app does not see the part of the path that leads to it. */
+  readonly stripPrefix: boolean;
+  /** Only the paths of a router are let through. */
+  readonly behindRouter: boolean;
+  /** Requests decide how many replicas there are. */
+  readonly scaled: boolean;
+  /** May have no replica until somebody asks. */
+  readonly mayBeEmpty: boolean;
+  readonly replicas: readonly ServiceReplica[];
+}
+
+export interface ServiceRoutesOptions {
+  readonly services: Pick<Services, 'byName'>;
+  /** Milliseconds; what other servers have changed is seen after this long. */
+  readonly ttlMs: number;
+  /** Milliseconds. */
+  readonly now: () => number;
+  /** Called with what is there now after a change, for runs for which `wants` says so. */
+  readonly onRoute: (route: ServiceRoute) => void;
+  readonly wants: (runId: Id) => boolean;
+}
+
+interface Entry {
+  readonly route: ServiceRoute;
+  readonly readAt: number;
+}
+
+/** Services by their names, so that a request need not ask the database. */
+export class ServiceRoutes {
+  readonly #options: ServiceRoutesOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #loading = new Map<string, Promise<ServiceRoute | null>>();
+  readonly #waiters = new Map<Id, Set<() => void>>();
+  /** Raised by each change: what was read before it may be old. */
+  #generation = 0;
+
+  constructor(options: ServiceRoutesOptions) {
+    this.#options = options;
+  }
+
+  /** Null: there is no such service, or it is not served here. */
+  async find(project: string, run: string): Promise<ServiceRoute | null> {
+    const key = `${project.toLowerCase()}/${run}`;
+    const entry = this.#entries.get(key);
+    const { now, ttlMs } = this.#options;
+    if (entry && now() - entry.readAt < ttlMs) return entry.route;
+    const known = this.#loading.get(key);
+    if (known) return await known;
+    const loading = this.#load(key, project, run).finally(() => {
+      if (this.#loading.get(key) === loading) this.#loading.delete(key);
+    });
+    this.#loading.set(key, loading);
+    return await loading;
+  }
+
+  /** Something of the run has changed. */
+  changed(runId: Id): void {
+    this.#generation += 1;
+    this.#loading.clear();
+    for (const [key, { route }] of this.#entries) {
+      if (route.runId !== runId) continue;
+      this.#entries.delete(key);
+      if (this.#options.wants(runId)) void this.#refresh(route);
+    }
+    for (const wake of this.#waiters.get(runId) ?? []) wake();
+  }
+
+  /** Resolves after the next change of the run, or after `ms`, or when `signal` is aborted. */
+  nextChange(runId: Id, ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const waiters = this.#waiters.get(runId) ?? new Set();
+      this.#waiters.set(runId, waiters);
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        waiters.delete(done);
+        if (waiters.size === 0) this.#waiters.delete(runId);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal.addEventListener('abort', done);
+      waiters.add(done);
+    });
+  }
+
+  async #load(key: string, project: string, run: string): Promise<ServiceRoute | null> {
+    const generation = this.#generation;
+    const readAt = this.#options.now();
+    const view = await this.#options.services.byName(project, run);
+    const route = view && routeOf(view);
+    if (generation === this.#generation) {
+      if (route) this.#entries.set(key, { route, readAt });
+      else this.#entries.delete(key);
+    }
+    return route;
+  }
+
+  /** Connections to replicas that are gone are closed even if nobody asks again. */
+  async #refresh({ runId, projectName, runName, ...rest }: ServiceRoute): Promise<void> {
+    const gone = { runId, projectName, runName, ...rest, replicas: [] };
+    // Whoever asks next meets the same error and can be told.
+    const route = await this.find(projectName, runName).catch(() => null);
+    this.#options.onRoute(route?.runId === runId ? route : gone);
+  }
+}
+
+export function routeOf({ run, projectName, replicas }: ServiceView): ServiceRoute | null {
+  const { configuration } = run.spec;
+  if (configuration.type !== 'service') return null;
+  const ranges = configuration.groups?.map((group) => group.replicas) ?? [configuration.replicas];
+  return {
+    runId: run.id,
+    projectName,
+    runName: run.name,
+    auth: configuration.auth,
+    stripPrefix: configuration.strip_prefix,
+    behindRouter: configuration.groups?.some((group) => group.router != null) ?? false,
+    scaled: scalesByDemand(run),
+    mayBeEmpty: scalesByDemand(run) && ranges.some((range) => range !== null && !range.min),
+    replicas,
+  };
+}

@@ -1,0 +1,82 @@
+import type { Id } from '@dstack/core';
+import type { Services } from '@dstack/store';
+import type { Logger } from '../logging.ts';
+
+export interface TrafficOptions {
+  readonly services: Pick<Services, 'addRequests'>;
+  /** Random id of this process. */
+  readonly owner: string;
+  /** Microseconds. */
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+/** What was counted is written at most this often, in milliseconds. */
+const FLUSH_MS = 1000;
+
+/**
+ * A run looks after its demand by itself while there are requests in its window. Within the shortest
+ * window (µs) of the one before, a request needs to wake nobody.
+ */
+const QUIET = 30_000_000;
+
+/** Counts requests of services that scale by demand. Does nothing while there are none. */
+export class Traffic {
+  readonly #options: TrafficOptions;
+  readonly #counts = new Map<string, { runId: Id; second: number; requests: number }>();
+  readonly #lastAt = new Map<Id, number>();
+  readonly #wake = new Set<Id>();
+  #timer: NodeJS.Timeout | undefined;
+  #soon = false;
+
+  constructor(options: TrafficOptions) {
+    this.#options = options;
+  }
+
+  /** `waiting`: there is no replica that could answer. */
+  count(runId: Id, waiting: boolean): void {
+    const now = this.#options.now();
+    const second = Math.floor(now / 1_000_000);
+    const key = `${runId} ${second}`;
+    const known = this.#counts.get(key);
+    if (known) known.requests += 1;
+    else this.#counts.set(key, { runId, second, requests: 1 });
+    const before = this.#lastAt.get(runId);
+    this.#lastAt.set(runId, now);
+    const isFirst = before === undefined || now - before >= QUIET;
+    if (isFirst || waiting) this.#wake.add(runId);
+    this.#flushLater(isFirst);
+  }
+
+  forget(runId: Id): void {
+    this.#lastAt.delete(runId);
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#flush();
+  }
+
+  #flushLater(soon: boolean): void {
+    if (this.#timer && (this.#soon || !soon)) return;
+    clearTimeout(this.#timer);
+    this.#soon = soon;
+    this.#timer = setTimeout(() => void this.#flush(), soon ? 0 : FLUSH_MS).unref();
+  }
+
+  async #flush(): Promise<void> {
+    this.#timer = undefined;
+    this.#soon = false;
+    const counts = [...this.#counts.values()];
+    const signals = [...this.#wake].map((id) => ({ kind: 'run' as const, id }));
+    this.#counts.clear();
+    this.#wake.clear();
+    if (counts.length === 0) return;
+    const { services, owner, log } = this.#options;
+    try {
+      await services.addRequests(owner, counts, { signals });
+    } catch (error) {
+      log.warn({ err: error }, 'requests of services were not counted');
+    }
+  }
+}
