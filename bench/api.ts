@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { InstanceRecord } from '@dstack/core';
 import { openStore, type RunView, type Store } from '@dstack/store';
 import { type Installation, postgresBinaries, startPostgres } from '@dstack/testkit';
+import { soak } from './api-soak.ts';
 import { installation } from './installation.ts';
 import { print, summary } from './measure.ts';
 import { applyFleet, submit } from './runs.ts';
@@ -18,7 +19,10 @@ const WARM_UP_MS = 500;
 const MEASURE_MS = 3000;
 
 const task = { type: 'task', name: 'planned', commands: ['true'], resources: { gpu: 0 } };
-const CALLS: readonly (readonly [name: string, path: string, body?: unknown])[] = [
+/** Name, path, body. */
+export type ApiCall = readonly [name: string, path: string, body?: unknown];
+
+const CALLS: readonly ApiCall[] = [
   ['users/get_my_user', '/api/users/get_my_user'],
   ['runs/list, page of 100', '/api/runs/list', { limit: 100 }],
   ['fleets/list, 1 000 instances', '/api/fleets/list', { only_active: true }],
@@ -29,9 +33,15 @@ const CALLS: readonly (readonly [name: string, path: string, body?: unknown])[] 
   ],
 ];
 
-export async function api(): Promise<void> {
+/** `minutes`: that long on SQLite, for the memory, instead of a few seconds of each call. */
+export async function api(minutes?: string): Promise<void> {
   const sqlite = installation();
-  await measure('SQLite', sqlite, `sqlite:///${join(sqlite.serverDir, 'data', 'dstack.db')}`);
+  const url = `sqlite:///${join(sqlite.serverDir, 'data', 'dstack.db')}`;
+  if (minutes !== undefined) {
+    await onFilled(sqlite, url, () => soak(sqlite, Number(minutes), CALLS));
+    return;
+  }
+  await onFilled(sqlite, url, () => measure('SQLite', sqlite));
   const binaries = postgresBinaries();
   if (binaries === null) {
     print({ name: 'API on PostgreSQL: not measured, no PostgreSQL here', unit: '', value: null });
@@ -40,13 +50,15 @@ export async function api(): Promise<void> {
   const cluster = await startPostgres(binaries);
   try {
     const { url } = await cluster.createDatabase();
-    await measure('PostgreSQL', installation({ DSTACK_DATABASE_URL: url }), url);
+    const postgres = installation({ DSTACK_DATABASE_URL: url });
+    await onFilled(postgres, url, () => measure('PostgreSQL', postgres));
   } finally {
     await cluster.stop();
   }
 }
 
-async function measure(database: string, home: Installation, url: string): Promise<void> {
+/** Does the work on a server with everything in its database, and takes all of it away again. */
+async function onFilled(home: Installation, url: string, work: () => Promise<void>): Promise<void> {
   try {
     await home.startServer();
     await applyFleet(home, '0..1');
@@ -55,17 +67,34 @@ async function measure(database: string, home: Installation, url: string): Promi
     await home.stopServer();
     await fill(url, template);
     await home.startServer();
-    for (const [name, path, body] of CALLS) {
-      await load(home, path, body, WARM_UP_MS);
-      const { samples, seconds } = await load(home, path, body, MEASURE_MS);
-      const perSecond = Math.round(samples.length / seconds);
-      print({ name: `API ${name}, ${database}`, unit: 'ms', perSecond, ...summary(samples) });
-    }
-    const memory = residentMb(home.serverPid);
-    print({ name: `API: memory after load, ${database}`, unit: 'MB', value: memory });
+    await work();
   } finally {
     await home.dispose();
   }
+}
+
+async function measure(database: string, home: Installation): Promise<void> {
+  for (const [name, path, body] of CALLS) {
+    await load(home, { path, body, ms: WARM_UP_MS });
+    const { samples, seconds } = await load(home, { path, body, ms: MEASURE_MS });
+    const perSecond = Math.round(samples.length / seconds);
+    print({ name: `API ${name}, ${database}`, unit: 'ms', perSecond, ...summary(samples) });
+  }
+  await besideLists(database, home);
+  const memory = residentMb(home.serverPid);
+  print({ name: `API: memory after load, ${database}`, unit: 'MB', value: memory });
+}
+
+/** What a small question waits for while everybody else asks for lists. */
+async function besideLists(database: string, home: Installation): Promise<void> {
+  const [small, list] = CALLS;
+  if (!small || !list) return;
+  const [{ samples }] = await Promise.all([
+    load(home, { path: small[1], ms: MEASURE_MS, callers: 1 }),
+    load(home, { path: list[1], body: list[2], ms: MEASURE_MS }),
+  ]);
+  const name = `API ${small[0]} while ${CONCURRENCY} callers ask for ${list[0]}, ${database}`;
+  print({ name, unit: 'ms', ...summary(samples) });
 }
 
 /** The loops let go of it before it is copied. */
@@ -147,8 +176,15 @@ async function copyFleet(store: Store, template: InstanceRecord, num: number, no
   });
 }
 
-/** As many callers as `CONCURRENCY`, each with one request at a time; answers ms per request. */
-async function load(home: Installation, path: string, body: unknown, ms: number) {
+interface Load {
+  readonly path: string;
+  readonly body?: unknown;
+  readonly ms: number;
+  readonly callers?: number;
+}
+
+/** Callers with one request at a time each; answers ms per request. */
+async function load(home: Installation, { path, body, ms, callers = CONCURRENCY }: Load) {
   const url = new URL(path, home.url);
   const init = {
     method: 'POST',
@@ -166,6 +202,6 @@ async function load(home: Installation, path: string, body: unknown, ms: number)
       samples.push(performance.now() - sent);
     }
   };
-  await Promise.all(Array.from({ length: CONCURRENCY }, caller));
+  await Promise.all(Array.from({ length: callers }, caller));
   return { samples, seconds: (performance.now() - started) / 1000 };
 }

@@ -1,6 +1,6 @@
 /**
  * `node bench/run.ts [name …]`: measures the built product and prints one JSON line per figure.
- * Without names everything runs. Floors (`node -e 0`, `docker run`) are measured in the same run.
+ * Without names everything runs. `api:10` is ten minutes of load instead, for the memory alone. Floors (`node -e 0`, `docker run`) are measured in the same run.
  */
 import { execFileSync } from 'node:child_process';
 import { api } from './api.ts';
@@ -10,7 +10,7 @@ import { latency } from './latency.ts';
 import { serverStart } from './server-start.ts';
 import { ssh } from './ssh.ts';
 
-const benches: Readonly<Record<string, () => Promise<void>>> = {
+const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = {
   'command-line': commandLine,
   'server-start': serverStart,
   latency,
@@ -21,8 +21,9 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
 
 execFileSync('node', ['scripts/build.ts'], { stdio: 'ignore' });
 const chosen = process.argv.slice(2);
-for (const name of chosen.length > 0 ? chosen : Object.keys(benches)) {
+for (const text of chosen.length > 0 ? chosen : Object.keys(benches)) {
+  const [name = '', argument] = text.split(':');
   const bench = benches[name];
   if (!bench) throw new Error(`no bench ${name}; there are: ${Object.keys(benches).join(', ')}`);
-  await bench();
+  await bench(argument);
 }

@@ -36,7 +36,7 @@ export async function loadPlacement(
       projectId,
       ...fleets.map((fleet) => fleet.projectId),
     ]),
-    ...(await localUse(tx)),
+    ...(await localUse(tx, records)),
   };
 }
 

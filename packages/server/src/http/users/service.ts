@@ -39,12 +39,16 @@ export async function listUsers(
 
 /** With credentials; a user without a key pair gets one. */
 export async function userWithCreds(deps: HttpDeps, user: UserRecord): Promise<UserWithCreds> {
-  const { store, keys, settings } = deps;
-  if (user.sshPublicKey === null) await store.users.setSshKeys(user.id, await keys.user(user.name));
-  const current = (await store.users.byId(user.id)) ?? user;
+  const { store, settings } = deps;
+  const current = user.sshPublicKey === null ? await withKeys(deps, user) : user;
   const credentials = await store.users.credentials(user.id);
   if (credentials === null) throw notExists('User not found');
   return wireUserWithCreds(current, credentials, settings.permissions);
+}
+
+async function withKeys({ store, keys }: HttpDeps, user: UserRecord): Promise<UserRecord> {
+  await store.users.setSshKeys(user.id, await keys.user(user.name));
+  return (await store.users.byId(user.id)) ?? user;
 }
 
 /** Others are invisible to all but global admins. */
@@ -131,8 +135,9 @@ export async function refreshSshKey(
 ): Promise<UserRecord> {
   const user = await managedUser(deps, caller, name);
   const events = [userEvent('User SSH key refreshed', user, caller.id)];
-  await deps.store.users.setSshKeys(user.id, await deps.keys.user(user.name), { events });
-  return user;
+  const keys = await deps.keys.user(user.name);
+  await deps.store.users.setSshKeys(user.id, keys, { events });
+  return { ...user, sshPublicKey: keys.publicKey };
 }
 
 /** All or none. */
