@@ -13,6 +13,8 @@ want ssh openssh-client
 want git git
 want nsenter util-linux
 want rsync rsync
+want sudo sudo
+[ -x /lib/systemd/systemd ] || missing="$missing systemd"
 # Debian's python3 has no `venv` of its own; the official client is installed into one.
 python3 -c 'import ensurepip' >/dev/null 2>&1 || missing="$missing python3 python3-venv"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"

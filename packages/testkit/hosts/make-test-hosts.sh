@@ -15,12 +15,14 @@
 # Env: BASE (default /tmp/test-hosts, must be on a real disk, not overlayfs), NET (10.213.0),
 #      PREFIX (th: names of hosts, links and the bridge; with another BASE and NET a second set runs beside the first),
 #      DOCKER=none leaves dockerd out, DOCKER=1,3 has it on hosts 1 and 3 only,
+#      SYSTEMD=2 makes systemd the first process of host 2 (also needs: systemd, dbus),
 #      IMAGE_TAR=file is loaded into each dockerd.
 set -euo pipefail
 BASE=${BASE:-/tmp/test-hosts} NET=${NET:-10.213.0} PREFIX=${PREFIX:-th} DOCKER=${DOCKER:-all}
 BR=${PREFIX}br0
-# Whether host $1 has a dockerd.
+# Whether host $1 has a dockerd, and whether systemd is its first process.
 has_docker() { case ",$DOCKER," in ,all, | *",$1,"*) true ;; *) false ;; esac; }
+has_systemd() { case ",${SYSTEMD:-}," in *",$1,"*) true ;; *) false ;; esac; }
 die() { echo "error: $*" >&2; exit 1; }
 
 host_init() { # runs as PID 1 of the host, inside its namespaces
@@ -64,9 +66,49 @@ EOS
   chmod 755 "$d/root/etc/test-host/start" "$d/root/etc/test-host/start-dockerd"
   ! has_docker "$i" || : > "$d/root/etc/test-host/docker"
   # By chroot alone containers would keep this machine's root as theirs, and `docker exec` enter it.
-  mkdir -p "$d/root/.outside"; cd "$d/root"; pivot_root . .outside
+  mkdir -p "$d/root/.outside"; cd "$d/root"
+  if has_systemd "$i"; then become_systemd; fi
+  pivot_root . .outside
   exec chroot . /bin/bash -c 'umount -l /.outside; rmdir /.outside; /etc/test-host/start
     trap "exit 0" TERM; while :; do sleep 3600 & wait $!; done'
+}
+
+# Cgroups of its own for the host that this process is going to be. systemd makes units of its own
+# wherever it sees cgroups; in a namespace they end with the host.
+own_cgroups() {
+  local c
+  for c in /sys/fs/cgroup/*/; do
+    [ -e "$c/cgroup.procs" ] || continue
+    mkdir -p "$c/$PREFIX$1"
+    for f in cpuset.cpus cpuset.mems; do [ ! -e "$c/$f" ] || cat "$c/$f" > "$c/$PREFIX$1/$f"; done
+    echo "$BASHPID" > "$c/$PREFIX$1/cgroup.procs"
+  done
+}
+
+# Ends as the host's PID 1. Works where cgroup v1 is in use, as on all machines of these tests.
+become_systemd() {
+  local c etc=etc/systemd/system unit
+  mount -t tmpfs tmpfs sys/fs/cgroup
+  for c in $(awk 'NR > 1 && $2 > 0 && $4 == 1 {print $1}' /proc/cgroups); do
+    mkdir -p "sys/fs/cgroup/$c"; mount -t cgroup -o "$c" cgroup "sys/fs/cgroup/$c"
+  done
+  mkdir -p sys/fs/cgroup/systemd; mount -t cgroup -o none,name=systemd cgroup sys/fs/cgroup/systemd
+  # Nothing of what this machine starts, and nothing that looks after hardware.
+  find $etc -mindepth 1 -delete; mkdir -p $etc/test.target.wants
+  for unit in systemd-udevd.service systemd-udevd-{control,kernel}.socket systemd-udev-trigger.service \
+    systemd-{modules-load,sysctl,remount-fs,random-seed,tmpfiles-setup-dev,firstboot}.service \
+    {dev-hugepages,dev-mqueue,sys-kernel-debug,sys-kernel-tracing,sys-fs-fuse-connections}.mount \
+    proc-sys-fs-binfmt_misc.automount docker.service docker.socket containerd.service ssh.service; do
+    ln -sf /dev/null "$etc/$unit"
+  done
+  printf '%s\n' '[Unit]' Requires=basic.target After=basic.target AllowIsolate=yes > $etc/test.target
+  printf '%s\n' '[Service]' Type=oneshot RemainAfterExit=yes KillMode=none Delegate=yes \
+    ExecStart=/etc/test-host/start > $etc/test-host.service
+  ln -s ../test-host.service $etc/test.target.wants/
+  export container=test-host
+  pivot_root . .outside
+  exec chroot . /bin/bash -c 'umount -l /.outside; rmdir /.outside
+    exec /lib/systemd/systemd --log-target=console --unit=test.target --show-status=0'
 }
 
 # The host's PID 1, seen from outside.
@@ -140,8 +182,10 @@ up() {
     ip -n "$PREFIX$i" link set lo up; ip -n "$PREFIX$i" addr add "$ip/24" dev eth0
     ip -n "$PREFIX$i" link set eth0 up; ip -n "$PREFIX$i" route add default via "$NET.1"
     mkdir -p "$BASE/$i"
-    nsenter --net="/run/netns/$PREFIX$i" unshare --mount --uts --ipc --pid --fork --kill-child \
-      bash "$0" __init "$i" > "$BASE/$i/init.log" 2>&1 < /dev/null &
+    local new=(unshare --mount --uts --ipc --pid --fork --kill-child) before=:
+    if has_systemd "$i"; then new+=(--cgroup) before=own_cgroups; fi
+    { "$before" "$i"; exec nsenter --net="/run/netns/$PREFIX$i" "${new[@]}" bash "$0" __init "$i"; } \
+      > "$BASE/$i/init.log" 2>&1 < /dev/null &
     echo $! > "$BASE/$i/unshare.pid"
   done
   for i in $(seq 1 "$n"); do
@@ -162,6 +206,9 @@ down() {
       [ -z "$c" ] || kill -KILL "$c" 2>/dev/null || true
       for _ in $(seq 50); do kill -0 "$p" 2>/dev/null || break; sleep 0.1; done
     fi
+    for c in /sys/fs/cgroup/*/"$PREFIX$i"; do
+      [ ! -d "$c" ] || find "$c" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    done
     ip link del "${PREFIX}v$i" 2>/dev/null || true
     ip netns del "$PREFIX$i" 2>/dev/null || true
   done

@@ -48,6 +48,8 @@ export interface TestHostsOptions {
   readonly count: number;
   /** Which of them have Docker, from 1; all by default. */
   readonly docker?: readonly number[];
+  /** Which of them are run by systemd, from 1; none by default. See `systemdMissing`. */
+  readonly systemd?: readonly number[];
 }
 
 /** What a machine lacks for `startHosts`, null when it lacks nothing. */
@@ -57,8 +59,18 @@ export function hostsMissing(): string | null {
   return [...programs, '/usr/sbin/ip', '/usr/sbin/iptables'].find((it) => !existsSync(it)) ?? null;
 }
 
+/** What a machine lacks for hosts that systemd runs, null when it lacks nothing. */
+export function systemdMissing(): string | null {
+  const needed = ['/lib/systemd/systemd', '/sys/fs/cgroup/systemd'];
+  return hostsMissing() ?? needed.find((it) => !existsSync(it)) ?? null;
+}
+
 /** Makes hosts out of namespaces of this machine; several sets may live side by side. */
-export async function startHosts({ count, docker }: TestHostsOptions): Promise<TestHosts> {
+export async function startHosts({
+  count,
+  docker,
+  systemd = [],
+}: TestHostsOptions): Promise<TestHosts> {
   const dir = mkdtempSync(join(tmpdir(), 'test-hosts-'));
   const env = {
     ...process.env,
@@ -67,6 +79,7 @@ export async function startHosts({ count, docker }: TestHostsOptions): Promise<T
     // Names of links have at most 15 characters.
     PREFIX: `t${process.pid.toString(36)}${dir.slice(-2).toLowerCase()}`,
     DOCKER: docker === undefined ? 'all' : docker.join(',') || 'none',
+    SYSTEMD: systemd.join(','),
   };
   const script = (...args: string[]) => execFileSync(SCRIPT, args, { env, stdio: 'pipe' });
   const act = async (...args: string[]) => void (await run(SCRIPT, args, { env }));

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ChannelSocket } from './channel-socket.ts';
 import { addressOf, SshConnection, type SshTarget } from './connection.ts';
 import type { HostError } from './host-error.ts';
+import { JumpHosts } from './jump-hosts.ts';
 import { preflight } from './preflight.ts';
 
 const missing = hostsMissing();
@@ -33,7 +34,7 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
   });
 
   async function connect(to: SshLogin, more: Partial<SshTarget> = {}): Promise<SshConnection> {
-    const target = { login: to, proxy: null, hostKeys: {}, pin: async () => {}, ...more };
+    const target = { login: to, hostKeys: {}, pin: async () => {}, ...more };
     const connection = await SshConnection.open(target);
     open.add(connection);
     return connection;
@@ -54,13 +55,35 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
     expect(done).toEqual({ code: 7, stdout: 'hi', stderr: 'oops\n' });
   });
 
-  it('leads through a jump host, and pins the keys of both', async () => {
+  it('leads through a jump host, pins the keys of both, and shares the way with others', async () => {
     const pinned: string[] = [];
-    const pin = async (address: string) => void pinned.push(address);
-    const connection = await connect(login(far), { proxy: login(near), pin });
-    const { stdout } = await connection.exec('hostname', { input: '', timeoutMs: 9000 });
-    expect(stdout.trim()).toBe(far.name);
-    expect(pinned).toEqual([addressOf(login(near)), addressOf(login(far))]);
+    const keys = { hostKeys: {}, pin: async (address: string) => void pinned.push(address) };
+    const jumps = new JumpHosts();
+    const behind = async () => {
+      const passage = await jumps.passage(login(near), keys, login(far));
+      return await connect(login(far), { ...keys, passage });
+    };
+    const connections = await Promise.all([behind(), behind(), behind()]);
+    for (const connection of connections) {
+      const { stdout } = await connection.exec('hostname', { input: '', timeoutMs: 9000 });
+      expect(stdout.trim()).toBe(far.name);
+    }
+    expect(new Set(pinned)).toEqual(new Set([addressOf(login(near)), addressOf(login(far))]));
+    // One of ours, and the one that asks.
+    const logins = "ss -Htn state established '( sport = :22 )' | wc -l";
+    expect((await near.exec(logins)).trim()).toBe('2');
+    for (const connection of connections) connection.close();
+  });
+
+  it('is refused for good when a shared jump host is not the one seen before', async () => {
+    const jumps = new JumpHosts();
+    const fresh = { hostKeys: {}, pin: async () => {} };
+    await connect(login(far), { passage: await jumps.passage(login(near), fresh, login(far)) });
+    const known = { hostKeys: { [addressOf(login(near))]: 'AAAA' }, pin: async () => {} };
+    await expect(jumps.passage(login(near), known, login(far))).rejects.toMatchObject({
+      permanent: true,
+      message: expect.stringMatching(/host key .* is not the one seen before/),
+    });
   });
 
   it('takes keys in PKCS#8', async () => {

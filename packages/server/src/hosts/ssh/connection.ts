@@ -4,15 +4,21 @@ import type { SshLogin } from '@dstack/store';
 import ssh2 from 'ssh2';
 import type { Channel } from './channel-socket.ts';
 import { type HostError, permanent, temporary } from './host-error.ts';
+import type { Passage } from './jump-hosts.ts';
 import { readablePrivateKey } from './private-key.ts';
 
-export interface SshTarget {
-  readonly login: SshLogin;
-  readonly proxy: SshLogin | null;
+/** What is remembered of who a host is. */
+export interface HostKeys {
   /** Pinned host keys (base64) by `addressOf(login)`. */
   readonly hostKeys: Readonly<Record<string, string>>;
   /** A host key seen for the first time. */
   readonly pin: (address: string, hostKey: string) => Promise<void>;
+}
+
+export interface SshTarget extends HostKeys {
+  readonly login: SshLogin;
+  /** The way there, where it leads through another host. */
+  readonly passage?: Passage | null;
 }
 
 export interface Executed {
@@ -33,30 +39,31 @@ export const addressOf = ({ hostname, port }: SshLogin): string => `${hostname}:
 /** One SSH connection to a host, with as many channels as wanted. */
 export class SshConnection {
   readonly #client: ssh2.Client;
-  readonly #jump: SshConnection | null;
+  /** In base64; who the host says it is. */
+  readonly hostKey: string;
   #open = true;
 
-  private constructor(client: ssh2.Client, jump: SshConnection | null) {
+  private constructor(client: ssh2.Client, hostKey: string, closed: () => void) {
     this.#client = client;
-    this.#jump = jump;
+    this.hostKey = hostKey;
     client.on('close', () => {
       this.#open = false;
-      jump?.close();
+      closed();
     });
     // Whoever waits on a channel hears of it there.
     client.on('error', () => {});
   }
 
-  /** Rejects with a `HostError`. */
+  /** Rejects with a `HostError`. Takes over the passage, whatever comes of it. */
   static async open(target: SshTarget): Promise<SshConnection> {
-    const { login, proxy } = target;
-    if (proxy === null) return new SshConnection(await logIn(target, login, dial(login)), null);
-    const jump = new SshConnection(await logIn(target, proxy, dial(proxy)), null);
+    const { login, passage } = target;
+    const release = passage?.release ?? (() => {});
     try {
-      const through = await jump.#through(login);
-      return new SshConnection(await logIn(target, login, through), jump);
+      const { client, hostKey } = await logIn(target, passage?.stream ?? dial(login));
+      await checkHostKey(login, target, hostKey);
+      return new SshConnection(client, hostKey, release);
     } catch (error) {
-      jump.close();
+      release();
       throw error;
     }
   }
@@ -68,7 +75,6 @@ export class SshConnection {
   close(): void {
     this.#open = false;
     this.#client.destroy();
-    this.#jump?.close();
   }
 
   /** Opens a channel to a unix socket of the host. */
@@ -131,11 +137,15 @@ export class SshConnection {
     return done;
   }
 
-  #through(login: SshLogin): Promise<Duplex> {
+  /** Opens a way to another host through this one. */
+  through(login: SshLogin): Promise<Duplex> {
     return new Promise((resolve, reject) => {
       this.#client.forwardOut('127.0.0.1', 0, login.hostname, login.port, (error, channel) => {
         if (!error) resolve(channel);
-        else {
+        else if ((error as { reason?: number }).reason === PROHIBITED) {
+          const text = `The jump host forbids the way to ${addressOf(login)}: set \`AllowTcpForwarding yes\` in its sshd_config and reload its sshd`;
+          reject(permanent(text, error));
+        } else {
           const text = `${addressOf(login)} cannot be reached through the jump host: ${error.message}`;
           reject(temporary(text, error));
         }
@@ -169,9 +179,11 @@ function dial({ hostname, port }: SshLogin): Socket {
   return socket;
 }
 
-async function logIn(target: SshTarget, login: SshLogin, sock: Duplex): Promise<ssh2.Client> {
+async function logIn(target: SshTarget, sock: Duplex) {
+  const { login } = target;
   const client = new ssh2.Client();
-  const identity = new HostIdentity(target, login);
+  let hostKey = '';
+  let changed: HostError | null = null;
   try {
     await new Promise<void>((resolve, reject) => {
       client.on('ready', resolve);
@@ -185,43 +197,36 @@ async function logIn(target: SshTarget, login: SshLogin, sock: Duplex): Promise<
         readyTimeout: CONNECT_MS,
         keepaliveInterval: KEEPALIVE_MS,
         keepaliveCountMax: KEEPALIVE_COUNT,
-        hostVerifier: (key: Buffer) => identity.accepts(key.toString('base64')),
+        hostVerifier: (key: Buffer) => {
+          hostKey = key.toString('base64');
+          changed = changedKey(login, target, hostKey);
+          return changed === null;
+        },
       });
     });
-    await identity.remember();
-    return client;
+    return { client, hostKey };
   } catch (error) {
     client.destroy();
     sock.destroy();
-    throw identity.changed ?? loginError(login, error);
+    throw changed ?? loginError(login, error);
   }
 }
 
 /** The key of a host is pinned when it is first seen; another one later is refused. */
-class HostIdentity {
-  readonly #target: SshTarget;
-  readonly #address: string;
-  #seen: string | null = null;
-  changed: HostError | null = null;
+export async function checkHostKey(login: SshLogin, keys: HostKeys, seen: string): Promise<void> {
+  const changed = changedKey(login, keys, seen);
+  if (changed) throw changed;
+  const address = addressOf(login);
+  if (keys.hostKeys[address] === undefined) await keys.pin(address, seen);
+}
 
-  constructor(target: SshTarget, login: SshLogin) {
-    this.#target = target;
-    this.#address = addressOf(login);
-  }
-
-  accepts(key: string): boolean {
-    const pinned = this.#target.hostKeys[this.#address];
-    if (pinned === undefined) this.#seen = key;
-    if (pinned === undefined || pinned === key) return true;
-    this.changed = permanent(
-      `The host key of ${this.#address} is not the one seen before: somebody may be in between. If the host was set up anew, remove it from the fleet and add it again`,
-    );
-    return false;
-  }
-
-  async remember(): Promise<void> {
-    if (this.#seen !== null) await this.#target.pin(this.#address, this.#seen);
-  }
+function changedKey(login: SshLogin, { hostKeys }: HostKeys, seen: string): HostError | null {
+  const address = addressOf(login);
+  const pinned = hostKeys[address];
+  if (pinned === undefined || pinned === seen) return null;
+  return permanent(
+    `The host key of ${address} is not the one seen before: somebody may be in between. If the host was set up anew, remove it from the fleet and add it again`,
+  );
 }
 
 function loginError(login: SshLogin, error: unknown): HostError {

@@ -12,6 +12,7 @@ import type { FleetView, SshHostRecord, Store } from '@dstack/store';
 import type { Logger } from '../../logging.ts';
 import type { Hosts } from '../hosts.ts';
 import type { HostError } from './host-error.ts';
+import { JumpHosts } from './jump-hosts.ts';
 import type { Programs } from './programs.ts';
 import { asHostError, SshHost } from './ssh-host.ts';
 
@@ -43,6 +44,7 @@ export class SshFleets {
   readonly #options: SshFleetsOptions;
   readonly #known = new Map<Id, SshHost>();
   readonly #linked = new Set<Id>();
+  readonly #jumps = new JumpHosts();
   /** What is being done to a machine, by its address: deployments and removals take turns. */
   readonly #turns = new Map<string, Promise<unknown>>();
   #timer: NodeJS.Timeout | undefined;
@@ -213,7 +215,8 @@ export class SshFleets {
 
   #make(record: SshHostRecord, env: Readonly<Record<string, string>>): SshHost {
     const { serverId, programs, store } = this.#options;
-    return new SshHost({ record, env, serverId, programs, sshHosts: store.sshHosts });
+    const { sshHosts } = store;
+    return new SshHost({ record, env, serverId, programs, jumps: this.#jumps, sshHosts });
   }
 
   async #unlink(id: Id): Promise<void> {

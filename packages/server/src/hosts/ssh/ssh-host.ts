@@ -7,6 +7,7 @@ import { addressOf, SshConnection } from './connection.ts';
 import { HostError, permanent, temporary } from './host-error.ts';
 import { HostShell } from './host-shell.ts';
 import { agentLives, lastWords, removeAgent, startAgent } from './install.ts';
+import type { JumpHosts } from './jump-hosts.ts';
 import { AGENT_SOCKET } from './layout.ts';
 import { checkForwarding, type Preflight, preflight } from './preflight.ts';
 import type { Programs } from './programs.ts';
@@ -17,6 +18,7 @@ export interface SshHostOptions {
   readonly serverId: string;
   readonly env: Readonly<Record<string, string>>;
   readonly programs: Programs;
+  readonly jumps: JumpHosts;
   readonly sshHosts: Pick<Store['sshHosts'], 'pin'>;
 }
 
@@ -95,15 +97,16 @@ export class SshHost {
 
   async #open(): Promise<SshConnection> {
     const { record, sshHosts } = this.#options;
-    const connection = await SshConnection.open({
-      login: record.login,
-      proxy: record.proxy,
+    const keys = {
       hostKeys: this.#hostKeys,
-      pin: async (address, hostKey) => {
+      pin: async (address: string, hostKey: string) => {
         this.#hostKeys[address] = hostKey;
         await sshHosts.pin(record.instanceId, address, hostKey);
       },
-    });
+    };
+    const { login, proxy } = record;
+    const passage = proxy && (await this.#options.jumps.passage(proxy, keys, login));
+    const connection = await SshConnection.open({ login, passage, ...keys });
     if (this.#closed) connection.close();
     return connection;
   }

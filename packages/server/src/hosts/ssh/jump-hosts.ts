@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import type { SshLogin } from '@dstack/store';
+import { checkHostKey, type HostKeys, SshConnection } from './connection.ts';
+
+/** A way to a host through another one. */
+export interface Passage {
+  readonly stream: Duplex;
+  /** To be called once, when it is not needed any more. */
+  readonly release: () => void;
+}
+
+interface Shared {
+  readonly connection: Promise<SshConnection>;
+  users: number;
+}
+
+/**
+ * Connections to jump hosts: one for all hosts behind the same login, open while one of them needs
+ * it. A jump host's sshd counts connections (`MaxStartups`), but not what is forwarded.
+ */
+export class JumpHosts {
+  readonly #shared = new Map<string, Shared>();
+
+  /** Rejects with a `HostError`, which speaks of the jump host or of the host behind it. */
+  async passage(jump: SshLogin, keys: HostKeys, to: SshLogin): Promise<Passage> {
+    const { connection, release } = await this.#use(jump, keys);
+    try {
+      return { stream: await connection.through(to), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  async #use(jump: SshLogin, keys: HostKeys) {
+    const name = nameOf(jump);
+    await this.#dropBroken(name);
+    const shared = this.#shared.get(name) ?? this.#open(name, jump, keys);
+    shared.users += 1;
+    let released = false;
+    const release = (): void => {
+      if (released) return;
+      released = true;
+      shared.users -= 1;
+      if (shared.users > 0) return;
+      if (this.#shared.get(name) === shared) this.#shared.delete(name);
+      shared.connection.then((connection) => connection.close()).catch(() => {});
+    };
+    try {
+      const connection = await shared.connection;
+      // Each host has its own memory of who the jump host is.
+      await checkHostKey(jump, keys, connection.hostKey);
+      return { connection, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** One that has broken is nobody's any more; those who use it notice by themselves. */
+  async #dropBroken(name: string): Promise<void> {
+    const shared = this.#shared.get(name);
+    const connection = await shared?.connection.catch(() => null);
+    // Meanwhile somebody else may have opened another.
+    if (!connection?.isOpen && this.#shared.get(name) === shared) this.#shared.delete(name);
+  }
+
+  #open(name: string, login: SshLogin, keys: HostKeys): Shared {
+    const shared = { connection: SshConnection.open({ login, ...keys }), users: 0 };
+    shared.connection.catch(() => {});
+    this.#shared.set(name, shared);
+    return shared;
+  }
+}
+
+function nameOf({ user, hostname, port, privateKey }: SshLogin): string {
+  const key = createHash('sha256').update(privateKey).digest('hex');
+  return `${user}@${hostname}:${port} ${key}`;
+}
