@@ -179,6 +179,40 @@ test('a lost log stream goes on at the byte where it stopped', async () => {
   expect(offsets).toEqual(['0', '4']);
 });
 
+test('a server that is away for a while is asked again until it is back', async () => {
+  let calls = 0;
+  const exchange = async () => {
+    calls += 1;
+    if (calls < 3) throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+    const body = (async function* () {
+      yield new TextEncoder().encode(`id: 3\ndata: ${btoa('one')}\n\nevent: end\ndata: 3\n\n`);
+    })();
+    return { status: 200, headers: { 'content-type': 'text/event-stream' }, body };
+  };
+  const logs = client('http://gone', { exchange }).project('p').logs;
+  const query = { run_name: 'r', job_submission_id: 'j' };
+  const pieces = [];
+  for await (const { end } of logs.stream(query, new AbortController().signal)) pieces.push(end);
+  expect(pieces).toEqual([3]);
+});
+
+test('a log stream starts at a time or a number of lines, and goes on at a byte', async () => {
+  const queries: string[] = [];
+  const url = await listen((request, response) => {
+    queries.push(
+      new URL(request.url ?? '', 'http://x').search.replace(/^.*job_submission_id=j&/, ''),
+    );
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    if (queries.length === 1) response.end(`id: 90\ndata: ${btoa('x')}\n\n`);
+    else response.end('event: end\ndata:\n\n');
+  });
+  const logs = client(url).project('p').logs;
+  const query = { run_name: 'r', job_submission_id: 'j', start_time: null, lines: 5 };
+  for await (const { end } of logs.stream(query, new AbortController().signal))
+    expect(end).toBe(90);
+  expect(queries).toEqual(['lines=5', 'offset=90']);
+});
+
 test.each([
   ['json', 404],
   ['html', 200],

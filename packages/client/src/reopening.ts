@@ -2,9 +2,9 @@ import { ConnectionError, ServerError } from './errors.ts';
 import type { ServerSentEvent } from './event-stream.ts';
 
 /** Delays before a lost stream is opened again, in ms; the last one stays. */
-const DELAYS_MS = [100, 250, 500, 1000, 2000];
-/** About a minute without one event: the server is not coming back soon. */
-const MAX_FAILURES = 30;
+const DELAYS_MS = [100, 250, 500, 1000, 2000, 2000, 2000, 5000];
+/** About five minutes without one event: the server is not coming back soon. */
+const MAX_FAILURES = 65;
 
 /**
  * One endless stream made of as many connections as it takes. `open` is called again whenever the
@@ -27,7 +27,7 @@ export async function* reopening(
       const lost = error instanceof ConnectionError || error instanceof ServerError;
       if (!lost || failures >= MAX_FAILURES) throw error;
     }
-    await wait(DELAYS_MS[Math.min(failures, DELAYS_MS.length - 1)] ?? 2000, signal);
+    await wait(DELAYS_MS[Math.min(failures, DELAYS_MS.length - 1)] ?? 5000, signal);
     failures += 1;
   }
 }

@@ -77,34 +77,33 @@ export class Transport {
     });
   }
 
-  /** Opens a server-sent event stream; ends when the server closes it. No time limit. */
+  /**
+   * Opens a server-sent event stream; ends when the server closes it. No limit in time, but a
+   * connection on which not even a sign of life comes is given up.
+   */
   async *events(
     path: string,
     query: Query,
     signal: AbortSignal,
   ): AsyncGenerator<ServerSentEvent, void> {
     const target = withQuery(path, query);
-    const response = await this.#open('GET', target, NO_BODY, signal, 'text/event-stream');
     const request = `GET ${path}`;
-    if (response.status !== 200) {
-      const body = await readAll(response.body);
-      throw errorFromAnswer(
-        request,
-        response.status,
-        parseBody(body, response),
-        requestId(response),
-      );
-    }
-    if (!(response.headers['content-type'] ?? '').includes('text/event-stream')) {
-      // A server without this endpoint may answer any GET with its web page.
-      await readAll(response.body);
-      throw errorFromAnswer(request, 404, null, requestId(response));
-    }
+    const broken = (error: unknown) => {
+      if (signal.aborted) return signal.reason;
+      return new ConnectionError(this.#options.baseUrl, request, error);
+    };
+    const silence = new Silence(STREAM_SILENCE_MS);
+    const stop = AbortSignal.any([signal, silence.signal]);
     try {
-      yield* readEventStream(response.body);
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      throw new ConnectionError(this.#options.baseUrl, request, error);
+      const opening = this.#open('GET', target, NO_BODY, stop, 'text/event-stream');
+      const response = await opening.catch((error: unknown) => {
+        throw broken(error);
+      });
+      await requireEvents(request, response);
+      const body = silence.watch(response.body);
+      yield* readEventStream(failingAs(broken, body));
+    } finally {
+      silence.end();
     }
   }
 
@@ -169,6 +168,68 @@ export class Transport {
     if (token !== null) headers.authorization = `Bearer ${token}`;
     if (body.type !== null) headers['content-type'] = body.type;
     return exchange({ method, url: baseUrl + path, headers, body: body.bytes, signal });
+  }
+}
+
+async function* failingAs<T>(
+  failure: (error: unknown) => unknown,
+  source: AsyncIterable<T>,
+): AsyncGenerator<T, void> {
+  try {
+    yield* source;
+  } catch (error) {
+    throw failure(error);
+  }
+}
+
+async function requireEvents(request: string, response: HttpResponse): Promise<void> {
+  const { status, headers, body } = response;
+  if (status === 200 && (headers['content-type'] ?? '').includes('text/event-stream')) return;
+  const text = await readAll(body);
+  // A server without this endpoint may answer any GET with its web page.
+  if (status === 200) throw errorFromAnswer(request, 404, null, requestId(response));
+  throw errorFromAnswer(request, status, parseBody(text, response), requestId(response));
+}
+
+/** Servers send a comment every 15 s. */
+const STREAM_SILENCE_MS = 60_000;
+
+/** Aborts when nothing is heard for some time: the other side may be gone without a word. */
+class Silence {
+  readonly #controller = new AbortController();
+  readonly #ms: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Only waiting counts: a reader who takes his time has heard nothing by his own fault. */
+  async *watch(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+    const chunks = body[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        this.#timer = setTimeout(() => this.#giveUp(), this.#ms);
+        const { done, value } = await chunks.next();
+        this.end();
+        if (done) return;
+        yield value;
+      }
+    } finally {
+      await chunks.return?.();
+    }
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #giveUp(): void {
+    this.#controller.abort(new Error(`nothing was heard for ${this.#ms / 1000} s`));
   }
 }
 

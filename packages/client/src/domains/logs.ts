@@ -18,8 +18,12 @@ export interface PollLogsQuery {
 export interface LogStreamQuery {
   readonly run_name: string;
   readonly job_submission_id: string;
-  /** First byte wanted; 0 = from the start. */
+  /** First byte wanted; without it `start_time` and `lines` say where to start. */
   readonly offset?: number;
+  /** Only what was printed after it; a time with an offset. */
+  readonly start_time?: string | null;
+  /** Only the last so many lines of that. */
+  readonly lines?: number | null;
 }
 
 /** A piece of a job's raw output. */
@@ -61,13 +65,18 @@ export function logsOf(transport: Transport, base: string) {
      *   such stream.
      */
     async *stream(query: LogStreamQuery, signal: AbortSignal): AsyncGenerator<LogPiece, void> {
-      let end = query.offset ?? 0;
-      const open = () => transport.events(`${base}/logs/stream`, { ...query, offset: end }, signal);
+      const { start_time, lines, ...job } = query;
+      const start = { start_time: start_time ?? undefined, lines: lines ?? undefined };
+      let end = query.offset ?? (start_time == null && lines == null ? 0 : null);
+      const open = () => {
+        const from = end === null ? start : { offset: end };
+        return transport.events(`${base}/logs/stream`, { ...job, ...from }, signal);
+      };
       for await (const event of reopening(open, transport.wait, signal)) {
         if (event.event === 'end') return;
         if (event.event !== 'message' && event.event !== 'log') continue;
         const bytes = fromBase64(event.data);
-        end = event.id === '' ? end + bytes.byteLength : Number(event.id);
+        end = event.id === '' ? (end ?? 0) + bytes.byteLength : Number(event.id);
         yield { bytes, end };
       }
     },
