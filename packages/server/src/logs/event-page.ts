@@ -23,6 +23,8 @@ export interface LogPage {
   readonly events: readonly LogEvent[];
   /** Null = nothing more right now. */
   readonly nextToken: string | null;
+  /** Ascending: where the first event begins in the raw output, or the next one will. */
+  readonly offset?: number;
 }
 
 /** The events of one stream as they are kept. Events are numbered from 0. */
@@ -62,7 +64,10 @@ async function ascending(
   const from = query.startTime === null ? 0 : await firstAfter(source, query.startTime);
   const to = query.endTime === null ? source.count : await firstAfter(source, query.endTime - 1);
   const first = Math.max(from, token ?? 0);
-  if (first >= to) return { events: [], nextToken: null };
+  if (first >= to) {
+    const [last] = first === 0 ? [] : await source.records(Math.min(first, source.count) - 1, 1);
+    return { events: [], nextToken: null, offset: (last ?? START).end };
+  }
   const records = await withPrevious(source, first, Math.min(query.limit, to - first));
   const raw = new RawWindow(source, records, false);
   const events: LogEvent[] = [];
@@ -74,7 +79,8 @@ async function ascending(
     events.push(await render(raw, previous, record));
   }
   const next = first + events.length;
-  return { events, nextToken: next < to ? String(next) : null };
+  const { end: offset } = records[0] ?? START;
+  return { events, nextToken: next < to ? String(next) : null, offset };
 }
 
 async function descending(

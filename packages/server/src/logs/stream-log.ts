@@ -11,6 +11,13 @@ const MAX_WAITING = 16;
 
 export interface StreamLogOptions {
   readonly keepAliveMs?: number;
+  /**
+   * Whether the job is over for the server. Some jobs end without a word from their agent (never
+   * started, host lost): their output is never said to be complete, yet nothing will follow.
+   */
+  readonly over?: () => Promise<boolean>;
+  /** Calls `notify` when `over` may have changed; answers how to stop that. */
+  readonly watchOver?: (notify: () => void) => () => void;
 }
 
 /**
@@ -41,6 +48,7 @@ export async function streamLog(
   const inbox = new Inbox();
   const unfollow = store.follow(ref, (news) => inbox.put(news));
   const wake = () => inbox.wake();
+  const unwatch = options.watchOver?.(() => inbox.remind());
   stop.addEventListener('abort', wake);
   const alive = setInterval(() => {
     // Word from another server may have been lost: now and then the reader looks for itself.
@@ -49,10 +57,11 @@ export async function streamLog(
     if (!sink.writableNeedDrain) sink.write(': keep-alive\n\n');
   }, options.keepAliveMs ?? KEEP_ALIVE_MS);
   try {
-    await pump(store, ref, offset, sink, stop, inbox);
+    await pump(store, ref, offset, sink, stop, inbox, options.over ?? (async () => false));
   } finally {
     clearInterval(alive);
     unfollow();
+    unwatch?.();
     stop.removeEventListener('abort', wake);
     sink.off('close', leave);
     if (!sink.destroyed) sink.end();
@@ -66,6 +75,7 @@ async function pump(
   sink: Writable,
   stop: AbortSignal,
   inbox: Inbox,
+  over: () => Promise<boolean>,
 ): Promise<void> {
   let at = offset;
   const send = async (piece: LogPiece) => {
@@ -77,7 +87,8 @@ async function pump(
     await write(sink, messageOf(piece), stop);
   };
   // Looked at before reading: what is stored when a stream has ended is all there will be.
-  let { ended } = await store.status(ref);
+  const isOver = async () => (await store.status(ref)).ended || (await over());
+  let ended = await isOver();
   while (!stop.aborted) {
     const live = inbox.next(at);
     if (live) {
@@ -94,7 +105,7 @@ async function pump(
       return;
     }
     const news = await inbox.wait();
-    ended = news === 'reminder' ? (await store.status(ref)).ended : news === 'ended';
+    ended = news === 'ended' || (news === 'reminder' && (await isOver()));
   }
 }
 

@@ -3,8 +3,11 @@
  * clients know.
  */
 import { ListEventsRequest, notFound, ruleError, validationDetails } from '@dstack/contract/api';
+import { parseTimestamp } from '@dstack/contract/wire';
+import { isJobFinished } from '@dstack/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { LogStore } from '../../logs/log-store.ts';
+import { type LogStart, startOffset } from '../../logs/start-offset.ts';
 import { streamLog } from '../../logs/stream-log.ts';
 import type { RunChanges } from '../../loops/run-changes.ts';
 import { identify } from '../identity.ts';
@@ -38,10 +41,17 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
     const view = await deps.store.jobs.byId(jobId);
     if (view?.run.projectId !== project.id || view.run.name !== run)
       throw notFound('Job not found');
-    const offset = wholeNumber(request.headers['last-event-id'] ?? query.offset ?? '0');
     const ref = { project: project.name, run, jobId };
+    const given = request.headers['last-event-id'] ?? query.offset;
+    const offset =
+      given === undefined
+        ? await startOffset(deps.logStore, ref, logStart(query))
+        : wholeNumber(given, 'offset');
     const { sink, signal } = open(request, reply);
-    await streamLog(deps.logStore, ref, offset, sink, signal);
+    await streamLog(deps.logStore, ref, offset, sink, signal, {
+      over: async () => isOver(await deps.store.jobs.byId(jobId)),
+      watchOver: (notify) => deps.changes.watch(view.run.id, notify),
+    });
     return reply;
   });
 
@@ -137,8 +147,23 @@ function required(query: ProjectRoute['Querystring'], name: string): string {
   return value;
 }
 
-function wholeNumber(text: string | string[]): number {
+function wholeNumber(text: string | string[], name: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw ruleError('`offset` must be a whole number');
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw ruleError(`\`${name}\` must be a whole number`);
   return value;
+}
+
+/** `start_time`: only what was printed after it; `lines`: only the last so many lines of that. */
+function logStart({ start_time, lines }: ProjectRoute['Querystring']): LogStart {
+  const since = start_time === undefined ? null : parseTimestamp(start_time);
+  if (start_time !== undefined && since === null) {
+    throw ruleError('`start_time` must be a time with an offset');
+  }
+  return { since, lines: lines === undefined ? null : wholeNumber(lines, 'lines') };
+}
+
+/** Also of a job that is no longer there: nothing more will come. */
+function isOver(view: Awaited<ReturnType<StreamDeps['store']['jobs']['byId']>>): boolean {
+  return !view || isJobFinished(view.job.status);
 }
