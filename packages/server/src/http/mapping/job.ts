@@ -21,6 +21,7 @@ import {
 import type { RunView } from '@dstack/store';
 import { perRecord } from '../kept-parts.ts';
 import { optionalWireBackend, wireBackend } from './backend-name.ts';
+import { isLocalProcess, withPortsBeside } from './local-ports.ts';
 import { wireOffer } from './offer.ts';
 
 /** Submissions of one job, oldest first; `connection` only where the caller asked for one run. */
@@ -31,7 +32,7 @@ export function wireJob(
 ): Job {
   const latest = submissions.at(-1) as JobRecord;
   return {
-    job_spec: wireJobSpec(latest.spec),
+    job_spec: wireJobSpec(latest.spec, isLocalProcess(latest.provisioningData) ? 'beside' : ''),
     job_submissions: submissions.map((job) => wireSubmission(job, view)),
     job_connection_info:
       connection && isJobRunning(latest.status) ? connectionInfo(latest, view.run.spec) : null,
@@ -39,7 +40,9 @@ export function wireJob(
 }
 
 /** The key to the job's machine is for the server alone. */
-const wireJobSpec = perRecord((spec: JobSpec): JobSpec => ({ ...spec, ssh_key: null }));
+const wireJobSpec = perRecord((spec: JobSpec, ports: 'beside' | ''): JobSpec => {
+  return { ...(ports === 'beside' ? withPortsBeside(spec) : spec), ssh_key: null };
+});
 
 export function wireSubmission(
   job: JobRecord,

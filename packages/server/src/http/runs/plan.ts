@@ -1,6 +1,6 @@
 /** What applying a run would do. */
 import type { GetRunPlanRequest } from '@dstack/contract/api';
-import type { RunPlan } from '@dstack/contract/wire';
+import type { JobSpec, RunPlan } from '@dstack/contract/wire';
 import {
   isRunFinished,
   type Offer,
@@ -13,6 +13,7 @@ import {
   UNCONSTRAINED,
 } from '@dstack/core';
 import type { ProjectRecord, RunView, UserRecord } from '@dstack/store';
+import { isLocalProcess, withPortsBeside } from '../mapping/local-ports.ts';
 import { wireOffer } from '../mapping/offer.ts';
 import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -43,7 +44,7 @@ export async function planRun(
     run_spec: request.run_spec,
     effective_run_spec: effective,
     job_plans: planned.jobPlans.map((job) => ({
-      job_spec: { ...job.job_spec, ssh_key: null },
+      job_spec: { ...plannedSpec(job), ssh_key: null },
       offers: job.offers.map(wireOffer),
       total_offers: job.total_offers,
       max_price: job.max_price,
@@ -55,6 +56,12 @@ export async function planRun(
     ),
     notes: [...planned.notes],
   };
+}
+
+/** The client reserves its ports by this, for the first offer is what the job most likely gets. */
+function plannedSpec({ job_spec: spec, offers: [first] }: PlannedRun['jobPlans'][number]): JobSpec {
+  const place = first && { backend: first.backend, instance_type: first.instance };
+  return isLocalProcess(place ?? null) ? withPortsBeside(spec) : spec;
 }
 
 /** An update stays in the fleet in which the run is. */

@@ -1,0 +1,27 @@
+import type { JobSpec } from '@dstack/contract/wire';
+import { LOCAL_PROCESS_INSTANCE } from '@dstack/core';
+
+/**
+ * A plain process on the server's machine listens on its ports there, and a client on the same
+ * machine cannot forward a port to itself: whoever comes second fails. Such ports are offered under
+ * another number, the same every time; one that the user has mapped to another port is kept.
+ */
+export function withPortsBeside(spec: JobSpec): JobSpec {
+  if (!spec.app_specs?.length) return spec;
+  const app_specs = spec.app_specs.map((app) => {
+    const own = app.map_to_port === null || app.map_to_port === app.port;
+    return own ? { ...app, map_to_port: portBeside(app.port) } : app;
+  });
+  return { ...spec, app_specs };
+}
+
+/** Whether a place or an offer is the server's machine without containers. */
+export function isLocalProcess(
+  place: { readonly backend: string; readonly instance_type: { readonly name: string } } | null,
+): boolean {
+  return place?.backend === 'local' && place.instance_type.name === LOCAL_PROCESS_INSTANCE;
+}
+
+function portBeside(port: number): number {
+  return port > 55_535 ? port - 10_000 : port + 10_000;
+}
