@@ -2,6 +2,7 @@ import { expandPrefixes, type GlobalOptions, splitGlobalOptions } from './argume
 import type { Cli } from './context.ts';
 import { CancelledError, EXIT, UsageError } from './errors.ts';
 import type { OnInterrupt } from './interrupts.ts';
+import { nearest } from './nearest.ts';
 import { COMMANDS, type CommandEntry, EXIT_CODE_HELP, GLOBAL_HELP, overview } from './program.ts';
 import { report } from './report.ts';
 import { createIo, type Sink, type Source } from './terminal/io.ts';
@@ -157,39 +158,6 @@ function findCommand(name: string): CommandEntry {
   throw new UsageError(`Unknown command ${name}`, {
     next: near === null ? 'dstack --help' : `dstack ${near}`,
   });
-}
-
-/** The word that differs least, if it differs little. */
-function nearest(word: string, candidates: readonly string[]): string | null {
-  let best: string | null = null;
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
-  for (const candidate of candidates) {
-    const distance = editDistance(word, candidate);
-    if (distance < least) {
-      best = candidate;
-      least = distance;
-    }
-  }
-  return best ?? candidates.find((c) => word.length > 1 && c.startsWith(word)) ?? null;
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i += 1) {
-    const current = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const change = a[i - 1] === b[j - 1] ? 0 : 1;
-      current.push(
-        Math.min(
-          (previous[j] ?? 0) + 1,
-          (current[j - 1] ?? 0) + 1,
-          (previous[j - 1] ?? 0) + change,
-        ),
-      );
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
 }
 
 function wait(ms: number, signal?: AbortSignal): Promise<void> {

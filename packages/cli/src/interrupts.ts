@@ -11,11 +11,11 @@ export type OnInterrupt = (
 ) => () => void;
 
 /**
- * Ctrl-C and SIGTERM. Without a handler of a command the first one aborts the signal, on which
+ * Ctrl-C and SIGTERM; a terminal that is closed (SIGHUP) counts as SIGTERM. Without a handler of a command the first one aborts the signal, on which
  * everything that waits ends; a further one ends the process at once.
  */
 export function interrupts(process: {
-  on(event: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+  on(event: 'SIGINT' | 'SIGTERM' | 'SIGHUP', listener: () => void): unknown;
   exit(code: number): void;
 }): { signal: AbortSignal; onInterrupt: OnInterrupt } {
   const controller = new AbortController();
@@ -26,12 +26,14 @@ export function interrupts(process: {
     else if (controller.signal.aborted) process.exit(130);
     else controller.abort();
   });
-  process.on('SIGTERM', () => {
+  const terminate = (code: number) => () => {
     const handler = handlers.at(-1);
     if (handler?.terminate) handler.run('SIGTERM');
-    else if (controller.signal.aborted) process.exit(143);
+    else if (controller.signal.aborted) process.exit(code);
     else controller.abort();
-  });
+  };
+  process.on('SIGTERM', terminate(143));
+  process.on('SIGHUP', terminate(129));
   const onInterrupt: OnInterrupt = (run, options = {}) => {
     const entry = { run, terminate: options.terminate ?? false };
     handlers.push(entry);

@@ -8,7 +8,11 @@ const { signal, onInterrupt } = interrupts(process);
 // A reader that has seen enough (`dstack logs x | head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  if (error.code !== 'EIO') throw error;
+});
+// The terminal is gone, and with it whoever would read this; what is to be tidied up still is.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 });
 
 // Waiting for Ctrl-C alone would not keep Node running.

@@ -119,7 +119,8 @@ function isIgnored(
 const EPOCH = new Date(0);
 
 async function pack(entries: readonly Entry[]): Promise<Archive> {
-  const tar = await import('tar-stream');
+  // CommonJS: in the bundle it has no named exports.
+  const { default: tar } = await import('tar-stream');
   const stream = tar.pack();
   const hash = createHash('sha256');
   const chunks: Buffer[] = [];

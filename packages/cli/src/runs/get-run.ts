@@ -2,6 +2,7 @@ import type { RunReference } from '@dstack/client';
 import type { Run } from '@dstack/contract/wire';
 import type { Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
 
 /** The latest run of that name, or the run with that id. */
 export async function getRun(connection: Connection, run: string | RunReference): Promise<Run> {
@@ -12,10 +13,27 @@ export async function getRun(connection: Connection, run: string | RunReference)
     const { ResourceNotExistsError } = await import('@dstack/client');
     if (!(error instanceof ResourceNotExistsError)) throw error;
     const name = 'id' in reference ? reference.id : reference.run_name;
+    const similar = await similarName(connection, name);
     throw new CliError(`Run ${name} does not exist`, {
       why: `project ${connection.project.name} has no such run`,
-      next: 'dstack ps --all',
+      next: similar === null ? 'dstack ps --all' : `did you mean ${similar}? (dstack ps --all)`,
       cause: error,
     });
+  }
+}
+
+/** The name of a recent run that may have been meant. */
+async function similarName(connection: Connection, name: string): Promise<string | null> {
+  try {
+    const runs = await connection.client.listRuns({
+      project_name: connection.project.name,
+      only_active: false,
+      include_jobs: false,
+      limit: 100,
+    });
+    return nearest(name, [...new Set(runs.flatMap((run) => run.run_spec.run_name ?? []))]);
+  } catch {
+    // A hint at most: the caller has an error to tell already.
+    return null;
   }
 }

@@ -8,40 +8,69 @@ export interface OutputOptions {
   /** Where the run's job is found again when the server can only be polled. */
   readonly replica: number;
   readonly job: number;
+  /** Only what was printed after it; a time with an offset. */
+  readonly since?: string | null;
+  /** Only the last so many lines of what there is, and what follows. */
+  readonly lines?: number | null;
   readonly write: (bytes: Uint8Array) => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * Writes a job's output as it is printed, from its beginning, until the job has ended and all of
- * it was written. Returns how many bytes that were.
+ * Writes a job's output as it is printed, from its beginning unless told otherwise, until the job
+ * has ended and all of it was written. Returns how many bytes that were.
  */
 export async function streamOutput(
   connection: Connection,
   options: OutputOptions,
 ): Promise<number> {
-  const { logs } = connection.project;
-  const query = { run_name: options.runName, job_submission_id: options.submissionId };
+  const { runName, submissionId, since = null, lines = null } = options;
+  const job = { run_name: runName, job_submission_id: submissionId };
   let written = 0;
   const write = (bytes: Uint8Array): void => {
     written += bytes.byteLength;
     options.write(bytes);
   };
   try {
-    for await (const piece of logs.stream(query, options.signal)) write(piece.bytes);
+    const query = { ...job, start_time: since, lines };
+    for await (const piece of connection.project.logs.stream(query, options.signal)) {
+      write(piece.bytes);
+    }
   } catch (error) {
     const { isUnsupported } = await import('@dstack/client');
     if (!isUnsupported(error)) throw error;
-    const ended = () => submissionEnded(connection, options);
-    for await (const bytes of logs.follow(query, ended, options.signal)) write(bytes);
+    await pollOutput(connection, { ...options, write });
   }
   return written;
 }
 
+/** The output from a server without streams, as events. */
+async function pollOutput(connection: Connection, options: OutputOptions): Promise<void> {
+  const { logs } = connection.project;
+  const { runName, submissionId, since = null, lines = null, write } = options;
+  const query = { run_name: runName, job_submission_id: submissionId, start_time: since };
+  let last = since;
+  if (lines !== null) {
+    const { fromBase64 } = await import('@dstack/client');
+    const { TailBuffer } = await import('./tail-buffer.ts');
+    const tail = new TailBuffer(lines);
+    for await (const page of logs.pages(query)) {
+      for (const { message, timestamp } of page) {
+        tail.add(fromBase64(message));
+        last = timestamp;
+      }
+    }
+    write(tail.bytes());
+  }
+  const ended = () => submissionEnded(connection, options);
+  const rest = logs.follow({ ...query, start_time: last }, ended, options.signal);
+  for await (const bytes of rest) write(bytes);
+}
+
 /** True once the job's submission is over, or is no longer the job's last. */
-export async function submissionEnded(
+async function submissionEnded(
   connection: Connection,
-  options: Omit<OutputOptions, 'write' | 'signal'>,
+  options: Pick<OutputOptions, 'runName' | 'submissionId' | 'replica' | 'job'>,
 ): Promise<boolean> {
   const run: Run = await connection.project.runs.get({ run_name: options.runName });
   const job = findJob(run, options.replica, options.job);

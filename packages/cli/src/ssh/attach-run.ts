@@ -1,11 +1,12 @@
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
 import { UsageError } from '../errors.ts';
+import { currentSubmission, findJob, isJobFinished, isRunFinished } from '../runs/run-status.ts';
 import { absolute } from '../runs/service-url.ts';
-import { addHosts, hostAlias, includeInUserConfig, removeHosts, routeTo } from './host-config.ts';
-import { identityForRun } from './identity.ts';
-import { allocatePorts, type ForwardedPort, parsePort, type WantedPort } from './ports.ts';
-import { openTunnel } from './tunnel.ts';
+import { hostAlias } from './host-config.ts';
+import { type ForwardedPort, parsePort, type WantedPort } from './ports.ts';
+import { type Link, type LinkInput, openLink } from './run-link.ts';
+import { FIRST_TRIES } from './tunnel.ts';
 import { UrlRewriter } from './url-rewriter.ts';
 
 export interface AttachInput {
@@ -27,52 +28,136 @@ export interface Attachment {
   readonly alias: string;
   readonly bindAddress: string;
   readonly ports: readonly ForwardedPort[];
+  /** What is not as the configuration says, in sentences. */
+  readonly notices: readonly string[];
   /** Points URLs in a job's output at the forwarded ports. */
   rewriteUrls(bytes: Uint8Array): Uint8Array;
+  /** Tells of a newer state of the run: a job that was submitted anew is at another place. */
+  observe(run: Run): void;
   close(): Promise<void>;
 }
 
-/** Forwards the job's ports and writes the SSH configuration. */
+/**
+ * Forwards the job's ports and writes the SSH configuration. A connection that is lost is opened
+ * again, as often as it takes, until the job has ended.
+ */
 export async function attachRun(input: AttachInput): Promise<Attachment> {
-  const { run, job, connection, cli } = input;
+  const { run, job } = input;
   const wanted = wantedPorts(job, input.portOverrides);
-  const ports = await allocatePorts(wanted, input.bindAddress);
-  const identity =
-    input.identity ?? (await identityForRun(run.run_spec.ssh_key_pub, connection, cli));
-  const route = routeTo(run, job, identity);
-  await addHosts(cli.home, route.blocks);
-  const refused = await includeInUserConfig(cli.home);
-  if (refused !== null)
-    cli.io.warn(
-      `~/.ssh/config is unchanged, \`ssh ${route.destination}\` will not work: ${refused}`,
-    );
-  try {
-    const { destination } = route;
-    const { bindAddress } = input;
-    const tunnel = await openTunnel(
-      { destination, identity, bindAddress, ports, signal: input.signal },
-      cli,
-    );
-    const rewriter = new UrlRewriter(ports, serviceUrl(run, connection), addressesOf(job));
-    return {
-      alias: hostAlias(run, job),
-      bindAddress,
-      ports,
-      rewriteUrls: (bytes) => rewriter.rewrite(bytes),
-      close: async () => {
-        await tunnel.close();
-        await removeHosts(cli.home, route.blocks);
-      },
-    };
-  } catch (error) {
-    await removeHosts(cli.home, route.blocks);
-    throw error;
+  const link = await openLink({ ...input, wanted, tries: FIRST_TRIES });
+  return new LiveAttachment(input, wanted, link, hostAlias(run, job));
+}
+
+const PAUSES_MS = [500, 1000, 2000, 5000];
+
+class LiveAttachment implements Attachment {
+  readonly alias: string;
+  readonly bindAddress: string;
+  readonly ports: readonly ForwardedPort[];
+  readonly notices: readonly string[];
+  readonly #input: AttachInput;
+  readonly #rewriter: UrlRewriter;
+  readonly #closing = new AbortController();
+  readonly #keeping: Promise<void>;
+  #link: Link;
+  #run: Run;
+
+  constructor(input: AttachInput, wanted: readonly WantedPort[], link: Link, alias: string) {
+    const { run, job, connection } = input;
+    this.alias = alias;
+    this.bindAddress = input.bindAddress;
+    this.ports = link.ports;
+    this.notices = [...link.notices, ...remapped(wanted, link.ports, input.bindAddress)];
+    this.#input = input;
+    this.#link = link;
+    this.#run = run;
+    this.#rewriter = new UrlRewriter(link.ports, serviceUrl(run, connection), addressesOf(job));
+    this.#keeping = this.#keep();
+  }
+
+  rewriteUrls(bytes: Uint8Array): Uint8Array {
+    return this.#rewriter.rewrite(bytes);
+  }
+
+  observe(run: Run): void {
+    this.#run = run;
+    const submission = this.#submissionOf(run);
+    const moved = submission?.status === 'running' && submission.id !== this.#link.submissionId;
+    if (moved) void this.#link.tunnel.close();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#link.close();
+    await this.#keeping;
+  }
+
+  async #keep(): Promise<void> {
+    const { signal } = this.#closing;
+    const { io } = this.#input.cli;
+    while (!signal.aborted) {
+      const why = await this.#link.tunnel.lost;
+      try {
+        const link = await this.#reopen(why, signal);
+        if (link === null) return;
+        this.#link = link;
+        // Closed while it was being opened.
+        if (signal.aborted) await link.close();
+        else io.say(`Connected to ${this.alias} again`);
+      } catch (error) {
+        if (signal.aborted) return;
+        io.warn(`${this.alias} cannot be reached any more: ${(error as Error).message}`);
+        return;
+      }
+    }
+  }
+
+  /** Null once there is nothing to connect to. */
+  async #reopen(why: string, signal: AbortSignal): Promise<Link | null> {
+    const { cli, connection, job } = this.#input;
+    const spec = job.job_spec;
+    for (let attempt = 0; ; attempt += 1) {
+      // The connection also goes when the job ends; the server knows that a moment later.
+      await cli.wait(PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)] ?? 0, signal);
+      const run = await connection.project.runs
+        .get({ run_name: this.#run.run_spec.run_name ?? '' })
+        // The job can be there without its server: its last known address is tried.
+        .catch(() => this.#run);
+      this.#run = run;
+      const current = findJob(run, spec.replica_num ?? 0, spec.job_num);
+      const status = current && currentSubmission(current)?.status;
+      if (isRunFinished(run.status) || run.status === 'terminating') return null;
+      if (!current || status === undefined) return null;
+      if (isJobFinished(status) && run.status === 'running') return null;
+      if (attempt === 0) {
+        const reason = why ? ` (${why})` : '';
+        cli.io.say(`Lost the connection to ${this.alias}${reason}, connecting again...`);
+      }
+      if (status !== 'running') continue;
+      const link = await this.#tryOnce(run, current, signal);
+      if (link !== null) return link;
+    }
+  }
+
+  async #tryOnce(run: Run, job: Job, signal: AbortSignal): Promise<Link | null> {
+    const wanted = this.ports.map(({ local, remote }) => ({ local, remote, firm: true }));
+    const input: LinkInput = { ...this.#input, run, job, wanted, tries: 1, signal };
+    return openLink(input).catch((error: unknown) => {
+      if (signal.aborted) throw error;
+      return null;
+    });
+  }
+
+  #submissionOf(run: Run) {
+    const { replica_num: replica, job_num: number } = this.#input.job.job_spec;
+    const job = findJob(run, replica ?? 0, number);
+    return job && currentSubmission(job);
   }
 }
 
 /** What to tell after attaching. */
 export function describeAttachment(attachment: Attachment): string[] {
-  const lines: string[] = [];
+  const lines: string[] = [...attachment.notices];
   if (attachment.ports.length > 0) {
     lines.push('Forwarded ports (local -> remote):');
     for (const { local, remote } of attachment.ports) {
@@ -84,10 +169,11 @@ export function describeAttachment(attachment: Attachment): string[] {
 }
 
 /** The run's own ports, with what the command line says about them. */
-function wantedPorts(job: Job, overrides: readonly string[]): WantedPort[] {
-  const wanted = (job.job_spec.app_specs ?? []).map((app) => ({
+export function wantedPorts(job: Job, overrides: readonly string[]): WantedPort[] {
+  const wanted: WantedPort[] = (job.job_spec.app_specs ?? []).map((app) => ({
     local: app.map_to_port ?? null,
     remote: app.port,
+    firm: false,
   }));
   for (const override of overrides.map(parsePort)) {
     const at = wanted.findIndex((port) => port.remote === override.remote);
@@ -100,9 +186,47 @@ function wantedPorts(job: Job, overrides: readonly string[]): WantedPort[] {
         next: 'add it to `ports` in the configuration',
       });
     }
-    wanted[at] = { local: override.local, remote: override.remote };
+    refuseOwnPort(override, job.job_submissions.at(-1)?.job_provisioning_data);
+    wanted[at] = override;
   }
   return wanted;
+}
+
+/**
+ * A plain process on this machine listens on the port itself, so that nothing else can.
+ *
+ * @param place the job's place, or an offer of one
+ */
+export function refuseOwnPort(
+  { local, remote }: WantedPort,
+  place:
+    | {
+        readonly region?: string;
+        readonly instance_type?: { readonly name: string };
+        readonly instance?: { readonly name: string };
+      }
+    | null
+    | undefined,
+): void {
+  const type = (place?.instance_type ?? place?.instance)?.name;
+  if (local !== remote || place?.region !== 'local' || type !== 'local-process') return;
+  const other = remote + (remote > 55_535 ? -10_000 : 10_000);
+  throw new UsageError(`Port ${remote} cannot be forwarded to itself`, {
+    why: 'the run is a plain process on the machine of the server and listens there itself',
+    next: `-p ${other}:${remote}, or open localhost:${remote} on that machine`,
+  });
+}
+
+function remapped(
+  wanted: readonly WantedPort[],
+  ports: readonly ForwardedPort[],
+  address: string,
+): string[] {
+  return ports.flatMap(({ local, remote }) => {
+    const wish = wanted.find((port) => port.remote === remote)?.local ?? null;
+    if (wish === null || wish === local) return [];
+    return [`Port ${wish} is in use here: the run's port ${remote} is at ${address}:${local}`];
+  });
 }
 
 function serviceUrl(run: Run, connection: Connection): string | null {

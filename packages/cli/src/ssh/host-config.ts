@@ -1,4 +1,5 @@
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Job, Run } from '@dstack/contract/wire';
 import { CliError } from '../errors.ts';
@@ -22,6 +23,11 @@ const UNCHECKED = {
   StrictHostKeyChecking: 'no',
   UserKnownHostsFile: '/dev/null',
   IdentitiesOnly: 'yes',
+  // Else every connection says that it has learned a host that it forgets at once, and OpenSSH from
+  // 10.1 on that there is no post-quantum key exchange; older ones do not know that word.
+  LogLevel: 'ERROR',
+  IgnoreUnknown: 'WarnWeakCrypto',
+  WarnWeakCrypto: 'no',
 } as const;
 
 /** The port of a job's SSH server inside its container. */
@@ -110,17 +116,40 @@ export async function removeHosts(home: string, blocks: readonly HostBlock[]): P
   await editConfig(sshConfigPath(home), (text) => withoutHosts(text, hosts));
 }
 
+/** Whether the file says exactly this of the hosts. */
+export async function hasHosts(home: string, blocks: readonly HostBlock[]): Promise<boolean> {
+  const text = await readFile(sshConfigPath(home), 'utf8').catch(() => '');
+  return blocks.every((block) => text.includes(renderBlocks([block])));
+}
+
 /** Makes the user's own configuration read ours. Returns why that was not possible, or null. */
 export async function includeInUserConfig(home: string): Promise<string | null> {
-  const line = `Include ${sshConfigPath(home)}`;
   try {
-    await editConfig(join(home, '.ssh', 'config'), (text) =>
-      text.split(/\r?\n/).some((l) => l.trim() === line) ? text : `${line}\n\n${text}`,
-    );
+    await editConfig(join(home, '.ssh', 'config'), (text) => withInclude(text, home));
     return null;
   } catch (error) {
     return (error as Error).message;
   }
+}
+
+/**
+ * The line has to come before the first `Host` or `Match`, of which it would be a part otherwise.
+ * It is written as dstack 0.22.5 writes it, so that both clients find it; ssh does not take `~` from
+ * the environment, though.
+ */
+export function withInclude(text: string, home: string): string {
+  const path = sshConfigPath(home);
+  const short = userInfo().homedir === home ? '~/.dstack/ssh/config' : path;
+  const isOurs = (line: string): boolean => {
+    const [, value] = /^\s*Include[\s=]+"?(.+?)"?\s*$/i.exec(line) ?? [];
+    return value === path || value === '~/.dstack/ssh/config';
+  };
+  const lines = text.split(/(?<=\n)/);
+  const firstHost = lines.findIndex((line) => /^\s*(Host|Match)[\s=]/i.test(line));
+  const at = lines.findIndex(isOurs);
+  if (at >= 0 && (firstHost < 0 || at < firstHost)) return text;
+  const rest = lines.filter((line) => !isOurs(line)).join('');
+  return `Include ${quoted(short)}\n\n${rest}`;
 }
 
 export function renderBlocks(blocks: readonly HostBlock[]): string {
@@ -154,10 +183,16 @@ async function editConfig(path: string, edit: (text: string) => string): Promise
     });
     const after = edit(before);
     if (after === before) return;
-    const temporary = `${path}.${process.pid}.tmp`;
-    await writeFile(temporary, after, { mode: 0o600 });
-    await chmod(temporary, 0o600);
-    await rename(temporary, path);
+    // People keep their dot files elsewhere and link to them: the link stays.
+    const target = await realpath(path).catch(() => path);
+    const mode = await stat(target).then(
+      (info) => info.mode & 0o777,
+      () => 0o600,
+    );
+    const temporary = `${target}.${process.pid}.tmp`;
+    await writeFile(temporary, after, { mode });
+    await chmod(temporary, mode);
+    await rename(temporary, target);
   });
 }
 

@@ -50,6 +50,30 @@ export async function readKeyPair(
   return { private: text, public: await readPublicKey(path, cli) };
 }
 
+/** The absolute path of a private key that ssh will accept; ssh itself says little about others. */
+export async function requireIdentity(
+  identity: string,
+  cli: Pick<Cli, 'cwd' | 'home'>,
+): Promise<string> {
+  const path = resolve(cli.cwd, identity.replace(/^~(?=\/)/, cli.home));
+  const refuse = (why: string, next: string): CliError =>
+    new CliError(`Cannot use the SSH key ${identity}`, { why, next });
+  const info = await stat(path).catch(() => null);
+  if (info === null) throw refuse('there is no such file', 'correct --ssh-identity');
+  if (!info.isFile()) throw refuse('it is no file', 'correct --ssh-identity');
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw refuse(error.message, `make it readable: chmod u+r ${identity}`);
+  });
+  if (/^(ssh-|ecdsa-|sk-)\S+ AAAA/.test(text)) {
+    throw refuse('it is the public half', `--ssh-identity ${identity.replace(/\.pub$/, '')}`);
+  }
+  // OpenSSH ignores keys that others can read, of its own user.
+  if ((info.mode & 0o077) !== 0 && info.uid === process.getuid?.()) {
+    throw refuse('other users of this machine can read it', `chmod 600 ${identity}`);
+  }
+  return path;
+}
+
 /** Writes a key to a private temporary file for as long as `use` runs. */
 export async function withTemporaryKey<T>(
   key: string,
@@ -85,10 +109,18 @@ export async function ensureUserKey(connection: Connection, cli: Cli): Promise<s
       next: 'pass --ssh-identity FILE to apply and attach',
     });
   }
-  await mkdir(join(cli.home, '.dstack', 'ssh'), { recursive: true, mode: 0o700 });
-  await writeFile(path, user.ssh_private_key, { mode: 0o600 });
-  await chmod(path, 0o600);
-  await writeFile(`${path}.pub`, user.ssh_public_key);
+  try {
+    await mkdir(join(cli.home, '.dstack', 'ssh'), { recursive: true, mode: 0o700 });
+    await writeFile(path, user.ssh_private_key, { mode: 0o600 });
+    await chmod(path, 0o600);
+    await writeFile(`${path}.pub`, user.ssh_public_key);
+  } catch (error) {
+    throw new CliError('Cannot keep your SSH key in ~/.dstack/ssh', {
+      why: (error as Error).message,
+      next: 'make the directory writable, or pass --ssh-identity FILE to apply and attach',
+      cause: error,
+    });
+  }
   return path;
 }
 
@@ -100,11 +132,12 @@ export async function identityForRun(
 ): Promise<string> {
   const path = await ensureUserKey(connection, cli);
   if (!publicKey) return path;
-  const own = await readFile(`${path}.pub`, 'utf8');
+  const own = (await readIfThere(`${path}.pub`)) ?? '';
   if (own === publicKey || own.trim() === publicKey.trim()) return path;
   const legacy = join(cli.home, '.dstack', 'ssh', 'id_rsa');
   if ((await readIfThere(legacy)) !== null) return legacy;
   throw new CliError('The run was submitted with another SSH key', {
+    why: 'your own key of this server does not open it: it is another user’s run, or was given a key',
     next: 'pass --ssh-identity FILE with the key that was used',
   });
 }

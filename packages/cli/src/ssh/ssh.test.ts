@@ -121,9 +121,9 @@ test('the key file is named as the official client names it', () => {
 });
 
 test.each([
-  ['8080', { local: 8080, remote: 8080 }],
-  ['80:8080', { local: 80, remote: 8080 }],
-  ['*:8080', { local: null, remote: 8080 }],
+  ['8080', { local: 8080, remote: 8080, firm: true }],
+  ['80:8080', { local: 80, remote: 8080, firm: true }],
+  ['*:8080', { local: null, remote: 8080, firm: true }],
 ])('the port %s', (text, expected) => {
   expect(parsePort(text)).toEqual(expected);
 });
@@ -137,11 +137,13 @@ test('a port that is taken is refused or passed over', async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   try {
-    await expect(allocatePorts([{ local: port, remote: 1 }], '127.0.0.1')).rejects.toMatchObject({
+    await expect(
+      allocatePorts([{ local: port, remote: 1, firm: true }], '127.0.0.1'),
+    ).rejects.toMatchObject({
       message: `Port ${port} is already in use`,
       next: `choose another one: -p ${port + 1}:1`,
     });
-    const [chosen] = await allocatePorts([{ local: null, remote: port }], '127.0.0.1');
+    const [chosen] = await allocatePorts([{ local: null, remote: port, firm: false }], '127.0.0.1');
     expect(chosen?.remote).toBe(port);
     expect(chosen?.local).toBeGreaterThan(port);
   } finally {

@@ -1,118 +1,184 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cli } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { sshConfigPath } from './host-config.ts';
 import type { ForwardedPort } from './ports.ts';
+import { findMaster, type Master } from './shared-master.ts';
+import { noClient, sshProgram } from './ssh-client.ts';
 
 export interface TunnelOptions {
   readonly destination: string;
   readonly identity: string;
   readonly bindAddress: string;
   readonly ports: readonly ForwardedPort[];
+  /** How often to try before giving up. */
+  readonly tries: number;
   /** Gives up. */
   readonly signal: AbortSignal;
 }
 
-/** A master connection of OpenSSH in the background. */
+/** A connection of OpenSSH that forwards ports. */
 export interface Tunnel {
+  /** Resolves once the connection is gone, with ssh's last words. */
+  readonly lost: Promise<string>;
   close(): Promise<void>;
 }
 
-const TRIES = 10;
+export const FIRST_TRIES = 10;
 const TRY_MS = 15_000;
 const PAUSE_MS = 1000;
 
+/** What ssh runs here once it is connected and all its forwards stand. */
+const READY = 'dstack-connected';
+
 /**
- * Starts `ssh -N` with the forwards and waits until it stands. It stays behind as a control master,
- * over which the official command line and a plain `ssh <run>` go as well.
+ * Starts `ssh -N` with the forwards and waits until it stands. It is a control master too, over
+ * which the official command line finds it, unless the run has one already.
  */
 export async function openTunnel(options: TunnelOptions, cli: Cli): Promise<Tunnel> {
-  const ssh = cli.env.DSTACK_SSH_CLIENT || 'ssh';
-  const directory = join(cli.home, '.dstack', 'ssh');
-  const socket = join(directory, `${options.destination}.control.sock`);
-  const log = join(directory, `${options.destination}.log`);
-  const config = sshConfigPath(cli.home);
-  const control = (command: string): Promise<SshResult> =>
-    runSsh(ssh, ['-F', config, '-S', socket, '-O', command, options.destination], cli);
-  // What an earlier attachment left behind would take our forwards or refuse our socket.
-  await control('exit');
-  await rm(socket, { force: true });
-  const forwards = options.ports.flatMap((port) => [
-    '-L',
-    `${options.bindAddress}:${port.local}:localhost:${port.remote}`,
-  ]);
-  const args = [
-    ...['-F', config, '-i', options.identity, '-E', log, '-N', '-f'],
-    ...['-o', 'ControlMaster=auto', '-S', socket, '-o', 'ExitOnForwardFailure=yes'],
-    ...['-o', 'BatchMode=yes', '-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=4'],
-    ...forwards,
-    options.destination,
-  ];
+  const paths = tunnelPaths(options.destination, cli);
+  const other = await findMaster(options.destination, paths.socket, cli);
+  if (other?.leftover) await endMaster(other);
+  const socket = other === null || other.leftover ? paths.socket : 'none';
+  if (socket !== 'none') await rm(socket, { force: true });
   let words = '';
-  for (let attempt = 1; attempt <= TRIES; attempt += 1) {
-    await rm(log, { force: true });
-    const result = await runSsh(ssh, args, cli, options.signal);
-    if (result.code === 0) {
-      return {
-        close: async () => {
-          await control('exit');
-          await rm(log, { force: true });
-        },
-      };
-    }
+  for (let attempt = 1; ; attempt += 1) {
+    const result = await tryOnce(options, { ...paths, socket }, cli);
+    if (typeof result !== 'string') return result;
     options.signal.throwIfAborted();
-    words = result.stderr || (await readFile(log, 'utf8').catch(() => ''));
-    if (isFinal(words) || attempt === TRIES) break;
+    words = result;
+    if (isFinal(words) || attempt >= options.tries) break;
     await cli.wait(PAUSE_MS, options.signal);
   }
   throw new CliError("Can't connect to the run over SSH", {
-    why: lastLine(words) || 'ssh gave no reason',
-    next: `ssh -v -F ${config} ${options.destination}`,
+    why: words || 'ssh gave no reason',
+    next: `ssh -v -F ${paths.config} ${options.destination}`,
   });
+}
+
+interface TunnelPaths {
+  readonly config: string;
+  readonly socket: string;
+  readonly log: string;
+}
+
+/** The log's name says whose child ssh is: `findMaster` reads it. */
+function tunnelPaths(destination: string, cli: Cli): TunnelPaths {
+  const directory = join(cli.home, '.dstack', 'ssh');
+  return {
+    config: sshConfigPath(cli.home),
+    socket: controlSocket(destination, cli.home),
+    log: join(directory, `${destination}.${process.pid}.log`),
+  };
+}
+
+/** Where dstack 0.22.5 looks for a connection that it can use again. */
+export function controlSocket(destination: string, home: string): string {
+  return join(home, '.dstack', 'ssh', `${destination}.control.sock`);
+}
+
+function sshArguments(options: TunnelOptions, paths: TunnelPaths): string[] {
+  const set = (...settings: string[]): string[] => settings.flatMap((setting) => ['-o', setting]);
+  const bind = options.bindAddress.includes(':') ? `[${options.bindAddress}]` : options.bindAddress;
+  return [
+    ...['-F', paths.config, '-i', options.identity, '-E', paths.log, '-N', '-S', paths.socket],
+    ...set(`ControlMaster=${paths.socket === 'none' ? 'no' : 'yes'}`, 'ExitOnForwardFailure=yes'),
+    ...set('BatchMode=yes', 'ConnectTimeout=10', 'LogLevel=ERROR'),
+    ...set('ServerAliveInterval=5', 'ServerAliveCountMax=3'),
+    ...set('PermitLocalCommand=yes', `LocalCommand=echo ${READY}`),
+    ...options.ports.flatMap((p) => ['-L', `${bind}:${p.local}:localhost:${p.remote}`]),
+    options.destination,
+  ];
+}
+
+/** A tunnel, or the reason why there is none. */
+async function tryOnce(
+  options: TunnelOptions,
+  paths: TunnelPaths,
+  cli: Cli,
+): Promise<Tunnel | string> {
+  await rm(paths.log, { force: true });
+  const child = spawn(sshProgram(cli), sshArguments(options, paths), {
+    env: { ...cli.env, HOME: cli.home } as NodeJS.ProcessEnv,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // In a group of its own: Ctrl-C asks first and must not cut the connection.
+    detached: true,
+  });
+  const said = { text: '' };
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said.text = (said.text + chunk).slice(-4000);
+  });
+  const lost = new Promise<string>((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) => reject(noClient(cli, error)));
+    child.once('close', () => {
+      const wordsOfLog = readFile(paths.log, 'utf8').catch(() => '');
+      void wordsOfLog.then((log) => resolve(lastWords(`${said.text}\n${log}`)));
+    });
+  });
+  const close = async (): Promise<void> => {
+    end(child);
+    await lost.catch(() => '');
+    await rm(paths.log, { force: true });
+  };
+  try {
+    const outcome = await Promise.race([lost, untilReady(child, options.signal)]);
+    if (outcome === null) return { lost, close };
+    if (outcome === TOO_SLOW) await close();
+    return outcome;
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const TOO_SLOW = `no connection within ${TRY_MS / 1000} s`;
+
+/** Null once the forwards stand. */
+function untilReady(child: ChildProcess, signal: AbortSignal): Promise<null | string> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(TOO_SLOW), TRY_MS);
+    const settle = (act: () => void): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+      act();
+    };
+    const stop = (): void => settle(() => reject(signal.reason));
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    child.stdout?.on('data', (chunk: Buffer) => {
+      if (String(chunk).includes(READY)) settle(() => resolve(null));
+    });
+    child.once('close', () => settle(() => {}));
+  });
+}
+
+function end(child: ChildProcess): void {
+  if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+}
+
+async function endMaster(master: Master): Promise<void> {
+  try {
+    process.kill(master.pid, 'SIGTERM');
+  } catch {
+    // It ended by itself.
+  }
 }
 
 /** Failures that no further try will mend. */
 function isFinal(words: string): boolean {
-  return /Address already in use|Permission denied|Bad configuration|Could not resolve/i.test(
+  return /Address already in use|Permission denied|Bad configuration|Bad local forwarding|UNPROTECTED|cannot listen to port/i.test(
     words,
   );
 }
 
-interface SshResult {
-  readonly code: number;
-  readonly stderr: string;
-}
-
-function runSsh(
-  program: string,
-  args: readonly string[],
-  cli: Cli,
-  signal?: AbortSignal,
-): Promise<SshResult> {
-  return new Promise((resolve, reject) => {
-    const env = { ...cli.env, HOME: cli.home } as NodeJS.ProcessEnv;
-    const options = { timeout: TRY_MS, env, signal };
-    const child = execFile(program, [...args], options, (error, _out, stderr) => {
-      if ((error as NodeJS.ErrnoException | null)?.code === 'ENOENT') {
-        reject(
-          new CliError('No SSH client', {
-            why: `${program} cannot be started`,
-            next: 'install OpenSSH, or set DSTACK_SSH_CLIENT',
-          }),
-        );
-        return;
-      }
-      resolve({ code: error === null ? 0 : 1, stderr });
-    });
-    child.stdin?.end();
-  });
-}
-
-function lastLine(text: string): string {
+/** The line that says why; ssh surrounds it with others. */
+function lastWords(text: string): string {
   const lines = text
     .split(/\r?\n/)
-    .filter((line) => line.trim() !== '' && !/Warning: Permanently/.test(line));
-  return lines.at(-1)?.trim() ?? '';
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !/Permanently added|^mux_client|^Killed by/.test(line));
+  const telling = lines.find((line) => /in use|denied|UNPROTECTED|refused|timed out/i.test(line));
+  return telling ?? lines.at(-1) ?? '';
 }

@@ -56,6 +56,7 @@ export async function applyRun(loaded: Loaded, options: ApplyOptions, cli: Cli):
   );
   await showPlan(plan, options, connection, cli);
   if (options.dryRun) return;
+  if (!options.detach) await requirePorts(plan, options);
   const decision = decide(plan);
   if (decision.unchanged && options.yes && !options.force) {
     cli.io.say('Exiting... (nothing to change; --force submits anyway)');
@@ -67,6 +68,17 @@ export async function applyRun(loaded: Loaded, options: ApplyOptions, cli: Cli):
     return;
   }
   await submit({ plan, decision, repo, connection }, options, cli);
+}
+
+/** What is wrong with `-p` is said before anything is submitted. */
+async function requirePorts(plan: RunPlan, { flags }: ApplyOptions): Promise<void> {
+  if (flags.ports.length === 0) return;
+  const { parsePort, requireFree } = await import('../../ssh/ports.ts');
+  const { refuseOwnPort } = await import('../../ssh/attach-run.ts');
+  for (const port of flags.ports.map(parsePort)) {
+    refuseOwnPort(port, plan.job_plans[0]?.offers[0]);
+    if (port.local !== null) await requireFree(port.local, port.remote, flags.host);
+  }
 }
 
 interface Decision {

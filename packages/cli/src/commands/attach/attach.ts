@@ -62,10 +62,9 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
   const since = options.since === null ? null : parseSince(options.since, cli.now());
   const connection = await cli.connect();
   const run = await started(await getRun(connection, options.run), connection, cli);
-  if (isRunFinished(run.status) && run.status !== 'done') {
-    throw new CliError(`Run ${options.run} is ${run.status}`, {
-      next: `dstack logs ${options.run}`,
-    });
+  if (isRunFinished(run.status)) {
+    await showFinished(run, options, since, connection, cli);
+    return;
   }
   const job = chooseJob(run, options);
   const { attachRun, describeAttachment } = await import('../../ssh/attach-run.ts');
@@ -86,9 +85,10 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
     cli.io.say(`Attached to run ${options.run} (replica=${replica} job=${number})`);
     for (const line of describeAttachment(attachment)) cli.io.say(line);
     cli.io.say('Press Ctrl+C to detach...');
-    if (!options.logs) await untilAborted(stop.signal);
-    else
-      await streamLogs({ run: options.run, job, since, attachment }, connection, stop.signal, cli);
+    const write = (bytes: Uint8Array) => void cli.io.out.write(attachment.rewriteUrls(bytes));
+    const followed = { run: options.run, job, since, write, attachment };
+    if (options.logs) await streamLogs(followed, connection, stop.signal);
+    await untilEnded(followed, connection, stop.signal, cli);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   } finally {
@@ -140,41 +140,80 @@ interface Followed {
   readonly run: string;
   readonly job: Job;
   readonly since: string | null;
-  readonly attachment: Attachment;
+  readonly write: (bytes: Uint8Array) => void;
+  readonly attachment: Pick<Attachment, 'observe'> | null;
 }
 
-async function streamLogs(
-  { run: name, job, since, attachment }: Followed,
+/** There is nothing to connect to any more: its output on demand, and how it ended. */
+async function showFinished(
+  run: Run,
+  options: AttachOptions,
+  since: string | null,
   connection: Connection,
-  signal: AbortSignal,
   cli: Cli,
 ): Promise<void> {
-  const submission = currentSubmission(job);
-  if (submission === undefined) return;
-  const output = {
-    runName: name,
-    submissionId: submission.id,
-    replica: job.job_spec.replica_num,
-    job: job.job_spec.job_num,
-    write: (bytes: Uint8Array) => void cli.io.out.write(attachment.rewriteUrls(bytes)),
-    signal,
-  };
-  if (since === null) await streamOutput(connection, output);
-  else {
-    const { submissionEnded } = await import('../../runs/job-output.ts');
-    const query = { run_name: name, job_submission_id: submission.id, start_time: since };
-    const ended = () => submissionEnded(connection, output);
-    const { follow } = connection.project.logs;
-    for await (const bytes of follow(query, ended, signal)) output.write(bytes);
+  if (options.logs && run.jobs.length > 0) {
+    const job = chooseJob(run, options);
+    const write = (bytes: Uint8Array) => void cli.io.out.write(bytes);
+    await streamLogs(
+      { run: options.run, job, since, write, attachment: null },
+      connection,
+      cli.signal,
+    );
   }
-  const run = await watchUntil(connection, name, signal, (r) => isRunFinished(r.status));
+  announceEnd(run, cli);
+  if (!options.logs) cli.io.say(`The run has ended; its output: dstack logs ${options.run}`);
+}
+
+function announceEnd(run: Run, cli: Cli): void {
   cli.io.say(finishedMessage(run, cli.io.paintErr));
   cli.setExitCode(run.status === 'done' ? EXIT.done : EXIT.failed);
 }
 
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
+async function streamLogs(
+  { run: runName, job, since, write }: Followed,
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<void> {
+  const submission = currentSubmission(job);
+  if (submission === undefined) return;
+  await streamOutput(connection, {
+    runName,
+    submissionId: submission.id,
+    replica: job.job_spec.replica_num,
+    job: job.job_spec.job_num,
+    since,
+    write,
+    signal,
   });
+}
+
+const OUTAGE_PAUSE_MS = 5000;
+
+/** Stays while the run does. The connection to the job does not need the server, so we wait for it. */
+async function untilEnded(
+  { run: name, attachment }: Followed,
+  connection: Connection,
+  signal: AbortSignal,
+  cli: Cli,
+): Promise<void> {
+  const { ConnectionError } = await import('@dstack/client');
+  for (;;) {
+    try {
+      const observe = (run: Run): void => attachment?.observe(run);
+      const run = await watchUntil(
+        connection,
+        name,
+        signal,
+        (r) => isRunFinished(r.status),
+        observe,
+      );
+      announceEnd(run, cli);
+      return;
+    } catch (error) {
+      if (signal.aborted || !(error instanceof ConnectionError)) throw error;
+      cli.io.warn('the server does not answer; still attached, waiting for it');
+      await cli.wait(OUTAGE_PAUSE_MS, signal);
+    }
+  }
 }

@@ -1,11 +1,11 @@
 import type { Run } from '@dstack/contract/wire';
 import { afterEach, expect, test } from 'vitest';
+import { TailBuffer } from '../../runs/tail-buffer.ts';
 import { FakeServer, LOG_END, logEvent, type Route, wireError } from '../../testing/fake-server.ts';
 import { parseCommand } from '../../testing/parse-command.ts';
 import { recordedAnswer } from '../../testing/recordings.ts';
 import { runCommand, serverEnv } from '../../testing/run-command.ts';
 import { declareLogs, type LogsOptions } from './logs.ts';
-import { TailBuffer } from './tail-buffer.ts';
 
 let server: FakeServer | null = null;
 afterEach(async () => {

@@ -5,9 +5,9 @@ import { CliError, UsageError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
 import { integer } from '../../options.ts';
 import { getRun } from '../../runs/get-run.ts';
-import { streamOutput, submissionEnded } from '../../runs/job-output.ts';
+import { streamOutput } from '../../runs/job-output.ts';
 import { currentSubmission, findJob } from '../../runs/run-status.ts';
-import { TailBuffer } from './tail-buffer.ts';
+import { TailBuffer } from '../../runs/tail-buffer.ts';
 
 export interface LogsOptions {
   readonly run: string;
@@ -79,17 +79,16 @@ function requireJob(run: Run, options: LogsOptions): Job {
   );
 }
 
-/** Prints what there is now; returns the time of the last event. */
+/** Prints what there is now. */
 async function printLogs(
   connection: Connection,
   options: LogsOptions,
   submission: JobSubmission,
   since: string | null,
   cli: Cli,
-): Promise<string | null> {
+): Promise<void> {
   const { fromBase64 } = await import('@dstack/client');
   const tail = options.lines === null ? null : new TailBuffer(options.lines);
-  let last: string | null = null;
   const pages = connection.project.logs.pages({
     run_name: options.run,
     job_submission_id: submission.id,
@@ -98,22 +97,14 @@ async function printLogs(
   });
   for await (const logs of pages) {
     for (const log of logs) {
-      last = log.timestamp;
       const bytes = fromBase64(log.message);
       if (tail) tail.add(bytes);
       else cli.io.out.write(bytes);
     }
   }
   if (tail) cli.io.out.write(tail.bytes());
-  return last;
 }
 
-const POLL_MS = 300;
-
-/**
- * All of the output is streamed as raw bytes. A start in time or a number of lines can only be had
- * from the log's events: those are printed first and what follows is asked for by time.
- */
 async function followLogs(
   connection: Connection,
   options: LogsOptions,
@@ -121,25 +112,14 @@ async function followLogs(
   since: string | null,
   cli: Cli,
 ): Promise<void> {
-  const output = {
+  await streamOutput(connection, {
     runName: options.run,
     submissionId: submission.id,
     replica: options.replica,
     job: options.job,
-    write: (bytes: Uint8Array) => void cli.io.out.write(bytes),
+    since,
+    lines: options.lines,
+    write: (bytes) => void cli.io.out.write(bytes),
     signal: cli.signal,
-  };
-  if (options.lines === null && since === null) {
-    await streamOutput(connection, output);
-    return;
-  }
-  const last = await printLogs(connection, options, submission, since, cli);
-  const query = {
-    run_name: options.run,
-    job_submission_id: submission.id,
-    start_time: last ?? since,
-  };
-  const ended = () => submissionEnded(connection, output);
-  const { follow } = connection.project.logs;
-  for await (const bytes of follow(query, ended, cli.signal, POLL_MS)) output.write(bytes);
+  });
 }

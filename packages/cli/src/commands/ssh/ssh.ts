@@ -9,7 +9,8 @@ import { integer } from '../../options.ts';
 import { getRun } from '../../runs/get-run.ts';
 import { isRunFinished } from '../../runs/run-status.ts';
 import { renderBlocks, routeTo } from '../../ssh/host-config.ts';
-import { identityForRun } from '../../ssh/identity.ts';
+import { identityForRun, requireIdentity } from '../../ssh/identity.ts';
+import { noClient, sshProgram } from '../../ssh/ssh-client.ts';
 import { chooseJob, started } from '../attach/attach.ts';
 
 export interface SshOptions {
@@ -59,7 +60,9 @@ export async function runSsh(options: SshOptions, cli: Cli): Promise<void> {
   }
   const job = chooseJob(run, options);
   const identity =
-    options.sshIdentity ?? (await identityForRun(run.run_spec.ssh_key_pub, connection, cli));
+    options.sshIdentity === null
+      ? await identityForRun(run.run_spec.ssh_key_pub, connection, cli)
+      : await requireIdentity(options.sshIdentity, cli);
   const { blocks, destination } = routeTo(run, job, identity);
   const dir = await mkdtemp(join(tmpdir(), 'dstack-ssh-'));
   try {
@@ -77,20 +80,12 @@ export async function runSsh(options: SshOptions, cli: Cli): Promise<void> {
 }
 
 function runInForeground(args: readonly string[], cli: Cli): Promise<number> {
-  const program = cli.env.DSTACK_SSH_CLIENT || 'ssh';
   // Ctrl-C is for the program at the other end; ssh passes it on or ends by it.
   const release = cli.onInterrupt(() => {});
   return new Promise<number>((resolve, reject) => {
     const env = { ...cli.env, HOME: cli.home } as NodeJS.ProcessEnv;
-    const child = spawn(program, [...args], { stdio: 'inherit', env });
-    child.once('error', (error) =>
-      reject(
-        new CliError('No SSH client', {
-          why: error.message,
-          next: 'install OpenSSH, or set DSTACK_SSH_CLIENT',
-        }),
-      ),
-    );
+    const child = spawn(sshProgram(cli), [...args], { stdio: 'inherit', env });
+    child.once('error', (error) => reject(noClient(cli, error)));
     child.once('exit', (code) => resolve(code ?? 255));
   }).finally(release);
 }

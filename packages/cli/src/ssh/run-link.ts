@@ -1,0 +1,136 @@
+import type { Job, Run } from '@dstack/contract/wire';
+import type { Cli, Connection } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { currentSubmission } from '../runs/run-status.ts';
+import {
+  addHosts,
+  type HostBlock,
+  hasHosts,
+  includeInUserConfig,
+  type Route,
+  removeHosts,
+  routeTo,
+} from './host-config.ts';
+import { identityForRun, requireIdentity } from './identity.ts';
+import { allocatePorts, type ForwardedPort, type WantedPort } from './ports.ts';
+import { findMaster, type Master, sharedTunnel } from './shared-master.ts';
+import { controlSocket, openTunnel, type Tunnel } from './tunnel.ts';
+import { lookUpHost } from './user-config.ts';
+
+export interface LinkInput {
+  readonly run: Run;
+  readonly job: Job;
+  readonly connection: Connection;
+  readonly cli: Cli;
+  readonly bindAddress: string;
+  /** `--ssh-identity`. */
+  readonly identity: string | null;
+  readonly wanted: readonly WantedPort[];
+  readonly tries: number;
+  readonly signal: AbortSignal;
+}
+
+/** One connection to a job, with its entries in the SSH configuration. */
+export interface Link {
+  readonly tunnel: Tunnel;
+  readonly ports: readonly ForwardedPort[];
+  readonly submissionId: string;
+  readonly notices: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Connects to a job, or joins a connection that another terminal holds. */
+export async function openLink(input: LinkInput): Promise<Link> {
+  const { run, job, cli } = input;
+  const submissionId = currentSubmission(job)?.id ?? '';
+  const identity =
+    input.identity === null
+      ? await identityForRun(run.run_spec.ssh_key_pub, input.connection, cli)
+      : await requireIdentity(input.identity, cli);
+  const route = await completeRoute(routeTo(run, job, identity), job, cli.home);
+  const shared = await sharedLink(input, route, submissionId);
+  if (shared !== null) return shared;
+  const ports = await allocatePorts(input.wanted, input.bindAddress);
+  await writable(() => addHosts(cli.home, route.blocks));
+  const notices = await includeHosts(route, cli);
+  try {
+    const { destination } = route;
+    const { bindAddress, tries, signal } = input;
+    const options = { destination, identity, bindAddress, ports, tries, signal };
+    const tunnel = await openTunnel(options, cli);
+    const close = async (): Promise<void> => {
+      await tunnel.close();
+      await removeUnlessHeld(route, cli);
+    };
+    return { tunnel, ports, submissionId, notices, close };
+  } catch (error) {
+    await removeUnlessHeld(route, cli);
+    throw error;
+  }
+}
+
+/** Somebody else's connection serves if it goes to the same place and has what is asked for. */
+async function sharedLink(
+  input: LinkInput,
+  route: Route,
+  submissionId: string,
+): Promise<Link | null> {
+  const { cli } = input;
+  const master = await findMaster(
+    route.destination,
+    controlSocket(route.destination, cli.home),
+    cli,
+  );
+  if (master === null || master.leftover) return null;
+  if (!(await hasHosts(cli.home, route.blocks)) || !serves(master, input)) return null;
+  const tunnel = sharedTunnel(master);
+  return { tunnel, ports: master.ports, submissionId, notices: [], close: tunnel.close };
+}
+
+function serves(master: Master, { wanted, bindAddress }: LinkInput): boolean {
+  if (wanted.length > 0 && master.bindAddress !== bindAddress) return false;
+  return wanted.every(({ local, remote, firm }) => {
+    const port = master.ports.find((forwarded) => forwarded.remote === remote);
+    return port !== undefined && (!firm || local === null || local === port.local);
+  });
+}
+
+/** Another terminal may still be attached by a connection of its own. */
+async function removeUnlessHeld(route: Route, cli: Cli): Promise<void> {
+  const socket = controlSocket(route.destination, cli.home);
+  const master = await findMaster(route.destination, socket, cli).catch(() => null);
+  if (master === null) await removeHosts(cli.home, route.blocks);
+}
+
+/** The key for a jump host of the user's own is where the user's own configuration says. */
+async function completeRoute(route: Route, job: Job, home: string): Promise<Route> {
+  const placed = currentSubmission(job)?.job_provisioning_data;
+  if (!placed?.ssh_proxy || !placed.dockerized) return route;
+  const host = await lookUpHost(placed.ssh_proxy.hostname, home);
+  const key = host?.identityFile;
+  if (!key) return route;
+  const withKey = (block: HostBlock): HostBlock =>
+    block.host.endsWith('-jump-host')
+      ? { ...block, options: { ...block.options, IdentityFile: key, IdentitiesOnly: 'yes' } }
+      : block;
+  return { ...route, blocks: route.blocks.map(withKey) };
+}
+
+async function includeHosts(route: Route, cli: Cli): Promise<string[]> {
+  const refused = await includeInUserConfig(cli.home);
+  if (refused === null) return [];
+  const command = `ssh -F ~/.dstack/ssh/config ${route.destination}`;
+  return [`~/.ssh/config could not be changed (${refused}): use \`${command}\``];
+}
+
+async function writable(write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    throw new CliError('Cannot write ~/.dstack/ssh/config', {
+      why: (error as Error).message,
+      next: 'attaching needs it; `dstack logs -f` and `dstack ssh` go without',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,32 @@
+import { execFile } from 'node:child_process';
+import type { Cli } from '../context.ts';
+import { CliError } from '../errors.ts';
+
+const COMMAND_MS = 15_000;
+
+/** The user's OpenSSH. */
+export function sshProgram(cli: Pick<Cli, 'env'>): string {
+  return cli.env.DSTACK_SSH_CLIENT || 'ssh';
+}
+
+export function noClient(cli: Pick<Cli, 'env'>, cause: NodeJS.ErrnoException): CliError {
+  const missing = cause.code === 'ENOENT';
+  return new CliError('No SSH client', {
+    why: `${sshProgram(cli)} cannot be started: ${missing ? 'there is no such program' : cause.message}`,
+    next: 'install OpenSSH, or set DSTACK_SSH_CLIENT',
+    cause,
+  });
+}
+
+/** Runs ssh to its end; answers what it printed, or null if it failed. */
+export function runSsh(args: readonly string[], cli: Cli): Promise<string | null> {
+  return new Promise((resolve, reject) => {
+    const env = { ...cli.env, HOME: cli.home } as NodeJS.ProcessEnv;
+    const options = { timeout: COMMAND_MS, env };
+    execFile(sshProgram(cli), [...args], options, (error, out, err) => {
+      if ((error as NodeJS.ErrnoException | null)?.code === 'ENOENT') {
+        reject(noClient(cli, error as NodeJS.ErrnoException));
+      } else resolve(error === null ? out + err : null);
+    }).stdin?.end();
+  });
+}
