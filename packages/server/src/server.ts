@@ -20,6 +20,7 @@ import { configPath, loadServerConfig } from './config/config-file.ts';
 import { decisionContext } from './decision-context.ts';
 import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
 import { Drain } from './effects/drain.ts';
+import { effectIsOurs } from './effects/effect-owner.ts';
 import { effects } from './effects/effects.ts';
 import { JobStarter } from './effects/start-job.ts';
 import { Hosts } from './hosts/hosts.ts';
@@ -164,7 +165,15 @@ async function assemble(parts: Parts): Promise<RunningServer> {
   });
   closing.push(async () => prober.close());
   const onState = prober.hear;
-  const hosts: Hosts = new Hosts({ store, logs, serverId, log, now: systemNow, onState });
+  const hosts: Hosts = new Hosts({
+    store,
+    logs,
+    serverId,
+    owner: randomUUID(),
+    log,
+    now: systemNow,
+    onState,
+  });
   closing.push(() => hosts.close());
   const sshFleets = makeSshFleets(parts, hosts, serverId);
   const executor = await executorOfThisMachine(parts);
@@ -368,8 +377,7 @@ function makeServiceProxy(
 function makeSshFleets({ settings, store, log }: Parts, hosts: Hosts, serverId: string): SshFleets {
   const cacheDir = join(settings.dir, 'cache');
   const programs = new Programs({ agentDir: assets.agentBundle, cacheDir });
-  const owner = randomUUID();
-  return new SshFleets({ store, hosts, programs, serverId, owner, log, now: systemNow });
+  return new SshFleets({ store, hosts, programs, serverId, log, now: systemNow });
 }
 
 function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
@@ -395,6 +403,7 @@ function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine
     store,
     offers,
     effect,
+    effectIsOurs: effectIsOurs({ store, hosts }),
     context,
     changes,
     quota,

@@ -10,6 +10,7 @@ import type { Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { LogStore } from '../logs/log-store.ts';
 import { AgentClient, AgentRefusal, type Dial } from './agent-client.ts';
+import { HostLeases } from './host-leases.ts';
 import { HostLink, type HostSink } from './host-link.ts';
 import { type JobStream, JobStreams } from './job-streams.ts';
 import { LogIntake } from './log-intake.ts';
@@ -18,6 +19,8 @@ export interface HostsOptions {
   readonly store: Store;
   readonly logs: LogStore;
   readonly serverId: string;
+  /** Random id of this process, owner of its links. */
+  readonly owner: string;
   readonly now: () => Timestamp;
   readonly log: Logger;
   /** Hears what agents say of jobs, all of it again whenever a link is made. */
@@ -32,6 +35,12 @@ export interface HostAccess {
   readonly prepare: () => Promise<void>;
 }
 
+interface LinkState {
+  readonly connected: boolean;
+  readonly info: AgentInfo | null;
+  readonly error: string | null;
+}
+
 interface Host {
   readonly link: HostLink;
   readonly intake: LogIntake;
@@ -41,6 +50,7 @@ interface Host {
 export class Hosts {
   readonly #options: HostsOptions;
   readonly #streams: JobStreams;
+  readonly #leases: HostLeases;
   readonly #hosts = new Map<string, Host>();
   readonly #metrics: { jobId: Id; metrics: JobMetrics }[] = [];
   #flush: NodeJS.Timeout | undefined;
@@ -48,15 +58,24 @@ export class Hosts {
   constructor(options: HostsOptions) {
     this.#options = options;
     this.#streams = new JobStreams(options.store);
+    const { store, owner, log } = options;
+    this.#leases = new HostLeases({
+      ...{ store, owner, log },
+      onLost: (hostId) => void this.#drop(hostId),
+      onOrphan: (hostId) =>
+        this.#writeHost(hostId, { connected: false, info: null, error: 'its server has gone' }),
+    });
+    this.#leases.start();
   }
 
   /**
    * Opens the link and keeps it open. How long a host has been out of reach counts from here: while
-   * no server was there, nobody could have reached it.
+   * no server was there, nobody could have reached it. False: another server is linked to it.
    */
-  async add(access: HostAccess): Promise<void> {
+  async add(access: HostAccess): Promise<boolean> {
     const { hostId, dial, token, prepare } = access;
-    if (this.#hosts.has(hostId)) return;
+    if (this.#hosts.has(hostId)) return true;
+    if (!(await this.#leases.claim(hostId))) return false;
     const { store, logs, serverId, log } = this.#options;
     const client = new AgentClient({ dial, token });
     const intake = new LogIntake({ store, logs, log, send: (frame) => link.send(frame) });
@@ -69,6 +88,7 @@ export class Hosts {
     );
     this.#hosts.set(hostId, { link, intake });
     link.start();
+    return true;
   }
 
   /** Commands to this host's agent; null when this server has no link to it. */
@@ -76,7 +96,27 @@ export class Hosts {
     return this.#hosts.get(hostId)?.link.client ?? null;
   }
 
+  has(hostId: string): boolean {
+    return this.#hosts.has(hostId);
+  }
+
+  /** Whether another living server is linked to this host: commands to it are that server's. */
+  isElsewhere(hostId: string): Promise<boolean> {
+    return this.#leases.isElsewhere(hostId);
+  }
+
+  /** Ends the link and lets no other server open one, until `remove`. */
+  async hold(hostId: string): Promise<void> {
+    await this.#leases.claim(hostId);
+    await this.#drop(hostId);
+  }
+
   async remove(hostId: string): Promise<void> {
+    await this.#drop(hostId);
+    await this.#leases.release(hostId);
+  }
+
+  async #drop(hostId: string): Promise<void> {
     const host = this.#hosts.get(hostId);
     this.#hosts.delete(hostId);
     await host?.link.close();
@@ -84,6 +124,7 @@ export class Hosts {
   }
 
   async close(): Promise<void> {
+    this.#leases.close();
     await Promise.all([...this.#hosts.keys()].map((hostId) => this.remove(hostId)));
     await this.#saveMetrics();
   }
@@ -177,11 +218,12 @@ export class Hosts {
     }
   }
 
-  async #saveHost(
-    hostId: string,
-    link: { connected: boolean; info: AgentInfo | null; error: string | null },
-    anew = false,
-  ): Promise<void> {
+  /** What a server says that is not linked to the host any more counts no more. */
+  async #saveHost(hostId: string, link: LinkState, anew = false): Promise<void> {
+    if (this.#leases.holds(hostId)) await this.#writeHost(hostId, link, anew);
+  }
+
+  async #writeHost(hostId: string, link: LinkState, anew = false): Promise<void> {
     const { store, now, log } = this.#options;
     const before = await store.hosts.byId(hostId);
     if (before?.connected === false && !link.connected && !anew) return;

@@ -23,6 +23,8 @@ export interface EngineOptions {
   readonly offers: OfferSource;
   /** Carries out the effect announced under this key; see `effects/`. */
   readonly effect: Pass;
+  /** False: another server is to carry it out, and has heard of it too. */
+  readonly effectIsOurs: (key: string) => Promise<boolean>;
   readonly context: () => RunContext;
   readonly changes: RunChanges;
   readonly quota: LogQuota;
@@ -95,7 +97,7 @@ export class Engine {
       fleet: this.#queue('fleet', fleetPass(deps)),
       volume: this.#queue('volume', volumePass(deps)),
       gateway: this.#queue('gateway', gatewayPass(deps)),
-      intent: this.#queue('intent', options.effect),
+      intent: this.#queue('intent', options.effect, options.effectIsOurs),
     };
   }
 
@@ -141,14 +143,15 @@ export class Engine {
     };
   }
 
-  #queue(name: WorkKind, pass: Pass): WorkQueue {
+  #queue(name: WorkKind, pass: Pass, isOurs = async (_key: string) => true): WorkQueue {
     const { store, log, owner, observer } = this.#options;
     const onEnd = observer
       ? (ending: PassEnding['ending'], seconds: number) => observer.passEnded(name, ending, seconds)
       : undefined;
     // One server on its own database needs no leases: the queue itself works a key once at a time.
     const guarded = store.shared ? leased(store.engine, name, owner, pass) : pass;
-    return new WorkQueue({ name, log, pass: guarded, concurrency: CONCURRENCY[name], onEnd });
+    const ours: Pass = async (key) => ((await isOurs(key)) ? guarded(key) : { ending: 'done' });
+    return new WorkQueue({ name, log, pass: ours, concurrency: CONCURRENCY[name], onEnd });
   }
 
   #add(signal: Signal): void {

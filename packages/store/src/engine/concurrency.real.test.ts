@@ -85,6 +85,14 @@ forEachStore((tests) => {
     await engine.releaseHost('local', 'a');
     expect(await engine.claimHost('local', 'b', 60 * SECOND)).toBe(true);
     expect(await hosts.byId('local')).toMatchObject({ connected: true });
+    expect(await engine.hostOwner('local')).toBe('b');
+    expect(await engine.hostOwner('unknown')).toBeNull();
+    expect(await engine.orphanedHosts()).toEqual([]);
+    await engine.releaseHost('local', 'b');
+    expect(await engine.hostOwner('local')).toBeNull();
+    expect(await engine.orphanedHosts()).toEqual(world.store.shared ? ['local'] : []);
+    expect(await engine.claimHost('local', 'a', -1 * SECOND)).toBe(true);
+    expect(await engine.hostOwner('local')).toBeNull();
   });
 
   it('never gives a block of an instance away twice', async () => {

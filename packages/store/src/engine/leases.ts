@@ -5,7 +5,15 @@ import type { Engine } from './types.ts';
 
 export type Leases = Pick<
   Engine,
-  'claim' | 'renew' | 'release' | 'dropLeases' | 'claimHost' | 'renewHost' | 'releaseHost'
+  | 'claim'
+  | 'renew'
+  | 'release'
+  | 'dropLeases'
+  | 'claimHost'
+  | 'renewHost'
+  | 'releaseHost'
+  | 'hostOwner'
+  | 'orphanedHosts'
 >;
 
 /** Where the lease of a kind of work is kept. */
@@ -67,6 +75,17 @@ export function sharedLeases({ db }: StoreContext): Leases {
       await changed(sql`update hosts set lease_owner = null, lease_expires_at = null
         where id = ${hostId} and lease_owner = ${owner}`);
     },
+    async hostOwner(hostId) {
+      const { rows } = await sql<{ lease_owner: string }>`select lease_owner from hosts
+        where id = ${hostId} and lease_expires_at >= ${DATABASE_NOW}`.execute(db);
+      return rows[0]?.lease_owner ?? null;
+    },
+    async orphanedHosts() {
+      const { rows } = await sql<{ id: string }>`select id from hosts
+        where connected and (lease_expires_at is null or lease_expires_at < ${DATABASE_NOW})
+        order by id`.execute(db);
+      return rows.map(({ id }) => id);
+    },
   };
 }
 
@@ -107,5 +126,11 @@ export function localLeases({ now }: Pick<StoreContext, 'now'>): Leases {
     claimHost: async (hostId, owner, ttl) => claim(`host ${hostId}`, owner, ttl),
     renewHost: async (hostId, owner, ttl) => renew(`host ${hostId}`, owner, ttl),
     releaseHost: async (hostId, owner) => release(`host ${hostId}`, owner),
+    hostOwner: async (hostId) => {
+      const held = leases.get(`host ${hostId}`);
+      return held && held.expiresAt >= now() ? held.owner : null;
+    },
+    // What an earlier process has left is set right when its links are opened again.
+    orphanedHosts: async () => [],
   };
 }

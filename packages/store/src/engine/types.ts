@@ -145,6 +145,10 @@ export interface Engine {
   claimHost(hostId: string, owner: string, ttl: number): Promise<boolean>;
   renewHost(hostId: string, owner: string, ttl: number): Promise<boolean>;
   releaseHost(hostId: string, owner: string): Promise<void>;
+  /** Who holds the link to this host now; null = nobody. */
+  hostOwner(hostId: string): Promise<string | null>;
+  /** Hosts that are said to be connected by a server that has not renewed its lease. */
+  orphanedHosts(): Promise<string[]>;
 
   /**
    * Hears every signal of every server on this database, after its transaction has been committed.

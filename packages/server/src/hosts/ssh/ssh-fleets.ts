@@ -21,15 +21,12 @@ export interface SshFleetsOptions {
   readonly hosts: Hosts;
   readonly programs: Programs;
   readonly serverId: string;
-  /** Owner of this process's leases. */
-  readonly owner: string;
   readonly now: () => Timestamp;
   readonly log: Logger;
 }
 
-/** A link is leased for this long (µs), and the lease renewed this often. */
-const LEASE = 9_000_000;
-const RENEW_MS = 3000;
+/** Where several servers share a database: how often hosts are looked for that have lost theirs. */
+const FOLLOW_MS = 3000;
 
 /** Not now: why, for the log and for the instance. */
 export class HostNotReady extends Error {
@@ -107,7 +104,10 @@ export class SshFleets {
     return await this.#inTurn(record, async () => {
       const host = this.#make(record, {});
       let failure: HostError | null = null;
-      await this.#unlink(instance.id);
+      this.#linked.delete(instance.id);
+      // A server that opened a link now would bring the agent back.
+      await this.#options.hosts.hold(instance.id);
+      this.#forget(instance.id);
       try {
         await host.remove();
       } catch (error) {
@@ -168,22 +168,19 @@ export class SshFleets {
   }
 
   async #link(id: Id, host: SshHost): Promise<void> {
-    const { store, hosts, owner } = this.#options;
     if (this.#closed || this.#linked.has(id)) return;
-    if (store.shared && !(await store.engine.claimHost(id, owner, LEASE))) return;
-    this.#linked.add(id);
-    await hosts.add({ hostId: id, dial: host.dial, token: host.token, prepare: host.prepare });
+    const { dial, token, prepare } = host;
+    if (await this.#options.hosts.add({ hostId: id, dial, token, prepare })) this.#linked.add(id);
   }
 
   /** Links to what has an agent and is nobody's, and lets go of what is not ours any more. */
   async #follow(): Promise<void> {
-    const { store, owner, hosts } = this.#options;
+    const { store, hosts } = this.#options;
     const ids = await store.sshHosts.deployedIds();
     for (const id of [...this.#linked]) {
-      if (!store.shared || (await store.engine.renewHost(id, owner, LEASE))) continue;
+      if (hosts.has(id)) continue;
       this.#linked.delete(id);
       this.#forget(id);
-      await hosts.remove(id);
     }
     const missing = ids.filter((id) => !this.#linked.has(id));
     const records = await store.sshHosts.byIds(missing);
@@ -202,7 +199,7 @@ export class SshFleets {
         this.#options.log.warn({ err: error }, 'links to hosts could not be looked after');
       });
       if (!this.#closed) this.#again();
-    }, RENEW_MS).unref();
+    }, FOLLOW_MS).unref();
   }
 
   #host(record: SshHostRecord, env: Readonly<Record<string, string>>): SshHost {
