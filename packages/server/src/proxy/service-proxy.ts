@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
 import type { Services } from '@dstack/store';
 import { type Dispatcher, errors } from 'undici';
@@ -73,6 +74,10 @@ const TTL = 30_000;
 const HOLD_MS = 60_000;
 const MAX_HELD = 1000;
 
+/** What was started by a request listens within this time, and is asked again so often meanwhile. */
+const START_MS = 10_000;
+const ASK_AGAIN_MS = 100;
+
 /** Requests that may be repeated where they have been sent and not been answered. */
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -134,14 +139,19 @@ export class ServiceProxy {
       ...{ request, response, id, prefix, path: pathOf(passage) },
       headers: requestHeaders(request.rawHeaders, senderOf(request, prefix)),
     };
-    let route = await this.#awake(passage.route, response);
-    const first = await this.#send(route, order, null);
-    if (first.outcome.kind !== 'failed') return;
-    const { error, unsent } = first.outcome;
-    if (!unsent && !isRepeatable(request, error)) throw refusalOf(error);
-    route = (await this.#routes.find(route.projectName, route.runName)) ?? route;
-    const second = await this.#send(route, order, first);
-    if (second.outcome.kind === 'failed') throw refusalOf(second.outcome.error);
+    const route = await this.#awake(passage.route, response);
+    const until = route.mayBeEmpty ? this.#now() + START_MS : 0;
+    let attempt = await this.#send(route, order, null, false);
+    for (let tries = 1; attempt.outcome.kind === 'failed'; tries++) {
+      const { error, unsent } = attempt.outcome;
+      if (!unsent && (tries > 1 || !isRepeatable(request, error))) throw refusalOf(error);
+      // Whoever was started for a request is given the time to listen.
+      const mayWait = unsent && this.#now() < until && !response.destroyed;
+      if (tries > 1 && !mayWait) throw refusalOf(error);
+      if (tries > 1) await delay(ASK_AGAIN_MS);
+      const current = await this.#routes.find(route.projectName, route.runName);
+      attempt = await this.#send(current ?? route, order, attempt, mayWait || !unsent);
+    }
   }
 
   /** Throws `ProxyRefusal` while nothing was answered; resolves when the connection is over. */
@@ -211,10 +221,14 @@ export class ServiceProxy {
     }
   }
 
-  /** A second try goes elsewhere; to the same replica only if that had taken the connection. */
-  async #send(route: ServiceRoute, order: Exchange, before: Attempt | null): Promise<Attempt> {
+  /** Another try goes elsewhere; to the same replica only if it `mayStay`. */
+  async #send(
+    route: ServiceRoute,
+    order: Exchange,
+    before: Attempt | null,
+    mayStay: boolean,
+  ): Promise<Attempt> {
     const tried = new Set(before ? [before.replica.target.jobId] : []);
-    const mayStay = before?.outcome.kind === 'failed' && !before.outcome.unsent;
     const replica =
       this.#replicas.acquire(route.runId, route.replicas, tried) ??
       (mayStay ? this.#replicas.acquire(route.runId, route.replicas) : null);
@@ -282,6 +296,11 @@ export class ServiceProxy {
       await change;
     }
     throw stillStarting(projectName, runName);
+  }
+
+  /** Milliseconds. */
+  #now(): number {
+    return this.#options.now() / 1000;
   }
 
   #note({ projectName, runName }: ServiceRoute, { target }: Replica, error: Error): void {

@@ -1,30 +1,40 @@
 import { request as httpRequest } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { JobSpec } from '@dstack/contract/wire';
+import { AgentRefusal } from '../../hosts/agent-client.ts';
 
 export type ProbeSpec = NonNullable<JobSpec['probes']>[number];
 
+/** `not-listening`: nothing takes a connection, as is usual while an app starts. */
+export type ProbeResult = 'well' | 'unwell' | 'not-listening';
+
 /**
- * Asks once; true for an answer of 2xx within the probe's time, redirects not followed. `fill` puts
+ * Asks once: well is an answer of 2xx within the probe's time, redirects not followed. `fill` puts
  * secrets into texts. Never rejects.
  */
 export async function probe(
   spec: ProbeSpec,
   open: () => Promise<Duplex>,
   fill: (text: string) => string,
-): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
+): Promise<ProbeResult> {
+  const { promise, resolve } = Promise.withResolvers<ProbeResult>();
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), spec.timeout * 1000);
-  over.signal.addEventListener('abort', () => resolve(false));
+  over.signal.addEventListener('abort', () => resolve('unwell'));
   try {
-    void ask(spec, open, fill, over.signal).then(resolve, () => resolve(false));
+    void ask(spec, open, fill, over.signal).then(
+      (isWell) => resolve(isWell ? 'well' : 'unwell'),
+      (error) => resolve(isRefusal(error) ? 'not-listening' : 'unwell'),
+    );
     return await promise;
   } finally {
     clearTimeout(timer);
     over.abort();
   }
 }
+
+const isRefusal = (error: unknown): boolean =>
+  error instanceof AgentRefusal && error.code === 'port_refused';
 
 async function ask(
   spec: ProbeSpec,

@@ -4,7 +4,7 @@ import { type Id, SECOND, type Timestamp } from '@dstack/core';
 import type { JobView, ProbeRecord, Store } from '@dstack/store';
 import type { AgentClient } from '../../hosts/agent-client.ts';
 import type { Logger } from '../../logging.ts';
-import { type ProbeSpec, probe } from './probe.ts';
+import { type ProbeResult, type ProbeSpec, probe } from './probe.ts';
 
 export interface ProberOptions {
   readonly store: Pick<Store, 'jobs' | 'secrets'>;
@@ -24,7 +24,13 @@ interface Probe {
   readonly spec: ProbeSpec;
   readonly view: JobView;
   readonly record: ProbeRecord;
+  /** Executions that have met nobody, in a row. */
+  readonly misses: number;
 }
+
+/** An app that is starting is asked again after this long (µs), and ever longer up to its interval. */
+const FIRST_MISS = 0.2 * SECOND;
+const GROWTH = 1.3;
 
 /**
  * Asks replicas of services whether they are well, from the moment their agent says that they run
@@ -88,7 +94,7 @@ export class Prober {
     const records = await store.jobs.probes([jobId]);
     return records.flatMap((record) => {
       const spec = specs[record.probeNum];
-      return spec ? [{ spec, view, record }] : [];
+      return spec ? [{ spec, view, record, misses: 0 }] : [];
     });
   }
 
@@ -107,8 +113,9 @@ export class Prober {
   async #execute(probed: Probed, one: Probe): Promise<Probe> {
     const { spec, view, record } = one;
     const { store, now, log } = this.#options;
-    const isWell = await this.#ask(probed, one);
-    const successStreak = isWell ? record.successStreak + 1 : 0;
+    const result = await this.#ask(probed, one);
+    if (result === 'not-listening' && record.successStreak === 0) return this.#soon(one);
+    const successStreak = result === 'well' ? record.successStreak + 1 : 0;
     const isOver = spec.until_ready && successStreak >= spec.ready_after;
     const due = isOver ? null : now() + spec.interval * SECOND;
     const next = { ...record, successStreak, due };
@@ -118,19 +125,25 @@ export class Prober {
     await store.jobs.saveProbe(next, { signals }).catch((error: unknown) => {
       log.warn({ job: record.jobId, err: error }, 'the result of a probe was not stored');
     });
-    return { ...one, record: next };
+    return { ...one, record: next, misses: 0 };
   }
 
-  async #ask(probed: Probed, { spec, view }: Probe): Promise<boolean> {
+  #soon(one: Probe): Probe {
+    const wait = Math.min(FIRST_MISS * GROWTH ** one.misses, one.spec.interval * SECOND);
+    const record = { ...one.record, due: this.#options.now() + wait };
+    return { ...one, record, misses: one.misses + 1 };
+  }
+
+  async #ask(probed: Probed, { spec, view }: Probe): Promise<ProbeResult> {
     const client = this.#options.client(probed.hostId);
     const port = view.job.spec.service_port ?? null;
-    if (client === null || port === null) return false;
+    if (client === null || port === null) return 'unwell';
     try {
       const fill = await this.#filler(spec, view);
       return await probe(spec, () => client.openPort(view.job.id, port), fill);
     } catch (error) {
       this.#options.log.debug({ job: view.job.id, err: error }, 'probe failed');
-      return false;
+      return 'unwell';
     }
   }
 

@@ -1,0 +1,233 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Installation } from '@dstack/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { applyFleet, configuration, newInstallation, type ShownRun } from './installation.ts';
+
+const app = join(import.meta.dirname, 'service-app.ts');
+
+let home: Installation;
+beforeAll(async () => {
+  home = newInstallation();
+  await home.startServer();
+  await applyFleet(home, '0..6');
+  await apply('web', 'model: parrot\nreplicas: 1\n');
+  await untilReady('web', 1);
+});
+afterAll(() => home?.dispose());
+
+interface ServiceRun extends ShownRun {
+  readonly deployment_num: number;
+  readonly jobs: readonly {
+    readonly job_submissions: readonly {
+      readonly id: string;
+      readonly status: string;
+      readonly deployment_num: number;
+      readonly probes: readonly { readonly success_streak: number }[];
+    }[];
+  }[];
+}
+
+async function apply(name: string, more: string): Promise<void> {
+  const yaml = [
+    'type: service',
+    `name: ${name}`,
+    'port: 8000',
+    `commands: ['exec ${process.execPath} ${app}']`,
+    'resources: {gpu: 0}',
+    more,
+  ].join('\n');
+  const file = configuration(home, `${name}.dstack.yml`, yaml);
+  await home.ok('apply', '-f', file, '-y', '-d');
+}
+
+const show = (name: string) =>
+  home.api<ServiceRun>('/api/project/main/runs/get', { run_name: name });
+
+const latest = (run: ServiceRun) => run.jobs.map((job) => job.job_submissions.at(-1));
+const alive = (run: ServiceRun) => latest(run).filter((one) => one?.status === 'running');
+
+async function until(name: string, is: (run: ServiceRun) => boolean): Promise<ServiceRun> {
+  for (;;) {
+    const run = await show(name);
+    if (is(run)) return run;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const get = (path: string, init: RequestInit = {}) =>
+  fetch(`${home.url}/proxy/services/main/${path}`, {
+    ...init,
+    headers: { authorization: `Bearer ${home.token()}`, ...init.headers },
+  });
+
+interface Seen {
+  readonly job: string;
+  readonly version: string;
+  readonly pid: number;
+  readonly url: string;
+  readonly body: string;
+}
+const see = async (answer: Response) => (await answer.json()) as Seen;
+
+/** Until so many replicas have answered. */
+async function untilReady(name: string, replicas: number): Promise<Map<string, Seen>> {
+  const seen = new Map<string, Seen>();
+  while (seen.size < replicas) {
+    const answer = await get(`${name}/`);
+    if (answer.status !== 200) await new Promise((resolve) => setTimeout(resolve, 20));
+    else {
+      const one = await see(answer);
+      seen.set(one.job, one);
+    }
+  }
+  return seen;
+}
+
+describe('a service', () => {
+  it('is told with its address and its model when it is applied', async () => {
+    const yaml = `type: service\nname: told\nport: 8000\nmodel: parrot\nresources: {gpu: 0}\ncommands: ['exec ${process.execPath} ${app}']\n`;
+    const file = configuration(home, 'told.dstack.yml', yaml);
+    const applying = home.spawn(['apply', '-f', file, '-y']);
+    let printed = '';
+    for await (const part of applying.stderr ?? []) {
+      printed += part;
+      if (printed.includes('/v1')) break;
+    }
+    expect(printed).toContain(
+      `Service is published at:\n  ${home.url}/proxy/services/main/told/\nModel parrot is published at:\n  ${home.url}/proxy/services/main/told/v1\n`,
+    );
+    await home.ok('stop', 'told', '-y');
+    if (applying.exitCode === null) await once(applying, 'exit');
+  });
+
+  it('answers members of its project through the server', async () => {
+    const posted = await get('web/a%2Fb?c=d', { method: 'POST', body: 'hello' });
+    expect(await see(posted)).toMatchObject({ url: '/a%2Fb?c=d', body: 'hello' });
+    expect((await get('web/', { headers: { authorization: '' } })).status).toBe(403);
+    expect((await get('nosuch/')).status).toBe(404);
+  });
+
+  it('streams in both directions', async () => {
+    const size = 64 * 1024 * 1024;
+    const uploaded = await get('web/upload', { method: 'POST', body: Buffer.alloc(size) });
+    expect(await uploaded.text()).toBe(String(size));
+    const parts: string[] = [];
+    const events = (await get('web/events')).body?.pipeThrough(new TextDecoderStream());
+    for await (const part of events ?? []) parts.push(part);
+    expect(parts).toEqual(['data: 0\n\n', 'data: 1\n\n', 'data: 2\n\n']);
+  });
+
+  it('speaks WebSocket', async () => {
+    const address = `${home.url.replace('http', 'ws')}/proxy/services/main/web/`;
+    const headers = { authorization: `Bearer ${home.token()}` };
+    const socket = new WebSocket(address, { headers });
+    await once(socket, 'open');
+    socket.send('hello');
+    const [data] = await once(socket, 'message');
+    expect(String(data)).toBe('hello');
+    socket.close();
+    await once(socket, 'close');
+  });
+
+  it('serves its model under the address of the project', async () => {
+    const models = `${home.url}/proxy/models/main`;
+    const headers = { authorization: `Bearer ${home.token()}` };
+    const list = await (await fetch(`${models}/models`, { headers })).json();
+    expect(list).toMatchObject({ object: 'list', data: [{ id: 'parrot', owned_by: 'main' }] });
+    const chat = (stream: boolean, model = 'parrot') =>
+      fetch(`${models}/chat/completions`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({
+          model,
+          stream,
+          messages: [{ role: 'user', content: 'how are you' }],
+        }),
+      });
+    expect(await (await chat(false)).json()).toMatchObject({
+      choices: [{ message: { content: 'HOW ARE YOU' } }],
+    });
+    const streamed = await (await chat(true)).text();
+    const words = [...streamed.matchAll(/"content":"(\w+)"/g)].map((match) => match[1]);
+    expect(words).toEqual(['HOW', 'ARE', 'YOU']);
+    expect(streamed.endsWith('data: [DONE]\n\n')).toBe(true);
+    const unknown = await chat(false, 'cat');
+    expect([unknown.status, await unknown.json()]).toEqual([
+      404,
+      { detail: 'Model cat not found in project main' },
+    ]);
+  });
+
+  it('shows the successes of its probes', async () => {
+    const [submission] = latest(await show('web'));
+    expect(submission?.probes[0]?.success_streak).toBeGreaterThan(0);
+    expect(await home.ok('ps', '-v')).toMatch(/web.*✓/s);
+  });
+
+  it('goes on when the server is started again', async () => {
+    const before = [...(await untilReady('web', 1)).keys()];
+    await home.stopServer('SIGKILL');
+    await home.startServer();
+    expect([...(await untilReady('web', 1)).keys()]).toEqual(before);
+  });
+});
+
+const retry = 'retry: {on_events: [error], duration: 1h}\n';
+const probes = 'probes: [{type: http, url: /, interval: 1s}]\n';
+
+describe('replicas', () => {
+  it('stand in for one that is killed, until it is there again', async () => {
+    await apply('pair', `replicas: 2\n${retry}${probes}`);
+    const [killed] = (await untilReady('pair', 2)).values();
+    process.kill(killed?.pid ?? 0, 'SIGKILL');
+    const statuses = new Set<number>();
+    const isThere = (run: ServiceRun) =>
+      latest(run).some((one) => one?.id === killed?.job) === false && alive(run).length === 2;
+    let again = false;
+    void until('pair', isThere).then(() => {
+      again = true;
+    });
+    while (!again) statuses.add((await get('pair/')).status);
+    expect([...statuses]).toEqual([200]);
+    expect((await untilReady('pair', 2)).has(killed?.job ?? '')).toBe(false);
+  });
+
+  it('are replaced by an update without a request that fails', async () => {
+    const statuses = new Map<number, number>();
+    let over = false;
+    const ask = async (path: string, init: RequestInit) => {
+      while (!over) {
+        const { status } = await get(path, init);
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+    };
+    const asking = [
+      ask('pair/', {}),
+      ask('pair/', { method: 'POST', body: 'x'.repeat(10_000) }),
+      ask('pair/events', {}),
+    ];
+    await apply('pair', `replicas: 2\nenv: {VERSION: '2'}\n${retry}${probes}`);
+    await until(
+      'pair',
+      (run) => alive(run).length === 2 && alive(run).every((one) => one?.deployment_num === 1),
+    );
+    over = true;
+    await Promise.all(asking);
+    expect([...statuses.keys()]).toEqual([200]);
+    const versions = [...(await untilReady('pair', 2)).values()].map(({ version }) => version);
+    expect(versions).toEqual(['2', '2']);
+    await home.ok('stop', 'pair', '-y');
+  });
+
+  it('come with the first request, and more of them with more', async () => {
+    const scaling = '{metric: rps, target: 1, window: 30s, scale_up_delay: 0s}';
+    await apply('demand', `replicas: 0..2\nscaling: ${scaling}\n`);
+    expect((await show('demand')).status).toBe('pending');
+    expect((await get('demand/')).status).toBe(200);
+    await Promise.all(Array.from({ length: 40 }, () => get('demand/')));
+    await until('demand', (run) => alive(run).length === 2);
+    await untilReady('demand', 2);
+  });
+});
