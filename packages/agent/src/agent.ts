@@ -64,6 +64,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     info,
     registry,
     log,
+    planImages: (plan) => executor.planImages(plan),
     claim: (serverId) => owner.claim(serverId),
     onPresence: (present) => idle.setPresent(present),
   });
@@ -77,6 +78,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
       ticker.close();
       server.close();
       await registry.close();
+      executor.close();
       rmSync(setup.socket, { force: true });
     },
   };

@@ -34,7 +34,13 @@ export async function chooseExecutor(
     '/var/run/docker.sock',
   ];
   return {
-    executor: new DockerExecutor({ docker, stateDir, forbiddenMounts, log }),
+    executor: new DockerExecutor({
+      docker,
+      stateDir,
+      forbiddenMounts,
+      imagesDir: DockerRootDir,
+      log,
+    }),
     diskPath: DockerRootDir,
   };
 }

@@ -21,6 +21,10 @@ export interface TestDocker {
   /** `unix://…`, for `DOCKER_HOST`. */
   readonly host: string;
   readonly docker: Docker;
+  /** The daemon's process. */
+  readonly pid: number;
+  /** Bytes of a tar archive of the busybox image's files. */
+  busyboxTar(): Buffer;
   /** Makes an image out of a static busybox: a shell and the usual tools, 2 MB. */
   busybox(name: string, changes?: readonly string[]): Promise<void>;
   /** Ends all containers and the daemon, and removes its files. */
@@ -67,6 +71,8 @@ export async function startDocker(options: TestDockerOptions = {}): Promise<Test
     socket,
     host: `unix://${socket}`,
     docker,
+    pid: daemon.pid ?? 0,
+    busyboxTar: () => busyboxTar(dir),
     busybox: (name, changes = []) => importBusybox(dir, socket, name, changes),
     close,
   };
@@ -104,9 +110,7 @@ export async function importBusybox(
   name: string,
   changes: readonly string[],
 ): Promise<void> {
-  const root = join(dir, 'busybox');
-  if (!existsSync(root)) makeBusyboxRoot(root);
-  const tar = execFileSync('tar', ['-C', root, '-cf', '-', '.'], { maxBuffer: 64 * 1024 * 1024 });
+  const tar = busyboxTar(dir);
   const [repo = name, tag = 'latest'] = name.split(':');
   const query = new URLSearchParams({ fromSrc: '-', repo, tag });
   for (const change of changes) query.append('changes', change);
@@ -123,6 +127,12 @@ export async function importBusybox(
     outgoing.on('error', reject);
     outgoing.end(tar);
   });
+}
+
+function busyboxTar(dir: string): Buffer {
+  const root = join(dir, 'busybox');
+  if (!existsSync(root)) makeBusyboxRoot(root);
+  return execFileSync('tar', ['-C', root, '-cf', '-', '.'], { maxBuffer: 64 * 1024 * 1024 });
 }
 
 export function makeBusyboxRoot(root: string): void {

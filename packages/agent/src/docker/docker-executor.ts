@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { JobUser, PullProgress } from '@dstack/contract/agent';
+import type { ImagePlan, JobUser, PullProgress } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
 import { writeDurably } from '../durable-file.ts';
 import { placeInContainer } from '../files/place-in-container.ts';
@@ -26,13 +26,15 @@ import { gpuAccess } from './gpu-access.ts';
 import { hostMounts } from './host-mounts.ts';
 import { type ImageFacts, ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
-import { ensureImage } from './image-pull.ts';
+import { ImageStore } from './image-store.ts';
 
 export interface DockerExecutorOptions {
   readonly docker: Docker;
   readonly stateDir: string;
   /** Host paths that no job may see. */
   readonly forbiddenMounts: readonly string[];
+  /** Where the daemon keeps images, for the figure of free disk. */
+  readonly imagesDir: string;
   readonly log: Logger;
 }
 
@@ -56,6 +58,7 @@ export class DockerExecutor implements Executor {
   readonly pulls = true;
   readonly #options: DockerExecutorOptions;
   readonly #images: ImageFactsReader;
+  readonly #store: ImageStore;
   readonly #agentId: string;
   readonly #daemon: DaemonWatch;
   #leniency: Leniency = { init: true, display: true, memlock: true };
@@ -63,6 +66,7 @@ export class DockerExecutor implements Executor {
   constructor(options: DockerExecutorOptions) {
     this.#options = options;
     this.#images = new ImageFactsReader(options.docker, join(options.stateDir, 'images'));
+    this.#store = new ImageStore(options);
     this.#agentId = agentId(options.stateDir);
     this.#daemon = new DaemonWatch(options.docker);
   }
@@ -72,10 +76,9 @@ export class DockerExecutor implements Executor {
     onProgress: (progress: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { docker, log } = this.#options;
     const request = { image: spec.image_name, auth: spec.registry_auth, onProgress, signal };
     await this.#daemon.untilAnswers(signal);
-    await ensureImage(docker, request, log);
+    await this.#store.ensure(spec.id, request);
   }
 
   async start(job: ExecutorJob, signal: AbortSignal): Promise<Execution> {
@@ -84,12 +87,12 @@ export class DockerExecutor implements Executor {
       return this.#adopt(job, earlier);
     }
     // Made but never started by an agent that died in between: its files may be half there.
-    if (earlier) await this.remove(job);
+    if (earlier) await this.#clear(job);
     const planned = await this.#plan(job);
     try {
       return await this.#createAndStart(planned, signal);
     } catch (error) {
-      await this.remove(job).catch((late) => this.#options.log.error('removing failed', late));
+      await this.#clear(job).catch((late) => this.#options.log.error('removing failed', late));
       throw error;
     }
   }
@@ -99,8 +102,21 @@ export class DockerExecutor implements Executor {
     return inspected && inspected.State.Status !== 'created' ? this.#adopt(job, inspected) : null;
   }
 
-  async remove({ spec }: ExecutorJob): Promise<void> {
+  async remove(job: ExecutorJob): Promise<void> {
+    this.#store.release(job.spec.id);
+    await this.#clear(job);
+  }
+
+  async #clear({ spec }: ExecutorJob): Promise<void> {
     await removeContainer(this.#options.docker.getContainer(containerName(spec.id)));
+  }
+
+  planImages(plan: ImagePlan): void {
+    this.#store.plan(plan);
+  }
+
+  close(): void {
+    this.#store.close();
   }
 
   async sweep(known: ReadonlySet<string>): Promise<void> {
@@ -152,7 +168,7 @@ export class DockerExecutor implements Executor {
         if (!next) throw error;
         this.#options.log.info('retrying without what this host lacks', { why: wordsOf(error) });
         this.#leniency = next;
-        await this.remove(planned.job);
+        await this.#clear(planned.job);
       }
     }
   }

@@ -19,6 +19,9 @@ export interface PullRequest {
   readonly stallMs?: number;
 }
 
+/** `new`: it was not there before; `renewed`: its tag was, and may have moved. */
+export type Ensured = 'there' | 'renewed' | 'new';
+
 /**
  * Makes sure that an image is on the host: at once when it is there, unless its tag is `latest`.
  * Throws `JobFailure` `creating_container_error`.
@@ -27,20 +30,22 @@ export async function ensureImage(
   docker: Docker,
   request: PullRequest,
   log: Logger,
-): Promise<void> {
+): Promise<Ensured> {
   const reference = withTag(request.image);
   const present = await hasImage(docker, reference);
-  if (present && !isMoving(reference)) return;
+  if (present && !isMoving(reference)) return 'there';
   try {
     await pull(docker, reference, request);
+    return present ? 'renewed' : 'new';
   } catch (error) {
     request.signal.throwIfAborted();
     if (!present) throw creationFailure('pullImage', error, reference);
     log.info('using the local copy of an image', { image: reference, why: wordsOf(error) });
+    return 'there';
   }
 }
 
-async function hasImage(docker: Docker, reference: string): Promise<boolean> {
+export async function hasImage(docker: Docker, reference: string): Promise<boolean> {
   try {
     await docker.getImage(reference).inspect();
     return true;
@@ -56,7 +61,12 @@ async function pull(docker: Docker, reference: string, request: PullRequest): Pr
   const options = { ...(authconfig ? { authconfig } : {}), abortSignal: signal };
   const stream = (await docker.pull(reference, options)) as Readable;
   const tracker = new PullTracker();
-  let reported = 0;
+  // At most so often, but what is last said before a pause is not held back.
+  let due: NodeJS.Timeout | null = null;
+  const report = (): void => {
+    due = null;
+    onProgress(tracker.progress);
+  };
   const stalled = new Error(`no progress for ${stallMs / 1000} s`);
   let timer = setTimeout(() => stream.destroy(stalled), stallMs);
   const onAbort = (): void => void stream.destroy(new Error('aborted'));
@@ -66,12 +76,11 @@ async function pull(docker: Docker, reference: string, request: PullRequest): Pr
       clearTimeout(timer);
       timer = setTimeout(() => stream.destroy(stalled), stallMs);
       tracker.add(JSON.parse(line));
-      if (Date.now() - reported < REPORT_MS) continue;
-      reported = Date.now();
-      onProgress(tracker.progress);
+      due ??= setTimeout(report, REPORT_MS);
     }
   } finally {
     clearTimeout(timer);
+    if (due) clearTimeout(due);
     signal.removeEventListener('abort', onAbort);
   }
   if (stream.errored) throw stream.errored;

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type {
   ClusterInfo,
   HostGpu,
+  ImagePlan,
   JobMetrics,
   JobSpecForAgent,
   PullProgress,
@@ -90,6 +91,10 @@ export interface Executor {
   adopt(job: ExecutorJob): Promise<Execution | null>;
   /** Removes what an ended job has left on the machine, its folder excepted. Repeatable. */
   remove(job: ExecutorJob): Promise<void>;
+  /** Which images the machine should have, and when they go; a hint. */
+  planImages(plan: ImagePlan): void;
+  /** Lets go of everything that would keep this process alive; jobs go on. */
+  close(): void;
   /** Ends what carries our mark but belongs to none of these jobs. */
   sweep(known: ReadonlySet<string>): Promise<void>;
 }

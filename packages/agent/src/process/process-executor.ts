@@ -82,6 +82,10 @@ export class ProcessExecutor implements Executor {
     removeCgroup(cgroup);
   }
 
+  planImages(): void {}
+
+  close(): void {}
+
   async sweep(): Promise<void> {
     // A supervisor lives and dies with its job's folder, and folders are what the agent starts from.
   }

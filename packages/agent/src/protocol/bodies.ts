@@ -1,4 +1,4 @@
-import type { JobSpecForAgent, StartJob, StopJob } from '@dstack/contract/agent';
+import type { ImagePlan, JobSpecForAgent, StartJob, StopJob } from '@dstack/contract/agent';
 import { AgentError } from './agent-error.ts';
 
 type Check = (value: unknown) => boolean;
@@ -79,6 +79,18 @@ export function parseStart(body: unknown): StartJob {
 
 export function parseStop(body: unknown): StopJob {
   return checked<StopJob>(body, { grace: flag, reason: text, message: orNull(text) });
+}
+
+export function parseImagePlan(body: unknown): ImagePlan {
+  const plan = checked<ImagePlan>(body, { wanted: objects, policy: object });
+  const policy = checked<ImagePlan['policy']>(plan.policy, {
+    disk_high_percent: orNull(amount),
+    unused_for: orNull(amount),
+  });
+  const wanted = plan.wanted.map((image) =>
+    checked<ImagePlan['wanted'][number]>(image, { image: text, auth: orNull(object) }),
+  );
+  return { wanted, policy };
 }
 
 /** Fields that may be null may also be left out: an older server does not know newer ones. */

@@ -1,12 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { AgentInfo } from '@dstack/contract/agent';
+import type { AgentInfo, ImagePlan } from '@dstack/contract/agent';
 import { WebSocketServer } from 'ws';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { Logger } from '../log.ts';
 import { AgentError } from './agent-error.ts';
-import { parseJobSpec, parseStart, parseStop } from './bodies.ts';
+import { parseImagePlan, parseJobSpec, parseStart, parseStop } from './bodies.ts';
 import { joinJobPort } from './job-port.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
 
@@ -19,6 +19,8 @@ export interface AgentServerOptions {
   readonly info: () => AgentInfo;
   readonly registry: JobRegistry;
   readonly log: Logger;
+  /** Takes note of what the server thinks about images. */
+  readonly planImages: (plan: ImagePlan) => void;
   readonly claim: (serverId: string) => boolean;
   /** Called when a server has connected (true) or the last one has gone (false). */
   readonly onPresence: (present: boolean) => void;
@@ -89,6 +91,8 @@ export class AgentServer {
         return registry.start(id, parseStart(await readJson(request)));
       case 'POST v1 jobs :id stop':
         return registry.stop(id, parseStop(await readJson(request)));
+      case 'PUT v1 images':
+        return this.#options.planImages(parseImagePlan(await readJson(request)));
       case 'GET v1 jobs :id':
         return registry.state(id);
       case 'DELETE v1 jobs :id':

@@ -42,6 +42,21 @@ export interface RegistryAuth {
   readonly password: string;
 }
 
+/** Which images a host should have before a job asks for them, and when images go. */
+export interface ImagePlan {
+  /** Pulled one after the other while no job pulls; never removed. */
+  readonly wanted: readonly { readonly image: string; readonly auth: RegistryAuth | null }[];
+  readonly policy: ImagePolicy;
+}
+
+/** Only images that the agent itself has pulled ever go, and none that a job uses. */
+export interface ImagePolicy {
+  /** Use of the disk in percent from which on images go, the longest unused first; null = never. */
+  readonly disk_high_percent: number | null;
+  /** Seconds after its last use when an image goes; null = never. */
+  readonly unused_for: number | null;
+}
+
 /** A directory of the host, or a volume already attached to it, seen inside the job. */
 export interface JobMount {
   readonly source: string;

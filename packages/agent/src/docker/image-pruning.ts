@@ -1,0 +1,71 @@
+import type { ImagePolicy } from '@dstack/contract/agent';
+import type Docker from 'dockerode';
+import type { Logger } from '../log.ts';
+import { statusOf, wordsOf } from './engine-error.ts';
+import type { ImageLedger, LedgerImage } from './image-ledger.ts';
+
+/** Once images go because of the disk, they go until its use is this much below the mark. */
+const LOW_WATER_PERCENT = 10;
+/** An image that was used this recently is about to be used again, or has just been pulled. */
+const FRESH_MS = 10 * 60_000;
+
+export interface Pruning {
+  readonly docker: Docker;
+  readonly ledger: ImageLedger;
+  readonly policy: ImagePolicy;
+  /** References that stay whatever happens. */
+  readonly kept: ReadonlySet<string>;
+  /** Use of the disk in percent; null = unknown. */
+  readonly diskUse: () => number | null;
+  readonly now: number;
+  readonly log: Logger;
+  /** A pull has just failed for want of room: the mark counts as reached, freshness does not count. */
+  readonly desperate?: boolean;
+}
+
+/** Removes what the policy says; answers the keys of what went. */
+export async function pruneImages(pruning: Pruning): Promise<readonly string[]> {
+  const { docker, ledger, policy, now, desperate = false } = pruning;
+  const { disk_high_percent: high, unused_for: seconds } = policy;
+  const candidates = ledger.images.filter(
+    (image) => !pruning.kept.has(image.key) && (desperate || now - image.lastUsed >= FRESH_MS),
+  );
+  const old = (image: LedgerImage): boolean =>
+    seconds !== null && now - image.lastUsed >= seconds * 1000;
+  const isAbove = (mark: number): boolean => (pruning.diskUse() ?? 0) >= mark;
+  const full = desperate || (high !== null && isAbove(high));
+  const wanted = candidates.filter((image) => full || old(image));
+  if (wanted.length === 0) return [];
+  const used = await usedIds(docker);
+  const gone: string[] = [];
+  for (const image of wanted) {
+    const needed = old(image) || desperate || isAbove((high ?? 100) - LOW_WATER_PERCENT);
+    if (!needed || used.has(image.id)) continue;
+    if (await remove(pruning, image)) gone.push(image.key);
+  }
+  return gone;
+}
+
+/** Images of containers, those that have ended too: their output may still be wanted. */
+async function usedIds(docker: Docker): Promise<ReadonlySet<string>> {
+  const containers = await docker.listContainers({ all: true });
+  return new Set(containers.map((container) => container.ImageID));
+}
+
+async function remove(
+  { docker, ledger, log }: Pruning,
+  { key }: { readonly key: string },
+): Promise<boolean> {
+  try {
+    await docker.getImage(key).remove();
+    log.info('image removed', { image: key });
+  } catch (error) {
+    // 409: another name or a container of somebody else's holds on to it.
+    if (statusOf(error) !== 404) {
+      log.info('an image could not be removed', { image: key, why: wordsOf(error) });
+      if (statusOf(error) !== 409) return false;
+    }
+  }
+  ledger.forget(key);
+  return true;
+}
