@@ -24,10 +24,9 @@ const UNCHECKED = {
   UserKnownHostsFile: '/dev/null',
   IdentitiesOnly: 'yes',
   // Else every connection says that it has learned a host that it forgets at once, and OpenSSH from
-  // 10.1 on that there is no post-quantum key exchange; older ones do not know that word.
+  // 10.1 on that there is no post-quantum key exchange. `WarnWeakCrypto` is no way to say so: older
+  // ones do not know it, and `IgnoreUnknown` has no effect on blocks of other hosts.
   LogLevel: 'ERROR',
-  IgnoreUnknown: 'WarnWeakCrypto',
-  WarnWeakCrypto: 'no',
 } as const;
 
 /** The port of a job's SSH server inside its container. */
