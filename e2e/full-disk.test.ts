@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -12,6 +12,7 @@ import {
   newInstallation,
   submit,
   untilRun,
+  untilStill,
 } from './installation.ts';
 
 const missing = mountMissing();
@@ -82,22 +83,24 @@ describe.skipIf(missing !== null)('a full disk', () => {
     expect(await home.ok('logs', 'after')).toContain('works again');
   });
 
-  it('takes neither the exit code nor the lines printed before it', async () => {
+  it('makes a job wait, and takes neither its exit code nor a line', async () => {
     await home.startServer();
     await applyFleet(home);
-    const counting = 'for i in $(seq 200); do echo "line $i"; sleep 0.02; done';
-    await submit(home, 'counter', [counting, 'exit 3']);
+    // Told where there is room; long lines, so that the buffers on the way are soon full.
+    const progress = join(mkdtempSync(join(tmpdir(), 'progress-')), 'line');
+    const line = `echo "line $i ${'x'.repeat(500)}"; echo $i > ${progress}`;
+    await submit(home, 'counter', [`for i in $(seq 200); do ${line}; sleep 0.02; done`, 'exit 3']);
     await untilRun(home, 'counter', isRunning);
     while (!(await home.ok('logs', 'counter')).includes('line 5'));
     fill();
-    // More than the job needs to print and to end, were it not held up.
-    await new Promise((resolve) => setTimeout(resolve, 6000));
+    await untilStill(() => readFileSync(progress, 'utf8'));
+    expect(isRunning(await untilRun(home, 'counter', () => true))).toBe(true);
     makeRoom();
     const run = await untilRun(home, 'counter', isFinished);
     expect(run.latest_job_submission.exit_status).toBe(3);
     const logs = await home.ok('logs', 'counter');
     const numbers = [...logs.matchAll(/^line (\d+)/gm)].map(([, number]) => Number(number));
-    expect(numbers.slice(0, 5)).toEqual([1, 2, 3, 4, 5]);
-    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    expect(numbers).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
+    rmSync(dirname(progress), { recursive: true });
   });
 });

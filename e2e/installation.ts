@@ -77,3 +77,13 @@ export async function untilRun(
 
 export const isFinished = (run: ShownRun) => ['done', 'failed', 'terminated'].includes(run.status);
 export const isRunning = (run: ShownRun) => run.latest_job_submission?.status === 'running';
+
+/** Waits until something that goes on all the time has come to a halt. */
+export async function untilStill<T>(look: () => T | Promise<T>): Promise<T> {
+  for (let before = await look(); ; ) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const now = await look();
+    if (now === before) return now;
+    before = now;
+  }
+}
