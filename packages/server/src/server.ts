@@ -183,6 +183,8 @@ async function assemble(parts: Parts): Promise<RunningServer> {
   const blobs = store.shared ? store.files.blobs : fileBlobs(join(settings.dir, 'blobs'));
 
   const changes = new RunChanges();
+  const unhear = store.runs.onChangedElsewhere((runId) => changes.emit(runId));
+  closing.push(async () => unhear());
   const services = makeServiceProxy(parts, hosts, changes);
   let engine: Engine | null = null;
   const metrics = settings.metrics.enabled

@@ -170,6 +170,7 @@ function createStore(
     last: postgres ? 0 : lastEvent,
   });
   const written = new Chime();
+  bus.onEventsElsewhere(() => written.ring());
   const context: StoreContext = {
     ...{ db, bus, postgres, now, newId, cipher, logger },
     records: new RecordCache(),

@@ -1,16 +1,24 @@
-import type { Signal } from '@dstack/core';
+import type { Id, NewEvent, Signal } from '@dstack/core';
 import type { Transaction } from 'kysely';
 import type { StoreLogger } from '../logger.ts';
 import type { LogSignals } from '../logs/types.ts';
 import type { DB } from '../schema/db.ts';
 
+/** What a transaction has for others to hear. */
+export interface Announcement {
+  readonly signals: readonly Signal[];
+  readonly events: readonly NewEvent[];
+}
+
 /** Carries signals to every server on the database, this one included. */
 export interface Bus {
   subscribe(listener: (signal: Signal) => void, missed: () => void): () => void;
   /** Inside the transaction: for other servers, delivered by its commit. */
-  announce(tx: Transaction<DB>, signals: readonly Signal[]): Promise<void>;
+  announce(tx: Transaction<DB>, announcement: Announcement): Promise<void>;
   /** After the commit: for this server. */
   deliver(signals: readonly Signal[]): void;
+  /** Another server has written events; null: about no run, or about what was missed. */
+  onEventsElsewhere(listener: (runId: Id | null) => void): () => void;
   readonly logs: LogSignals;
   close(): Promise<void>;
 }
@@ -61,6 +69,7 @@ export function localBus(logger: StoreLogger): Bus {
     subscribe: (listener, missed) => subscribers.add(listener, missed),
     announce: async () => {},
     deliver: (signals) => subscribers.deliver(signals),
+    onEventsElsewhere: () => () => {},
     logs: { announce: () => {}, subscribe: () => () => {} },
     close: async () => {},
   };

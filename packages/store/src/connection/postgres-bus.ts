@@ -1,4 +1,4 @@
-import type { WorkKind } from '@dstack/core';
+import type { Id, NewEvent, WorkKind } from '@dstack/core';
 import { type Kysely, sql } from 'kysely';
 import pg from 'pg';
 import type { StoreLogger } from '../logger.ts';
@@ -9,6 +9,9 @@ const CHANNEL = 'dstack_signals';
 
 /** In place of a kind of work: more of a log is stored. */
 const LOG = 'log';
+
+/** In place of a kind of work: events are written, about this run if there is an id. */
+const EVENT = 'event';
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
@@ -26,25 +29,38 @@ export async function postgresBus(options: {
 }): Promise<Bus> {
   const subscribers = new Subscribers(options.logger);
   const logListeners = new Set<(stream: string) => void>();
+  const eventListeners = new Set<(runId: Id | null) => void>();
+  const eventsElsewhere = (runId: Id | null) => {
+    for (const onEvents of eventListeners) onEvents(runId);
+  };
   const listener = new Listener(
     options,
     (kind, id) => {
       if (kind === LOG) for (const onLog of logListeners) onLog(id);
+      else if (kind === EVENT) eventsElsewhere(id || null);
       else subscribers.deliver([{ kind: kind as WorkKind, id }]);
     },
-    () => subscribers.missed(),
+    () => {
+      subscribers.missed();
+      eventsElsewhere(null);
+    },
   );
   await listener.start();
   return {
     subscribe: (onSignal, missed) => subscribers.add(onSignal, missed),
-    async announce(tx, signals) {
-      const payloads = [...new Set(signals.map((signal) => `${signal.kind}:${signal.id}`))];
+    async announce(tx, { signals, events }) {
+      const names = signals.map((signal) => `${signal.kind}:${signal.id}`);
+      const payloads = [...new Set([...names, ...runsOf(events).map((id) => `${EVENT}:${id}`)])];
       if (payloads.length === 0) return;
       await sql`select pg_notify(${CHANNEL}, payload) from unnest(${payloads}::text[]) payload`.execute(
         tx,
       );
     },
     deliver: (signals) => subscribers.deliver(signals),
+    onEventsElsewhere(onEvents) {
+      eventListeners.add(onEvents);
+      return () => eventListeners.delete(onEvents);
+    },
     logs: {
       announce(stream) {
         sql`select pg_notify(${CHANNEL}, ${`${LOG}:${stream}`})`
@@ -60,6 +76,17 @@ export async function postgresBus(options: {
     },
     close: () => listener.close(),
   };
+}
+
+/** Of each event the runs that it is about, '' where there is none. */
+function runsOf(events: readonly NewEvent[]): Id[] {
+  return events.flatMap(({ targets }) => {
+    const runs = targets.flatMap(({ type, id, parentId }) => {
+      if (type === 'run') return [id];
+      return type === 'job' && parentId !== null ? [parentId] : [];
+    });
+    return runs.length > 0 ? runs : [''];
+  });
 }
 
 class Listener {

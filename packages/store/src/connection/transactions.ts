@@ -67,7 +67,7 @@ async function writeOnce<T>(
       },
     });
     await options.recordEvents(tx, events);
-    await options.bus.announce(tx, signals);
+    await options.bus.announce(tx, { signals, events });
     return answer;
   });
   options.bus.deliver(signals);

@@ -233,6 +233,26 @@ function betweenServers(tests: StoreTests): void {
     await vi.waitFor(() => expect(heard.b).toEqual(['run:again']));
   });
 
+  it('tells the other server of events, and of the runs they are about', async () => {
+    const { world, b } = await two();
+    const { store, projectId, userId } = world;
+    const changed = { a: [] as string[], b: [] as string[] };
+    let written = 0;
+    store.runs.onChangedElsewhere((runId) => changed.a.push(runId));
+    b.runs.onChangedElsewhere((runId) => changed.b.push(runId));
+    b.events.onWritten(() => {
+      written += 1;
+    });
+    const target = { type: 'run', id: 'run-1', name: 'train', projectId, parentId: null } as const;
+    const project = { ...target, type: 'project', id: projectId } as const;
+    await store.events.write([
+      { message: 'about a run', actorUserId: userId, targets: [target] },
+      { message: 'about no run', actorUserId: userId, targets: [project] },
+    ]);
+    await vi.waitFor(() => expect([changed.b, written]).toEqual([['run-1'], 2]));
+    expect(changed.a).toEqual([]);
+  });
+
   it('tells only the other server of new output', async () => {
     const { world, b, heard } = await two();
     const logs = { a: [] as string[], b: [] as string[] };

@@ -43,8 +43,8 @@ export interface EventFilter {
 export interface Events {
   list(filter: EventFilter): Promise<EventView[]>;
   /**
-   * Called after each commit of this server that wrote events; what others write on a shared
-   * database is not heard. Answers a function that ends the listening.
+   * Called after each commit that wrote events, of this server or another on the database (rarely
+   * not: when the connection broke). Answers a function that ends the listening.
    */
   onWritten(listener: () => void): () => void;
   /** For what changes without a record of its own. */

@@ -74,6 +74,10 @@ export function createRuns(context: StoreContext): Runs {
         .execute();
       return rows.map(runTable.decode);
     },
+    onChangedElsewhere: (listener) =>
+      context.bus.onEventsElsewhere((runId) => {
+        if (runId !== null) listener(runId);
+      }),
     async lastSubmittedAt(projectId) {
       const row = await db
         .selectFrom('jobs')

@@ -62,6 +62,11 @@ export interface Runs {
   counts(): Promise<readonly RunCount[]>;
   /** Runs of services that a gateway serves: not deleted, neither finished nor terminating. */
   onGateway(gatewayId: Id): Promise<RunRecord[]>;
+  /**
+   * Another server on the database has written events about this run or its jobs. Answers a function
+   * that ends the listening.
+   */
+  onChangedElsewhere(listener: (runId: Id) => void): () => void;
   /** When the newest job of the project was submitted, if any. */
   lastSubmittedAt(projectId: Id): Promise<Timestamp | null>;
 }

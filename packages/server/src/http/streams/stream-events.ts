@@ -26,9 +26,6 @@ export interface StreamEvents {
 
 const KEEP_ALIVE_MS = 15_000;
 
-/** What other servers write is not heard here; on a shared database this bounds the delay. */
-const SHARED_POLL_MS = 1000;
-
 /**
  * Servers of one database may commit in another order than their events' times say, so what is this
  * close to the end is read again, in µs; whatever was sent is remembered that long.
@@ -47,8 +44,11 @@ export async function streamEvents(stream: StreamEvents): Promise<void> {
   const ring = () => bell.ring();
   const unhear = store.events.onWritten(ring);
   signal.addEventListener('abort', ring);
-  const alive = setInterval(() => sink.write(': keep-alive\n\n'), KEEP_ALIVE_MS);
-  const poll = store.shared ? setInterval(ring, SHARED_POLL_MS) : undefined;
+  const alive = setInterval(() => {
+    sink.write(': keep-alive\n\n');
+    // What another server says is lost while the connection to the database is.
+    if (store.shared) ring();
+  }, KEEP_ALIVE_MS);
   const reader = new Reader(stream);
   try {
     while (!signal.aborted) {
@@ -63,7 +63,6 @@ export async function streamEvents(stream: StreamEvents): Promise<void> {
     }
   } finally {
     clearInterval(alive);
-    clearInterval(poll);
     unhear();
     signal.removeEventListener('abort', ring);
     sink.end();

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import type { DecisionContext, Id } from '@dstack/core';
-import type { Store } from '@dstack/store';
+import { type DecisionContext, type Id, isJobPulling } from '@dstack/core';
+import type { RunView, Store } from '@dstack/store';
 import type { RunChanges } from '../../loops/run-changes.ts';
 import { wireJson } from '../json.ts';
 import { wireRun } from '../mapping/run.ts';
@@ -18,8 +18,11 @@ export interface WatchRun {
 
 const KEEP_ALIVE_MS = 15_000;
 
-/** Another server's passes are not heard here; on a shared database this bounds the delay. */
-const SHARED_POLL_MS = 1000;
+/**
+ * How much of an image is pulled changes without an event: where another server may be the one that
+ * is told, it is asked for.
+ */
+const SHARED_PULL_MS = 1000;
 
 /**
  * Sends the run now and whenever it differs from what was sent last, until the client leaves or the
@@ -32,8 +35,12 @@ export async function watchRun(watch: WatchRun): Promise<void> {
   const unwatch = changes.watch(runId, () => bell.ring());
   const ring = () => bell.ring();
   signal.addEventListener('abort', ring);
-  const alive = setInterval(() => sink.write(': keep-alive\n\n'), KEEP_ALIVE_MS);
-  const poll = store.shared ? setInterval(ring, SHARED_POLL_MS) : undefined;
+  const alive = setInterval(() => {
+    sink.write(': keep-alive\n\n');
+    // What another server says is lost while the connection to the database is.
+    if (store.shared) ring();
+  }, KEEP_ALIVE_MS);
+  let pulling: NodeJS.Timeout | undefined;
   try {
     let sent = '';
     while (!signal.aborted) {
@@ -45,15 +52,21 @@ export async function watchRun(watch: WatchRun): Promise<void> {
         await once(sink, 'drain', { signal }).catch(() => {});
       }
       sent = essence;
+      clearTimeout(pulling);
+      if (store.shared && isPulling(view)) pulling = setTimeout(ring, SHARED_PULL_MS);
       await bell.rung();
     }
   } finally {
     clearInterval(alive);
-    clearInterval(poll);
+    clearTimeout(pulling);
     unwatch();
     signal.removeEventListener('abort', ring);
     sink.end();
   }
+}
+
+function isPulling({ jobs }: RunView): boolean {
+  return jobs.some((job) => isJobPulling(job.status));
 }
 
 /** A run's cost grows by itself; that alone is no news. */
