@@ -24,6 +24,7 @@ import { effectIsOurs } from './effects/effect-owner.ts';
 import { effects } from './effects/effects.ts';
 import { JobStarter } from './effects/start-job.ts';
 import { Hosts } from './hosts/hosts.ts';
+import { ImagePlans } from './hosts/image-plans.ts';
 import { type LocalAgent, localAgent } from './hosts/local-agent.ts';
 import { localExecutor } from './hosts/local-executor.ts';
 import { Programs } from './hosts/ssh/programs.ts';
@@ -173,8 +174,19 @@ async function assemble(parts: Parts): Promise<RunningServer> {
     log,
     now: systemNow,
     onState,
+    onConnected: (hostId) => imagePlans.hear(hostId),
   });
   closing.push(() => hosts.close());
+  const imagePlans = new ImagePlans({
+    store,
+    log,
+    settings: settings.images.onHosts,
+    defaultRegistry: settings.images.defaultRegistry,
+    hosts: () => hosts.ids,
+    client: (hostId) => hosts.client(hostId),
+    now: systemNow,
+  });
+  closing.push(async () => imagePlans.close());
   const sshFleets = makeSshFleets(parts, hosts, serverId);
   const executor = await executorOfThisMachine(parts);
   const agent = executor ? agentOfThisMachine(parts, executor, serverId) : null;

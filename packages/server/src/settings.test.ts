@@ -25,6 +25,25 @@ describe('settings', () => {
     );
   });
 
+  it('say when images go from hosts, 0 standing for never', () => {
+    const never = {
+      DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT: '0',
+      DSTACK_SERVER_IMAGES_UNUSED_SECONDS: '0',
+      DSTACK_SERVER_IMAGES_FETCHED_AHEAD: '0',
+    };
+    expect(compileSettings({}).images.onHosts).toEqual({
+      fetchedAhead: 3,
+      policy: { disk_high_percent: 90, unused_for: null },
+    });
+    expect(compileSettings(never).images.onHosts).toEqual({
+      fetchedAhead: 0,
+      policy: { disk_high_percent: null, unused_for: null },
+    });
+    expect(() => compileSettings({ DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT: '150' })).toThrow(
+      'DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT is 150, over 100',
+    );
+  });
+
   it('take an empty flag as set', () => {
     expect(compileSettings({ DSTACK_SERVER_CONFIG_DISABLED: '' }).configDisabled).toBe(true);
     expect(compileSettings({}).configDisabled).toBe(false);

@@ -1,6 +1,7 @@
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { EngineSettings } from '@dstack/core';
+import type { ImagePlanSettings } from './hosts/image-plans.ts';
 
 /** All of the server's settings, compiled once at start from environment and options. */
 export interface ServerSettings {
@@ -67,6 +68,7 @@ export interface ImageSettings {
   /** Python of the default image where a configuration names none. */
   readonly python: string;
   readonly defaultRegistry: string | null;
+  readonly onHosts: ImagePlanSettings;
 }
 
 /** What the command line may set; each wins over its variable. */
@@ -119,6 +121,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
       dind: env.DSTACK_DIND_IMAGE || 'dstackai/dind',
       python: env.DSTACK_DEFAULT_PYTHON || '3.12',
       defaultRegistry: env.DSTACK_SERVER_DEFAULT_DOCKER_REGISTRY || null,
+      onHosts: imagesOnHosts(env),
     },
     eventsTtlSeconds: integer(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
     serviceTimeoutSeconds: integer(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
@@ -142,6 +145,21 @@ function engineSettings(env: Env): EngineSettings {
     maxOffersTried: integer(env, 'DSTACK_SERVER_MAX_OFFERS_TRIED', 25),
     jobNetworkMode: mode,
     localMaxInstances: integer(env, 'DSTACK_LOCAL_MAX_INSTANCES', slots),
+  };
+}
+
+/** 0 stands for never. */
+function imagesOnHosts(env: Env): ImagePlanSettings {
+  const percent = integer(env, 'DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT', 90);
+  if (percent > 100) {
+    throw new SettingsError(`DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT is ${percent}, over 100`);
+  }
+  return {
+    fetchedAhead: integer(env, 'DSTACK_SERVER_IMAGES_FETCHED_AHEAD', 3),
+    policy: {
+      disk_high_percent: percent || null,
+      unused_for: integer(env, 'DSTACK_SERVER_IMAGES_UNUSED_SECONDS', 0) || null,
+    },
   };
 }
 

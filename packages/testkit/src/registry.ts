@@ -54,6 +54,10 @@ export class TestRegistry {
     return `127.0.0.1:${this.#port}`;
   }
 
+  get port(): number {
+    return this.#port;
+  }
+
   /** Requests so far, as `GET /v2/…`. */
   get requests(): readonly string[] {
     const path = join(this.#dir, 'requests');

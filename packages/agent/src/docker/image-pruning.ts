@@ -7,7 +7,7 @@ import type { ImageLedger, LedgerImage } from './image-ledger.ts';
 /** Once images go because of the disk, they go until its use is this much below the mark. */
 const LOW_WATER_PERCENT = 10;
 /** An image that was used this recently is about to be used again, or has just been pulled. */
-const FRESH_MS = 10 * 60_000;
+const FRESH_MS = 3600_000;
 
 export interface Pruning {
   readonly docker: Docker;

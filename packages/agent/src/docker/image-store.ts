@@ -19,7 +19,7 @@ export interface ImageStoreOptions {
 
 const LOOK_MS = 5 * 60_000;
 /** Until a server has said something else. */
-const FIRST_PLAN: ImagePlan = { wanted: [], policy: { disk_high_percent: 85, unused_for: null } };
+const FIRST_PLAN: ImagePlan = { wanted: [], policy: { disk_high_percent: 90, unused_for: null } };
 
 /**
  * The images of this host as far as they are ours: brings what jobs need, and what they may need

@@ -55,8 +55,8 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
     job_num: job.jobNum,
     replica_num: job.replicaNum,
     jobs_per_replica: spec.jobs_per_replica,
-    image_name: withRegistry(spec.image_name, input.defaultRegistry),
-    registry_auth: registryAuth(spec.registry_auth ?? null, fill),
+    image_name: imageName(spec, input.defaultRegistry),
+    registry_auth: registryAuth(spec, input.secrets),
     privileged: spec.privileged,
     user: spec.user ?? null,
     commands: spec.commands,
@@ -106,7 +106,13 @@ function jobEnv(input: AgentJobInput, fill: Fill): Record<string, string> {
   return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, fill(value)]));
 }
 
-function registryAuth(auth: RegistryAuth | null, fill: Fill): RegistryAuth | null {
+/** Credentials of a job's registry with the project's secrets filled in; throws `JobSpecError`. */
+export function registryAuth(
+  spec: JobSpec,
+  secrets: Readonly<Record<string, string>>,
+): RegistryAuth | null {
+  const fill = secretsFilledIn(secrets);
+  const auth = spec.registry_auth ?? null;
   return auth && { username: fill(auth.username), password: fill(auth.password) };
 }
 
@@ -158,8 +164,11 @@ function repo({ run, job, repoCreds }: AgentJobInput): RepoForAgent | null {
   };
 }
 
-/** A name without a registry (no dot, colon or `localhost` before its first slash) gets the default one. */
-function withRegistry(image: string, registry: string | null): string {
+/**
+ * A job's image as hosts are told it: a name without a registry (no dot, colon or `localhost` before
+ * its first slash) gets the server's default one.
+ */
+export function imageName({ image_name: image }: JobSpec, registry: string | null): string {
   const first = image.split('/')[0] ?? '';
   const hasRegistry = image.includes('/') && (/[.:]/.test(first) || first === 'localhost');
   return registry && !hasRegistry ? `${registry}/${image}` : image;

@@ -3,6 +3,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type {
   AgentInfo,
+  ImagePlan,
   JobSpecForAgent,
   JobState,
   PutJobAnswer,
@@ -56,6 +57,11 @@ export class AgentClient {
 
   putJob(spec: JobSpecForAgent): Promise<PutJobAnswer> {
     return this.#call('PUT', `/v1/jobs/${spec.id}`, spec);
+  }
+
+  /** `AgentRefusal` 404: an agent of before there were plans. */
+  planImages(plan: ImagePlan): Promise<void> {
+    return this.#call('PUT', '/v1/images', plan);
   }
 
   startJob(id: string, body: StartJob): Promise<JobState> {

@@ -23,6 +23,8 @@ export interface HostsOptions {
   readonly owner: string;
   readonly now: () => Timestamp;
   readonly log: Logger;
+  /** A link was made, and what its agent knows is stored. */
+  readonly onConnected?: (hostId: string) => void;
   /** Hears what agents say of jobs, all of it again whenever a link is made. */
   readonly onState?: (hostId: string, state: JobState) => void;
 }
@@ -96,6 +98,11 @@ export class Hosts {
     return this.#hosts.get(hostId)?.link.client ?? null;
   }
 
+  /** Hosts that this server is linked to, or tries to be. */
+  get ids(): readonly string[] {
+    return [...this.#hosts.keys()];
+  }
+
   has(hostId: string): boolean {
     return this.#hosts.has(hostId);
   }
@@ -131,7 +138,10 @@ export class Hosts {
 
   #sink(hostId: string, client: AgentClient, intake: LogIntake): HostSink {
     return {
-      connected: (info) => this.#saveHost(hostId, { connected: true, info, error: null }),
+      connected: async (info) => {
+        await this.#saveHost(hostId, { connected: true, info, error: null });
+        this.#options.onConnected?.(hostId);
+      },
       lost: (error) => this.#saveHost(hostId, { connected: false, info: null, error }),
       sync: (jobs) => this.#sync(hostId, client, intake, jobs),
       states: (states) => this.#states(hostId, intake, states),

@@ -49,6 +49,18 @@ export function createJobs(context: StoreContext): Jobs {
         .execute();
       return rows.map(jobTable.decode);
     },
+    async recentInFleet(fleetId, since, limit) {
+      const rows = await db
+        .selectFrom('jobs as j')
+        .innerJoin('runs as r', 'r.id', 'j.run_id')
+        .selectAll('j')
+        .where('r.fleet_id', '=', fleetId)
+        .where('r.submitted_at', '>=', since)
+        .orderBy('j.submitted_at', 'desc')
+        .limit(limit)
+        .execute();
+      return rows.map(jobTable.decode);
+    },
     async running() {
       const rows = await db
         .selectFrom('jobs')

@@ -34,6 +34,8 @@ export interface Jobs {
   latest(runId: Id, replicaNum: number, jobNum: number): Promise<JobRecord | null>;
   /** Unfinished jobs that claim an instance of this host. */
   onHost(hostId: string): Promise<JobRecord[]>;
+  /** Jobs of runs that came to this fleet since then, the latest submissions first. */
+  recentInFleet(fleetId: Id, since: Timestamp, limit: number): Promise<JobRecord[]>;
   /** Unfinished, with their run's names; for metrics and proxies. */
   running(): Promise<JobView[]>;
   probes(jobIds: readonly Id[]): Promise<ProbeRecord[]>;
