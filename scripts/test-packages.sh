@@ -13,6 +13,7 @@ want ssh openssh-client
 want git git
 want nsenter util-linux
 want rsync rsync
+want mpirun openmpi-bin
 want sudo sudo
 [ -x /lib/systemd/systemd ] || missing="$missing systemd"
 # Debian's python3 has no `venv` of its own; the official client is installed into one.

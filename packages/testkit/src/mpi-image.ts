@@ -1,0 +1,74 @@
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type Docker from 'dockerode';
+import { makeBusyboxRoot } from './docker.ts';
+
+const run = promisify(execFile);
+
+/** What the image has of this machine, beside the libraries that these need. */
+const PROGRAMS = ['/usr/bin/orterun', '/usr/bin/orted', '/usr/bin/ssh', '/usr/bin/scp'];
+const DATA = ['/usr/share/openmpi', '/usr/share/pmix', '/etc/openmpi'];
+
+/** What a machine lacks for `importMpiImage`, null when it lacks nothing. */
+export function mpiMissing(): string | null {
+  return PROGRAMS.find((path) => !existsSync(path)) ?? (pluginDirs()[0] ? null : 'openmpi plugins');
+}
+
+/**
+ * Makes an image with Open MPI, an SSH client and busybox in each of these daemons: the programs of
+ * this machine with their libraries (about 60 MB), which is faster than any package manager.
+ */
+export async function importMpiImage(name: string, daemons: readonly Docker[]): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'mpi-image-'));
+  try {
+    const root = join(dir, 'root');
+    makeBusyboxRoot(root);
+    await copyInto(root);
+    symlinkSync('orterun', join(root, 'usr/bin/mpirun'));
+    mkdirSync(join(root, 'var/tmp'), { recursive: true });
+    const [repo = name, tag = 'latest'] = name.split(':');
+    for (const docker of daemons) {
+      const tar = spawn('tar', ['-C', root, '-cf', '-', '.'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const changes = ['ENV PATH=/usr/bin:/bin'];
+      const answer = await docker.importImage(tar.stdout, { repo, tag, changes });
+      await new Promise<void>((resolve, reject) => {
+        answer.on('end', resolve).on('error', reject).resume();
+      });
+    }
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function copyInto(root: string): Promise<void> {
+  const plugins = pluginDirs().flatMap((dir) =>
+    execFileSync('find', [dir, '-name', '*.so', '-type', 'f'], { encoding: 'utf8' })
+      .trim()
+      .split('\n'),
+  );
+  const libraries = await librariesOf([...PROGRAMS, ...plugins]);
+  const files = [...PROGRAMS, ...plugins, ...libraries];
+  await run('cp', ['-L', '--parents', ...new Set(files), root]);
+  const data = DATA.filter((path) => existsSync(path));
+  await run('cp', ['-rL', '--parents', ...data, root]);
+}
+
+/** As the loader would look for them; a plugin whose library is not installed is not loaded either. */
+async function librariesOf(files: readonly string[]): Promise<string[]> {
+  const { stdout } = await run('ldd', files as string[], { maxBuffer: 64 * 1024 * 1024 }).catch(
+    (error: { stdout: string }) => error,
+  );
+  return [...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].map((match) => match[1] ?? '');
+}
+
+function pluginDirs(): string[] {
+  const lib = '/usr/lib';
+  return readdirSync(lib)
+    .flatMap((arch) => [join(lib, arch, 'openmpi'), join(lib, arch, 'pmix2')])
+    .filter((dir) => existsSync(dir));
+}
