@@ -61,7 +61,7 @@ describe.skipIf(missingForHosts() !== null)('a host', () => {
       all.every(({ status }) => status === 'terminated'),
     );
     expect(refused?.termination_reason_message).toMatch(
-      /belongs to another dstack server \(.+\).*take it over/,
+      /belongs to another dstack server \(on .+, id .+\).*take it over/,
     );
     expect(await stranger.ok('fleet', 'get', 'yours')).toContain('another dstack server');
     const run = await untilRun(owner, 'working', isFinished);

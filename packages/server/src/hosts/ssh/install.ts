@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { type HostShell, quoted } from './host-shell.ts';
 import {
   AGENT_LOG,
@@ -39,6 +40,7 @@ cat > ${STATE_DIR}/token.new <<'DSTACK_TOKEN'
 ${settings.token}
 DSTACK_TOKEN
 mv ${STATE_DIR}/token.new ${STATE_DIR}/token
+printf '%s\\n' ${quoted(hostname())} > ${STATE_DIR}/owner-name
 cat > ${LAUNCHER}.new <<'DSTACK_LAUNCHER'
 ${launcher(host, settings)}
 DSTACK_LAUNCHER

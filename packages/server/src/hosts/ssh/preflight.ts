@@ -56,6 +56,7 @@ if command -v docker >/dev/null 2>&1; then
   echo "daemon=$(timeout 10 docker -H unix://${DOCKER_SOCKET} version --format ok 2>&1 | tr '\\n' ' ')"
 fi
 echo "owner=$(cat ${STATE_DIR}/owner 2>/dev/null)"
+echo "owner-name=$(cat ${STATE_DIR}/owner-name 2>/dev/null)"
 for dir in ${INSTALL_DIRS.join(' ')}; do
   mkdir -p "$dir" 2>/dev/null || continue
   try="$dir/.try-$$"
@@ -83,7 +84,7 @@ export async function preflight(connection: SshConnection, serverId: string): Pr
   if (uid !== 0) checkSudo(user.get('sudo') ?? '');
   const shell = new HostShell(connection, uid !== 0);
   const host = pairs(await shell.run('Looking at the host', ABOUT_HOST));
-  checkOwner(host.get('owner') ?? '', serverId);
+  checkOwner(host.get('owner') ?? '', host.get('owner-name') ?? '', serverId);
   checkDocker(host);
   const [first, ...others] = programDirs(host);
   if (first === undefined) {
@@ -130,10 +131,10 @@ function checkSudo(answer: string): void {
   );
 }
 
-function checkOwner(owner: string, serverId: string): void {
+function checkOwner(owner: string, name: string, serverId: string): void {
   if (owner === '' || owner === serverId) return;
   throw permanent(
-    `The host belongs to another dstack server (${owner}): delete its fleet there, or remove ${STATE_DIR}/owner on the host to take it over`,
+    `The host belongs to another dstack server (${name ? `on ${name}, ` : ''}id ${owner}): delete its fleet there, or remove ${STATE_DIR}/owner on the host to take it over, which ends the jobs it runs there`,
   );
 }
 
