@@ -4,7 +4,6 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RepoForAgent } from '@dstack/contract/agent';
 import { JobFailure } from '../jobs/executor.ts';
-import { hostOf } from './small-files.ts';
 
 export interface CloneRequest {
   readonly repo: RepoForAgent;
@@ -85,12 +84,9 @@ async function gitRunner({ repo, scratch, signal }: CloneRequest, dir: string): 
   ];
   if (repo.oauth_token && repo.clone_url?.startsWith('http')) {
     const login = Buffer.from(`anything:${repo.oauth_token}`).toString('base64');
-    const { protocol } = new URL(repo.clone_url);
-    // Only for this host: submodules and redirects elsewhere must not see the token.
-    config.push([
-      `http.${protocol}//${hostOf(repo.clone_url)}/.extraHeader`,
-      `Authorization: Basic ${login}`,
-    ]);
+    // Only for this host and port: submodules and redirects elsewhere must not see the token.
+    const { origin } = new URL(repo.clone_url);
+    config.push([`http.${origin}/.extraHeader`, `Authorization: Basic ${login}`]);
   }
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
@@ -100,7 +96,7 @@ async function gitRunner({ repo, scratch, signal }: CloneRequest, dir: string): 
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_COUNT: String(config.length),
-    ...proxies(),
+    ...reachability(),
     ...(await sshEnvironment(repo, scratch)),
   };
   config.forEach(([name, value], index) => {
@@ -119,8 +115,10 @@ async function sshEnvironment(repo: RepoForAgent, scratch: string): Promise<Node
   return { GIT_SSH_COMMAND: `ssh ${options} -o IdentitiesOnly=yes -i "$HOME/key"` };
 }
 
-function proxies(): NodeJS.ProcessEnv {
-  const names = Object.keys(process.env).filter((name) => /_proxy$/i.test(name));
+/** How this host reaches others: its proxies, and the authorities that it trusts beside the usual. */
+function reachability(): NodeJS.ProcessEnv {
+  const wanted = /^(.*_proxy|GIT_SSL_CA(INFO|PATH)|SSL_CERT_(FILE|DIR))$/i;
+  const names = Object.keys(process.env).filter((name) => wanted.test(name));
   return Object.fromEntries(names.map((name) => [name, process.env[name]]));
 }
 

@@ -19,7 +19,7 @@ test.each(['.', '/home/me/code', 'C:\\code', 'not a url', ''])('"%s" is no URL',
 });
 
 test.each([
-  ['git@h:a/b.git', 'https://h/a/b', 'ssh://git@h/a/b'],
+  ['git@h:a/b.git', 'https://h/a/b.git', 'ssh://git@h/a/b.git'],
   ['https://h:443/a/b', 'https://h/a/b', 'ssh://git@h/a/b'],
   ['https://h:8443/a/b', 'https://h:8443/a/b', 'ssh://git@h/a/b'],
   ['ssh://me@h:2222/a/b', 'https://h/a/b', 'ssh://me@h:2222/a/b'],

@@ -8,6 +8,8 @@ export interface RepoUrl {
   readonly port: string | null;
   /** Without slash in front and without `.git` at the end. */
   readonly path: string;
+  /** As given, for not every server knows a repository by both names; without slash in front. */
+  readonly fullPath: string;
 }
 
 /** Reads `https://…`, `ssh://…` and `user@host:path`; null for anything else. */
@@ -17,7 +19,7 @@ export function parseRepoUrl(text: string): RepoUrl | null {
   const isDrive = scp !== null && scp[1] === undefined && scp[2]?.length === 1;
   if (scp !== null && !isDrive && !text.includes('://')) {
     const [, user = null, host = '', path = ''] = scp;
-    return { protocol: 'ssh', user, host, port: null, path: cleanPath(path) };
+    return { protocol: 'ssh', user, host, port: null, ...paths(path) };
   }
   if (!/^(https?|ssh):\/\//.test(text)) return null;
   const url = new URL(text);
@@ -27,15 +29,13 @@ export function parseRepoUrl(text: string): RepoUrl | null {
     user: url.username || null,
     host: url.hostname,
     port: url.port || null,
-    path: cleanPath(url.pathname),
+    ...paths(url.pathname),
   };
 }
 
-function cleanPath(path: string): string {
-  return path
-    .replace(/^\/+/, '')
-    .replace(/\/+$/, '')
-    .replace(/\.git$/, '');
+function paths(given: string): Pick<RepoUrl, 'path' | 'fullPath'> {
+  const fullPath = given.replace(/^\/+/, '').replace(/\/+$/, '');
+  return { fullPath, path: fullPath.replace(/\.git$/, '') };
 }
 
 /** The last segment of the path. */
@@ -66,11 +66,11 @@ export function repoId(repo: RepoUrl, host: string = repo.host): string {
 /** The URL to clone from over https (a default port is dropped). */
 export function httpsUrl(repo: RepoUrl): string {
   const port = repo.protocol !== 'ssh' && repo.port && repo.port !== '443' ? `:${repo.port}` : '';
-  return `https://${repo.host}${port}/${repo.path}`;
+  return `https://${repo.host}${port}/${repo.fullPath}`;
 }
 
 /** The URL to clone from over ssh. */
 export function sshUrl(repo: RepoUrl): string {
   const port = repo.protocol === 'ssh' && repo.port ? `:${repo.port}` : '';
-  return `ssh://${repo.protocol === 'ssh' && repo.user ? repo.user : 'git'}@${repo.host}${port}/${repo.path}`;
+  return `ssh://${repo.protocol === 'ssh' && repo.user ? repo.user : 'git'}@${repo.host}${port}/${repo.fullPath}`;
 }

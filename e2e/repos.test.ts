@@ -1,0 +1,165 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Installation } from '@dstack/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type GitHost,
+  git,
+  newRepo,
+  type SshGit,
+  startHttpsGit,
+  startSshGit,
+} from './git-hosts.ts';
+import { applyFleet, configuration, newInstallation } from './installation.ts';
+
+const missing = ['/usr/bin/git', '/usr/bin/openssl', '/usr/sbin/sshd'].find((p) => !existsSync(p));
+if (missing) console.warn(`Repos in runs are NOT tested: ${missing} is missing`);
+
+const TOKEN = 'tok-e2e-secret';
+
+describe.skipIf(missing !== undefined)('code from a Git repository', () => {
+  let host: GitHost;
+  let home: Installation;
+  let number = 0;
+  beforeAll(async () => {
+    host = await startHttpsGit(TOKEN);
+    home = newInstallation({ GIT_SSL_CAINFO: host.authority });
+    await home.startServer();
+    await applyFleet(home, '0..3');
+    newRepo(host.root, 'acme', { 'a.txt': 'one\n', 'b.txt': 'two\n' });
+  });
+  afterAll(async () => {
+    await home?.dispose();
+    await host?.close();
+  });
+
+  /** Applies a task and stays until its end. */
+  async function run(commands: string[], more: string, ...flags: string[]) {
+    const name = `repo-${++number}`;
+    const task = `type: task\nname: ${name}\ncommands: ${JSON.stringify(commands)}\n`;
+    const file = configuration(home, `${name}.dstack.yml`, `${task}resources:\n  gpu: 0\n${more}`);
+    return home.dstack(['apply', '-f', file, '-y', ...flags]);
+  }
+  const fromUrl = (more = '') => `repos: [{url: "${host.url}/acme.git"${more}}]\n`;
+
+  /** A working copy as its owner has it, with the host as remote. */
+  function workingCopy(name: string): string {
+    const path = join(home.home, name);
+    git(home.home, 'clone', '-q', join(host.root, 'acme.git'), path);
+    git(path, 'remote', 'set-url', 'origin', `${host.url}/acme.git`);
+    return path;
+  }
+
+  it('is refused before anything is submitted where nobody has access', async () => {
+    const { code, stderr } = await run(['true'], fromUrl());
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/Cannot access the repository https:\/\/localhost:\d+\/acme/);
+    expect(stderr).toContain('--token');
+    expect(await home.ok('ps', '-a')).not.toContain('repo-1');
+  });
+
+  it('is cloned by the token that `dstack init` has kept', async () => {
+    await home.ok('init', '-P', `${host.url}/acme.git`, '--token', TOKEN);
+    const commands = [
+      'cat a.txt b.txt',
+      'git --no-pager log --format=%s',
+      'cat .git/config',
+      'cat ~/.config/gh/hosts.yml',
+    ];
+    const { code, stdout } = await run(commands, fromUrl());
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/one\s+two\s+b\.txt\s+a\.txt/);
+    // In the job's home for `gh` and `git pull`, but never in the clone.
+    expect(stdout).toMatch(/localhost:\s+oauth_token/);
+    expect(stdout.split(TOKEN)).toHaveLength(2);
+  });
+
+  it('is checked out at a branch and a commit, in a directory of choice', async () => {
+    const first = git(join(host.root, 'acme.git'), 'rev-parse', 'main~1');
+    const commands = ['cd src', 'git rev-parse HEAD', 'ls'];
+    const { code, stdout } = await run(
+      commands,
+      fromUrl(`, branch: main, hash: ${first}, path: src`),
+    );
+    expect(code).toBe(0);
+    expect(stdout).toContain(first);
+    expect(stdout).not.toContain('b.txt');
+  });
+
+  it('carries local changes along: unpushed, uncommitted and new files', async () => {
+    const copy = workingCopy('copy');
+    writeFileSync(join(copy, 'a.txt'), 'committed here\n');
+    git(copy, 'commit', '-q', '-a', '-m', 'unpushed');
+    writeFileSync(join(copy, 'b.txt'), 'changed here\n');
+    mkdirSync(join(copy, 'new'));
+    writeFileSync(join(copy, 'new', 'bytes'), Buffer.from([0, 255, 10]));
+    const { code, stdout } = await run(
+      ['cat a.txt b.txt', 'od -An -tx1 new/bytes'],
+      'repos: [copy]\n',
+    );
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/committed here\s+changed here\s+00 ff 0a/);
+  });
+
+  it('tells which changes are too much', async () => {
+    const copy = workingCopy('big');
+    writeFileSync(join(copy, 'weights.bin'), Buffer.alloc(3 * 1024 * 1024, 'random-ish'));
+    git(copy, 'add', '-N', 'weights.bin');
+    const { code, stderr } = await run(['true'], 'repos: [big]\n');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/limit/i);
+    expect(stderr).toMatch(/gitignore|weights\.bin/);
+  });
+
+  it('brings its submodules, by the same token', async () => {
+    newRepo(host.root, 'lib', { 'lib.txt': 'from the submodule\n' });
+    const work = join(host.root, 'acme-work');
+    const url = `${host.url}/lib.git`;
+    writeFileSync(join(work, '.gitmodules'), `[submodule "lib"]\n\tpath = lib\n\turl = ${url}\n`);
+    const head = git(join(host.root, 'lib.git'), 'rev-parse', 'main');
+    git(work, 'update-index', '--add', '--cacheinfo', `160000,${head},lib`);
+    git(work, 'add', '.gitmodules');
+    git(work, 'commit', '-q', '-m', 'with lib');
+    git(work, 'push', '-q', join(host.root, 'acme.git'), 'HEAD:with-lib');
+    const { stdout, code } = await run(['cat lib/lib.txt'], fromUrl(', branch: with-lib'));
+    expect(stdout).toContain('from the submodule');
+    expect(code).toBe(0);
+  });
+
+  it('leaves a directory alone that has something in it, or fails, as told', async () => {
+    const taken = join(home.home, 'taken');
+    mkdirSync(taken);
+    writeFileSync(join(taken, 'mine'), '');
+    const failed = await run(['true'], fromUrl(`, path: ${taken}`));
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toContain('exists and is not empty');
+    const skipped = await run([`ls ${taken}`], fromUrl(`, path: ${taken}, if_exists: skip`));
+    expect(skipped.code).toBe(0);
+    expect(skipped.stdout).toContain('mine');
+    expect(skipped.stdout).not.toContain('a.txt');
+  });
+
+  it('says why a directory cannot be a repo', async () => {
+    mkdirSync(join(home.home, 'plain'));
+    const { code, stderr } = await run(['true'], 'repos: [plain]\n');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/no Git repository[\s\S]*files/);
+  });
+
+  describe('over SSH', () => {
+    let ssh: SshGit;
+    beforeAll(async () => {
+      ssh = await startSshGit();
+      newRepo(ssh.root, 'hidden', { 'c.txt': 'by key\n' });
+    });
+    afterAll(() => ssh?.close());
+
+    it('is cloned by the key given', async () => {
+      const more = `repos: [{url: "${ssh.url}/hidden.git"}]\n`;
+      const commands = ['cat c.txt'];
+      const { code, stdout } = await run(commands, more, '--git-identity', ssh.key);
+      expect(stdout).toContain('by key');
+      expect(code).toBe(0);
+    });
+  });
+});
