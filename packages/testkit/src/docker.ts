@@ -129,7 +129,8 @@ export async function importBusybox(
   });
 }
 
-function busyboxTar(dir: string): Buffer {
+/** The files of a static busybox as a tar archive; `dir` keeps them. */
+export function busyboxTar(dir: string): Buffer {
   const root = join(dir, 'busybox');
   if (!existsSync(root)) makeBusyboxRoot(root);
   return execFileSync('tar', ['-C', root, '-cf', '-', '.'], { maxBuffer: 64 * 1024 * 1024 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
-import { importBusybox } from './docker.ts';
+import { busyboxTar, importBusybox } from './docker.ts';
 
 const run = promisify(execFile);
 const SCRIPT = fileURLToPath(new URL('../hosts/make-test-hosts.sh', import.meta.url));
@@ -38,6 +38,8 @@ export interface TestHosts {
   readonly keyPath: string;
   /** The address by which hosts reach this machine; registries on it may speak plain HTTP. */
   readonly gateway: string;
+  /** The files of that image, as a tar archive. */
+  busyboxTar(): Buffer;
   /** Makes a busybox image in the daemons of these hosts. */
   busybox(name: string, on?: readonly TestHost[]): Promise<void>;
   /** Ends everything on them and removes every trace. */
@@ -119,6 +121,7 @@ export async function startHosts({
       keyPath,
       gateway: `${env.NET}.1`,
       privateKey: readFileSync(keyPath, 'utf8'),
+      busyboxTar: () => busyboxTar(dir),
       async busybox(name, on = hosts) {
         for (const host of on) {
           await importBusybox(dir, sockets[hosts.indexOf(host)] ?? '', name, []);

@@ -15,6 +15,8 @@ const [dir = '', access = 'none'] = process.argv.slice(2);
 const CREDENTIALS = `Basic ${Buffer.from('user:secret').toString('base64')}`;
 const TOKEN = 'token-of-user';
 const SMALL = 64 * 1024;
+const SLICES = 2;
+const SLICE_MS = 150;
 
 const server = createServer((request, response) => void answer(request, response));
 server.listen(0, () => process.stdout.write(`${(server.address() as AddressInfo).port}\n`));
@@ -71,7 +73,14 @@ async function send(
   response.writeHead(200, { 'content-type': type, 'content-length': bytes.length });
   if (method === 'HEAD') return void response.end();
   if (bytes.length <= SMALL) return void response.end(bytes);
-  response.write(bytes.subarray(0, bytes.length / 2));
-  while (existsSync(join(dir, 'hold'))) await delay(20);
-  response.end(bytes.subarray(bytes.length / 2));
+  const half = bytes.length >> 1;
+  let sent = 0;
+  // Slowly, since daemons tell of progress only some times a second.
+  while (existsSync(join(dir, 'hold'))) {
+    const until = Math.min(half, sent + Math.ceil(half / SLICES));
+    if (until > sent) response.write(bytes.subarray(sent, until));
+    sent = until;
+    await delay(SLICE_MS);
+  }
+  response.end(bytes.subarray(sent));
 }

@@ -120,7 +120,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
     await agent.put(busy);
     await stream.until(() => stream.state(busy.id)?.phase === 'running');
     await plan([], { disk_high_percent: null, unused_for: 24 * 3600 });
-    await vi.waitUntil(async () => !(await present()).includes(at('one:1')));
+    await vi.waitUntil(async () => !(await present()).includes(at('one:1')), { timeout: 20_000 });
     expect(await present()).toEqual([at('three:1'), at('two:1'), 'busybox:test'].sort());
   });
 
@@ -128,7 +128,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
     for (const name of ['one:1', 'two:1', 'three:1']) await ran(name);
     await age({ 'one:1': 3, 'two:1': 2 });
     await plan(['one:1'], { disk_high_percent: 0, unused_for: null });
-    await vi.waitUntil(async () => !(await present()).includes(at('two:1')));
+    await vi.waitUntil(async () => !(await present()).includes(at('two:1')), { timeout: 20_000 });
     // The third was used a moment ago.
     expect(await present()).toEqual([at('one:1'), at('three:1'), 'busybox:test'].sort());
   });
@@ -141,7 +141,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
     await ran('one:1');
     await age({ 'one:1': 30 });
     await plan([], { disk_high_percent: 0, unused_for: 0 });
-    await vi.waitUntil(async () => !(await present()).includes(at('one:1')));
+    await vi.waitUntil(async () => !(await present()).includes(at('one:1')), { timeout: 20_000 });
     expect(await present()).toContain(at('own:1'));
   });
 
