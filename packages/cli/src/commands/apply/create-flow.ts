@@ -84,6 +84,8 @@ export interface ProvisioningWatch<T> {
   readonly get: () => Promise<T>;
   readonly done: (entity: T) => boolean;
   readonly table: (entity: T) => string;
+  /** What is going on, a line each; new ones are printed where no table can be redrawn. */
+  readonly steps?: (entity: T) => readonly string[];
   /** Offered after Ctrl-C. */
   readonly delete: () => Promise<void>;
   readonly noun: string;
@@ -101,11 +103,15 @@ export async function watchProvisioning<T>(
   const stop = new AbortController();
   const release = cli.onInterrupt(() => stop.abort());
   const block = new LiveBlock(cli.io);
+  let known: readonly string[] = [];
   try {
     for (;;) {
       const entity = await watch.get();
       if (watch.done(entity)) return entity;
       block.show(watch.title, watch.table(entity));
+      const steps = block.active ? [] : (watch.steps?.(entity) ?? []);
+      for (const step of steps.filter((each) => !known.includes(each))) cli.io.say(step);
+      known = steps;
       await cli.wait(POLL_MS, stop.signal);
     }
   } catch (error) {

@@ -7,7 +7,7 @@ import { CliError, UsageError } from '../../errors.ts';
 import { absolutePath } from '../../files/upload.ts';
 import { orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
-import { fleetTable } from '../fleet/fleet-table.ts';
+import { fleetTable, hostMessage } from '../fleet/fleet-table.ts';
 import {
   type CreateDecision,
   confirmed,
@@ -158,6 +158,7 @@ async function provision(
       get: () => project.fleets.get({ name: fleet.name }),
       done: (f) => !f.instances.some((i) => WAITING.includes(i.status)),
       table: table(cli.now(), io.err.columns ?? 80),
+      steps: (f) => f.instances.map(hostMessage).filter((step) => step !== ''),
       delete: () => project.fleets.delete([fleet.name]),
     },
     options,
@@ -171,8 +172,10 @@ async function provision(
   const active = ready.instances.length - failed.length;
   const min = ready.spec.configuration.nodes?.min ?? 0;
   throw new CliError(`${failed.length} of ${ready.instances.length} instances failed`, {
-    why:
-      failed.map((i) => i.termination_reason_message || i.termination_reason).find(Boolean) ?? '',
+    why: [...new Set(failed.map((i) => i.termination_reason_message || i.termination_reason))]
+      .filter(Boolean)
+      // Under one another, where the first one stands.
+      .join(`\n${' '.repeat(8)}`),
     next:
       active < min
         ? `nothing: it will be retried in the background (dstack event --within-fleet ${ready.name})`

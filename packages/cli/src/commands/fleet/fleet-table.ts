@@ -28,6 +28,8 @@ export interface FleetTableOptions {
 /** Fleets with their instances below them, newest first. */
 export function fleetTable(fleets: readonly Fleet[], options: FleetTableOptions): string {
   const sorted = [...fleets].sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
+  // What a host waits for or failed at is what its owner can act on, so it needs no -v.
+  const told = !options.verbose && sorted.some(({ instances }) => instances.some(hostMessage));
   const columns: Column[] = [
     { header: 'NAME', keep: true },
     { header: 'NODES', optional: 3 },
@@ -39,10 +41,14 @@ export function fleetTable(fleets: readonly Fleet[], options: FleetTableOptions)
     { header: 'STATUS', keep: !options.verbose },
     { header: 'CREATED', optional: 3 },
     ...(options.verbose ? [{ header: 'ERROR', optional: 1 }] : []),
+    ...(told ? [{ header: 'MESSAGE' }] : []),
   ];
   const rows = sorted.flatMap((fleet) => [
     fleetRow(fleet, options),
-    ...fleet.instances.map((instance) => instanceRow(instance, options)),
+    ...fleet.instances.map((instance) => [
+      ...instanceRow(instance, options),
+      ...(told ? [hostMessage(instance)] : []),
+    ]),
   ]);
   return renderTable(columns, rows, options.layout);
 }
@@ -120,7 +126,14 @@ function backendOf(instance: Instance, verbose: boolean): string {
   return backendWithRegion(instance.backend, zone || instance.region);
 }
 
+/** What is being done to a host of one's own, or why it cannot be used. */
+export function hostMessage(instance: Instance): string {
+  const ownHost = instance.backend === 'remote' && instance.region !== 'local';
+  return ownHost ? instanceError(instance) : '';
+}
+
 function instanceError(instance: Instance): string {
+  if (instance.status === 'pending') return instance.termination_reason_message ?? '';
   if (instance.status !== 'terminated' && instance.status !== 'terminating') return '';
   const message = instance.termination_reason_message;
   return message || (instance.termination_reason ?? '').replaceAll('_', ' ');

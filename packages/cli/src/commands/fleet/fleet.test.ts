@@ -70,6 +70,19 @@ test('states of instances are told in words', async () => {
   expect(out).toContain(' local ');
 });
 
+test('what hosts of one’s own wait for or failed at is told beside them', async () => {
+  const list = await fleets();
+  const [first, second] = list[0]?.instances ?? [];
+  const steps = ['10.0.0.1: Uploading Node: 3 of 47 MB', '10.0.0.2: The host has too little disk'];
+  if (first) Object.assign(first, { status: 'pending', termination_reason_message: steps[0] });
+  if (second) Object.assign(second, { status: 'terminated', termination_reason_message: steps[1] });
+  const fake = await serving({ [`POST ${BASE}/fleets/list`]: { json: list } });
+  const { out } = await runCommand(['fleet'], { env: serverEnv(fake.url), now: NOW });
+  expect(out).toMatch(/CREATED +MESSAGE\n/);
+  expect(out).toMatch(/pending .* 10\.0\.0\.1: Uploading Node: 3 of 47 MB\n/);
+  expect(out).toMatch(/terminated .* 10\.0\.0\.2: The host has too little disk\n/);
+});
+
 test('get prints JSON, by name, id or project/name', async () => {
   const fake = await serving({ '/': { json: null } });
   const env = serverEnv(fake.url);

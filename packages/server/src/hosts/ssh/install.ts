@@ -154,12 +154,10 @@ export async function lastWords(host: Preflight): Promise<string> {
   return stdout.trim().split('\n').slice(-2).join(' ').slice(0, 400);
 }
 
-/** Whether the agent's process lives. */
-export async function agentLives(host: Preflight): Promise<boolean> {
-  return (
-    (await host.shell.run('Looking for the agent', `${AGENT_PID}\necho "pid=$pid"`)).trim() !==
-    'pid='
-  );
+/** Whether the agent listens, by what the kernel knows of its socket (flag `SO_ACCEPTCON`). */
+export async function agentListens(host: Preflight): Promise<boolean> {
+  const { code } = await host.shell.try(`grep -q ' 00010000 .* ${AGENT_SOCKET}$' /proc/net/unix`);
+  return code === 0;
 }
 
 /**

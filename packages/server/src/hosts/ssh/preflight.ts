@@ -4,6 +4,7 @@ import { permanent, temporary } from './host-error.ts';
 import { HostShell, pairs } from './host-shell.ts';
 import { DOCKER_SOCKET, INSTALL_DIRS, STATE_DIR } from './layout.ts';
 import { type Arch, LOADER_PATHS } from './libraries.ts';
+import { howToAllow } from './sshd-settings.ts';
 
 /** A folder from which programs can be run. */
 export interface ProgramDir {
@@ -36,7 +37,7 @@ const MACHINES: Readonly<Record<string, Arch>> = {
 };
 
 const ABOUT_USER = `
-echo "uid=$(id -u)"; echo "gid=$(id -g)"; echo "home=$HOME"
+echo "uid=$(id -u)"; echo "user=$(id -un)"; echo "gid=$(id -g)"; echo "home=$HOME"
 echo "system=$(uname -s)"; echo "machine=$(uname -m)"
 if command -v sudo >/dev/null 2>&1; then
   echo "sudo=$(sudo -n sh -c : 2>&1 && echo yes)"
@@ -81,7 +82,7 @@ export async function preflight(connection: SshConnection, serverId: string): Pr
   const machine = user.get('machine') ?? '';
   const arch = MACHINES[machine];
   if (!arch) throw permanent(`The host's processor is ${machine}; x86_64 or aarch64 is needed`);
-  if (uid !== 0) checkSudo(user.get('sudo') ?? '');
+  if (uid !== 0) checkSudo(user.get('user') ?? '', user.get('sudo') ?? '');
   const shell = new HostShell(connection, uid !== 0);
   const host = pairs(await shell.run('Looking at the host', ABOUT_HOST));
   checkOwner(host.get('owner') ?? '', host.get('owner-name') ?? '', serverId);
@@ -117,17 +118,21 @@ function programDirs(host: ReadonlyMap<string, string>): ProgramDir[] {
 }
 
 /** Users reach their jobs, and the server its agent, by forwarding alone. */
-export async function checkForwarding(connection: SshConnection, port: number): Promise<void> {
-  if (await connection.forbidsForwarding(port)) {
-    throw permanent('The host’s sshd forbids forwarding: set `AllowTcpForwarding yes` there');
-  }
+export async function checkForwarding(shell: HostShell, port: number): Promise<void> {
+  if (!(await shell.connection.forbidsForwarding(port))) return;
+  const how = await howToAllow(shell, 'AllowTcpForwarding');
+  throw permanent(
+    `The host’s sshd forbids TCP forwarding, by which users reach their jobs: ${how}`,
+  );
 }
 
-function checkSudo(answer: string): void {
+function checkSudo(user: string, answer: string): void {
   if (answer === 'yes') return;
   const why = answer === 'absent' ? 'sudo is not installed' : answer || 'sudo wants a password';
+  const rule = `echo '${user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/dstack`;
+  const next = answer === 'absent' ? 'install it, and allow it' : 'allow it';
   throw permanent(
-    `The login user is not root and has no passwordless sudo (${why}): log in as root or allow sudo without a password`,
+    `The login user ${user} is not root and has no sudo without a password (${why}): ${next} as root by \`${rule}\`, or log in as root`,
   );
 }
 

@@ -85,13 +85,14 @@ export class SshFleets {
         return await this.#deploy(instance, record, fleet);
       } catch (error) {
         const failure = asHostError(error);
-        await this.#tell(instance.id, failure.message);
+        const message = about(record, failure.message);
+        await this.#tell(instance.id, message);
         this.#forget(instance.id);
         if (failure.permanent) {
           await this.#dispose(instance.id);
-          return refused(failure.message);
+          return refused(message);
         }
-        throw new HostNotReady(failure.message, { cause: failure });
+        throw new HostNotReady(message, { cause: failure });
       }
     });
   }
@@ -129,7 +130,10 @@ export class SshFleets {
   ): Promise<IntentResult> {
     const { configuration } = fleet.spec;
     const host = this.#host(record, envOf(configuration.env));
-    const tell = (text: string) => void this.#tell(instance.id, text).catch(() => {});
+    const tell = (text: string) =>
+      void this.#tell(instance.id, about(record, text)).catch((error) => {
+        this.#options.log.warn({ instance: instance.name, err: error }, 'progress not stored');
+      });
     const info = await host.deploy(tell);
     const named = configuration.ssh_config && fleetHosts(configuration.ssh_config);
     const listed = named?.find(({ hostname }) => hostname === record.login.hostname);
@@ -147,9 +151,9 @@ export class SshFleets {
     if (!machine.ok) {
       await host.remove();
       await this.#dispose(instance.id);
-      return refused(machine.message);
+      return refused(about(record, machine.message));
     }
-    await this.#tell(instance.id, 'Waiting for the agent');
+    await this.#tell(instance.id, about(record, 'Waiting for the agent'));
     await this.#link(record.instanceId, host);
     const { offer, provisioningData, totalBlocks } = machine;
     return { kind: 'host.deployed', offer, provisioningData, totalBlocks };
@@ -247,6 +251,11 @@ export class SshFleets {
       if (this.#turns.get(address) === turn) this.#turns.delete(address);
     }
   }
+}
+
+/** An instance that is not up yet has no address of its own to be told by. */
+function about({ login }: SshHostRecord, text: string): string {
+  return text.includes(login.hostname) ? text : `${login.hostname}: ${text}`;
 }
 
 function refused(message: string): IntentResult {

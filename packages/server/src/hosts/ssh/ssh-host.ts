@@ -6,12 +6,13 @@ import { ChannelSocket } from './channel-socket.ts';
 import { addressOf, SshConnection } from './connection.ts';
 import { HostError, permanent, temporary } from './host-error.ts';
 import { HostShell } from './host-shell.ts';
-import { agentLives, lastWords, removeAgent, startAgent } from './install.ts';
+import { agentListens, lastWords, removeAgent, startAgent } from './install.ts';
 import type { JumpHosts } from './jump-hosts.ts';
 import { AGENT_SOCKET } from './layout.ts';
 import { checkForwarding, type Preflight, preflight } from './preflight.ts';
 import type { Programs } from './programs.ts';
 import { putPrograms } from './put-programs.ts';
+import { howToAllow } from './sshd-settings.ts';
 
 export interface SshHostOptions {
   readonly record: SshHostRecord;
@@ -25,6 +26,8 @@ export interface SshHostOptions {
 /** An agent that was started answers within this time, in milliseconds. */
 const ANSWER_MS = 20_000;
 const ASK_AGAIN_MS = 100;
+/** How often the host is asked whether the agent listens at all. */
+const LOOK_MS = 1500;
 
 /** One host of an SSH fleet: its connection, and its agent at the other end of it. */
 export class SshHost {
@@ -63,7 +66,7 @@ export class SshHost {
     const connection = await this.#connected();
     progress('Checking the host');
     const host = await preflight(connection, serverId);
-    await checkForwarding(connection, record.login.port);
+    await checkForwarding(host.shell, record.login.port);
     const installed = await putPrograms(host, programs, progress);
     progress('Starting the agent');
     await startAgent(host, { serverId, token: this.token, env, installed });
@@ -112,27 +115,36 @@ export class SshHost {
   }
 
   async #firstAnswer(host: Preflight): Promise<AgentInfo> {
-    for (const end = Date.now() + ANSWER_MS; ; ) {
+    const end = Date.now() + ANSWER_MS;
+    let look = Date.now() + LOOK_MS;
+    for (let listens = false; ; ) {
       try {
         return await this.client.info();
       } catch (error) {
+        const unreachable = error instanceof AgentUnreachable;
+        if (unreachable && listens) throw await forbidden(host);
+        if (Date.now() > end) throw unreachable ? await silent(host) : asHostError(error);
         // One of an older token may still be on its way out.
-        if (Date.now() < end) await delay(ASK_AGAIN_MS);
-        else if (error instanceof AgentUnreachable) throw await this.#silent(host, error);
-        else throw asHostError(error);
+        await delay(ASK_AGAIN_MS);
+        if (!unreachable || Date.now() < look) continue;
+        look = Date.now() + LOOK_MS;
+        listens = await agentListens(host);
       }
     }
   }
+}
 
-  async #silent(host: Preflight, error: AgentUnreachable): Promise<HostError> {
-    if (await agentLives(host)) {
-      return permanent(
-        `The agent runs, but its socket ${AGENT_SOCKET} cannot be reached: set \`AllowStreamLocalForwarding yes\` in the host’s sshd (${error.message})`,
-      );
-    }
-    const said = await lastWords(host);
-    return temporary(`The agent does not stay up on the host${said ? `: ${said}` : ''}`);
-  }
+/** The agent listens, but not to us. */
+async function forbidden(host: Preflight): Promise<HostError> {
+  const how = await howToAllow(host.shell, 'AllowStreamLocalForwarding');
+  return permanent(
+    `The host’s sshd forbids forwarding to unix sockets, by which the server reaches the agent: ${how}`,
+  );
+}
+
+async function silent(host: Preflight): Promise<HostError> {
+  const said = await lastWords(host);
+  return temporary(`The agent does not stay up on the host${said ? `: ${said}` : ''}`);
 }
 
 export function asHostError(error: unknown): HostError {

@@ -5,7 +5,7 @@ const MB = 1e6;
 /** More often than this nobody is told. */
 const TELL_MS = 1000;
 
-/** The program's bytes; while they are read, `progress` hears how many have gone (`3 of 47 MB`). */
+/** The program's bytes; while they are read, `progress` hears how many have gone (`… 3 of 47 MB`). */
 export function counted(
   program: Program,
   title: string,
@@ -20,7 +20,7 @@ export function counted(
       const now = performance.now();
       if (total > 1 && now - told >= TELL_MS) {
         told = now;
-        progress(`${title} (${Math.floor(gone / MB)} of ${total} MB)`);
+        progress(`${title}: ${Math.floor(gone / MB)} of ${total} MB`);
       }
       done(null, chunk);
     },

@@ -1,0 +1,269 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Installation } from '@dstack/testkit';
+import { startHosts, systemdMissing, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addUser, changeSshd, makeBare } from './host-kinds.ts';
+import {
+  allIdle,
+  countedTo,
+  counting,
+  IMAGE,
+  linesOf,
+  missingForHosts,
+  onFleet,
+  seenInLogs,
+  sshConfig,
+  untilInstances,
+} from './hosts.ts';
+import {
+  configuration,
+  isFinished,
+  isRunning,
+  newInstallation,
+  submit,
+  untilRun,
+} from './installation.ts';
+
+const run = promisify(execFile);
+const missing = missingForHosts();
+const noSystemd = systemdMissing();
+if (noSystemd && !missing)
+  console.warn(`Hosts with systemd are NOT tested: ${noSystemd} is missing`);
+
+describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
+  let machines: TestHosts;
+  let bare: TestHost;
+  let managed: TestHost;
+  let plain: TestHost;
+  let home: Installation;
+  beforeAll(async () => {
+    machines = await startHosts({ count: 3, systemd: noSystemd ? [] : [2] });
+    [bare, managed, plain] = machines.hosts as [TestHost, TestHost, TestHost];
+    await machines.busybox(IMAGE);
+    home = newInstallation();
+    await home.startServer();
+  });
+  afterAll(async () => {
+    await home?.dispose();
+    machines?.close();
+  });
+
+  async function apply(name: string, hosts: readonly TestHost[], user = 'root', more = '') {
+    const addresses = JSON.stringify(hosts.map(({ address }) => address));
+    const yaml = `type: fleet\nname: ${name}\nssh_config:\n  user: ${user}\n  identity_file: ${machines.keyPath}\n  hosts: ${addresses}\n${more}`;
+    const file = configuration(home, `${name}.dstack.yml`, yaml);
+    await home.ok('apply', '-f', file, '-y', '-d');
+  }
+
+  async function remove(name: string): Promise<void> {
+    await home.ok('fleet', 'delete', name, '-y');
+    const listed = () => home.api<{ name: string }[]>('/api/project/main/fleets/list', {});
+    while ((await listed()).some((one) => one.name === name)) await delay(50);
+  }
+
+  const ssh = async (...args: string[]) =>
+    (await run('ssh', ['-n', '-F', sshConfig(home), ...args], { env: home.env })).stdout;
+
+  async function attached(name: string): Promise<void> {
+    home.spawn(['attach', name]);
+    const written = () => existsSync(sshConfig(home)) && readFileSync(sshConfig(home), 'utf8');
+    while (!`${written()}`.includes(`Host ${name}\n`)) await delay(50);
+  }
+
+  async function ended(name: string): Promise<void> {
+    await home.ok('stop', name, '--abort', '-y');
+    await untilRun(home, name, isFinished);
+  }
+
+  describe('without any C library', () => {
+    beforeAll(async () => {
+      await makeBare(bare);
+      await apply('bare', [bare]);
+    });
+
+    it('have an agent that runs with a loader and libraries of its own', async () => {
+      expect(await bare.exec('ls /lib /lib64 2>&1 || true')).toMatch(/No such file/);
+      await untilInstances(home, 'bare', allIdle);
+      const pid = `$(sed 's/.*pid":\\([0-9]*\\).*/\\1/' /var/lib/dstack/agent.lock)`;
+      const words = await bare.exec(`tr '\\0' ' ' < /proc/${pid}/cmdline`);
+      expect(words).toMatch(/^\S+\/libraries-\w+\/ld-linux\S+ --library-path \S+ \S+\/bin\/node /);
+    });
+
+    it('run a job, let its user in, and move files, all by side programs of that agent', async () => {
+      await submit(home, 'inside', ['echo hello; sleep 600'], onFleet('bare'));
+      await untilRun(home, 'inside', isRunning);
+      await attached('inside');
+      expect(await ssh('inside', 'echo $DSTACK_RUN_NAME')).toBe('inside\n');
+      const [file, back] = [`${home.home}/sent`, `${home.home}/back`];
+      writeFileSync(file, randomBytes(3_000_000));
+      const scp = (...args: string[]) => run('scp', ['-F', sshConfig(home), ...args]);
+      await scp(file, 'inside:/tmp/it');
+      await scp('inside:/tmp/it', back);
+      expect(readFileSync(back)).toEqual(readFileSync(file));
+      await ssh('inside', 'echo page > /tmp/a; httpd -p 127.0.0.1:8123 -h /tmp > /dev/null 2>&1');
+      const ask = `printf 'GET /a HTTP/1.0\\r\\n\\r\\n' | ssh -F ${sshConfig(home)} -W 127.0.0.1:8123 inside`;
+      expect((await run('sh', ['-c', ask], { env: home.env })).stdout).toMatch(/page\n$/);
+      expect(await home.ok('logs', 'inside')).toContain('hello');
+      await ended('inside');
+    });
+
+    it('are left as they were', async () => {
+      await remove('bare');
+      expect(await bare.exec('ls -d /var/lib/dstack /opt/dstack || true')).toBe('');
+    });
+  });
+
+  describe.skipIf(noSystemd !== null)('run by systemd', () => {
+    it('have the agent as a unit that systemd finds no fault with', async () => {
+      await apply('managed', [managed]);
+      await untilInstances(home, 'managed', allIdle);
+      expect(
+        await managed.exec('systemctl is-active dstack-agent; systemctl is-enabled dstack-agent'),
+      ).toBe('active\nenabled\n');
+      expect(await managed.exec('systemd-analyze verify dstack-agent.service 2>&1')).toBe('');
+    });
+
+    const agentPid = async () =>
+      (await managed.exec('systemctl show -p MainPID --value dstack-agent')).trim();
+
+    it('keep their jobs while the agent is upgraded in place', async () => {
+      await submit(home, 'lasting', counting(120), onFleet('managed'));
+      await untilRun(home, 'lasting', isRunning);
+      await seenInLogs(home, 'lasting', 'line 3');
+      const before = await agentPid();
+      const newer = newerBuild();
+      try {
+        await home.stopServer();
+        const later = new Installation({ dstack: join(newer, 'bin', 'dstack'), env: home.env });
+        await later.startServer();
+        while ((await agentPid()) === before || (await agentPid()) === '0') await delay(50);
+        const path = await managed.exec(`tr '\\0' '\\n' < /proc/${await agentPid()}/cmdline`);
+        const folder = /^(\S+)\/main\.js$/m.exec(path)?.[1];
+        expect(await managed.exec(`tail -n 1 ${folder}/main.js`)).toBe('// newer\n');
+        await later.dispose();
+      } finally {
+        rmSync(newer, { recursive: true, force: true });
+      }
+      await home.startServer();
+      const finished = await untilRun(home, 'lasting', isFinished);
+      expect(finished.latest_job_submission.exit_status).toBe(3);
+      expect(await linesOf(home, 'lasting')).toEqual(countedTo(120));
+    });
+
+    it('start the agent again when it dies', async () => {
+      const before = await agentPid();
+      await managed.exec(`kill -9 ${before}`);
+      while ((await agentPid()) === before || (await agentPid()) === '0') await delay(50);
+      await untilInstances(home, 'managed', allIdle);
+    });
+
+    it('lose unit, agent and programs with their fleet', async () => {
+      await remove('managed');
+      expect(
+        await managed.exec(
+          'ls -d /var/lib/dstack /opt/dstack /run/dstack /etc/systemd/system/dstack* 2>/dev/null; pgrep -f [m]ain.js; systemctl is-active dstack-agent || true',
+        ),
+      ).toBe('inactive\n');
+    });
+  });
+
+  describe('with a login user who is not root', () => {
+    it('are added where sudo asks for nothing, and users of jobs come in through that user', async () => {
+      await addUser(plain, 'dev', 'dev ALL=(ALL) NOPASSWD: ALL');
+      await apply('sudo', [plain], 'dev');
+      await untilInstances(home, 'sudo', allIdle);
+      await submit(home, 'through', ['sleep 600'], onFleet('sudo'));
+      await untilRun(home, 'through', isRunning);
+      expect(
+        await plain.exec('stat -c "%U %a" /home/dev/.ssh /home/dev/.ssh/authorized_keys'),
+      ).toBe('dev 700\ndev 600\n');
+      await attached('through');
+      expect(await ssh('through', 'echo $DSTACK_RUN_NAME')).toBe('through\n');
+      await ended('through');
+      await remove('sudo');
+      expect(await plain.exec('grep -c dstack /home/dev/.ssh/authorized_keys || true')).toBe('0\n');
+    });
+
+    it('are refused where sudo asks for a password', async () => {
+      await addUser(plain, 'asked', 'asked ALL=(ALL) ALL');
+      await apply('refused', [plain], 'asked');
+      await refusedWith(
+        /The login user asked is not root and has no sudo without a password \(sudo: a password is required\): allow it as root by `echo 'asked ALL=\(ALL\) NOPASSWD: ALL' > \/etc\/sudoers\.d\/dstack`, or log in as root/,
+      );
+    });
+  });
+
+  describe('that lack something', () => {
+    it('are refused with the line of sshd_config that forbids users to reach their jobs', async () => {
+      await changeSshd(plain, 'echo AllowTcpForwarding no >> $file');
+      await apply('refused', [plain]);
+      await refusedWith(
+        /forbids TCP forwarding.*: \/etc\/test-host\/sshd_config, line \d+, says `AllowTcpForwarding no`: change it to `AllowTcpForwarding yes` and reload sshd/,
+      );
+      await changeSshd(plain, 'sed -i /^AllowTcp/d $file');
+    });
+
+    it('are refused with the line of sshd_config that keeps the server from the agent', async () => {
+      await changeSshd(plain, 'sed -i "s/^AllowStream.*/AllowStreamLocalForwarding no/" $file');
+      await apply('refused', [plain]);
+      await refusedWith(
+        /forbids forwarding to unix sockets.*: \/etc\/test-host\/sshd_config, line \d+, says `AllowStreamLocalForwarding no`/,
+      );
+      await changeSshd(plain, 'sed -i "s/^AllowStream.*/AllowStreamLocalForwarding yes/" $file');
+    });
+
+    it('are refused while the disk is too small, and added once it is not', async () => {
+      const dirs = ['/opt/dstack', '/var/lib/dstack/programs'];
+      for (const dir of dirs) {
+        await plain.exec(`mkdir -p ${dir}; mount -t tmpfs -o size=50m tmpfs ${dir}`);
+      }
+      await apply('refused', [plain]);
+      await refusedWith(
+        /too little disk for the agent \(free: 50 of \d+ MB in \/opt\/dstack, 50 of \d+ MB in \/var\/lib\/dstack\/programs\): make room there/,
+      );
+      await plain.exec(`mount -o remount,size=1g ${dirs[1]}`);
+      await apply('roomy', [plain]);
+      await untilInstances(home, 'roomy', allIdle);
+      expect(await plain.exec(`ls ${dirs[1]}`)).toMatch(/agent-\w+\nnode-\w+\n/);
+      await plain.exec(`umount -l ${dirs[0]}`);
+      await remove('roomy');
+    });
+  });
+
+  /** It is told where users look: with the fleet, and among its events. */
+  async function refusedWith(message: RegExp): Promise<void> {
+    const instances = await untilInstances(home, 'refused', (all) =>
+      all.every(({ status }) => status === 'terminated'),
+    );
+    expect(instances[0]?.termination_reason_message).toMatch(message);
+    const name = instances[0]?.termination_reason_message?.split(':')[0] ?? 'nowhere';
+    expect(await home.ok('fleet')).toContain(name);
+    expect(await home.ok('event', '--within-fleet', 'refused')).toMatch(message);
+    await remove('refused');
+  }
+});
+
+/** The product as it is, but for a byte of the agent. */
+function newerBuild(): string {
+  const root = resolve(import.meta.dirname, '..');
+  const copy = join(root, 'dist', `newer-${process.pid}`);
+  for (const part of ['bin', 'dist/cli', 'dist/server', 'dist/agent']) {
+    cpSync(join(root, part), join(copy, part), { recursive: true });
+  }
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  appendFileSync(join(copy, 'dist', 'agent', 'main.js'), '// newer\n');
+  return copy;
+}
