@@ -4,12 +4,21 @@ import type { Logger } from '../log.ts';
 import type { StreamSession } from '../protocol/stream-session.ts';
 import { gpuUsage } from './gpu-usage.ts';
 
+/**
+ * When a job that has just started is asked, in milliseconds. Twice: use of the CPU is a difference
+ * of two points, and nobody should wait two whole periods for the first.
+ */
+const AFTER_START_MS = [0, 1000];
+
 /** Sends what running jobs use, and how long nobody has been connected to them. */
 export class MetricsTicker {
   readonly #registry: JobRegistry;
   readonly #session: () => StreamSession | null;
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
+  readonly #unlisten: () => void;
+  /** Jobs that are running, as far as they have said. */
+  readonly #started = new Map<string, readonly NodeJS.Timeout[]>();
   #busy = false;
 
   constructor(
@@ -23,6 +32,13 @@ export class MetricsTicker {
     this.#log = log;
     this.#timer = setInterval(() => void this.tick(), periodMs);
     this.#timer.unref();
+    this.#unlisten = registry.listen({
+      onState: (_number, { id, phase }) =>
+        phase === 'running' ? this.#hasStarted(id) : this.#forget(id),
+      onDeleted: (id) => this.#forget(id),
+      onPull: () => {},
+      onPut: () => {},
+    });
   }
 
   /** One round now; skipped while the one before is still at it. */
@@ -41,7 +57,27 @@ export class MetricsTicker {
   }
 
   close(): void {
+    this.#unlisten();
     clearInterval(this.#timer);
+    for (const id of [...this.#started.keys()]) this.#forget(id);
+  }
+
+  #hasStarted(id: string): void {
+    if (this.#started.has(id)) return;
+    const timers = AFTER_START_MS.map((ms) => setTimeout(() => void this.#first(id), ms).unref());
+    this.#started.set(id, timers);
+  }
+
+  #forget(id: string): void {
+    for (const timer of this.#started.get(id) ?? []) clearTimeout(timer);
+    this.#started.delete(id);
+  }
+
+  async #first(id: string): Promise<void> {
+    const session = this.#session();
+    const job = this.#registry.jobs.find((one) => one.id === id);
+    if (!session || job?.phase !== 'running') return;
+    await this.#report(job, session).catch((error) => this.#log.error('metrics failed', error));
   }
 
   async #report(job: Job, session: StreamSession): Promise<void> {
