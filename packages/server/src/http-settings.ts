@@ -48,6 +48,7 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     maxGatewayReplicas: settings.limits.gatewayReplicas,
     sshProxyToken: settings.sshProxyToken,
     failedLoginsPerMinute: settings.limits.failedLoginsPerMinute,
+    trustedProxies: settings.trustedProxies,
     metricsToken: settings.metrics.token,
     templatesRepo: settings.templatesRepo,
   };

@@ -44,6 +44,16 @@ describe('settings', () => {
     );
   });
 
+  it('know which proxies may speak for their clients', () => {
+    const proxies = (text?: string) =>
+      compileSettings({ DSTACK_SERVER_TRUSTED_PROXIES: text }).trustedProxies;
+    expect(proxies()).toEqual([]);
+    expect(proxies(' 10.0.0.0/8, ::1,loopback,')).toEqual(['10.0.0.0/8', '::1', 'loopback']);
+    for (const wrong of ['proxy.example', '10.0.0.0/33', '*']) {
+      expect(() => proxies(wrong)).toThrow(`DSTACK_SERVER_TRUSTED_PROXIES names "${wrong}"`);
+    }
+  });
+
   it('take an empty flag as set', () => {
     expect(compileSettings({ DSTACK_SERVER_CONFIG_DISABLED: '' }).configDisabled).toBe(true);
     expect(compileSettings({}).configDisabled).toBe(false);

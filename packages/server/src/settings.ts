@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { EngineSettings } from '@dstack/core';
@@ -9,6 +10,8 @@ export interface ServerSettings {
   readonly port: number;
   /** Where clients reach this server; null = the address it listens on. */
   readonly url: string | null;
+  /** Addresses whose `X-Forwarded-*` headers are believed (`DSTACK_SERVER_TRUSTED_PROXIES`). */
+  readonly trustedProxies: readonly string[];
   readonly dir: string;
   readonly databaseUrl: string;
   readonly adminToken: string | null;
@@ -93,6 +96,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
     host: options.host ?? env.DSTACK_SERVER_HOST ?? '127.0.0.1',
     port: options.port ?? integer(env, 'DSTACK_SERVER_PORT', 3000),
     url: env.DSTACK_SERVER_URL || null,
+    trustedProxies: trustedProxies(env),
     dir,
     databaseUrl: env.DSTACK_DATABASE_URL || `sqlite:///${join(dir, 'data', 'dstack.db')}`,
     sshProxyToken: env.DSTACK_SSHPROXY_API_TOKEN || null,
@@ -126,6 +130,31 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
     eventsTtlSeconds: integer(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
     serviceTimeoutSeconds: integer(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
   };
+}
+
+/** Names of networks that stand beside addresses and `address/bits` in the list of proxies. */
+const NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
+
+function trustedProxies(env: Env): readonly string[] {
+  const text = env.DSTACK_SERVER_TRUSTED_PROXIES ?? '';
+  const proxies = text.split(',').map((part) => part.trim());
+  return proxies.filter((part) => {
+    if (part === '') return false;
+    if (NETWORKS.includes(part) || isNetwork(part)) return true;
+    const allowed = `addresses, networks such as 10.0.0.0/8, ${NETWORKS.join(', ')}`;
+    throw new SettingsError(
+      `DSTACK_SERVER_TRUSTED_PROXIES names ${JSON.stringify(part)}; it may name ${allowed}`,
+    );
+  });
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+  );
 }
 
 /** Whether only programs of this machine can reach the server. */

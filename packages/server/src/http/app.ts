@@ -74,6 +74,8 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     bodyLimit: MAX_BODY,
     forceCloseConnections: true,
     requestIdHeader: false,
+    // Behind a proxy `request.ip` is the caller's address then, not the proxy's.
+    trustProxy: deps.settings.trustedProxies.length > 0 && [...deps.settings.trustedProxies],
     genReqId: (request) => requestId(request.headers['x-request-id']),
     routerOptions: { maxParamLength: MAX_PATH_PART },
     rewriteUrl: ({ url }) => routedUrl(url ?? '/'),

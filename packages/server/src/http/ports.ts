@@ -50,6 +50,8 @@ export interface HttpSettings {
   readonly sshProxyToken: string | null;
   /** Wrong tokens that one address may send in a minute; 0 = no limit. */
   readonly failedLoginsPerMinute: number;
+  /** Whose `X-Forwarded-*` headers tell who the caller is; none = nobody's. */
+  readonly trustedProxies: readonly string[];
   /** Bearer that `/metrics` asks for; null = it is open. */
   readonly metricsToken: string | null;
   /** Repository with templates of projects that name none; null = there is none. */

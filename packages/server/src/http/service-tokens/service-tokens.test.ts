@@ -151,4 +151,20 @@ describe('wrong tokens', () => {
     expect((await tried('guess-5')).status).toBe(403);
     await limited.close();
   });
+
+  it.each([
+    ['per caller behind a proxy that is trusted', ['loopback'], 403],
+    ['per proxy where it is not', [], 429],
+  ])('are limited %s', async (_, trustedProxies, other) => {
+    const limited = await startTestServer({ failedLoginsPerMinute: 1, trustedProxies });
+    const from = async (address: string) => {
+      const headers = { 'x-forwarded-for': `1.1.1.1, ${address}` };
+      const options = { token: 'guess', headers };
+      return (await limited.call('/api/users/get_my_user', undefined, options)).status;
+    };
+    expect(await from('203.0.113.1')).toBe(403);
+    expect(await from('203.0.113.1')).toBe(429);
+    expect(await from('203.0.113.2')).toBe(other);
+    await limited.close();
+  });
 });

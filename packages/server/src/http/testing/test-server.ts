@@ -190,6 +190,7 @@ function testDeps({ store, logs, now, log, offers, dir, settings, services }: Pa
       maxGatewayReplicas: 9,
       sshProxyToken: null,
       failedLoginsPerMinute: 0,
+      trustedProxies: [],
       metricsToken: null,
       templatesRepo: null,
       ...settings,
