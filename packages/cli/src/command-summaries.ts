@@ -17,6 +17,7 @@ export const COMMAND_SUMMARIES = [
   { name: 'gateway', summary: 'Manage gateways' },
   { name: 'import', summary: 'Manage imports from other projects' },
   { name: 'init', summary: 'Give dstack access to a Git repository' },
+  { name: 'login', summary: 'Log in to a server' },
   { name: 'logs', summary: 'Show the output of a run' },
   { name: 'metrics', summary: 'Show utilization and memory of a run' },
   { name: 'offer', summary: 'Show available machines and prices' },

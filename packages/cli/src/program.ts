@@ -24,6 +24,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   gateway: async () => (await import('./commands/gateway/gateway.ts')).declareGateway,
   import: async () => (await import('./commands/import/import.ts')).declareImport,
   init: async () => (await import('./commands/init/init.ts')).declareInit,
+  login: async () => (await import('./commands/login/login.ts')).declareLogin,
   logs: async () => (await import('./commands/logs/logs.ts')).declareLogs,
   metrics: async () => (await import('./commands/metrics/metrics.ts')).declareMetrics,
   offer: async () => (await import('./commands/offer/offer.ts')).declareOffer,

@@ -12,7 +12,7 @@ import {
   volumesOf,
 } from './domains/resources.ts';
 import { type ListRunsQuery, listRuns, runsOf } from './domains/runs.ts';
-import { metricsOf, projectsOf, serverCalls, usersOf } from './domains/server.ts';
+import { authOf, metricsOf, projectsOf, serverCalls, usersOf } from './domains/server.ts';
 import type { Exchange } from './exchange.ts';
 import { nodeExchange } from './node-exchange.ts';
 import { Transport } from './transport.ts';
@@ -54,6 +54,7 @@ export function createClient(options: ClientOptions): Client {
   return {
     url: transport.baseUrl,
     server: serverCalls(transport),
+    auth: authOf(transport),
     users: usersOf(transport),
     projects: projectsOf(transport),
     files: filesOf(transport),
@@ -85,6 +86,7 @@ export interface Client {
   /** The base URL, without a slash at the end. */
   readonly url: string;
   readonly server: ReturnType<typeof serverCalls>;
+  readonly auth: ReturnType<typeof authOf>;
   readonly users: ReturnType<typeof usersOf>;
   readonly projects: ReturnType<typeof projectsOf>;
   readonly files: ReturnType<typeof filesOf>;

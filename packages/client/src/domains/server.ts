@@ -2,6 +2,7 @@ import type {
   Event,
   Instance,
   JobMetrics,
+  OAuthProviderInfo,
   Project,
   ServerInfo,
   User,
@@ -53,6 +54,21 @@ export function serverCalls(transport: Transport) {
       only_active?: boolean;
       limit?: number;
     }): Promise<Instance[]> => transport.read('/api/instances/list', query),
+  };
+}
+
+/** Logging in through a provider; needs no token. */
+export function authOf(transport: Transport) {
+  const path = (provider: string, step: string): string =>
+    `/api/auth/${encodeURIComponent(provider)}/${step}`;
+  return {
+    listProviders: (): Promise<OAuthProviderInfo[]> => transport.read('/api/auth/list_providers'),
+    /** Where to send the user; the provider comes back to `localPort` with a code. */
+    authorize: (provider: string, localPort: number): Promise<{ authorization_url: string }> =>
+      transport.write(path(provider, 'authorize'), { local_port: localPort, base_url: null }),
+    /** Exchanges what the provider came back with for the user and a token. */
+    callback: (provider: string, code: string, state: string): Promise<UserWithCreds> =>
+      transport.write(path(provider, 'callback'), { code, state, base_url: null }),
   };
 }
 

@@ -190,8 +190,8 @@ export function resolveReferences(
 }
 
 function checkWorkingDirectory(directory: string | null | undefined): void {
-  if (!directory || isAbsolute(directory)) return;
-  throw new CliError('`working_dir` must be an absolute path', {
+  if (!directory || isAbsolute(directory) || /^~(\/|$)/.test(directory)) return;
+  throw new CliError('`working_dir` must be an absolute path, or start with ~/', {
     why: `it is "${directory}"`,
     next: `write working_dir: /${directory.replace(/^\.?\/?/, '')}`,
   });

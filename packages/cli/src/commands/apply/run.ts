@@ -1,6 +1,8 @@
 import type { RunPlan, RunSpec } from '@dstack/contract/wire';
 import { selectProfile } from '../../config/profiles.ts';
+import { withIdeVersion } from '../../configuration/ide-version.ts';
 import type { LoadedConfiguration } from '../../configuration/load-file.ts';
+import { requireSecrets } from '../../configuration/secrets.ts';
 import type { RunConfiguration } from '../../configuration/types.ts';
 import type { Cli, Connection } from '../../context.ts';
 import { uploadFiles } from '../../files/upload.ts';
@@ -21,14 +23,16 @@ type Loaded = LoadedConfiguration & { readonly value: RunConfiguration };
 export async function applyRun(loaded: Loaded, options: ApplyOptions, cli: Cli): Promise<void> {
   const { flags } = options;
   const overridden = await applyFlags(loaded.value, flags);
-  const configuration = resolveReferences(overridden, {
+  const resolved = resolveReferences(overridden, {
     envFlags: flags.env,
     runArgs: options.runArgs,
     env: cli.env,
   });
+  const configuration = await withIdeVersion(resolved, cli);
   const profile = await selectProfile(flags.profile.profile, cli);
   const sshKey = flags.sshIdentity === null ? null : await publicKeyOf(flags.sshIdentity, cli);
   const connection = await cli.connect();
+  await requireSecrets(configuration, connection);
   const { prepareRepo } = await import('../../repos/prepare.ts');
   const repo = await prepareRepo(configuration, flags.repo, loaded.directory, connection, cli);
   const files = await uploadFiles(configuration.files, loaded.directory, connection, cli);

@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { FakeServer, type Route } from '../../testing/fake-server.ts';
+import { runCommand, withDirectory } from '../../testing/run-command.ts';
+
+let server: FakeServer | null = null;
+afterEach(async () => {
+  await server?.stop();
+  server = null;
+});
+
+async function started(routes: Readonly<Record<string, Route>>): Promise<FakeServer> {
+  server = await new FakeServer(routes).start();
+  return server;
+}
+
+const projects: Route = { json: [{ project_name: 'main' }, { project_name: 'ml' }] };
+
+/** A provider whose log-in page is the way back itself. */
+function provider(answer: Route): Record<string, Route> {
+  return {
+    'POST /api/auth/list_providers': { json: [{ name: 'github', enabled: true }] },
+    'POST /api/auth/github/authorize': ({ body }) => {
+      const { local_port: port } = body as { local_port: number };
+      const back = `http://127.0.0.1:${port}/auth/callback?code=c1&state=s1`;
+      return { json: { authorization_url: back } };
+    },
+    'POST /api/auth/github/callback': answer,
+    'POST /api/projects/list': projects,
+  };
+}
+
+/** Presses the link that the command prints, once. */
+function browser(): { onOutput: (text: string) => void; page: () => Promise<Response> } {
+  let page: Promise<Response> | null = null;
+  const onOutput = (text: string): void => {
+    const link = /http:\S+callback\S+/.exec(text)?.[0];
+    if (link) page ??= fetch(link);
+  };
+  return { onOutput, page: () => page as Promise<Response> };
+}
+
+test('logs in by the browser and configures all projects', () =>
+  withDirectory(async (home) => {
+    const { url } = await started(provider({ json: { username: 'ann', creds: { token: 'tok' } } }));
+    const { onOutput, page } = browser();
+    const result = await runCommand(['login', '--url', url], { home, onOutput });
+    expect(result).toMatchObject({ code: 0, out: '' });
+    expect(result.err).toContain('configured projects: main, ml (default: main)');
+    expect(await (await page()).text()).toContain('You are logged in');
+    expect(server?.bodyOf('/api/auth/github/callback')).toEqual({
+      code: 'c1',
+      state: 's1',
+      base_url: null,
+    });
+    const config = await readFile(join(home, '.dstack', 'config.yml'), 'utf8');
+    expect(config).toMatch(/default: true\s+name: main\s+token: tok[\s\S]+name: ml/);
+  }));
+
+test('a refused log-in is told here and in the browser, and changes nothing', () =>
+  withDirectory(async (home) => {
+    const detail = [{ code: 'error', msg: 'Invalid code' }];
+    const { url } = await started(provider({ status: 400, json: { detail } }));
+    const { onOutput, page } = browser();
+    const result = await runCommand(['login', '--url', url], { home, onOutput });
+    expect(result.code).toBe(1);
+    expect(result.err).toContain('Invalid code');
+    expect((await page()).status).toBe(400);
+    await expect(readFile(join(home, '.dstack', 'config.yml'))).rejects.toThrow();
+  }));
+
+test('a token is taken from the input', () =>
+  withDirectory(async (home) => {
+    const { url } = await started({ 'POST /api/projects/list': projects });
+    const argv = ['login', '--url', url, '--with-token', '--no'];
+    expect((await runCommand(argv, { home, input: 'tok2\n' })).code).toBe(0);
+    expect(server?.requests[0]?.headers.authorization).toBe('Bearer tok2');
+  }));
+
+test.each([
+  [[], 'no log-in providers', '--with-token'],
+  [
+    [
+      { name: 'github', enabled: true },
+      { name: 'okta', enabled: true },
+    ],
+    'several log-in providers',
+    '--provider github',
+  ],
+])('with providers %j it says what to do', (providers, what, next) =>
+  withDirectory(async (home) => {
+    const { url } = await started({ 'POST /api/auth/list_providers': { json: providers } });
+    const { err, code } = await runCommand(['login', '--url', url], { home });
+    expect(code).not.toBe(0);
+    expect(err).toContain(what);
+    expect(err).toContain(next);
+  }),
+);

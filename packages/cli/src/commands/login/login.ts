@@ -1,0 +1,192 @@
+import { spawn } from 'node:child_process';
+import type { Client } from '@dstack/client';
+import type { Command } from 'commander';
+import { ConfigFile } from '../../config/config-file.ts';
+import { type Cli, clientFor } from '../../context.ts';
+import { CliError, UsageError } from '../../errors.ts';
+import { CallbackServer } from './callback-server.ts';
+
+export interface LoginOptions {
+  readonly url: string | null;
+  readonly provider: string | null;
+  /** The token comes from the input instead of a provider. */
+  readonly withToken: boolean;
+  /** Null: ask where it can be asked. */
+  readonly makeDefault: boolean | null;
+}
+
+export function declareLogin(program: Command, cli: Cli, run: typeof runLogin = runLogin): void {
+  program
+    .command('login')
+    .description('Log in to a server; all your projects there are configured')
+    .option('--url <url>', 'URL of the server')
+    .option('-p, --provider <name>', 'log-in provider, if the server has several')
+    .option('--with-token', 'read a token from the input instead of opening a browser')
+    .option('-y, --yes', 'make the first project the default')
+    .option('-n, --no', 'leave the default project as it is')
+    .action((o) => {
+      // Commander takes `--no` for a negated option without a name.
+      const no = cli.words.some((word) => word === '-n' || word === '--no');
+      return run(
+        {
+          url: o.url ?? null,
+          provider: o.provider ?? null,
+          withToken: o.withToken ?? false,
+          makeDefault: o.yes ? true : no ? false : null,
+        },
+        cli,
+      );
+    });
+}
+
+const DEFAULT_URL = 'https://sky.dstack.ai';
+
+export async function runLogin(options: LoginOptions, cli: Cli): Promise<void> {
+  const url = await completeUrl(options.url ?? (await askForUrl(cli)), cli);
+  const token = options.withToken
+    ? await tokenFromInput(cli)
+    : await tokenFromProvider(await clientFor({ url, token: null }, cli.env), options, cli);
+  const client = await clientFor({ url, token }, cli.env);
+  const projects = await client.projects.list({ include_not_joined: false });
+  const names = projects.map((project) => project.project_name);
+  if (names.length === 0) {
+    throw new CliError('You are a member of no project', {
+      why: `${url} knows you, but there is nothing to configure`,
+      next: `create a project at ${url}, or ask to be added to one`,
+    });
+  }
+  const config = await ConfigFile.load(cli.home);
+  const makeDefault = await defaultProject(names, options, config, cli);
+  for (const name of names) config.put({ name, url, token }, name === makeDefault);
+  await config.save();
+  cli.io.say(
+    `Logged in; configured projects: ${names.join(', ')} (default: ${config.default?.name ?? 'none'})`,
+  );
+}
+
+async function askForUrl(cli: Cli): Promise<string> {
+  if (!cli.io.interactive)
+    throw new UsageError('No server named', { next: 'dstack login --url URL' });
+  const { input } = await import('@inquirer/prompts');
+  return input({ message: 'URL of the server', default: DEFAULT_URL });
+}
+
+/** Without a scheme the server is asked where it is: a redirect would turn a later POST into a GET. */
+async function completeUrl(given: string, cli: Cli): Promise<string> {
+  const bare = given.trim().replace(/\/+$/, '');
+  if (/^https?:\/\//.test(bare)) return bare;
+  const options = { signal: AbortSignal.any([cli.signal, AbortSignal.timeout(5000)]) };
+  try {
+    const response = await fetch(`http://${bare}`, options);
+    await response.body?.cancel();
+    return new URL(response.url).origin;
+  } catch (error) {
+    if (cli.signal.aborted) throw error;
+    throw new CliError(`Cannot reach http://${bare}`, {
+      why: ((error as Error).cause as Error | undefined)?.message ?? (error as Error).message,
+      next: 'give the whole URL: dstack login --url https://…',
+      cause: error,
+    });
+  }
+}
+
+async function tokenFromInput(cli: Cli): Promise<string> {
+  if (cli.io.interactive) cli.io.say('Paste the token, then press Ctrl-D:');
+  const token = (await cli.prompt.readAll()).trim();
+  if (token === '') throw new UsageError('The input has no token');
+  return token;
+}
+
+async function tokenFromProvider(client: Client, options: LoginOptions, cli: Cli): Promise<string> {
+  const provider = await chooseProvider(client, options.provider, cli);
+  const server = await CallbackServer.start();
+  try {
+    const { authorization_url: page } = await client.auth.authorize(provider, server.port);
+    cli.io.say(`Log in with your browser; if it does not open by itself, go to:\n  ${page}`);
+    openBrowser(page, cli);
+    const { code, state, finish } = await Promise.race([server.arrival(), interrupted(cli.signal)]);
+    try {
+      const user = await client.auth.callback(provider, code, state);
+      if (!user.creds?.token) throw new CliError('The server gave no token');
+      finish(true);
+      return user.creds.token;
+    } catch (error) {
+      finish(false);
+      throw error;
+    }
+  } finally {
+    server.close();
+  }
+}
+
+async function chooseProvider(client: Client, wanted: string | null, cli: Cli): Promise<string> {
+  const enabled = (await client.auth.listProviders()).filter((p) => p.enabled).map((p) => p.name);
+  const [first] = enabled;
+  if (first === undefined) {
+    throw new CliError('The server has no log-in providers', {
+      why: 'its users have tokens only',
+      next: `dstack login --url ${client.url} --with-token, and paste the token`,
+    });
+  }
+  if (wanted !== null) {
+    if (enabled.includes(wanted)) return wanted;
+    throw new CliError(`The server has no log-in provider ${wanted}`, {
+      why: `it has: ${enabled.join(', ')}`,
+      next: `dstack login --provider ${first}`,
+    });
+  }
+  if (enabled.length === 1) return first;
+  if (!cli.io.interactive) {
+    throw new UsageError('The server has several log-in providers', {
+      why: `they are: ${enabled.join(', ')}`,
+      next: `dstack login --provider ${first}`,
+    });
+  }
+  const { select } = await import('@inquirer/prompts');
+  return select({
+    message: 'Log in with',
+    choices: enabled.map((name) => ({ value: name, name })),
+  });
+}
+
+/** The URL is printed in any case, so a machine without a browser is no failure. */
+function openBrowser(url: string, cli: Cli): void {
+  const program = process.platform === 'darwin' ? 'open' : 'xdg-open';
+  if (program === 'xdg-open' && !cli.env.DISPLAY && !cli.env.WAYLAND_DISPLAY) return;
+  const child = spawn(program, [url], { stdio: 'ignore', detached: true });
+  child.once('error', () => {});
+  child.unref();
+}
+
+function interrupted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+/** The project that becomes the default; null leaves things as they are. */
+async function defaultProject(
+  names: readonly string[],
+  { makeDefault }: LoginOptions,
+  config: ConfigFile,
+  cli: Cli,
+): Promise<string | null> {
+  const [first] = names;
+  if (makeDefault === false || first === undefined) return null;
+  if (makeDefault === true || config.default === undefined) {
+    return names.length === 1 || makeDefault === true || !cli.io.interactive
+      ? first
+      : chooseDefault(names);
+  }
+  if (names.includes(config.default.name) || !cli.io.interactive) return null;
+  const question = `Set ${cli.io.paintErr('code', first)} as your default project?`;
+  return (await cli.prompt.confirm(question, '--yes or --no')) ? first : null;
+}
+
+async function chooseDefault(names: readonly string[]): Promise<string> {
+  const { select } = await import('@inquirer/prompts');
+  return select({
+    message: 'Default project',
+    choices: names.map((name) => ({ value: name, name })),
+  });
+}

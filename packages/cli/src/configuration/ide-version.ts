@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process';
+import { readFile, realpath } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
+import type { Cli } from '../context.ts';
+import type { RunConfiguration } from './types.ts';
+
+type Ide = 'vscode' | 'cursor' | 'windsurf' | 'zed';
+type DetectableIde = Exclude<Ide, 'zed'>;
+
+/** The command that each IDE puts into PATH. */
+const PROGRAMS: Readonly<Record<DetectableIde, string>> = {
+  vscode: 'code',
+  cursor: 'cursor',
+  windsurf: 'windsurf',
+};
+
+const TITLES = { vscode: 'VS Code', cursor: 'Cursor', windsurf: 'Windsurf' } as const;
+
+const ANSWER_MS = 10_000;
+
+/**
+ * Fills in the version of the IDE on this machine, so that its server can be installed in the run
+ * before the first connection. Without one the IDE installs it itself.
+ */
+export async function withIdeVersion(
+  configuration: RunConfiguration,
+  cli: Pick<Cli, 'env' | 'io'>,
+): Promise<RunConfiguration> {
+  if (configuration.type !== 'dev-environment') return configuration;
+  const { ide, version } = configuration;
+  if (!ide || ide === 'zed' || version) return configuration;
+  const found = await detectIdeVersion(ide, cli.env);
+  if (found !== null) return { ...configuration, version: found };
+  cli.io.say(
+    `${TITLES[ide]} was not found here (no \`${PROGRAMS[ide]}\` in PATH): it will install its server ` +
+      'when it connects. Set `version` in the configuration to have that done before.',
+  );
+  return configuration;
+}
+
+/** What `version` of a dev environment takes: the commit; Windsurf's is `version@commit`. */
+export async function detectIdeVersion(
+  ide: DetectableIde,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | null> {
+  if (ide === 'windsurf') return windsurfVersion(env);
+  // Version, commit and architecture, a line each.
+  const lines = (await versionText(PROGRAMS[ide], env))?.split(/\r?\n/) ?? [];
+  const commit = lines[1]?.trim() ?? '';
+  return /^[0-9a-f]{7,64}$/.test(commit) ? commit : null;
+}
+
+function versionText(
+  program: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | null> {
+  return new Promise((resolve) => {
+    const options = { env: env as NodeJS.ProcessEnv, timeout: ANSWER_MS };
+    execFile(program, ['--version'], options, (error, out) => resolve(error === null ? out : null));
+  });
+}
+
+/** Its command does not say enough; the product's description, somewhere above it, does. */
+async function windsurfVersion(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | null> {
+  for (const directory of (env.PATH ?? '').split(delimiter)) {
+    const program = await realpath(join(directory, PROGRAMS.windsurf)).catch(() => null);
+    if (program === null) continue;
+    for (let at = dirname(program); at !== dirname(at); at = dirname(at)) {
+      for (const path of ['product.json', 'resources/app/product.json']) {
+        const found = windsurfProduct(await readFile(join(at, path), 'utf8').catch(() => ''));
+        if (found !== null) return found;
+      }
+    }
+  }
+  return null;
+}
+
+function windsurfProduct(text: string): string | null {
+  try {
+    const { windsurfVersion: version, commit } = JSON.parse(text) as Record<string, unknown>;
+    const given = typeof version === 'string' && typeof commit === 'string';
+    return given && /^[a-f0-9]+$/.test(commit) ? `${version}@${commit}` : null;
+  } catch {
+    // Not there, or the file of another program.
+    return null;
+  }
+}

@@ -1,0 +1,36 @@
+import type { Connection } from '../context.ts';
+import { CliError } from '../errors.ts';
+import type { RunConfiguration } from './types.ts';
+
+const REFERENCE = /\$\{\{\s*secrets\.([A-Za-z_][\w]*)\s*\}\}/g;
+
+/** The names of all secrets that a run's configuration uses. */
+export function secretsOf(configuration: RunConfiguration): string[] {
+  const { env, registry_auth: auth } = configuration;
+  const texts = [...Object.values(env ?? {}), auth?.username, auth?.password];
+  const names = texts.flatMap((text) =>
+    typeof text === 'string' ? [...text.matchAll(REFERENCE)].map((match) => match[1] ?? '') : [],
+  );
+  return [...new Set(names)];
+}
+
+/** The server finds a missing secret when the job starts, on a machine that costs money by then. */
+export async function requireSecrets(
+  configuration: RunConfiguration,
+  connection: Connection,
+): Promise<void> {
+  const names = secretsOf(configuration);
+  if (names.length === 0) return;
+  const { ApiError } = await import('@dstack/client');
+  const known = await connection.project.secrets.list().catch((error: unknown) => {
+    // Not everybody may list them; the server decides then.
+    if (error instanceof ApiError) return null;
+    throw error;
+  });
+  const missing = known && names.filter((name) => !known.some((secret) => secret.name === name));
+  if (!missing?.length) return;
+  throw new CliError(`Secret ${missing.join(', ')} does not exist`, {
+    why: `the configuration uses it, and project ${connection.project.name} has no such secret`,
+    next: `dstack secret set ${missing[0]} (reads the value from the input)`,
+  });
+}
