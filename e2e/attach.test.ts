@@ -1,0 +1,226 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import type { Installation } from '@dstack/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  applyFleet,
+  configuration,
+  isFinished,
+  isRunning,
+  newInstallation,
+  submit,
+  untilRun,
+} from './installation.ts';
+import { Terminal } from './terminal.ts';
+
+const missing = ['/usr/bin/ssh', '/usr/bin/script', '/usr/bin/python3'].find((p) => !existsSync(p));
+if (missing) console.warn(`Attaching is NOT tested: ${missing} is missing`);
+
+const dstack = resolve(import.meta.dirname, '..', 'bin', 'dstack');
+const DETACH = /Press Ctrl\+C to detach/;
+
+describe.skipIf(missing !== undefined)('being attached to a run', () => {
+  let home: Installation;
+  beforeAll(async () => {
+    home = newInstallation();
+    await home.startServer();
+    await applyFleet(home, '0..4');
+    const app =
+      'echo at http://localhost:28000/; exec python3 -m http.server 28000 --bind 127.0.0.1';
+    await submit(home, 'web', [app], 'ports: [28000]\n');
+    await untilRun(home, 'web', isRunning);
+  });
+  afterAll(() => home?.dispose());
+
+  const terminal = (...args: string[]) => new Terminal(home, args, dstack);
+  const hosts = () => readFileSync(join(home.home, '.dstack', 'ssh', 'config'), 'utf8');
+  const forwarded = async (of: Terminal) => {
+    const [, port] = await of.until(/localhost:(\d+) -> 28000/);
+    await of.until(DETACH);
+    return `http://localhost:${port}/`;
+  };
+  const status = async (url: string) => (await fetch(url)).status;
+
+  /** Ids of the ssh processes that hold attachments of this installation. */
+  function tunnels(): number[] {
+    return home.processes().filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('dstack-connected');
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  it('forwards a port of a plain process beside its own, also in what the job prints', async () => {
+    const attached = terminal('attach', 'web', '--logs');
+    const url = await forwarded(attached);
+    expect(url).toBe('http://localhost:38000/');
+    await attached.until(/at http:\/\/localhost:38000\//);
+    expect(await status(url)).toBe(200);
+    attached.pressCtrlC();
+    expect(await attached.end()).toBe(130);
+    expect(attached.text).toContain('Detached');
+    expect([hosts(), tunnels()]).toEqual(['', []]);
+  });
+
+  it('is shared by two terminals, and survives the first of them', async () => {
+    const first = terminal('attach', 'web');
+    const url = await forwarded(first);
+    const second = terminal('attach', 'web');
+    expect(await forwarded(second)).toBe(url);
+    expect(tunnels()).toHaveLength(1);
+    first.pressCtrlC();
+    await first.end();
+    await second.until(/Connected to web again/);
+    expect(await status(url)).toBe(200);
+    expect(hosts()).toContain('Host web\n');
+    second.pressCtrlC();
+    await second.end();
+    expect([hosts(), tunnels()]).toEqual(['', []]);
+  });
+
+  it('comes back by itself when the connection is cut', async () => {
+    const attached = terminal('attach', 'web');
+    const url = await forwarded(attached);
+    for (const pid of tunnels()) process.kill(pid, 'SIGKILL');
+    await attached.until(/Lost the connection to web[\s\S]*Connected to web again/);
+    expect(await status(url)).toBe(200);
+    attached.pressCtrlC();
+    await attached.end();
+  });
+
+  it('needs the server only to come back from time to time', async () => {
+    const yaml = `type: task\nname: ticks\ncommands: ['for i in $(seq 200); do echo tick $i; sleep 0.1; done']\nresources: {gpu: 0}\n`;
+    const file = configuration(home, 'ticks.dstack.yml', yaml);
+    const attached = terminal('apply', '-f', file, '-y');
+    await attached.until(/tick 2\b/);
+    await home.stopServer('SIGKILL');
+    await home.startServer();
+    await attached.until(/tick 3\b[\s\S]*tick 50\b/);
+    const seen = [...attached.text.matchAll(/tick (\d+)/g)].map((match) => Number(match[1]));
+    expect(seen).toEqual(seen.map((_, i) => i + 1));
+    attached.pressCtrlC();
+    // With --yes nothing is asked.
+    expect(await attached.end()).toBe(130);
+    await home.ok('stop', 'ticks', '-x', '-y');
+  });
+
+  it('takes over what a killed attachment has left behind', async () => {
+    const killed = home.spawn(['attach', 'web']);
+    await new Promise<void>((done) => {
+      killed.stderr?.on('data', (chunk) => DETACH.test(String(chunk)) && done());
+    });
+    killed.kill('SIGKILL');
+    const [left] = tunnels();
+    const attached = terminal('attach', 'web');
+    await forwarded(attached);
+    expect(tunnels()).not.toContain(left);
+    attached.pressCtrlC();
+    await attached.end();
+    expect([hosts(), tunnels()]).toEqual(['', []]);
+  });
+
+  it('moves to another local port when the usual one is taken, unless it was asked for', async () => {
+    const other = createServer();
+    await new Promise<void>((done) => other.listen(38_000, '127.0.0.1', done));
+    try {
+      const attached = terminal('attach', 'web');
+      expect(await forwarded(attached)).toBe('http://localhost:38001/');
+      expect(attached.text).toContain('Port 38000 is in use here');
+      attached.pressCtrlC();
+      await attached.end();
+      const asked = await home.dstack(['attach', 'web', '-p', '38000:28000']);
+      expect(asked.code).toBe(1);
+      expect(asked.stderr).toMatch(/Port 38000 is already in use[\s\S]*-p 38001:28000/);
+      const own = await home.dstack(['attach', 'web', '-p', '28000']);
+      expect(own.stderr).toMatch(/cannot be forwarded to itself[\s\S]*-p 38000:28000/);
+    } finally {
+      other.close();
+    }
+  });
+
+  it('leaves the SSH configuration of the user in peace', async () => {
+    const path = join(home.home, '.ssh', 'config');
+    await mkdir(join(home.home, '.ssh'), { recursive: true });
+    const own = `Host x\n  NoSuchWord yes\n  Include ${home.home}/.dstack/ssh/config\n"broken\n`;
+    await writeFile(path, own, { mode: 0o644 });
+    for (let i = 0; i < 2; i += 1) {
+      const attached = terminal('attach', 'web');
+      await attached.until(DETACH);
+      attached.pressCtrlC();
+      await attached.end();
+    }
+    const include = `Include ${home.home}/.dstack/ssh/config`;
+    expect(readFileSync(path, 'utf8')).toBe(`${include}\n\nHost x\n  NoSuchWord yes\n"broken\n`);
+  });
+
+  it('asks at Ctrl-C; no leaves the run alone', async () => {
+    await submit(home, 'asked', ['sleep 1000']);
+    await untilRun(home, 'asked', isRunning);
+    await home.ok('stop', 'asked', '-x', '-y');
+    const attached = terminal('apply', '-f', 'asked.dstack.yml');
+    await attached.until(/\[y\/n\]/);
+    attached.type('y\r');
+    await attached.until(/provisioning completed/);
+    attached.pressCtrlC();
+    await attached.until(/before detaching/);
+    attached.type('n\r');
+    expect(await attached.end()).toBe(130);
+    expect(attached.text).toContain('Detached');
+    expect(isRunning(await untilRun(home, 'asked', () => true))).toBe(true);
+  });
+
+  it('asks at Ctrl-C; yes stops, and another Ctrl-C does not wait for the job', async () => {
+    const stubborn = ["trap '' INT TERM", 'echo deaf', 'while :; do sleep 0.1; done'];
+    await submit(home, 'deaf', stubborn);
+    await untilRun(home, 'deaf', isRunning);
+    await home.ok('stop', 'deaf', '-x', '-y');
+    const attached = terminal('apply', '-f', 'deaf.dstack.yml');
+    await attached.until(/\[y\/n\]/);
+    attached.type('y\r');
+    await attached.until(/provisioning completed[\s\S]*deaf/);
+    attached.pressCtrlC();
+    await attached.until(/before detaching/);
+    attached.type('y\r');
+    await attached.until(/Ctrl-C again to abort/);
+    await untilRun(home, 'deaf', (run) => run.status === 'terminating');
+    attached.pressCtrlC();
+    await attached.until(/Aborted/);
+    expect(await attached.end()).toBe(130);
+  });
+
+  it('ends with the run, and tells the end of one that is over', async () => {
+    const attached = terminal('attach', 'web');
+    await attached.until(DETACH);
+    await home.ok('stop', 'web', '-x', '-y');
+    expect(await attached.end()).toBe(1);
+    await untilRun(home, 'web', isFinished);
+    expect([hosts(), tunnels()]).toEqual(['', []]);
+    const over = await home.dstack(['attach', 'web', '--logs']);
+    expect(over.code).toBe(1);
+    expect(over.stdout).toContain('at http://localhost:28000/');
+    expect(over.stderr).toContain('Aborted');
+  });
+
+  it('ends with the run that never started for want of a secret or a machine', async () => {
+    const yaml = `type: task\nname: barren\ncommands: [env]\nenv: {A: "\${{ secrets.none }}"}\nresources: {gpu: 0}\n`;
+    const file = configuration(home, 'barren.dstack.yml', yaml);
+    const early = await home.dstack(['apply', '-f', file, '-y']);
+    expect(early.stderr).toMatch(/Secret none does not exist[\s\S]*dstack secret set none/);
+    await home.ok('secret', 'set', 'none', 'x');
+    await home.ok('apply', '-f', file, '-y');
+  });
+
+  it('follows the last lines of a log, and what comes', async () => {
+    const lines = ['for i in 1 2 3 4 5; do echo line $i; done', 'sleep 2', 'echo line 6'];
+    await submit(home, 'lines', lines);
+    await untilRun(home, 'lines', isRunning);
+    while (!(await home.ok('logs', 'lines')).includes('line 5'));
+    const text = await home.ok('logs', 'lines', '-f', '-n', '2');
+    expect(text.replaceAll('\r', '')).toBe('line 4\nline 5\nline 6\n');
+    expect(await home.ok('logs', 'lines', '-f', '--since', '1h')).toContain('line 1');
+  });
+});

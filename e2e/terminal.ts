@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Installation } from '@dstack/testkit';
+
+/** A command at a terminal, with somebody who types. */
+export class Terminal {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<number | null>;
+  #text = '';
+  #wake: () => void = () => {};
+
+  constructor(home: Installation, args: readonly string[], dstack: string) {
+    const line = [dstack, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+    this.#child = spawn('script', ['-qfec', line, '/dev/null'], {
+      cwd: home.home,
+      env: { ...home.env, TERM: 'xterm' },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    this.#child.stdout?.on('data', (chunk: Buffer) => {
+      this.#text += chunk;
+      this.#wake();
+    });
+    this.#ended = once(this.#child, 'close').then(([code]) => {
+      this.#wake();
+      return code;
+    });
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  type(keys: string): void {
+    this.#child.stdin?.write(keys);
+  }
+
+  pressCtrlC(): void {
+    this.type('\x03');
+  }
+
+  /** Waits for something on the screen behind what was waited for before; answers the match. */
+  async until(pattern: RegExp, from = 0): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.#text.slice(from));
+      if (match) return match;
+      if (this.#child.exitCode !== null) throw new Error(`ended without ${pattern}: ${this.#text}`);
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** Exit code of the command. */
+  end(): Promise<number | null> {
+    return this.#ended;
+  }
+}
