@@ -62,6 +62,11 @@ export class Session {
     this.#command = command;
   }
 
+  /** What it has printed so far. */
+  get stdout(): string {
+    return this.#stdout;
+  }
+
   /** Resolves when that text has been printed; an error if the command ends without it. */
   async until(text: string): Promise<void> {
     while (!this.#stdout.includes(text)) {

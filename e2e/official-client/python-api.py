@@ -1,8 +1,11 @@
 """Uses the official Python API as a program would, and prints what it saw as one JSON value."""
 
 import json
+import os
+import subprocess
 import sys
 import time
+import urllib.request
 
 from dstack.api import Client, Resources, Task, VirtualRepo
 
@@ -75,6 +78,38 @@ def aborted(client):
     return {"ports": len(ports), "status": run.status.value}
 
 
+def on_hosts(client):
+    run = client.runs.apply_configuration(
+        Task(
+            name="py-hosts",
+            image="busybox:test",
+            commands=[
+                "mkdir -p /www && echo from python > /www/index.html",
+                "httpd -p 127.0.0.1:8000 -h /www",
+                "while [ ! -e /tmp/enough ]; do sleep 0.1; done",
+                "echo the end",
+            ],
+            ports=["*:8000"],
+            resources=Resources(cpu="1..", memory="1GB..", disk="1GB..", gpu="0"),
+        )
+    )
+    attached = run.attach()
+    url = f"http://127.0.0.1:{run.ports[8000]}/index.html"
+    answer = urllib.request.urlopen(url).read().decode()
+    config = os.path.expanduser("~/.dstack/ssh/config")
+    subprocess.run(["ssh", "-n", "-F", config, run.name, "touch /tmp/enough"], check=True)
+    logs = text(run.logs())
+    run.detach()
+    wait(run, is_finished)
+    return {
+        "attached": attached,
+        "answer": answer,
+        "logs": logs,
+        "hostname": run.hostname,
+        "status": run.status.value,
+    }
+
+
 def listed(client):
     run = client.runs.get("py-planned")
     return {
@@ -88,5 +123,5 @@ def listed(client):
     }
 
 
-flows = {f.__name__: f for f in [planned, applied, stopped, aborted, listed]}
+flows = {f.__name__: f for f in [planned, applied, stopped, aborted, on_hosts, listed]}
 print(json.dumps(flows[sys.argv[1]](Client.from_config(project_name="main"))))
