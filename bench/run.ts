@@ -7,14 +7,18 @@ import { api } from './api.ts';
 import { atRest } from './at-rest.ts';
 import { commandLine } from './command-line.ts';
 import { latency } from './latency.ts';
+import { liveJobs } from './live-jobs.ts';
 import { serverStart } from './server-start.ts';
 import { ssh } from './ssh.ts';
+import { sshFleet } from './ssh-fleet.ts';
 
 const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = {
   'command-line': commandLine,
   'server-start': serverStart,
   latency,
   ssh,
+  'ssh-fleet': sshFleet,
+  'live-jobs': liveJobs,
   api,
   'at-rest': atRest,
 };

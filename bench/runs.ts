@@ -29,6 +29,37 @@ export async function applyFleet(installation: Installation, nodes: string): Pro
   });
 }
 
+/** Hosts of one's own; resolves when all of them are idle. */
+export async function applySshFleet(
+  installation: Installation,
+  name: string,
+  privateKey: string,
+  hosts: readonly { readonly hostname: string; readonly port?: number }[],
+  blocks: number,
+): Promise<void> {
+  const ssh_config = {
+    user: 'root',
+    ssh_key: { public: '', private: privateKey },
+    hosts: hosts.map((host) => ({ ...host, blocks })),
+  };
+  await installation.api('/api/project/main/fleets/apply', {
+    plan: {
+      spec: { configuration: { type: 'fleet', name, ssh_config }, profile: { name: 'default' } },
+      current_resource: null,
+    },
+    force: false,
+  });
+  for (;;) {
+    const { instances } = await installation.api<{
+      instances: { status: string; termination_reason_message: string | null }[];
+    }>('/api/project/main/fleets/get', { name });
+    const failed = instances.find(({ status }) => status === 'terminated');
+    if (failed) throw new Error(`fleet ${name}: ${failed.termination_reason_message}`);
+    if (instances.every(({ status }) => status === 'idle')) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 export async function submit(
   installation: Installation,
   runName: string,
@@ -75,21 +106,29 @@ export async function timedRun(
     ...configuration,
   });
   await finished(installation, runName);
-  const events = await installation.api<Event[]>('/api/events/list', {
-    within_runs: [id],
-    ascending: true,
-  });
-  const at = (pattern: RegExp) => {
-    const event = events.find(({ message }) => pattern.test(message));
-    if (!event) throw new Error(`${runName}: no event ${pattern}`);
-    return micros(event.recorded_at);
-  };
+  const at = await eventTimes(installation, id);
   const logs = await installation.ok('logs', runName);
   return {
     submitted: at(/^Run submitted/),
     running: at(/^Job status changed .* -> RUNNING/),
     done: at(/^Run status changed .* -> DONE/),
     exited: booted + Number(/up ([\d.]+)/.exec(logs)?.[1]) * 1_000_000,
+  };
+}
+
+/** Microseconds at which something was told of a run first; throws where it never was. */
+export async function eventTimes(
+  installation: Installation,
+  runId: string,
+): Promise<(pattern: RegExp) => number> {
+  const events = await installation.api<Event[]>('/api/events/list', {
+    within_runs: [runId],
+    ascending: true,
+  });
+  return (pattern) => {
+    const event = events.find(({ message }) => pattern.test(message));
+    if (!event) throw new Error(`run ${runId}: no event ${pattern}`);
+    return micros(event.recorded_at);
   };
 }
 
