@@ -139,7 +139,7 @@ describe.skipIf(missingForHosts() !== null)('output of jobs on SSH hosts', () =>
       rest = lines.pop() ?? '';
       for (const line of lines) counts[line] = (counts[line] ?? 0) + 1;
     };
-    const reader = home.spawn(['logs', run]);
+    const reader = home.spawn(['logs', '-f', run]);
     reader.stdout?.setEncoding('utf8').on('data', onStdout);
     await new Promise((resolve) => reader.once('close', resolve));
     return counts;
