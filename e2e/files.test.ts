@@ -1,0 +1,118 @@
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Installation } from '@dstack/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { applyFleet, configuration, newInstallation } from './installation.ts';
+
+describe('files of this machine in a run', () => {
+  let home: Installation;
+  let number = 0;
+  beforeAll(async () => {
+    home = newInstallation();
+    await home.startServer();
+    await applyFleet(home, '0..2');
+    const code = join(home.home, 'code');
+    for (const folder of ['.git', '.hidden', 'empty', 'sub']) {
+      mkdirSync(join(code, folder), { recursive: true });
+    }
+    const texts = {
+      'main.py': 'print(1)\n',
+      'sub/data.txt': 'data\n',
+      'skip.log': 'no',
+      'sub/skip.tmp': 'no',
+      'sub/keep.log': 'yes',
+      '.gitignore': '*.log\n!sub/keep.log\n',
+      '.dstackignore': '*.tmp\n',
+      '.git/config': 'no',
+      '.hidden/file': 'yes',
+      'run.sh': '#!/bin/sh\n',
+    };
+    for (const [path, text] of Object.entries(texts)) writeFileSync(join(code, path), text);
+    chmodSync(join(code, 'run.sh'), 0o755);
+    writeFileSync(join(home.home, 'outside'), 'from outside\n');
+    symlinkSync('../outside', join(code, 'out'));
+    symlinkSync('main.py', join(code, 'in'));
+  });
+  afterAll(() => home?.dispose());
+
+  async function run(commands: string[], more: string) {
+    const name = `files-${++number}`;
+    const task = `type: task\nname: ${name}\ncommands: ${JSON.stringify(commands)}\n`;
+    const file = configuration(home, `${name}.dstack.yml`, `${task}resources:\n  gpu: 0\n${more}`);
+    return home.dstack(['apply', '-f', file, '-y']);
+  }
+
+  it('are those that the ignore files leave, with modes and links', async () => {
+    const find = "cd code && find . -not -name '.*ignore' | LC_ALL=C sort | tr '\\n' ' '";
+    const tests = ['cat out', 'readlink in', 'test -x run.sh', 'test ! -x main.py'];
+    const { code, stdout, stderr } = await run([find, ...tests], 'files: [code]\n');
+    expect(stderr).toContain('exited (0)');
+    expect(code).toBe(0);
+    const expected = [
+      '. ./.hidden ./.hidden/file ./empty ./in ./main.py ./out ./run.sh ./sub',
+      './sub/data.txt ./sub/keep.log',
+    ];
+    expect(stdout).toContain(expected.join(' '));
+    expect(stdout).toMatch(/from outside\s+main\.py/);
+  });
+
+  it('go where they are mapped to: relative, into the home, anywhere', async () => {
+    const target = join(home.home, 'anywhere');
+    const files = ['code/main.py:lib/app.py', '~/code/sub:~/data', `code:${target}`];
+    const commands = ['cat lib/app.py', 'cat ~/data/data.txt', `cat ${target}/main.py`];
+    const { code, stdout } = await run(commands, `files: ${JSON.stringify(files)}\n`);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/print\(1\)\s+data\s+print\(1\)/);
+  });
+
+  it('are relative to the directory of the run, which may be in the home', async () => {
+    const more = 'working_dir: ~/work/here\nfiles: [code/main.py]\n';
+    const { code, stdout } = await run(['pwd', 'cat code/main.py'], more);
+    expect(stdout).toMatch(/\/home\/work\/here\s+print\(1\)/);
+    expect(code).toBe(0);
+  });
+
+  it('have to be there, and to be small enough', async () => {
+    const absent = await run(['true'], 'files: [nothing-here]\n');
+    expect(absent.code).toBe(1);
+    expect(absent.stderr).toMatch(/Cannot read \S+nothing-here/);
+    mkdirSync(join(home.home, 'heavy'));
+    writeFileSync(join(home.home, 'heavy', 'weights'), Buffer.alloc(3 * 1024 * 1024));
+    const heavy = await run(['true'], 'files: [heavy]\n');
+    expect(heavy.code).toBe(1);
+    expect(heavy.stderr).toMatch(/limit|accepts/);
+    expect(heavy.stderr).toMatch(/heavy\/weights \(3\.0 MB\)[\s\S]*\.dstackignore/);
+  });
+});
+
+describe('secrets in a run', () => {
+  let home: Installation;
+  beforeAll(async () => {
+    home = newInstallation();
+    await home.startServer();
+    await applyFleet(home);
+    await home.ok('secret', 'set', 'one', 's3cr3t-value');
+    await home.ok('secret', 'set', 'lines', 'first-secret-line\nsecond-secret-line');
+  });
+  afterAll(() => home?.dispose());
+
+  it('are known to the job and never shown, however they are printed', async () => {
+    const commands = [
+      'test "$ONE" = s3cr3t-value',
+      'echo "one=$ONE"; echo "$LINES_"',
+      // In pieces, each read on its own.
+      'printf s3cr; sleep 0.3; printf et; sleep 0.1; printf "\\n"',
+      'printf s3cr3t; sleep 0.7; printf -- "-val"; sleep 0.7; echo ue',
+    ];
+    const env = 'env:\n  ONE: "${{ secrets.one }}"\n  LINES_: "${{ secrets.lines }}"\n';
+    const yaml = `type: task\nname: hush\ncommands: ${JSON.stringify(commands)}\n${env}resources: {gpu: 0}\n`;
+    const file = configuration(home, 'hush.dstack.yml', yaml);
+    const { code, stdout } = await home.dstack(['apply', '-f', file, '-y']);
+    expect(code).toBe(0);
+    const stored = await home.ok('logs', 'hush');
+    for (const text of [stdout, stored]) {
+      expect(text).toContain('one=***');
+      expect(text).not.toMatch(/s3cr3t-value|secret-line/);
+    }
+  });
+});
