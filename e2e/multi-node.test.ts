@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Installation } from '@dstack/testkit';
@@ -216,6 +217,43 @@ ${more}ssh_config:
     it('lets its own nodes in', async () => {
       const to = `ssh ${cluster[1]?.address} 'echo "node $DSTACK_NODE_RANK of $DSTACK_RUN_NAME"'`;
       expect(await home.ok('ssh', 'open', '--', to)).toBe('node 1 of open\n');
+    });
+
+    it('is attached to as a whole: the output of all nodes, and `ssh` into each', async () => {
+      const attached = home.spawn(['attach', 'open', '--logs']);
+      const printed = { out: '', err: '' };
+      attached.stdout?.on('data', (data) => {
+        printed.out += data;
+      });
+      attached.stderr?.on('data', (data) => {
+        printed.err += data;
+      });
+      const lines = ['job=0 | here is 0', 'job=1 | here is 1'];
+      while (!lines.every((line) => printed.out.includes(line)))
+        await once(attached.stdout ?? attached, 'data');
+      expect(printed.err).toContain('Its other nodes: `ssh open-1-0`');
+      const config = join(home.home, '.dstack', 'ssh', 'config');
+      for (const [rank, alias] of ['open', 'open-1-0'].entries()) {
+        const { stdout } = await run('ssh', ['-n', '-F', config, alias, 'echo $DSTACK_NODE_RANK']);
+        expect(stdout).toBe(`${rank}\n`);
+      }
+      attached.kill('SIGINT');
+      await once(attached, 'exit');
+      expect(readFileSync(config, 'utf8')).not.toContain('Host open');
+      const shown = (await home.ok('logs', 'open', '--all-nodes')).split('\n');
+      expect(shown).toEqual(expect.arrayContaining(lines));
+    });
+
+    it('is attached to by one of its nodes', async () => {
+      const { stdout } = await home.dstack([
+        'ssh',
+        'open',
+        '--job',
+        '1',
+        '--',
+        'echo $DSTACK_NODE_RANK',
+      ]);
+      expect(stdout).toBe('1\n');
     });
 
     it('lets no other run in', async () => {

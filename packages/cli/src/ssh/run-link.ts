@@ -69,6 +69,24 @@ export async function openLink(input: LinkInput): Promise<Link> {
   }
 }
 
+/** What it takes to reach a job by its name, and how to take that back. */
+export interface RouteEntries {
+  close(): Promise<void>;
+}
+
+/** Lets `ssh` find a job that nothing is forwarded from. Another attachment's entries stay its own. */
+export async function addRoute(
+  run: Run,
+  job: Job,
+  identity: string,
+  cli: Cli,
+): Promise<RouteEntries> {
+  const route = await completeRoute(routeTo(run, job, identity), job, cli.home);
+  if (await hasHosts(cli.home, route.blocks)) return { close: async () => {} };
+  await writable(() => addHosts(cli.home, route.blocks));
+  return { close: () => removeUnlessHeld(route, cli) };
+}
+
 /** Somebody else's connection serves if it goes to the same place and has what is asked for. */
 async function sharedLink(
   input: LinkInput,

@@ -3,7 +3,7 @@ import type { Cli, Connection } from '../../context.ts';
 import { EXIT } from '../../errors.ts';
 import type { InterruptSignal } from '../../interrupts.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
-import { streamOutput } from '../../runs/job-output.ts';
+import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import { currentSubmission, hasStarted, isRunFinished } from '../../runs/run-status.ts';
 import { runTable } from '../../runs/run-table.ts';
 import { serviceLines } from '../../runs/service-url.ts';
@@ -72,14 +72,11 @@ async function follow(
     // Forwarded ports have to be known before the first line that may name one of them.
     if (hasPorts(job)) await attaching;
     try {
-      await streamOutput(connection, {
-        runName: name,
-        submissionId: submission.id,
-        replica: job.job_spec.replica_num,
-        job: job.job_spec.job_num,
-        write: (bytes) => void out.write(access.rewriteUrls(bytes)),
-        signal,
-      });
+      // Ports are forwarded from the one job only.
+      const write = (bytes: Uint8Array, from: Job) =>
+        void out.write(from === job ? access.rewriteUrls(bytes) : bytes);
+      const nodes = nodesBeside(started, job);
+      await streamNodes(connection, nodes, { runName: name, write, signal }, cli);
     } finally {
       await access.close();
       await attaching;

@@ -6,7 +6,7 @@ import { parseSince } from '../../format/since.ts';
 import { collect, integer } from '../../options.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
 import { getRun } from '../../runs/get-run.ts';
-import { streamOutput } from '../../runs/job-output.ts';
+import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import { currentSubmission, findJob, isRunFinished } from '../../runs/run-status.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
@@ -20,7 +20,8 @@ export interface AttachOptions {
   readonly host: string;
   readonly ports: readonly string[];
   readonly replica: number | null;
-  readonly job: number;
+  /** Null = the first one, and the output of all. */
+  readonly job: number | null;
 }
 
 export function declareAttach(program: Command, cli: Cli, run: typeof runAttach = runAttach): void {
@@ -29,12 +30,12 @@ export function declareAttach(program: Command, cli: Cli, run: typeof runAttach 
     .description('Attach to a run: forward its ports, enable `ssh <run>`')
     .argument('<run>', 'name of the run')
     .option('--ssh-identity <file>', 'private SSH key, if the run was submitted with one')
-    .option('--logs', "show the run's output too")
+    .option('--logs', "show the run's output too, of all nodes if it has several")
     .option('--since <when>', 'with --logs: only from then on')
     .option('--host <host>', 'local address to forward from', 'localhost')
     .option('-p, --port <mapping>', 'local port: 80:8080 or *:8080 (repeatable)', collect)
     .option('--replica <n>', 'number of the replica', integer(0))
-    .option('--job <n>', 'number of the job in the replica', integer(0), 0)
+    .option('--job <n>', 'number of the job in the replica (default: 0)', integer(0))
     .action((name, o) =>
       run(
         {
@@ -45,7 +46,7 @@ export function declareAttach(program: Command, cli: Cli, run: typeof runAttach 
           host: o.host,
           ports: o.port ?? [],
           replica: o.replica ?? null,
-          job: o.job,
+          job: o.job ?? null,
         },
         cli,
       ),
@@ -67,7 +68,9 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
     return;
   }
   const job = chooseJob(run, options);
+  const nodes = nodesOf(run, job, options);
   const { attachRun, describeAttachment } = await import('../../ssh/attach-run.ts');
+  const { addNodeHosts } = await import('../../ssh/node-hosts.ts');
   const stop = new AbortController();
   const release = cli.onInterrupt(() => stop.abort(), { terminate: true });
   const attachment = await attachRun({
@@ -80,19 +83,33 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
     identity: options.sshIdentity,
     signal: stop.signal,
   });
+  const others = nodes.filter((node) => node !== job);
+  const beside = await addNodeHosts(
+    run,
+    others,
+    { connection, identity: options.sshIdentity },
+    cli,
+  );
   try {
     const { replica_num: replica, job_num: number } = job.job_spec;
     cli.io.say(`Attached to run ${options.run} (replica=${replica} job=${number})`);
     for (const line of describeAttachment(attachment)) cli.io.say(line);
+    if (beside.aliases.length > 0)
+      cli.io.say(
+        `Its other nodes: ${beside.aliases.map((alias) => `\`ssh ${alias}\``).join(', ')}`,
+      );
     cli.io.say('Press Ctrl+C to detach...');
-    const write = (bytes: Uint8Array) => void cli.io.out.write(attachment.rewriteUrls(bytes));
-    const followed = { run: options.run, job, since, write, attachment };
-    if (options.logs) await streamLogs(followed, connection, stop.signal);
+    // Ports are forwarded from the one job only.
+    const write = (bytes: Uint8Array, from: Job) =>
+      void cli.io.out.write(from === job ? attachment.rewriteUrls(bytes) : bytes);
+    const followed = { run: options.run, jobs: nodes, since, write, attachment };
+    if (options.logs) await streamLogs(followed, connection, stop.signal, cli);
     await untilEnded(followed, connection, stop.signal, cli);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   } finally {
     release();
+    await beside.close();
     await attachment.close();
   }
   if (stop.signal.aborted) {
@@ -121,14 +138,18 @@ export async function started(run: Run, connection: Connection, cli: Cli): Promi
   }
 }
 
+/** All nodes, unless one of them was named. */
+function nodesOf(run: Run, job: Job, options: AttachOptions): readonly Job[] {
+  return options.job === null ? nodesBeside(run, job) : [job];
+}
+
 /** Named by number, else the first replica that runs, else the first there is. */
 export function chooseJob(run: Run, options: Pick<AttachOptions, 'run' | 'replica' | 'job'>): Job {
-  const candidates = run.jobs.filter((job) => job.job_spec.job_num === options.job);
+  const number = options.job ?? 0;
+  const candidates = run.jobs.filter((job) => job.job_spec.job_num === number);
   const running = candidates.find((job) => currentSubmission(job)?.status === 'running');
   const job =
-    options.replica === null
-      ? (running ?? candidates[0])
-      : findJob(run, options.replica, options.job);
+    options.replica === null ? (running ?? candidates[0]) : findJob(run, options.replica, number);
   if (job !== undefined) return job;
   throw new CliError(`Run ${options.run} has no such job`, {
     why: `it has: ${run.jobs.map((j) => j.job_spec.job_name).join(', ') || 'no jobs'}`,
@@ -138,9 +159,9 @@ export function chooseJob(run: Run, options: Pick<AttachOptions, 'run' | 'replic
 
 interface Followed {
   readonly run: string;
-  readonly job: Job;
+  readonly jobs: readonly Job[];
   readonly since: string | null;
-  readonly write: (bytes: Uint8Array) => void;
+  readonly write: (bytes: Uint8Array, job: Job) => void;
   readonly attachment: Pick<Attachment, 'observe'> | null;
 }
 
@@ -155,11 +176,9 @@ async function showFinished(
   if (options.logs && run.jobs.length > 0) {
     const job = chooseJob(run, options);
     const write = (bytes: Uint8Array) => void cli.io.out.write(bytes);
-    await streamLogs(
-      { run: options.run, job, since, write, attachment: null },
-      connection,
-      cli.signal,
-    );
+    const jobs = nodesOf(run, job, options);
+    const followed = { run: options.run, jobs, since, write, attachment: null };
+    await streamLogs(followed, connection, cli.signal, cli);
   }
   announceEnd(run, cli);
   if (!options.logs) cli.io.say(`The run has ended; its output: dstack logs ${options.run}`);
@@ -171,21 +190,12 @@ function announceEnd(run: Run, cli: Cli): void {
 }
 
 async function streamLogs(
-  { run: runName, job, since, write }: Followed,
+  { run: runName, jobs, since, write }: Followed,
   connection: Connection,
   signal: AbortSignal,
+  cli: Cli,
 ): Promise<void> {
-  const submission = currentSubmission(job);
-  if (submission === undefined) return;
-  await streamOutput(connection, {
-    runName,
-    submissionId: submission.id,
-    replica: job.job_spec.replica_num,
-    job: job.job_spec.job_num,
-    since,
-    write,
-    signal,
-  });
+  await streamNodes(connection, jobs, { runName, since, write, signal }, cli);
 }
 
 const OUTAGE_PAUSE_MS = 5000;

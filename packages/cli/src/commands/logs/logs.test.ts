@@ -36,6 +36,7 @@ test.each<[string[], Partial<LogsOptions>]>([
   [['logs', 'r', '-f', '-n', '5'], { follow: true, lines: 5 }],
   [['logs', '--job', '1', '--replica=2', 'r'], { job: 1, replica: 2 }],
   [['logs', 'r', '--since', '1h'], { since: '1h' }],
+  [['logs', 'r', '-f', '--all-nodes'], { follow: true, allNodes: true }],
 ])('%j means %j', async (argv, expected) => {
   let options: LogsOptions | null = null;
   const keep = async (given: LogsOptions): Promise<void> => {
@@ -47,6 +48,7 @@ test.each<[string[], Partial<LogsOptions>]>([
     diagnose: false,
     replica: 0,
     job: 0,
+    allNodes: false,
     since: null,
     follow: false,
     lines: null,

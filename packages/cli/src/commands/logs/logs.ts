@@ -5,7 +5,7 @@ import { CliError, UsageError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
 import { integer } from '../../options.ts';
 import { getRun } from '../../runs/get-run.ts';
-import { streamOutput } from '../../runs/job-output.ts';
+import { nodeSink, nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import { currentSubmission, findJob } from '../../runs/run-status.ts';
 import { TailBuffer } from '../../runs/tail-buffer.ts';
 
@@ -14,6 +14,8 @@ export interface LogsOptions {
   readonly diagnose: boolean;
   readonly replica: number;
   readonly job: number;
+  /** Of every node of the replica. */
+  readonly allNodes: boolean;
   readonly since: string | null;
   readonly follow: boolean;
   /** Only the last N lines of what there is. */
@@ -30,6 +32,7 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
     .option('-d, --diagnose', "show the agent's log instead of the job's output")
     .option('--replica <n>', 'number of the replica', integer(0), 0)
     .option('--job <n>', 'number of the job in the replica', integer(0), 0)
+    .option('--all-nodes', 'of all jobs of the replica, each line with its job')
     .option('--since <when>', 'only from then on: 90, 15m, 2h, 1d, or a time with offset')
     .action((name, options) =>
       run(
@@ -38,6 +41,7 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
           diagnose: options.diagnose ?? false,
           replica: options.replica,
           job: options.job,
+          allNodes: options.allNodes ?? false,
           since: options.since ?? null,
           follow: options.follow ?? false,
           lines: options.lines ?? null,
@@ -57,10 +61,20 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
   const run = await getRun(connection, options.run);
   const job = requireJob(run, options);
-  const submission = currentSubmission(job);
-  if (submission === undefined) return;
-  if (options.follow) await followLogs(connection, options, submission, since, cli);
-  else await printLogs(connection, options, submission, since, cli);
+  const jobs = options.allNodes ? nodesBeside(run, job) : [job];
+  if (options.follow) {
+    const { run: runName, lines } = options;
+    const write = (bytes: Uint8Array) => void cli.io.out.write(bytes);
+    await streamNodes(connection, jobs, { runName, since, lines, write, signal: cli.signal }, cli);
+    return;
+  }
+  for (const each of jobs) {
+    const submission = currentSubmission(each);
+    if (submission === undefined) continue;
+    const sink = nodeSink(each, jobs, (bytes) => void cli.io.out.write(bytes), cli);
+    await printLogs(connection, options, submission, since, sink.add);
+    sink.end();
+  }
 }
 
 function requireJob(run: Run, options: LogsOptions): Job {
@@ -85,7 +99,7 @@ async function printLogs(
   options: LogsOptions,
   submission: JobSubmission,
   since: string | null,
-  cli: Cli,
+  write: (bytes: Uint8Array) => void,
 ): Promise<void> {
   const { fromBase64 } = await import('@dstack/client');
   const tail = options.lines === null ? null : new TailBuffer(options.lines);
@@ -99,27 +113,8 @@ async function printLogs(
     for (const log of logs) {
       const bytes = fromBase64(log.message);
       if (tail) tail.add(bytes);
-      else cli.io.out.write(bytes);
+      else write(bytes);
     }
   }
-  if (tail) cli.io.out.write(tail.bytes());
-}
-
-async function followLogs(
-  connection: Connection,
-  options: LogsOptions,
-  submission: JobSubmission,
-  since: string | null,
-  cli: Cli,
-): Promise<void> {
-  await streamOutput(connection, {
-    runName: options.run,
-    submissionId: submission.id,
-    replica: options.replica,
-    job: options.job,
-    since,
-    lines: options.lines,
-    write: (bytes) => void cli.io.out.write(bytes),
-    signal: cli.signal,
-  });
+  if (tail) write(tail.bytes());
 }

@@ -1,0 +1,71 @@
+import type { Job, Run } from '@dstack/contract/wire';
+import type { Cli, Connection } from '../context.ts';
+import { streamOutput } from './job-output.ts';
+import { NodeLines } from './node-lines.ts';
+import { currentSubmission } from './run-status.ts';
+
+export interface NodeOutputOptions {
+  readonly runName: string;
+  readonly since?: string | null;
+  readonly lines?: number | null;
+  /** Takes output of this job, as it is or in lines that name the job. */
+  readonly write: (bytes: Uint8Array, job: Job) => void;
+  readonly signal: AbortSignal;
+}
+
+/** All jobs of a job's replica, in order of their numbers: more than one where a run has nodes. */
+export function nodesBeside(run: Run, job: Job): Job[] {
+  return run.jobs
+    .filter((one) => (one.job_spec.replica_num ?? 0) === (job.job_spec.replica_num ?? 0))
+    .sort((a, b) => a.job_spec.job_num - b.job_spec.job_num);
+}
+
+export interface NodeSink {
+  readonly add: (bytes: Uint8Array) => void;
+  readonly end: () => void;
+}
+
+/** Output of one of these jobs: as it is when it is alone, else in lines that name the job. */
+export function nodeSink(
+  job: Job,
+  jobs: readonly Job[],
+  write: (bytes: Uint8Array) => void,
+  cli: Cli,
+): NodeSink {
+  if (jobs.length < 2) return { add: write, end: () => {} };
+  const width = String(Math.max(...jobs.map((one) => one.job_spec.job_num))).length;
+  const label = cli.io.paint('secondary', `job=${String(job.job_spec.job_num).padEnd(width)} |`);
+  const lines = new NodeLines(`${label} `, write, cli.now);
+  return { add: (bytes) => lines.add(bytes), end: () => lines.end() };
+}
+
+/**
+ * Writes the output of jobs as it is printed, until all of them have ended. A job that is alone comes
+ * as it is, for a terminal; of several each line says which job it is from.
+ */
+export async function streamNodes(
+  connection: Connection,
+  jobs: readonly Job[],
+  options: NodeOutputOptions,
+  cli: Cli,
+): Promise<void> {
+  // One that fails ends the others, which would go on unheard.
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const follow = async (job: Job): Promise<void> => {
+    const submission = currentSubmission(job);
+    if (submission === undefined) return;
+    const { replica_num: replica, job_num: number } = job.job_spec;
+    const sink = nodeSink(job, jobs, (bytes) => options.write(bytes, job), cli);
+    const { runName, since = null, lines = null } = options;
+    const stream = { runName, submissionId: submission.id, replica, job: number, since, lines };
+    await streamOutput(connection, { ...stream, write: sink.add, signal });
+    sink.end();
+  };
+  try {
+    await Promise.all(jobs.map(follow));
+  } catch (error) {
+    failed.abort();
+    throw error;
+  }
+}

@@ -1,0 +1,32 @@
+import type { Job, Run } from '@dstack/contract/wire';
+import type { Cli, Connection } from '../context.ts';
+import { currentSubmission } from '../runs/run-status.ts';
+import { hostAlias } from './host-config.ts';
+import { identityForRun } from './identity.ts';
+import { addRoute, type RouteEntries } from './run-link.ts';
+
+export interface NodeHosts {
+  /** Names that `ssh` knows now. */
+  readonly aliases: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Lets `ssh` find the nodes beside the one that is attached to; it connects when it is asked to. */
+export async function addNodeHosts(
+  run: Run,
+  nodes: readonly Job[],
+  { connection, identity }: { connection: Connection; identity: string | null },
+  cli: Cli,
+): Promise<NodeHosts> {
+  const placed = nodes.filter((node) => currentSubmission(node)?.status === 'running');
+  if (placed.length === 0) return { aliases: [], close: async () => {} };
+  const key = identity ?? (await identityForRun(run.run_spec.ssh_key_pub, connection, cli));
+  const added: RouteEntries[] = [];
+  for (const node of placed) added.push(await addRoute(run, node, key, cli));
+  return {
+    aliases: placed.map((node) => hostAlias(run, node)),
+    close: async () => {
+      for (const entries of added) await entries.close();
+    },
+  };
+}
