@@ -27,6 +27,8 @@ export interface TestDocker {
   busyboxTar(): Buffer;
   /** Makes an image out of a static busybox: a shell and the usual tools, 2 MB. */
   busybox(name: string, changes?: readonly string[]): Promise<void>;
+  /** Makes an image out of the files of a tar archive, with changes in a Dockerfile's words. */
+  image(name: string, tar: Buffer, changes?: readonly string[]): Promise<void>;
   /** Ends all containers and the daemon, and removes its files. */
   close(): Promise<void>;
 }
@@ -73,6 +75,7 @@ export async function startDocker(options: TestDockerOptions = {}): Promise<Test
     docker,
     pid: daemon.pid ?? 0,
     busyboxTar: () => busyboxTar(dir),
+    image: (name, tar, changes = []) => importTar(socket, name, tar, changes),
     busybox: (name, changes = []) => importBusybox(dir, socket, name, changes),
     close,
   };
@@ -110,7 +113,15 @@ export async function importBusybox(
   name: string,
   changes: readonly string[],
 ): Promise<void> {
-  const tar = busyboxTar(dir);
+  await importTar(socket, name, busyboxTar(dir), changes);
+}
+
+async function importTar(
+  socket: string,
+  name: string,
+  tar: Buffer,
+  changes: readonly string[],
+): Promise<void> {
   const [repo = name, tag = 'latest'] = name.split(':');
   const query = new URLSearchParams({ fromSrc: '-', repo, tag });
   for (const change of changes) query.append('changes', change);

@@ -130,11 +130,11 @@ export class TestRegistry {
 }
 
 /** A layer of one file, as a tar archive. */
-export function layerOf(path: string, content: Buffer): Buffer {
+export function layerOf(path: string, content: Buffer, mode = 0o644): Buffer {
   const dir = mkdtempSync(join(tmpdir(), 'layer-'));
   try {
     mkdirSync(dirname(join(dir, path)), { recursive: true });
-    writeFileSync(join(dir, path), content);
+    writeFileSync(join(dir, path), content, { mode });
     return execFileSync('tar', ['-C', dir, '-cf', '-', '.'], { maxBuffer: 256 * 1024 * 1024 });
   } finally {
     rmSync(dir, { recursive: true });

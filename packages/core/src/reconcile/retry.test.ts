@@ -242,6 +242,8 @@ describe('rules that end a running job', () => {
     const spec = { ...world.run.spec, configuration } as unknown as typeof world.run.spec;
     world.run = { ...world.run, spec };
     const job = world.job('job-1');
+    world.pass();
+    expect(world.run.nextPassAt).toBe(world.now + 60_000_000);
     world.jobs.set(job.id, { ...job, inactivitySecs: 59 });
     world.pass();
     expect(world.job('job-1').status).toBe('running');

@@ -47,9 +47,11 @@ function isInactive(pass: RunPass, job: JobRecord): boolean {
   const { configuration } = pass.run.spec;
   if (configuration.type !== 'dev-environment') return false;
   const limit = configuration.inactivity_duration;
-  if (typeof limit !== 'number' || job.inactivitySecs === null) return false;
-  if (job.inactivitySecs >= limit) return true;
-  pass.draft.dueAt(pass.now + (limit - job.inactivitySecs) * SECOND);
+  if (typeof limit !== 'number') return false;
+  // Agents tell of it from time to time, and word of it wakes nobody.
+  const seconds = job.inactivitySecs ?? 0;
+  if (seconds >= limit) return true;
+  pass.draft.dueAt(pass.now + (limit - seconds) * SECOND);
   return false;
 }
 

@@ -12,8 +12,10 @@ import { sftpCommand } from './sftp-command.ts';
 
 const NOT_RUNNING = 'The job does not run.';
 const NO_SHELL =
-  'This job has no shell (neither that of its user nor /bin/bash or /bin/sh), so no commands or ' +
-  'shells can be run in it over SSH. Port forwards work.';
+  'This job has no shell (neither that of its user nor /bin/bash or /bin/sh). Over SSH it takes ' +
+  'programs by their absolute paths, with plain words after them, and port forwards.';
+/** Words that mean the same with a shell and without one. */
+const PLAIN_PROGRAM = /^\/[\w@%+=:,./ -]*$/;
 /** What a shell answers for a command that it does not find. */
 const NOT_FOUND = 127;
 /** Shells of accounts that nobody is meant to log in to; who holds a key of the job is. */
@@ -43,29 +45,42 @@ async function commandOf(
     return sftpCommand(host, account, request.env);
   }
   const shell = await shellOf(host, account);
+  const argv = shell ? inShell(shell, host, request) : withoutShell(request);
   const env = {
     ...identityOf(account, shell),
     ...(terminal ? { TERM: terminal.term } : {}),
     ...request.env,
     ...(await forwardAgent(host, account, request)),
   };
-  // The command goes to the shell as it is, as with any SSH server.
-  const rest = kind === 'exec' ? ['-c', command ?? ''] : host.loginShell;
-  return { account, argv: [shell, ...rest], env, terminal };
+  return { account, argv, env, terminal };
 }
 
-async function shellOf(host: SessionHost, account: SessionAccount): Promise<string> {
+/** The command goes to the shell as it is, as with any SSH server. */
+function inShell(shell: string, host: SessionHost, { kind, command }: SessionRequest): string[] {
+  return [shell, ...(kind === 'exec' ? ['-c', command ?? ''] : host.loginShell)];
+}
+
+function withoutShell({ kind, command }: SessionRequest): string[] {
+  if (kind === 'exec' && command && PLAIN_PROGRAM.test(command)) return command.trim().split(/ +/);
+  throw new SessionRefusal(NO_SHELL, NOT_FOUND);
+}
+
+/** Null: the image has none. */
+async function shellOf(host: SessionHost, account: SessionAccount): Promise<string | null> {
   const own = account.shell && !CLOSED_SHELL.test(account.shell) ? [account.shell] : [];
   for (const shell of [...own, '/bin/bash', '/bin/sh']) {
     if (await host.has(shell)) return shell;
   }
-  throw new SessionRefusal(NO_SHELL, NOT_FOUND);
+  return null;
 }
 
-function identityOf({ username, home }: SessionAccount, shell: string): Record<string, string> {
+function identityOf(
+  { username, home }: SessionAccount,
+  shell: string | null,
+): Record<string, string> {
   const names: Record<string, string> =
     username === null ? {} : { USER: username, LOGNAME: username };
-  return { ...names, HOME: home, SHELL: shell };
+  return { ...names, HOME: home, ...(shell ? { SHELL: shell } : {}) };
 }
 
 async function converse(

@@ -267,7 +267,7 @@ describe.each(['process', 'docker'] as const)('a session in a %s job', (kind) =>
       client.port = before;
     });
 
-    it.runIf(kind === 'docker')('says that an image has no shell', async () => {
+    it.runIf(kind === 'docker')('runs programs of an image without a shell', async () => {
       const before = client.port;
       await importBare(engine as TestDocker, client.dir);
       await begin({
@@ -278,6 +278,11 @@ describe.each(['process', 'docker'] as const)('a session in a %s job', (kind) =>
       const { code, stderr } = await client.ssh(['echo hello']);
       expect(code).toBe(127);
       expect(stderr).toContain('This job has no shell');
+      expect(await client.ssh(['/busybox env'])).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('HOME=/'),
+      });
+      expect((await client.ssh(['/busybox echo $HOME'])).code).toBe(127);
       client.port = before;
     });
 
