@@ -11,16 +11,28 @@ const TABLES = { run: 'runs', fleet: 'fleets', volume: 'volumes', gateway: 'gate
 /** Word lists are far longer; that many misses mean that `propose` repeats itself. */
 const MAX_PROPOSALS = 10_000;
 
-/** Holds back other servers that name a thing of this kind in this project, until the commit. */
+/**
+ * Holds back other servers that name a thing of this kind in this project, or delete it, until the
+ * commit. Throws `store_project_deleted`: whoever asked had seen it before it was.
+ */
 export async function lockNames(
   context: Pick<StoreContext, 'postgres'>,
   tx: Tx,
   kind: NamedKind,
   projectId: Id,
 ): Promise<void> {
-  if (!context.postgres) return;
-  const scope = `${kind}_names_${projectId}`;
-  await sql`select pg_advisory_xact_lock(hashtextextended(${scope}, 0))`.execute(tx);
+  let project = tx.selectFrom('projects').select('deleted').where('id', '=', projectId);
+  if (context.postgres) {
+    const scope = `${kind}_names_${projectId}`;
+    await sql`select pg_advisory_xact_lock(hashtextextended(${scope}, 0))`.execute(tx);
+    project = project.forKeyShare();
+  }
+  if (!(await project.executeTakeFirst())?.deleted) return;
+  throw new StoreError(
+    'store_project_deleted',
+    `The project of a new ${kind} was deleted while it was made.`,
+    'Make it in another project.',
+  );
 }
 
 /** Null: the exact name is taken by something that is not deleted. */

@@ -10,6 +10,7 @@ export type StoreErrorCode =
   | 'store_foreign_database'
   | 'store_intent_conflict'
   | 'store_contended'
+  | 'store_project_deleted'
   | 'store_undecryptable';
 
 /** `message` says what happened, `fix` what the operator can do about it. */

@@ -47,7 +47,7 @@ forEachStore((tests) => {
     await insertRun(world, { name: 'a', submittedAt: 1, status: 'done' });
     await insertRun(world, { name: 'a', submittedAt: 2, spec });
     await insertRun(world, { name: 'b', submittedAt: 3, userId: bob.id });
-    await insertRun(world, { name: 'c', submittedAt: 4, projectId: other.id });
+    await insertRun(world, { name: 'c', submittedAt: 4, projectId: other.id, status: 'failed' });
     const list = async (filter: Partial<RunFilter>) =>
       (await store.runs.list({ projectIds: [projectId], ...filter })).map(({ run }) => [
         ...[run.name, run.submittedAt],

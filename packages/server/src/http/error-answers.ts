@@ -1,5 +1,6 @@
 /** Errors as answers. */
-import { ApiError, errorBody, ruleError } from '@dstack/contract/api';
+import { ApiError, errorBody, notFound, ruleError } from '@dstack/contract/api';
+import { StoreError } from '@dstack/store';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isDiskFull } from '../disk-trouble.ts';
 import { ProxyRefusal } from '../proxy/refusal.ts';
@@ -20,6 +21,10 @@ export function answerError(
     return sendJson(reply, error.status, { detail: error.message });
   }
   if (error instanceof UnprocessableError) return sendJson(reply, 422, { detail: error.detail });
+  // It was there when the request was let in.
+  if (error instanceof StoreError && error.code === 'store_project_deleted') {
+    return sendJson(reply, 404, errorBody(notFound()));
+  }
   const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500;
   // What Fastify itself refuses: too large a body, a broken multipart.
   if (status >= 400 && status < 500) return sendJson(reply, status, { detail: error.message });

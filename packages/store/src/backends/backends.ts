@@ -1,11 +1,19 @@
+import type { BackendType } from '@dstack/contract/wire';
+import type { Id } from '@dstack/core';
 import type { Selectable } from 'kysely';
-import type { StoreContext } from '../context.ts';
+import type { Db, StoreContext, Tx } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { forIds, notDeleted } from '../query.ts';
 import { backendTable } from '../schema/account-tables.ts';
 import type { DB } from '../schema/db.ts';
 import { ENDING_INSTANCE } from '../schema/statuses.ts';
-import type { BackendRecord, Backends, BackendWithCredentials, JsonObject } from './types.ts';
+import type {
+  BackendRecord,
+  Backends,
+  BackendUse,
+  BackendWithCredentials,
+  JsonObject,
+} from './types.ts';
 
 type BackendRow = Selectable<DB['backends']>;
 
@@ -62,34 +70,60 @@ export function createBackends(context: StoreContext): Backends {
     delete: (projectId, types, extras) =>
       context.write(async ({ tx, add }) => {
         add(extras);
-        if (types.length === 0) return;
-        await tx
-          .deleteFrom('backends')
-          .where('project_id', '=', projectId)
-          .where('type', 'in', [...types])
-          .execute();
+        await deleteTypes(tx, projectId, types);
       }),
-    async inUse(projectId, type) {
-      const instances = await db
-        .selectFrom('instances')
-        .select((eb) => eb.fn.countAll<number>().as('count'))
-        .where('project_id', '=', projectId)
-        .where('backend', '=', type)
-        .where(notDeleted('deleted'))
-        .where('status', 'not in', ENDING_INSTANCE)
-        .executeTakeFirstOrThrow();
-      const volumes = await db
-        .selectFrom('volumes')
-        .select((eb) => eb.fn.countAll<number>().as('count'))
-        .where('project_id', '=', projectId)
-        .where('backend', '=', type)
-        .where(notDeleted('deleted'))
-        // A failed one is nothing at the provider.
-        .where('status', '!=', 'failed')
-        .executeTakeFirstOrThrow();
-      return { instances: Number(instances.count), volumes: Number(volumes.count) };
-    },
+    deleteUnused: (projectId, types) => deleteUnused(context, projectId, types),
+    inUse: (projectId, type) => inUse(db, projectId, type),
   };
+}
+
+async function deleteTypes(tx: Tx, projectId: Id, types: readonly BackendType[]): Promise<void> {
+  if (types.length === 0) return;
+  await tx
+    .deleteFrom('backends')
+    .where('project_id', '=', projectId)
+    .where('type', 'in', [...types])
+    .execute();
+}
+
+async function deleteUnused(
+  context: StoreContext,
+  projectId: Id,
+  types: readonly BackendType[],
+): Promise<BackendUse | null> {
+  return context.write(async ({ tx }): Promise<BackendUse | null> => {
+    for (const type of types) {
+      const use = await inUse(tx, projectId, type);
+      if (use.instances + use.volumes > 0) return { type, ...use };
+    }
+    await deleteTypes(tx, projectId, types);
+    return null;
+  });
+}
+
+async function inUse(
+  db: Db | Tx,
+  projectId: Id,
+  type: BackendType,
+): Promise<Omit<BackendUse, 'type'>> {
+  const instances = await db
+    .selectFrom('instances')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('project_id', '=', projectId)
+    .where('backend', '=', type)
+    .where(notDeleted('deleted'))
+    .where('status', 'not in', ENDING_INSTANCE)
+    .executeTakeFirstOrThrow();
+  const volumes = await db
+    .selectFrom('volumes')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('project_id', '=', projectId)
+    .where('backend', '=', type)
+    .where(notDeleted('deleted'))
+    // A failed one is nothing at the provider.
+    .where('status', '!=', 'failed')
+    .executeTakeFirstOrThrow();
+  return { instances: Number(instances.count), volumes: Number(volumes.count) };
 }
 
 function byAge(a: BackendRecord, b: BackendRecord): number {

@@ -24,6 +24,13 @@ export interface BackendCredentials {
 
 export type BackendWithCredentials = BackendRecord & BackendCredentials;
 
+/** Live instances and volumes that stand against deleting a backend. */
+export interface BackendUse {
+  readonly type: BackendType;
+  readonly instances: number;
+  readonly volumes: number;
+}
+
 export interface Backends {
   /** Without credentials, in the order they were added. */
   list(projectIds: readonly Id[]): Promise<BackendRecord[]>;
@@ -40,7 +47,10 @@ export interface Backends {
     set: Pick<BackendWithCredentials, 'config' | 'sourceConfig' | 'auth' | 'sourceAuth'>,
     extras?: WriteExtras,
   ): Promise<'updated' | 'missing'>;
+  /** Whatever lives in them. */
   delete(projectId: Id, types: readonly BackendType[], extras?: WriteExtras): Promise<void>;
+  /** All or none; unknown ones are ignored. Answers the first that is in use, else null. */
+  deleteUnused(projectId: Id, types: readonly BackendType[]): Promise<BackendUse | null>;
   /** How many live instances and volumes stand against deleting it. */
   inUse(
     projectId: Id,

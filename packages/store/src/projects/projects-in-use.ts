@@ -1,10 +1,10 @@
 import type { Id } from '@dstack/core';
-import type { Db } from '../context.ts';
+import type { Db, Tx } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
 import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import type { ProjectUse } from './types.ts';
 
-export async function projectsInUse(db: Db, ids: readonly Id[]): Promise<ProjectUse[]> {
+export async function projectsInUse(db: Db | Tx, ids: readonly Id[]): Promise<ProjectUse[]> {
   const rows = await forIds(ids, (slice) =>
     db
       .selectFrom('projects as p')

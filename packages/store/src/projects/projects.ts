@@ -9,7 +9,7 @@ import { projectAccess } from './access.ts';
 import { countProjects, listProjects, projectsWithoutFleets } from './list-projects.ts';
 import { createMembers } from './members.ts';
 import { projectsInUse } from './projects-in-use.ts';
-import type { NewProject, ProjectRecord, Projects } from './types.ts';
+import type { DeleteProjectsOutcome, NewProject, ProjectRecord, Projects } from './types.ts';
 
 export function createProjects(context: StoreContext): Projects {
   const { db } = context;
@@ -74,10 +74,17 @@ export function createProjects(context: StoreContext): Projects {
           .execute();
       }),
     inUse: (ids) => projectsInUse(db, ids),
-    delete: (ids, extras) =>
-      context.write(async ({ tx, add }) => {
-        add(extras);
-        for (const id of ids) await deleteProject(context, tx, id);
+    delete: (ids, event) =>
+      context.write(async ({ tx, add }): Promise<DeleteProjectsOutcome> => {
+        await lockProjects(context, tx, ids);
+        const uses = await projectsInUse(tx, ids);
+        if (uses.length > 0) return { type: 'in-use', uses };
+        for (const id of ids) {
+          const isDeleted = await deleteProject(context, tx, id);
+          const told = isDeleted ? event?.(id) : undefined;
+          if (told) add({ events: [told] });
+        }
+        return { type: 'deleted' };
       }),
     ...createMembers(context),
   };
@@ -120,8 +127,22 @@ async function insertProject(context: StoreContext, tx: Tx, project: NewProject)
     .execute();
 }
 
-async function deleteProject(context: StoreContext, tx: Tx, id: Id): Promise<void> {
+/** Against `lockNames`, under which things are added to a project. */
+async function lockProjects(context: StoreContext, tx: Tx, ids: readonly Id[]): Promise<void> {
+  if (!context.postgres || ids.length === 0) return;
+  // In one order, so that two deletions do not wait for each other in a circle.
   await tx
+    .selectFrom('projects')
+    .select('id')
+    .where('id', 'in', [...ids])
+    .orderBy('id')
+    .forUpdate()
+    .execute();
+}
+
+/** False if it was deleted already. */
+async function deleteProject(context: StoreContext, tx: Tx, id: Id): Promise<boolean> {
+  const result = await tx
     .updateTable('projects')
     .set((eb) => ({
       original_name: eb.ref('name'),
@@ -130,7 +151,8 @@ async function deleteProject(context: StoreContext, tx: Tx, id: Id): Promise<voi
     }))
     .where('id', '=', id)
     .where(notDeleted('deleted'))
-    .execute();
+    .executeTakeFirst();
   await tx.deleteFrom('exports').where('project_id', '=', id).execute();
   await tx.deleteFrom('imports').where('project_id', '=', id).execute();
+  return result.numUpdatedRows === 1n;
 }

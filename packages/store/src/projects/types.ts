@@ -1,5 +1,5 @@
 import type { ProjectRole } from '@dstack/contract/wire';
-import type { Id, Timestamp } from '@dstack/core';
+import type { Id, NewEvent, Timestamp } from '@dstack/core';
 import type { Page } from '../page.ts';
 import type { UserRecord } from '../users/types.ts';
 import type { Created, WriteExtras } from '../writes.ts';
@@ -53,6 +53,10 @@ export interface ProjectFilter {
   readonly page?: Page;
 }
 
+export type DeleteProjectsOutcome =
+  | { readonly type: 'deleted' }
+  | { readonly type: 'in-use'; readonly uses: readonly ProjectUse[] };
+
 export interface Projects {
   /** Makes the owner an `admin` member and imports every global export. */
   insert(project: NewProject, extras?: WriteExtras): Promise<Created>;
@@ -80,8 +84,15 @@ export interface Projects {
   ): Promise<void>;
   /** Names of active runs, fleets and volumes that stand against deleting these projects. */
   inUse(ids: readonly Id[]): Promise<ProjectUse[]>;
-  /** Deleted projects get another name; their exports and imports go. */
-  delete(ids: readonly Id[], extras?: WriteExtras): Promise<void>;
+  /**
+   * All or none, and none while something active is in one of them: nothing can be added between the
+   * look and the deletion. Deleted projects get another name; their exports and imports go. Those
+   * that are deleted already are left alone, without an event.
+   */
+  delete(
+    ids: readonly Id[],
+    event?: (id: Id) => NewEvent | undefined,
+  ): Promise<DeleteProjectsOutcome>;
 
   /** In the order they were set. */
   members(projectId: Id): Promise<Member[]>;

@@ -58,15 +58,12 @@ export async function deleteBackends(
   project: ProjectRecord,
   types: readonly BackendType[],
 ): Promise<void> {
-  for (const type of types) {
-    const { instances, volumes } = await deps.store.backends.inUse(project.id, type);
-    const what = instances > 0 ? 'instances' : volumes > 0 ? 'volumes' : null;
-    if (what === null) continue;
-    throw ruleError(
-      `Backend ${type} has active ${what}. Delete the ${what} before deleting the backend`,
-    );
-  }
-  await deps.store.backends.delete(project.id, types);
+  const use = await deps.store.backends.deleteUnused(project.id, types);
+  if (use === null) return;
+  const what = use.instances > 0 ? 'instances' : 'volumes';
+  throw ruleError(
+    `Backend ${use.type} has active ${what}. Delete the ${what} before deleting the backend`,
+  );
 }
 
 export async function backendConfig(

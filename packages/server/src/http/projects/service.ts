@@ -1,5 +1,6 @@
 /** Projects: list, create, change, delete. Members are in `members.ts`. */
 import {
+  type ApiError,
   accessDenied,
   alreadyExists,
   type CreateProjectRequest,
@@ -9,7 +10,13 @@ import {
 } from '@dstack/contract/api';
 import type { Project, ProjectsInfoList } from '@dstack/contract/wire';
 import type { NewEvent } from '@dstack/core';
-import type { MemberRecord, ProjectFilter, ProjectRecord, UserRecord } from '@dstack/store';
+import type {
+  MemberRecord,
+  ProjectFilter,
+  ProjectRecord,
+  ProjectUse,
+  UserRecord,
+} from '@dstack/store';
 import { wireProject } from '../mapping/project.ts';
 import { checkName } from '../names.ts';
 import { pageOf } from '../paging.ts';
@@ -187,10 +194,11 @@ export async function deleteProjects(
   if (unknown.length > 0) {
     throw ruleError(`Failed to delete non-existent projects: ${unknown.join(', ')}`);
   }
-  const ids = projects.map((project) => project.id);
-  await checkUnused(deps, ids);
-  const events = projects.map((project) => projectEvent('Project deleted', project, actor.id));
-  await deps.store.projects.delete(ids, { events });
+  const events = new Map(
+    projects.map((project) => [project.id, projectEvent('Project deleted', project, actor.id)]),
+  );
+  const outcome = await deps.store.projects.delete([...events.keys()], (id) => events.get(id));
+  if (outcome.type === 'in-use') throw inUse(outcome.uses);
 }
 
 async function checkMayDelete(
@@ -211,16 +219,13 @@ async function checkMayDelete(
   }
 }
 
-async function checkUnused(deps: HttpDeps, ids: readonly string[]): Promise<void> {
-  const uses = await deps.store.projects.inUse(ids);
-  const checks = [
+function inUse(uses: readonly ProjectUse[]): ApiError {
+  const kinds = [
     ['runs', 'activeRuns'],
     ['fleets', 'activeFleets'],
     ['volumes', 'activeVolumes'],
   ] as const;
-  for (const [what, count] of checks) {
-    const names = uses.filter((use) => use[count] > 0).map((use) => `'${use.projectName}'`);
-    if (names.length === 0) continue;
-    throw ruleError(`Failed to delete project with active ${what}: [${names.join(', ')}]`);
-  }
+  const [what, count] = kinds.find(([, n]) => uses.some((use) => use[n] > 0)) ?? kinds[0];
+  const names = uses.filter((use) => use[count] > 0).map((use) => `'${use.projectName}'`);
+  return ruleError(`Failed to delete project with active ${what}: [${names.join(', ')}]`);
 }
