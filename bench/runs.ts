@@ -79,18 +79,18 @@ export async function finished(installation: Installation, runName: string): Pro
   const response = await fetch(url, {
     headers: { authorization: `Bearer ${installation.token()}` },
   });
-  let text = '';
+  let rest = '';
   const decoder = new TextDecoder();
   for await (const chunk of response.body ?? []) {
-    text += decoder.decode(chunk, { stream: true });
-    const status = [
-      ...text.matchAll(/^data: .*?"status":"(done|failed|terminated)","status_message"/gm),
-    ].at(-1);
-    if (status?.[1]) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines.filter((one) => one.startsWith('data: {'))) {
+      // Of the run itself: a submission that is tried again is finished too.
+      const { status } = JSON.parse(line.slice('data: '.length)) as { status?: string };
+      if (!status || !['done', 'failed', 'terminated'].includes(status)) continue;
       await response.body?.cancel().catch(() => {});
-      return status[1];
+      return status;
     }
-    text = text.slice(text.lastIndexOf('\nevent: run') + 1);
   }
   throw new Error(`watching ${runName} ended early`);
 }

@@ -39,8 +39,9 @@ export class AgentServer {
 
   constructor(options: AgentServerOptions) {
     this.#options = options;
-    // Uploads may take long; everything on this socket comes from one trusted peer.
-    this.http = createServer({ requestTimeout: 0 }, (request, response) => {
+    // Uploads may take long, and a connection waits for the next command as long as the server
+    // likes; everything on this socket comes from one trusted peer.
+    this.http = createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, (request, response) => {
       void this.#answer(request, response);
     });
     this.http.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));

@@ -1,4 +1,4 @@
-import { request as httpRequest } from 'node:http';
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type {
@@ -43,12 +43,25 @@ export interface AgentClientOptions {
 /** A connection to a job's port is there within this time, in milliseconds, or not at all. */
 const PORT_MS = 10_000;
 
-/** The commands of the agent protocol. All of them may be repeated. */
+/** Connections that wait for the next command. */
+const SPARE_CONNECTIONS = 4;
+
+/**
+ * The commands of the agent protocol. All of them may be repeated. They go over connections that
+ * stay open: to open one through SSH takes as long as the command itself.
+ */
 export class AgentClient {
   readonly #options: AgentClientOptions;
+  readonly #connections = new HttpAgent({ keepAlive: true, maxFreeSockets: SPARE_CONNECTIONS });
 
   constructor(options: AgentClientOptions) {
     this.#options = options;
+    this.#connections.createConnection = () => options.dial();
+  }
+
+  /** Ends the connections. */
+  close(): void {
+    this.#connections.destroy();
   }
 
   info(): Promise<AgentInfo> {
@@ -141,7 +154,7 @@ export class AgentClient {
       const request = httpRequest({
         method,
         path,
-        createConnection: () => this.#options.dial() as never,
+        agent: this.#connections,
         headers: {
           ...this.#headers(),
           ...(typeof body === 'string' && {

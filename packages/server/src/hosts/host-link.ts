@@ -72,6 +72,7 @@ export class HostLink {
     this.#closed = true;
     clearTimeout(this.#retry);
     this.#socket?.terminate();
+    this.#options.client.close();
     await this.#ended;
   }
 
@@ -168,6 +169,8 @@ export class HostLink {
     this.send({ type: 'ack', states: last });
     this.#attempt = 0;
     await this.#options.sink.connected(this.#info);
+    // A connection is at hand for the first command; should this fail, the command makes one.
+    this.#options.client.info().catch(() => {});
   }
 
   async #logFrame(frame: LogFrame): Promise<void> {

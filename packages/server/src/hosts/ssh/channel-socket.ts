@@ -53,7 +53,9 @@ export class ChannelSocket extends Duplex {
   /** Milliseconds without a byte after which `timeout` is emitted; 0 = never. */
   setTimeout(ms: number, listener?: () => void): this {
     this.#timeoutMs = ms;
-    if (listener) this.once('timeout', listener);
+    // As of a socket: 0 takes the listener off again.
+    if (listener && ms === 0) this.off('timeout', listener);
+    else if (listener) this.once('timeout', listener);
     this.#moved();
     return this;
   }
