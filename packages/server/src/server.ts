@@ -33,6 +33,7 @@ import { Housekeeping } from './housekeeping/housekeeping.ts';
 import { buildHttp } from './http/app.ts';
 import { keyMaker } from './http/keys.ts';
 import { admission } from './http/proxy/admission.ts';
+import { tokenizerHub } from './http/runs/tokenizer-hub.ts';
 import { streamRoutes } from './http/streams/routes.ts';
 import { gitTemplates } from './http/templates/git-templates.ts';
 import { httpSettings } from './http-settings.ts';
@@ -138,7 +139,7 @@ interface Parts {
 }
 
 async function assemble(parts: Parts): Promise<RunningServer> {
-  const { settings, log, config, store, closing, close } = parts;
+  const { settings, log, config, store, env, closing, close } = parts;
   const keys = keyMaker();
   const context = decisionContext(settings);
   const forHttp = httpSettings(settings, config);
@@ -210,6 +211,7 @@ async function assemble(parts: Parts): Promise<RunningServer> {
     keys,
     context,
     templates: gitTemplates(),
+    hub: tokenizerHub(env.HF_ENDPOINT || 'https://huggingface.co'),
     services,
     metrics,
     loopsAreRunning: () => engine?.isRunning ?? false,

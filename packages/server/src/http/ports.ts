@@ -15,6 +15,7 @@ import type { Logger } from '../logging.ts';
 import type { LogPage, PollQuery } from '../logs/event-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
+import type { TokenizerHub } from './runs/tokenizer-hub.ts';
 import type { TemplateSource } from './templates/git-templates.ts';
 
 /** Everything that handlers may use; made once when the server starts. */
@@ -26,6 +27,7 @@ export interface HttpDeps {
   readonly keys: KeyMaker;
   readonly context: () => DecisionContext;
   readonly templates: TemplateSource;
+  readonly hub: TokenizerHub;
   readonly services: Pick<ServiceProxy, 'admit' | 'forward' | 'upgrade' | 'ask'>;
   /** Null: switched off. */
   readonly metrics: MetricsText | null;

@@ -3,6 +3,7 @@ import { notExists, ruleError } from '@dstack/contract/api';
 import type { ServiceConfiguration, ServiceSpec } from '@dstack/contract/wire';
 import type { GatewayView, ProjectRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
+import { completeModel } from './chat-model.ts';
 
 export interface ServicePlace {
   readonly gatewayId: string | null;
@@ -13,9 +14,11 @@ export interface ServicePlace {
 export async function servicePlace(
   deps: HttpDeps,
   project: ProjectRecord,
-  service: ServiceConfiguration,
+  configuration: ServiceConfiguration,
 ): Promise<ServicePlace> {
-  const gateway = await gatewayOf(deps, project, service);
+  const gateway = await gatewayOf(deps, project, configuration);
+  const model = await completeModel(deps, project, configuration);
+  const service = { ...configuration, model };
   if (gateway === null) return inServer(project, service);
   return behindGateway(project, gateway, service);
 }

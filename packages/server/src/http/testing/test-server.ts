@@ -162,6 +162,7 @@ function testDeps({ store, logs, now, log, offers, dir, settings, services }: Pa
     blobs: fileBlobs(join(dir, 'blobs')),
     keys: keyMaker(),
     templates: gitTemplates('file'),
+    hub: () => Promise.reject(new Error('there is no hub')),
     services,
     metrics: new ServerMetrics({ store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,

@@ -14,6 +14,7 @@ import { type ChatRequest, chatRequest } from './chat-request.ts';
 import { streamChunks } from './chunk-stream.ts';
 import type { AskModel, Model, ModelClient } from './model-client.ts';
 import { openAiModel } from './openai-model.ts';
+import { tgiModel } from './tgi-model.ts';
 
 interface ProjectRoute {
   readonly Params: { readonly project_name: string };
@@ -84,9 +85,11 @@ async function find(
   const views = await store.services.withModels(project.id);
   const served = views.flatMap((view) => {
     const { configuration } = view.run.spec;
-    const model = configuration.type === 'service' ? configuration.model : null;
+    // As it was completed when the service was submitted.
+    const completed = view.run.serviceSpec?.options.openai as { model?: Model } | undefined;
+    const model = completed?.model ?? (configuration.type === 'service' && configuration.model);
     const route = routeOf(view);
-    return route && model?.name === name ? [{ route, model }] : [];
+    return route && model && model.name === name ? [{ route, model }] : [];
   });
   const found = served.find(({ route }) => route.replicas.length > 0) ?? served[0];
   if (found) return found;
@@ -113,7 +116,8 @@ async function complete(
 
 function clientOf(model: Model): ModelClient {
   if (model.format === 'openai') return openAiModel(model.prefix);
-  throw new ProxyRefusal(400, `Models of format ${model.format} are not served here`);
+  const { name, chat_template: chatTemplate, eos_token: eosToken } = model;
+  return tgiModel({ name, chatTemplate: chatTemplate ?? '', eosToken: eosToken ?? '' });
 }
 
 /** What is not 200 goes to the client with the model's own words. */

@@ -1,0 +1,198 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { insertInstances, serveAt, submitService } from '../../testing/services.ts';
+import { startTestServer, type TestServer } from '../../testing/test-server.ts';
+
+let server: TestServer;
+let model: Server;
+/** What the model was asked last, and what it answers: status, then pieces of the body. */
+let asked: { url: string | undefined; body: Record<string, unknown> };
+let answer: readonly [number, ...string[]] = [200];
+
+const open = async ({ port }: { port: number }) => {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  return socket;
+};
+
+const hub = async (name: string, token: string | null) => {
+  if (token !== 'hf') throw new Error(`no token for ${name}`);
+  return { chatTemplate: '{{ messages[0].content }}', eosToken: '</s>' };
+};
+
+const TEMPLATE = '{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}';
+
+beforeAll(async () => {
+  server = await startTestServer({}, { hub }, open);
+  model = createServer(async (request, response) => {
+    asked = { url: request.url, body: JSON.parse(await text(request)) };
+    const [status, ...parts] = answer;
+    response.writeHead(status);
+    for (const part of parts) response.write(part);
+    response.end();
+  });
+  model.listen(0, '127.0.0.1');
+  await once(model, 'listening');
+  const instances = await insertInstances(server, 3);
+  const models = {
+    one: 'parrot',
+    two: { format: 'openai', name: 'prefixed', prefix: '/api/v9/' },
+    three: { format: 'tgi', name: 'tgi', chat_template: TEMPLATE, eos_token: '</s>' },
+  };
+  for (const [name, served] of Object.entries(models)) {
+    const { id } = await submitService(server, name, { model: served, probes: [] });
+    await serveAt(server, id, [(model.address() as AddressInfo).port], instances);
+  }
+});
+afterAll(async () => {
+  await server.close();
+  model.closeAllConnections();
+  model.close();
+});
+
+const messages = [
+  { role: 'system', content: 'be kind' },
+  { role: 'user', content: 'hi' },
+];
+
+const chat = (name: string, more: object = {}) =>
+  server.call('/proxy/models/main/chat/completions', { model: name, messages, ...more });
+
+describe('models of a project', () => {
+  it('are listed, newest first', async () => {
+    const list = await server.call('/proxy/models/main/models', undefined, { method: 'GET' });
+    expect(list.body).toMatchObject({ object: 'list' });
+    expect(list.body.data.map(({ id }: { id: string }) => id)).toEqual([
+      'tgi',
+      'prefixed',
+      'parrot',
+    ]);
+    expect(list.body.data[0]).toEqual({
+      ...{ object: 'model', id: 'tgi', owned_by: 'main', created: expect.any(Number) },
+    });
+  });
+
+  it('are asked with everything that the client says, and answer in their own words', async () => {
+    answer = [200, '{"choices":', '[{"message":{"tool_calls":[]}}]}'];
+    const more = { tools: [{ type: 'function' }], unknown: { a: 1 } };
+    const { status, body } = await chat('prefixed', more);
+    expect([status, body]).toEqual([200, { choices: [{ message: { tool_calls: [] } }] }]);
+    expect(asked).toEqual({
+      url: '/api/v9/chat/completions',
+      body: { model: 'prefixed', messages, ...more },
+    });
+  });
+
+  it('stream', async () => {
+    answer = [200, 'data: {"a":', ' 1}\n\ndata: {"a": 2}\r\n\r\n: hm\n\n', 'data: [DONE]\n\n'];
+    const { text: streamed, headers } = await chat('parrot', { stream: true });
+    expect(streamed).toBe('data:{"a":1}\n\ndata:{"a":2}\n\ndata: [DONE]\n\n');
+    expect(headers).toMatchObject({ 'x-accel-buffering': 'no' });
+    expect(String(headers['content-type'])).toContain('text/event-stream');
+  });
+
+  it.each([
+    [[429, 'slow down'], {}, [429, 'slow down']],
+    [[429, 'slow down'], { stream: true }, [429, 'slow down']],
+    [[200, 'no json'], {}, [502, 'Invalid response from model']],
+    [[200, 'data: no json\n\n'], { stream: true }, [502, 'Invalid chunk in model stream']],
+  ] as const)('that answer %j to %j are told as %j', async (given, more, [status, detail]) => {
+    answer = given as never;
+    const { status: seen, body } = await chat('parrot', more);
+    expect([seen, body]).toEqual([status, { detail }]);
+  });
+
+  it('that fail in the middle end without the last word', async () => {
+    answer = [200, 'data: {"a":1}\n\n', 'data: no json\n\n'];
+    const { status, text: streamed } = await chat('parrot', { stream: true });
+    expect([status, streamed]).toEqual([
+      200,
+      'data:{"a":1}\n\n: Invalid chunk in model stream\n\n',
+    ]);
+  });
+
+  it('have to be named, with messages', async () => {
+    const unnamed = await server.call('/proxy/models/main/chat/completions', { messages: 'hi' });
+    expect(unnamed.status).toBe(422);
+    expect(unnamed.body.detail.map(({ loc }: { loc: string[] }) => loc)).toEqual([
+      ['body', 'model'],
+      ['body', 'messages'],
+    ]);
+    expect((await chat('nosuch')).body).toEqual({
+      detail: 'Model nosuch not found in project main',
+    });
+  });
+});
+
+describe('a model of Text Generation Inference', () => {
+  const details = {
+    ...{ finish_reason: 'eos_token', generated_tokens: 3, seed: 7, prefill: [{}, {}] },
+    best_of_sequences: [{ generated_text: 'ho', finish_reason: 'length', generated_tokens: 2 }],
+  };
+
+  it('is given one text, and its answer has the form of a chat', async () => {
+    answer = [200, JSON.stringify({ generated_text: 'hello</s>', details })];
+    const more = { max_tokens: 5, stop: 'end', n: 2, top_p: 0.5, seed: 7 };
+    const { body } = await chat('tgi', more);
+    expect(asked).toEqual({
+      url: '/generate',
+      body: {
+        inputs: '<system>be kind<user>hi',
+        parameters: {
+          ...{ do_sample: true, max_new_tokens: 5, stop: ['end', '</s>'], seed: 7 },
+          ...{ temperature: 1, best_of: 2, details: true, decoder_input_details: true },
+          top_p: 0.5,
+        },
+      },
+    });
+    expect(body).toMatchObject({
+      ...{ object: 'chat.completion', model: 'tgi', system_fingerprint: 'fp_7' },
+      choices: [
+        { index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'hello' } },
+        { index: 1, finish_reason: 'length', message: { content: 'ho' } },
+      ],
+      usage: { prompt_tokens: 2, completion_tokens: 5, total_tokens: 7 },
+    });
+  });
+
+  it('streams every token, the last one too', async () => {
+    const piece = (said: string, more = {}) =>
+      `data: ${JSON.stringify({ token: { text: said, special: false }, ...more })}\n\n`;
+    const end = { details: { ...details, finish_reason: 'length' } };
+    answer = [200, piece('he'), piece('llo', end)];
+    const { text: streamed } = await chat('tgi', { stream: true });
+    const chunks = [...streamed.matchAll(/^data:(\{.*)$/gm)].map(([, json]) =>
+      JSON.parse(json ?? ''),
+    );
+    expect(chunks.map(({ choices: [choice] }) => [choice.delta, choice.finish_reason])).toEqual([
+      [{ role: 'assistant', content: 'he' }, null],
+      [{ role: 'assistant', content: 'llo' }, null],
+      [{ role: 'assistant' }, 'length'],
+    ]);
+    expect(streamed.endsWith('data: [DONE]\n\n')).toBe(true);
+    expect(asked.url).toBe('/generate_stream');
+    answer = [200, piece('a'), piece('</s>', { details })];
+    expect((await chat('tgi', { stream: true })).text).not.toContain('</s>');
+    answer = [200, 'data: {"error":"too long","error_type":"validation"}\n\n'];
+    const refused = await chat('tgi', { stream: true });
+    expect([refused.status, refused.body]).toEqual([400, { detail: 'too long' }]);
+  });
+
+  it('is looked up where its configuration does not say how it chats', async () => {
+    const served = { format: 'tgi', name: 'org/looked-up' };
+    const secret = { name: 'hub', value: 'hf' };
+    await server.call('/api/project/main/secrets/create_or_update', secret);
+    const env = { HF_TOKEN: '$' + '{{ secrets.hub }}' };
+    const run = await submitService(server, 'looked', { model: served, env });
+    expect(run).toMatchObject({
+      service: {
+        model: { name: 'org/looked-up', base_url: '/proxy/models/main/' },
+        options: { openai: { model: { eos_token: '</s>' } } },
+      },
+    });
+    await expect(submitService(server, 'failed', { model: served })).rejects.toThrow('no token');
+  });
+});

@@ -1,0 +1,57 @@
+/** Where the chat templates of models are found that a configuration does not bring along. */
+import * as z from 'zod';
+
+export interface ChatFormat {
+  readonly chatTemplate: string | null;
+  readonly eosToken: string | null;
+}
+
+/** Rejects with an `Error` for the person who submits the service. */
+export type TokenizerHub = (model: string, token: string | null) => Promise<ChatFormat>;
+
+/** dstack 0.22.5 gives the hub this long, in milliseconds. */
+const TIMEOUT_MS = 10_000;
+
+const Token = z.union([z.string(), z.object({ content: z.string() })]).nullish();
+
+/** Models may have several templates; the one for chats is the default. */
+const Template = z
+  .union([z.string(), z.array(z.object({ name: z.string(), template: z.string() }))])
+  .nullish();
+
+const Config = z.object({ chat_template: Template, eos_token: Token });
+
+/** `endpoint`: as Hugging Face's own tools read it from `HF_ENDPOINT`. */
+export function tokenizerHub(endpoint: string): TokenizerHub {
+  return async (model, token) => {
+    const url = `${endpoint}/${model}/resolve/main/tokenizer_config.json`;
+    const headers = token ? { authorization: `Bearer ${token}` } : undefined;
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const answer = await fetch(url, { signal, ...(headers && { headers }) }).catch((error) => {
+      throw failure(reasonOf(error));
+    });
+    if (answer.status === 403) throw new Error('Private HF models are not supported');
+    if (answer.status === 401) {
+      const what = token ? 'a valid HF_TOKEN' : 'HF_TOKEN';
+      throw new Error(`Failed to get tokenizer info: set ${what} in \`env\` of the service`);
+    }
+    if (answer.status !== 200) throw failure(`status ${answer.status}`);
+    const { chat_template: template, eos_token: eos } = Config.parse(
+      await answer.json().catch((error) => {
+        throw failure(reasonOf(error));
+      }),
+    );
+    const chat = Array.isArray(template)
+      ? (template.find(({ name }) => name === 'default') ?? template[0])?.template
+      : template;
+    const end = typeof eos === 'object' ? eos?.content : eos;
+    return { chatTemplate: chat ?? null, eosToken: end ?? null };
+  };
+}
+
+const failure = (why: string) => new Error(`Failed to get tokenizer info: ${why}`);
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}
