@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -10,8 +10,8 @@ import { generateHostKey, publicKeyOf } from './private-key.ts';
 const missing = existsSync('/usr/bin/ssh') ? null : 'ssh';
 if (missing) console.warn(`SSH between nodes is NOT tested: ${missing} is missing`);
 
-/** Each is an address of this machine: Linux has all of 127.0.0.0/8. */
-const IPS = ['127.213.0.1', '127.213.0.2'];
+/** Each is an address of this machine (Linux has all of 127.0.0.0/8), and of this process alone. */
+const IPS = [1, 2].map((n) => `127.${100 + n}.${(process.pid >> 8) & 255}.${process.pid & 255}`);
 
 describe.skipIf(missing !== null)('the nodes of a run', () => {
   let agents: AgentHarness[];
@@ -128,6 +128,25 @@ describe.skipIf(missing !== null)('the nodes of a run', () => {
     expect(text).toContain('Host key verification failed');
     expect(text).not.toContain('inside');
     expect(state.exit).toMatchObject({ status: 255 });
+  });
+
+  it('reach each other again after the death of an agent', async () => {
+    const [first = '', second = ''] = await put({
+      lines: [
+        [
+          'while [ ! -e go ]; do sleep 0.05; done',
+          `ssh ${IPS[1]} 'echo "still $DSTACK_NODE_RANK"'`,
+        ],
+        ['sleep 600'],
+      ],
+    });
+    await streams[1]!.until(() => streams[1]!.state(second)?.phase === 'running');
+    await streams[1]!.close();
+    await agents[1]!.end('SIGKILL');
+    await agents[1]!.start();
+    streams[1] = await agents[1]!.connect();
+    writeFileSync(join(agents[0]!.state, 'jobs', first, 'work', 'go'), '');
+    expect((await streams[0]!.whole(first)).text).toContain('still 1\r\n');
   });
 
   it('are listened for only while there are any, and a taken port is told', async () => {
