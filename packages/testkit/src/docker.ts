@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
+import { copyPrograms } from './program-image.ts';
 
 /** A Docker daemon of the test's own. */
 export interface TestDocker {
@@ -29,6 +30,8 @@ export interface TestDocker {
   busybox(name: string, changes?: readonly string[]): Promise<void>;
   /** Makes an image out of the files of a tar archive, with changes in a Dockerfile's words. */
   image(name: string, tar: Buffer, changes?: readonly string[]): Promise<void>;
+  /** The busybox image with programs of this machine, at the paths they have here. */
+  programs(name: string, programs: readonly string[], data?: readonly string[]): Promise<void>;
   /** Ends all containers and the daemon, and removes its files. */
   close(): Promise<void>;
 }
@@ -76,6 +79,7 @@ export async function startDocker(options: TestDockerOptions = {}): Promise<Test
     pid: daemon.pid ?? 0,
     busyboxTar: () => busyboxTar(dir),
     image: (name, tar, changes = []) => importTar(socket, name, tar, changes),
+    programs: (name, programs, data = []) => importPrograms(dir, socket, name, programs, data),
     busybox: (name, changes = []) => importBusybox(dir, socket, name, changes),
     close,
   };
@@ -116,6 +120,23 @@ export async function importBusybox(
   await importTar(socket, name, busyboxTar(dir), changes);
 }
 
+async function importPrograms(
+  dir: string,
+  socket: string,
+  name: string,
+  programs: readonly string[],
+  data: readonly string[],
+): Promise<void> {
+  const root = mkdtempSync(join(dir, 'programs-'));
+  makeBusyboxRoot(root);
+  await copyPrograms(root, programs, { data });
+  await importTar(socket, name, tarOf(root), ['ENV PATH=/usr/local/bin:/usr/bin:/bin']);
+}
+
+function tarOf(root: string): Buffer {
+  return execFileSync('tar', ['-C', root, '-cf', '-', '.'], { maxBuffer: 1024 ** 3 });
+}
+
 async function importTar(
   socket: string,
   name: string,
@@ -144,7 +165,7 @@ async function importTar(
 export function busyboxTar(dir: string): Buffer {
   const root = join(dir, 'busybox');
   if (!existsSync(root)) makeBusyboxRoot(root);
-  return execFileSync('tar', ['-C', root, '-cf', '-', '.'], { maxBuffer: 64 * 1024 * 1024 });
+  return tarOf(root);
 }
 
 export function makeBusyboxRoot(root: string): void {

@@ -1,12 +1,10 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type Docker from 'dockerode';
 import { makeBusyboxRoot } from './docker.ts';
-
-const run = promisify(execFile);
+import { copyPrograms } from './program-image.ts';
 
 /** What the image has of this machine, beside the libraries that these need. */
 const PROGRAMS = ['/usr/bin/orterun', '/usr/bin/orted', '/usr/bin/ssh', '/usr/bin/scp'];
@@ -51,19 +49,8 @@ async function copyInto(root: string): Promise<void> {
       .trim()
       .split('\n'),
   );
-  const libraries = await librariesOf([...PROGRAMS, ...plugins]);
-  const files = [...PROGRAMS, ...plugins, ...libraries];
-  await run('cp', ['-L', '--parents', ...new Set(files), root]);
   const data = DATA.filter((path) => existsSync(path));
-  await run('cp', ['-rL', '--parents', ...data, root]);
-}
-
-/** As the loader would look for them; a plugin whose library is not installed is not loaded either. */
-async function librariesOf(files: readonly string[]): Promise<string[]> {
-  const { stdout } = await run('ldd', files as string[], { maxBuffer: 64 * 1024 * 1024 }).catch(
-    (error: { stdout: string }) => error,
-  );
-  return [...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].map((match) => match[1] ?? '');
+  await copyPrograms(root, PROGRAMS, { plugins, data });
 }
 
 function pluginDirs(): string[] {
