@@ -107,6 +107,7 @@ export class ContainerOutput {
   /** Takes in what is left after the container's end, and closes the spool. */
   async finish(): Promise<void> {
     this.#finishing = true;
+    this.#feed.hurry();
     if (this.#live && this.#missed) {
       this.#live = false;
       await this.resume(false);

@@ -81,6 +81,7 @@ async function untilEnd(launch: Launch, terminal: Terminal, feed: SpoolFeed): Pr
     const { status } = await terminal.exited;
     const time = nowMicros();
     signalTree(tree, 'SIGHUP');
+    feed.hurry();
     await drain(terminal, feed);
     await killTree(tree);
     await Promise.race([terminal.closed, delay(100, undefined, { ref: false })]);

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { SpoolFeed } from './spool-feed.ts';
 
 /** A disk that takes nothing while it is full. */
@@ -44,4 +44,21 @@ it('drops output once it has waited long enough, and goes on when there is room'
   state.full = false;
   await feed.settled();
   expect(written.slice(-2)).toEqual(['four', 'five']);
+});
+
+afterEach(() => vi.useRealTimers());
+
+it('waits less for the rest of a job that is over', async () => {
+  vi.useFakeTimers();
+  const { writer, written } = disk();
+  const feed = new SpoolFeed({ writer, source: () => null });
+  feed.push(Buffer.from('last words'), 1);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(feed.isWaiting).toBe(true);
+  feed.hurry();
+  await vi.advanceTimersByTimeAsync(29_000);
+  expect(feed.isWaiting).toBe(true);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(feed.isWaiting).toBe(false);
+  expect(written).toEqual(['(hole)']);
 });

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { SpoolWriter } from './spool-writer.ts';
 
 /** Where the output comes from: while it is paused, the job waits as soon as its buffers are full. */
@@ -16,6 +15,8 @@ export interface SpoolFeedOptions {
 }
 
 const PATIENCE_MS = 5 * 60_000;
+/** The end of a job that is over is waited for no longer than this: somebody waits for the job. */
+const END_PATIENCE_MS = 30_000;
 const RETRY_MS = 250;
 
 /**
@@ -28,12 +29,15 @@ export class SpoolFeed {
   /** Pieces that were on their way when the source was paused. */
   readonly #late: { readonly piece: Buffer; readonly time: number }[] = [];
   #waiting: Promise<void> | null = null;
+  #patienceMs: number;
+  #since = 0;
   #closed = false;
   /** The wait was in vain: what does not fit is dropped, until something fits. */
   #dropping = false;
 
   constructor(options: SpoolFeedOptions) {
     this.#options = { patienceMs: PATIENCE_MS, retryMs: RETRY_MS, ...options };
+    this.#patienceMs = this.#options.patienceMs;
   }
 
   /** `time` in microseconds since the epoch. */
@@ -52,6 +56,12 @@ export class SpoolFeed {
     await this.#waiting;
   }
 
+  /** The job is over: what is left of its output waits a while, but not as long as the job would. */
+  hurry(): void {
+    const soon = performance.now() - this.#since + END_PATIENCE_MS;
+    this.#patienceMs = Math.min(this.#patienceMs, this.isWaiting ? soon : END_PATIENCE_MS);
+  }
+
   /** What still waits stays out of the spool, for whoever goes on with it. */
   close(): void {
     this.#closed = true;
@@ -67,15 +77,15 @@ export class SpoolFeed {
   }
 
   async #wait(): Promise<void> {
-    const { writer, source, patienceMs, retryMs } = this.#options;
+    const { writer, source, retryMs } = this.#options;
     const paused = source();
     paused?.pause();
-    const end = performance.now() + patienceMs;
+    this.#since = performance.now();
     for (;;) {
-      await delay(retryMs);
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
       if (this.#closed) return;
       if (!writer.retry()) {
-        if (performance.now() < end) continue;
+        if (performance.now() - this.#since < this.#patienceMs) continue;
         writer.skip();
         this.#dropping = true;
       }
