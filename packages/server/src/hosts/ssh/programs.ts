@@ -41,6 +41,13 @@ export class Programs {
     this.#options = options;
   }
 
+  /** Begins with what most hosts will need; whoever needs it hears of its failure. */
+  warm(): void {
+    this.agent().catch(() => {});
+    if (process.platform !== 'linux') return;
+    if (process.arch === 'x64' || process.arch === 'arm64') this.node(process.arch).catch(() => {});
+  }
+
   /** Gzip of the binary itself. Rejects with a `HostError`, as all of these. */
   node(arch: Arch): Promise<Program> {
     const { cacheDir } = this.#options;

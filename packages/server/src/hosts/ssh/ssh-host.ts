@@ -62,6 +62,8 @@ export class SshHost {
   /** Brings the agent there, or finds it there; may be repeated. Rejects with a `HostError`. */
   async deploy(progress: (text: string) => void): Promise<AgentInfo> {
     const { record, serverId, programs, env } = this.#options;
+    // Compressing Node for the first time takes as long as all the rest.
+    programs.warm();
     progress(`Connecting to ${addressOf(record.login)}`);
     const connection = await this.#connected();
     progress('Checking the host');
