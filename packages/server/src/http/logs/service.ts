@@ -3,12 +3,15 @@ import { type PollLogsRequest, ruleError } from '@dstack/contract/api';
 import { formatTimestamp, type JobSubmissionLogs } from '@dstack/contract/wire';
 import type { ProjectRecord } from '@dstack/store';
 import type { Logger } from '../../logging.ts';
+import type { LogEvent } from '../../logs/event-page.ts';
 import { LogStoreError } from '../../logs/log-store.ts';
+import { pageOfLines } from '../../logs/page-of-lines.ts';
 import type { HttpDeps } from '../ports.ts';
+import { diagnosis } from './diagnosis.ts';
 
 /**
- * A name that is not the run's gives an empty page, not an error. `diagnose` asks for the log of
- * the agent, which this server keeps on the host: an empty page too.
+ * A name that is not the run's gives an empty page, not an error. `diagnose` asks for what server
+ * and agent did, not for the job's output.
  */
 export async function pollLogs(
   deps: HttpDeps,
@@ -16,16 +19,18 @@ export async function pollLogs(
   request: PollLogsRequest,
   log: Logger,
 ): Promise<JobSubmissionLogs> {
-  if (request.diagnose) return { logs: [], external_url: null, next_token: null };
+  const query = {
+    startTime: request.start_time,
+    endTime: request.end_time,
+    descending: request.descending,
+    nextToken: request.next_token,
+    limit: request.limit,
+  };
   const ref = { project: project.name, run: request.run_name, jobId: request.job_submission_id };
   try {
-    const page = await deps.logs.poll(ref, {
-      startTime: request.start_time,
-      endTime: request.end_time,
-      descending: request.descending,
-      nextToken: request.next_token,
-      limit: request.limit,
-    });
+    const page = request.diagnose
+      ? pageOfLines(await diagnosed(deps, project, request), query)
+      : await deps.logs.poll(ref, query);
     return {
       logs: page.events.map(({ time, text }) => ({
         timestamp: formatTimestamp(time),
@@ -42,4 +47,14 @@ export async function pollLogs(
     log.error({ err: error, run: request.run_name }, 'log could not be read');
     throw ruleError('Failed to poll logs from log storage');
   }
+}
+
+async function diagnosed(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  request: PollLogsRequest,
+): Promise<readonly LogEvent[]> {
+  const view = await deps.store.jobs.byId(request.job_submission_id);
+  const isMeant = view?.run.projectId === project.id && view.run.name === request.run_name;
+  return view && isMeant ? await diagnosis(deps.store, view) : [];
 }

@@ -1,0 +1,103 @@
+/**
+ * What server and agent did for a job, as a log of its own: what happened to it and its instance,
+ * what was to be done outside and what came of it, the agent's last word. It is there also for jobs
+ * that have never printed anything, which is when somebody asks.
+ */
+import type { EventTargetType, Id, InstanceRecord, IntentRecord, JobReport } from '@dstack/core';
+import type { JobView, Store } from '@dstack/store';
+import type { LogEvent } from '../../logs/event-page.ts';
+
+/** Events of a job; far more than any has. */
+const MAX_EVENTS = 1000;
+
+/** What happens to the instance this long (µs) after the job's end may still be of it. */
+const AFTERMATH = 60_000_000;
+
+/** Oldest first, with strictly rising times; each text is one line. */
+export async function diagnosis(store: Store, { job, run }: JobView): Promise<LogEvent[]> {
+  const snapshot = await store.engine.loadRun(run.id);
+  const instance = snapshot?.instances.find((one) => one.id === job.instanceId) ?? null;
+  const until = job.finishedAt === null ? Infinity : job.finishedAt + AFTERMATH;
+  const onInstance = instance ? await eventsOf(store, 'instance', instance.id) : [];
+  const subjects = new Set([job.id, instance?.id]);
+  const reports = await store.reports.byJobs([job.id]);
+  const stored = (await store.reports.logEnds([job.id]))[0]?.stored ?? 0;
+  return inOrder([
+    ...(await eventsOf(store, 'job', job.id)),
+    ...onInstance.filter(({ time }) => time >= job.submittedAt && time <= until),
+    ...(snapshot?.intents ?? [])
+      .filter((intent) => subjects.has(intent.subjectId) && intent.createdAt <= until)
+      .flatMap(intentLines),
+    ...(job.finishedAt === null && instance ? await hostLines(store, instance) : []),
+    ...reports.map((report) => reportLine(report, stored)),
+  ]);
+}
+
+async function eventsOf(store: Store, type: EventTargetType, id: Id): Promise<LogEvent[]> {
+  const events = await store.events.list({
+    visibleTo: null,
+    targets: { type, ids: [id] },
+    page: { ascending: true, limit: MAX_EVENTS },
+  });
+  return events.map(({ message, recordedAt, targets }) => {
+    const name = targets.find((target) => target.id === id)?.name ?? id;
+    return { time: recordedAt, text: `server: ${type} ${name}: ${message}` };
+  });
+}
+
+const DEEDS: Readonly<Record<IntentRecord['kind'], string>> = {
+  'job.start': 'give the job to the agent',
+  'job.release': 'let the job run, all nodes are there',
+  'job.stop': 'stop the job',
+  'job.remove': 'let the agent forget the job',
+  'instance.create': 'make an instance',
+  'instance.terminate': 'end the instance',
+  'host.deploy': 'bring the agent onto the host',
+};
+
+function intentLines(intent: IntentRecord): LogEvent[] {
+  const deed = `server: ${DEEDS[intent.kind]} (attempt ${intent.attempt + 1})`;
+  const begun = { time: intent.createdAt, text: `${deed}: to be done` };
+  if (intent.state === 'announced') return [begun];
+  return [begun, { time: intent.updatedAt, text: `${deed}: ${outcome(intent)}` }];
+}
+
+function outcome({ state, result, error }: IntentRecord): string {
+  if (state === 'failed') return `failed: ${error ?? 'no reason given'}`;
+  return result?.kind === 'no-capacity' ? `no capacity: ${result.message}` : 'done';
+}
+
+async function hostLines(store: Store, { hostId }: InstanceRecord): Promise<LogEvent[]> {
+  const host = hostId === null ? null : await store.hosts.byId(hostId);
+  if (!host) return [];
+  const link = host.connected
+    ? `connected, executor ${host.executor ?? 'unknown'}`
+    : `not connected: ${host.error ?? 'no reason known'}`;
+  return [{ time: host.since, text: `server: link to the agent of host ${host.id}: ${link}` }];
+}
+
+function reportLine({ state, hostId, receivedAt }: JobReport, stored: number): LogEvent {
+  const { phase, exit, log_end, stop_stage, container_ip } = state;
+  const parts = [
+    `phase ${phase}`,
+    ...(stop_stage === null ? [] : [`stopping by ${stop_stage}`]),
+    ...(container_ip === null ? [] : [`container at ${container_ip}`]),
+    ...(exit === null ? [] : [exit.status === null ? 'never ran' : `exit status ${exit.status}`]),
+    ...(exit?.reason ? [exit.reason] : []),
+    ...(exit?.message ? [exit.message] : []),
+    `${log_end} bytes of output, ${stored} of them stored`,
+  ];
+  return { time: receivedAt, text: `agent on ${hostId}: ${parts.join(', ')}` };
+}
+
+/** Readers page by time: no two lines may have the same. */
+function inOrder(lines: readonly LogEvent[]): LogEvent[] {
+  let last = 0;
+  return lines
+    .toSorted((a, b) => a.time - b.time)
+    .map(({ time, text }) => {
+      last = Math.max(time, last + 1);
+      const line = text.replaceAll('\n', ' ');
+      return { time: last, text: `${new Date(last / 1000).toISOString()} ${line}\n` };
+    });
+}
