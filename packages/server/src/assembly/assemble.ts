@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import { fileBlobs } from '../blobs/file-blobs.ts';
+import { systemNow } from '../clock.ts';
+import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/bootstrap.ts';
+import { decisionContext } from '../decision-context.ts';
+import { buildHttp } from '../http/app.ts';
+import { keyMaker } from '../http/keys.ts';
+import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
+import { streamRoutes } from '../http/streams/routes.ts';
+import { gitTemplates } from '../http/templates/git-templates.ts';
+import { httpSettings } from '../http-settings.ts';
+import type { Engine } from '../loops/engine.ts';
+import { RunChanges } from '../loops/run-changes.ts';
+import type { ServerMetrics, ServerMetricsOptions } from '../metrics/server-metrics.ts';
+import { offerSource } from '../offers/offer-source.ts';
+import type { ServerSettings } from '../settings.ts';
+import { StartError } from '../start-error.ts';
+import { makeLinks, makeServiceProxy, makeSshFleets } from './links.ts';
+import type { Parts } from './parts.ts';
+import { makeBackends, thisMachine } from './this-machine.ts';
+import { makeEngine, startHousekeeping } from './work.ts';
+
+/** What there is to say about a server that has started. */
+export interface Assembled {
+  readonly main: Bootstrapped;
+  /** Where it listens. */
+  readonly url: string;
+  /** How jobs run on this machine; null = they do not. */
+  readonly local: 'docker' | 'process' | null;
+}
+
+/** Makes all parts, joins them and starts them; what is begun is left to `parts.closing`. */
+export async function assemble(parts: Parts): Promise<Assembled> {
+  const { settings, log, config, store, env, closing } = parts;
+  const keys = keyMaker();
+  const context = decisionContext(settings);
+  const forHttp = httpSettings(settings, config);
+  const start = { store, keys, context, settings: forHttp, log, adminToken: settings.adminToken };
+  const main = await bootstrap(start);
+  await applyServerConfig(start, main.admin, config);
+
+  const serverId = await store.meta.serverId();
+  const links = makeLinks(parts, serverId);
+  const { hosts, logs } = links;
+  const sshFleets = makeSshFleets(parts, hosts, serverId);
+  const machine = await thisMachine(parts, serverId);
+  const backends = await makeBackends(parts, machine);
+  const offers = offerSource(backends, log);
+  const blobs = store.shared ? store.files.blobs : fileBlobs(join(settings.dir, 'blobs'));
+  const changes = new RunChanges();
+  closing.add(store.runs.onChangedElsewhere((runId) => changes.emit(runId)));
+  const services = makeServiceProxy(parts, hosts, changes);
+
+  let engine: Engine | null = null;
+  const metrics = settings.metrics.enabled
+    ? await serverMetrics(parts, () => engine?.depths() ?? null)
+    : null;
+  const deps = {
+    store,
+    logs,
+    offers,
+    blobs,
+    keys,
+    context,
+    templates: gitTemplates(),
+    hub: tokenizerHub(env.HF_ENDPOINT || 'https://huggingface.co'),
+    services,
+    metrics,
+    loopsAreRunning: () => engine?.isRunning ?? false,
+    log,
+    settings: forHttp,
+  };
+  const http = buildHttp(deps);
+  streamRoutes(http, { ...deps, logStore: logs, changes });
+  closing.add(() => http.close());
+  // Before HTTP: connections that have become WebSockets would keep it open.
+  closing.add(() => services.close());
+  const url = await listen(http, settings);
+
+  const workParts = { links, sshFleets, backends, offers, context, changes, blobs, url };
+  engine = makeEngine(parts, { ...workParts, services, metrics });
+  closing.add(() => engine?.close());
+  // Before the loops end: they wait for deployments under way.
+  closing.add(() => sshFleets.close());
+  await engine.start();
+  await sshFleets.start();
+  startHousekeeping(parts);
+  if (machine) await hosts.add(machine.access);
+  return { main, url, local: machine?.executor ?? null };
+}
+
+/** Loaded only where it is wanted. */
+async function serverMetrics(
+  { store, log }: Parts,
+  depths: ServerMetricsOptions['depths'],
+): Promise<ServerMetrics> {
+  const { ServerMetrics } = await import('../metrics/server-metrics.ts');
+  const onError = (error: unknown) => log.warn({ err: error }, 'a metric could not be taken');
+  return new ServerMetrics({ store, now: systemNow, depths, onError });
+}
+
+async function listen(
+  http: { listen(options: { host: string; port: number }): Promise<string> },
+  settings: ServerSettings,
+): Promise<string> {
+  const { host, port } = settings;
+  try {
+    return await http.listen({ host, port });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new StartError(`port ${port} on ${host} is in use, perhaps by another dstack server`, {
+      next: 'stop that program, or start this server with --port',
+      cause: error,
+    });
+  }
+}

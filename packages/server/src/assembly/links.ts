@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { assets } from '../assets.ts';
+import { systemNow } from '../clock.ts';
+import { Hosts } from '../hosts/hosts.ts';
+import { ImagePlans } from '../hosts/image-plans.ts';
+import { Programs } from '../hosts/ssh/programs.ts';
+import { SshFleets } from '../hosts/ssh/ssh-fleets.ts';
+import { admission } from '../http/proxy/admission.ts';
+import type { LogStore } from '../logs/log-store.ts';
+import { openLogs } from '../logs/open-logs.ts';
+import { LogQuota } from '../loops/log-quota.ts';
+import type { RunChanges } from '../loops/run-changes.ts';
+import { Prober } from '../proxy/probes/prober.ts';
+import { ServiceProxy } from '../proxy/service-proxy.ts';
+import type { Parts } from './parts.ts';
+
+/** The hosts, and what comes and goes over the links to their agents. */
+export interface Links {
+  readonly hosts: Hosts;
+  readonly logs: LogStore;
+  readonly quota: LogQuota;
+}
+
+export function makeLinks(parts: Parts, serverId: string): Links {
+  const { settings, store, log, closing } = parts;
+  const quota = new LogQuota(store);
+  const logs = openLogs({
+    dir: settings.dir,
+    store,
+    log,
+    now: systemNow,
+    quotaPerHour: settings.limits.logQuotaPerHour,
+    onQuota: (ref, breach) => quota.breached(ref.jobId, breach),
+  });
+  closing.add(() => logs.close());
+  const client = (hostId: string) => hosts.client(hostId);
+  const prober = new Prober({ store, log, client, now: systemNow, newId: randomUUID });
+  closing.add(() => prober.close());
+  const hosts: Hosts = new Hosts({
+    store,
+    logs,
+    serverId,
+    owner: randomUUID(),
+    log,
+    now: systemNow,
+    onState: prober.hear,
+    onConnected: (hostId) => imagePlans.hear(hostId),
+  });
+  closing.add(() => hosts.close());
+  const imagePlans = new ImagePlans({
+    store,
+    log,
+    settings: settings.images.onHosts,
+    defaultRegistry: settings.images.defaultRegistry,
+    hosts: () => hosts.ids,
+    client,
+    now: systemNow,
+  });
+  closing.add(() => imagePlans.close());
+  return { hosts, logs, quota };
+}
+
+export function makeSshFleets(
+  { settings, store, log }: Parts,
+  hosts: Hosts,
+  serverId: string,
+): SshFleets {
+  const cacheDir = join(settings.dir, 'cache');
+  const programs = new Programs({ agentDir: assets.agentBundle, cacheDir });
+  return new SshFleets({ store, hosts, programs, serverId, log, now: systemNow });
+}
+
+/** Services without a gateway: over the links that there are to the agents of their hosts. */
+export function makeServiceProxy(
+  { settings, store, log }: Parts,
+  hosts: Hosts,
+  changes: RunChanges,
+): ServiceProxy {
+  const proxy = new ServiceProxy({
+    services: store.services,
+    open: async ({ hostId, jobId, port }) => {
+      const agent = hosts.client(hostId);
+      if (!agent) throw new Error(`no link to host ${hostId}`);
+      return await agent.openPort(jobId, port);
+    },
+    admit: admission({ store, now: systemNow, sshProxyToken: null }),
+    timeoutMs: settings.serviceTimeoutSeconds * 1000,
+    shared: store.shared,
+    now: systemNow,
+    log,
+  });
+  changes.listen((runId) => proxy.changed(runId));
+  return proxy;
+}

@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto';
+import { openStore, type Store, StoreError } from '@dstack/store';
+import { systemNow } from '../clock.ts';
+import { createCipher, type EncryptionKey, MissingKeyError } from '../config/cipher.ts';
+import { configPath } from '../config/config-file.ts';
+import type { Logger } from '../logging.ts';
+import type { ServerSettings } from '../settings.ts';
+import { StartError } from '../start-error.ts';
+
+/** Throws `StartError` for a database that is not ours to use, or whose key is missing. */
+export async function openDatabase(
+  settings: ServerSettings,
+  keys: readonly EncryptionKey[],
+  log: Logger,
+): Promise<Store> {
+  const cipher = createCipher(keys);
+  const { databaseUrl: url, eventsTtlSeconds } = settings;
+  const store = await openStore({
+    url,
+    cipher,
+    now: systemNow,
+    newId: randomUUID,
+    logger: log,
+    storeEvents: eventsTtlSeconds > 0,
+    onStatement: settings.sqlEcho ? (sql) => log.info({ sql }, 'statement') : undefined,
+  }).catch((error: unknown) => {
+    if (error instanceof StoreError) {
+      throw new StartError(error.message, { next: error.fix, cause: error });
+    }
+    throw error;
+  });
+  try {
+    const sample = await store.meta.encryptedSample();
+    if (sample !== null) cipher.decrypt(sample);
+    return store;
+  } catch (error) {
+    await store.close();
+    if (!(error instanceof MissingKeyError)) throw error;
+    throw new StartError(`the database holds values that cannot be decrypted: ${error.message}`, {
+      next: `put the key back into encryption.keys of ${configPath(settings.dir)}`,
+      cause: error,
+    });
+  }
+}

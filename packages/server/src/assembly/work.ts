@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import type { RunContext } from '@dstack/core';
+import type { Blobs } from '@dstack/store';
+import { systemNow } from '../clock.ts';
+import { Drain } from '../effects/drain.ts';
+import { effectIsOurs } from '../effects/effect-owner.ts';
+import { effects } from '../effects/effects.ts';
+import { JobStarter } from '../effects/start-job.ts';
+import type { SshFleets } from '../hosts/ssh/ssh-fleets.ts';
+import { Housekeeping } from '../housekeeping/housekeeping.ts';
+import { Engine } from '../loops/engine.ts';
+import type { RunChanges } from '../loops/run-changes.ts';
+import type { ServerMetrics } from '../metrics/server-metrics.ts';
+import { instanceOffers } from '../offers/instance-offers.ts';
+import type { offerSource } from '../offers/offer-source.ts';
+import type { ProjectBackends } from '../offers/project-backends.ts';
+import type { ServiceProxy } from '../proxy/service-proxy.ts';
+import type { Links } from './links.ts';
+import type { Parts } from './parts.ts';
+
+export interface EngineParts {
+  readonly links: Links;
+  readonly sshFleets: SshFleets;
+  readonly backends: ProjectBackends;
+  readonly offers: ReturnType<typeof offerSource>;
+  readonly context: () => RunContext;
+  readonly changes: RunChanges;
+  readonly blobs: Blobs;
+  readonly url: string;
+  readonly services: ServiceProxy;
+  readonly metrics: ServerMetrics | null;
+}
+
+/** The loops that bring the world to where the database wants it. Not started yet. */
+export function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
+  const { links, sshFleets, backends, offers, context, changes, blobs, url } = parts;
+  const { services, metrics } = parts;
+  const { hosts, quota } = links;
+  const starter = new JobStarter({
+    store,
+    blobs,
+    defaultRegistry: settings.images.defaultRegistry,
+    serverUrl: settings.url ?? url,
+  });
+  const effect = effects({
+    store,
+    hosts,
+    sshFleets,
+    backends,
+    starter,
+    drain: new Drain({ store, services, now: systemNow }),
+    log,
+    fleetOffers: instanceOffers(offers),
+  });
+  return new Engine({
+    store,
+    offers,
+    effect,
+    effectIsOurs: effectIsOurs({ store, hosts }),
+    context,
+    changes,
+    quota,
+    log,
+    owner: randomUUID(),
+    observer: metrics,
+  });
+}
+
+export function startHousekeeping({ settings, store, log, closing }: Parts): void {
+  const { limits } = settings;
+  const housekeeping = new Housekeeping({
+    store,
+    log,
+    now: systemNow,
+    events: settings.eventsTtlSeconds,
+    metricsOfRunningJobs: limits.metricsRunningTtlSeconds,
+    metricsOfFinishedJobs: limits.metricsFinishedTtlSeconds,
+    healthChecks: limits.healthTtlSeconds,
+  });
+  closing.add(() => housekeeping.close());
+}
