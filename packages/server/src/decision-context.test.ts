@@ -19,14 +19,19 @@ function aRun(configuration: object): RunRecord {
   } as unknown as RunRecord;
 }
 
+const cipher = {
+  encrypt: (text: string) => `sealed ${text}`,
+  decrypt: (text: string) => text.replace('sealed ', ''),
+};
+
 const keysOf = (run: RunRecord) =>
-  decisionContext(settings)()
+  decisionContext(settings, cipher)()
     .buildJobs(run, 0, '0')
     .map((spec) => spec.ssh_key);
 
 it('gives the nodes of a replica that is submitted again one new key', () => {
   const [first, second] = keysOf(aRun({ nodes: 2 }));
-  expect(first?.private).toContain('PRIVATE KEY');
+  expect(first?.private).toMatch(/^sealed -----BEGIN OPENSSH PRIVATE KEY/);
   expect(first?.public).toMatch(/^ssh-ed25519 /);
   expect(second).toEqual(first);
   expect(keysOf(aRun({ nodes: 2 }))[0]).not.toEqual(first);

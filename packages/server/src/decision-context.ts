@@ -6,19 +6,20 @@ import {
   type RunContext,
   type RunRecord,
 } from '@dstack/core';
+import type { Cipher } from '@dstack/store';
 import { systemNow } from './clock.ts';
 import { newNodeKey } from './node-key.ts';
 import type { ServerSettings } from './settings.ts';
 
 /** What decisions may not make themselves: the time, ids, settings, and job specs by these settings. */
-export function decisionContext(settings: ServerSettings): () => RunContext {
+export function decisionContext(settings: ServerSettings, cipher: Cipher): () => RunContext {
   const jobSettings = jobSpecSettings(settings);
   const buildJobs = (run: RunRecord, replicaNum: number, replicaGroup: string) => {
     const built = buildJobSpecs(run.spec, {
       runName: run.name,
       replicaNum,
       replicaGroup,
-      newSshKey: newNodeKey,
+      newSshKey: () => newNodeKey(cipher),
       settings: jobSettings,
     });
     // The spec was accepted with these very rules when it was submitted.

@@ -183,6 +183,7 @@ function createStore(
   return {
     dialect,
     shared: postgres,
+    cipher: context.cipher,
     users: createUsers(context),
     projects: createProjects(context),
     backends: createBackends(context),

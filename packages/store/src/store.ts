@@ -44,6 +44,8 @@ export interface Store {
   readonly dialect: 'sqlite' | 'postgres';
   /** Whether other servers may work on the same database (PostgreSQL). */
   readonly shared: boolean;
+  /** For secrets that lie within stored documents. */
+  readonly cipher: Cipher;
   readonly users: Users;
   readonly projects: Projects;
   readonly backends: Backends;

@@ -17,6 +17,8 @@ export interface AgentJobInput {
   readonly instance: InstanceRecord;
   readonly projectName: string;
   readonly projectPublicKey: string;
+  /** Private key for the other nodes of the job's replica; null outside clusters. */
+  readonly nodeKey: string | null;
   readonly secrets: Readonly<Record<string, string>>;
   readonly repoCreds: RepoCreds | null;
   /** SHA-256 of each archive, by id. */
@@ -78,7 +80,7 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
       project: [input.projectPublicKey],
       job: spec.ssh_key ? [spec.ssh_key.public] : [],
     },
-    job_private_key: spec.ssh_key?.private ?? null,
+    job_private_key: input.nodeKey,
     max_duration: spec.max_duration ?? null,
     stop_duration: spec.stop_duration ?? null,
     stop_duration_set: stopDuration !== null,

@@ -50,6 +50,7 @@ export class JobStarter {
       hold,
       projectName: project.name,
       projectPublicKey: project.sshPublicKey,
+      nodeKey: job.spec.ssh_key ? store.cipher.decrypt(job.spec.ssh_key.private) : null,
       archiveHashes: Object.fromEntries(archives.map((archive) => [archive.id, archive.sha256])),
       fleetEnv: fleetEnv(fleet?.fleet.spec.configuration.env),
       shellCommands: userShellCommands(run.spec, job.spec),
@@ -106,8 +107,9 @@ export class JobStarter {
   }
 
   async #hostKey({ instanceId }: JobRecord): Promise<string | null> {
-    const instance = instanceId && (await this.#options.store.instances.byId(instanceId));
-    return (instance && instance.instance.hostFacts?.ssh_host_key) || null;
+    if (instanceId === null) return null;
+    const view = await this.#options.store.instances.byId(instanceId);
+    return view?.instance.hostFacts?.ssh_host_key ?? null;
   }
 
   async #repoCreds({ run }: JobView): Promise<RepoCreds | null> {

@@ -11,6 +11,7 @@ import {
   sameRunSpec,
 } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
+import { newNodeKey } from '../../node-key.ts';
 import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
@@ -119,6 +120,7 @@ async function submit(
         now,
         newId,
         jobSettings: deps.settings.jobSpecs,
+        newSshKey: () => newNodeKey(deps.store.cipher),
         serviceSpec: place?.specOf ?? null,
         gatewayId: place?.gatewayId ?? null,
       }),

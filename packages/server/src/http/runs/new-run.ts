@@ -1,6 +1,6 @@
 /** The records of a run that is submitted. */
 import { ruleError } from '@dstack/contract/api';
-import type { RunSpec, ServiceSpec } from '@dstack/contract/wire';
+import type { JobSpec, RunSpec, ServiceSpec } from '@dstack/contract/wire';
 import {
   buildJobSpecs,
   initialReplicas,
@@ -16,7 +16,6 @@ import {
   type Timestamp,
 } from '@dstack/core';
 import type { NewRun } from '@dstack/store';
-import { newNodeKey } from '../../node-key.ts';
 
 export interface NewRunParts {
   readonly projectId: string;
@@ -26,6 +25,7 @@ export interface NewRunParts {
   readonly now: Timestamp;
   readonly newId: () => string;
   readonly jobSettings: JobSpecSettings;
+  readonly newSshKey: () => JobSpec['ssh_key'];
   /** Null for all but services. */
   readonly serviceSpec: ((runName: string) => ServiceSpec) | null;
   readonly gatewayId: string | null;
@@ -88,7 +88,7 @@ function firstJobs(run: RunRecord, parts: NewRunParts): JobRecord[] {
         runName: run.name,
         replicaNum,
         replicaGroup,
-        newSshKey: newNodeKey,
+        newSshKey: parts.newSshKey,
         settings: parts.jobSettings,
       });
       if (!built.ok) throw ruleError(built.message);
