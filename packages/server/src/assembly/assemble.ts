@@ -33,7 +33,7 @@ export interface Assembled {
 export async function assemble(parts: Parts): Promise<Assembled> {
   const { settings, log, config, store, env, closing } = parts;
   const keys = keyMaker();
-  const context = decisionContext(settings);
+  const context = decisionContext(settings, store.cipher);
   const forHttp = httpSettings(settings, config);
   const start = { store, keys, context, settings: forHttp, log, adminToken: settings.adminToken };
   const main = await bootstrap(start);
