@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compileSettings, listensOnLoopback, SettingsError } from './settings.ts';
 
@@ -52,6 +54,13 @@ describe('settings', () => {
     for (const wrong of ['proxy.example', '10.0.0.0/33', '*']) {
       expect(() => proxies(wrong)).toThrow(`DSTACK_SERVER_TRUSTED_PROXIES names "${wrong}"`);
     }
+  });
+
+  it('are all documented', () => {
+    const read = (path: string) => readFileSync(join(import.meta.dirname, path), 'utf8');
+    const docs = read('../../../docs/settings.md') + read('../../../docs/images.md');
+    const names = new Set(read('settings.ts').match(/DSTACK_[A-Z_]+/g));
+    expect([...names].filter((name) => !docs.includes(`\`${name}\``))).toEqual([]);
   });
 
   it('take an empty flag as set', () => {
