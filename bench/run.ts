@@ -8,6 +8,7 @@ import { atRest } from './at-rest.ts';
 import { commandLine } from './command-line.ts';
 import { latency } from './latency.ts';
 import { liveJobs } from './live-jobs.ts';
+import { proxy } from './proxy.ts';
 import { serverStart } from './server-start.ts';
 import { ssh } from './ssh.ts';
 import { sshFleet } from './ssh-fleet.ts';
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'ssh-fleet': sshFleet,
   'live-jobs': liveJobs,
   api,
+  proxy,
   'at-rest': atRest,
 };
 

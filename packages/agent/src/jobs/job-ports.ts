@@ -5,13 +5,22 @@ import type { Execution } from './executor.ts';
 /** An address from which nothing comes back (another network, a firewall) costs no more than this. */
 const ANSWER_MS = 1000;
 
+export interface PortConnection {
+  readonly stream: Duplex;
+  /** Of `Execution.addresses`. */
+  readonly address: string;
+}
+
 /** Connections to the ports of one job, at whichever of its addresses they are listened on. */
 export class JobPorts {
   /** Address that answered last, by port. */
   readonly #answering = new Map<number, string>();
 
   /** Throws `AgentError` `port_refused`. */
-  async dial(execution: Pick<Execution, 'addresses' | 'dial'>, port: number): Promise<Duplex> {
+  async dial(
+    execution: Pick<Execution, 'addresses' | 'dial'>,
+    port: number,
+  ): Promise<PortConnection> {
     const last = this.#answering.get(port);
     const rest = execution.addresses.filter((address) => address !== last);
     const addresses = last === undefined ? rest : [last, ...rest];
@@ -20,9 +29,9 @@ export class JobPorts {
       try {
         const isLast = index === addresses.length - 1;
         const connection = execution.dial(address, port);
-        const opened = await (isLast ? connection : within(connection, ANSWER_MS));
+        const stream = await (isLast ? connection : within(connection, ANSWER_MS));
         this.#answering.set(port, address);
-        return opened;
+        return { stream, address };
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
       }

@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream';
 import type {
   HostGpu,
   JobExit,
@@ -21,7 +20,7 @@ import type { JobAccess, OpenJobAccess } from './job-access.ts';
 import type { JobFolder } from './job-folder.ts';
 import { JobLog } from './job-log.ts';
 import { isBeforeStart, isLive, mayFollow } from './job-phase.ts';
-import { JobPorts } from './job-ports.ts';
+import { JobPorts, type PortConnection } from './job-ports.ts';
 import { type JobRecord, withoutSecrets } from './job-record.ts';
 import { missingUploads } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
@@ -146,7 +145,7 @@ export class Job {
   }
 
   /** A connection to a port that the job's processes listen on. Throws `AgentError`. */
-  async dialPort(port: number): Promise<Duplex> {
+  async dialPort(port: number): Promise<PortConnection> {
     if (!this.#execution || this.phase !== 'running') {
       throw new AgentError(409, 'not_running', `The job is ${this.phase}`);
     }

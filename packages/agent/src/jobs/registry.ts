@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Duplex, Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type {
   HostGpu,
   JobSpecForAgent,
@@ -19,6 +19,7 @@ import { Job, type JobServices } from './job.ts';
 import type { OpenJobAccess } from './job-access.ts';
 import { JobFolder } from './job-folder.ts';
 import { isLive } from './job-phase.ts';
+import type { PortConnection } from './job-ports.ts';
 import { type JobRecord, readRecords } from './job-record.ts';
 import { saveUpload } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
@@ -158,7 +159,7 @@ export class JobRegistry {
   }
 
   /** Throws `AgentError`: `unknown_job`, `not_running`, `port_refused`. */
-  async dialPort(id: string, port: number): Promise<Duplex> {
+  async dialPort(id: string, port: number): Promise<PortConnection> {
     return await this.#get(id).dialPort(port);
   }
 

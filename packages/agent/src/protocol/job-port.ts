@@ -1,13 +1,16 @@
 import type { Duplex } from 'node:stream';
 import type { JobRegistry } from '../jobs/registry.ts';
 import { join } from '../network/join.ts';
+import { listenAddress } from '../process/listen-address.ts';
 import { AgentError } from './agent-error.ts';
 
-const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
+const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n';
 
 /**
  * `GET /v1/jobs/{id}/ports/{port}` with `Upgrade: tcp`: from the answer on, the connection is one to
- * that port of the job. Throws `AgentError`.
+ * that port of the job. `Dstack-Address` of the answer is the loopback address of this machine that
+ * is the job's own, where there is one: whoever is on the machine may connect there without us.
+ * Throws `AgentError`.
  */
 export async function joinJobPort(
   registry: JobRegistry,
@@ -19,13 +22,14 @@ export async function joinJobPort(
   if (!/^\d+$/.test(target.port) || port < 1 || port > 65_535) {
     throw new AgentError(400, 'bad_request', `${target.port} is no port`);
   }
-  const connection = await registry.dialPort(target.id, port);
-  connection.on('error', () => connection.destroy());
+  const { stream, address } = await registry.dialPort(target.id, port);
+  stream.on('error', () => stream.destroy());
   if (socket.destroyed) {
-    connection.destroy();
+    stream.destroy();
     return;
   }
-  socket.write(SWITCHED);
+  const isOwn = address === listenAddress(target.id);
+  socket.write(`${SWITCHED}${isOwn ? `Dstack-Address: ${address}\r\n` : ''}\r\n`);
   if (head.length > 0) socket.unshift(head);
-  join(socket, connection);
+  join(socket, stream);
 }

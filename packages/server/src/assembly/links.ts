@@ -4,6 +4,7 @@ import { assets } from '../assets.ts';
 import { systemNow } from '../clock.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { ImagePlans } from '../hosts/image-plans.ts';
+import { isLocalHost } from '../hosts/local-agent.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
 import { SshFleets } from '../hosts/ssh/ssh-fleets.ts';
 import { admission } from '../http/proxy/admission.ts';
@@ -11,6 +12,7 @@ import type { LogStore } from '../logs/log-store.ts';
 import { openLogs } from '../logs/open-logs.ts';
 import { LogQuota } from '../loops/log-quota.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
+import { openReplica } from '../proxy/open-replica.ts';
 import { Prober } from '../proxy/probes/prober.ts';
 import { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { Parts } from './parts.ts';
@@ -79,11 +81,7 @@ export function makeServiceProxy(
 ): ServiceProxy {
   const proxy = new ServiceProxy({
     services: store.services,
-    open: async ({ hostId, jobId, port }) => {
-      const agent = hosts.client(hostId);
-      if (!agent) throw new Error(`no link to host ${hostId}`);
-      return await agent.openPort(jobId, port);
-    },
+    open: openReplica({ client: (hostId) => hosts.client(hostId), isHere: isLocalHost }),
     admit: admission({ store, now: systemNow, sshProxyToken: null }),
     timeoutMs: settings.serviceTimeoutSeconds * 1000,
     shared: store.shared,

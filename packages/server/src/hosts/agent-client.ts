@@ -33,6 +33,12 @@ export class AgentUnreachable extends Error {
   override name = 'AgentUnreachable';
 }
 
+export interface PortConnection {
+  readonly stream: Duplex;
+  /** Loopback address of the agent's machine that is the job's own; null = it has none. */
+  readonly ownAddress: string | null;
+}
+
 export interface AgentClientOptions {
   readonly dial: Dial;
   readonly token: string;
@@ -110,7 +116,7 @@ export class AgentClient {
    * A connection to a port of a running job. Rejects with `AgentRefusal` (`port_refused`: nothing
    * listens there; `not_running`, `unknown_job`) or `AgentUnreachable`.
    */
-  openPort(id: string, port: number): Promise<Duplex> {
+  openPort(id: string, port: number): Promise<PortConnection> {
     const path = `/v1/jobs/${id}/ports/${port}`;
     return new Promise((resolve, reject) => {
       const request = httpRequest({
@@ -129,11 +135,12 @@ export class AgentClient {
           (error) => reject(new AgentUnreachable(String(error), { cause: error })),
         );
       });
-      request.on('upgrade', (_response, socket, head) => {
-        socket.removeAllListeners('timeout');
-        socket.setTimeout(0);
-        if (head.length > 0) socket.unshift(head);
-        resolve(socket);
+      request.on('upgrade', ({ headers }, stream, head) => {
+        stream.removeAllListeners('timeout');
+        stream.setTimeout(0);
+        if (head.length > 0) stream.unshift(head);
+        const own = headers['dstack-address'];
+        resolve({ stream, ownAddress: typeof own === 'string' ? own : null });
       });
       request.end();
     });

@@ -27,6 +27,11 @@ export interface LocalAgent {
   ensureRunning(): Promise<void>;
 }
 
+/** Whether the host is the machine of a server; only that one is linked to it. */
+export function isLocalHost(hostId: string): boolean {
+  return hostId === 'local' || hostId.startsWith('local-');
+}
+
 const START_LIMIT_MS = 15_000;
 const POLL_MS = 15;
 

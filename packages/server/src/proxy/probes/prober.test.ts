@@ -66,7 +66,7 @@ async function probed(name: string, ...parts: object[]): Promise<string> {
         }
         const socket = connect(port, '127.0.0.1');
         await once(socket, 'connect');
-        return socket;
+        return { stream: socket, ownAddress: null };
       },
     }),
   });

@@ -140,7 +140,8 @@ export class Prober {
     if (client === null || port === null) return 'unwell';
     try {
       const fill = await this.#filler(spec, view);
-      return await probe(spec, () => client.openPort(view.job.id, port), fill);
+      const open = async () => (await client.openPort(view.job.id, port)).stream;
+      return await probe(spec, open, fill);
     } catch (error) {
       this.#options.log.debug({ job: view.job.id, err: error }, 'probe failed');
       return 'unwell';
