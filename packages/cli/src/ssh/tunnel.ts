@@ -54,7 +54,9 @@ export async function openTunnel(options: TunnelOptions, cli: Cli): Promise<Tunn
   }
   throw new CliError("Can't connect to the run over SSH", {
     why: words || 'ssh gave no reason',
-    next: `ssh -v -F ${paths.config} ${options.destination}`,
+    next: /Permission denied/.test(words)
+      ? 'pass --ssh-identity FILE with the key that the run was submitted with'
+      : 'try again; `dstack logs -f` shows the output without SSH',
   });
 }
 
