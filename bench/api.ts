@@ -5,9 +5,10 @@ import type { InstanceRecord } from '@dstack/core';
 import { openStore, type RunView, type Store } from '@dstack/store';
 import { type Installation, postgresBinaries, startPostgres } from '@dstack/testkit';
 import { soak } from './api-soak.ts';
+import { usage } from './at-rest.ts';
 import { installation } from './installation.ts';
 import { print, summary } from './measure.ts';
-import { applyFleet, submit } from './runs.ts';
+import { applyFleet, type RunTimes, submit, timedRun } from './runs.ts';
 import { residentMb } from './server-start.ts';
 
 const RUNS = 10_000;
@@ -15,6 +16,7 @@ const FLEETS = 10;
 const INSTANCES_PER_FLEET = 100;
 
 const CONCURRENCY = 8;
+const STARTS = 20;
 const WARM_UP_MS = 500;
 const MEASURE_MS = 3000;
 
@@ -76,11 +78,15 @@ async function onFilled(home: Installation, url: string, work: () => Promise<voi
 async function measure(database: string, home: Installation): Promise<void> {
   for (const [name, path, body] of CALLS) {
     await load(home, { path, body, ms: WARM_UP_MS });
+    const before = usage(home.serverPid).cpuMs;
     const { samples, seconds } = await load(home, { path, body, ms: MEASURE_MS });
     const perSecond = Math.round(samples.length / seconds);
-    print({ name: `API ${name}, ${database}`, unit: 'ms', perSecond, ...summary(samples) });
+    // Of the server, per request: says the same on a machine that others use.
+    const cpu = Number(((usage(home.serverPid).cpuMs - before) / samples.length).toFixed(2));
+    print({ name: `API ${name}, ${database}`, unit: 'ms', perSecond, cpu, ...summary(samples) });
   }
   await besideLists(database, home);
+  await startOfRuns(database, home);
   const memory = residentMb(home.serverPid);
   print({ name: `API: memory after load, ${database}`, unit: 'MB', value: memory });
 }
@@ -174,6 +180,14 @@ async function copyFleet(store: Store, template: InstanceRecord, num: number, no
       instances,
     }),
   });
+}
+
+/** The server's own passes read the same rows as the lists. */
+async function startOfRuns(database: string, home: Installation): Promise<void> {
+  const times: RunTimes[] = [];
+  for (let i = 0; i < STARTS; i++) times.push(await timedRun(home, `timed-${i}`));
+  const ms = times.map(({ running, submitted }) => (running - submitted) / 1000);
+  print({ name: `submit to running, ${database}`, unit: 'ms', ...summary(ms) });
 }
 
 interface Load {

@@ -41,7 +41,8 @@ export async function atRest(): Promise<void> {
   }
 }
 
-function usage(pid: number): { cpuMs: number; written: number } {
+/** CPU time and bytes written so far. */
+export function usage(pid: number): { cpuMs: number; written: number } {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const ticks = Number(fields[11]) + Number(fields[12]);
