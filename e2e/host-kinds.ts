@@ -37,3 +37,43 @@ printf '%s\\n' '#!/bin/sh' 'exec chroot /bare /bin/sh -c "$SSH_ORIGINAL_COMMAND"
 chmod 755 /etc/test-host/enter`);
   await changeSshd(host, 'echo ForceCommand /etc/test-host/enter >> $file');
 }
+
+export interface Accelerators {
+  /** Below `/dev`, to be made as device nodes (all of them the null device by another name). */
+  readonly devices: readonly string[];
+  /** Symbolic links below `/dev`, and what they lead to. */
+  readonly links?: Readonly<Record<string, string>>;
+  /** The vendor's tool, and what it prints whatever it is asked. */
+  readonly tool: string;
+  readonly prints: string;
+}
+
+/** Gives a host devices and a tool that it does not have, in a `/dev` of its own. */
+export async function giveAccelerators(host: TestHost, given: Accelerators): Promise<void> {
+  const { devices, links = {}, tool, prints } = given;
+  await host.exec(`set -e
+own=$(mktemp -d); mount -t tmpfs -o mode=755 dev $own
+cd /dev; cp -a null zero full random urandom tty ptmx fd stdin stdout stderr $own
+cd $own; mkdir -p pts shm; mount --rbind /dev/pts pts
+${devices.map((path) => `mkdir -p $(dirname ${path}); mknod ${path} c 1 3`).join('\n')}
+${Object.entries(links)
+  .map(([path, target]) => `mkdir -p $(dirname ${path}); ln -s ${target} ${path}`)
+  .join('\n')}
+mount --rbind $own /dev
+cat > /usr/local/bin/${tool} <<'TOOL'
+#!/bin/sh
+cat <<'PRINTS'
+${prints}
+PRINTS
+TOOL
+chmod 755 /usr/local/bin/${tool}`);
+}
+
+/** What Docker's daemon looks for when it starts, to hand out NVIDIA's GPUs. */
+export async function withNvidiaHook(host: TestHost): Promise<void> {
+  await host.exec(
+    "printf '%s\\n' '#!/bin/sh' 'exit 0' > /usr/local/bin/nvidia-container-runtime-hook; chmod 755 /usr/local/bin/nvidia-container-runtime-hook",
+  );
+  await host.stopDocker();
+  await host.startDocker();
+}
