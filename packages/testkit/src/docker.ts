@@ -11,10 +11,17 @@ import {
 } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { copyPrograms } from './program-image.ts';
+
+export interface MoreFiles {
+  /** Files and directories that go along to the same paths. */
+  readonly data?: readonly string[];
+  /** Files of this machine, and where they are in the image. */
+  readonly named?: Readonly<Record<string, string>>;
+}
 
 /** A Docker daemon of the test's own. */
 export interface TestDocker {
@@ -31,7 +38,7 @@ export interface TestDocker {
   /** Makes an image out of the files of a tar archive, with changes in a Dockerfile's words. */
   image(name: string, tar: Buffer, changes?: readonly string[]): Promise<void>;
   /** The busybox image with programs of this machine, at the paths they have here. */
-  programs(name: string, programs: readonly string[], data?: readonly string[]): Promise<void>;
+  programs(name: string, programs: readonly string[], more?: MoreFiles): Promise<void>;
   /** Ends all containers and the daemon, and removes its files. */
   close(): Promise<void>;
 }
@@ -79,7 +86,7 @@ export async function startDocker(options: TestDockerOptions = {}): Promise<Test
     pid: daemon.pid ?? 0,
     busyboxTar: () => busyboxTar(dir),
     image: (name, tar, changes = []) => importTar(socket, name, tar, changes),
-    programs: (name, programs, data = []) => importPrograms(dir, socket, name, programs, data),
+    programs: (name, programs, more = {}) => importPrograms(dir, socket, name, programs, more),
     busybox: (name, changes = []) => importBusybox(dir, socket, name, changes),
     close,
   };
@@ -125,11 +132,15 @@ async function importPrograms(
   socket: string,
   name: string,
   programs: readonly string[],
-  data: readonly string[],
+  { data = [], named = {} }: MoreFiles,
 ): Promise<void> {
   const root = mkdtempSync(join(dir, 'programs-'));
   makeBusyboxRoot(root);
   await copyPrograms(root, programs, { data });
+  for (const [path, inside] of Object.entries(named)) {
+    mkdirSync(dirname(join(root, inside)), { recursive: true });
+    copyFileSync(path, join(root, inside));
+  }
   await importTar(socket, name, tarOf(root), ['ENV PATH=/usr/local/bin:/usr/bin:/bin']);
 }
 
