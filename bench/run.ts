@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { api } from './api.ts';
 import { atRest } from './at-rest.ts';
 import { commandLine } from './command-line.ts';
+import { fleet } from './fleet.ts';
 import { latency } from './latency.ts';
 import { liveJobs } from './live-jobs.ts';
 import { proxy } from './proxy.ts';
@@ -18,6 +19,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'server-start': serverStart,
   latency,
   ssh,
+  fleet,
   'ssh-fleet': sshFleet,
   'live-jobs': liveJobs,
   api,
