@@ -217,6 +217,8 @@ ${more}ssh_config:
     it('lets its own nodes in', async () => {
       const to = `ssh ${cluster[1]?.address} 'echo "node $DSTACK_NODE_RANK of $DSTACK_RUN_NAME"'`;
       expect(await home.ok('ssh', 'open', '--', to)).toBe('node 1 of open\n');
+      const checked = await home.ok('ssh', 'open', '--', 'grep StrictHost ~/.ssh/config');
+      expect(checked.trim()).toBe('StrictHostKeyChecking yes');
     });
 
     it('is attached to as a whole: the output of all nodes, and `ssh` into each', async () => {

@@ -7,8 +7,10 @@ import type { SmallFile } from './small-files.ts';
 const BEGIN = '# dstack: nodes of this run';
 const END = '# dstack: end';
 
-/** Seconds in which a node that has not quite started yet is tried again. */
+/** A node that has not quite started yet refuses, and is tried again a second later. */
 const ATTEMPTS = 30;
+/** Seconds for each try: a firewall that swallows everything must not hold a job up for an hour. */
+const TIMEOUT = 10;
 
 /**
  * What makes `ssh <address of a node>` work in a job, and with it `mpirun`: the key of the run's
@@ -68,6 +70,7 @@ function hostBlock(ips: readonly string[], key: string, knownHosts: string | nul
     `StrictHostKeyChecking ${knownHosts === null ? 'no' : 'yes'}`,
     `UserKnownHostsFile ${quoted(knownHosts ?? '/dev/null')}`,
     `ConnectionAttempts ${ATTEMPTS}`,
+    `ConnectTimeout ${TIMEOUT}`,
     'LogLevel ERROR',
   ];
   const hosts = [...new Set(ips)].join(' ');
