@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import {
   renderBlocks,
   routeTo,
   sshConfigPath,
+  withInclude,
   withoutHosts,
 } from './host-config.ts';
 import { userKeyPath } from './identity.ts';
@@ -116,6 +117,29 @@ test('the own configuration is included once, before everything else', () =>
     expect(text).toBe(`Include ${sshConfigPath(home)}\n\nHost x\n  Port 1\n`);
   }));
 
+test.each([
+  ['', 'Include /h/.dstack/ssh/config\n\n'],
+  ['# mine\nInclude ~/.dstack/ssh/config\nHost x\n', null],
+  ['Include "/h/.dstack/ssh/config"\n', null],
+  [
+    'Host x\n  Include /h/.dstack/ssh/config\n  Port 1\n',
+    'Include /h/.dstack/ssh/config\n\nHost x\n  Port 1\n',
+  ],
+])('%j has the line once and before all hosts', (text, expected) => {
+  expect(withInclude(text, '/h')).toBe(expected ?? text);
+});
+
+test('a linked configuration stays a link, with its mode', () =>
+  withDirectory(async (home) => {
+    await mkdir(join(home, '.ssh'));
+    await writeFile(join(home, 'dotfile'), 'Host x\n', { mode: 0o640 });
+    await symlink(join(home, 'dotfile'), join(home, '.ssh', 'config'));
+    expect(await includeInUserConfig(home)).toBeNull();
+    expect((await lstat(join(home, '.ssh', 'config'))).isSymbolicLink()).toBe(true);
+    expect((await stat(join(home, 'dotfile'))).mode & 0o777).toBe(0o640);
+    expect(await readFile(join(home, 'dotfile'), 'utf8')).toContain('Include');
+  }));
+
 test('the key file is named as the official client names it', () => {
   expect(userKeyPath('token', '/h')).toBe('/h/.dstack/ssh/ee977806');
 });
@@ -143,6 +167,8 @@ test('a port that is taken is refused or passed over', async () => {
       message: `Port ${port} is already in use`,
       next: `choose another one: -p ${port + 1}:1`,
     });
+    const wish = { local: port, remote: 1, firm: false };
+    expect((await allocatePorts([wish], '127.0.0.1'))[0]?.local).toBeGreaterThan(port);
     const [chosen] = await allocatePorts([{ local: null, remote: port, firm: false }], '127.0.0.1');
     expect(chosen?.remote).toBe(port);
     expect(chosen?.local).toBeGreaterThan(port);

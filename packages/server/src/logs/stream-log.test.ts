@@ -150,3 +150,23 @@ it('finds out that there is more, and the end, without being told', async () => 
   await store.end(REF);
   expect(decoded(await reader.until(/event: end/))).toBe('one two');
 });
+
+it('ends with a job whose output was never said to be complete', async () => {
+  await put('all there is');
+  let over = false;
+  let notify = () => {};
+  const sink = new PassThrough();
+  const done = streamLog(store, REF, 0, sink, new AbortController().signal, {
+    over: async () => over,
+    watchOver: (listener) => {
+      notify = listener;
+      return () => {};
+    },
+  });
+  // A change of something else.
+  notify();
+  over = true;
+  notify();
+  await done;
+  expect(String(sink.read())).toMatch(/event: end\nid: 12\n/);
+});
