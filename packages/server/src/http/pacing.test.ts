@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+import { pacer } from './pacing.ts';
+
+/** Counts rounds of the event loop until it is told to stop. */
+function rounds() {
+  let count = 0;
+  let counting = true;
+  const next = () => {
+    count += 1;
+    if (counting) setImmediate(next);
+  };
+  setImmediate(next);
+  return {
+    now: () => count,
+    stop: () => {
+      counting = false;
+    },
+  };
+}
+
+it('lets callers go on one in a round of the event loop, in their order', async () => {
+  const paced = pacer();
+  const loop = rounds();
+  const order: number[] = [];
+  const begun = await Promise.all(
+    [0, 1, 2].map(async (caller) => {
+      await paced();
+      order.push(caller);
+      return loop.now();
+    }),
+  );
+  expect(order).toEqual([0, 1, 2]);
+  expect(new Set(begun).size).toBe(3);
+  // It is ready for others when nobody has waited for a while.
+  await paced();
+  loop.stop();
+});
