@@ -19,6 +19,29 @@ export function resourceFlows(flow: Flow): void {
       expect(await client.ok('ps')).toMatch(/served .*running/);
       await client.ok('stop', 'served', '-x', '-y');
     });
+
+    flow('a service shows its address when it is applied, and answers there', async (scene) => {
+      const { client, server } = scene;
+      const command = 'exec python3 -m http.server 8123 --bind $DSTACK_LISTEN_ADDRESS';
+      const yaml = `type: service\nname: answering\nport: 8123\nmodel: parrot\nprobes: []\ncommands: ['${command}']\nresources: {gpu: 0}\n`;
+      const session = client.start(['apply', '-f', client.write('answering.dstack.yml', yaml)]);
+      session.answer('y');
+      const url = `${server.url}/proxy/services/main/answering/`;
+      await session.until(url);
+      await session.until(`${url}v1`);
+      const headers = { authorization: `Bearer ${server.token()}` };
+      let answer = await fetch(url, { headers });
+      while (answer.status === 502) answer = await fetch(url, { headers });
+      expect([answer.status, await answer.text()]).toEqual([
+        200,
+        expect.stringContaining('Directory listing'),
+      ]);
+      expect((await fetch(url)).status).toBe(403);
+      session.interrupt();
+      await session.until('Stop the run answering before detaching?');
+      session.answer('y');
+      expect((await session.ended).stdout).toContain('Stopped');
+    });
   });
 
   describe('secrets', () => {
