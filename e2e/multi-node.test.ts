@@ -28,6 +28,8 @@ const TWO = `${SMALL}nodes: 2\nfleets: [cluster]\n`;
 const LAUNCH =
   'mpirun --allow-run-as-root --hostfile $DSTACK_MPI_HOSTFILE --map-by node -n 2 ' +
   `sh -c 'echo "rank $OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE on $(hostname)"'`;
+/** Node 0 launches, the others stay for what is launched in them. */
+const MPI_JOB = `if [ $DSTACK_NODE_RANK = 0 ]; then ${LAUNCH}; else sleep 600; fi`;
 
 interface ShownSubmission {
   readonly id: string;
@@ -114,8 +116,7 @@ ${more}ssh_config:
   });
 
   it('runs mpirun over its hosts', async () => {
-    const script = `if [ $DSTACK_NODE_RANK = 0 ]; then ${LAUNCH}; else sleep 600; fi`;
-    await submit(home, 'mpi', [script], `${TWO}stop_criteria: master-done\n`);
+    await submit(home, 'mpi', [MPI_JOB], `${TWO}stop_criteria: master-done\n`);
     const run = await finished('mpi');
     const ranks = cluster.map(({ name }, rank) => `rank ${rank} of 2 on ${name}`);
     expect(await lines('mpi')).toEqual(expect.arrayContaining(ranks));
@@ -199,6 +200,22 @@ ${more}ssh_config:
       'container_exited_with_error',
     ]);
     expect(await lines('again')).toContain(`rank 1 of 2 on ${cluster[1]?.name}`);
+  });
+
+  it('ends as a whole when one of its hosts loses its power, which then takes the next one', async () => {
+    await submit(home, 'powered', ['exec sleep 600'], TWO);
+    await whenAllRun('powered');
+    await cluster[1]?.crash();
+    await cluster[1]?.boot();
+    const run = await finished('powered');
+    expect(run.status).toBe('failed');
+    expect(last(run).map((one) => one?.termination_reason)).toEqual([
+      'terminated_by_server',
+      'instance_unreachable',
+    ]);
+    await submit(home, 'next', [MPI_JOB], `${TWO}stop_criteria: master-done\n`);
+    expect((await finished('next')).status).toBe('done');
+    expect(await lines('next')).toContain(`rank 1 of 2 on ${cluster[1]?.name}`);
   });
 
   describe('while it runs', () => {
