@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
+import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type GitHost,
@@ -161,5 +162,54 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
       expect(stdout).toContain('by key');
       expect(code).toBe(0);
     });
+  });
+});
+
+const noDocker = missing ?? dockerMissing();
+if (noDocker) console.warn(`Repos in containers are NOT tested: ${noDocker} is missing`);
+
+describe.skipIf(noDocker)('code from a Git repository in a container without git', () => {
+  let engine: TestDocker;
+  let host: GitHost;
+  let home: Installation;
+  beforeAll(async () => {
+    engine = await startDocker();
+    await engine.busybox('busybox:test');
+    host = await startHttpsGit(TOKEN);
+    newRepo(host.root, 'acme', { 'a.txt': 'one\n' });
+    home = newInstallation({
+      GIT_SSL_CAINFO: host.authority,
+      DSTACK_LOCAL_EXECUTOR: 'docker',
+      DOCKER_HOST: engine.host,
+    });
+    await home.startServer();
+    await applyFleet(home);
+  });
+  afterAll(async () => {
+    await home?.dispose();
+    await host?.close();
+    await engine?.close();
+  });
+
+  it('is cloned by the host, with local changes and files beside it', async () => {
+    const copy = join(home.home, 'copy');
+    git(home.home, 'clone', '-q', join(host.root, 'acme.git'), copy);
+    git(copy, 'remote', 'set-url', 'origin', `${host.url}/acme.git`);
+    writeFileSync(join(copy, 'b.txt'), 'not pushed\n');
+    mkdirSync(join(home.home, 'extra'));
+    writeFileSync(join(home.home, 'extra', 'x'), 'from files\n');
+    const commands = [
+      '! command -v git',
+      'cat /code/a.txt /code/b.txt ~/extra/x',
+      'pwd',
+      'ls -ld .',
+    ];
+    const more =
+      'image: busybox:test\nrepos: [{local_path: copy, path: /code}]\nfiles: ["extra:~/extra"]\n';
+    const yaml = `type: task\nname: boxed\ncommands: ${JSON.stringify(commands)}\nworking_dir: /made/here\nresources: {gpu: 0}\n${more}`;
+    const file = configuration(home, 'boxed.dstack.yml', yaml);
+    const { code, stdout } = await home.dstack(['apply', '-f', file, '-y', '--token', TOKEN]);
+    expect(stdout).toMatch(/one\s+not pushed\s+from files\s+\/made\/here/);
+    expect(code).toBe(0);
   });
 });

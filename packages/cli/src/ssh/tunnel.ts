@@ -127,7 +127,7 @@ async function tryOnce(
   try {
     const outcome = await Promise.race([lost, untilReady(child, options.signal)]);
     if (outcome === null) return { lost, close };
-    if (outcome === TOO_SLOW) await close();
+    await close();
     return outcome;
   } catch (error) {
     await close();
