@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
@@ -66,8 +67,7 @@ export class DaemonWatch {
 
   #connect(): void {
     if (this.#closed) return;
-    const { socketPath, host, port = 2375 } = this.#docker.modem as Modem;
-    const socket = socketPath ? connect(socketPath) : connect(port, host);
+    const socket = connect(this.#address());
     this.#socket = socket.unref();
     let connected = false;
     socket.once('connect', () => {
@@ -87,12 +87,26 @@ export class DaemonWatch {
     });
   }
 
+  #address(): { path: string } | { host: string; port: number } {
+    const { socketPath, host = 'localhost', port = 2375 } = this.#docker.modem as Modem;
+    return socketPath ? { path: socketPath } : { host, port };
+  }
+
+  /** Over a new connection: those that are open are served to the end. */
   async #answers(): Promise<boolean> {
-    const answer = this.#docker.ping().then(
-      () => true,
-      () => false,
-    );
-    return Promise.race([answer, delay(ANSWER_MS, false, { ref: false })]);
+    const address = this.#address();
+    const where = 'path' in address ? { socketPath: address.path } : address;
+    return await new Promise((resolve) => {
+      const asking = request({ ...where, path: '/_ping', agent: false, timeout: ANSWER_MS });
+      asking.on('response', (response) => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      });
+      asking.on('timeout', () => asking.destroy());
+      asking.on('error', () => resolve(false));
+      asking.on('close', () => resolve(false));
+      asking.end();
+    });
   }
 }
 
