@@ -89,6 +89,15 @@ describe('commands', () => {
     expect(job.user_lines?.join()).not.toMatch(/ipykernel|vscode-server/);
     expect(job.user_lines?.at(-1)).toBe('tail -f /dev/null');
   });
+
+  it.each([
+    ['vscode', 'c0ffee', '~/.vscode-server/bin/c0ffee'],
+    ['cursor', 'c0ffee', '~/.cursor-server/cli/servers/Stable-c0ffee/server'],
+    ['windsurf', '1.106.0@c0ffee', '~/.windsurf-server/bin/c0ffee'],
+  ])('have the server of %s %s where it looks for it', (ide, version, directory) => {
+    const job = one({ type: 'dev-environment', ide, version, image: 'x' });
+    expect(job.commands[3]).toContain(`dir=${directory} &&`);
+  });
 });
 
 describe('images and machines', () => {

@@ -9,7 +9,8 @@ interface IdeFacts {
   readonly link: string;
   /** Null where the IDE brings its server along by itself. */
   readonly server: {
-    readonly directory: string;
+    /** Where the IDE looks for the server of a commit, in the home. */
+    readonly directory: (commit: string) => string;
     readonly program: string;
     /** Archive of the server; `$arch` is `x64` or `arm64`. */
     readonly url: (version: string) => string;
@@ -23,7 +24,7 @@ const IDES: Readonly<Record<Ide, IdeFacts>> = {
     title: 'VS Code',
     link: remote('vscode'),
     server: {
-      directory: '.vscode-server',
+      directory: (commit) => `.vscode-server/bin/${commit}`,
       program: 'code-server',
       url: (version) =>
         `https://update.code.visualstudio.com/commit:${version}/server-linux-$arch/stable`,
@@ -33,7 +34,7 @@ const IDES: Readonly<Record<Ide, IdeFacts>> = {
     title: 'Cursor',
     link: remote('cursor'),
     server: {
-      directory: '.cursor-server',
+      directory: (commit) => `.cursor-server/cli/servers/Stable-${commit}/server`,
       program: 'cursor-server',
       url: (version) =>
         `https://cursor.blob.core.windows.net/remote-releases/${version}/vscode-reh-linux-$arch.tar.gz`,
@@ -43,7 +44,7 @@ const IDES: Readonly<Record<Ide, IdeFacts>> = {
     title: 'Windsurf',
     link: remote('windsurf'),
     server: {
-      directory: '.windsurf-server',
+      directory: (commit) => `.windsurf-server/bin/${commit}`,
       program: 'windsurf-server',
       url: (version) => {
         const [release, commit] = version.split('@');
@@ -88,7 +89,7 @@ function installServer({ title, server }: IdeFacts, version: string): string[] {
   const url = server.url(version).replaceAll(/[^\w:/.@$-]/g, '');
   const extensions = EXTENSIONS.map((name) => `--install-extension ${name}`).join(' ');
   const steps = [
-    `dir=~/${server.directory}/bin/${shellQuote(commit)}`,
+    `dir=~/${shellQuote(server.directory(commit))}`,
     'case "$(uname -m)" in aarch64 | arm64) arch=arm64 ;; *) arch=x64 ;; esac',
     'mkdir -p "$dir"',
     `{ curl -fsSL "${url}" || wget -qO- "${url}"; } | tar -xz -C "$dir" --strip-components=1`,
