@@ -123,12 +123,12 @@ describe.skipIf(missingForHosts() !== null)('a host of an SSH fleet', () => {
       const name = `live-${what}`;
       await host.stopDocker();
       await host.startDocker({ 'live-restore': true, 'insecure-registries': ['10.0.0.0/8'] });
-      await start(name, 60);
+      await start(name, 30);
       await host.stopDocker(signal);
       await host.startDocker();
       const run = await untilRun(home, name, isFinished);
       expect(run.latest_job_submission.exit_status).toBe(3);
-      expect(await linesOf(home, name)).toEqual(countedTo(60));
+      expect(await linesOf(home, name)).toEqual(countedTo(30));
       await untilInstances(home, 'pool', allIdle);
     });
   });
