@@ -43,6 +43,7 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     permissions: config.default_permissions ?? DEFAULT_PERMISSIONS,
     runSpecs: runSpecSettings(settings),
     jobSpecs: jobSpecSettings(settings),
+    defaultRegistry: settings.images.defaultRegistry,
     backendTypes: BACKEND_TYPES,
     defaultCredentials: settings.defaultCredentials,
     maxGatewayReplicas: settings.limits.gatewayReplicas,

@@ -1,6 +1,6 @@
 /**
  * A container registry over a directory, as a program, so that it can run in a daemon's network
- * namespace: `registry-program.ts DIR [none|basic|bearer]`. It prints its port.
+ * namespace: `registry-program.ts DIR [none|basic|bearer] [PORT]`. It prints its port.
  *
  * `DIR/manifests/<name>/<tag>` are manifests, `DIR/blobs/<digest>` everything by digest. While
  * `DIR/hold` exists, blobs over 64 KiB stop half way. Each request is a line of `DIR/requests`.
@@ -11,7 +11,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const [dir = '', access = 'none'] = process.argv.slice(2);
+const [dir = '', access = 'none', port = '0'] = process.argv.slice(2);
 const CREDENTIALS = `Basic ${Buffer.from('user:secret').toString('base64')}`;
 const TOKEN = 'token-of-user';
 const SMALL = 64 * 1024;
@@ -19,7 +19,9 @@ const SLICES = 2;
 const SLICE_MS = 150;
 
 const server = createServer((request, response) => void answer(request, response));
-server.listen(0, () => process.stdout.write(`${(server.address() as AddressInfo).port}\n`));
+server.listen(Number(port), () =>
+  process.stdout.write(`${(server.address() as AddressInfo).port}\n`),
+);
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '/', `http://${request.headers.host}`);

@@ -13,6 +13,8 @@ const INDEX = 'application/vnd.oci.image.index.v1+json';
 export interface TestRegistryOptions {
   /** Only processes in this one's network namespace can reach it; else those of this machine. */
   readonly networkOf?: number;
+  /** A free one unless it is given. */
+  readonly port?: number;
   /** Who may read: everybody, or `user` with the password `secret`, at once or by a token. */
   readonly access?: 'none' | 'basic' | 'bearer';
 }
@@ -38,12 +40,19 @@ export class TestRegistry {
   }
 
   static async start(options: TestRegistryOptions = {}): Promise<TestRegistry> {
-    const { networkOf, access = 'none' } = options;
+    const { networkOf, access = 'none', port: wanted = 0 } = options;
     const dir = mkdtempSync(join(tmpdir(), 'registry-'));
     mkdirSync(join(dir, 'blobs'));
     mkdirSync(join(dir, 'manifests'));
     const around = networkOf ? ['nsenter', `--net=/proc/${networkOf}/ns/net`] : [];
-    const [command = '', ...args] = [...around, process.execPath, PROGRAM, dir, access];
+    const [command = '', ...args] = [
+      ...around,
+      process.execPath,
+      PROGRAM,
+      dir,
+      access,
+      String(wanted),
+    ];
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const [port] = await once(child.stdout as NodeJS.ReadableStream, 'data');
     return new TestRegistry(dir, child, Number(port));

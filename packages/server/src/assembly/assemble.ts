@@ -9,6 +9,7 @@ import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
 import { streamRoutes } from '../http/streams/routes.ts';
 import { gitTemplates } from '../http/templates/git-templates.ts';
 import { httpSettings } from '../http-settings.ts';
+import { ImageConfigs } from '../images/image-configs.ts';
 import type { Engine } from '../loops/engine.ts';
 import { RunChanges } from '../loops/run-changes.ts';
 import type { ServerMetrics, ServerMetricsOptions } from '../metrics/server-metrics.ts';
@@ -49,7 +50,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const blobs = store.shared ? store.files.blobs : fileBlobs(join(settings.dir, 'blobs'));
   const changes = new RunChanges();
   closing.add(store.runs.onChangedElsewhere((runId) => changes.emit(runId)));
-  const services = makeServiceProxy(parts, hosts, changes);
+  const services = makeServiceProxy(parts, { hosts, sshFleets }, changes);
 
   let engine: Engine | null = null;
   const metrics = settings.metrics.enabled
@@ -59,6 +60,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     store,
     logs,
     offers,
+    images: new ImageConfigs({ now: Date.now, log }),
     blobs,
     keys,
     context,

@@ -1,7 +1,12 @@
 import { interpolate, type RegistryAuth } from '@dstack/contract';
 import type { ClusterInfo, JobMount, JobSpecForAgent, RepoForAgent } from '@dstack/contract/agent';
 import type { JobSpec } from '@dstack/contract/wire';
-import type { InstanceRecord, JobRecord, RunRecord } from '@dstack/core';
+import {
+  type InstanceRecord,
+  type JobRecord,
+  LOCAL_PROCESS_INSTANCE,
+  type RunRecord,
+} from '@dstack/core';
 
 /** Credentials for a remote repo, as the user who started the run gave them. */
 export interface RepoCreds {
@@ -60,7 +65,7 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
     image_name: imageName(spec, input.defaultRegistry),
     registry_auth: registryAuth(spec, input.secrets),
     privileged: spec.privileged,
-    user: spec.user ?? null,
+    user: userOf(input),
     commands: spec.commands,
     shell_commands: input.shellCommands,
     env: jobEnv(input, fill),
@@ -90,6 +95,12 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
   };
 }
 
+/** Where jobs are plain processes, the user of an image that is not there means nobody. */
+function userOf({ run, job, instance }: AgentJobInput): JobSpec['user'] | null {
+  const isProcess = instance.offer?.instance.name === LOCAL_PROCESS_INSTANCE;
+  return isProcess && !run.spec.configuration.user ? null : (job.spec.user ?? null);
+}
+
 type Fill = (text: string) => string;
 
 function secretsFilledIn(secrets: Readonly<Record<string, string>>): Fill {
@@ -110,7 +121,7 @@ function jobEnv(input: AgentJobInput, fill: Fill): Record<string, string> {
 
 /** Credentials of a job's registry with the project's secrets filled in; throws `JobSpecError`. */
 export function registryAuth(
-  spec: JobSpec,
+  spec: { readonly registry_auth?: RegistryAuth | null },
   secrets: Readonly<Record<string, string>>,
 ): RegistryAuth | null {
   const fill = secretsFilledIn(secrets);
@@ -170,7 +181,10 @@ function repo({ run, job, repoCreds }: AgentJobInput): RepoForAgent | null {
  * A job's image as hosts are told it: a name without a registry (no dot, colon or `localhost` before
  * its first slash) gets the server's default one.
  */
-export function imageName({ image_name: image }: JobSpec, registry: string | null): string {
+export function imageName(
+  { image_name: image }: Pick<JobSpec, 'image_name'>,
+  registry: string | null,
+): string {
   const first = image.split('/')[0] ?? '';
   const hasRegistry = image.includes('/') && (/[.:]/.test(first) || first === 'localhost');
   return registry && !hasRegistry ? `${registry}/${image}` : image;

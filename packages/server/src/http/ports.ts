@@ -11,6 +11,7 @@ import type {
   Timestamp,
 } from '@dstack/core';
 import type { Blobs, Store } from '@dstack/store';
+import type { ImageConfigs } from '../images/image-configs.ts';
 import type { Logger } from '../logging.ts';
 import type { LogPage, PollQuery } from '../logs/event-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
@@ -23,6 +24,7 @@ export interface HttpDeps {
   readonly store: Store;
   readonly logs: JobLogs;
   readonly offers: OfferAnswers;
+  readonly images: Pick<ImageConfigs, 'find'>;
   readonly blobs: Pick<Blobs, 'has' | 'put'>;
   readonly keys: KeyMaker;
   readonly context: () => DecisionContext;
@@ -43,6 +45,8 @@ export interface HttpSettings {
   readonly permissions: DefaultPermissions;
   readonly runSpecs: RunSpecSettings;
   readonly jobSpecs: JobSpecSettings;
+  /** Registry of images that name none; null = Docker's own. */
+  readonly defaultRegistry: string | null;
   /** What `list_types` tells: backends that this server can work with, in the wire's order. */
   readonly backendTypes: readonly BackendType[];
   /** Whether `creds.type: default` may be used: the credentials of the server's environment. */

@@ -18,6 +18,7 @@ import { randomName } from '../random-name.ts';
 import { repoDoesNotExist } from '../repos/service.ts';
 import { desiredAfterUpdate } from './desired-replicas.ts';
 import { effectiveRunSpec } from './effective-spec.ts';
+import { knownImages } from './known-images.ts';
 import { newRun } from './new-run.ts';
 import { type ServicePlace, servicePlace } from './service-spec.ts';
 
@@ -108,6 +109,7 @@ async function submit(
   const { configuration } = spec;
   const place: ServicePlace | null =
     configuration.type === 'service' ? await servicePlace(deps, project, configuration) : null;
+  const images = await knownImages(deps, project.id, spec);
   const { now, newId } = deps.context();
   const outcome = await deps.store.engine.submitRun({
     projectId: project.id,
@@ -120,6 +122,7 @@ async function submit(
         now,
         newId,
         jobSettings: deps.settings.jobSpecs,
+        images,
         newSshKey: () => newNodeKey(deps.store.cipher),
         serviceSpec: place?.specOf ?? null,
         gatewayId: place?.gatewayId ?? null,

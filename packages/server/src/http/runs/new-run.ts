@@ -16,6 +16,7 @@ import {
   type Timestamp,
 } from '@dstack/core';
 import type { NewRun } from '@dstack/store';
+import type { KnownImages } from './known-images.ts';
 
 export interface NewRunParts {
   readonly projectId: string;
@@ -25,6 +26,7 @@ export interface NewRunParts {
   readonly now: Timestamp;
   readonly newId: () => string;
   readonly jobSettings: JobSpecSettings;
+  readonly images: KnownImages;
   readonly newSshKey: () => JobSpec['ssh_key'];
   /** Null for all but services. */
   readonly serviceSpec: ((runName: string) => ServiceSpec) | null;
@@ -89,6 +91,7 @@ function firstJobs(run: RunRecord, parts: NewRunParts): JobRecord[] {
         replicaNum,
         replicaGroup,
         newSshKey: parts.newSshKey,
+        imageConfig: parts.images(replicaGroup),
         settings: parts.jobSettings,
       });
       if (!built.ok) throw ruleError(built.message);

@@ -4,6 +4,7 @@ import type { RunSpec } from '@dstack/contract/wire';
 import { type PlanInput, type PlanOptions, planJobSpecs } from '@dstack/core';
 import type { ProjectRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
+import { knownImages } from './known-images.ts';
 
 /** Throws `ApiError` where there is nothing to run. */
 export async function planInput(
@@ -13,7 +14,8 @@ export async function planInput(
   options: PlanOptions,
   runFleetId: string | null = null,
 ): Promise<PlanInput> {
-  const built = planJobSpecs(spec, { settings: deps.settings.jobSpecs });
+  const imageConfig = await knownImages(deps, project.id, spec);
+  const built = planJobSpecs(spec, { settings: deps.settings.jobSpecs, imageConfig });
   if (!built.ok) throw ruleError(built.message);
   const snapshot = await deps.store.engine.loadPlacement(project.id);
   return {

@@ -1,0 +1,105 @@
+import { TestRegistry } from '@dstack/testkit/registry';
+import { pino } from 'pino';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ImageConfigs } from './image-configs.ts';
+import { parseImageReference } from './image-reference.ts';
+
+const log = pino({ level: 'silent' });
+const auth = { username: 'user', password: 'secret' };
+const tool = {
+  layers: [Buffer.alloc(1024)],
+  config: { Entrypoint: ['/tool'], Cmd: ['--help'], User: 'app:grp' },
+};
+
+let registry: TestRegistry | null = null;
+afterEach(async () => {
+  await registry?.close();
+  registry = null;
+});
+
+async function started(access: 'none' | 'basic' | 'bearer') {
+  registry = await TestRegistry.start({ access });
+  const { host } = registry;
+  let now = 0;
+  const configs = new ImageConfigs({ now: () => now, log });
+  const pass = (seconds: number) => {
+    now += seconds * 1000;
+  };
+  return { registry, configs, pass, at: (name: string) => `${host}/${name}` };
+}
+
+describe('what a registry says about an image', () => {
+  it.each(['none', 'basic', 'bearer'] as const)('is read with access by %s', async (access) => {
+    const { registry, configs, at } = await started(access);
+    registry.add('team/tool:1', tool);
+    expect(await configs.find(at('team/tool:1'), access === 'none' ? null : auth)).toEqual({
+      entrypoint: ['/tool'],
+      cmd: ['--help'],
+      user: 'app:grp',
+      architectures: ['x86'],
+    });
+    expect(registry.requests.some((line) => line.includes('layer'))).toBe(false);
+  });
+
+  it('is that of Linux where the name stands for several platforms', async () => {
+    const { registry, configs, at } = await started('none');
+    registry.add('tool:1', { ...tool, listed: true });
+    expect(await configs.find(at('tool:1'), null)).toMatchObject({ user: 'app:grp' });
+  });
+
+  it('is found by digest, and is little for an image that says little', async () => {
+    const { registry, configs, at } = await started('none');
+    const digest = registry.add('bare:1', { layers: tool.layers });
+    expect(await configs.find(at(`bare@${digest}`), null)).toEqual({
+      entrypoint: [],
+      cmd: [],
+      user: null,
+      architectures: ['x86'],
+    });
+  });
+
+  it('is unknown without credentials, with wrong ones, and of images that are not there', async () => {
+    const { registry, configs, at } = await started('bearer');
+    registry.add('tool:1', tool);
+    expect(await configs.find(at('tool:1'), null)).toBeNull();
+    expect(await configs.find(at('tool:1'), { ...auth, password: 'wrong' })).toBeNull();
+    expect(await configs.find(at('none:1'), auth)).toBeNull();
+    expect(await configs.find('No Name', auth)).toBeNull();
+  });
+
+  it('is asked for once in a while only, however many ask', async () => {
+    const { registry, configs, at, pass } = await started('none');
+    registry.add('tool:1', tool);
+    await Promise.all([1, 2, 3].map(() => configs.find(at('tool:1'), null)));
+    expect(registry.requests).toHaveLength(2);
+    pass(81);
+    await configs.find(at('tool:1'), null);
+    expect(registry.requests).toHaveLength(4);
+  });
+
+  it('is unknown where nobody answers, who is then left alone', async () => {
+    const { configs, at, pass } = await started('none');
+    await registry?.close();
+    registry = null;
+    expect(await configs.find(at('tool:1'), null)).toBeNull();
+    pass(40);
+    expect(await configs.find(at('other:1'), null)).toBeNull();
+  });
+});
+
+describe('the name of an image', () => {
+  it.each([
+    ['ubuntu', 'https://registry-1.docker.io', 'library/ubuntu', 'latest'],
+    ['docker.io/ubuntu:24.04', 'https://registry-1.docker.io', 'library/ubuntu', '24.04'],
+    ['team/tool:1.0-a', 'https://registry-1.docker.io', 'team/tool', '1.0-a'],
+    ['ghcr.io/a/b/c', 'https://ghcr.io', 'a/b/c', 'latest'],
+    ['localhost:5000/tool:1', 'http://localhost:5000', 'tool', '1'],
+    [`nvcr.io/x:1@sha256:${'a'.repeat(64)}`, 'https://nvcr.io', 'x', `sha256:${'a'.repeat(64)}`],
+  ])('%s is read as Docker reads it', (image, origin, name, reference) =>
+    expect(parseImageReference(image)).toEqual({ origin, name, reference }),
+  );
+
+  it.each(['', 'UPPER/case', 'a b', '../x', 'x:'])('%s is none', (image) =>
+    expect(parseImageReference(image)).toBeNull(),
+  );
+});

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import type { RegistryAuth } from '@dstack/contract';
+import type { ImageConfig } from '@dstack/core';
+import type { Logger } from '../logging.ts';
+import { parseImageReference } from './image-reference.ts';
+import { readImageConfig } from './registry-client.ts';
+
+export interface ImageConfigsOptions {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly log: Logger;
+  readonly timeoutMs?: number;
+}
+
+interface Entry {
+  readonly until: number;
+  readonly config: Promise<ImageConfig | null>;
+}
+
+/** As long as dstack 0.22.5 keeps an answer. */
+const KEPT_MS = 80_000;
+const MOST_ENTRIES = 2048;
+/** A plan waits no longer; a registry that takes longer is not asked again for a while. */
+const TIMEOUT_MS = 3000;
+
+/**
+ * What registries say about images: something to run, a user, architectures. Null where that cannot
+ * be known: no registry may be in reach, or the image may be on its host alone, and both are fine.
+ */
+export class ImageConfigs {
+  readonly #options: ImageConfigsOptions;
+  readonly #entries = new Map<string, Entry>();
+  /** Until when registries that do not answer are left alone. */
+  readonly #silent = new Map<string, number>();
+
+  constructor(options: ImageConfigsOptions) {
+    this.#options = options;
+  }
+
+  find(image: string, auth: RegistryAuth | null): Promise<ImageConfig | null> {
+    const secret = auth ? `${auth.username}\0${auth.password}` : '';
+    const key = createHash('sha256').update(`${image}\0${secret}`).digest('hex');
+    const now = this.#options.now();
+    const known = this.#entries.get(key);
+    if (known && known.until > now) return known.config;
+    const config = this.#ask(image, auth);
+    this.#entries.delete(key);
+    this.#entries.set(key, { until: now + KEPT_MS, config });
+    const [oldest] = this.#entries.keys();
+    if (this.#entries.size > MOST_ENTRIES && oldest) this.#entries.delete(oldest);
+    return config;
+  }
+
+  async #ask(image: string, auth: RegistryAuth | null): Promise<ImageConfig | null> {
+    const { now, log, timeoutMs = TIMEOUT_MS } = this.#options;
+    const reference = parseImageReference(image);
+    if (!reference || (this.#silent.get(reference.origin) ?? 0) > now()) return null;
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      return await readImageConfig(reference, auth, signal);
+    } catch (error) {
+      // `fetch` says so where nobody answers, or not in time.
+      if (error instanceof TypeError || signal.aborted) {
+        this.#silent.set(reference.origin, now() + KEPT_MS);
+      }
+      log.info({ image, reason: String(error) }, 'no registry tells about an image');
+      return null;
+    }
+  }
+}

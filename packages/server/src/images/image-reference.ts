@@ -1,0 +1,28 @@
+/** Where an image is asked for. `reference`: its tag or digest. */
+export interface ImageReference {
+  /** `https://…` of the registry; plain HTTP on loopback, as Docker does. */
+  readonly origin: string;
+  readonly name: string;
+  readonly reference: string;
+}
+
+const HUB = 'registry-1.docker.io';
+
+/** Reads a name as Docker does; null when it is none. */
+export function parseImageReference(image: string): ImageReference | null {
+  const slash = image.indexOf('/');
+  const first = slash < 0 ? '' : image.slice(0, slash);
+  const hasHost = /[.:]/.test(first) || first === 'localhost';
+  const named = hasHost && first !== 'docker.io' && first !== 'index.docker.io';
+  const rest = hasHost ? image.slice(slash + 1) : image;
+  const [, path, tag, digest] =
+    /^([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::([\w][\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(
+      rest,
+    ) ?? [];
+  if (!path) return null;
+  const host = named ? first : HUB;
+  if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i.test(host)) return null;
+  const name = !named && !path.includes('/') ? `library/${path}` : path;
+  const scheme = /^(localhost|127\.[\d.]+)(:\d+)?$/.test(host) ? 'http' : 'https';
+  return { origin: `${scheme}://${host}`, name, reference: digest ?? tag ?? 'latest' };
+}

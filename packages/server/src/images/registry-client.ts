@@ -1,0 +1,153 @@
+import type { RegistryAuth } from '@dstack/contract';
+import type { ImageConfig } from '@dstack/core';
+import type { ImageReference } from './image-reference.ts';
+
+/** Manifests and configurations are small; anything larger is none. */
+const MAX_BYTES = 4 * 1024 * 1024;
+const LISTS = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+];
+const MANIFESTS = [
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
+const ARCHITECTURES: Readonly<Record<string, 'x86' | 'arm'>> = { amd64: 'x86', arm64: 'arm' };
+
+/** The registry has answered, with something else than an image's configuration. */
+export class RegistryError extends Error {
+  override name = 'RegistryError';
+  readonly status: number | null;
+
+  constructor(message: string, status: number | null = null) {
+    super(message);
+    this.status = status;
+  }
+}
+
+interface Platform {
+  readonly os?: string;
+  readonly architecture?: string;
+}
+
+interface Manifest {
+  readonly mediaType?: string;
+  readonly config?: { readonly digest: string };
+  readonly manifests?: readonly { readonly digest: string; readonly platform?: Platform }[];
+}
+
+interface ConfigBlob extends Platform {
+  readonly config?: {
+    readonly Entrypoint?: readonly string[] | null;
+    readonly Cmd?: readonly string[] | null;
+    readonly User?: string | null;
+  };
+}
+
+/**
+ * Reads what a registry says about an image, without any of its layers. Throws `RegistryError`, and
+ * whatever `fetch` throws where nothing answers.
+ */
+export async function readImageConfig(
+  image: ImageReference,
+  auth: RegistryAuth | null,
+  signal: AbortSignal,
+): Promise<ImageConfig> {
+  const registry = new Registry(image, auth, signal);
+  const top = await registry.json<Manifest>(`manifests/${image.reference}`, [
+    ...LISTS,
+    ...MANIFESTS,
+  ]);
+  const linux = (top.manifests ?? []).filter(({ platform }) => platform?.os === 'linux');
+  const chosen = linux.find(({ platform }) => platform?.architecture === 'amd64') ?? linux[0];
+  const manifest = chosen
+    ? await registry.json<Manifest>(`manifests/${chosen.digest}`, MANIFESTS)
+    : top;
+  if (!manifest.config) throw new RegistryError('the manifest names no configuration for Linux');
+  const blob = await registry.json<ConfigBlob>(`blobs/${manifest.config.digest}`, ['*/*']);
+  const platforms = chosen ? linux.map(({ platform }) => platform) : [blob];
+  return {
+    entrypoint: blob.config?.Entrypoint ?? [],
+    cmd: blob.config?.Cmd ?? [],
+    user: blob.config?.User || null,
+    architectures: architecturesOf(platforms),
+  };
+}
+
+function architecturesOf(platforms: readonly (Platform | undefined)[]): ('x86' | 'arm')[] {
+  const known = platforms.flatMap((one) => ARCHITECTURES[one?.architecture ?? ''] ?? []);
+  return [...new Set(known)];
+}
+
+/** Requests about one image. What the registry asks for to let us in is kept for the next ones. */
+class Registry {
+  readonly #image: ImageReference;
+  readonly #auth: RegistryAuth | null;
+  readonly #signal: AbortSignal;
+  #authorization: string | null = null;
+
+  constructor(image: ImageReference, auth: RegistryAuth | null, signal: AbortSignal) {
+    this.#image = image;
+    this.#auth = auth;
+    this.#signal = signal;
+  }
+
+  async json<T>(path: string, accept: readonly string[]): Promise<T> {
+    const url = `${this.#image.origin}/v2/${this.#image.name}/${path}`;
+    let response = await this.#get(url, accept);
+    if (response.status === 401 && this.#authorization === null) {
+      const challenge = response.headers.get('www-authenticate') ?? '';
+      await response.body?.cancel();
+      this.#authorization = await this.#authorize(challenge);
+      response = await this.#get(url, accept);
+    }
+    return (await readJson(response)) as T;
+  }
+
+  #get(url: string, accept: readonly string[]): Promise<Response> {
+    const headers: Record<string, string> = { accept: accept.join(', ') };
+    if (this.#authorization) headers.authorization = this.#authorization;
+    return fetch(url, { headers, signal: this.#signal });
+  }
+
+  async #authorize(challenge: string): Promise<string> {
+    if (/^basic/i.test(challenge)) {
+      if (!this.#auth) throw new RegistryError('credentials are needed', 401);
+      return basic(this.#auth);
+    }
+    const field = (name: string) => new RegExp(`${name}="([^"]*)"`).exec(challenge)?.[1];
+    const realm = field('realm');
+    if (!/^bearer/i.test(challenge) || !realm) {
+      throw new RegistryError('the registry asks for an unknown kind of credentials', 401);
+    }
+    const url = new URL(realm, this.#image.origin);
+    const service = field('service');
+    if (service) url.searchParams.set('service', service);
+    url.searchParams.set('scope', `repository:${this.#image.name}:pull`);
+    const headers: Record<string, string> = this.#auth ? { authorization: basic(this.#auth) } : {};
+    const answer = await readJson(await fetch(url, { headers, signal: this.#signal }));
+    const { token, access_token: other } = answer as { token?: string; access_token?: string };
+    return `Bearer ${token ?? other ?? ''}`;
+  }
+}
+
+async function readJson(response: Response): Promise<unknown> {
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new RegistryError(`the registry answers ${response.status}`, response.status);
+  }
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of response.body ?? []) {
+    size += part.length;
+    if (size > MAX_BYTES) throw new RegistryError(`an answer is over ${MAX_BYTES} bytes`);
+    parts.push(part);
+  }
+  const parsed: unknown = JSON.parse(Buffer.concat(parts).toString());
+  if (typeof parsed !== 'object' || parsed === null) throw new RegistryError('no JSON object');
+  return parsed;
+}
+
+function basic({ username, password }: RegistryAuth): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
