@@ -73,15 +73,16 @@ export function makeSshFleets(
   return new SshFleets({ store, hosts, programs, serverId, log, now: systemNow });
 }
 
-/** Services without a gateway: over the links that there are to the agents of their hosts. */
+/** Services without a gateway, over connections to the agents of their hosts. */
 export function makeServiceProxy(
   { settings, store, log }: Parts,
-  hosts: Hosts,
+  { hosts, sshFleets }: { readonly hosts: Hosts; readonly sshFleets: SshFleets },
   changes: RunChanges,
 ): ServiceProxy {
+  const client = (hostId: string) => hosts.client(hostId) ?? sshFleets.visit(hostId);
   const proxy = new ServiceProxy({
     services: store.services,
-    open: openReplica({ client: (hostId) => hosts.client(hostId), isHere: isLocalHost }),
+    open: openReplica({ client, isHere: isLocalHost }),
     admit: admission({ store, now: systemNow, sshProxyToken: null }),
     timeoutMs: settings.serviceTimeoutSeconds * 1000,
     shared: store.shared,

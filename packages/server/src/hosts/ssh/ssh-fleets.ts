@@ -10,6 +10,7 @@ import {
 } from '@dstack/core';
 import type { FleetView, SshHostRecord, Store } from '@dstack/store';
 import type { Logger } from '../../logging.ts';
+import type { AgentClient } from '../agent-client.ts';
 import type { Hosts } from '../hosts.ts';
 import type { HostError } from './host-error.ts';
 import { JumpHosts } from './jump-hosts.ts';
@@ -41,6 +42,8 @@ export class SshFleets {
   readonly #options: SshFleetsOptions;
   readonly #known = new Map<Id, SshHost>();
   readonly #linked = new Set<Id>();
+  /** Hosts of which something was wanted here though they may be linked to another server. */
+  readonly #visited = new Set<Id>();
   readonly #jumps = new JumpHosts();
   /** What is being done to a machine, by its address: deployments and removals take turns. */
   readonly #turns = new Map<string, Promise<unknown>>();
@@ -123,6 +126,17 @@ export class SshFleets {
     });
   }
 
+  /**
+   * Commands to a host to which another server is linked, over a connection of our own: requests for
+   * services come to whichever server their caller knows. Null: it is not one of these hosts.
+   */
+  visit(hostId: Id): AgentClient | null {
+    const host = this.#known.get(hostId);
+    if (!host) return null;
+    this.#visited.add(hostId);
+    return host.client;
+  }
+
   async #deploy(
     instance: InstanceRecord,
     record: SshHostRecord,
@@ -184,6 +198,11 @@ export class SshFleets {
     for (const id of [...this.#linked]) {
       if (hosts.has(id)) continue;
       this.#linked.delete(id);
+      this.#forget(id);
+    }
+    for (const id of [...this.#visited]) {
+      if (ids.includes(id)) continue;
+      this.#visited.delete(id);
       this.#forget(id);
     }
     const missing = ids.filter((id) => !this.#linked.has(id));
