@@ -62,7 +62,7 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
   }
   const since = options.since === null ? null : parseSince(options.since, cli.now());
   const connection = await cli.connect();
-  const run = await started(await getRun(connection, options.run), connection, cli);
+  const run = await stable(await getRun(connection, options.run), connection, cli);
   if (isRunFinished(run.status)) {
     await showFinished(run, options, since, connection, cli);
     return;
@@ -94,6 +94,9 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
     const { replica_num: replica, job_num: number } = job.job_spec;
     cli.io.say(`Attached to run ${options.run} (replica=${replica} job=${number})`);
     for (const line of describeAttachment(attachment)) cli.io.say(line);
+    const { ide_name: ide, attached_ide_url: link } = job.job_connection_info ?? {};
+    // The job prints it too.
+    if (link && !options.logs) cli.io.say(`To open it in ${ide}: ${link}`);
     if (beside.aliases.length > 0)
       cli.io.say(
         `Its other nodes: ${beside.aliases.map((alias) => `\`ssh ${alias}\``).join(', ')}`,
@@ -119,6 +122,15 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
 }
 
 type Connection = Awaited<ReturnType<Cli['connect']>>;
+
+/** Started, or ended: to what is about to end nobody can attach any more. */
+async function stable(run: Run, connection: Connection, cli: Cli): Promise<Run> {
+  const latest = await started(run, connection, cli);
+  if (latest.status !== 'terminating') return latest;
+  const name = latest.run_spec.run_name ?? '';
+  cli.io.say(`Run ${name} is terminating, waiting for its end...`);
+  return watchUntil(connection, name, cli.signal, (r) => isRunFinished(r.status));
+}
 
 /** Waits until the run has been given its machines, or has ended without. */
 export async function started(run: Run, connection: Connection, cli: Cli): Promise<Run> {
