@@ -20,6 +20,8 @@ const FLUSH_MS = 1000;
  */
 const QUIET = 30_000_000;
 
+const MAX_REMEMBERED = 10_000;
+
 /** Counts requests of services that scale by demand. Does nothing while there are none. */
 export class Traffic {
   readonly #options: TrafficOptions;
@@ -43,13 +45,11 @@ export class Traffic {
     else this.#counts.set(key, { runId, second, requests: 1 });
     const before = this.#lastAt.get(runId);
     this.#lastAt.set(runId, now);
+    // Whoever is forgotten is woken once more than needed.
+    if (this.#lastAt.size > MAX_REMEMBERED) this.#lastAt.clear();
     const isFirst = before === undefined || now - before >= QUIET;
     if (isFirst || waiting) this.#wake.add(runId);
     this.#flushLater(isFirst);
-  }
-
-  forget(runId: Id): void {
-    this.#lastAt.delete(runId);
   }
 
   async close(): Promise<void> {

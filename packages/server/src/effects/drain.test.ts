@@ -1,0 +1,67 @@
+import type { JobRecord, Signal } from '@dstack/core';
+import { describe, expect, it } from 'vitest';
+import { Drain } from './drain.ts';
+
+const SECOND = 1_000_000;
+
+function drained({ shared = false, stopDuration = 300 as number | null } = {}) {
+  let now = 0;
+  let inFlight = 1;
+  let wake = () => {};
+  const signals: Signal[] = [];
+  const drain = new Drain({
+    store: {
+      shared,
+      engine: { signal: async (some: Signal[]) => void signals.push(...some) },
+    } as never,
+    services: {
+      leave: (_jobId, whenIdle) => {
+        wake = whenIdle;
+        return inFlight === 0;
+      },
+    },
+    now: () => now,
+  });
+  const job = { id: 'job-1', stopRequestedAt: 0, spec: { stop_duration: stopDuration } };
+  return {
+    signals,
+    isDone: () => drain.isDone(job as JobRecord, 'job.stop:job-1:0'),
+    answer: () => {
+      inFlight = 0;
+      wake();
+    },
+    at: (seconds: number) => {
+      now = seconds * SECOND;
+    },
+  };
+}
+
+describe('the stop of a replica that is scaled down', () => {
+  it('waits until what it was asked is answered, and is woken then', () => {
+    const { isDone, answer, signals } = drained();
+    expect(isDone()).toBe(false);
+    answer();
+    expect(signals).toEqual([{ kind: 'intent', id: 'job.stop:job-1:0' }]);
+    expect(isDone()).toBe(true);
+  });
+
+  it.each([
+    [300, 150],
+    [10, 5],
+    [null, 600],
+  ])('of %j seconds waits for %i at most', (stopDuration, limit) => {
+    const { isDone, at } = drained({ stopDuration });
+    at(limit - 1);
+    expect(isDone()).toBe(false);
+    at(limit);
+    expect(isDone()).toBe(true);
+  });
+
+  it('waits until all servers know of it, where there are several', () => {
+    const { isDone, answer, at } = drained({ shared: true });
+    answer();
+    expect(isDone()).toBe(false);
+    at(2);
+    expect(isDone()).toBe(true);
+  });
+});

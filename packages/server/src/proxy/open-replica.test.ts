@@ -1,0 +1,60 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openReplica } from './open-replica.ts';
+
+let app: Server;
+let port: number;
+beforeAll(async () => {
+  app = createServer((socket) => socket.end('straight')).listen(0, '127.0.0.1');
+  await once(app, 'listening');
+  port = (app.address() as AddressInfo).port;
+});
+afterAll(() => app.close());
+
+/** An agent whose every connection says that it comes from the agent. */
+function opener(ownAddress: string | null, isHere = true) {
+  let asked = 0;
+  const client = () => ({
+    openPort: async () => {
+      asked += 1;
+      const stream = new PassThrough();
+      stream.end('by the agent');
+      return { stream, ownAddress };
+    },
+  });
+  const open = openReplica({ client, isHere: () => isHere });
+  const say = async (jobId: string, at = port) => {
+    let text = '';
+    for await (const part of await open({ hostId: 'local', jobId, port: at })) text += part;
+    return text;
+  };
+  return { say, asked: () => asked };
+}
+
+it('asks the agent for the first connection, and then goes straight to the job', async () => {
+  const { say } = opener('127.0.0.1');
+  expect(await say('a')).toBe('by the agent');
+  expect(await say('a')).toBe('straight');
+  expect(await say('b')).toBe('by the agent');
+});
+
+it('asks the agent again where nothing answers any more', async () => {
+  const { say, asked } = opener('127.255.255.254');
+  for (let i = 0; i < 3; i++) expect(await say('a', 1)).toBe('by the agent');
+  expect(asked()).toBe(3);
+});
+
+it.each([
+  ['a job without an address of its own', null, true],
+  ['another machine', '127.0.0.1', false],
+])('always asks the agent for %s', async (_what, address, isHere) => {
+  const { say } = opener(address, isHere);
+  for (let i = 0; i < 3; i++) expect(await say('a')).toBe('by the agent');
+});
+
+it('fails where there is no link', async () => {
+  const open = openReplica({ client: () => null, isHere: () => true });
+  await expect(open({ hostId: 'far', jobId: 'a', port })).rejects.toThrow('no link to host far');
+});
