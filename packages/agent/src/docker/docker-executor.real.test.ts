@@ -1,5 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
@@ -150,6 +151,33 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     const { exit } = (await stream.whole(none.id)).state;
     expect(exit).toMatchObject({ status: null, reason: 'creating_container_error' });
     expect(exit?.message).toMatch(/^pullImage error: .*connection refused/);
+  });
+
+  it('shows a job directories of the host, made where they are missing unless they are optional', async () => {
+    const host = mkdtempSync(join(tmpdir(), 'host-'));
+    const [there, made, absent] = ['there', 'deep/made', 'absent'].map((name) =>
+      join(host, name),
+    ) as [string, string, string];
+    mkdirSync(there);
+    writeFileSync(join(there, 'file'), 'of the host');
+    const mount = (source: string, target: string, optional = false) => {
+      return { source, target, read_only: false, optional };
+    };
+    const mounts = [
+      mount(there, '/data'),
+      mount(made, '/made'),
+      mount(absent, '/absent', true),
+      mount(there, '/again/by another name', true),
+    ];
+    const script =
+      'cat /data/file; echo new > /made/file; ls /absent; cat "/again/by another name/file"';
+    const spec = shell(script, { mounts, user: { username: 'alice' } });
+    await agent.put(spec);
+    const { text } = await stream.whole(spec.id);
+    expect(text).toMatch(/^of the hostls: \/absent: No such file.*\r\nof the host$/);
+    expect(readFileSync(join(made, 'file'), 'utf8')).toBe('new\n');
+    expect(existsSync(absent)).toBe(false);
+    rmSync(host, { recursive: true });
   });
 
   it('does not let a job have the directory of the agent', async () => {
