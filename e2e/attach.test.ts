@@ -205,13 +205,26 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect(over.stderr).toContain('Aborted');
   });
 
-  it('ends with the run that never started for want of a secret or a machine', async () => {
+  it('does not begin with a secret that does not exist', async () => {
     const yaml = `type: task\nname: barren\ncommands: [env]\nenv: {A: "\${{ secrets.none }}"}\nresources: {gpu: 0}\n`;
     const file = configuration(home, 'barren.dstack.yml', yaml);
     const early = await home.dstack(['apply', '-f', file, '-y']);
+    expect(early.code).toBe(1);
     expect(early.stderr).toMatch(/Secret none does not exist[\s\S]*dstack secret set none/);
     await home.ok('secret', 'set', 'none', 'x');
     await home.ok('apply', '-f', file, '-y');
+  });
+
+  it('ends with a job that was never started', async () => {
+    const env = { A: '${{ secrets.gone }}' };
+    const resources = { gpu: 0 };
+    const task = { type: 'task', name: 'stillborn', commands: ['env'], env, resources };
+    const spec = { run_name: 'stillborn', configuration: task, profile: { name: 'default' } };
+    await home.api('/api/project/main/runs/apply', { plan: { run_spec: spec }, force: false });
+    expect(await home.ok('logs', 'stillborn', '-f')).toBe('');
+    const end = await home.dstack(['attach', 'stillborn', '--logs']);
+    expect(end.code).toBe(1);
+    expect(end.stderr).toContain('Secrets interpolation error');
   });
 
   it('follows the last lines of a log, and what comes', async () => {
