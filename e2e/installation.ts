@@ -2,12 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Installation } from '@dstack/testkit';
 
-const dstack = resolve(import.meta.dirname, '..', 'bin', 'dstack');
+/** The built program. */
+export const dstack = resolve(import.meta.dirname, '..', 'bin', 'dstack');
 
 /** A user's machine with the built product, jobs running as plain processes unless told otherwise. */
-export function newInstallation(env: NodeJS.ProcessEnv = {}): Installation {
+export function newInstallation(env: NodeJS.ProcessEnv = {}, program = dstack): Installation {
   return new Installation({
-    dstack,
+    dstack: program,
     env: { DSTACK_LOCAL_EXECUTOR: 'process', DSTACK_SERVER_LOG_LEVEL: 'warning', ...env },
   });
 }

@@ -1,7 +1,7 @@
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { FakeMachine } from '@dstack/testkit/fake-machine';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
-import { FakeMachine } from '../testing/fake-machine.ts';
 import { TestStream } from '../testing/test-stream.ts';
 
 const missing = dockerMissing();

@@ -35,7 +35,7 @@ export class FakeMachine {
     return [
       'set -e',
       `mount -t tmpfs -o mode=755 dev ${dev}`,
-      `cd /dev && cp -a null zero full random urandom tty ptmx fd stdin stdout stderr ${dev}`,
+      `(cd /dev && cp -a null zero full random urandom tty ptmx fd stdin stdout stderr ${dev})`,
       `mkdir ${dev}/pts ${dev}/shm && mount --rbind /dev/pts ${dev}/pts`,
       ...nodes,
       `mount --move ${dev} /dev`,
@@ -47,6 +47,16 @@ export class FakeMachine {
   /** Words to put before a command so that it runs on this machine. */
   get around(): readonly string[] {
     return ['unshare', '--mount', 'sh', '-c', `${this.prepare}; exec "$@"`, 'machine'];
+  }
+
+  /** Path of a program that runs another one on this machine, with the arguments it is given. */
+  wrap(program: string): string {
+    const enter = join(this.dir, 'enter');
+    writeFileSync(enter, `${this.prepare}; exec "$@"\n`);
+    const path = join(this.dir, 'wrapped');
+    writeFileSync(path, `#!/bin/sh\nexec unshare --mount sh ${enter} ${program} "$@"\n`);
+    chmodSync(path, 0o755);
+    return path;
   }
 
   remove(): void {
