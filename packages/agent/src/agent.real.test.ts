@@ -161,7 +161,9 @@ describe('the protocol', () => {
     // Counted from the start of the job: it never sinks.
     const used = metrics.map((point) => point.cpu_usage_micro);
     expect(used).toEqual(used.toSorted((a, b) => a - b));
-    await stream.until(() => stream.frames.find((each) => each.type === 'activity'));
+    if (metricsMs < 1000) {
+      await stream.until(() => stream.frames.find((each) => each.type === 'activity'));
+    }
     await callAgent(socket, 'token', 'POST', `${path}/stop`, {
       grace: false,
       reason: 'aborted_by_user',

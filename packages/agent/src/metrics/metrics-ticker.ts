@@ -77,18 +77,22 @@ export class MetricsTicker {
     const session = this.#session();
     const job = this.#registry.jobs.find((one) => one.id === id);
     if (!session || job?.phase !== 'running') return;
-    await this.#report(job, session).catch((error) => this.#log.error('metrics failed', error));
+    await this.#sendUsage(job, session).catch((error) => this.#log.error('metrics failed', error));
   }
 
   async #report(job: Job, session: StreamSession): Promise<void> {
+    await this.#sendUsage(job, session);
+    const since = job.access?.lastActivity() ?? job.record.runningAt;
+    if (!job.access || since === null) return;
+    const seconds = Math.max(0, Math.floor((Date.now() - since) / 1000));
+    session.sendNow({ type: 'activity', id: job.id, no_connections_secs: seconds });
+  }
+
+  async #sendUsage(job: Job, session: StreamSession): Promise<void> {
     const usage = await job.execution?.usage();
     if (usage) {
       const gpus = await gpuUsage(job.record.gpus);
       session.sendNow({ type: 'metrics', id: job.id, metrics: { ...usage, gpus } });
     }
-    const since = job.access?.lastActivity() ?? job.record.runningAt;
-    if (!job.access || since === null) return;
-    const seconds = Math.max(0, Math.floor((Date.now() - since) / 1000));
-    session.sendNow({ type: 'activity', id: job.id, no_connections_secs: seconds });
   }
 }
