@@ -13,6 +13,8 @@ export interface OutputOptions {
   /** Only the last so many lines of what there is, and what follows. */
   readonly lines?: number | null;
   readonly write: (bytes: Uint8Array) => void;
+  /** Waited for after each piece, so that a slow reader costs no memory. */
+  readonly drained: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -35,6 +37,7 @@ export async function streamOutput(
     const query = { ...job, start_time: since, lines };
     for await (const piece of connection.project.logs.stream(query, options.signal)) {
       write(piece.bytes);
+      await options.drained();
     }
   } catch (error) {
     const { isUnsupported } = await import('@dstack/client');
@@ -64,7 +67,10 @@ async function pollOutput(connection: Connection, options: OutputOptions): Promi
   }
   const ended = () => submissionEnded(connection, options);
   const rest = logs.follow({ ...query, start_time: last }, ended, options.signal);
-  for await (const bytes of rest) write(bytes);
+  for await (const bytes of rest) {
+    write(bytes);
+    await options.drained();
+  }
 }
 
 /** True once the job's submission is over, or is no longer the job's last. */

@@ -59,7 +59,8 @@ export async function streamNodes(
     const sink = nodeSink(job, jobs, (bytes) => options.write(bytes, job), cli);
     const { runName, since = null, lines = null } = options;
     const stream = { runName, submissionId: submission.id, replica, job: number, since, lines };
-    await streamOutput(connection, { ...stream, write: sink.add, signal });
+    const { drained } = cli.io;
+    await streamOutput(connection, { ...stream, write: sink.add, drained, signal });
     sink.end();
   };
   try {

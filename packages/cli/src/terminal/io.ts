@@ -5,6 +5,9 @@ export interface Sink {
   write(data: string | Uint8Array): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+  /** Whether its reader is behind; `drain` is told when it is not any more. */
+  readonly writableNeedDrain?: boolean;
+  once?(event: 'drain' | 'close', listener: () => void): unknown;
 }
 
 /** Where answers and piped input come from. */
@@ -26,6 +29,8 @@ export interface Io {
   readonly width: number | null;
   readonly interactive: boolean;
   print(text: string): void;
+  /** Resolves when the reader of `out` has room: a job's output may be larger than the memory. */
+  drained(): Promise<void>;
   json(value: unknown, indent?: number): void;
   say(text: string): void;
   warn(text: string): void;
@@ -48,8 +53,18 @@ export function createIo(
     width: out.isTTY === true ? columns : null,
     interactive: input.isTTY === true && err.isTTY === true,
     print: (text) => void out.write(text.endsWith('\n') ? text : `${text}\n`),
+    drained: () => drained(out),
     json: (value, indent) => void out.write(`${JSON.stringify(value, null, indent)}\n`),
     say: (text) => void err.write(`${text}\n`),
     warn: (text) => void err.write(`${paintErr('warning', 'warning:')} ${text}\n`),
   };
+}
+
+async function drained(out: Sink): Promise<void> {
+  if (out.writableNeedDrain !== true) return;
+  await new Promise<void>((resolve) => {
+    out.once?.('drain', resolve);
+    // Whoever read it has gone.
+    out.once?.('close', resolve);
+  });
 }

@@ -108,5 +108,9 @@ export function logsOf(transport: Transport, base: string) {
 
 /** Decodes the wire's base64 (standard alphabet). */
 export function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  // `Uint8Array.from` with a function takes a hundred times as long.
+  for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at);
+  return bytes;
 }

@@ -72,7 +72,7 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
     const submission = currentSubmission(each);
     if (submission === undefined) continue;
     const sink = nodeSink(each, jobs, (bytes) => void cli.io.out.write(bytes), cli);
-    await printLogs(connection, options, submission, since, sink.add);
+    await printLogs(connection, options, submission, since, sink.add, cli.io.drained);
     sink.end();
   }
 }
@@ -100,6 +100,7 @@ async function printLogs(
   submission: JobSubmission,
   since: string | null,
   write: (bytes: Uint8Array) => void,
+  drained: () => Promise<void>,
 ): Promise<void> {
   const { fromBase64 } = await import('@dstack/client');
   const tail = options.lines === null ? null : new TailBuffer(options.lines);
@@ -115,6 +116,7 @@ async function printLogs(
       if (tail) tail.add(bytes);
       else write(bytes);
     }
+    await drained();
   }
   if (tail) write(tail.bytes());
 }
