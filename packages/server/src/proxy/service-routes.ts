@@ -31,6 +31,9 @@ export interface ServiceRoutesOptions {
   readonly wants: (runId: Id) => boolean;
 }
 
+/** What changes all the time is used as it was read last, and not kept. */
+const MAX_READS = 3;
+
 interface Entry {
   readonly route: ServiceRoute;
   readonly readAt: number;
@@ -42,8 +45,8 @@ export class ServiceRoutes {
   readonly #entries = new Map<string, Entry>();
   readonly #loading = new Map<string, Promise<ServiceRoute | null>>();
   readonly #waiters = new Map<Id, Set<() => void>>();
-  /** Raised by each change: what was read before it may be old. */
-  #generation = 0;
+  /** Runs that have changed while something was being read, for each reading. */
+  readonly #readings = new Set<Set<Id>>();
 
   constructor(options: ServiceRoutesOptions) {
     this.#options = options;
@@ -66,8 +69,7 @@ export class ServiceRoutes {
 
   /** Something of the run has changed. */
   changed(runId: Id): void {
-    this.#generation += 1;
-    this.#loading.clear();
+    for (const changed of this.#readings) changed.add(runId);
     for (const [key, { route }] of this.#entries) {
       if (route.runId !== runId) continue;
       this.#entries.delete(key);
@@ -94,16 +96,24 @@ export class ServiceRoutes {
     });
   }
 
+  /** Read again where it has changed meanwhile: whoever waits has asked after the change, perhaps. */
   async #load(key: string, project: string, run: string): Promise<ServiceRoute | null> {
-    const generation = this.#generation;
-    const readAt = this.#options.now();
-    const view = await this.#options.services.byName(project, run);
-    const route = view && routeOf(view);
-    if (generation === this.#generation) {
-      if (route) this.#entries.set(key, { route, readAt });
-      else this.#entries.delete(key);
+    for (let reads = 1; ; reads++) {
+      const readAt = this.#options.now();
+      const changed = new Set<Id>();
+      this.#readings.add(changed);
+      try {
+        const view = await this.#options.services.byName(project, run);
+        const route = view && routeOf(view);
+        const isOld = route !== null && changed.has(route.runId);
+        if (isOld && reads < MAX_READS) continue;
+        if (route && !isOld) this.#entries.set(key, { route, readAt });
+        else this.#entries.delete(key);
+        return route;
+      } finally {
+        this.#readings.delete(changed);
+      }
     }
-    return route;
   }
 
   /** Connections to replicas that are gone are closed even if nobody asks again. */

@@ -1,0 +1,125 @@
+import type { ServiceView } from '@dstack/store';
+import { describe, expect, it } from 'vitest';
+import { type ServiceRoute, ServiceRoutes } from './service-routes.ts';
+
+function view(runId: string, replicas: readonly string[]): ServiceView {
+  const configuration = {
+    ...{ type: 'service', auth: true, strip_prefix: true, groups: null, replicas: null },
+    scaling: null,
+  };
+  return {
+    run: { id: runId, name: 'web', spec: { configuration } } as never,
+    projectName: 'main',
+    replicas: replicas.map((jobId) => ({ jobId, hostId: 'host', port: 80 })),
+  };
+}
+
+function routes() {
+  let now = 0;
+  let reads = 0;
+  let present: ServiceView | null = view('run-1', ['a']);
+  /** Called between the reading and its answer. */
+  let meanwhile = () => {};
+  const refreshed: ServiceRoute[] = [];
+  const subject = new ServiceRoutes({
+    services: {
+      byName: async () => {
+        reads += 1;
+        const found = present;
+        meanwhile();
+        return found;
+      },
+    },
+    ttlMs: 1000,
+    now: () => now,
+    wants: () => true,
+    onRoute: (route) => refreshed.push(route),
+  });
+  const jobs = async () => (await subject.find('main', 'web'))?.replicas.map(({ jobId }) => jobId);
+  return {
+    subject,
+    jobs,
+    refreshed,
+    reads: () => reads,
+    become: (next: ServiceView | null) => {
+      present = next;
+    },
+    whileReading: (action: () => void) => {
+      meanwhile = action;
+    },
+    later: (ms: number) => {
+      now += ms;
+    },
+  };
+}
+
+describe('what is known of a service', () => {
+  it('is read once for all who ask, until its time is over', async () => {
+    const { jobs, reads, later } = routes();
+    await Promise.all([jobs(), jobs(), jobs()]);
+    await jobs();
+    expect(reads()).toBe(1);
+    later(1000);
+    await jobs();
+    expect(reads()).toBe(2);
+  });
+
+  it('is forgotten when its run changes, whatever other runs do', async () => {
+    const { subject, jobs, reads, become } = routes();
+    await jobs();
+    subject.changed('run-2');
+    await jobs();
+    expect(reads()).toBe(1);
+    become(view('run-1', ['b']));
+    subject.changed('run-1');
+    expect(await jobs()).toEqual(['b']);
+  });
+
+  it('is read again where it changes while it is read, and kept where others do', async () => {
+    const { subject, jobs, reads, become, whileReading } = routes();
+    whileReading(() => {
+      become(view('run-1', ['b']));
+      whileReading(() => subject.changed('run-2'));
+      subject.changed('run-1');
+    });
+    expect(await jobs()).toEqual(['b']);
+    expect(await jobs()).toEqual(['b']);
+    expect(reads()).toBe(2);
+  });
+
+  it('is told to whoever holds connections when it changes, also when it is gone', async () => {
+    const { subject, jobs, refreshed, become } = routes();
+    await jobs();
+    become(view('run-1', ['a', 'b']));
+    subject.changed('run-1');
+    await jobs();
+    become(null);
+    subject.changed('run-1');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(refreshed.map(({ replicas }) => replicas.length)).toEqual([2, 0]);
+  });
+
+  it('is not kept where there is nothing', async () => {
+    const { jobs, reads, become } = routes();
+    become(null);
+    expect(await jobs()).toBeUndefined();
+    expect(await jobs()).toBeUndefined();
+    expect(reads()).toBe(2);
+  });
+});
+
+describe('who waits for a change', () => {
+  it('is told of the run’s own, or when it has gone itself', async () => {
+    const { subject } = routes();
+    const gone = new AbortController();
+    const told: string[] = [];
+    const first = subject.nextChange('run-1', 60_000, gone.signal).then(() => told.push('changed'));
+    subject.changed('run-2');
+    subject.changed('run-1');
+    await first;
+    const second = subject.nextChange('run-1', 60_000, gone.signal).then(() => told.push('gone'));
+    gone.abort();
+    await second;
+    expect(told).toEqual(['changed', 'gone']);
+  });
+});
