@@ -1,5 +1,11 @@
-/** How long it takes until hosts of one's own can be used, from `dstack apply` to idle. */
-import { writeFileSync } from 'node:fs';
+/**
+ * How long it takes until hosts of one's own can be used, from `dstack apply` to idle. All hosts are
+ * on this machine, so what each of them does (decrypting, unpacking) adds up here; the floor is what
+ * OpenSSH needs to carry Node to all of them and to unpack it.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
@@ -39,6 +45,11 @@ export async function fleet(sizes = SIZES): Promise<void> {
       for (const round of size === counts[0] ? ['first of the server', 'later'] : ['later']) {
         print({ name, unit: 'ms', round, ...(await measured(hosts)) });
       }
+      print({
+        name: `${name}, floor`,
+        unit: 'ms',
+        all: await carried(home, hosts, machines.keyPath),
+      });
     }
   } finally {
     await home.dispose();
@@ -51,6 +62,7 @@ async function added(home: Installation, hosts: readonly TestHost[], key: string
   const yaml = `type: fleet\nname: pool\nssh_config:\n  user: root\n  identity_file: ${key}\n  hosts: ${addresses}\n`;
   writeFileSync(join(home.home, 'pool.dstack.yml'), yaml);
   const start = performance.now();
+  const cpu = cpuMs(home.serverPid);
   await home.ok('apply', '-f', 'pool.dstack.yml', '-y', '-d');
   const applied = performance.now();
   const idle: number[] = [];
@@ -62,8 +74,34 @@ async function added(home: Installation, hosts: readonly TestHost[], key: string
     while (idle.length < ready) idle.push(performance.now());
     await delay(20);
   }
+  const serverCpu = cpuMs(home.serverPid) - cpu;
   await home.ok('fleet', 'delete', 'pool', '-y');
   while ((await home.api<Shown[]>('/api/project/main/fleets/list', {})).length > 0) await delay(50);
   const since = (time: number | undefined) => Math.round((time ?? Number.NaN) - start);
-  return { submitted: since(applied), first: since(idle[0]), all: since(idle.at(-1)) };
+  return { submitted: since(applied), first: since(idle[0]), all: since(idle.at(-1)), serverCpu };
+}
+
+/** User and system time of a process (`proc(5)`, in hundredths of a second). */
+function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+async function carried(home: Installation, hosts: readonly TestHost[], key: string) {
+  const cache = join(home.serverDir, 'cache');
+  const node = readdirSync(cache).find((name) => name.endsWith('.gz')) ?? '';
+  const options = ['-q', '-i', key, '-o', 'StrictHostKeyChecking=no'];
+  const start = performance.now();
+  await Promise.all(
+    hosts.map(async ({ address }) => {
+      const args = [...options, '-o', 'UserKnownHostsFile=/dev/null', `root@${address}`];
+      const child = spawn('ssh', [...args, 'gunzip -c > /root/node; rm /root/node'], {
+        stdio: [openSync(join(cache, node), 'r'), 'ignore', 'inherit'],
+      });
+      await once(child, 'exit');
+    }),
+  );
+  return Math.round(performance.now() - start);
 }

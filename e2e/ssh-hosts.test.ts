@@ -61,11 +61,14 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
     machines?.close();
   });
 
-  async function apply(name: string, hosts: readonly TestHost[], user = 'root', more = '') {
+  function fleetFile(name: string, hosts: readonly TestHost[], user: string): string {
     const addresses = JSON.stringify(hosts.map(({ address }) => address));
-    const yaml = `type: fleet\nname: ${name}\nssh_config:\n  user: ${user}\n  identity_file: ${machines.keyPath}\n  hosts: ${addresses}\n${more}`;
-    const file = configuration(home, `${name}.dstack.yml`, yaml);
-    await home.ok('apply', '-f', file, '-y', '-d');
+    const yaml = `type: fleet\nname: ${name}\nssh_config:\n  user: ${user}\n  identity_file: ${machines.keyPath}\n  hosts: ${addresses}\n`;
+    return configuration(home, `${name}.dstack.yml`, yaml);
+  }
+
+  async function apply(name: string, hosts: readonly TestHost[], user = 'root'): Promise<void> {
+    await home.ok('apply', '-f', fleetFile(name, hosts, user), '-y', '-d');
   }
 
   async function remove(name: string): Promise<void> {
@@ -97,9 +100,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
     it('have an agent that runs with a loader and libraries of its own', async () => {
       expect(await bare.exec('ls /lib /lib64 2>&1 || true')).toMatch(/No such file/);
       await untilInstances(home, 'bare', allIdle);
-      const pid = `$(sed 's/.*pid":\\([0-9]*\\).*/\\1/' /var/lib/dstack/agent.lock)`;
-      const words = await bare.exec(`tr '\\0' ' ' < /proc/${pid}/cmdline`);
-      expect(words).toMatch(/^\S+\/libraries-\w+\/ld-linux\S+ --library-path \S+ \S+\/bin\/node /);
+      expect(await agentWords(bare)).toMatch(OWN_LOADER);
     });
 
     it('run a job, let its user in, and move files, all by side programs of that agent', async () => {
@@ -123,6 +124,31 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
     it('are left as they were', async () => {
       await remove('bare');
       expect(await bare.exec('ls -d /var/lib/dstack /opt/dstack || true')).toBe('');
+    });
+  });
+
+  describe('with an old C library', () => {
+    const says = (tool: string, answer: string) =>
+      plain.exec(
+        `printf '%s\\n' '#!/bin/sh' '${answer}' > /usr/local/bin/${tool}; chmod 755 /usr/local/bin/${tool}`,
+      );
+
+    it('are refused where their processor is another and nobody has put libraries for it', async () => {
+      await says('getconf', 'echo glibc 2.17');
+      await says('uname', '[ $1 = -m ] && echo aarch64 || echo Linux');
+      await apply('refused', [plain]);
+      await refusedWith(
+        /cannot run Node by itself \(its glibc is 2\.17, older than 2\.28\), and this server \(linux \w+\) has no libraries.*copy ld-linux-aarch64\.so\.1, .* into \S+\/libraries-arm64 on the server/,
+      );
+      await plain.exec('rm /usr/local/bin/uname');
+    });
+
+    it('have an agent with libraries of its own', async () => {
+      await apply('old', [plain]);
+      await untilInstances(home, 'old', allIdle);
+      expect(await agentWords(plain)).toMatch(OWN_LOADER);
+      await remove('old');
+      await plain.exec('rm /usr/local/bin/getconf');
     });
   });
 
@@ -207,6 +233,17 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
   });
 
   describe('that lack something', () => {
+    it('are refused to whoever waits for them, with every step on the way', async () => {
+      await changeSshd(plain, 'sed -i "s/^AllowStream.*/AllowStreamLocalForwarding no/" $file');
+      const file = fleetFile('refused', [plain], 'root');
+      const { code, stderr } = await home.dstack(['apply', '-f', file, '-y']);
+      expect(code).toBe(1);
+      const steps = `${plain.address}: (Checking the host|Uploading|Starting the agent)`;
+      expect(stderr).toMatch(new RegExp(`${steps}[^]*1 of 1 instances failed[^]*line \\d+, says`));
+      await changeSshd(plain, 'sed -i "s/^AllowStream.*/AllowStreamLocalForwarding yes/" $file');
+      await remove('refused');
+    });
+
     it('are refused with the line of sshd_config that forbids users to reach their jobs', async () => {
       await changeSshd(plain, 'echo AllowTcpForwarding no >> $file');
       await apply('refused', [plain]);
@@ -255,6 +292,14 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
     await remove('refused');
   }
 });
+
+const OWN_LOADER = /^\S+\/libraries-\w+\/ld-linux\S+ --library-path \S+ \S+\/bin\/node /;
+
+/** The agent's command line. */
+async function agentWords(host: TestHost): Promise<string> {
+  const pid = `$(sed 's/.*pid":\\([0-9]*\\).*/\\1/' /var/lib/dstack/agent.lock)`;
+  return await host.exec(`tr '\\0' ' ' < /proc/${pid}/cmdline`);
+}
 
 /** The product as it is, but for a byte of the agent. */
 function newerBuild(): string {

@@ -66,7 +66,7 @@ export async function confirmed(
   return false;
 }
 
-const POLL_MS = 1000;
+const POLL_MS = 500;
 
 /** Waits until `gone` says so, e.g. that a deleted entity no longer exists. */
 export async function waitGone(

@@ -34,8 +34,9 @@ export async function putPrograms(
   progress: (text: string) => void,
 ): Promise<Installed> {
   const { arch, libraryProblem: problem } = host;
-  const [node, agent] = await Promise.all([programs.node(arch), programs.agent()]);
+  // First what may be missing for good: Node for another architecture is a large download.
   const libraries = problem === null ? null : await librariesFor(host, programs, problem);
+  const [node, agent] = await Promise.all([programs.node(arch), programs.agent()]);
   const wanted = [node, agent, ...(libraries ? [libraries] : [])];
   const dir = chooseDir(host.programDirs, wanted);
   await put(host, dir, node, 'Node', UNPACK_NODE, progress);
