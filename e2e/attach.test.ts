@@ -60,6 +60,11 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect(url).toBe('http://localhost:38000/');
     await attached.until(/at http:\/\/localhost:38000\//);
     expect(await status(url)).toBe(200);
+    // What dstack 0.22.5 looks for to join a connection, and to read the output through it.
+    const words = readFileSync(`/proc/${tunnels()[0]}/cmdline`, 'utf8').split('\0');
+    expect(words[0]).toMatch(/^\/.*ssh$/);
+    expect(words).toContain(join(home.home, '.dstack', 'ssh', 'web.control.sock'));
+    expect(words.some((word) => /^localhost:\d+:localhost:10999$/.test(word))).toBe(true);
     attached.pressCtrlC();
     expect(await attached.end()).toBe(130);
     expect(attached.text).toContain('Detached');

@@ -13,7 +13,7 @@ import {
 } from './host-config.ts';
 import { identityForRun, requireIdentity } from './identity.ts';
 import { allocatePorts, type ForwardedPort, type WantedPort } from './ports.ts';
-import { findMaster, type Master, sharedTunnel } from './shared-master.ts';
+import { findMaster, type Master, OUTPUT_PORT, sharedTunnel } from './shared-master.ts';
 import { controlSocket, openTunnel, type Tunnel } from './tunnel.ts';
 import { lookUpHost } from './user-config.ts';
 
@@ -39,6 +39,9 @@ export interface Link {
   close(): Promise<void>;
 }
 
+/** Whoever joins this connection with dstack 0.22.5 reads the job's output there. */
+const OUTPUT: WantedPort = { local: null, remote: OUTPUT_PORT, firm: false };
+
 /** Connects to a job, or joins a connection that another terminal holds. */
 export async function openLink(input: LinkInput): Promise<Link> {
   const { run, job, cli } = input;
@@ -50,13 +53,14 @@ export async function openLink(input: LinkInput): Promise<Link> {
   const route = await completeRoute(routeTo(run, job, identity), job, cli.home);
   const shared = await sharedLink(input, route, submissionId);
   if (shared !== null) return shared;
-  const ports = await allocatePorts(input.wanted, input.bindAddress);
+  const forwards = await allocatePorts([...input.wanted, OUTPUT], input.bindAddress);
+  const ports = forwards.filter(({ remote }) => remote !== OUTPUT_PORT);
   await writable(() => addHosts(cli.home, route.blocks));
   const notices = await includeHosts(route, cli);
   try {
     const { destination } = route;
     const { bindAddress, tries, signal } = input;
-    const options = { destination, identity, bindAddress, ports, tries, signal };
+    const options = { destination, identity, bindAddress, ports: forwards, tries, signal };
     const tunnel = await openTunnel(options, cli);
     const close = async (): Promise<void> => {
       await tunnel.close();

@@ -63,7 +63,7 @@ export function describeMaster(pid: number, { parent, args }: ProcessLine): Mast
 }
 
 /** Where dstack 0.22.5 reads a job's output; nobody needs to see that it is forwarded. */
-const OUTPUT_PORT = 10_999;
+export const OUTPUT_PORT = 10_999;
 
 interface ProcessLine {
   readonly parent: number;

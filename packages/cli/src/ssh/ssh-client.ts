@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
 import type { Cli } from '../context.ts';
 import { CliError } from '../errors.ts';
 
@@ -7,6 +9,24 @@ const COMMAND_MS = 15_000;
 /** The user's OpenSSH. */
 export function sshProgram(cli: Pick<Cli, 'env'>): string {
   return cli.env.DSTACK_SSH_CLIENT || 'ssh';
+}
+
+/**
+ * The path of ssh. dstack 0.22.5 finds a connection that it can join by the words of a process, the
+ * first of which has to be this.
+ */
+export async function sshPath(cli: Pick<Cli, 'env'>): Promise<string> {
+  const program = sshProgram(cli);
+  if (program.includes('/')) return program;
+  for (const directory of (cli.env.PATH ?? '').split(delimiter)) {
+    const path = join(directory, program);
+    const runs = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (runs) return path;
+  }
+  return program;
 }
 
 export function noClient(cli: Pick<Cli, 'env'>, cause: NodeJS.ErrnoException): CliError {

@@ -6,7 +6,7 @@ import { CliError } from '../errors.ts';
 import { sshConfigPath } from './host-config.ts';
 import type { ForwardedPort } from './ports.ts';
 import { findMaster, type Master } from './shared-master.ts';
-import { noClient, sshProgram } from './ssh-client.ts';
+import { noClient, sshPath } from './ssh-client.ts';
 
 export interface TunnelOptions {
   readonly destination: string;
@@ -102,7 +102,7 @@ async function tryOnce(
   cli: Cli,
 ): Promise<Tunnel | string> {
   await rm(paths.log, { force: true });
-  const child = spawn(sshProgram(cli), sshArguments(options, paths), {
+  const child = spawn(await sshPath(cli), sshArguments(options, paths), {
     env: { ...cli.env, HOME: cli.home } as NodeJS.ProcessEnv,
     stdio: ['ignore', 'pipe', 'pipe'],
     // In a group of its own: Ctrl-C asks first and must not cut the connection.
