@@ -27,7 +27,8 @@ function opener(ownAddress: string | null, isHere = true) {
   const open = openReplica({ client, isHere: () => isHere });
   const say = async (jobId: string, at = port) => {
     let text = '';
-    for await (const part of await open({ hostId: 'local', jobId, port: at })) text += part;
+    for await (const part of await open({ hostId: 'local', jobId, port: at, runningAt: 0 }))
+      text += part;
     return text;
   };
   return { say, asked: () => asked };
@@ -56,5 +57,7 @@ it.each([
 
 it('fails where there is no link', async () => {
   const open = openReplica({ client: () => null, isHere: () => true });
-  await expect(open({ hostId: 'far', jobId: 'a', port })).rejects.toThrow('no link to host far');
+  await expect(open({ hostId: 'far', jobId: 'a', port, runningAt: 0 })).rejects.toThrow(
+    'no link to host far',
+  );
 });

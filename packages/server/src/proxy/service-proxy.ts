@@ -74,7 +74,7 @@ const TTL = 30_000;
 const HOLD_MS = 60_000;
 const MAX_HELD = 1000;
 
-/** What was started by a request listens within this time, and is asked again so often meanwhile. */
+/** What was started listens within this time, and is asked again so often meanwhile. */
 const START_MS = 10_000;
 const ASK_AGAIN_MS = 100;
 
@@ -140,12 +140,12 @@ export class ServiceProxy {
       headers: requestHeaders(request.rawHeaders, senderOf(request, prefix)),
     };
     const route = await this.#awake(passage.route, response);
-    const until = route.mayBeEmpty ? this.#now() + START_MS : 0;
+    const until = this.#isStarting(route) ? this.#now() + START_MS : 0;
     let attempt = await this.#send(route, order, null, false);
     for (let tries = 1; attempt.outcome.kind === 'failed'; tries++) {
       const { error, unsent } = attempt.outcome;
       if (!unsent && (tries > 1 || !isRepeatable(request, error))) throw refusalOf(error);
-      // Whoever was started for a request is given the time to listen.
+      // Whoever has just been started is given the time to listen.
       const mayWait = unsent && this.#now() < until && !response.destroyed;
       if (tries > 1 && !mayWait) throw refusalOf(error);
       if (tries > 1) await delay(ASK_AGAIN_MS);
@@ -296,6 +296,12 @@ export class ServiceProxy {
       await change;
     }
     throw stillStarting(projectName, runName);
+  }
+
+  /** Some replica may be running and not listening yet. */
+  #isStarting({ replicas }: ServiceRoute): boolean {
+    const now = this.#now();
+    return replicas.some(({ runningAt }) => now - runningAt / 1000 < START_MS);
   }
 
   /** Milliseconds. */

@@ -30,7 +30,8 @@ async function insertService({ store, projectId, userId }: World, part: Part = {
       jobs: (part.jobs ?? []).map((job, replicaNum) => {
         const plain = jobRecord({ projectId, runId: run.id, replicaNum, status: 'running' });
         const spec = { ...plain.spec, service_port: 8000 + replicaNum };
-        return { ...plain, instanceId: instance.id, registered: true, spec, ...job };
+        const place = { instanceId: instance.id, registered: true, runningAt: 5 };
+        return { ...plain, ...place, spec, ...job };
       }),
     }),
     superseded: () => ({ message: '', actorUserId: null, targets: [] }),
@@ -49,8 +50,8 @@ forEachStore((tests) => {
     expect(view?.run.id).toBe(run.id);
     expect(view?.projectName).toBe('main');
     expect(view?.replicas).toEqual([
-      { jobId: expect.any(String), hostId: 'host-1', port: 8000 },
-      { jobId: 'job-3', hostId: 'host-1', port: 8003 },
+      { jobId: expect.any(String), hostId: 'host-1', port: 8000, runningAt: 5 },
+      { jobId: 'job-3', hostId: 'host-1', port: 8003, runningAt: 5 },
     ]);
   });
 

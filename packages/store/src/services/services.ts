@@ -75,5 +75,6 @@ async function toViews(
 
 function replica(job: JobRecord, hostId: string | null): ServiceReplica[] {
   const port = job.spec.service_port ?? null;
-  return port === null || hostId === null ? [] : [{ jobId: job.id, hostId, port }];
+  if (port === null || hostId === null) return [];
+  return [{ jobId: job.id, hostId, port, runningAt: job.runningAt ?? job.statusChangedAt }];
 }

@@ -1,4 +1,4 @@
-import type { Id, RunRecord } from '@dstack/core';
+import type { Id, RunRecord, Timestamp } from '@dstack/core';
 import type { WriteExtras } from '../writes.ts';
 
 /** A replica that requests may be sent to. */
@@ -7,6 +7,8 @@ export interface ServiceReplica {
   readonly hostId: string;
   /** Port of the app, as its own processes know it. */
   readonly port: number;
+  /** Since when its process runs. */
+  readonly runningAt: Timestamp;
 }
 
 /** A service without a gateway, and where it is served. */

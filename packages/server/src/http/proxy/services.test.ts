@@ -18,9 +18,15 @@ let next = Promise.withResolvers<void>();
 /** When `/silent` was asked for, and when whoever asked for it was gone. */
 let silent = { arrived: Promise.withResolvers<void>(), left: Promise.withResolvers<void>() };
 
+/** Connections that were refused so far. */
+let refused = 0;
+
 const open = async ({ port }: { port: number }) => {
   const socket = connect(port, '127.0.0.1');
-  await once(socket, 'connect');
+  await once(socket, 'connect').catch((error) => {
+    refused += 1;
+    throw error;
+  });
   return socket;
 };
 
@@ -72,7 +78,7 @@ async function startApp(name: string) {
       for await (const chunk of incoming) length += chunk.length;
       response.end(String(length));
     } else if (path === '/download') {
-      Readable.from(pieces(64)).pipe(response);
+      Readable.from(pieces(16)).pipe(response);
     } else if (path === '/events') {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       for (let n = 0; !response.destroyed && n < 3; n++) {
@@ -193,12 +199,12 @@ describe('a service without a gateway', () => {
   });
 
   it('takes and gives large bodies piece by piece', async () => {
-    const body = Readable.toWeb(Readable.from(pieces(32))) as ReadableStream;
+    const body = Readable.toWeb(Readable.from(pieces(8))) as ReadableStream;
     const sent = await get('web/upload', { method: 'POST', body, duplex: 'half' } as RequestInit);
-    expect(await sent.text()).toBe(String(32 * 1024 * 1024));
+    expect(await sent.text()).toBe(String(8 * 1024 * 1024));
     const got = await (await get('web/download')).arrayBuffer();
-    expect(got.byteLength).toBe(64 * 1024 * 1024);
-    expect(new Uint8Array(got).at(-1)).toBe(63);
+    expect(got.byteLength).toBe(16 * 1024 * 1024);
+    expect(new Uint8Array(got).at(-1)).toBe(15);
   });
 
   it('may answer before it has read a body, and the connection lives on', async () => {
@@ -317,6 +323,22 @@ describe('a service that cannot answer', () => {
       const answer = await get('halved/echo', { method: 'POST', body: 'once' });
       expect((await json(answer)).body).toBe('once');
     }
+  });
+
+  it('is given a while to listen when it has just begun to run', async () => {
+    const port = await closedPort();
+    const { id } = await submitService(server, 'young', {});
+    await serveAt(server, id, [port], instances, server.deps.context().now);
+    const refusals = refused;
+    const answer = get('young/x');
+    while (refused === refusals) await new Promise((resolve) => setImmediate(resolve));
+    const app = createServer((_request, response) => response.end('here')).listen(
+      port,
+      '127.0.0.1',
+    );
+    expect(await (await answer).text()).toBe('here');
+    app.closeAllConnections();
+    app.close();
   });
 
   it('is a bad gateway when no replica takes a connection', async () => {

@@ -31,12 +31,16 @@ export async function submitService(server: TestServer, name: string, more: obje
   return answer.body as { id: string };
 }
 
-/** Its replicas take requests at these ports, one each; those without a port do not run. */
+/**
+ * Its replicas take requests at these ports, one each; those without a port do not run. They have
+ * been there for long unless told otherwise.
+ */
 export async function serveAt(
   server: TestServer,
   runId: string,
   ports: readonly (number | null)[],
   instances: readonly string[],
+  runningAt = 0,
 ): Promise<JobRecord[]> {
   const { store } = server;
   const jobs = await store.jobs.ofRun(runId);
@@ -46,7 +50,7 @@ export async function serveAt(
       port === null
         ? { registered: false }
         : {
-            ...{ status: 'running', registered: true, ready: true },
+            ...{ status: 'running', registered: true, ready: true, runningAt },
             instanceId: instances[n] ?? null,
             spec: { ...job.spec, service_port: port },
           };
