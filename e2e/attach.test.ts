@@ -23,13 +23,22 @@ const DETACH = /Press Ctrl\+C to detach/;
 
 describe.skipIf(missing !== undefined)('being attached to a run', () => {
   let home: Installation;
+  /** The run's port, and where it is offered. */
+  let port: number;
+  let local: number;
   beforeAll(async () => {
+    port = await freePair();
+    local = port + 10_000;
     home = newInstallation();
     await home.startServer();
     await applyFleet(home, '0..4');
-    const app =
-      'echo at http://localhost:28000/; exec python3 -m http.server 28000 --bind 127.0.0.1';
-    await submit(home, 'web', [app], 'ports: [28000]\n');
+    const serve = `exec python3 -m http.server ${port} --bind 127.0.0.1`;
+    await submit(
+      home,
+      'web',
+      [`echo at http://localhost:${port}/; ${serve}`],
+      `ports: [${port}]\n`,
+    );
     await untilRun(home, 'web', isRunning);
   });
   afterAll(() => home?.dispose());
@@ -37,9 +46,9 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
   const terminal = (...args: string[]) => new Terminal(home, args, dstack);
   const hosts = () => readFileSync(join(home.home, '.dstack', 'ssh', 'config'), 'utf8');
   const forwarded = async (of: Terminal) => {
-    const [, port] = await of.until(/localhost:(\d+) -> 28000/);
+    const [, at] = await of.until(new RegExp(`localhost:(\\d+) -> ${port}`));
     await of.until(DETACH);
-    return `http://localhost:${port}/`;
+    return `http://localhost:${at}/`;
   };
   const status = async (url: string) => (await fetch(url)).status;
 
@@ -57,8 +66,8 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
   it('forwards a port of a plain process beside its own, also in what the job prints', async () => {
     const attached = terminal('attach', 'web', '--logs');
     const url = await forwarded(attached);
-    expect(url).toBe('http://localhost:38000/');
-    await attached.until(/at http:\/\/localhost:38000\//);
+    expect(url).toBe(`http://localhost:${local}/`);
+    await attached.until(new RegExp(`at http://localhost:${local}/`));
     expect(await status(url)).toBe(200);
     // What dstack 0.22.5 looks for to join a connection, and to read the output through it.
     const words = readFileSync(`/proc/${tunnels()[0]}/cmdline`, 'utf8').split('\0');
@@ -130,18 +139,22 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
 
   it('moves to another local port when the usual one is taken, unless it was asked for', async () => {
     const other = createServer();
-    await new Promise<void>((done) => other.listen(38_000, '127.0.0.1', done));
+    await new Promise<void>((done) => other.listen(local, '127.0.0.1', done));
     try {
       const attached = terminal('attach', 'web');
-      expect(await forwarded(attached)).toBe('http://localhost:38001/');
-      expect(attached.text).toContain('Port 38000 is in use here');
+      expect(Number(new URL(await forwarded(attached)).port)).toBeGreaterThan(local);
+      expect(attached.text).toContain(`Port ${local} is in use here`);
       attached.pressCtrlC();
       await attached.end();
-      const asked = await home.dstack(['attach', 'web', '-p', '38000:28000']);
+      const asked = await home.dstack(['attach', 'web', '-p', `${local}:${port}`]);
       expect(asked.code).toBe(1);
-      expect(asked.stderr).toMatch(/Port 38000 is already in use[\s\S]*-p 38001:28000/);
-      const own = await home.dstack(['attach', 'web', '-p', '28000']);
-      expect(own.stderr).toMatch(/cannot be forwarded to itself[\s\S]*-p 38000:28000/);
+      expect(asked.stderr).toMatch(
+        new RegExp(`Port ${local} is already in use[^]*-p ${local + 1}:${port}`),
+      );
+      const own = await home.dstack(['attach', 'web', '-p', String(port)]);
+      expect(own.stderr).toMatch(
+        new RegExp(`cannot be forwarded to itself[^]*-p ${local}:${port}`),
+      );
     } finally {
       other.close();
     }
@@ -206,7 +219,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect([hosts(), tunnels()]).toEqual(['', []]);
     const over = await home.dstack(['attach', 'web', '--logs']);
     expect(over.code).toBe(1);
-    expect(over.stdout).toContain('at http://localhost:28000/');
+    expect(over.stdout).toContain(`at http://localhost:${port}/`);
     expect(over.stderr).toContain('Aborted');
   });
 
@@ -242,3 +255,19 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect(await home.ok('logs', 'lines', '-f', '--since', '1h')).toContain('line 1');
   });
 });
+
+/** A port that is free here, as is the one at which it is offered. */
+async function freePair(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 20_000);
+    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, () => server.close(() => resolve(true)));
+  });
+}

@@ -40,9 +40,9 @@ Host *
 `;
 
 test.each([
-  ['work', { hostName: 'git.example.com', identityFile: '/h/.ssh/work' }],
-  ['a.lab', { hostName: 'a.lab.internal', identityFile: '/h/.ssh/any' }],
-  ['other', { hostName: null, identityFile: '/h/.ssh/any' }],
+  ['work', { hostName: 'git.example.com', identityFile: '/h/.ssh/work', port: null }],
+  ['a.lab', { hostName: 'a.lab.internal', identityFile: '/h/.ssh/any', port: null }],
+  ['other', { hostName: null, identityFile: '/h/.ssh/any', port: null }],
 ])('the SSH configuration of %s', (host, expected) => {
   expect(findHost(SSH_CONFIG, host, '/h')).toEqual(expected);
 });

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Job, Run } from '@dstack/contract/wire';
 import { CliError } from '../errors.ts';
 import { withFileLock } from './file-lock.ts';
+import { findHost } from './user-config.ts';
 
 /** One `Host` block of an OpenSSH configuration. */
 export interface HostBlock {
@@ -115,10 +116,13 @@ export async function removeHosts(home: string, blocks: readonly HostBlock[]): P
   await editConfig(sshConfigPath(home), (text) => withoutHosts(text, hosts));
 }
 
-/** Whether the file says exactly this of the hosts. */
+/** Whether the file says that the hosts are where these blocks say; other clients write other options. */
 export async function hasHosts(home: string, blocks: readonly HostBlock[]): Promise<boolean> {
   const text = await readFile(sshConfigPath(home), 'utf8').catch(() => '');
-  return blocks.every((block) => text.includes(renderBlocks([block])));
+  return blocks.every(({ host, options }) => {
+    const known = findHost(text, host, home);
+    return known?.hostName === String(options.HostName) && known.port === String(options.Port);
+  });
 }
 
 /** Makes the user's own configuration read ours. Returns why that was not possible, or null. */

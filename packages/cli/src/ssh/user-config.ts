@@ -4,6 +4,7 @@ import { readIfThere } from '../config/config-file.ts';
 /** What `~/.ssh/config` says about a host. */
 export interface SshHost {
   readonly hostName: string | null;
+  readonly port: string | null;
   readonly identityFile: string | null;
 }
 
@@ -17,6 +18,7 @@ export function findHost(text: string, host: string, home: string): SshHost | nu
   let applies = false;
   let matched = false;
   let hostName: string | null = null;
+  let port: string | null = null;
   let identityFile: string | null = null;
   for (const line of text.split(/\r?\n/)) {
     const match = /^\s*([A-Za-z]+)(?:\s*=\s*|\s+)(.*?)\s*$/.exec(line);
@@ -28,9 +30,10 @@ export function findHost(text: string, host: string, home: string): SshHost | nu
     if (!applies) continue;
     matched = true;
     if (keyword === 'hostname') hostName ??= value.replaceAll('%h', host);
+    if (keyword === 'port') port ??= value;
     if (keyword === 'identityfile') identityFile ??= value.replace(/^~(?=\/)/, home);
   }
-  return matched ? { hostName, identityFile } : null;
+  return matched ? { hostName, port, identityFile } : null;
 }
 
 function matchesPatterns(host: string, patterns: readonly string[]): boolean {
