@@ -34,7 +34,7 @@ export interface ContainerOfJob {
 /** The Engine says that a command has ended a moment after its output has. */
 const EXIT_LOOKS = 40;
 const EXIT_LOOK_MS = 50;
-const RESIZE_ATTEMPTS = 50;
+const RESIZE_ATTEMPTS = 500;
 const RESIZE_RETRY_MS = 20;
 
 /** Sessions of a container: commands that the Engine executes in it. */

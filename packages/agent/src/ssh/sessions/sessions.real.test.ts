@@ -155,17 +155,20 @@ describe.each(['process', 'docker'] as const)('a session in a %s job', (kind) =>
     it('gives a terminal that follows the size of the client', async () => {
       const ssh = ['ssh', ...client.options(), '-tt', 'root@job'].join(' ');
       const shell = new Screen(client.spawn('script', inTerminal(ssh), { TERM: 'vt220' }));
-      shell.type('echo "size $(stty size) $TERM $GREETING"; tty; pwd\n');
-      await shell.until(/size 33 101 vt220 it's\r\n\/dev\/pts\/\d+\r\n\/tmp\r\n/);
+      // The size goes ahead of what is typed, but the Engine takes it by another way.
+      const asked = async (what: string, answer: RegExp) => {
+        while (!answer.test(shell.text)) {
+          shell.type(`echo "size $(stty size) ${what}"\n`);
+          await shell.until(new RegExp(`size \\d+ \\d+ ${what}\\r\\n`));
+          await delay(50);
+        }
+      };
+      await asked('before', /size 33 101 before/);
+      shell.type('echo "$TERM $GREETING"; tty; pwd\n');
+      await shell.until(/vt220 it's\r\n\/dev\/pts\/\d+\r\n\/tmp\r\n/);
       const pts = execFileSync('ps', ['-o', 'tty=', '--ppid', String(shell.child.pid)]).toString();
       execFileSync('stty', ['-F', `/dev/${pts.trim()}`, 'rows', '44', 'cols', '140']);
-      // The size goes ahead of what is typed, but the Engine takes it by another way.
-      const answer = () => /size 44 140 after/.test(shell.text);
-      while (!answer()) {
-        shell.type('echo "size $(stty size) after"\n');
-        await shell.until(/size \d+ \d+ after\r\n/);
-        await delay(50);
-      }
+      await asked('after', /size 44 140 after/);
       shell.type('exit 5\n');
       const [code] = await once(shell.child, 'close');
       expect(code).toBe(5);
