@@ -165,6 +165,8 @@ export class ServiceProxy {
     const route = await this.#awake(passage.route, socket);
     const { replica, connection } = await this.#connect(route);
     this.#joined.add(socket);
+    // The client may have gone while a replica was waited for.
+    if (socket.destroyed) connection.destroy();
     try {
       await joinUpgrade(connection, {
         ...{ request, socket, head, prefix, path: pathOf(passage) },
@@ -246,10 +248,16 @@ export class ServiceProxy {
   }
 
   async #connect(route: ServiceRoute): Promise<{ replica: Replica; connection: Duplex }> {
+    const until = this.#isStarting(route) ? this.#now() + START_MS : 0;
     const tried = new Set<Id>();
     for (;;) {
       const replica = this.#replicas.acquire(route.runId, route.replicas, tried);
-      if (replica === null) throw upstreamFailed();
+      if (replica === null) {
+        if (this.#now() >= until || tried.size === 0) throw upstreamFailed();
+        tried.clear();
+        await delay(ASK_AGAIN_MS);
+        continue;
+      }
       try {
         return { replica, connection: await this.#replicas.open(replica) };
       } catch (error) {

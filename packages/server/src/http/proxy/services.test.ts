@@ -331,12 +331,16 @@ describe('a service that cannot answer', () => {
     await serveAt(server, id, [port], instances, server.deps.context().now);
     const refusals = refused;
     const answer = get('young/x');
-    while (refused === refusals) await new Promise((resolve) => setImmediate(resolve));
-    const app = createServer((_request, response) => response.end('here')).listen(
-      port,
-      '127.0.0.1',
-    );
+    const address = `${url.replace('http', 'ws')}/proxy/services/main/young/ws`;
+    const socket = new WebSocket(address, { headers: bearer() });
+    while (refused < refusals + 2) await new Promise((resolve) => setImmediate(resolve));
+    const app = createServer((_request, response) => response.end('here'));
+    const sockets = new WebSocketServer({ server: app });
+    app.listen(port, '127.0.0.1');
+    await once(socket, 'open');
     expect(await (await answer).text()).toBe('here');
+    socket.terminate();
+    sockets.close();
     app.closeAllConnections();
     app.close();
   });
