@@ -15,10 +15,12 @@ export interface LedgerImage {
  */
 export class ImageLedger {
   readonly #path: string;
+  readonly #log: Logger;
   readonly #images: Map<string, LedgerImage>;
 
   constructor(path: string, log: Logger) {
     this.#path = path;
+    this.#log = log;
     this.#images = new Map(Object.entries(read(path, log)));
   }
 
@@ -56,7 +58,12 @@ export class ImageLedger {
   }
 
   #save(): void {
-    writeWhole(this.#path, JSON.stringify(Object.fromEntries(this.#images)));
+    try {
+      writeWhole(this.#path, JSON.stringify(Object.fromEntries(this.#images)));
+    } catch (error) {
+      // No job fails for this on a full disk; what is not in the file is merely never removed.
+      this.#log.error('the list of pulled images cannot be written', error);
+    }
   }
 }
 
