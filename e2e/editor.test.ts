@@ -173,6 +173,7 @@ if [ ! -f "$dir/bin/code-server" ]; then
   mv "$tmp/server/"* "$dir/"
 fi
 if ! { [ -f "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2> /dev/null; }; then
+  : > "$log"
   "$dir/bin/code-server" > "$log" 2>&1 < /dev/null &
   echo $! > "$pidfile"
 fi
