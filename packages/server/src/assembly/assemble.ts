@@ -3,6 +3,7 @@ import { fileBlobs } from '../blobs/file-blobs.ts';
 import { systemNow } from '../clock.ts';
 import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/bootstrap.ts';
 import { decisionContext } from '../decision-context.ts';
+import { keepLinked } from '../hosts/keep-linked.ts';
 import { buildHttp } from '../http/app.ts';
 import { keyMaker } from '../http/keys.ts';
 import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
@@ -87,7 +88,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await engine.start();
   await sshFleets.start();
   startHousekeeping(parts);
-  if (machine) await hosts.add(machine.access);
+  if (machine) closing.add(await keepLinked(hosts, machine.access, log));
   return { main, url, local: machine?.executor ?? null };
 }
 
