@@ -102,8 +102,8 @@ async function load({ url, headers }: Target, callers: number, seconds: number):
     await once(socket, 'connect');
     let started = performance.now();
     let received = '';
-    socket.on('data', (chunk) => {
-      received += chunk.latin1Slice();
+    socket.setEncoding('latin1').on('data', (chunk) => {
+      received += chunk;
       if (!isWhole(received)) return;
       const now = performance.now();
       delays.push(now - started);
