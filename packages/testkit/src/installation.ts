@@ -101,11 +101,11 @@ export class Installation {
     const child = this.#spawn(args, options);
     let stdout = '';
     let stderr = '';
-    child.stdout?.on('data', (chunk) => {
+    child.stdout?.setEncoding('utf8').on('data', (chunk) => {
       stdout += chunk;
       options.onStdout?.(String(chunk));
     });
-    child.stderr?.on('data', (chunk) => {
+    child.stderr?.setEncoding('utf8').on('data', (chunk) => {
       stderr += chunk;
     });
     child.stdin?.end(options.input ?? '');

@@ -86,12 +86,12 @@ export class Screen {
 
   constructor(child: ChildProcess) {
     this.child = child;
-    const hear = (data: Buffer) => {
+    const hear = (data: string) => {
       this.text += data;
       for (const wake of this.#waiters) wake();
     };
-    child.stdout?.on('data', hear);
-    child.stderr?.on('data', hear);
+    child.stdout?.setEncoding('utf8').on('data', hear);
+    child.stderr?.setEncoding('utf8').on('data', hear);
     child.once('close', () => {
       for (const wake of this.#waiters) wake();
     });

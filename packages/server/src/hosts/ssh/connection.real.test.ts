@@ -143,7 +143,7 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
     await expect(preflight(connection, 'server-1')).rejects.toThrow(/No Docker on the host/);
     await near.exec('mkdir -p /var/lib/dstack && echo other > /var/lib/dstack/owner');
     await expect(preflight(connection, 'server-1')).rejects.toThrow(
-      /another dstack server \(other\)/,
+      /another dstack server \(id other\)/,
     );
     await near.exec('rm -r /var/lib/dstack');
   });
@@ -151,7 +151,7 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
   it('finds a login user who may not become root', async () => {
     await near.exec('useradd -m -p "*" plain');
     const connection = await connect(login(near, { user: 'plain' }));
-    await expect(preflight(connection, 'server-1')).rejects.toThrow(/no passwordless sudo/);
+    await expect(preflight(connection, 'server-1')).rejects.toThrow(/no sudo without a password/);
   });
 
   it('finds an sshd that forbids forwarding', async () => {
