@@ -165,8 +165,12 @@ class ExecProcess implements SessionProcess {
 
   async run(sink: OutputSink): Promise<number> {
     const frames = new FrameReader();
+    let begun = false;
     try {
       for await (const data of this.#stream as AsyncIterable<Buffer>) {
+        // A size that came before the terminal was there may be lost, though the Engine took it.
+        if (!begun && this.#size.w > 0) this.resize(this.#size.w, this.#size.h);
+        begun = true;
         if (this.#tty) await sink(data, false);
         else for (const { bytes, isError } of frames.read(data)) await sink(bytes, isError);
       }
