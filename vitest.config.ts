@@ -1,6 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 /**
+ * On CI a suite with real hosts, daemons and links may try a test that failed once more: a machine of
+ * two cores can be busy for longer than any limit. At a desk the first failure counts.
+ */
+const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000, retry: process.env.CI ? 1 : 0 };
+
+/**
  * Three kinds of suites. `unit`: no processes, no global state, one shared worker. `real`: suites that
  * start processes (databases, agents, servers); each file has a worker of its own and a longer limit.
  * `e2e`: the built product, driven as a user drives it.
@@ -16,14 +22,15 @@ export default defineConfig({
           include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
           exclude: ['**/*.real.test.ts'],
           isolate: false,
+          // For hangs only: nothing here waits, but the machine may be busy.
+          testTimeout: 20_000,
         },
       },
       {
         test: {
           name: 'real',
           include: ['packages/*/src/**/*.real.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...PATIENCE,
         },
       },
       {
@@ -31,8 +38,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],
           globalSetup: ['e2e/build.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...PATIENCE,
         },
       },
     ],

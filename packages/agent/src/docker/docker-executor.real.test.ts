@@ -234,7 +234,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     const stdin = await container.attach({ stream: true, stdin: true, hijack: true });
     stdin.write('\n');
     await stream.until(() => stream.text(spec.id).includes('second'));
-    await vi.waitUntil(() => agent.log.includes('taken over'), { timeout: 10_000 });
+    await vi.waitUntil(() => agent.log.includes('taken over'), { timeout: 30_000 });
     stdin.write('\n');
     await stream.until(() => stream.text(spec.id).endsWith('prompt: '));
     stdin.end();
