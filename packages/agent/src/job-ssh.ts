@@ -4,9 +4,9 @@ import { writeDurably } from './durable-file.ts';
 import { JobFailure } from './jobs/executor.ts';
 import type { JobAccess, JobAccessOptions, OpenJobAccess } from './jobs/job-access.ts';
 import type { Logger } from './log.ts';
+import { generateHostKey, publicKeyOf } from './ssh/host-key.ts';
 import { startJobSsh } from './ssh/job-ssh-server.ts';
 import { NODE_SSH_PORT, NodeGateway, type OpenNode } from './ssh/node-gateway.ts';
-import { generateHostKey, publicKeyOf } from './ssh/private-key.ts';
 import type { RunSession } from './ssh/session.ts';
 import { sessionRunner } from './ssh/sessions/run-session.ts';
 

@@ -14,7 +14,7 @@ export interface JobSshOptions {
   /** The port that clients know already; another one is taken when it is not free. Null = any. */
   readonly preferredPort: number | null;
   readonly authorizedKeys: AuthorizedKeyLines;
-  /** Private key, unencrypted, in a form that `readablePrivateKey` gives. */
+  /** Private key, unencrypted, as `generateHostKey` gives it. */
   readonly hostKeyPem: string;
   /** A connection as a process of the job would make it; rejects when there is none. */
   readonly dial: (host: string, port: number) => Promise<Duplex>;

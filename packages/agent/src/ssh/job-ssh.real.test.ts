@@ -11,8 +11,8 @@ import { WebSocket } from 'ws';
 import { dialTcp } from '../network/dial.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { SpoolWriter } from '../spool/spool-writer.ts';
+import { generateHostKey } from './host-key.ts';
 import { type JobSsh, type JobSshOptions, startJobSsh } from './job-ssh-server.ts';
-import { generateHostKey } from './private-key.ts';
 
 interface Finished {
   readonly code: number | null;

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
 import { SshClient } from '../testing/ssh-client.ts';
 import type { TestStream } from '../testing/test-stream.ts';
-import { generateHostKey, publicKeyOf } from './private-key.ts';
+import { generateHostKey, publicKeyOf } from './host-key.ts';
 
 const missing = existsSync('/usr/bin/ssh') ? null : 'ssh';
 if (missing) console.warn(`SSH between nodes is NOT tested: ${missing} is missing`);

@@ -2,7 +2,7 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import ssh2, { type Connection, type Server } from 'ssh2';
 
 export interface SshListenerOptions {
-  /** Private key, unencrypted, in a form that `readablePrivateKey` gives. */
+  /** Private key, unencrypted, as `generateHostKey` gives it. */
   readonly hostKeyPem: string;
   /** How long a connection may take to log in; 20 s if not given. */
   readonly loginMs?: number;

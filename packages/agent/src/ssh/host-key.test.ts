@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+import { generateHostKey, publicKeyOf } from './host-key.ts';
+
+it('makes a key of its own each time, with a public half as in known_hosts', () => {
+  const [one, other] = [publicKeyOf(generateHostKey()), publicKeyOf(generateHostKey())];
+  expect(one).toMatch(/^ssh-ed25519 [A-Za-z0-9+/]+=*$/);
+  expect(other).not.toBe(one);
+});
+
+it('says what is no key', () => {
+  expect(() => publicKeyOf('none')).toThrow();
+});
