@@ -84,10 +84,9 @@ export class Engine {
       quota,
       log,
       observer: options.observer ?? null,
-      arm: (kind: ScheduledKind, id: string, at: number | null) => {
-        // What is overdue is in work already; an alarm in the past would only spin.
-        this.#timers.set(`${kind}:${id}`, at !== null && at > context().now ? at : null);
-      },
+      // Writing may have taken longer than there was time left: then the alarm goes off at once.
+      arm: (kind: ScheduledKind, id: string, at: number | null) =>
+        this.#timers.set(`${kind}:${id}`, at),
     };
     const runs = runPasses(deps);
     this.#queues = {

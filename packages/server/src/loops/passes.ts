@@ -25,7 +25,7 @@ export interface PassDeps {
   readonly store: Store;
   readonly offers: OfferSource;
   readonly context: () => RunContext;
-  /** Sets or clears the alarm of a record. */
+  /** Sets or clears the alarm of a record; one that is due by now puts the record into work. */
   readonly arm: (kind: ScheduledKind, id: Id, at: Timestamp | null) => void;
   readonly changes: RunChanges;
   readonly quota: LogQuota;
@@ -55,7 +55,7 @@ export function runPasses(deps: PassDeps): RunPasses {
   const run: Pass = async (id) => {
     const snapshot = await deps.store.engine.loadRun(id);
     if (!snapshot) return DONE;
-    deps.arm('run', id, snapshot.run.nextPassAt);
+    armAsLoaded(deps, 'run', snapshot.run);
     const capacityHint = hinted.delete(id);
     const overQuota = deps.quota.breaches(snapshot.jobs.map((job) => job.id));
     const decision = reconcileRun({ ...snapshot, capacityHint, overQuota }, deps.context());
@@ -71,7 +71,7 @@ export function instancePass(deps: PassDeps): Pass {
   return async (id) => {
     const snapshot = await deps.store.engine.loadInstance(id);
     if (!snapshot) return DONE;
-    deps.arm('instance', id, snapshot.instance.nextPassAt);
+    armAsLoaded(deps, 'instance', snapshot.instance);
     const decision = reconcileInstance(snapshot, deps.context());
     return await apply(deps, { instance: snapshot.instance.name }, decision);
   };
@@ -81,7 +81,7 @@ export function fleetPass(deps: PassDeps): Pass {
   return async (id) => {
     const snapshot = await deps.store.engine.loadFleet(id);
     if (!snapshot) return DONE;
-    deps.arm('fleet', id, snapshot.fleet.nextPassAt);
+    armAsLoaded(deps, 'fleet', snapshot.fleet);
     const decision = reconcileFleet(snapshot, deps.context());
     return await apply(deps, { fleet: snapshot.fleet.name }, decision);
   };
@@ -91,7 +91,7 @@ export function volumePass(deps: ResourcePassDeps): Pass {
   return async (id) => {
     const snapshot = await deps.store.engine.loadVolume(id);
     if (!snapshot) return DONE;
-    deps.arm('volume', id, snapshot.volume.nextPassAt);
+    armAsLoaded(deps, 'volume', snapshot.volume);
     const decision = reconcileVolume(snapshot, deps.context());
     return await apply(deps, { volume: snapshot.volume.name }, decision);
   };
@@ -101,7 +101,7 @@ export function gatewayPass(deps: ResourcePassDeps): Pass {
   return async (id) => {
     const snapshot = await deps.store.engine.loadGateway(id);
     if (!snapshot) return DONE;
-    deps.arm('gateway', id, snapshot.gateway.nextPassAt);
+    armAsLoaded(deps, 'gateway', snapshot.gateway);
     const decision = reconcileGateway(snapshot, deps.context());
     return await apply(deps, { gateway: snapshot.gateway.name }, decision);
   };
@@ -122,6 +122,15 @@ export function placementPass(deps: PassDeps, hint: RunPasses['hint']): Pass {
 }
 
 const DONE: PassEnding = { ending: 'done' };
+
+/** What is overdue needs no alarm: the pass that has just loaded it is there for that. */
+function armAsLoaded(
+  deps: ResourcePassDeps,
+  kind: ScheduledKind,
+  { id, nextPassAt }: { readonly id: Id; readonly nextPassAt: Timestamp | null },
+): void {
+  if (nextPassAt === null || nextPassAt > deps.context().now) deps.arm(kind, id, nextPassAt);
+}
 
 async function apply(
   deps: Pick<PassDeps, 'store' | 'arm' | 'observer' | 'log'>,

@@ -1,0 +1,63 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
+import { Engine } from './engine.ts';
+import { LogQuota } from './log-quota.ts';
+import { RunChanges } from './run-changes.ts';
+
+let server: TestServer;
+beforeEach(async () => {
+  server = await startTestServer();
+});
+afterEach(() => server.close());
+
+/** Loops for which the given time goes by whenever they look at the clock. */
+function engine(secondsPerLook: number, changes: RunChanges): Engine {
+  const { store, deps } = server;
+  return new Engine({
+    store,
+    changes,
+    offers: deps.offers,
+    effect: async () => ({ ending: 'done' }),
+    effectIsOurs: async () => true,
+    context: () => {
+      server.advance(secondsPerLook);
+      return { ...deps.context(), nextFire: () => null };
+    },
+    quota: new LogQuota(store),
+    log: deps.log,
+    owner: 'test',
+  });
+}
+
+describe('the loops', () => {
+  it('go on at once with what has become due while its alarm was being set', async () => {
+    const retry = { on_events: ['no-capacity'], duration: '2m' };
+    const configuration = { type: 'task', name: 'late', commands: ['true'], retry };
+    const fleet = { type: 'fleet', name: 'default', nodes: '0..1', resources: { gpu: 0 } };
+    const path = '/api/project/main';
+    await server.call(`${path}/fleets/apply`, {
+      plan: { spec: { configuration: fleet, profile: {} } },
+      force: false,
+    });
+    const applied = await server.call(`${path}/runs/apply`, {
+      plan: { run_spec: { run_name: 'late', configuration } },
+      force: false,
+    });
+    const changes = new RunChanges();
+    const loops = engine(20, changes);
+    await loops.start();
+    try {
+      await new Promise<void>((resolve) => {
+        changes.watch(applied.body.id, () => {
+          void server.call(`${path}/runs/get`, { run_name: 'late' }).then(({ body }) => {
+            if (body.status === 'failed') resolve();
+          });
+        });
+      });
+    } finally {
+      await loops.close();
+    }
+    const { body } = await server.call(`${path}/runs/get`, { run_name: 'late' });
+    expect(body).toMatchObject({ status: 'failed', termination_reason: 'retry_limit_exceeded' });
+  });
+});
