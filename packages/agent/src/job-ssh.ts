@@ -4,7 +4,7 @@ import { writeDurably } from './durable-file.ts';
 import { JobFailure } from './jobs/executor.ts';
 import type { JobAccess, JobAccessOptions, OpenJobAccess } from './jobs/job-access.ts';
 import type { Logger } from './log.ts';
-import { generateHostKey, publicKeyOf } from './ssh/host-key.ts';
+import { generateHostKey, isKey, publicKeyOf } from './ssh/host-key.ts';
 import { startJobSsh } from './ssh/job-ssh-server.ts';
 import { NODE_SSH_PORT, NodeGateway, type OpenNode } from './ssh/node-gateway.ts';
 import type { RunSession } from './ssh/session.ts';
@@ -93,8 +93,12 @@ function withNode(
   };
 }
 
+/** One that cannot be read has never been shown to anybody, so another one may take its place. */
 function hostKey(stateDir: string): string {
   const path = join(stateDir, 'ssh-host-key');
-  if (!existsSync(path)) writeDurably(path, generateHostKey());
-  return readFileSync(path, 'utf8');
+  const known = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  if (isKey(known)) return known;
+  const made = generateHostKey();
+  writeDurably(path, made);
+  return made;
 }

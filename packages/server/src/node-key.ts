@@ -1,12 +1,12 @@
 import type { JobSSHKey } from '@dstack/contract/wire';
 import type { Cipher } from '@dstack/store';
-import ssh2 from 'ssh2';
+import { newEd25519Pair } from './ed25519-pair.ts';
 
 /**
  * The pair with which the nodes of one submission log into each other, as a job's spec holds it: the
  * private key is encrypted.
  */
 export function newNodeKey(cipher: Cipher): JobSSHKey {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'dstack-job' });
-  return { private: cipher.encrypt(pair.private), public: pair.public };
+  const { privateKey, publicKey } = newEd25519Pair('dstack-job');
+  return { private: cipher.encrypt(privateKey), public: publicKey };
 }

@@ -1,8 +1,18 @@
 import ssh2 from 'ssh2';
 
-/** A new Ed25519 host key, in the text form of OpenSSH. */
+/**
+ * A new Ed25519 host key, in the text form of OpenSSH. ssh2 1.17 drops a leading zero byte of the
+ * public half, so that one key of 256 can be read by nobody: such a one is thrown away.
+ */
 export function generateHostKey(): string {
-  return ssh2.utils.generateKeyPairSync('ed25519').private;
+  for (;;) {
+    const { private: key } = ssh2.utils.generateKeyPairSync('ed25519');
+    if (isKey(key)) return key;
+  }
+}
+
+export function isKey(pem: string): boolean {
+  return !(ssh2.utils.parseKey(pem) instanceof Error);
 }
 
 /** `<type> <base64>` of its public half, as in `known_hosts`. Throws for what is no key. */

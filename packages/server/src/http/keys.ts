@@ -1,13 +1,13 @@
 import { generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import ssh2 from 'ssh2';
+import { newEd25519Pair } from '../ed25519-pair.ts';
 import type { KeyMaker, KeyPair } from './ports.ts';
 
 const generate = promisify(generateKeyPair);
 
 /** Keys from the system's random source. */
 export function keyMaker(): KeyMaker {
-  return { user: rsaPair, project: ed25519Pair };
+  return { user: rsaPair, project: async (comment) => newEd25519Pair(comment) };
 }
 
 /** Clients know users' pairs as RSA-2048 only. */
@@ -17,11 +17,6 @@ async function rsaPair(comment: string): Promise<KeyPair> {
     privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     publicKey: `${openSshRsa(publicKey)} ${comment}\n`,
   };
-}
-
-async function ed25519Pair(comment: string): Promise<KeyPair> {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment });
-  return { privateKey: pair.private, publicKey: pair.public };
 }
 
 /** `ssh-rsa <base64 of type, exponent and modulus>`. */

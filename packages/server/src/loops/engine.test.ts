@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { decisionContext } from '../decision-context.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
+import { compileSettings } from '../settings.ts';
 import { Engine } from './engine.ts';
 import { LogQuota } from './log-quota.ts';
 import { RunChanges } from './run-changes.ts';
@@ -13,6 +15,7 @@ afterEach(() => server.close());
 /** Loops for which the given time goes by whenever they look at the clock. */
 function engine(secondsPerLook: number, changes: RunChanges): Engine {
   const { store, deps } = server;
+  const context = decisionContext(compileSettings({ HOME: '/nowhere' }), store.cipher);
   return new Engine({
     store,
     changes,
@@ -21,7 +24,7 @@ function engine(secondsPerLook: number, changes: RunChanges): Engine {
     effectIsOurs: async () => true,
     context: () => {
       server.advance(secondsPerLook);
-      return { ...deps.context(), nextFire: () => null };
+      return { ...context(), now: deps.context().now };
     },
     quota: new LogQuota(store),
     log: deps.log,
