@@ -1,9 +1,10 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { Installation } from '@dstack/testkit';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   applyFleet,
   configuration,
@@ -43,7 +44,17 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
   });
   afterAll(() => home?.dispose());
 
-  const terminal = (...args: string[]) => new Terminal(home, args, dstack);
+  /** What a failed test has left open would hold the port of the next one. */
+  const opened: Terminal[] = [];
+  afterEach(async () => {
+    for (const left of opened.splice(0)) await left.close();
+  });
+
+  const terminal = (...args: string[]) => {
+    const one = new Terminal(home, args, dstack);
+    opened.push(one);
+    return one;
+  };
   const hosts = () => readFileSync(join(home.home, '.dstack', 'ssh', 'config'), 'utf8');
   const forwarded = async (of: Terminal) => {
     const [, at] = await of.until(new RegExp(`localhost:(\\d+) -> ${port}`));
@@ -139,7 +150,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
 
   it('moves to another local port when the usual one is taken, unless it was asked for', async () => {
     const other = createServer();
-    await new Promise<void>((done) => other.listen(local, '127.0.0.1', done));
+    await once(other.listen(local, '127.0.0.1'), 'listening');
     try {
       const attached = terminal('attach', 'web');
       expect(Number(new URL(await forwarded(attached)).port)).toBeGreaterThan(local);
@@ -256,10 +267,13 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
   });
 });
 
-/** A port that is free here, as is the one at which it is offered. */
+/**
+ * A port that is free here, as is the one at which it is offered. Both lie below those that the
+ * kernel gives to outgoing connections, of which one may begin at any moment.
+ */
 async function freePair(): Promise<number> {
   for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 20_000);
+    const port = 10_000 + Math.floor(Math.random() * 12_000);
     if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
   }
 }

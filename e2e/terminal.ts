@@ -50,6 +50,12 @@ export class Terminal {
     }
   }
 
+  /** Ends the command as closing its window does, unless it has ended. */
+  async close(): Promise<void> {
+    if (this.#child.exitCode === null) this.#child.kill('SIGHUP');
+    await this.#ended;
+  }
+
   /** Exit code of the command. */
   end(): Promise<number | null> {
     return this.#ended;

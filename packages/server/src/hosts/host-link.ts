@@ -35,11 +35,12 @@ export interface HostLinkOptions {
   readonly prepare: () => Promise<void>;
   readonly sink: HostSink;
   readonly log: Logger;
+  /** Milliseconds between two pings; a peer that has said nothing since the last one is gone. */
+  readonly pingMs?: number;
 }
 
 const RECONNECT_MIN_MS = 200;
 const RECONNECT_MAX_MS = 30_000;
-/** A peer that answers no ping within this time is gone. */
 const PING_MS = 10_000;
 
 /**
@@ -106,10 +107,11 @@ export class HostLink {
     this.#socket = socket;
     return new Promise((resolve, reject) => {
       const alive = setInterval(() => {
-        if (!heard) socket.terminate();
+        if (!heard) return fail(new Error('the agent does not answer any more'));
         heard = false;
-        socket.ping();
-      }, PING_MS);
+        // Before it is open there is nothing to ping, but the same time for an answer.
+        if (socket.readyState === socket.OPEN) socket.ping();
+      }, this.#options.pingMs ?? PING_MS);
       let heard = true;
       let failure: Error | null = null;
       let tail = Promise.resolve();

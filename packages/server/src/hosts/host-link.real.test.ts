@@ -1,0 +1,46 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { AgentClient } from './agent-client.ts';
+import { HostLink, type HostSink } from './host-link.ts';
+
+let dir: string;
+let server: Server;
+let link: HostLink;
+/** Why the link was lost, each time. */
+let losses: string[];
+const peers = new Set<Socket>();
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'host-link-'));
+  server = createServer((peer) => peers.add(peer));
+  await once(server.listen(join(dir, 'socket')), 'listening');
+  losses = [];
+  const lost = async (reason: string) => void losses.push(reason);
+  link = new HostLink({
+    hostId: 'host',
+    serverId: 'server',
+    client: new AgentClient({ dial: () => connect(join(dir, 'socket')), token: 'secret' }),
+    prepare: async () => {},
+    sink: { lost } as HostSink,
+    log: pino({ level: 'silent' }),
+    pingMs: 20,
+  });
+});
+afterEach(async () => {
+  await link.close();
+  for (const peer of peers) peer.destroy();
+  peers.clear();
+  server.close();
+  rmSync(dir, { recursive: true });
+});
+
+it('gives up an agent that takes the connection and then says nothing, and tries again', async () => {
+  link.start();
+  await expect.poll(() => losses.length).toBeGreaterThan(1);
+  expect(losses[0]).toBe('the agent does not answer any more');
+});
