@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { INITIAL_CREDIT } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -69,6 +69,24 @@ describe('the log of a job', () => {
     stream.send({ type: 'rewind', id: spec.id, offset: 0 });
     expect((await stream.whole(spec.id)).text).toContain('end\r\n');
     await stream.close();
+  });
+
+  it('is sent when it can be read again', async () => {
+    const first = await agent.connect();
+    const spec = jobSpec(['echo hello']);
+    await agent.put(spec);
+    await first.whole(spec.id);
+    await first.close();
+    const spool = join(agent.state, 'jobs', spec.id, 'spool');
+    const log = join(spool, readdirSync(spool).find((name) => name.endsWith('.log')) ?? '');
+    renameSync(log, `${log}.away`);
+    mkdirSync(log);
+    const second = await agent.connect();
+    await expect.poll(() => agent.log).toContain('reading a log failed');
+    rmdirSync(log);
+    renameSync(`${log}.away`, log);
+    expect((await second.whole(spec.id)).text).toContain('hello');
+    await second.close();
   });
 
   it('is sent to a server that had forgotten the job and asks for it again', async () => {

@@ -1,5 +1,6 @@
+import { closeSync, openSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { tellsOfKill } from './memory-kill.ts';
+import { recordsOf, tellsOfKill } from './memory-kill.ts';
 
 const ID = '815925c61e3719a897958e77c8894d52df470fd0e1f4d7f8925ba1c05ced734c';
 
@@ -17,4 +18,10 @@ it.each([
 
 it('takes no other words about the container for a kill', () => {
   expect(tellsOfKill(`6,1,1,-;docker0: port of ${ID} entered disabled state`, ID)).toBe(false);
+});
+
+it('comes to the end of what some containers have in place of the kernel’s log', () => {
+  const log = openSync('/dev/null', 'r');
+  expect([...recordsOf(log)]).toEqual([]);
+  closeSync(log);
 });

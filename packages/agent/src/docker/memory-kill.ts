@@ -53,12 +53,17 @@ function kernelTells(containerId: string): boolean {
   }
 }
 
-/** What the log holds now; one read gives one record. */
-function* recordsOf(log: number): Generator<string> {
+/**
+ * What the log holds now; one read gives one record. Where something else stands in its place, as in
+ * many containers, it may end.
+ */
+export function* recordsOf(log: number): Generator<string> {
   const buffer = Buffer.alloc(RECORD_BYTES);
   for (;;) {
     try {
-      yield buffer.toString('utf8', 0, readSync(log, buffer));
+      const read = readSync(log, buffer);
+      if (read === 0) return;
+      yield buffer.toString('utf8', 0, read);
     } catch (error) {
       // EPIPE: records were overwritten while we read, the next read goes on after them.
       if ((error as NodeJS.ErrnoException).code !== 'EPIPE') return;

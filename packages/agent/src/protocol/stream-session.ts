@@ -3,10 +3,13 @@ import type { RawData, WebSocket } from 'ws';
 import type { Job } from '../jobs/job.ts';
 import type { JobListener, JobRegistry } from '../jobs/registry.ts';
 import type { Logger } from '../log.ts';
-import { LogPusher } from './log-pusher.ts';
+import { LogPusher, type Turn } from './log-pusher.ts';
 
 /** Log bytes handed to the socket but not yet to the kernel; a state waits behind at most these. */
 const MAX_BUFFERED = 256 * 1024;
+
+/** What could not be read is tried again after this time. */
+const READ_AGAIN_MS = 1000;
 
 /** Close codes of the stream, beside those of the WebSocket protocol. */
 export const CLOSE_REPLACED = 4001;
@@ -132,10 +135,7 @@ export class StreamSession implements JobListener {
       early.rewind(offset);
       return;
     }
-    const wake = (): void => {
-      this.#ready.add(job.id);
-      void this.#pump();
-    };
+    const wake = (): void => this.#wake(job.id);
     this.#pushers.set(job.id, new LogPusher(job.id, job.log, offset, wake));
     wake();
   }
@@ -151,8 +151,6 @@ export class StreamSession implements JobListener {
           await this.#turn(id);
         }
       }
-    } catch (error) {
-      this.#options.log.error('reading a log failed', error);
     } finally {
       this.#pumping = false;
     }
@@ -161,11 +159,28 @@ export class StreamSession implements JobListener {
   async #turn(id: string): Promise<void> {
     // Taken out first: a wake-up during the turn must count.
     this.#ready.delete(id);
-    const turn = await this.#pushers.get(id)?.next();
+    const turn = await this.#next(id);
     if (!turn || !this.#isOpen()) return;
     this.#ready.add(id);
     if ('gap' in turn) this.#send({ type: 'gap', id, offset: turn.gap });
     else this.#socket.send(turn.frame, () => void this.#pump());
+  }
+
+  /** Nobody would ask again for what could not be read, if its job is over. */
+  async #next(id: string): Promise<Turn> {
+    const pusher = this.#pushers.get(id);
+    try {
+      return (await pusher?.next()) ?? null;
+    } catch (error) {
+      this.#options.log.error('reading a log failed', error, { job: id });
+      setTimeout(() => this.#wake(id), READ_AGAIN_MS).unref();
+      return null;
+    }
+  }
+
+  #wake(id: string): void {
+    this.#ready.add(id);
+    void this.#pump();
   }
 
   #sendAfterResume(frame: AgentFrame): void {
