@@ -9,6 +9,7 @@ import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { SpoolFeed } from '../spool/spool-feed.ts';
 import { newestRecord } from '../spool/spool-files.ts';
 import { SpoolWriter } from '../spool/spool-writer.ts';
+import { wordsOf } from './engine-error.ts';
 import { OutputSkip, RecentBytes } from './output-skip.ts';
 
 /** Both copies of the output must have been silent for this long before one takes over. */
@@ -37,7 +38,9 @@ export class ContainerOutput {
   #quiet: NodeJS.Timeout | null = null;
   #closed = false;
   #finishing = false;
-  /** Whether the attached connection was lost while the daemon was away. */
+  /** Under way while a lost connection is being made up for. */
+  #recovering: Promise<void> = Promise.resolve();
+  /** Whether the connection was lost and nothing has made up for it yet. */
   #missed = false;
   /** Whether the attached connection has carried all output since the start or the take-over. */
   #live = false;
@@ -96,6 +99,7 @@ export class ContainerOutput {
       onBoth();
     });
     attached?.once('close', () => this.#onDetached());
+    if (this.#closed) this.#stop();
   }
 
   /** Sends Ctrl-C to the container's terminal. */
@@ -108,7 +112,8 @@ export class ContainerOutput {
   async finish(): Promise<void> {
     this.#finishing = true;
     this.#feed.hurry();
-    if (this.#live && this.#missed) {
+    await this.#recovering;
+    if (this.#missed) {
       this.#live = false;
       await this.resume(false);
     }
@@ -200,24 +205,28 @@ export class ContainerOutput {
   #onDetached(): void {
     this.#attached = null;
     if (this.#closed || !this.#live) return;
-    void this.#recoverIfRunning().catch((error) => this.#log.error('re-attaching failed', error));
+    this.#recovering = this.#recoverIfRunning();
   }
 
+  /** Never rejects. */
   async #recoverIfRunning(): Promise<void> {
     while (!this.#closed && !this.#finishing) {
-      const state = await this.#container.inspect().then(
-        ({ State }) => State,
-        () => null,
-      );
-      if (this.#closed || this.#finishing) return;
-      if (state) {
-        if (!state.Running) return;
+      try {
+        const { State } = await this.#container.inspect();
+        if (!State.Running) return;
+        // Nobody knows what the container prints from here on, but Docker's log will.
+        this.#missed = true;
+        if (this.#closed || this.#finishing) return;
         this.#live = false;
-        return this.resume(true);
+        await this.resume(true);
+        this.#missed = false;
+        return;
+      } catch (error) {
+        this.#missed = true;
+        this.#attached?.destroy();
+        this.#log.info('attaching again failed', { why: wordsOf(error) });
+        await delay(RETRY_MS, undefined, { ref: false });
       }
-      // No daemon: nobody knows what the container prints meanwhile, but Docker's log will.
-      this.#missed = true;
-      await delay(RETRY_MS, undefined, { ref: false });
     }
   }
 }

@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import type Docker from 'dockerode';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLogger } from '../log.ts';
+import { ContainerOutput } from './container-output.ts';
+
+/** The parts of a container that its output is read by, moved by hand. */
+class Container {
+  readonly attachments: PassThrough[] = [];
+  /** All that the container has printed, as Docker's log has it. */
+  printed = '';
+  running = true;
+  /** What the next questions are answered with, once it is there. */
+  daemon: Promise<void> = Promise.resolve();
+  asked = 0;
+
+  async attach(): Promise<PassThrough> {
+    await this.#ask();
+    this.attachments.push(new PassThrough());
+    return this.attachments.at(-1) as PassThrough;
+  }
+
+  async inspect() {
+    await this.#ask();
+    return { State: { Running: this.running }, LogPath: '' };
+  }
+
+  /** Follows to the end of the container, which has come by the time that anybody reads. */
+  async logs(): Promise<PassThrough> {
+    await this.#ask();
+    return new PassThrough().end(this.printed);
+  }
+
+  print(text: string): void {
+    this.printed += text;
+    this.attachments.at(-1)?.write(text);
+  }
+
+  async #ask(): Promise<void> {
+    this.asked += 1;
+    await this.daemon;
+  }
+}
+
+let dir: string;
+let container: Container;
+let output: ContainerOutput;
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'container-output-'));
+  container = new Container();
+  const log = createLogger(() => {});
+  output = new ContainerOutput(container as unknown as Docker.Container, dir, [], log);
+  await output.attachFresh();
+});
+afterEach(() => {
+  output.release();
+  rmSync(dir, { recursive: true });
+});
+
+async function spooled(): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for (let offset = 0; offset < output.spool.end; ) {
+    const bytes = (await output.spool.read(offset, 1_000_000))?.bytes ?? new Uint8Array();
+    pieces.push(bytes);
+    offset += bytes.length;
+  }
+  return Buffer.concat(pieces).toString();
+}
+
+describe('the output of a container whose connection was lost', () => {
+  it('is complete when the container ends while it is being attached again', async () => {
+    container.print('one\r\n');
+    await expect.poll(spooled).toBe('one\r\n');
+    const answer = Promise.withResolvers<void>();
+    container.daemon = answer.promise;
+    const before = container.asked;
+    container.attachments[0]?.destroy();
+    await expect.poll(() => container.asked).toBeGreaterThan(before);
+    container.print('two\r\n');
+    const finished = output.finish();
+    answer.resolve();
+    await finished;
+    expect(await spooled()).toBe('one\r\ntwo\r\n');
+  });
+
+  it('is complete when the container ends while the daemon refuses to answer', async () => {
+    container.print('one\r\n');
+    await expect.poll(spooled).toBe('one\r\n');
+    container.daemon = Promise.reject(new Error('connection refused'));
+    container.daemon.catch(() => {});
+    const before = container.asked;
+    container.attachments[0]?.destroy();
+    await expect.poll(() => container.asked).toBeGreaterThan(before);
+    container.print('two\r\n');
+    container.running = false;
+    container.daemon = Promise.resolve();
+    await output.finish();
+    expect(await spooled()).toBe('one\r\ntwo\r\n');
+  });
+});
