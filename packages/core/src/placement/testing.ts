@@ -15,6 +15,7 @@ import type {
   ProvisioningData,
   RunRecord,
 } from '../model/index.ts';
+import { newSubmission } from '../reconcile/new-submission.ts';
 import { prepareRunSpec } from '../run-spec/prepare.ts';
 import type { BackendOffers } from './offers-wanted.ts';
 import { place } from './place.ts';
@@ -202,40 +203,10 @@ export function aRun(
 export function aGang(run: RunRecord, replicaNum = 0, patch: Partial<JobRecord> = {}): Gang {
   const built = buildJobSpecs(run.spec, { runName: run.name, replicaNum, replicaGroup: '0' });
   if (!built.ok) throw new Error(built.message);
-  const jobs = built.jobSpecs.map(
-    (spec): JobRecord => ({
-      id: `job-${spec.job_name}`,
-      runId: run.id,
-      projectId: run.projectId,
-      jobNum: spec.job_num,
-      replicaNum,
-      submissionNum: 0,
-      deploymentNum: 0,
-      name: spec.job_name,
-      spec,
-      status: 'submitted',
-      terminationReason: null,
-      terminationMessage: null,
-      exitStatus: null,
-      instanceId: null,
-      claimedBlocks: 0,
-      provisioningData: null,
-      runtimeData: null,
-      submittedAt: NOW,
-      provisionedAt: null,
-      runningAt: null,
-      finishedAt: null,
-      statusChangedAt: NOW,
-      stopRequestedAt: null,
-      stopGraceful: false,
-      disconnectedAt: null,
-      inactivitySecs: null,
-      registered: false,
-      ready: false,
-      version: 1,
-      ...patch,
-    }),
-  );
+  const jobs = built.jobSpecs.map((spec): JobRecord => {
+    const place = { id: `job-${spec.job_name}`, now: NOW, replicaNum, submissionNum: 0 };
+    return { ...newSubmission(run, spec, place), version: 1, ...patch };
+  });
   return { run, jobs };
 }
 

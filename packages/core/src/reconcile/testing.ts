@@ -14,6 +14,7 @@ import type {
   Timestamp,
 } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
+import { newSubmission } from './new-submission.ts';
 
 /** 2026-01-01T00:00:00Z, µs. */
 export const T0: Timestamp = 1_767_225_600 * SECOND;
@@ -125,38 +126,8 @@ export function aJobSpec(patch: Partial<JobSpec> & Record<string, unknown> = {})
 export function aJob(patch: Partial<JobRecord> = {}): JobRecord {
   const spec =
     patch.spec ?? aJobSpec({ job_num: patch.jobNum ?? 0, replica_num: patch.replicaNum ?? 0 });
-  return {
-    id: 'job-1',
-    runId: 'run-1',
-    projectId: 'project-1',
-    jobNum: spec.job_num,
-    replicaNum: spec.replica_num,
-    submissionNum: 0,
-    deploymentNum: 0,
-    name: spec.job_name,
-    spec,
-    status: 'submitted',
-    terminationReason: null,
-    terminationMessage: null,
-    exitStatus: null,
-    instanceId: null,
-    claimedBlocks: 0,
-    provisioningData: null,
-    runtimeData: null,
-    submittedAt: T0,
-    provisionedAt: null,
-    runningAt: null,
-    finishedAt: null,
-    statusChangedAt: T0,
-    stopRequestedAt: null,
-    stopGraceful: false,
-    disconnectedAt: null,
-    inactivitySecs: null,
-    registered: false,
-    ready: false,
-    version: 1,
-    ...patch,
-  };
+  const place = { id: 'job-1', now: T0, replicaNum: spec.replica_num, submissionNum: 0 };
+  return { ...newSubmission(aRun(), spec, place), version: 1, ...patch };
 }
 
 /** What placement makes of a job that gets an idle instance. */

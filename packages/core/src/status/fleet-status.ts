@@ -8,14 +8,6 @@ import type { FleetStatus } from '../model/names.ts';
 import { SECOND } from '../model/records.ts';
 import type { Transitions } from './transitions.ts';
 
-export const FLEET_STATUSES = [
-  'submitted',
-  'active',
-  'terminating',
-  'terminated',
-  'failed',
-] as const satisfies readonly FleetStatus[];
-
 export const FLEET_TRANSITIONS: Transitions<FleetStatus> = {
   submitted: ['active', 'terminating', 'failed'],
   active: ['terminating'],

@@ -11,11 +11,9 @@
  * A running gateway never leaves `running`: its replicas come and go. A replica's `terminating` is
  * asked of the backend for ever, as with instances.
  */
+import type { GatewayStatus } from '../model/names.ts';
 import { SECOND } from '../model/records.ts';
 import type { Transitions } from './transitions.ts';
-
-export const GATEWAY_STATUSES = ['submitted', 'provisioning', 'running', 'failed'] as const;
-export type GatewayStatus = (typeof GATEWAY_STATUSES)[number];
 
 export const GATEWAY_REPLICA_STATUSES = [
   'submitted',

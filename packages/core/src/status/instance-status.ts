@@ -15,15 +15,6 @@ import type { InstanceStatus } from '../model/names.ts';
 import { type BackendName, type InstanceRecord, SECOND } from '../model/records.ts';
 import type { Transitions } from './transitions.ts';
 
-export const INSTANCE_STATUSES = [
-  'pending',
-  'provisioning',
-  'idle',
-  'busy',
-  'terminating',
-  'terminated',
-] as const satisfies readonly InstanceStatus[];
-
 export const INSTANCE_TRANSITIONS: Transitions<InstanceStatus> = {
   pending: ['provisioning', 'idle', 'terminating', 'terminated'],
   provisioning: ['idle', 'busy', 'terminating'],

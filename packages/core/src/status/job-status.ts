@@ -15,18 +15,6 @@ import type { JobStatus, JobTerminationReason } from '../model/names.ts';
 import { type JobRecord, SECOND, type Timestamp } from '../model/records.ts';
 import type { Transitions } from './transitions.ts';
 
-export const JOB_STATUSES = [
-  'submitted',
-  'provisioning',
-  'pulling',
-  'running',
-  'terminating',
-  'terminated',
-  'aborted',
-  'failed',
-  'done',
-] as const satisfies readonly JobStatus[];
-
 export const JOB_TRANSITIONS: Transitions<JobStatus> = {
   submitted: ['provisioning', 'terminating'],
   provisioning: ['pulling', 'running', 'terminating'],

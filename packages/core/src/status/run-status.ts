@@ -19,17 +19,6 @@ import type { JobRecord } from '../model/records.ts';
 import { isCapacityReason, isJobPulling, latestSubmissions } from './job-status.ts';
 import type { Transitions } from './transitions.ts';
 
-export const RUN_STATUSES = [
-  'pending',
-  'submitted',
-  'provisioning',
-  'running',
-  'terminating',
-  'terminated',
-  'failed',
-  'done',
-] as const satisfies readonly RunStatus[];
-
 export const RUN_TRANSITIONS: Transitions<RunStatus> = {
   pending: ['submitted', 'terminating'],
   submitted: ['provisioning', 'running', 'pending', 'terminating'],

@@ -5,11 +5,9 @@
  * Deletion is a flag beside the status, never a status. `provisioning` is a word of the wire that
  * no volume takes. `submitted` ends within `VOLUME_CREATE_LIMIT`.
  */
+import type { VolumeStatus } from '../model/names.ts';
 import { SECOND } from '../model/records.ts';
 import type { Transitions } from './transitions.ts';
-
-export const VOLUME_STATUSES = ['submitted', 'provisioning', 'active', 'failed'] as const;
-export type VolumeStatus = (typeof VOLUME_STATUSES)[number];
 
 export const VOLUME_TRANSITIONS: Transitions<VolumeStatus> = {
   submitted: ['provisioning', 'active', 'failed'],

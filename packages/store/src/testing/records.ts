@@ -1,13 +1,14 @@
 /** Records with the fewest facts that make sense; JSON parts hold what the test looks at only. */
 import { randomUUID } from 'node:crypto';
-import type {
-  EventTarget,
-  FleetRecord,
-  InstanceRecord,
-  IntentRecord,
-  JobRecord,
-  NewEvent,
-  RunRecord,
+import {
+  type EventTarget,
+  type FleetRecord,
+  type InstanceRecord,
+  type IntentRecord,
+  type JobRecord,
+  type NewEvent,
+  newSubmission,
+  type RunRecord,
 } from '@dstack/core';
 import type { NewProject } from '../projects/types.ts';
 import type { NewUser } from '../users/types.ts';
@@ -72,36 +73,11 @@ export function runRecord(part: InProject & { userId: string } & Partial<RunReco
 export function jobRecord(
   part: InProject & { readonly runId: string } & Partial<JobRecord>,
 ): JobRecord {
-  return {
-    id: randomUUID(),
-    jobNum: 0,
-    replicaNum: 0,
-    submissionNum: 0,
-    deploymentNum: 0,
-    name: 'train-0-0',
-    spec: { job_name: 'train-0-0' } as JobRecord['spec'],
-    status: 'submitted',
-    terminationReason: null,
-    terminationMessage: null,
-    exitStatus: null,
-    instanceId: null,
-    claimedBlocks: 0,
-    provisioningData: null,
-    runtimeData: null,
-    submittedAt: 1_000_000,
-    provisionedAt: null,
-    runningAt: null,
-    finishedAt: null,
-    statusChangedAt: 1_000_000,
-    stopRequestedAt: null,
-    stopGraceful: false,
-    disconnectedAt: null,
-    inactivitySecs: null,
-    registered: false,
-    ready: false,
-    version: 0,
-    ...part,
-  };
+  const { projectId, runId } = part;
+  const run = runRecord({ id: runId, projectId, userId: '' });
+  const spec = { job_num: 0, job_name: 'train-0-0' } as JobRecord['spec'];
+  const place = { id: randomUUID(), now: 1_000_000, replicaNum: 0, submissionNum: 0 };
+  return { ...newSubmission(run, spec, place), ...part };
 }
 
 export function fleetRecord(part: InProject & Partial<FleetRecord>): FleetRecord {
