@@ -187,6 +187,15 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     expect((await stream.whole(spec.id)).state.exit?.message).toContain('cannot be mounted');
   });
 
+  it('ends a job whose directory of the host cannot be made', async () => {
+    const source = '/proc/no-such-folder/inner/most';
+    const spec = shell('ls /x', {
+      mounts: [{ source, target: '/x', read_only: false, optional: false }],
+    });
+    await agent.put(spec);
+    expect((await stream.whole(spec.id)).state.exit?.message).toContain('/proc/no-such-folder');
+  });
+
   it('sends Ctrl-C to the foreground', async () => {
     const spec = shell('trap "echo caught; exit 5" INT; echo ready; while :; do sleep 0.1; done');
     await agent.put(spec);

@@ -180,7 +180,7 @@ export class DockerExecutor implements Executor {
   ): Promise<Execution> {
     const { docker, log } = this.#options;
     const { job } = planned;
-    const options = containerOptions(job, this.#containerPlan(planned), leniency);
+    const options = containerOptions(job, await this.#containerPlan(planned), leniency);
     const container = await docker.createContainer(options).catch((error) => {
       throw creationFailure('createContainer', error);
     });
@@ -197,7 +197,8 @@ export class DockerExecutor implements Executor {
     return this.#execution(job, await container.inspect(), output, planned.user);
   }
 
-  #containerPlan({ job, image, user, workingDir, env }: ContainerJob): ContainerPlan {
+  async #containerPlan(planned: ContainerJob): Promise<ContainerPlan> {
+    const { job, image, user, workingDir, env } = planned;
     const { spec, gpus } = job;
     const explicit = spec.user ? `${user.uid}:${user.gid}` : image.user;
     const hidden = image.env.map((each) => each.split('=')[0] ?? '').filter(isExportedFunction);
@@ -210,7 +211,7 @@ export class DockerExecutor implements Executor {
       workingDir,
       // A name without a value takes the variable out of the image's environment.
       env: [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...hidden],
-      mounts: hostMounts(spec.mounts, this.#options.forbiddenMounts),
+      mounts: await hostMounts(spec.mounts, this.#options.forbiddenMounts),
     };
   }
 

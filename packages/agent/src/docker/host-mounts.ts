@@ -1,33 +1,36 @@
-import { chmodSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
+import { chmod, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { JobMount } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
+import { makeFolders } from '../files/make-folders.ts';
 import { JobFailure } from '../jobs/executor.ts';
 
 /**
  * Mounts of the host's directories. A missing one is made, open to everybody, unless it is optional.
  * `forbidden`: paths that would give a job power over the host. Throws `JobFailure`.
  */
-export function hostMounts(
+export async function hostMounts(
   mounts: readonly JobMount[],
   forbidden: readonly string[],
-): Docker.MountSettings[] {
-  return mounts.flatMap((mount): Docker.MountSettings[] => {
-    if (!existsSync(mount.source)) {
-      if (mount.optional) return [];
-      makeDirectory(mount.source);
+): Promise<Docker.MountSettings[]> {
+  const settings: Docker.MountSettings[] = [];
+  for (const { source, target, read_only, optional } of mounts) {
+    if (!existsSync(source)) {
+      if (optional) continue;
+      await makeDirectory(source);
     }
-    refuseForbidden(mount.source, forbidden);
-    const { source, target, read_only } = mount;
-    return [{ Type: 'bind', Source: source, Target: target, ReadOnly: read_only }];
-  });
+    refuseForbidden(source, forbidden);
+    settings.push({ Type: 'bind', Source: source, Target: target, ReadOnly: read_only });
+  }
+  return settings;
 }
 
-function makeDirectory(path: string): void {
+async function makeDirectory(path: string): Promise<void> {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-    mkdirSync(path);
-    chmodSync(path, 0o777);
+    await makeFolders(dirname(path), 0o755);
+    await mkdir(path);
+    await chmod(path, 0o777);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new JobFailure('executor_error', `prepareInstanceMountPoints error: ${why}`);

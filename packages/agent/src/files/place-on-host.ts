@@ -4,7 +4,6 @@ import {
   lchown,
   link,
   lstat,
-  mkdir,
   readdir,
   readFile,
   rm,
@@ -17,6 +16,7 @@ import { type ExecutorJob, type JobAccount, JobFailure } from '../jobs/executor.
 import { placeIn } from '../process/place-in.ts';
 import { archiveEntries, directoryEntries, type Entry, UnsafeArchive } from './entries.ts';
 import { cloneRepo, repoFailure } from './git-clone.ts';
+import { makeFolders } from './make-folders.ts';
 import { homeFiles, type SmallFile } from './small-files.ts';
 
 export interface HostPlaces {
@@ -100,7 +100,7 @@ async function write(
 ): Promise<void> {
   for await (const entry of entries) {
     await refuseLinkOnTheWay(root, dirname(entry.path));
-    await mkdir(dirname(entry.path), { recursive: true });
+    await makeFolders(dirname(entry.path));
     await writeEntry(entry);
     if (owner) await lchown(entry.path, owner.uid, owner.gid);
   }
@@ -113,7 +113,7 @@ async function writeEntry(entry: Entry): Promise<void> {
   }
   switch (entry.type) {
     case 'directory':
-      await mkdir(entry.path, { recursive: true });
+      await makeFolders(entry.path);
       await chmod(entry.path, entry.mode & 0o7777);
       return;
     case 'symlink':
@@ -152,7 +152,7 @@ async function writeSmall(file: SmallFile, home: string, owner: JobAccount | nul
 
 /** Missing parents belong to the job's user. */
 async function makeParents(path: string, owner: JobAccount | null): Promise<void> {
-  const first = await mkdir(dirname(path), { recursive: true });
+  const first = await makeFolders(dirname(path));
   if (!first || !owner) return;
   for (let dir = dirname(path); dir.length >= first.length; dir = dirname(dir)) {
     await lchown(dir, owner.uid, owner.gid);

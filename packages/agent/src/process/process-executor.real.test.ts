@@ -65,6 +65,16 @@ describe('output', () => {
   });
 });
 
+describe('a directory that cannot be made', () => {
+  it('ends the job with its name', async () => {
+    const spec = jobSpec(['pwd'], { working_dir: '/proc/no-such-folder/inner' });
+    await agent.put(spec);
+    const { exit } = (await stream.whole(spec.id)).state;
+    expect(exit?.reason).toBe('executor_error');
+    expect(exit?.message).toContain('/proc/no-such-folder');
+  });
+});
+
 describe.skipIf(process.getuid?.() !== 0)('another user', () => {
   it('runs the job in a home and directory of their own', async () => {
     chmodSync(agent.dir, 0o755);

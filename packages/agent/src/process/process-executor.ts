@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { chmod, chown, mkdir } from 'node:fs/promises';
+import { chmod, chown } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { makeFolders } from '../files/make-folders.ts';
 import { placeOnHost } from '../files/place-on-host.ts';
 import {
   type Execution,
@@ -146,7 +147,7 @@ function jobAccount({ spec, folder }: ExecutorJob): JobAccount {
 
 async function makeOwned(dir: string, account: JobAccount): Promise<void> {
   try {
-    const first = await mkdir(dir, { recursive: true });
+    const first = await makeFolders(dir);
     if (first && account.uid !== process.getuid?.()) await chown(dir, account.uid, account.gid);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
