@@ -3,8 +3,11 @@
  * A run that sees too few modules fails too: a parser that skips our sources would find nothing.
  */
 import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 
 const FEWEST_MODULES = 200;
+/** By its path: this script is run by itself too, when npm has put nothing into PATH. */
+const CRUISER = fileURLToPath(new URL('../node_modules/.bin/depcruise', import.meta.url));
 
 interface Violation {
   readonly from: string;
@@ -16,7 +19,7 @@ interface CruiseResult {
   readonly summary: { readonly totalCruised: number; readonly violations: readonly Violation[] };
 }
 
-const output = execFileSync('depcruise', ['--output-type', 'json', 'packages'], {
+const output = execFileSync(CRUISER, ['--output-type', 'json', 'packages'], {
   encoding: 'utf8',
   maxBuffer: 256 * 2 ** 20,
   stdio: ['ignore', 'pipe', 'ignore'],
