@@ -1,10 +1,18 @@
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { INITIAL_CREDIT } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startAgent } from './agent.ts';
 import { openJobAccess } from './job-ssh.ts';
+import { JobFolder } from './jobs/job-folder.ts';
 import { createLogger } from './log.ts';
 import { Owner } from './owner.ts';
 import { ProcessExecutor } from './process/process-executor.ts';
@@ -48,6 +56,24 @@ describe('a job of the process executor', () => {
     expect(await agent.call('DELETE', `/v1/jobs/${spec.id}`)).toMatchObject({ status: 204 });
     expect((await agent.put(spec)).body.state).toMatchObject({ phase: 'exited' });
     await stream.close();
+  });
+});
+
+describe('files of a deleted job', () => {
+  it('keep no agent from starting when they cannot be removed', async () => {
+    const stream = await agent.connect();
+    const spec = jobSpec(['echo over']);
+    await agent.put(spec);
+    await stream.whole(spec.id);
+    await stream.close();
+    await agent.call('DELETE', `/v1/jobs/${spec.id}`);
+    await agent.end('SIGKILL');
+    // A folder where a socket should be stands for a mount or an immutable file, which only root makes.
+    mkdirSync(new JobFolder(join(agent.state, 'jobs'), spec.id, agent.dir).socket('s'));
+    await agent.start();
+    expect(agent.log).toContain('files of a job could not be removed');
+    expect((await agent.put(spec)).body.state).toMatchObject({ phase: 'exited' });
+    expect(existsSync(join(agent.state, 'jobs', spec.id, 'spool'))).toBe(false);
   });
 });
 

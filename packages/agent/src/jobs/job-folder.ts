@@ -65,12 +65,22 @@ export class JobFolder {
     rmSync(this.uploads, { recursive: true, force: true });
   }
 
-  /** Everything but the record, which stays as a tombstone. */
+  /**
+   * Everything but the record, which stays as a tombstone. Throws when all that can be removed is
+   * gone and something is left.
+   */
   removeContents(): void {
-    for (const path of [this.home, this.work, this.bin, this.uploads, this.scratch, this.spool]) {
-      rmSync(path, { recursive: true, force: true });
+    const folders = [this.home, this.work, this.bin, this.uploads, this.scratch, this.spool];
+    const sockets = [this.socket('s'), this.socket('r')];
+    const failures: unknown[] = [];
+    for (const path of [...folders, ...sockets]) {
+      try {
+        rmSync(path, { recursive: folders.includes(path), force: true });
+      } catch (error) {
+        failures.push(error);
+      }
     }
-    for (const kind of ['s', 'r'] as const) rmSync(this.socket(kind), { force: true });
+    if (failures.length > 0) throw failures[0];
   }
 
   remove(): void {

@@ -73,7 +73,7 @@ export class JobRegistry {
       this.#lastNumber = Math.max(this.#lastNumber, record.stateNumber);
       const job = this.#add(record);
       if (record.deletedAt === null) continue;
-      job.folder.removeContents();
+      this.#empty(job);
       this.#buryAt(job, record.deletedAt + TOMBSTONE_MS);
     }
     const known = new Set(this.jobs.map((job) => job.id));
@@ -195,8 +195,8 @@ export class JobRegistry {
   }
 
   async #bury(job: Job): Promise<void> {
-    await job.close();
-    job.folder.removeContents();
+    await job.close().catch((error) => this.#notRemoved(job, error));
+    this.#empty(job);
     this.#buryAt(job, (job.record.deletedAt ?? Date.now()) + TOMBSTONE_MS);
   }
 
@@ -204,9 +204,27 @@ export class JobRegistry {
     this.#at(job, at, () => {
       this.#jobs.delete(job.id);
       this.#burials.delete(job.id);
-      writeDurably(this.#counterFile, String(this.#lastNumber));
-      job.folder.remove();
+      try {
+        writeDurably(this.#counterFile, String(this.#lastNumber));
+        job.folder.remove();
+      } catch (error) {
+        this.#notRemoved(job, error);
+      }
     });
+  }
+
+  /** A job can leave what cannot be removed (a mount, an immutable file); others must not pay for it. */
+  #empty(job: Job): void {
+    try {
+      job.folder.removeContents();
+    } catch (error) {
+      this.#notRemoved(job, error);
+    }
+  }
+
+  /** It is tried again when the tombstone goes, and by the next agent. */
+  #notRemoved(job: Job, error: unknown): void {
+    this.#options.log.error('files of a job could not be removed', error, { job: job.id });
   }
 
   #at(job: Job, at: number, action: () => void): void {
