@@ -1,5 +1,6 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { mountPoints, mountWithin } from './mount-points.ts';
 
 /** The files of one job: `<state directory>/jobs/<id>`. Only the agent's user may look inside. */
 export class JobFolder {
@@ -73,8 +74,12 @@ export class JobFolder {
     const folders = [this.home, this.work, this.bin, this.uploads, this.scratch, this.spool];
     const sockets = [this.socket('s'), this.socket('r')];
     const failures: unknown[] = [];
+    const mounted = mountPoints();
     for (const path of [...folders, ...sockets]) {
       try {
+        // What a job has mounted is not the job's: another machine's files, or all of this one's.
+        const mount = mountWithin(real(path), mounted);
+        if (mount !== undefined) throw new Error(`something is still mounted at ${mount}`);
         rmSync(path, { recursive: folders.includes(path), force: true });
       } catch (error) {
         failures.push(error);
@@ -83,8 +88,13 @@ export class JobFolder {
     if (failures.length > 0) throw failures[0];
   }
 
+  /** Throws as `removeContents` does; then the record stays too. */
   remove(): void {
     this.removeContents();
     rmSync(this.path, { recursive: true, force: true });
   }
+}
+
+function real(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
 }
