@@ -9,7 +9,7 @@ const SYNC_MS = 1000;
 
 /** A log store and a database, of which each can be broken for a while. */
 function outside() {
-  const state = { length: 0, synced: 0, full: false, broken: false };
+  const state = { length: 0, synced: 0, full: false, broken: false, noDatabase: false };
   const sent: ServerFrame[] = [];
   const ends: number[] = [];
   const logs = {
@@ -27,7 +27,12 @@ function outside() {
     async skip() {},
     async end() {},
   } as unknown as LogIntakeOptions['logs'];
-  const reports = { saveLogEnd: async (_: string, end: number) => void ends.push(end) };
+  const reports = {
+    async saveLogEnd(_: string, end: number) {
+      if (state.noDatabase) throw new Error('the database does not answer');
+      ends.push(end);
+    },
+  };
   const store = { reports } as unknown as LogIntakeOptions['store'];
   const send = (frame: ServerFrame) => void sent.push(frame);
   const intake = new LogIntake({ logs, store, send, log: pino({ level: 'silent' }) });
@@ -85,6 +90,17 @@ it('tries a broken store again, and tells whoever ends the job of it', async () 
   state.broken = false;
   await vi.advanceTimersByTimeAsync(SYNC_MS);
   await intake.ended(job, 3);
+  expect(ends).toEqual([3]);
+});
+
+it('says that a log is complete as soon as the database takes it, though no output comes', async () => {
+  const { intake, state, ends } = outside();
+  state.noDatabase = true;
+  await intake.take(job, frame(0, 'all'));
+  await expect(intake.ended(job, 3)).rejects.toThrow('does not answer');
+  await vi.advanceTimersByTimeAsync(2 * SYNC_MS);
+  state.noDatabase = false;
+  await vi.advanceTimersByTimeAsync(SYNC_MS);
   expect(ends).toEqual([3]);
 });
 

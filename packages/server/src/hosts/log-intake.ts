@@ -108,11 +108,18 @@ export class LogIntake {
     for (const stream of dirty) stream.dirty = false;
     const lengths = await this.#lengths(dirty, refs);
     this.#options.send({ type: 'ack', logs: lengths });
+    const failures: unknown[] = [];
     for (const stream of dirty) {
       const stored = lengths[stream.ref.jobId];
-      if (stored === undefined) this.#tryAgain(stream);
-      else await this.#finish(stream, stored);
+      try {
+        if (stored === undefined) this.#tryAgain(stream);
+        else await this.#finish(stream, stored);
+      } catch (error) {
+        failures.push(error);
+        this.#tryAgain(stream);
+      }
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Its store takes nothing now (a full disk): no further output may come that would wake us. */
@@ -133,10 +140,10 @@ export class LogIntake {
   /** A complete log ends its stream and lets the job's run end too. */
   async #finish(stream: Stream, stored: number): Promise<void> {
     if (stream.end === null || stored < stream.end) return;
-    this.#streams.delete(stream.ref.jobId);
     await this.#options.logs.end(stream.ref);
     await this.#options.store.reports.saveLogEnd(stream.ref.jobId, stored, {
       signals: [{ kind: 'run', id: stream.runId }],
     });
+    this.#streams.delete(stream.ref.jobId);
   }
 }
