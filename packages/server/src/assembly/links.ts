@@ -26,7 +26,7 @@ export interface Links {
 
 export function makeLinks(parts: Parts, serverId: string): Links {
   const { settings, store, log, closing } = parts;
-  const quota = new LogQuota(store);
+  const quota = new LogQuota(store, log);
   const logs = openLogs({
     dir: settings.dir,
     store,

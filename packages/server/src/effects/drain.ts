@@ -32,7 +32,8 @@ export class Drain {
     const { store, services, now } = this.#options;
     const since = job.stopRequestedAt ?? now();
     if (now() >= since + limit(job)) return true;
-    const wake = () => void store.engine.signal([{ kind: 'intent', id: key }]);
+    // A database that does not answer has all unfinished work taken up when it does again.
+    const wake = () => void store.engine.signal([{ kind: 'intent', id: key }]).catch(() => {});
     if (!services.leave(job.id, wake)) return false;
     const known = store.shared ? since + KNOWN_TO_ALL : since;
     if (now() >= known) return true;

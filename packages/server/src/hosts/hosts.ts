@@ -63,7 +63,11 @@ export class Hosts {
     const { store, owner, log } = options;
     this.#leases = new HostLeases({
       ...{ store, owner, log },
-      onLost: (hostId) => void this.#drop(hostId),
+      onLost: (hostId) => {
+        this.#drop(hostId).catch((error) => {
+          log.warn({ host: hostId, err: error }, 'the link to a host was not ended well');
+        });
+      },
       onOrphan: (hostId) =>
         this.#writeHost(hostId, { connected: false, info: null, error: 'its server has gone' }),
     });
@@ -155,7 +159,7 @@ export class Hosts {
       },
       pull: (jobId, progress) => this.#savePull(jobId, progress),
       metrics: (jobId, metrics) => this.#addMetrics(jobId, metrics),
-      activity: (jobId, seconds) => void this.#options.store.reports.saveActivity(jobId, seconds),
+      activity: (jobId, seconds) => this.#saveActivity(jobId, seconds),
     };
   }
 
@@ -270,6 +274,12 @@ export class Hosts {
   #savePull(jobId: Id, progress: PullProgress): void {
     this.#options.store.reports.savePull(jobId, progress).catch((error) => {
       this.#options.log.warn({ job: jobId, err: error }, 'pull progress not stored');
+    });
+  }
+
+  #saveActivity(jobId: Id, seconds: number): void {
+    this.#options.store.reports.saveActivity(jobId, seconds).catch((error) => {
+      this.#options.log.warn({ job: jobId, err: error }, 'activity of a job not stored');
     });
   }
 

@@ -1,23 +1,27 @@
 import type { Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
+import type { Logger } from '../logging.ts';
+
+/** A run that could not be woken is tried again this often. */
+const RETRY_MS = 1000;
 
 /**
  * Jobs that print more than they may. The log store finds out, the run's next pass ends the job.
  * Nothing is kept over a restart: the log store counts on where it was, and says it again.
  */
 export class LogQuota {
-  readonly #store: Store;
+  readonly #store: Pick<Store, 'jobs' | 'engine'>;
+  readonly #log: Logger;
   readonly #breaches = new Map<Id, string>();
 
-  constructor(store: Store) {
+  constructor(store: Pick<Store, 'jobs' | 'engine'>, log: Logger) {
     this.#store = store;
+    this.#log = log;
   }
 
   breached(jobId: Id, breach: { readonly bytes: number; readonly limit: number }): void {
     this.#breaches.set(jobId, `The job printed more than ${breach.limit} bytes within an hour`);
-    void this.#store.jobs.byId(jobId).then((view) => {
-      if (view) return this.#store.engine.signal([{ kind: 'run', id: view.run.id }]);
-    });
+    this.#wakeRun(jobId);
   }
 
   breaches(jobIds: readonly Id[]): Readonly<Record<Id, string>> {
@@ -27,5 +31,17 @@ export class LogQuota {
       Id,
       string
     >;
+  }
+
+  /** The log store says it once only, whether or not the database answers at that moment. */
+  #wakeRun(jobId: Id): void {
+    const { jobs, engine } = this.#store;
+    const woken = jobs.byId(jobId).then(async (view) => {
+      if (view) await engine.signal([{ kind: 'run', id: view.run.id }]);
+    });
+    woken.catch((error) => {
+      this.#log.warn({ job: jobId, err: error }, 'the end of a job over its log quota is delayed');
+      setTimeout(() => this.#wakeRun(jobId), RETRY_MS).unref();
+    });
   }
 }

@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import type { AgentFrame } from '@dstack/contract/agent';
+import type { Store } from '@dstack/store';
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { WebSocketServer } from 'ws';
+import { Hosts } from './hosts.ts';
+
+const HOST = 'host';
+
+/** An agent without jobs that says what it is told to say. */
+let agent: WebSocketServer;
+let hosts: Hosts;
+beforeEach(async () => {
+  agent = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  await once(agent, 'listening');
+});
+afterEach(async () => {
+  await hosts.close();
+  agent.close();
+});
+
+/** Lines of the log, and a promise of the next one that has this text. */
+function logged() {
+  const waiting: { text: string; resolve: () => void }[] = [];
+  const log = pino(
+    { level: 'info' },
+    {
+      write(line: string) {
+        for (const { text, resolve } of waiting) if (line.includes(text)) resolve();
+      },
+    },
+  );
+  const said = (text: string) => new Promise<void>((resolve) => waiting.push({ text, resolve }));
+  return { log, said };
+}
+
+function link(reports: Partial<Store['reports']>, log: pino.Logger): Promise<boolean> {
+  const none = async () => [];
+  const store = {
+    shared: false,
+    hosts: { byId: async () => null, save: async () => {} },
+    jobs: { onHost: none },
+    instances: { onHost: none },
+    engine: { pendingIntents: none },
+    reports: { byJobs: none, ...reports },
+  } as unknown as Store;
+  const options = { store, logs: {} as never, serverId: 's', owner: 'o', now: () => 0, log };
+  hosts = new Hosts(options);
+  const { port } = agent.address() as AddressInfo;
+  const dial = () => connect(port, '127.0.0.1');
+  return hosts.add({ hostId: HOST, dial, token: 't', prepare: async () => {} });
+}
+
+it('lives on when the activity of a job cannot be stored', async () => {
+  const saveActivity = async () => {
+    throw new Error('database or disk is full');
+  };
+  const { log, said } = logged();
+  const warned = said('activity of a job not stored');
+  const connection = once(agent, 'connection');
+  await link({ saveActivity }, log);
+  const [socket] = await connection;
+  const say = (frame: AgentFrame) => socket.send(JSON.stringify(frame));
+  say({ type: 'activity', id: 'job', no_connections_secs: 5 });
+  await warned;
+  expect(hosts.has(HOST)).toBe(true);
+});
