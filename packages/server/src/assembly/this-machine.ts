@@ -29,6 +29,7 @@ export async function thisMachine(parts: Parts, serverId: string): Promise<ThisM
   const { settings, store } = parts;
   const agent = localAgent({
     stateDir: join(settings.dir, 'agent'),
+    node: process.execPath,
     program: assets.agentProgram,
     executor,
     serverId,

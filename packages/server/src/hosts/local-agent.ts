@@ -1,6 +1,14 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +18,8 @@ import type { Dial } from './agent-client.ts';
 export interface LocalAgentOptions {
   /** Folder of the agent's state, `<server dir>/agent`. */
   readonly stateDir: string;
-  /** The agent's program: a bundle, or its source in development. */
+  /** Node, and the agent's program: a bundle, or its source in development. */
+  readonly node: string;
   readonly program: string;
   readonly executor: 'docker' | 'process';
   readonly serverId: string;
@@ -35,6 +44,9 @@ export function isLocalHost(hostId: string): boolean {
 const START_LIMIT_MS = 15_000;
 const POLL_MS = 15;
 
+/** How an agent ends that finds another one at work, which may be about to listen. */
+const ALREADY_RUNNING = 4;
+
 /**
  * The agent of the server's own machine. It lives in a session of its own, so that jobs go on when
  * the server ends, and is found again by its socket, whose name follows from the state folder.
@@ -42,6 +54,7 @@ const POLL_MS = 15;
 export function localAgent(options: LocalAgentOptions): LocalAgent {
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
   const socket = join(socketDir(options.stateDir), 'agent.sock');
+  const log = join(options.stateDir, 'agent.log');
   const token = readOrMake(join(options.stateDir, 'token'), () => randomBytes(32).toString('hex'));
   return {
     token,
@@ -49,13 +62,13 @@ export function localAgent(options: LocalAgentOptions): LocalAgent {
     dial: () => connect(socket),
     async ensureRunning() {
       if (await answers(socket)) return;
-      startAgent(options, socket);
+      const ended = whyEnded(startAgent(options, socket));
       for (const end = Date.now() + START_LIMIT_MS; Date.now() < end; await delay(POLL_MS)) {
         if (await answers(socket)) return;
+        const why = ended();
+        if (why !== null) throw new Error(`the agent did not start: ${why}; see ${log}`);
       }
-      throw new Error(
-        `the agent did not start within 15 s; see ${join(options.stateDir, 'agent.log')}`,
-      );
+      throw new Error(`the agent did not start within 15 s; see ${log}`);
     },
   };
 }
@@ -93,7 +106,7 @@ function readOrMake(path: string, make: () => string): string {
   }
 }
 
-function startAgent(options: LocalAgentOptions, socket: string): void {
+function startAgent(options: LocalAgentOptions, socket: string): ChildProcess {
   const log = openSync(join(options.stateDir, 'agent.log'), 'a', 0o600);
   const args = [
     options.program,
@@ -103,7 +116,24 @@ function startAgent(options: LocalAgentOptions, socket: string): void {
     ...['--server-id', options.serverId],
     ...['--exit-when-idle', '10'],
   ];
-  spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] }).unref();
+  try {
+    return spawn(options.node, args, { detached: true, stdio: ['ignore', log, log] });
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Null while it may still come to listen. Nobody waits for the end of the process itself. */
+function whyEnded(child: ChildProcess): () => string | null {
+  let why: string | null = null;
+  child.on('error', (error) => {
+    why = error.message;
+  });
+  child.on('exit', (code, signal) => {
+    if (code !== ALREADY_RUNNING) why ??= `it ended with ${signal ?? `code ${code}`}`;
+  });
+  child.unref();
+  return () => why;
 }
 
 function answers(socket: string): Promise<boolean> {
