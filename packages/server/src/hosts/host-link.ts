@@ -91,7 +91,6 @@ export class HostLink {
       reason = error instanceof Error ? error.message : String(error);
     }
     if (this.#closed) return;
-    this.#options.log.debug({ host: this.#options.hostId, reason }, 'link to agent lost');
     await this.#options.sink.lost(reason).catch((error) => {
       this.#options.log.warn(
         { host: this.#options.hostId, err: error },

@@ -23,20 +23,26 @@ afterEach(async () => {
 
 /** Lines of the log, and a promise of the next one that has this text. */
 function logged() {
+  const lines: string[] = [];
   const waiting: { text: string; resolve: () => void }[] = [];
   const log = pino(
     { level: 'info' },
     {
       write(line: string) {
+        lines.push(line);
         for (const { text, resolve } of waiting) if (line.includes(text)) resolve();
       },
     },
   );
   const said = (text: string) => new Promise<void>((resolve) => waiting.push({ text, resolve }));
-  return { log, said };
+  return { log, said, lines };
 }
 
-function link(reports: Partial<Store['reports']>, log: pino.Logger): Promise<boolean> {
+function link(
+  reports: Partial<Store['reports']>,
+  log: pino.Logger,
+  prepare = async () => {},
+): Promise<boolean> {
   const none = async () => [];
   const store = {
     shared: false,
@@ -50,7 +56,7 @@ function link(reports: Partial<Store['reports']>, log: pino.Logger): Promise<boo
   hosts = new Hosts(options);
   const { port } = agent.address() as AddressInfo;
   const dial = () => connect(port, '127.0.0.1');
-  return hosts.add({ hostId: HOST, dial, token: 't', prepare: async () => {} });
+  return hosts.add({ hostId: HOST, dial, token: 't', prepare });
 }
 
 it('lives on when the activity of a job cannot be stored', async () => {
@@ -66,4 +72,15 @@ it('lives on when the activity of a job cannot be stored', async () => {
   say({ type: 'activity', id: 'job', no_connections_secs: 5 });
   await warned;
   expect(hosts.has(HOST)).toBe(true);
+});
+
+it('says why an agent is out of reach, once for each reason', async () => {
+  const { log, said, lines } = logged();
+  const reasons = ['no such program', 'no such program', 'no such program', 'no memory'];
+  const last = said('no memory');
+  await link({}, log, async () => {
+    throw new Error(reasons.shift() ?? 'no memory');
+  });
+  await last;
+  expect(lines.filter((line) => line.includes('out of reach'))).toHaveLength(2);
 });

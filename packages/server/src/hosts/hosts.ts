@@ -54,6 +54,8 @@ export class Hosts {
   readonly #streams: JobStreams;
   readonly #leases: HostLeases;
   readonly #hosts = new Map<string, Host>();
+  /** Why each host was out of reach when that was last logged. */
+  readonly #reasons = new Map<string, string>();
   readonly #metrics: { jobId: Id; metrics: JobMetrics }[] = [];
   #flush: NodeJS.Timeout | undefined;
 
@@ -130,6 +132,7 @@ export class Hosts {
   async #drop(hostId: string): Promise<void> {
     const host = this.#hosts.get(hostId);
     this.#hosts.delete(hostId);
+    this.#reasons.delete(hostId);
     await host?.link.close();
     await host?.intake.close();
   }
@@ -146,7 +149,10 @@ export class Hosts {
         await this.#saveHost(hostId, { connected: true, info, error: null });
         this.#options.onConnected?.(hostId);
       },
-      lost: (error) => this.#saveHost(hostId, { connected: false, info: null, error }),
+      lost: async (error) => {
+        this.#logLost(hostId, error);
+        await this.#saveHost(hostId, { connected: false, info: null, error });
+      },
       sync: (jobs) => this.#sync(hostId, client, intake, jobs),
       states: (states) => this.#states(hostId, intake, states),
       log: async (frame: LogFrame) => {
@@ -250,10 +256,16 @@ export class Hosts {
       error: link.error,
     };
     await store.hosts.save(record, { signals: await this.#dependants(hostId) });
-    log.info(
-      { host: hostId, executor: record.executor },
-      link.connected ? 'agent connected' : 'agent lost',
-    );
+    if (!link.connected) return;
+    this.#reasons.delete(hostId);
+    log.info({ host: hostId, executor: record.executor }, 'agent connected');
+  }
+
+  /** Attempts go on without end; only a new reason is news. */
+  #logLost(hostId: string, reason: string): void {
+    if (this.#reasons.get(hostId) === reason) return;
+    this.#reasons.set(hostId, reason);
+    this.#options.log.warn({ host: hostId, reason }, 'agent out of reach');
   }
 
   /** Everything that waits for this host: its instances, their runs, and effects held up by it. */
