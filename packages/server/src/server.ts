@@ -1,11 +1,12 @@
-import { mkdir } from 'node:fs/promises';
 import type { ServerConfig } from '@dstack/contract';
 import { assemble } from './assembly/assemble.ts';
+import { checkAddress } from './assembly/listen.ts';
 import { openDatabase } from './assembly/open-database.ts';
 import { ClosingSteps } from './assembly/parts.ts';
 import { configPath, loadServerConfig } from './config/config-file.ts';
 import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
 import { createLogger, type Logger } from './logging.ts';
+import { makeServerDir } from './server-dir.ts';
 import { compileSettings, type ServerOptions, type ServerSettings } from './settings.ts';
 import { StartError } from './start-error.ts';
 
@@ -58,7 +59,8 @@ function startError(error: unknown, settings: ServerSettings): StartError | null
 
 async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<RunningServer> {
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
-  await mkdir(settings.dir, { recursive: true, mode: 0o700 });
+  await checkAddress(settings);
+  await makeServerDir(settings.dir);
   const config = settings.configDisabled ? EMPTY : (await loadServerConfig(settings.dir)).config;
   const store = await openDatabase(settings, config.encryption?.keys ?? [], log);
   const closing = new ClosingSteps();

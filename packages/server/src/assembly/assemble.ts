@@ -15,9 +15,8 @@ import type { Engine } from '../loops/engine.ts';
 import { RunChanges } from '../loops/run-changes.ts';
 import type { ServerMetrics, ServerMetricsOptions } from '../metrics/server-metrics.ts';
 import { offerSource } from '../offers/offer-source.ts';
-import type { ServerSettings } from '../settings.ts';
-import { StartError } from '../start-error.ts';
 import { makeLinks, makeServiceProxy, makeSshFleets } from './links.ts';
+import { listen } from './listen.ts';
 import type { Parts } from './parts.ts';
 import { makeBackends, thisMachine } from './this-machine.ts';
 import { makeEngine, startHousekeeping } from './work.ts';
@@ -100,20 +99,4 @@ async function serverMetrics(
   const { ServerMetrics } = await import('../metrics/server-metrics.ts');
   const onError = (error: unknown) => log.warn({ err: error }, 'a metric could not be taken');
   return new ServerMetrics({ store, now: systemNow, depths, onError });
-}
-
-async function listen(
-  http: { listen(options: { host: string; port: number }): Promise<string> },
-  settings: ServerSettings,
-): Promise<string> {
-  const { host, port } = settings;
-  try {
-    return await http.listen({ host, port });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new StartError(`port ${port} on ${host} is in use, perhaps by another dstack server`, {
-      next: 'stop that program, or start this server with --port',
-      cause: error,
-    });
-  }
 }

@@ -44,8 +44,9 @@ function parse(text: string, path: string): ServerConfig {
   const answer = parseConfiguration(text, 'server-config', { readFile: readNamedFile });
   if (answer.ok) return answer.value;
   const lines = answer.errors.map((problem) => {
-    const hint = problem.suggestion ? ` (${problem.suggestion})` : '';
-    return `${path}:${problem.line}:${problem.column}: ${problem.path}: ${problem.message}${hint}`;
+    const key = problem.path === '' ? 'the file' : problem.path;
+    const hint = problem.suggestion ? ` (did you mean '${problem.suggestion}'?)` : '';
+    return `${path}:${problem.line}:${problem.column}: ${key} ${problem.message}${hint}`;
   });
   throw new StartError(lines.join('\n'), { next: 'correct the file and start again' });
 }

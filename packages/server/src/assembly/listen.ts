@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { StartError } from '../start-error.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Takes the address; answers the URL. Throws `StartError` where the address cannot be had. */
+export async function listen(
+  http: { listen(address: Address): Promise<string> },
+  { host, port }: Address,
+): Promise<string> {
+  return await http.listen({ host, port }).catch((error) => {
+    throw refusal(error, { host, port });
+  });
+}
+
+/**
+ * Throws `StartError` where the address cannot be had now. To be asked before anything is made: what
+ * a first start has to show, the token of the admin, must not be lost to a port in use.
+ */
+export async function checkAddress({ host, port }: Address): Promise<void> {
+  const probe = createServer();
+  try {
+    probe.listen({ host, port });
+    await once(probe, 'listening');
+  } catch (error) {
+    throw refusal(error, { host, port });
+  }
+  probe.close();
+  await once(probe, 'close');
+}
+
+function refusal(error: unknown, { host, port }: Address): unknown {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE':
+      return new StartError(`port ${port} on ${host} is in use, perhaps by another dstack server`, {
+        next: 'stop that program, or start this server with --port',
+        cause: error,
+      });
+    case 'EACCES':
+      return new StartError(`this user may not listen on port ${port}`, {
+        next: 'start this server with --port and a number above 1023',
+        cause: error,
+      });
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new StartError(`${host} is no address of this machine`, {
+        next: 'start this server with --host and 127.0.0.1, 0.0.0.0 or an address of this machine',
+        cause: error,
+      });
+    default:
+      return error;
+  }
+}
