@@ -60,6 +60,18 @@ describe('starting the server', () => {
     expect(await home.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });
   });
 
+  it('starts though the configuration of the command line is broken, which stays as it is', async () => {
+    const home = newHome();
+    const path = join(home.home, '.dstack', 'config.yml');
+    mkdirSync(join(home.home, '.dstack'), { recursive: true });
+    writeFileSync(path, 'projects: 1\n');
+    const lines: string[] = [];
+    home.onServerLine = (line) => lines.push(line);
+    await home.startServer();
+    expect(lines.join('\n')).toMatch(/The admin token is \S+/);
+    expect(readFileSync(path, 'utf8')).toBe('projects: 1\n');
+  });
+
   it('ends with 0 on Ctrl-C, and the jobs go on', async () => {
     const home = newHome();
     await home.startServer();

@@ -34,6 +34,17 @@ test('the first project becomes the default, in a file only the owner can read',
     );
   }));
 
+test('a file that cannot be read is named, with what to do', () =>
+  withDirectory(async (path) => {
+    const file = join(path, '.dstack', 'config.yml');
+    await mkdir(file, { recursive: true });
+    await expect(ConfigFile.load(path)).rejects.toMatchObject({
+      message: `${file} cannot be read`,
+      why: expect.stringContaining('EISDIR'),
+      next: expect.stringContaining('move it away'),
+    });
+  }));
+
 test('edits keep unknown keys, comments and the other entries', () =>
   withDirectory(async (path) => {
     await home(path, `# mine\nextra: 1\n${TWO}`);

@@ -29,12 +29,15 @@ export class ConfigFile {
   static async load(home: string): Promise<ConfigFile> {
     const path = configPath(home);
     const { parseDocument } = await import('yaml');
-    const text = await readIfThere(path);
+    const text = await readIfThere(path).catch((error: Error) => {
+      const next = 'make it a file that this user can read, or move it away';
+      throw new CliError(`${path} cannot be read`, { why: error.message, next, cause: error });
+    });
     const document = parseDocument(text ?? '');
     const problem = document.errors[0];
     if (problem !== undefined) {
       throw new CliError(`${path} is not valid YAML`, {
-        why: problem.message.split('\n')[0],
+        why: problem.message.split('\n')[0]?.replace(/:$/, ''),
         next: 'correct the file, or move it away and run: dstack project add',
       });
     }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
 import { ConfigFile } from '../../config/config-file.ts';
 import type { Cli } from '../../context.ts';
-import { CliError, UsageError } from '../../errors.ts';
+import { CancelledError, CliError, UsageError } from '../../errors.ts';
 import { integer } from '../../options.ts';
 import { productVersion } from '../../version.ts';
 
@@ -113,8 +113,14 @@ export async function runServer(options: ServerOptions, cli: Cli): Promise<void>
       ...(updateDefault === null ? {} : { updateDefaultProject: updateDefault }),
     });
     try {
-      // First, so that whoever waits for the announcement can run commands at once.
-      await offerDefault(server, cli);
+      if (server.firstStart) {
+        cli.io.print(`The admin token is ${cli.io.paint('code', server.adminToken)}`);
+      }
+      // Before the announcement: whoever waits for that can run commands at once.
+      await offerDefault(server, cli).catch((error) => {
+        if (!(error instanceof CliError) || error instanceof CancelledError) throw error;
+        cli.io.warn(`The project is not made known to the command line: ${error.message}`);
+      });
       await announce(server, cli);
       await aborted(stop.signal);
       cli.io.say('Stopping... (jobs go on)');
@@ -154,7 +160,6 @@ async function start(
 
 async function announce(server: RunningServer, cli: Cli): Promise<void> {
   const { io } = cli;
-  if (server.firstStart) io.print(`The admin token is ${io.paint('code', server.adminToken)}`);
   io.print(`The dstack server ${await productVersion()} is running at ${server.url}`);
   if (server.local === null) {
     io.say('Jobs do not run on this machine: create a fleet or configure a backend.');
