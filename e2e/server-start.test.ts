@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Installation } from '@dstack/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -11,6 +11,9 @@ import {
   submit,
   untilRun,
 } from './installation.ts';
+import { Terminal } from './terminal.ts';
+
+const dstack = resolve(import.meta.dirname, '..', 'bin', 'dstack');
 
 describe('starting the server', () => {
   const homes: Installation[] = [];
@@ -70,6 +73,20 @@ describe('starting the server', () => {
     await home.startServer();
     expect(lines.join('\n')).toMatch(/The admin token is \S+/);
     expect(readFileSync(path, 'utf8')).toBe('projects: 1\n');
+  });
+
+  it('works while it asks about the default project, and Ctrl-C ends it', async () => {
+    const home = newHome();
+    mkdirSync(join(home.home, '.dstack'), { recursive: true });
+    const text = 'projects:\n- {name: other, url: "http://127.0.0.1:1", token: t, default: true}\n';
+    writeFileSync(join(home.home, '.dstack', 'config.yml'), text);
+    const terminal = new Terminal(home, ['server', '--port', '0'], dstack);
+    const [, url = ''] = await terminal.until(/is running at (\S+)/);
+    await terminal.until(/Update the default project in \S+ \S*\[y\/N\]/);
+    expect((await fetch(new URL('/healthcheck', url))).status).toBe(200);
+    terminal.pressCtrlC();
+    expect(await terminal.end()).toBe(0);
+    expect(readFileSync(join(home.home, '.dstack', 'config.yml'), 'utf8')).toBe(text);
   });
 
   it('ends with 0 on Ctrl-C, and the jobs go on', async () => {

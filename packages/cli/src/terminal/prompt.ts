@@ -14,13 +14,18 @@ export class Prompter {
     this.#io = io;
   }
 
-  /** Asks until the answer is y or n. `hint` names the flag that makes the question needless. */
-  async confirm(question: string, hint = '--yes'): Promise<boolean> {
+  /**
+   * Asks until the answer is y or n. `hint` names the flag that makes the question needless; an
+   * empty answer stands for `byDefault`, if there is one.
+   */
+  async confirm(question: string, hint = '--yes', byDefault?: boolean): Promise<boolean> {
+    const choice = byDefault === undefined ? '[y/n]' : byDefault ? '[Y/n]' : '[y/N]';
     for (;;) {
-      this.#io.err.write(`${question} ${this.#io.paintErr('code', '[y/n]')}: `);
+      this.#io.err.write(`${question} ${this.#io.paintErr('code', choice)}: `);
       const line = await this.#readLine(question, hint);
       const answer = line.trim().toLowerCase();
       if (!this.#io.interactive) this.#io.err.write('\n');
+      if (answer === '' && byDefault !== undefined) return byDefault;
       if (answer === 'y' || answer === 'yes') return true;
       if (answer === 'n' || answer === 'no') return false;
       this.#io.say('Please answer y or n.');

@@ -113,15 +113,7 @@ export async function runServer(options: ServerOptions, cli: Cli): Promise<void>
       ...(updateDefault === null ? {} : { updateDefaultProject: updateDefault }),
     });
     try {
-      if (server.firstStart) {
-        cli.io.print(`The admin token is ${cli.io.paint('code', server.adminToken)}`);
-      }
-      // Before the announcement: whoever waits for that can run commands at once.
-      await offerDefault(server, cli).catch((error) => {
-        if (!(error instanceof CliError) || error instanceof CancelledError) throw error;
-        cli.io.warn(`The project is not made known to the command line: ${error.message}`);
-      });
-      await announce(server, cli);
+      await introduce(server, cli, stop.signal);
       await aborted(stop.signal);
       cli.io.say('Stopping... (jobs go on)');
     } finally {
@@ -158,6 +150,23 @@ async function start(
   }
 }
 
+/** All that is said when the server has started. Resolves at once when `stop` is aborted. */
+async function introduce(server: RunningServer, cli: Cli, stop: AbortSignal): Promise<void> {
+  if (server.firstStart) {
+    cli.io.print(`The admin token is ${cli.io.paint('code', server.adminToken)}`);
+  }
+  const unknown = (error: Error): null => {
+    if (error instanceof CancelledError) throw error;
+    cli.io.warn(`The project is not made known to the command line: ${error.message}`);
+    return null;
+  };
+  // Before the announcement: whoever waits for that can run commands at once.
+  const question = await makeKnown(server, cli).catch(unknown);
+  await announce(server, cli);
+  // The server works while the question stands, and Ctrl-C ends it.
+  if (question) await Promise.race([question().catch(unknown), aborted(stop)]);
+}
+
 async function announce(server: RunningServer, cli: Cli): Promise<void> {
   const { io } = cli;
   io.print(`The dstack server ${await productVersion()} is running at ${server.url}`);
@@ -171,32 +180,32 @@ async function announce(server: RunningServer, cli: Cli): Promise<void> {
 
 /**
  * Makes the server's project known to this machine's command line: at once if it changes no
- * default, else only if that was asked for or agreed to. Never waits where nobody can answer.
+ * default, else only if that was asked for. Answers the question that is left for the user, if any.
  */
-async function offerDefault(server: RunningServer, cli: Cli): Promise<void> {
+async function makeKnown(server: RunningServer, cli: Cli): Promise<(() => Promise<void>) | null> {
   const config = await ConfigFile.load(cli.home);
-  const { projectName: name, url, adminToken: token } = server;
+  const { projectName: name, url, adminToken: token, updateDefaultProject: agreed } = server;
   const known = config.find(name);
   const other = config.default !== undefined && config.default.name !== name;
   const moved = known !== undefined && (known.url !== url || known.token !== token);
-  if (known !== undefined && !moved && !other) return;
-  let agreed = server.updateDefaultProject;
-  if (agreed === null && (other || moved)) {
-    if (!cli.io.interactive) {
-      cli.io.say(
-        `To use it: dstack project add --name ${name} --url ${url} --token ${token} --yes`,
-      );
-      return;
-    }
-    agreed = await cli.prompt.confirm(
-      `Update the default project in ${config.path}?`,
-      '--yes or --no',
-    );
+  if (agreed === false || (known !== undefined && !moved && !other)) return null;
+  const put = async () => {
+    config.put({ name, url, token }, true);
+    await config.save();
+    cli.io.say(`Configuration updated at ${config.path}`);
+  };
+  if (agreed === true || (!other && !moved)) {
+    await put();
+    return null;
   }
-  if (agreed === false) return;
-  config.put({ name, url, token }, true);
-  await config.save();
-  cli.io.say(`Configuration updated at ${config.path}`);
+  if (!cli.io.interactive) {
+    cli.io.say(`To use it: dstack project add --name ${name} --url ${url} --token ${token} --yes`);
+    return null;
+  }
+  return async () => {
+    const question = `Update the default project in ${config.path}?`;
+    if (await cli.prompt.confirm(question, '--yes or --no', false)) await put();
+  };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
