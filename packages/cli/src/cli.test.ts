@@ -39,6 +39,8 @@ test.each(COMMANDS.map((c) => [c.name]))('%s explains itself', async (name) => {
 test.each([
   [['pss'], 'next: dstack ps'],
   [['flet'], 'next: dstack fleet'],
+  [['fleet', 'lst'], 'next: dstack fleet list'],
+  [['run', 'xyzzy'], 'why:  known: get'],
   [['xyzzy'], 'next: dstack --help'],
   [['--bogus'], 'Unknown option'],
   [['ps', '--bogus'], 'unknown option'],

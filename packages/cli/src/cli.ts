@@ -81,6 +81,7 @@ async function runCommand(
     .showHelpAfterError(`  next: dstack ${entry.name} --help`);
   declare(program, cli);
   configure(program);
+  refuseUnknownPart(program, words);
   const line = [entry.name, ...expandPrefixes(words, longOptions(program))];
   try {
     await interruptible(program.parseAsync(line, { from: 'user' }), runtime.signal);
@@ -143,6 +144,19 @@ function configure(command: ProgramCommand): void {
 function longOptions(command: ProgramCommand): string[] {
   const own = command.options.flatMap((option) => (option.long ? [option.long] : []));
   return ['--help', ...new Set([...own, ...command.commands.flatMap(longOptions)])];
+}
+
+/** `dstack fleet lst`: the parser would count arguments, which says little. */
+function refuseUnknownPart(program: ProgramCommand, [word]: readonly string[]): void {
+  const command = program.commands[0];
+  if (!command || command.commands.length === 0 || command.registeredArguments.length > 0) return;
+  const parts = command.commands.flatMap((part) => [part.name(), ...part.aliases()]);
+  if (word === undefined || word.startsWith('-') || ['help', ...parts].includes(word)) return;
+  const near = nearest(word, parts);
+  throw new UsageError(`Unknown command ${command.name()} ${word}`, {
+    why: `known: ${parts.join(', ')}`,
+    next: `dstack ${command.name()} ${near ?? '--help'}`,
+  });
 }
 
 function findCommand(name: string): CommandEntry {

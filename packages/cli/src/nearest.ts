@@ -12,20 +12,25 @@ export function nearest(word: string, candidates: readonly string[]): string | n
   return best ?? candidates.find((c) => word.length > 1 && c.startsWith(word)) ?? null;
 }
 
+/** Letters added, left out, changed, or swapped with their neighbour. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i += 1) {
     const current = [i];
     for (let j = 1; j <= b.length; j += 1) {
       const change = a[i - 1] === b[j - 1] ? 0 : 1;
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
       current.push(
         Math.min(
           (previous[j] ?? 0) + 1,
           (current[j - 1] ?? 0) + 1,
           (previous[j - 1] ?? 0) + change,
+          isSwap ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY,
         ),
       );
     }
+    before = previous;
     previous = current;
   }
   return previous[b.length] ?? 0;

@@ -10,11 +10,16 @@ export async function configurationError(
   problems: readonly ConfigurationError[],
 ): Promise<CliError> {
   const { formatConfigurationErrors } = await import('@dstack/contract');
-  const name = file === '-' ? '<stdin>' : file;
+  const name = shownName(file);
   const shown = formatConfigurationErrors(problems.slice(0, MAX_SHOWN), name, text);
   const more = problems.length - MAX_SHOWN;
   return new CliError(`${name} is not valid`, {
     excerpt: `${shown}${more > 0 ? `\n… and ${more} more` : ''}\n`,
     next: `correct the file, then: dstack validate ${file}`,
   });
+}
+
+/** `-` would read like an item of a list. */
+export function shownName(file: string): string {
+  return file === '-' ? '<stdin>' : file;
 }

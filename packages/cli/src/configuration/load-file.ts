@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { readIfThere } from '../config/config-file.ts';
 import type { Cli } from '../context.ts';
 import { CliError, UsageError } from '../errors.ts';
-import { configurationError } from './configuration-error.ts';
+import { configurationError, shownName } from './configuration-error.ts';
 import type { AnyConfiguration } from './types.ts';
 
 /** A configuration and where it came from. */
@@ -29,8 +29,9 @@ export async function loadConfiguration(
   const { formatConfigurationErrors, parseConfiguration } = await import('@dstack/contract');
   const parsed = parseConfiguration(text, 'configuration');
   if (!parsed.ok) throw await configurationError(path, text, parsed.errors);
-  if (parsed.warnings.length > 0)
-    cli.io.warn(formatConfigurationErrors(parsed.warnings, path, text));
+  if (parsed.warnings.length > 0) {
+    cli.io.warn(formatConfigurationErrors(parsed.warnings, shownName(path), text));
+  }
   return { value: parsed.value as AnyConfiguration, path, directory };
 }
 

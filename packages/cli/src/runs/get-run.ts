@@ -31,7 +31,8 @@ async function similarName(connection: Connection, name: string): Promise<string
       include_jobs: false,
       limit: 100,
     });
-    return nearest(name, [...new Set(runs.flatMap((run) => run.run_spec.run_name ?? []))]);
+    const present = runs.filter((run) => run.deleted !== true);
+    return nearest(name, [...new Set(present.flatMap((run) => run.run_spec.run_name ?? []))]);
   } catch {
     // A hint at most: the caller has an error to tell already.
     return null;

@@ -120,6 +120,18 @@ test('a fleet or some of its instances are deleted', async () => {
   });
 });
 
+test('an instance that the fleet does not have is named, and nothing is deleted', async () => {
+  const fake = await serving();
+  const { code, err } = await runCommand(['fleet', 'delete', 'th', '-i', '0', '-i', '7', '-y'], {
+    env: serverEnv(fake.url),
+  });
+  expect([code, err]).toEqual([
+    1,
+    'error: Fleet th has no instance 7\n  why:  it has: 0, 1\n  next: dstack fleet\n',
+  ]);
+  expect(fake.calls).not.toContain(`POST ${BASE}/fleets/delete_instances`);
+});
+
 test('an unknown fleet and a refusal are told in the words of the server', async () => {
   const unknown = await serving({
     [`POST ${BASE}/fleets/get`]: wireError('resource_not_exists', 'Resource not found'),

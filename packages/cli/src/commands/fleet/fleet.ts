@@ -1,7 +1,7 @@
 import type { Fleet } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
-import { UsageError } from '../../errors.ts';
+import { CliError, UsageError } from '../../errors.ts';
 import { collect, integer } from '../../options.ts';
 import { entityReference, orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
@@ -126,11 +126,15 @@ export async function runFleetDelete(options: FleetDeleteOptions, cli: Cli): Pro
     });
   }
   const { project } = await cli.connect();
-  await orNotFound(`Fleet ${name}`, 'dstack fleet list', () => project.fleets.get({ name }));
+  const fleet = await orNotFound(`Fleet ${name}`, 'dstack fleet list', () =>
+    project.fleets.get({ name }),
+  );
+  refuseUnknown(instances, fleet);
+  const noun = instances.length === 1 ? 'instance' : 'instances';
   const what =
     instances.length === 0
       ? `the fleet ${name}`
-      : `instances ${instances.join(', ')} of fleet ${name}`;
+      : `${noun} ${instances.join(', ')} of fleet ${name}`;
   if (!options.yes && !(await cli.prompt.confirm(`Delete ${what}?`))) {
     cli.io.say('Exiting...');
     return;
@@ -140,9 +144,20 @@ export async function runFleetDelete(options: FleetDeleteOptions, cli: Cli): Pro
       ? project.fleets.delete([name])
       : project.fleets.deleteInstances(name, instances),
   );
-  cli.io.say(
-    instances.length === 0 ? `Fleet ${name} is being deleted` : `${what} are being deleted`,
-  );
+  const subject = what.replace(/^the /, '');
+  const verb = instances.length > 1 ? 'are' : 'is';
+  cli.io.say(`${subject.charAt(0).toUpperCase()}${subject.slice(1)} ${verb} being deleted`);
+}
+
+/** The server passes over numbers that it does not know. */
+function refuseUnknown(numbers: readonly number[], fleet: Fleet): void {
+  const known = fleet.instances.map((instance) => instance.instance_num);
+  const unknown = numbers.find((number) => !known.includes(number));
+  if (unknown === undefined) return;
+  throw new CliError(`Fleet ${fleet.name} has no instance ${unknown}`, {
+    why: known.length === 0 ? 'it has none' : `it has: ${known.join(', ')}`,
+    next: 'dstack fleet',
+  });
 }
 
 function tableOf(fleets: readonly Fleet[], verbose: boolean, project: string, cli: Cli): string {

@@ -166,6 +166,7 @@ function printOffers(plan: RunPlan, options: OfferOptions, cli: Cli): void {
       io.paint,
     )}\n`,
   );
+  for (const note of plan.notes ?? []) io.print(` ${io.paint('secondary', `note: ${note}`)}\n`);
   if (!job || job.offers.length === 0) {
     io.print(
       io.paint(

@@ -12,13 +12,17 @@ afterEach(async () => {
 
 const BASE = '/api/project/main';
 
+function named(run: Run, run_name: string): Run {
+  return { ...run, run_spec: { ...run.run_spec, run_name } };
+}
+
 async function serving(status: Run['status']): Promise<FakeServer> {
   const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
   server = await new FakeServer({
     [`POST ${BASE}/runs/get`]: ({ body }) =>
       (body as { run_name: string }).run_name === 'nope'
         ? wireError('resource_not_exists', 'Run not found')
-        : { json: { ...run, status } },
+        : { json: named({ ...run, status }, (body as { run_name: string }).run_name) },
     [`POST ${BASE}/runs/stop`]: { json: null },
     [`GET ${BASE}/runs/watch`]: {
       events: [runEvent({ ...run, status: 'terminated' })],
@@ -55,4 +59,11 @@ test('a question is asked again until it is answered', async () => {
   });
   expect(err.match(/Stop the run a\? \[y\/n\]/g)).toHaveLength(3);
   expect(fake.calls).toContain(`POST ${BASE}/runs/stop`);
+});
+
+test('what has ended already is not said to be stopped now', async () => {
+  const fake = await serving('done');
+  const { code, err } = await runCommand(['stop', 'a'], { env: serverEnv(fake.url) });
+  expect([code, err]).toEqual([0, 'warning: Run a is already done\n']);
+  expect(fake.calls).not.toContain(`POST ${BASE}/runs/stop`);
 });

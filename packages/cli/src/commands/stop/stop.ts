@@ -40,13 +40,15 @@ export async function runStop(options: StopOptions, cli: Cli): Promise<void> {
   for (const run of runs) {
     if (isRunFinished(run.status)) cli.io.warn(`Run ${nameOf(run)} is already ${run.status}`);
   }
+  const names = runs.filter((run) => !isRunFinished(run.status)).map(nameOf);
+  if (names.length === 0) return;
   const verb = options.abort ? 'Abort' : 'Stop';
-  const what = `the run${options.names.length > 1 ? 's' : ''} ${options.names.join(', ')}`;
+  const what = `the run${names.length > 1 ? 's' : ''} ${names.join(', ')}`;
   if (!options.yes && !(await cli.prompt.confirm(`${verb} ${what}?`))) return;
   const spinner = options.abort ? 'Aborting...' : 'Stopping...';
   await withSpinner(cli.io, spinner, async () => {
-    await connection.project.runs.stop(options.names, options.abort);
-    if (options.wait) await Promise.all(options.names.map((name) => ended(connection, name, cli)));
+    await connection.project.runs.stop(names, options.abort);
+    if (options.wait) await Promise.all(names.map((name) => ended(connection, name, cli)));
   });
   cli.io.say(options.abort ? 'Aborted' : 'Stopped');
 }
