@@ -40,7 +40,9 @@ function localNotes(input: PlanInput, offers: readonly Offer[]): string[] {
 
 /** Why there is nothing to be had: what the scheduler would say, and what rules offers out. */
 function missingNotes(board: Board, input: PlanInput, request: GangRequest, ask: Ask): string[] {
-  const choice = input.options?.forOffersOnly ? null : chooseFleet(board, request, ask);
+  // Offers alone come from everywhere, unless fleets are named.
+  const anywhere = input.options?.forOffersOnly && !request.profile.fleets;
+  const choice = anywhere ? null : chooseFleet(board, request, ask);
   const refused = choice && 'message' in choice ? [choice.message] : [];
   return [...refused, ...ruledOut(input.known ?? [], request)];
 }

@@ -109,6 +109,15 @@ describe('offers of a plan', () => {
     expect(named.jobPlans[0]?.total_offers).toBe(4);
   });
 
+  it('say that a fleet is not there also where only offers are searched', () => {
+    const options = { forOffersOnly: true };
+    const { notes } = plan({ fleets: ['cluod'] }, { instances, offers, options });
+    expect(notes).toContain(
+      'No matching fleet found: none of the specified fleets (cluod) is there',
+    );
+    expect(plan({ resources: { gpu: 'H100' } }, { fleets: [], options }).notes).toEqual([]);
+  });
+
   it.each([
     ['reuse', { creation_policy: 'reuse' }, 2],
     ['named instances', { instances: ['cloud-1'] }, 1],

@@ -1,3 +1,4 @@
+import type { RunPlan } from '@dstack/contract/wire';
 import { afterEach, expect, test } from 'vitest';
 import { FakeServer } from '../../testing/fake-server.ts';
 import { parseCommand } from '../../testing/parse-command.ts';
@@ -107,4 +108,16 @@ test('no offers are no failure', async () => {
   });
   expect(code).toBe(0);
   expect(out).toContain('No matching GPU offers');
+});
+
+test('why there are none is told', async () => {
+  const plan = await recordedAnswer<RunPlan>('offer', `${BASE}/runs/get_plan`);
+  const jobs = plan.job_plans.map((job) => ({ ...job, offers: [], total_offers: 0 }));
+  server = await new FakeServer({
+    [`POST ${BASE}/runs/get_plan`]: {
+      json: { ...plan, job_plans: jobs, notes: ['2 offers are ruled out by `gpu`'] },
+    },
+  }).start();
+  const { out } = await runCommand(['offer'], { env: serverEnv(server.url) });
+  expect(out).toContain(' note: 2 offers are ruled out by `gpu`\n');
 });
