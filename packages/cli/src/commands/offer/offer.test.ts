@@ -98,6 +98,7 @@ test('offers are grouped by device', async () => {
   expect(out).toContain(
     ' 1  H100:80GB:1..8  spot, on-demand  2.1..4.2  aws, gcp (4 regions)  not available\n',
   );
+  expect(out).toMatch(/Spot policy +on-demand\n/);
   expect(fake.bodyOf(`${BASE}/gpus/list`)).toMatchObject({ group_by: [] });
 });
 

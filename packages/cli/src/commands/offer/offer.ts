@@ -23,6 +23,7 @@ import { gpuTable } from './gpu-table.ts';
 type Grouping = 'gpu' | 'backend' | 'region' | 'count';
 const GROUPINGS: readonly string[] = ['gpu', 'backend', 'region', 'count'];
 const DEFAULT_OFFERS = 50;
+const DEFAULT_SPOT_POLICY = 'on-demand';
 
 export interface OfferOptions {
   readonly json: boolean;
@@ -207,9 +208,11 @@ async function showGroups(options: OfferOptions, spec: RunSpec, cli: Cli): Promi
     }),
   );
   const { resources } = spec.configuration;
-  const spotPolicy = spec.configuration.spot_policy ?? 'auto';
-  const maxPrice = spec.configuration.max_price ?? null;
-  const reservation = spec.configuration.reservation ?? null;
+  // As the server merges them: it answers with the groups alone.
+  const spotPolicy =
+    spec.configuration.spot_policy ?? spec.profile?.spot_policy ?? DEFAULT_SPOT_POLICY;
+  const maxPrice = spec.configuration.max_price ?? spec.profile?.max_price ?? null;
+  const reservation = spec.configuration.reservation ?? spec.profile?.reservation ?? null;
   if (options.json) {
     const spot = spotPolicy === 'auto' ? null : spotPolicy === 'spot';
     const requirements = { resources, max_price: maxPrice, spot, reservation };
