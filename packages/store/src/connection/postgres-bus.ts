@@ -4,6 +4,7 @@ import pg from 'pg';
 import type { StoreLogger } from '../logger.ts';
 import type { DB } from '../schema/db.ts';
 import { type Bus, Subscribers } from './bus.ts';
+import { CONNECTION } from './postgres.ts';
 
 const CHANNEL = 'dstack_signals';
 
@@ -112,8 +113,7 @@ class Listener {
     const client = new pg.Client({
       connectionString: this.#options.connectionString,
       application_name: 'dstack signals',
-      keepAlive: true,
-      connectionTimeoutMillis: 10_000,
+      ...CONNECTION,
     });
     client.on('notification', (message) => this.#hear(message));
     client.on('error', (error) => this.#lost(client, error));

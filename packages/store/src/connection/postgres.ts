@@ -20,6 +20,17 @@ export const TYPES: pg.CustomTypesConfig = {
   },
 };
 
+/**
+ * How every connection is made. The first keep-alive is sent after these ten seconds of silence
+ * (the system's own default is two hours): a database whose machine or network has gone is noticed
+ * within half a minute, also by the connection that only listens.
+ */
+export const CONNECTION: pg.ClientConfig = {
+  keepAlive: true,
+  keepAliveInitialDelayMillis: 10_000,
+  connectionTimeoutMillis: 10_000,
+};
+
 export interface PostgresConnection {
   readonly db: Kysely<DB>;
   /** Backend process ids of this pool: whose notifications are our own. */
@@ -38,8 +49,7 @@ export function openPostgres(options: {
     max: options.poolSize,
     types: TYPES,
     application_name: 'dstack',
-    keepAlive: true,
-    connectionTimeoutMillis: 10_000,
+    ...CONNECTION,
   });
   // `processID` is not in the type declarations.
   const processId = (client: pg.PoolClient) =>
