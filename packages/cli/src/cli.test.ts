@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Run } from '@dstack/contract/wire';
 import { afterEach, expect, test } from 'vitest';
 import { COMMANDS } from './program.ts';
 import { FakeServer, type Route, runEvent, wireError } from './testing/fake-server.ts';
@@ -201,6 +202,22 @@ test('delete -f deletes what the file describes', () =>
     );
     expect((await runCommand(['delete', '-y'], options)).err).toContain('Fleet f deleted');
     expect((await runCommand(['delete', '-y'], options)).code).toBe(1);
+  }));
+
+test('a run that has not ended is not deleted, and how to end it is told', () =>
+  withDirectory(async (cwd) => {
+    const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
+    const fake = await serving({
+      [`POST ${BASE}/runs/get`]: { json: { ...run, status: 'running' } },
+    });
+    await writeFile(join(cwd, '.dstack.yml'), 'type: task\nname: train\ncommands: [ls]\n');
+    const { code, err } = await runCommand(['delete'], {
+      env: serverEnv(fake.url),
+      cwd,
+      home: cwd,
+    });
+    expect(code).toBe(1);
+    expect(err).toMatch(/^error: Run train is running\n.*\n {2}next: dstack stop train\n$/);
   }));
 
 test('validate needs no server', () =>

@@ -1,3 +1,4 @@
+import type { Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import { type LoadedConfiguration, loadConfiguration } from '../../configuration/load-file.ts';
 import { isRunConfiguration } from '../../configuration/types.ts';
@@ -5,6 +6,7 @@ import type { Cli, Connection } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { orNotFound, orNull } from '../../resource-error.ts';
 import { getRun } from '../../runs/get-run.ts';
+import { isRunFinished } from '../../runs/run-status.ts';
 import { withSpinner } from '../../terminal/live.ts';
 
 export interface DeleteOptions {
@@ -56,6 +58,14 @@ export async function runDelete(options: DeleteOptions, cli: Cli): Promise<void>
   cli.io.say(`${deletion.noun.charAt(0).toUpperCase()}${deletion.noun.slice(1)} ${name} ${state}`);
 }
 
+function refuseActive(run: Run, name: string): void {
+  if (isRunFinished(run.status)) return;
+  throw new CliError(`Run ${name} is ${run.status}`, {
+    why: 'only runs that have ended can be deleted',
+    next: `dstack stop ${name}`,
+  });
+}
+
 function deletionOf(
   value: LoadedConfiguration['value'],
   name: string,
@@ -65,7 +75,7 @@ function deletionOf(
   if (isRunConfiguration(value)) {
     return {
       noun: 'run',
-      find: () => getRun(connection, name),
+      find: async () => refuseActive(await getRun(connection, name), name),
       delete: () => project.runs.delete([name]),
       gone: null,
     };
