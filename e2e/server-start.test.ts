@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Installation } from '@dstack/testkit';
@@ -107,6 +109,24 @@ describe('starting the server', () => {
     expect(run.latest_job_submission.exit_status).toBe(3);
     const logs = await home.ok('logs', 'counter');
     expect(logs.match(/^line \d+/gm)).toHaveLength(100);
+  });
+
+  it('ends at the third Ctrl-C whatever it waits for', async () => {
+    const database = createServer().listen(0, '127.0.0.1');
+    await once(database, 'listening');
+    const { port } = database.address() as AddressInfo;
+    const url = `postgres://dstack@127.0.0.1:${port}/dstack`;
+    const home = newHome({ DSTACK_DATABASE_URL: url });
+    const terminal = new Terminal(home, ['server', '--port', '0'], dstack);
+    const [connection] = await once(database, 'connection');
+    terminal.pressCtrlC();
+    await terminal.until(/Stopping\.\.\./);
+    terminal.pressCtrlC();
+    await terminal.until(/once more/);
+    terminal.pressCtrlC();
+    expect(await terminal.end()).toBe(130);
+    connection.destroy();
+    database.close();
   });
 
   it('ends with 0 on SIGTERM, as service managers stop it', async () => {

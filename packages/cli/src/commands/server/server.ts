@@ -100,27 +100,41 @@ interface RunningServer {
  * must not carry the server in its bundle.
  */
 export async function runServer(options: ServerOptions, cli: Cli): Promise<void> {
-  const module = await loadServer();
-  const { host, port, logLevel, token, updateDefault } = options;
   const stop = new AbortController();
-  const release = cli.onInterrupt(() => stop.abort(), { terminate: true });
+  const given = Promise.withResolvers<never>();
+  let signals = 0;
+  const release = cli.onInterrupt(
+    () => {
+      signals += 1;
+      stop.abort();
+      if (signals === 1) cli.io.say('Stopping... (jobs go on)');
+      // Two may be one key: programs that run others hand on what they get.
+      else if (signals === 2) cli.io.say('Still stopping; once more ends the server at once.');
+      else given.reject(new CancelledError());
+    },
+    { terminate: true },
+  );
   try {
-    const server = await start(module, {
-      host,
-      port,
-      logLevel,
-      ...(token === null ? {} : { token }),
-      ...(updateDefault === null ? {} : { updateDefaultProject: updateDefault }),
-    });
-    try {
-      await introduce(server, cli, stop.signal);
-      await aborted(stop.signal);
-      cli.io.say('Stopping... (jobs go on)');
-    } finally {
-      await server.close();
-    }
+    await Promise.race([serve(options, cli, stop.signal), given.promise]);
   } finally {
     release();
+  }
+}
+
+async function serve(options: ServerOptions, cli: Cli, stop: AbortSignal): Promise<void> {
+  const { host, port, logLevel, token, updateDefault } = options;
+  const server = await start(await loadServer(), {
+    host,
+    port,
+    logLevel,
+    ...(token === null ? {} : { token }),
+    ...(updateDefault === null ? {} : { updateDefaultProject: updateDefault }),
+  });
+  try {
+    if (!stop.aborted) await introduce(server, cli, stop);
+    await aborted(stop);
+  } finally {
+    await server.close();
   }
 }
 
