@@ -22,7 +22,16 @@ export class ClosingSteps {
     this.#steps.push(step);
   }
 
+  /** One that fails keeps none of the others from being done; the first failure is thrown then. */
   async run(): Promise<void> {
-    for (const step of this.#steps.splice(0).reverse()) await step();
+    const failures: unknown[] = [];
+    for (const step of this.#steps.splice(0).reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 }
