@@ -1,4 +1,4 @@
-import { formatDuration, parseDuration } from '../grammar/duration.ts';
+import { boundedDuration, formatDuration, parseDuration } from '../grammar/duration.ts';
 import { isAnyNumber, toNumber } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import type { JsonSchema } from './json-form.ts';
@@ -14,7 +14,9 @@ const OFF: JsonSchema = { type: 'string', const: 'off' };
 /** Seconds; floats lose their fraction, `true` is 1 and `false` 0. */
 export function readDuration(value: unknown): number | Problem {
   if (typeof value === 'boolean') return value ? 1 : 0;
-  if (isAnyNumber(value) && Number.isFinite(toNumber(value))) return Math.trunc(toNumber(value));
+  if (isAnyNumber(value) && Number.isFinite(toNumber(value))) {
+    return boundedDuration(Math.trunc(toNumber(value)));
+  }
   if (typeof value === 'string') return parseDuration(value);
   return new Problem(`must be a duration like '90s', '10m' or '2h', got ${quote(value)}`);
 }

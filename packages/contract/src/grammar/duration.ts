@@ -3,11 +3,17 @@ import { Problem, quote } from './problem.ts';
 const SECONDS_PER_UNIT = { w: 604_800, d: 86_400, h: 3600, m: 60, s: 1 } as const;
 type Unit = keyof typeof SECONDS_PER_UNIT;
 
+/** 285 years: instants that far away are still exact when counted in microseconds. */
+const LONGEST_SECONDS = 9_000_000_000;
+
+/** Longer texts are no slips of a hand that a suggestion could help. */
+const LONGEST_SLIP = 40;
+
 /** Reads a duration into seconds: `600`, `90s`, `10m`, `2h`, `1d`, `1w`, `3 h`; one unit only. */
 export function parseDuration(text: string): number | Problem {
-  if (/^\s*[+-]?\d+\s*$/.test(text)) return Number(text);
+  if (/^\s*[+-]?\d+\s*$/.test(text)) return boundedDuration(Number(text));
   const match = /^(\d+)[ \t]*([smhdw])$/.exec(text);
-  if (match) return Number(match[1]) * SECONDS_PER_UNIT[match[2] as Unit];
+  if (match) return boundedDuration(Number(match[1]) * SECONDS_PER_UNIT[match[2] as Unit]);
   const suggestion = nearestDuration(text);
   return new Problem(
     `must be a duration like '90s', '10m', '2h', '1d' or '1w' (or a number of seconds), got ${quote(text)}`,
@@ -15,8 +21,15 @@ export function parseDuration(text: string): number | Problem {
   );
 }
 
+/** The seconds, unless no clock could tell when they are over. */
+export function boundedDuration(seconds: number): number | Problem {
+  if (Math.abs(seconds) <= LONGEST_SECONDS) return seconds;
+  return new Problem(`must be at most ${LONGEST_SECONDS} seconds (285 years)`);
+}
+
 /** Understands what the grammar leaves out (`1h30m`, `1.5h`, `1H`), only to name the right spelling. */
 function nearestDuration(text: string): string | undefined {
+  if (text.length > LONGEST_SLIP) return undefined;
   const packed = text.replace(/\s+/g, '').toLowerCase();
   const part = /(\d+(?:\.\d+)?)(weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)/g;
   if (packed === '' || packed.replace(part, '') !== '') return undefined;

@@ -178,6 +178,16 @@ describe('durations', () => {
     },
   );
 
+  test.each(['9000000001', '999999999d', '9'.repeat(400), `${'9'.repeat(400)}w`])(
+    '%.20s is longer than anybody can wait',
+    (text) =>
+      expect(parseDuration(text)).toMatchObject({ message: expect.stringContaining('at most') }),
+  );
+
+  test('a text of a megabyte is refused as fast as a short one', () => {
+    expect(parseDuration('1 '.repeat(500_000))).toBeInstanceOf(Problem);
+  });
+
   test.each([
     ['1h30m', '90m'],
     ['1.5h', '90m'],
