@@ -180,8 +180,12 @@ export class AgentClient {
         response.on('end', () => {
           const body = Buffer.concat(chunks).toString('utf8');
           const status = response.statusCode ?? 0;
-          if (status >= 400) reject(refusal(status, body));
-          else resolve((body ? JSON.parse(body) : undefined) as T);
+          if (status >= 400) return reject(refusal(status, body));
+          try {
+            resolve((body ? JSON.parse(body) : undefined) as T);
+          } catch (error) {
+            unreachable(error as Error);
+          }
         });
       });
       if (body === null || typeof body === 'string') request.end(body ?? undefined);
