@@ -1,8 +1,10 @@
 import { homedir } from 'node:os';
 import { runCli } from './cli.ts';
+import { endOnCrash } from './crash.ts';
 import { interrupts } from './interrupts.ts';
 
 /** The program `dstack`. */
+endOnCrash(process);
 const { signal, onInterrupt } = interrupts(process);
 
 // A reader that has seen enough (`dstack logs x | head`) is no failure.
