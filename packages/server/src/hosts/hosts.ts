@@ -255,7 +255,9 @@ export class Hosts {
       executor: link.info?.executor ?? before?.executor ?? null,
       error: link.error,
     };
-    await store.hosts.save(record, { signals: await this.#dependants(hostId) });
+    await store.hosts.save(record);
+    // Looked for only now: who is bound to the host later than this reads what was just stored.
+    await store.engine.signal(await this.#dependants(hostId));
     if (!link.connected) return;
     this.#reasons.delete(hostId);
     log.info({ host: hostId, executor: record.executor }, 'agent connected');
