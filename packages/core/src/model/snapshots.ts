@@ -71,14 +71,8 @@ export interface Gang {
   readonly jobs: readonly JobRecord[];
 }
 
-/** One project's waiting work and everything it could be placed on. */
-export interface PlacementSnapshot {
-  readonly projectId: Id;
-  readonly projectName: string;
-  /** Submitted, unassigned; highest priority first, then oldest. */
-  readonly gangs: readonly Gang[];
-  /** Runs in `pending` that wait for capacity, same order; tried again when there is some. */
-  readonly waiting: readonly RunRecord[];
+/** Everything that work of one project could be placed on. */
+export interface CapacitySnapshot {
   /** Own and imported fleets, not deleted. */
   readonly fleets: readonly FleetRecord[];
   /** All instances of these fleets that are not deleted. */
@@ -88,6 +82,16 @@ export interface PlacementSnapshot {
   readonly localInstances: number;
   /** Those of them that hold jobs, or are about to. */
   readonly localBusy: readonly LocalUse[];
+}
+
+/** One project's waiting work and everything it could be placed on. */
+export interface PlacementSnapshot extends CapacitySnapshot {
+  readonly projectId: Id;
+  readonly projectName: string;
+  /** Submitted, unassigned; highest priority first, then oldest. */
+  readonly gangs: readonly Gang[];
+  /** Runs in `pending` that wait for capacity, same order; tried again when there is some. */
+  readonly waiting: readonly RunRecord[];
 }
 
 /** What tells how many GPUs of the server's machine an instance holds. */

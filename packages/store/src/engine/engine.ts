@@ -6,7 +6,7 @@ import { decidedWrite, eventsOf, requestStop } from './decided-writes.ts';
 import { createIntents } from './intents.ts';
 import { localLeases, sharedLeases } from './leases.ts';
 import { loadFleet, loadInstance } from './load-instance.ts';
-import { loadPlacement } from './load-placement.ts';
+import { loadCapacity, loadPlacement } from './load-placement.ts';
 import { loadGateway, loadVolume } from './load-resources.ts';
 import { loadRun } from './load-run.ts';
 import { createFleet, submitRun } from './submit-run.ts';
@@ -18,6 +18,7 @@ export function createEngine(context: StoreContext): Engine {
   return {
     loadRun: (id) => context.read((tx) => loadRun(tx, id, context.now())),
     loadPlacement: (projectId) => context.read((tx) => loadPlacement(tx, records, projectId)),
+    loadCapacity: (projectId) => context.read((tx) => loadCapacity(tx, records, projectId)),
     loadInstance: (id) => context.read((tx) => loadInstance(tx, id)),
     loadFleet: (id) => context.read((tx) => loadFleet(tx, records, id)),
     loadVolume: (id) => context.read((tx) => loadVolume(tx, id)),

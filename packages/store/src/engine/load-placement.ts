@@ -1,4 +1,12 @@
-import type { FleetRecord, Gang, Id, JobRecord, PlacementSnapshot, RunRecord } from '@dstack/core';
+import type {
+  CapacitySnapshot,
+  FleetRecord,
+  Gang,
+  Id,
+  JobRecord,
+  PlacementSnapshot,
+  RunRecord,
+} from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
@@ -20,12 +28,22 @@ export async function loadPlacement(
     .where('id', '=', projectId)
     .executeTakeFirst();
   if (!project) return null;
-  const fleets = await loadFleets(tx, records, projectId);
   return {
     projectId,
     projectName: project.name,
     gangs: await loadGangs(tx, records, projectId),
     waiting: await loadWaiting(tx, records, projectId),
+    ...(await loadCapacity(tx, records, projectId)),
+  };
+}
+
+export async function loadCapacity(
+  tx: Tx,
+  records: RecordCache,
+  projectId: Id,
+): Promise<CapacitySnapshot> {
+  const fleets = await loadFleets(tx, records, projectId);
+  return {
     fleets,
     instances: await instancesOfFleets(
       tx,

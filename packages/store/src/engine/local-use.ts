@@ -1,5 +1,6 @@
-import type { LocalUse } from '@dstack/core';
+import type { CapacitySnapshot } from '@dstack/core';
 import type { Tx } from '../context.ts';
+import { keyList, parseKeyList } from '../key-list.ts';
 import { notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { instanceTable } from '../schema/work-tables.ts';
@@ -8,24 +9,23 @@ import { instanceTable } from '../schema/work-tables.ts';
 export async function localUse(
   tx: Tx,
   records: RecordCache,
-): Promise<{ readonly localInstances: number; readonly localBusy: readonly LocalUse[] }> {
-  const keys = await tx
+): Promise<Pick<CapacitySnapshot, 'localInstances' | 'localBusy'>> {
+  const { count, busy } = await tx
     .selectFrom('instances')
-    .select(['id', 'version', 'busy_blocks'])
+    .select((eb) => eb.fn.count<number>('id').as('count'))
+    .select(keyList({ when: 'busy_blocks > 0' }).as('busy'))
     .where('backend', '=', 'local')
     .where(notDeleted('deleted'))
     .where('status', '!=', 'terminated')
-    .execute();
-  const busy = keys.filter((key) => key.busy_blocks > 0);
+    .executeTakeFirstOrThrow();
+  const instances = await records.read(tx, instanceTable, parseKeyList(busy));
   return {
-    localInstances: keys.length,
-    localBusy: (await records.read(tx, instanceTable, busy)).map(
-      ({ backend, offer, totalBlocks, busyBlocks }) => ({
-        backend,
-        offer,
-        totalBlocks,
-        busyBlocks,
-      }),
-    ),
+    localInstances: count,
+    localBusy: instances.map(({ backend, offer, totalBlocks, busyBlocks }) => ({
+      backend,
+      offer,
+      totalBlocks,
+      busyBlocks,
+    })),
   };
 }

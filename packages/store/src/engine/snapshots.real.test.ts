@@ -166,6 +166,27 @@ forEachStore((tests) => {
     expect(snapshot?.projectNames).toEqual({ [projectId]: 'main', [other.id]: 'other' });
   });
 
+  it('gives the capacity of a project: by fleet, oldest first, and by number', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { fleet: newer, instance: c } = await insertFleet(world, 'newer');
+    const { fleet: older, instance: a } = await insertFleet(world, 'older');
+    const { projectId } = world;
+    const b = instanceRecord({ ...{ projectId, fleetId: older.id }, instanceNum: 1 });
+    const d = instanceRecord({ ...{ projectId, fleetId: newer.id }, instanceNum: 10 });
+    await engine.apply([
+      { type: 'fleet.update', id: newer.id, version: 0, set: { createdAt: older.createdAt + 1 } },
+      { type: 'instance.insert', instance: d },
+      { type: 'instance.insert', instance: { ...b, busyBlocks: 1 } },
+    ]);
+    const capacity = await engine.loadCapacity(projectId);
+    expect(capacity.fleets.map(({ id }) => id)).toEqual([older.id, newer.id]);
+    expect(capacity.instances.map(({ id }) => id)).toEqual([a.id, b.id, c.id, d.id]);
+    expect(capacity.localInstances).toBe(4);
+    expect(capacity.localBusy.map(({ busyBlocks }) => busyBlocks)).toEqual([1]);
+    expect(capacity.projectNames).toEqual({ [projectId]: 'main' });
+  });
+
   it('reads an instance with what claims it and its place in the fleet', async () => {
     const world = await openWorld(tests);
     const { engine } = world.store;

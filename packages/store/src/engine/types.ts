@@ -1,4 +1,5 @@
 import type {
+  CapacitySnapshot,
   Change,
   Decision,
   FleetRecord,
@@ -70,6 +71,8 @@ export interface Engine {
   /** Each reads at one moment. Null: no such row. */
   loadRun(id: Id): Promise<RunSnapshot | null>;
   loadPlacement(projectId: Id): Promise<PlacementSnapshot | null>;
+  /** Of a project that is there. */
+  loadCapacity(projectId: Id): Promise<CapacitySnapshot>;
   loadInstance(id: Id): Promise<InstanceSnapshot | null>;
   loadFleet(id: Id): Promise<FleetSnapshot | null>;
   loadVolume(id: Id): Promise<VolumeSnapshot | null>;

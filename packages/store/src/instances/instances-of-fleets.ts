@@ -1,24 +1,26 @@
 import type { Id, InstanceRecord } from '@dstack/core';
 import type { Db, Tx } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
+import { keyList, parseKeyList } from '../key-list.ts';
+import { forIds, groupBy, notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { instanceTable } from '../schema/work-tables.ts';
 
-/** Not deleted ones, by number. */
+/** Not deleted ones, in the order of the fleets and by number. */
 export async function instancesOfFleets(
   db: Db | Tx,
   records: RecordCache,
   fleetIds: readonly Id[],
 ): Promise<InstanceRecord[]> {
-  const keys = await forIds(fleetIds, (slice) =>
+  const lists = await forIds(fleetIds, (slice) =>
     db
       .selectFrom('instances')
-      .select(['id', 'version'])
+      .select(keyList({ order: 'instance_num' }).as('keys'))
       .where('fleet_id', 'in', slice)
       .where(notDeleted('deleted'))
-      .orderBy('fleet_id')
-      .orderBy('instance_num')
       .execute(),
   );
-  return records.read(db, instanceTable, keys);
+  const keys = lists.flatMap((list) => parseKeyList(list.keys));
+  const instances = await records.read(db, instanceTable, keys);
+  const byFleet = groupBy(instances, (instance) => instance.fleetId);
+  return [...new Set(fleetIds)].flatMap((id) => byFleet.get(id) ?? []);
 }

@@ -17,15 +17,11 @@ export async function planInput(
   const imageConfig = await knownImages(deps, project.id, spec);
   const built = planJobSpecs(spec, { settings: deps.settings.jobSpecs, imageConfig });
   if (!built.ok) throw ruleError(built.message);
-  const snapshot = await deps.store.engine.loadPlacement(project.id);
+  const capacity = await deps.store.engine.loadCapacity(project.id);
   return {
     projectId: project.id,
     projectName: project.name,
-    projectNames: snapshot?.projectNames ?? {},
-    fleets: snapshot?.fleets ?? [],
-    instances: snapshot?.instances ?? [],
-    localInstances: snapshot?.localInstances ?? 0,
-    localBusy: snapshot?.localBusy ?? [],
+    ...capacity,
     spec,
     jobSpecs: built.jobSpecs,
     runFleetId,
