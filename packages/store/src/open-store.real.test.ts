@@ -7,7 +7,7 @@ import { parseDatabaseUrl } from './connection/url.ts';
 import { openStore } from './open-store.ts';
 import { rawSql } from './testing/raw-sql.ts';
 import { storeOptions } from './testing/store-options.ts';
-import { forEachStore } from './testing/stores.ts';
+import { forEachStore, openWorld } from './testing/stores.ts';
 
 forEachStore((tests) => {
   it('makes the schema in an empty database and finds it again', async () => {
@@ -30,6 +30,22 @@ forEachStore((tests) => {
       code: 'store_newer_version',
       message: expect.stringContaining('schema 999'),
     });
+  });
+
+  it('goes on reading when a newer server has added columns', async () => {
+    const { store, url, userId, projectId } = await openWorld(tests);
+    const read = async () => {
+      const user = await store.users.byId(userId);
+      const access = await store.projects.access('main', userId);
+      const runs = await store.runs.list({ projectIds: [projectId], includeJobs: true });
+      return { user, access, runs };
+    };
+    const before = await read();
+    for (let i = 0; i < 10; i++) await read();
+    for (const table of ['users', 'projects', 'runs', 'jobs']) {
+      await rawSql(url, `alter table ${table} add column newer text`);
+    }
+    expect(await read()).toEqual(before);
   });
 
   it('refuses the database of a Python server and leaves it as it was', async () => {

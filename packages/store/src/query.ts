@@ -55,7 +55,7 @@ export function lower(names: readonly string[]): string[] {
 
 /**
  * Runs the query for all ids, in slices that every database takes, and not at all for none.
- * Answers in no order.
+ * Answers in no order. A slice may hold an id more than once: it is for conditions only.
  */
 export async function forIds<T>(
   ids: readonly Id[],
@@ -64,13 +64,22 @@ export async function forIds<T>(
   const unique = [...new Set(ids)];
   const found: T[] = [];
   for (let start = 0; start < unique.length; start += SLICE) {
-    found.push(...(await query(unique.slice(start, start + SLICE))));
+    found.push(...(await query(padded(unique.slice(start, start + SLICE)))));
   }
   return found;
 }
 
-/** Far below the limits of parameters per statement (32 766 and 65 535). */
-const SLICE = 5_000;
+/** Far below the limits of parameters per statement (32 766 and 65 535); a power of two. */
+const SLICE = 4096;
+
+/**
+ * The last one again until there are a power of two of them: a dozen lengths make few different
+ * statements, which the databases parse and plan once.
+ */
+function padded(ids: readonly Id[]): Id[] {
+  const length = 2 ** Math.ceil(Math.log2(ids.length));
+  return Array.from({ length }, (_, i) => ids[Math.min(i, ids.length - 1)] ?? '');
+}
 
 /** Lists whose members share a key. */
 export function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {

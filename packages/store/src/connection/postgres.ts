@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { StoreLogger } from '../logger.ts';
 import type { DB } from '../schema/db.ts';
+import { preparedPool } from './prepared-pool.ts';
 import { type OnStatement, statementLog } from './statements.ts';
 
 const INT8 = 20;
@@ -61,5 +62,6 @@ export function openPostgres(options: {
     options.logger.warn({ err: error }, 'an idle connection to PostgreSQL broke');
   });
   const log = statementLog(options.onStatement);
-  return { db: new Kysely<DB>({ dialect: new PostgresDialect({ pool }), log }), processIds };
+  const dialect = new PostgresDialect({ pool: preparedPool(pool) });
+  return { db: new Kysely<DB>({ dialect, log }), processIds };
 }

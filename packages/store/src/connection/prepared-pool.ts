@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import type { PostgresPool, PostgresPoolClient } from 'kysely';
+import type pg from 'pg';
+
+/** Uses after which a statement is worth a plan that is kept. */
+const OFTEN = 5;
+
+/** Per connection the database keeps some ten kilobytes for each. */
+const MAX_PREPARED = 200;
+
+/** Texts whose uses are counted: what is asked with ever new texts must not fill the memory. */
+const MAX_COUNTED = 1000;
+
+/**
+ * What the server asks for all the time is parsed and planned once per connection: for small
+ * queries that is most of the work of the database.
+ */
+export function preparedPool(pool: pg.Pool): PostgresPool {
+  const names = new StatementNames();
+  return {
+    options: pool.options,
+    end: () => pool.end(),
+    async connect() {
+      const client = await pool.connect();
+      const query = (text: string, values: readonly unknown[]) => {
+        const name = names.of(text);
+        return client.query({ text, values: [...values], ...(name !== null && { name }) });
+      };
+      return {
+        // Only to cancel queries, which Kysely does by it.
+        processID: (client as unknown as { processID: number }).processID,
+        query: query as unknown as PostgresPoolClient['query'],
+        release: (destroy?: boolean) => client.release(destroy),
+      };
+    },
+  };
+}
+
+/** Which statements are prepared, under which names. */
+export class StatementNames {
+  readonly #names = new Map<string, string>();
+  readonly #uses = new Map<string, number>();
+
+  /** Null: not to be prepared (yet). */
+  of(text: string): string | null {
+    const known = this.#names.get(text);
+    if (known !== undefined) return known;
+    if (!isPreparable(text) || this.#names.size >= MAX_PREPARED) return null;
+    const uses = (this.#uses.get(text) ?? 0) + 1;
+    this.#uses.delete(text);
+    if (uses < OFTEN) {
+      this.#uses.set(text, uses);
+      const [oldest] = this.#uses.keys();
+      if (this.#uses.size > MAX_COUNTED && oldest !== undefined) this.#uses.delete(oldest);
+      return null;
+    }
+    const name = createHash('sha256').update(text).digest('hex').slice(0, 32);
+    this.#names.set(text, name);
+    return name;
+  }
+}
+
+/**
+ * Reads only, and only those that name their columns: when a newer server adds one to a table,
+ * PostgreSQL refuses kept plans of `select *` from then on.
+ */
+function isPreparable(text: string): boolean {
+  return text.startsWith('select ') && !text.includes('*');
+}
