@@ -146,7 +146,10 @@ forEachStore((tests) => {
   it('keeps probes of jobs and finds the ones that are due', async () => {
     const world = await openWorld(tests);
     const { jobs, runs } = world.store;
-    const { jobs: records } = await insertRun(world, { name: 'web' }, [{ status: 'running' }]);
+    const spec = { probes: [{}, {}, {}] } as unknown as JobRecord['spec'];
+    const { jobs: records } = await insertRun(world, { name: 'web' }, [
+      { status: 'running', spec },
+    ]);
     const jobId = records[0]!.id;
     const probe = (probeNum: number, due: number | null) => ({
       ...{ id: `p${probeNum}`, jobId, probeNum, successStreak: 0, due },

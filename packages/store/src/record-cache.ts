@@ -72,9 +72,12 @@ export class RecordCache {
   #get<R>({ id, version }: VersionedKey): R | null {
     const kept = this.#kept.get(id);
     if (kept?.record.version !== version) return null;
-    // The first of the map is what nobody has asked for for the longest time.
-    this.#kept.delete(id);
-    this.#kept.set(id, kept);
+    // The first of the map is what nobody has asked for for the longest time. As long as there is
+    // much room nothing will be thrown out, and the order may wait.
+    if (this.#size > this.#limit / 2) {
+      this.#kept.delete(id);
+      this.#kept.set(id, kept);
+    }
     return kept.record as R;
   }
 

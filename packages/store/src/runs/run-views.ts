@@ -1,18 +1,34 @@
 import type { Id, JobRecord } from '@dstack/core';
-import { sql } from 'kysely';
+import { type SelectQueryBuilder, sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
 import { forIds, groupBy } from '../query.ts';
 import type { VersionedKey } from '../record-cache.ts';
+import type { DB } from '../schema/db.ts';
 import { pullTable, runTable } from '../schema/work-tables.ts';
 import type { RunView } from './types.ts';
 
 type Reads = Pick<StoreContext, 'db' | 'records'>;
 
+/** What `withNames` needs of a run. */
+export const NAMED_RUN = [
+  'r.id',
+  'r.version',
+  'r.project_id',
+  'r.user_id',
+  'r.fleet_id',
+  'r.submitted_at',
+] as const;
+
+interface WithRuns extends DB {
+  readonly r: Pick<DB['runs'], LastPart<(typeof NAMED_RUN)[number]>>;
+}
+
+type LastPart<Column> = Column extends `r.${infer Name}` ? Name : never;
+
 /** Keys of runs with the names that the wire shows beside them. */
-export function runKeys({ db }: Pick<Reads, 'db'>) {
-  return db
-    .selectFrom('runs as r')
+export function withNames(runs: SelectQueryBuilder<WithRuns, 'r', object>) {
+  return runs
     .innerJoin('projects as p', 'p.id', 'r.project_id')
     .innerJoin('users as u', 'u.id', 'r.user_id')
     .leftJoin('fleets as f', 'f.id', 'r.fleet_id')
@@ -37,7 +53,11 @@ export async function toViews(
   const ids = options.jobs ? runs.map((run) => run.id) : [];
   const jobs = await jobsOf(reads, ids, options.submissionsLimit);
   const jobsByRun = groupBy(jobs, (job) => job.runId);
-  const probes = await probesOf(db, ids);
+  const probed = jobs.filter((job) => (job.spec.probes ?? []).length > 0);
+  const probes = await probesOf(
+    db,
+    probed.map((job) => job.runId),
+  );
   const pulling = jobs.filter((job) => job.status === 'pulling').map((job) => job.runId);
   const pulls = await pullsOf(db, pulling);
   return runs.flatMap((run): RunView[] => {

@@ -5,7 +5,7 @@ import { forIds, notDeleted } from '../query.ts';
 import { LIVE_RUN, UNFINISHED_RUN } from '../schema/statuses.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { listRuns } from './list-runs.ts';
-import { runKeys, toViews } from './run-views.ts';
+import { toViews, withNames } from './run-views.ts';
 import type { Runs } from './types.ts';
 
 export function createRuns(context: StoreContext): Runs {
@@ -13,15 +13,16 @@ export function createRuns(context: StoreContext): Runs {
   return {
     list: (filter) => listRuns(context, filter),
     async byId(id) {
-      const keys = await runKeys(context).where('r.id', '=', id).execute();
+      const keys = await withNames(db.selectFrom('runs as r').where('r.id', '=', id)).execute();
       return (await toViews(context, keys, { jobs: true }))[0] ?? null;
     },
     async byName(projectId, name) {
-      const keys = await runKeys(context)
+      const run = db
+        .selectFrom('runs as r')
         .where('r.project_id', '=', projectId)
         .where('r.name', '=', name)
-        .where(notDeleted('r.deleted'))
-        .execute();
+        .where(notDeleted('r.deleted'));
+      const keys = await withNames(run).execute();
       return (await toViews(context, keys, { jobs: true }))[0] ?? null;
     },
     async byNames(projectId, names) {
