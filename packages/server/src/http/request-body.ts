@@ -61,7 +61,8 @@ export function validBody(
   if (endpoint.request === null || endpoint.body === 'none') return undefined;
   let body = parsed;
   if (endpoint.body === 'optional') body ??= {};
-  else if (body === undefined) throw new UnprocessableError([missingDetail('body')]);
+  else if (body === undefined || body === null)
+    throw new UnprocessableError([missingDetail('body')]);
   body = adaptRequest(name, body, client);
   const result = endpoint.request.safeParse(body);
   if (result.success) return result.data;
