@@ -1,7 +1,12 @@
 /** The HTTP application: transport rules that hold for every path, and all domains. */
 import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
-import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { apiDocsRoutes } from './api-docs/routes.ts';
 import { backendRoutes } from './backends/routes.ts';
 import type { On } from './call.ts';
@@ -78,12 +83,17 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     trustProxy: deps.settings.trustedProxies.length > 0 && [...deps.settings.trustedProxies],
     genReqId: (request) => requestId(request.headers['x-request-id']),
     routerOptions: { maxParamLength: MAX_PATH_PART },
+    // Of what no route could be looked up for.
+    frameworkErrors: (_error, request, reply) => {
+      nameRequest(request, reply);
+      answerUnknown(request, reply);
+    },
     rewriteUrl: ({ url }) => routedUrl(url ?? '/'),
     http: { shouldUpgradeCallback: takesUpgrade },
   }) as unknown as FastifyInstance;
   takeBytes(app);
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id);
+    nameRequest(request, reply);
     ignoreContentType(request);
   });
   guardSignIns(app, deps);
@@ -114,6 +124,11 @@ function takeBytes(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.register(multipart);
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+}
+
+/** Beside the reply, so that answers which are written past it have the id too: streams. */
+function nameRequest({ id }: FastifyRequest, reply: FastifyReply): void {
+  reply.raw.setHeader('x-request-id', id);
 }
 
 function requestId(given: string | string[] | undefined): string {

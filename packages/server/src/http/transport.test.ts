@@ -80,6 +80,24 @@ describe('transport', () => {
     expect([post.status, post.headers.allow]).toEqual([405, 'GET, HEAD']);
   });
 
+  it.each(['%zz', 'a'.repeat(3000)])(
+    'answers what cannot be a path of its own as any unknown one: %.5s',
+    async (name) => {
+      const path = `/api/project/${name}/fleets/list`;
+      const posted = await server.call(path);
+      expect([posted.status, posted.body]).toEqual([405, { detail: 'Method Not Allowed' }]);
+      const got = await server.call(path, undefined, { method: 'GET' });
+      expect([got.status, got.body]).toEqual([404, { detail: 'Not Found' }]);
+      expect(got.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+    },
+  );
+
+  it('takes null for no body where one is needed', async () => {
+    const answer = await server.call('/api/fleets/list', undefined, { raw: 'null' });
+    expect(answer.status).toBe(422);
+    expect(answer.body.detail).toMatchObject([{ type: 'missing', loc: ['body'] }]);
+  });
+
   it('refuses a body that is too large', async () => {
     const raw = JSON.stringify({ username: 'x'.repeat(17 * 1024 * 1024) });
     const answer = await server.call('/api/users/get_user', undefined, { raw });

@@ -68,7 +68,7 @@ async function forward(
   const target = serviceTarget(request.originalUrl);
   if (!target) return answerUnknown(request, reply);
   const passage = await services.admit(target, request.raw);
-  reply.removeHeader('x-request-id');
+  reply.raw.removeHeader('x-request-id');
   await services.forward(passage, { request: request.raw, response: reply.raw, id: request.id });
   return reply.hijack();
 }

@@ -58,6 +58,7 @@ describe('the stream of events', () => {
     await secret('before');
     const stream = await open();
     expect(stream.response.headers.get('content-type')).toBe('text/event-stream');
+    expect(stream.response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
     await secret('elsewhere', 'other');
     await secret('first');
     await secret('second');

@@ -60,7 +60,9 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
     const view = await deps.store.runs.byName(project.id, required(request.query, 'run_name'));
     if (!view) throw notFound('Run not found');
     const { sink, signal } = open(request, reply);
-    await watchRun({ ...deps, runId: view.run.id, sink, signal });
+    const seen = request.headers['last-event-id'];
+    const watched = { runId: view.run.id, seen: typeof seen === 'string' ? seen : null };
+    await watchRun({ ...deps, ...watched, sink, signal });
     return reply;
   });
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { type DecisionContext, type Id, isJobPulling } from '@dstack/core';
@@ -12,6 +13,8 @@ export interface WatchRun {
   readonly changes: RunChanges;
   readonly context: () => DecisionContext;
   readonly runId: Id;
+  /** Id of the last message that the client has. */
+  readonly seen: string | null;
   readonly sink: Writable;
   readonly signal: AbortSignal;
 }
@@ -26,8 +29,9 @@ const SHARED_PULL_MS = 1000;
 
 /**
  * Sends the run now and whenever it differs from what was sent last, until the client leaves or the
- * run is finished: `event: run`, `data: <Run>`. Changes that come while a message is being sent are
- * sent as one.
+ * run is no more: `id: <digest>`, `event: run`, `data: <Run>`. Changes that come while a message is
+ * being sent are sent as one. The id stands for what was sent, on every server: who has it is told
+ * only what differs.
  */
 export async function watchRun(watch: WatchRun): Promise<void> {
   const { store, changes, runId, sink, signal } = watch;
@@ -42,16 +46,16 @@ export async function watchRun(watch: WatchRun): Promise<void> {
   }, KEEP_ALIVE_MS);
   let pulling: NodeJS.Timeout | undefined;
   try {
-    let sent = '';
+    let sent = watch.seen;
     while (!signal.aborted) {
       const view = await store.runs.byId(runId);
       if (!view) return;
       const text = wireJson(wireRun(view, { now: watch.context().now, connection: true }));
-      const essence = withoutClock(text);
-      if (essence !== sent && !sink.write(`event: run\ndata: ${text}\n\n`)) {
+      const id = digestOf(text);
+      if (id !== sent && !sink.write(`id: ${id}\nevent: run\ndata: ${text}\n\n`)) {
         await once(sink, 'drain', { signal }).catch(() => {});
       }
-      sent = essence;
+      sent = id;
       clearTimeout(pulling);
       if (store.shared && isPulling(view)) pulling = setTimeout(ring, SHARED_PULL_MS);
       await bell.rung();
@@ -70,6 +74,7 @@ function isPulling({ jobs }: RunView): boolean {
 }
 
 /** A run's cost grows by itself; that alone is no news. */
-function withoutClock(text: string): string {
-  return text.replace(/"cost":[\d.]+/, '');
+function digestOf(text: string): string {
+  const essence = text.replace(/"cost":[\d.]+/, '');
+  return createHash('sha256').update(essence).digest('base64url').slice(0, 22);
 }
