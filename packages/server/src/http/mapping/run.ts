@@ -14,13 +14,17 @@ export interface RunShape {
   readonly now: Timestamp;
   /** Say how to connect to running jobs: only where one run was asked for. */
   readonly connection?: boolean;
+  /** False: jobs without what became of them. */
+  readonly submissions?: boolean;
 }
 
 export function wireRun(view: RunView, shape: RunShape): Run {
   const { run, jobs } = view;
-  const grouped = byJob(jobs).map((submissions) =>
+  const all = byJob(jobs).map((submissions) =>
     wireJob(submissions, view, shape.connection === true),
   );
+  const isBare = shape.submissions === false;
+  const grouped = isBare ? all.map((job) => ({ ...job, job_submissions: [] })) : all;
   return {
     id: run.id,
     project_name: view.projectName,
@@ -34,7 +38,7 @@ export function wireRun(view: RunView, shape: RunShape): Run {
     run_spec: wireRunSpec(run.spec),
     jobs: grouped,
     latest_job_submission: grouped[0]?.job_submissions.at(-1) ?? null,
-    cost: cost(jobs, shape.now),
+    cost: cost(isBare ? [] : jobs, shape.now),
     service: run.serviceSpec,
     deployment_num: run.deploymentNum,
     error: runError(run.terminationReason),

@@ -181,6 +181,15 @@ describe('runs', () => {
     expect(bare.body[0]).toMatchObject({ jobs: [], latest_job_submission: null });
   });
 
+  it('are listed with their jobs alone where no submissions are wanted', async () => {
+    await apply(task('jobs-alone'));
+    const { body } = await server.call('/api/runs/list', { job_submissions_limit: 0, limit: 1 });
+    expectWire('runs.list', body);
+    expect(body[0]).toMatchObject({ latest_job_submission: null, cost: 0 });
+    const [job] = body[0].jobs;
+    expect([job.job_spec.job_name, job.job_submissions]).toEqual(['jobs-alone-0-0', []]);
+  });
+
   it('name what is wrong with a specification', async () => {
     const refusals: [object, string][] = [
       [task('Bad Name'), 'Bad Name'],

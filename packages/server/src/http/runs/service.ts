@@ -28,17 +28,18 @@ export async function listRuns(
   // A repo is known by its project only.
   if (request.repo_id !== null && request.project_name === null) return [];
   if (request.repo_id !== null) await checkRepo(deps, projectIds?.[0], request.repo_id);
+  const submissionsLimit = request.job_submissions_limit ?? LISTED_SUBMISSIONS;
   const found = await deps.store.runs.list({
     projectIds,
     userId,
     repoId: request.repo_id,
     onlyActive: request.only_active,
     includeJobs: request.include_jobs,
-    submissionsLimit: request.job_submissions_limit ?? LISTED_SUBMISSIONS,
+    submissionsLimit,
     page: pageOf(request.prev_submitted_at, request.prev_run_id, request),
   });
   const { now } = deps.context();
-  return found.map((view) => wireRun(view, { now }));
+  return found.map((view) => wireRun(view, { now, submissions: submissionsLimit > 0 }));
 }
 
 async function userIdOf(deps: HttpDeps, name: string): Promise<string> {
