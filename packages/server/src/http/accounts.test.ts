@@ -44,6 +44,23 @@ describe('users', () => {
     expect((await server.call('/api/users/get_my_user', undefined, { token })).status).toBe(403);
   });
 
+  it('that are admins cannot lock themselves out', async () => {
+    for (const change of [{ global_role: 'user' }, { global_role: 'admin', active: false }]) {
+      const answer = await server.call('/api/users/update', { username: 'admin', ...change });
+      expect([answer.status, answer.body.detail[0].code]).toEqual([400, 'error']);
+    }
+    await server.call('/api/users/create', { username: 'second', global_role: 'admin' });
+    const second = await server.call('/api/users/get_user', { username: 'second' });
+    const { token } = second.body.creds;
+    const leave = await server.call('/api/users/delete', { users: ['Second'] }, { token });
+    expect([leave.status, leave.body.detail[0].code]).toEqual([400, 'error']);
+    const email = { username: 'admin', global_role: 'admin', email: 'a@example.org' };
+    expect((await server.call('/api/users/update', email)).status).toBe(200);
+    const demoted = { username: 'second', global_role: 'user' };
+    expect((await server.call('/api/users/update', demoted)).status).toBe(200);
+    expect((await server.call('/api/users/delete', { users: ['second'] })).status).toBe(200);
+  });
+
   it('are listed to admins only, others see themselves', async () => {
     const token = await newUser('lonely');
     const own = await server.call('/api/users/list', undefined, { token });

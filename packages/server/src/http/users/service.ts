@@ -110,11 +110,17 @@ export async function updateUser(
   const user = await deps.store.users.byName(request.username);
   if (user === null) throw notExists('User not found');
   const set = { globalRole: request.global_role, email: request.email, active: request.active };
+  if (user.id === actor.id && (set.globalRole !== 'admin' || !set.active)) throw lockOut(user);
   const keys = Object.keys(set) as (keyof typeof set)[];
   const changed = keys.filter((key) => set[key] !== user[key]);
   const event = userEvent(`User updated. Changed fields: ${changed.join(', ')}`, user, actor.id);
   await deps.store.users.update(user.id, set, { events: changed.length > 0 ? [event] : [] });
   return { ...user, ...set };
+}
+
+/** There is always an admin left: whoever makes the change. */
+function lockOut({ name }: UserRecord) {
+  return ruleError(`User '${name}' is you. Only another admin can take your rights away`);
 }
 
 export async function refreshToken(
@@ -150,6 +156,8 @@ export async function deleteUsers(
     throw ruleError(`User '${FIRST_ADMIN}' cannot be deleted`);
   }
   const users = await deps.store.users.byNames(names);
+  const self = users.find((user) => user.id === actor.id);
+  if (self) throw lockOut(self);
   const known = new Set(users.map((user) => user.name.toLowerCase()));
   const unknown = names.filter((name) => !known.has(name.toLowerCase()));
   if (unknown.length > 0) {
