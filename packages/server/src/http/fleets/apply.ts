@@ -191,7 +191,7 @@ function updateChanges(
   const diff = diffFleetSpecs(fleet.spec, spec);
   if (!diff.updatable) {
     throw ruleError(
-      `Fleet ${fleet.name} cannot be updated in place. ${diff.reason ?? ''} Delete it and apply again`,
+      `Fleet ${fleet.name} cannot be updated. ${diff.reason ?? ''}. Delete it and apply again.`,
     );
   }
   if (diff.changed.length === 0) return [];

@@ -75,7 +75,9 @@ describe('fleets', () => {
     expect((await apply(fleet('wide', { nodes: '0..6' }), null, true)).status).toBe(200);
     const other = fleet('wide', { nodes: '0..6', placement: 'cluster' });
     expect((await plan(other)).body.action).toBe('create');
-    expect((await apply(other, null, true)).body.detail[0].msg).toMatch(/placement/);
+    expect((await apply(other, null, true)).body.detail[0].msg).toBe(
+      'Fleet wide cannot be updated. Cannot be changed in place: configuration.placement. Delete it and apply again.',
+    );
   });
 
   it('are found by name and by id, and gone ones are missing', async () => {
