@@ -94,6 +94,10 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
   takeBytes(app);
   app.addHook('onRequest', async (request, reply) => {
     nameRequest(request, reply);
+    // A name that no database keeps.
+    if (request.url.startsWith('/api/') && request.url.includes('%00')) {
+      return answerUnknown(request, reply);
+    }
     ignoreContentType(request);
   });
   guardSignIns(app, deps);

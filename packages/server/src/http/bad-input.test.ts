@@ -41,6 +41,18 @@ describe('bodies', () => {
     expect(answer.status).toBe(422);
   });
 
+  it.each([
+    ['{"username":"a\\u0000b"}', ['username']],
+    ['{"username":"a","x":[1,{"k":"\\u0000"}]}', ['x', 1, 'k']],
+    ['{"username":"a","\\u0000":1}', ['\u0000']],
+  ])('%s hold a character that no database keeps', async (raw, where) => {
+    const answer = await post('/api/users/get_user', raw);
+    expect(answer.status).toBe(422);
+    expect(answer.body.detail).toMatchObject([{ type: 'value_error', loc: ['body', ...where] }]);
+    const anonymous = await server.call('/api/users/get_user', undefined, { raw, token: null });
+    expect(anonymous.status).toBe(401);
+  });
+
   it('larger than any request are refused before they are read', async () => {
     const raw = Buffer.alloc(16 * 1024 * 1024 + 1, ' ');
     const answer = await post('/api/users/list', raw);
@@ -51,6 +63,16 @@ describe('bodies', () => {
     const answer = await post('/api/files/upload_archive', '{}');
     expect(answer.body.detail[0]).toMatchObject({ type: 'missing', loc: ['body', 'file'] });
   });
+});
+
+describe('paths', () => {
+  it.each(['/api/project/ma%00in/fleets/list', '/api/project/main/repos/upload_code?repo_id=%00'])(
+    '%s is unknown: no database keeps such a character',
+    async (path) => {
+      expect((await server.call(path)).status).toBe(405);
+      expect((await server.call(path, undefined, { method: 'GET' })).status).toBe(404);
+    },
+  );
 });
 
 describe('uploads', () => {

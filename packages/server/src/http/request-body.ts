@@ -60,6 +60,8 @@ export function validBody(
 ): unknown {
   if (endpoint.request === null || endpoint.body === 'none') return undefined;
   let body = parsed;
+  const unkept = pathOfNul(parsed);
+  if (unkept !== null) throw new UnprocessableError([nulDetail(['body', ...unkept])]);
   if (endpoint.body === 'optional') body ??= {};
   else if (body === undefined || body === null)
     throw new UnprocessableError([missingDetail('body')]);
@@ -67,6 +69,22 @@ export function validBody(
   const result = endpoint.request.safeParse(body);
   if (result.success) return result.data;
   throw new UnprocessableError(validationDetails(result.error, body));
+}
+
+/** Where U+0000 is in a text or key, which PostgreSQL takes in none; null: nowhere. */
+function pathOfNul(value: unknown): (string | number)[] | null {
+  if (typeof value === 'string') return value.includes('\0') ? [] : null;
+  if (typeof value !== 'object' || value === null) return null;
+  for (const [key, item] of Object.entries(value)) {
+    const path = key.includes('\0') ? [] : pathOfNul(item);
+    if (path !== null) return [Array.isArray(value) ? Number(key) : key, ...path];
+  }
+  return null;
+}
+
+function nulDetail(loc: readonly (string | number)[]): ValidationDetail {
+  const msg = 'Value error, the character U+0000 is allowed in no text';
+  return { type: 'value_error', loc, msg, input: null, ctx: { error: {} } };
 }
 
 /** The query as its schema reads it; empty values count as left out. */

@@ -32,6 +32,9 @@ async function readParts(request: FastifyRequest, limit: number): Promise<Upload
   if (part === undefined || part.fieldname !== 'file') {
     throw new UnprocessableError([missingDetail('body', 'file')]);
   }
+  if (part.filename.includes('\0')) {
+    throw ruleError('The character U+0000 is allowed in no name of a file');
+  }
   const chunks: Buffer[] = [];
   const hash = createHash('sha256');
   for await (const chunk of part.file) {
