@@ -39,8 +39,9 @@ function install(): void {
   }
 }
 
-/** Changes that would lock the test out, streams of other programs, and what is switched off. */
-const LEFT_OUT = '^/proxy|^/metrics|users/(refresh_token|update|delete)|templates|projects/delete';
+/** Changes that would lock the test out, streams, and what is switched off or of other programs. */
+const LEFT_OUT =
+  '^/proxy|^/metrics|users/(refresh_token|update|delete)|templates|projects/delete|/stream$|/watch$';
 
 const CONFIG = `
 [parameters]

@@ -8,5 +8,6 @@ export * from './requests-access.ts';
 export * from './requests-capacity.ts';
 export * from './requests-ours.ts';
 export * from './requests-work.ts';
+export * from './streams.ts';
 export * from './validation.ts';
 export * from './version-check.ts';

@@ -15,6 +15,18 @@ describe('OpenAPI document', () => {
     expect([...new Set(missing)]).toEqual([]);
   });
 
+  it('describes the streams with what they take, bring and go on from', () => {
+    const stream = document.paths['/api/project/{project_name}/logs/stream']?.get;
+    const parameters = (stream?.parameters ?? []) as { name: string; required: boolean }[];
+    const required = parameters.filter((one) => one.required).map((one) => one.name);
+    expect(required).toEqual(['project_name', 'run_name', 'job_submission_id']);
+    expect(parameters.map((one) => one.name)).toContain('Last-Event-ID');
+    expect(stream).toMatchObject({
+      description: expect.stringContaining('base64'),
+      responses: { 200: { content: { 'text/event-stream': {} } } },
+    });
+  });
+
   it('tells accepted shorthands from emitted forms', () => {
     const { schemas } = document.components;
     expect(schemas).toHaveProperty('RunSpec-Input');

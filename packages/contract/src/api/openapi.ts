@@ -11,6 +11,7 @@ import * as access from './requests-access.ts';
 import * as capacity from './requests-capacity.ts';
 import * as ours from './requests-ours.ts';
 import * as work from './requests-work.ts';
+import { type EventStream, eventStreams } from './streams.ts';
 
 const PREFIX = '#/components/schemas/';
 
@@ -43,6 +44,9 @@ export function openApiDocument(): JsonSchema {
     const entries = methods.map((method) => [method, operation] as const);
     paths[endpoint.path] = { ...paths[endpoint.path], ...Object.fromEntries(entries) };
   }
+  for (const [name, stream] of Object.entries(eventStreams)) {
+    paths[stream.path] = { get: streamOperation(name, stream) };
+  }
   return {
     openapi: '3.1.0',
     info: { title: 'dstack', version: WIRE_VERSION },
@@ -70,7 +74,7 @@ function operationOf(name: string, endpoint: Endpoint, bodies: Bodies): JsonSche
   return {
     operationId: name,
     summary: endpoint.summary,
-    tags: [name.slice(0, name.indexOf('.'))],
+    tags: [tagOf(name)],
     parameters: [...pathParameters(endpoint), ...queryParameters(bodies.query)],
     ...(isOpen ? {} : { security: [{ HTTPBearer: [] }] }),
     ...requestBody(endpoint, bodies.request),
@@ -81,6 +85,33 @@ function operationOf(name: string, endpoint: Endpoint, bodies: Bodies): JsonSche
       },
     },
   };
+}
+
+function streamOperation(name: string, stream: EventStream): JsonSchema {
+  const text = { type: 'string' };
+  const query = stream.query.map((parameter) => ({ ...parameter, in: 'query', schema: text }));
+  const resume = {
+    ...{ name: 'Last-Event-ID', in: 'header', required: false, schema: text },
+    description: 'Id of the last message that was seen: the stream goes on behind it',
+  };
+  return {
+    operationId: name,
+    summary: stream.summary,
+    description: stream.messages,
+    tags: [tagOf(name)],
+    parameters: [...pathParameters(stream), ...query, resume],
+    security: [{ HTTPBearer: [] }],
+    responses: {
+      200: {
+        description: 'Server-sent events',
+        content: { 'text/event-stream': { schema: text } },
+      },
+    },
+  };
+}
+
+function tagOf(operation: string): string {
+  return operation.slice(0, operation.indexOf('.'));
 }
 
 function requestBody(endpoint: Endpoint, schema: JsonSchema | null): JsonSchema {
@@ -101,7 +132,7 @@ function json(schema: JsonSchema): JsonSchema {
   return { 'application/json': { schema } };
 }
 
-function pathParameters(endpoint: Endpoint): JsonSchema[] {
+function pathParameters(endpoint: Pick<Endpoint, 'path'>): JsonSchema[] {
   const names = [...endpoint.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
   return names.map((name) => ({
     name,

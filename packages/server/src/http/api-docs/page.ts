@@ -67,8 +67,9 @@ function operation(path, method, details, schemas, parent) {
     box.dataset.filled = '1';
     const body = element('div', '', box);
     if (!details.security) element('p', 'Open to everybody.', body);
+    if (details.description) element('p', details.description, body);
     for (const parameter of details.parameters || []) {
-      element('div', parameter.in + ' · ' + parameter.name + (parameter.required ? ' (required)' : ''), body);
+      element('div', parameter.in + ' · ' + parameter.name + (parameter.required ? ' (required)' : '') + (parameter.description ? ': ' + parameter.description : ''), body);
     }
     const request = Object.values(details.requestBody?.content || {})[0]?.schema;
     if (request) block('Request', request, schemas, body);

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { eventStreams } from '@dstack/contract/api';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RunChanges } from '../../loops/run-changes.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
@@ -65,3 +66,14 @@ it('shows a run as it is and again when it has changed, and goes on after what w
   });
   resumed.close();
 });
+
+it.each(Object.values(eventStreams))(
+  '$path is there for members as it is described',
+  async (one) => {
+    const path = one.path.replace('{project_name}', 'main');
+    expect((await fetch(`${url}${path}`)).status).toBe(401);
+    if (!one.query.some(({ required }) => required)) return;
+    const headers = { authorization: `Bearer ${server.token}` };
+    expect((await fetch(`${url}${path}`, { headers })).status).toBe(400);
+  },
+);

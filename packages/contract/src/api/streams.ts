@@ -1,0 +1,56 @@
+/** Streams of server-sent events, which dstack 0.22.5 does not have: what is known of each. */
+
+export interface StreamParameter {
+  readonly name: string;
+  readonly required: boolean;
+  readonly description: string;
+}
+
+export interface EventStream {
+  readonly path: string;
+  readonly summary: string;
+  /** What comes, and how it ends. */
+  readonly messages: string;
+  readonly query: readonly StreamParameter[];
+}
+
+const project = '/api/project/{project_name}';
+
+const needed = (name: string, description: string) => ({ name, required: true, description });
+const optional = (name: string, description: string) => ({ name, required: false, description });
+
+/** By operation id. Members of the project may listen. */
+export const eventStreams: Readonly<Record<string, EventStream>> = {
+  'runs.watch': {
+    path: `${project}/runs/watch`,
+    summary: 'A run as it is, and again whenever it changes',
+    messages: 'Messages `run`, whose data is a Run. The stream goes on until the client leaves.',
+    query: [needed('run_name', 'Name of the run')],
+  },
+  'events.stream': {
+    path: `${project}/events/stream`,
+    summary: 'Events of the project as they are written',
+    messages: 'Messages `event`, whose data is an Event, oldest first, from now on.',
+    query: [
+      optional('prev_recorded_at', 'Begin with events after this time'),
+      optional('prev_id', 'Begin after this event of that time'),
+      optional('include_target_types', 'Only of these types, separated by commas'),
+      optional('actors', 'Only of these users, by id, separated by commas; `null`: the system'),
+      optional('within_runs', 'Only of these runs, by id, separated by commas'),
+      optional('within_fleets', 'Only of these fleets, by id, separated by commas'),
+    ],
+  },
+  'logs.stream': {
+    path: `${project}/logs/stream`,
+    summary: 'Output of a job, live and to the byte',
+    messages:
+      'Messages without a name carry bytes in base64, their id is the offset behind them. `gap`: so many bytes are lost. `end`: the output is complete.',
+    query: [
+      needed('run_name', 'Name of the run'),
+      needed('job_submission_id', 'Id of the submission'),
+      optional('offset', 'First byte; 0 where nothing is said'),
+      optional('start_time', 'Only what was printed after this time'),
+      optional('lines', 'Only the last so many lines'),
+    ],
+  },
+};
