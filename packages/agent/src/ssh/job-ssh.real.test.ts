@@ -406,6 +406,20 @@ describe('output on port 10999', () => {
     expect(response.statusCode).toBe(404);
     response.resume();
   });
+
+  it('is refused under a path that is none, and others are served on', async () => {
+    const [local] = await attach('user', ['localhost:10999']);
+    const upgrade = request({
+      ...{ port: local, path: '//' },
+      headers: { connection: 'upgrade', upgrade: 'websocket' },
+    });
+    upgrade.end();
+    const [response] = await once(upgrade, 'response');
+    expect(response.statusCode).toBe(404);
+    response.resume();
+    finish();
+    expect((await readOutput(local).done).code).toBe(1000);
+  });
 });
 
 describe('sessions', () => {

@@ -34,8 +34,9 @@ export class OutputService {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    if (url.pathname !== '/logs_ws') {
+    // A path alone may be no URL, as `//`.
+    const url = URL.parse(`http://localhost${request.url ?? ''}`);
+    if (url?.pathname !== '/logs_ws') {
       socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
       return;
     }

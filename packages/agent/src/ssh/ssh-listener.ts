@@ -46,6 +46,8 @@ export class SshListener {
       this.#net.once('error', reject);
       this.#net.listen({ port, host }, () => {
         this.#net.off('error', reject);
+        // A connection that cannot be taken, for want of descriptors, is no reason to end the others.
+        this.#net.on('error', () => {});
         const address = this.#net.address();
         resolve(typeof address === 'object' && address ? address.port : port);
       });
