@@ -1,6 +1,19 @@
 import type { Duplex } from 'node:stream';
 import type { ServerChannel } from 'ssh2';
 
+/** Joins a connection and a channel that the client has yet to agree to. */
+export function joinWhenOpen(connection: Duplex, opening: Promise<ServerChannel>): void {
+  // Whoever has connected may be gone before the client has answered.
+  connection.on('error', () => connection.destroy());
+  opening.then(
+    (channel) => {
+      if (connection.destroyed) channel.destroy();
+      else joinChannel(channel, connection);
+    },
+    () => connection.destroy(),
+  );
+}
+
 /**
  * Joins a forwarded channel and the connection it stands for. Each direction ends for itself (a
  * client may have finished sending and still read); a broken one ends both.

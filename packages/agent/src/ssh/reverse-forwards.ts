@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Connection, ServerChannel, SocketBindInfo, TcpipBindInfo } from 'ssh2';
 import type { Identity } from './authentication.ts';
 import { connectSocket, listenOnSocket } from './files/job-sockets.ts';
-import { joinChannel } from './forward.ts';
+import { joinChannel, joinWhenOpen } from './forward.ts';
 import type { SessionHost } from './sessions/session-host.ts';
 
 type Host = () => SessionHost | null;
@@ -82,9 +82,8 @@ async function listenOnPort(
   listeners.makeRoom();
   // Whatever address was asked for, only the job itself gets in, as with OpenSSH's GatewayPorts=no.
   const listener = await host.listen(port, (connection, caller) => {
-    client.forwardOut(address, listener.port, caller.host, caller.port, (error, channel) =>
-      toClient(error, channel, connection),
-    );
+    const { host: from, port: fromPort } = caller;
+    lead(connection, (opened) => client.forwardOut(address, listener.port, from, fromPort, opened));
   });
   listeners.add(portKey(address, listener.port), () => listener.close());
   return listener.port;
@@ -102,17 +101,21 @@ async function listenOnPath(
   listeners.makeRoom();
   const account = await host.account(identity.login);
   const listener = await listenOnSocket(root, path, account, (connection) => {
-    client.openssh_forwardOutStreamLocal(path, (error, channel) =>
-      toClient(error, channel, connection),
-    );
+    lead(connection, (opened) => client.openssh_forwardOutStreamLocal(path, opened));
   });
   listeners.add(path, () => listener.close());
   return 0;
 }
 
-function toClient(error: Error | undefined, channel: ServerChannel, connection: Duplex): void {
-  if (error) connection.destroy();
-  else joinChannel(channel, connection);
+/** Leads a connection of the job to the client, over a channel that is opened for it. */
+function lead(
+  connection: Duplex,
+  open: (opened: (error: Error | undefined, channel: ServerChannel) => void) => void,
+): void {
+  const opening = new Promise<ServerChannel>((resolve, reject) => {
+    open((error, channel) => (error ? reject(error) : resolve(channel)));
+  });
+  joinWhenOpen(connection, opening);
 }
 
 function portKey(address: string, port: number): string {

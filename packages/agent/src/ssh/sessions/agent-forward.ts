@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { openAgentChannel } from '../client-channel.ts';
 import { listenOnSocket, makePrivateDirectory } from '../files/job-sockets.ts';
-import { joinChannel } from '../forward.ts';
+import { joinWhenOpen } from '../forward.ts';
 import type { SessionRequest } from '../session.ts';
 import type { SessionAccount, SessionHost } from './session-host.ts';
 
@@ -22,10 +22,7 @@ export async function forwardAgent(
     const directory = makePrivateDirectory(root, path, account);
     const socket = `${path}/agent`;
     const listener = await listenOnSocket(root, socket, account, (connection) => {
-      openAgentChannel(request.client).then(
-        (channel) => joinChannel(channel, connection),
-        () => connection.destroy(),
-      );
+      joinWhenOpen(connection, openAgentChannel(request.client));
     });
     void request.hungUp.then(() => {
       listener.close();

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
@@ -95,6 +95,19 @@ describe.each(['process', 'docker'] as const)('forwards that begin in a %s job',
         ({ stdout } = await client.ssh([talk(remote)], 'late'));
       }
     });
+
+    if (kind === 'process')
+      it('survive callers of the job that are gone before the client has answered', async () => {
+        const remote = 20_000 + Math.floor(Math.random() * 10_000);
+        await forwarding(['-R', `${remote}:127.0.0.1:${port}`], async () => {
+          for (let caller = 0; caller < 20; caller++) {
+            const socket = connect(remote, '127.0.0.1');
+            await once(socket, 'connect');
+            socket.resetAndDestroy();
+          }
+          expect((await client.ssh([talk(remote)], 'hi')).stdout).toBe('client heard: hi');
+        });
+      });
 
     it('take any port when the client asks for none', async () => {
       const ssh: ChildProcess = client.spawn('ssh', [
