@@ -71,7 +71,7 @@ describe('files of a deleted job', () => {
     // A folder where a socket should be stands for a mount or an immutable file, which only root makes.
     mkdirSync(new JobFolder(join(agent.state, 'jobs'), spec.id, agent.dir).socket('s'));
     await agent.start();
-    expect(agent.log).toContain('files of a job could not be removed');
+    expect(agent.log).toContain('what a job has left is not removed');
     expect((await agent.put(spec)).body.state).toMatchObject({ phase: 'exited' });
     expect(existsSync(join(agent.state, 'jobs', spec.id, 'spool'))).toBe(false);
   });

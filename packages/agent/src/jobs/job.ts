@@ -152,11 +152,14 @@ export class Job {
     return await this.#ports.dial(this.#execution, port);
   }
 
-  /** Frees what the job holds on the machine; its SSH access and output stay until `close`. */
+  /**
+   * Frees what the job holds on the machine; its SSH access and output stay until `close`. Where that
+   * fails the job is not deleted, and may be discarded again.
+   */
   async discard(): Promise<void> {
-    this.#save({ deletedAt: Date.now(), spec: withoutSecrets(this.#record.spec, false) });
     await this.#services.executor.remove(this.#asExecutorJob());
     this.folder.removeUploads();
+    this.#save({ deletedAt: Date.now(), spec: withoutSecrets(this.#record.spec, false) });
   }
 
   /** Lets go of the job without ending it. */

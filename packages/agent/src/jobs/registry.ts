@@ -27,6 +27,8 @@ import { LongTimer } from './long-timer.ts';
 /** How long a deleted job's state is remembered, and how long its output can still be read over SSH. */
 const TOMBSTONE_MS = 24 * 3600_000;
 const LINGER_MS = 120_000;
+/** When what could not be removed is tried again: a full disk may have room by then. */
+const AGAIN_MS = 60_000;
 
 export interface RegistryOptions {
   readonly stateDir: string;
@@ -72,9 +74,7 @@ export class JobRegistry {
     for (const record of readRecords(this.#jobsDir, broken)) {
       this.#lastNumber = Math.max(this.#lastNumber, record.stateNumber);
       const job = this.#add(record);
-      if (record.deletedAt === null) continue;
-      this.#empty(job);
-      this.#buryAt(job, record.deletedAt + TOMBSTONE_MS);
+      if (record.deletedAt !== null) this.#at(job, Date.now(), () => this.#bury(job));
     }
     const known = new Set(this.jobs.map((job) => job.id));
     await this.#options.executor
@@ -170,7 +170,7 @@ export class JobRegistry {
     await job.discard();
     for (const listener of this.#listeners) listener.onDeleted(id);
     // Attached users may still be reading the end of the output.
-    this.#at(job, Date.now() + LINGER_MS, () => void this.#bury(job));
+    this.#at(job, Date.now() + LINGER_MS, () => this.#bury(job));
   }
 
   /** Lets go of all jobs without ending them. */
@@ -195,42 +195,33 @@ export class JobRegistry {
   }
 
   async #bury(job: Job): Promise<void> {
-    await job.close().catch((error) => this.#notRemoved(job, error));
-    this.#empty(job);
+    await job.close();
+    job.folder.removeContents();
     this.#buryAt(job, (job.record.deletedAt ?? Date.now()) + TOMBSTONE_MS);
   }
 
   #buryAt(job: Job, at: number): void {
     this.#at(job, at, () => {
+      writeDurably(this.#counterFile, String(this.#lastNumber));
+      job.folder.remove();
       this.#jobs.delete(job.id);
       this.#burials.delete(job.id);
-      try {
-        writeDurably(this.#counterFile, String(this.#lastNumber));
-        job.folder.remove();
-      } catch (error) {
-        this.#notRemoved(job, error);
-      }
     });
   }
 
-  /** A job can leave what cannot be removed (a mount, an immutable file); others must not pay for it. */
-  #empty(job: Job): void {
-    try {
-      job.folder.removeContents();
-    } catch (error) {
-      this.#notRemoved(job, error);
-    }
-  }
-
-  /** It is tried again when the tombstone goes, and by the next agent. */
-  #notRemoved(job: Job, error: unknown): void {
-    this.#options.log.error('files of a job could not be removed', error, { job: job.id });
-  }
-
-  #at(job: Job, at: number, action: () => void): void {
+  #at(job: Job, at: number, action: () => void | Promise<void>): void {
     const timer = this.#burials.get(job.id) ?? new LongTimer();
     this.#burials.set(job.id, timer);
-    timer.set(at, action);
+    timer.set(at, () => void this.#attempt(job, action));
+  }
+
+  async #attempt(job: Job, action: () => void | Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      this.#options.log.error('what a job has left is not removed', error, { job: job.id });
+      this.#at(job, Date.now() + AGAIN_MS, action);
+    }
   }
 
   #add(record: JobRecord): Job {

@@ -1,0 +1,98 @@
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { createLogger } from '../log.ts';
+import { jobSpec } from '../testing/agent-harness.ts';
+import { type Executor, JobFailure } from './executor.ts';
+import { JobRegistry } from './registry.ts';
+
+let dir: string;
+let logged: string;
+const registries: JobRegistry[] = [];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  dir = mkdtempSync(join(tmpdir(), 'registry-'));
+  logged = '';
+});
+afterEach(async () => {
+  for (const registry of registries.splice(0)) await registry.close();
+  vi.useRealTimers();
+  rmSync(dir, { recursive: true });
+});
+
+/** An executor whose jobs all end at once; `remove` takes them off the machine. */
+function registry(remove: Executor['remove'] = async () => {}): JobRegistry {
+  const executor: Executor = {
+    kind: 'process',
+    pulls: false,
+    pull: async () => {},
+    start: async () => {
+      throw new JobFailure('executor_error', 'no job starts here');
+    },
+    adopt: async () => null,
+    remove,
+    planImages: () => {},
+    close: () => {},
+    sweep: async () => {},
+  };
+  const made = new JobRegistry({
+    stateDir: dir,
+    socketDir: join(dir, 'sockets'),
+    executor,
+    gpus: [],
+    log: createLogger((line) => {
+      logged += line;
+    }),
+    openAccess: async () => null,
+  });
+  registries.push(made);
+  return made;
+}
+
+async function ended(jobs: JobRegistry): Promise<string> {
+  const spec = jobSpec(['true']);
+  jobs.put(spec);
+  await vi.waitFor(() => expect(jobs.state(spec.id).phase).toBe('exited'));
+  return spec.id;
+}
+
+it('removes a job when it is asked again, after the machine could not', async () => {
+  const outcomes = [() => Promise.reject(new Error('the daemon is away')), async () => {}];
+  const jobs = registry(() => outcomes.shift()?.() ?? expect.unreachable());
+  const id = await ended(jobs);
+  const deleted: string[] = [];
+  jobs.listen({
+    onState: () => {},
+    onPull: () => {},
+    onPut: () => {},
+    onDeleted: (job) => deleted.push(job),
+  });
+  await expect(jobs.remove(id)).rejects.toThrow('the daemon is away');
+  expect(jobs.jobs.map((job) => job.id)).toEqual([id]);
+  await jobs.remove(id);
+  expect(deleted).toEqual([id]);
+  expect(jobs.jobs).toEqual([]);
+  // It is gone: nothing is asked of the machine any more.
+  await jobs.remove(id);
+});
+
+it('keeps what cannot be removed from a full disk, and tries again', async () => {
+  const first = registry();
+  const id = await ended(first);
+  await first.remove(id);
+  await first.close();
+  await vi.advanceTimersByTimeAsync(25 * 3600_000);
+  // Where the file is written that a full disk would refuse.
+  const blocked = join(dir, 'last-state-number.new');
+  mkdirSync(blocked);
+  const second = registry();
+  await second.recover();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(logged).toContain('what a job has left is not removed');
+  expect(second.state(id).phase).toBe('exited');
+  rmdirSync(blocked);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(() => second.state(id)).toThrow('No job');
+});
