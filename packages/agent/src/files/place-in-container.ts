@@ -36,19 +36,28 @@ export async function placeInContainer(
   const tar = pack();
   const packer = new TreePacker(planned, tar);
   await packer.survey(container);
+  signal.throwIfAborted();
   const sent = container.putArchive(tar as unknown as NodeJS.ReadableStream, { path: '/' });
   const filled = packer.fill(clone, signal);
   // The stream's end is what lets the Engine answer, so a failure to fill must break it.
   filled.catch((error) => tar.destroy(error));
+  // Nor does anything go on where the Engine has answered before it has read all.
+  sent.catch((error) => tar.destroy(error));
+  const onAbort = (): void => tar.destroy(new Error('aborted'));
+  signal.addEventListener('abort', onAbort);
   const [filling, sending] = await Promise.allSettled([filled, sent]);
+  signal.removeEventListener('abort', onAbort);
   signal.throwIfAborted();
   if (clone) await rm(planned.job.folder.scratch, { recursive: true, force: true });
-  if (filling.status === 'rejected') {
-    const { reason } = filling;
-    if (reason instanceof JobFailure) throw reason;
-    throw new JobFailure('executor_error', `Failed to put files into the container: ${reason}`);
+  const broken = filling.status === 'rejected' ? filling.reason : null;
+  // An Engine that takes no more breaks the stream too; its own words tell more.
+  if (sending.status === 'rejected' && (statusOf(sending.reason) !== null || broken === null)) {
+    throw creationFailure('putFiles', sending.reason);
   }
-  if (sending.status === 'rejected') throw creationFailure('putFiles', sending.reason);
+  if (broken instanceof JobFailure) throw broken;
+  if (broken) {
+    throw new JobFailure('executor_error', `Failed to put files into the container: ${broken}`);
+  }
 }
 
 /** Directory of a fresh clone on this host; null when there is nothing to be cloned. */
