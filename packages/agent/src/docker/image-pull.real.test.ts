@@ -92,6 +92,11 @@ it('gives up a pull that says nothing any more', async () => {
   await expect(ensure('img:1', { stallMs: 50 })).rejects.toThrow('no progress for 0.05 s');
 });
 
+it('gives up a pull that never says anything', async () => {
+  onPull = () => {};
+  await expect(ensure('img:1', { stallMs: 50 })).rejects.toThrow('no progress for 0.05 s');
+});
+
 it('takes no torn stream for a complete image', async () => {
   onPull = (response) => response.end(JSON.stringify({ status: 'Downloading', id: 'a' }));
   await expect(ensure('img:1')).rejects.toThrow('ended before the image was complete');
@@ -110,5 +115,11 @@ it('ends when the job is stopped', async () => {
     say(response, { status: 'Pulling fs layer', id: 'a' });
     controller.abort();
   };
+  await expect(ensure('img:1', { signal: controller.signal })).rejects.toThrow('aborted');
+});
+
+it('ends when the job is stopped before the registry has said anything', async () => {
+  const controller = new AbortController();
+  onPull = () => controller.abort();
   await expect(ensure('img:1', { signal: controller.signal })).rejects.toThrow('aborted');
 });

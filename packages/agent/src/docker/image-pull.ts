@@ -56,9 +56,34 @@ export async function hasImage(docker: Docker, reference: string): Promise<boole
 }
 
 async function pull(docker: Docker, reference: string, request: PullRequest): Promise<void> {
-  const { auth, onProgress, signal, stallMs = STALL_MS } = request;
+  const { signal, stallMs = STALL_MS } = request;
+  const stall = new AbortController();
+  const giveUp = (): void => stall.abort(new Error(`no progress for ${stallMs / 1000} s`));
+  // The Engine answers no sooner than the registry, so the wait for its first word counts.
+  let timer = setTimeout(giveUp, stallMs);
+  const alive = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(giveUp, stallMs);
+  };
+  try {
+    await follow(docker, reference, request, AbortSignal.any([signal, stall.signal]), alive);
+  } catch (error) {
+    stall.signal.throwIfAborted();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function follow(
+  docker: Docker,
+  reference: string,
+  { auth, onProgress }: PullRequest,
+  abortSignal: AbortSignal,
+  alive: () => void,
+): Promise<void> {
   const authconfig = auth && { ...auth, serveraddress: registryOf(reference) };
-  const options = { ...(authconfig ? { authconfig } : {}), abortSignal: signal };
+  const options = { ...(authconfig ? { authconfig } : {}), abortSignal };
   const stream = (await docker.pull(reference, options)) as Readable;
   const tracker = new PullTracker();
   // At most so often, but what is last said before a pause is not held back.
@@ -67,21 +92,17 @@ async function pull(docker: Docker, reference: string, request: PullRequest): Pr
     due = null;
     onProgress(tracker.progress);
   };
-  const stalled = new Error(`no progress for ${stallMs / 1000} s`);
-  let timer = setTimeout(() => stream.destroy(stalled), stallMs);
   const onAbort = (): void => void stream.destroy(new Error('aborted'));
-  signal.addEventListener('abort', onAbort);
+  abortSignal.addEventListener('abort', onAbort);
   try {
     for await (const line of linesOf(stream)) {
-      clearTimeout(timer);
-      timer = setTimeout(() => stream.destroy(stalled), stallMs);
+      alive();
       tracker.add(JSON.parse(line));
       due ??= setTimeout(report, REPORT_MS);
     }
   } finally {
-    clearTimeout(timer);
     if (due) clearTimeout(due);
-    signal.removeEventListener('abort', onAbort);
+    abortSignal.removeEventListener('abort', onAbort);
   }
   if (stream.errored) throw stream.errored;
   if (!tracker.done) throw new Error('the stream ended before the image was complete');
