@@ -8,6 +8,8 @@ const fleet = (configuration: object): FleetSpec =>
     profile: { name: 'default' },
   });
 const KEY = { public: 'ssh-rsa A', private: '-----BEGIN OPENSSH PRIVATE KEY-----\nx' };
+const openssh = (start: string) =>
+  `-----BEGIN OPENSSH PRIVATE KEY-----\n${start}\n-----END OPENSSH PRIVATE KEY-----\n`;
 const ssh = (hosts: unknown[], more: object = {}) =>
   fleet({ ssh_config: { user: 'root', ssh_key: KEY, hosts, ...more } });
 
@@ -18,6 +20,12 @@ describe('a fleet spec', () => {
     ['internal addresses for all', ssh([{ hostname: 'a', internal_ip: '10.0.0.1' }])],
   ])('of %s is accepted', (_what, spec) => {
     expect(prepareFleetSpec(spec)).toEqual({ ok: true, spec });
+  });
+
+  it('takes a key of OpenSSH’s own format that has no passphrase', () => {
+    const open = openssh('b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAA');
+    const spec = ssh(['a'], { ssh_key: { ...KEY, private: open } });
+    expect(prepareFleetSpec(spec).ok).toBe(true);
   });
 
   it.each([
@@ -39,6 +47,16 @@ describe('a fleet spec', () => {
       }),
       /passphrase/,
     ],
+    [
+      "a locked key of OpenSSH's own format",
+      ssh(['a'], {
+        ssh_key: {
+          ...KEY,
+          private: openssh('b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0'),
+        },
+      }),
+      /passphrase.*ssh-keygen -p/,
+    ],
     ['a host twice', ssh(['a', 'A']), /listed twice/],
     [
       'some internal addresses',
@@ -53,8 +71,16 @@ describe('a fleet spec', () => {
   });
 
   it('with a host of another fleet is refused', () => {
-    const hostsInUse = new Set(['b:22']);
-    expect(prepareFleetSpec(ssh(['a', 'b']), { hostsInUse })).toMatchObject({ ok: false });
+    const hostsInUse = new Map([
+      ['b:22', 'rack'],
+      ['c:22', null],
+    ]);
+    expect(prepareFleetSpec(ssh(['a', 'b']), { hostsInUse })).toMatchObject({
+      message: expect.stringMatching(/Host b belongs to another fleet already: .*rack/),
+    });
+    expect(prepareFleetSpec(ssh(['a', 'c']), { hostsInUse })).toMatchObject({
+      message: expect.stringMatching(/Host c belongs to another fleet already, in another project/),
+    });
     const other = ssh(['a', { hostname: 'b', port: 23 }]);
     expect(prepareFleetSpec(other, { hostsInUse }).ok).toBe(true);
   });

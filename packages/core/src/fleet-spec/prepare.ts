@@ -29,8 +29,11 @@ export interface FleetHostProxy {
 }
 
 export interface FleetSpecContext {
-  /** Hosts that belong to other fleets of any project: `<hostname>:<port>`, see `hostAddress`. */
-  readonly hostsInUse?: ReadonlySet<string>;
+  /**
+   * Fleets of any project that hold other hosts, by address (see `hostAddress`): the fleet's name, or
+   * null where it is nothing that the asker may know.
+   */
+  readonly hostsInUse?: ReadonlyMap<string, string | null>;
 }
 
 const SSH_PORT = 22;
@@ -134,10 +137,14 @@ function hostError(host: FleetHost, context: FleetSpecContext): SpecError | null
   if (wrongKey) return specError(`Host ${hostname}: ${wrongKey}`);
   const wrongProxy = proxyProblem(host.proxyJump);
   if (wrongProxy) return specError(`Host ${hostname}: ${wrongProxy}`);
-  if (context.hostsInUse?.has(hostAddress(host))) {
-    return specError(`Host ${hostname} belongs to another fleet already`);
-  }
-  return null;
+  const holder = context.hostsInUse?.get(hostAddress(host));
+  return holder === undefined ? null : specError(heldBy(hostname, holder));
+}
+
+function heldBy(hostname: string, fleet: string | null): string {
+  return fleet === null
+    ? `Host ${hostname} belongs to another fleet already, in another project`
+    : `Host ${hostname} belongs to another fleet already: take it out of ${fleet}, or delete that fleet`;
 }
 
 function proxyProblem(proxy: FleetHostProxy | null): string | null {
@@ -153,11 +160,21 @@ const KEY_LABELS = ['RSA PRIVATE KEY', 'EC PRIVATE KEY', 'PRIVATE KEY', 'OPENSSH
 /** What the form of a private key tells without its numbers; the kind is found when it is used. */
 function keyProblem(text: string): string | null {
   const label = PEM_LABEL.exec(text)?.[1];
-  if (label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: 4,ENCRYPTED/m.test(text)) {
-    return 'the key has a passphrase, which is not supported';
+  if (isLocked(label, text)) {
+    return 'the key has a passphrase, which the server cannot ask for: use one without, or make a copy of this key and take the passphrase off it by `ssh-keygen -p -f COPY`';
   }
   if (label && KEY_LABELS.includes(label)) return null;
   return 'Unsupported key type. Use an RSA, ECDSA or Ed25519 key without a passphrase';
+}
+
+/** How OpenSSH's own format begins, in base64: its name, then that of the cipher (`none`). */
+const OPENSSH = 'b3BlbnNzaC1rZXktdjEA';
+const OPENSSH_UNLOCKED = `${OPENSSH}AAAABG5vbmU`;
+
+function isLocked(label: string | undefined, text: string): boolean {
+  if (label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: 4,ENCRYPTED/m.test(text)) return true;
+  const body = text.replace(/^-----.*/gm, '').trimStart();
+  return body.startsWith(OPENSSH) && !body.startsWith(OPENSSH_UNLOCKED);
 }
 
 function addressesError(ssh: SshConfig, hosts: readonly FleetHost[]): SpecError | null {

@@ -47,7 +47,7 @@ export async function applyFleet(
   const { spec: wanted } = request.plan;
   if (wanted.configuration.ssh_config !== null) checkMayManageHosts(deps, caller);
   const current = await currentFleet(deps, project, wanted);
-  const spec = await effectiveFleetSpec(deps, wanted, current);
+  const spec = await effectiveFleetSpec(deps, project, wanted, current);
   const id =
     current === null
       ? await createFleet(deps, project, spec, caller.user)

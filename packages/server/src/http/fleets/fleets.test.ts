@@ -170,7 +170,7 @@ describe('fleets', () => {
     it('share no host', async () => {
       await apply(own('holder', ['10.3.0.1']));
       const second = await apply(own('second', ['10.3.0.1']));
-      expect(second.body.detail[0].msg).toMatch(/belongs to another fleet/);
+      expect(second.body.detail[0].msg).toMatch(/belongs to another fleet already: .*holder/);
     });
 
     it('need the key of a jump host', async () => {

@@ -21,7 +21,7 @@ export async function planFleet(
   spec: FleetSpec,
 ): Promise<FleetPlan> {
   const current = await currentFleet(deps, project, spec);
-  const effective = await effectiveFleetSpec(deps, spec, current);
+  const effective = await effectiveFleetSpec(deps, project, spec, current);
   const question = fleetWantsOffers(effective);
   const answers = await deps.offers.answer(project.id, question === null ? [] : [question]);
   const found = listing(effective, question === null ? [] : (answers.get(question.key) ?? []));
@@ -51,6 +51,7 @@ export async function currentFleet(
 /** All rules checked, among them that no host is in two fleets. Throws `ApiError`. */
 export async function effectiveFleetSpec(
   deps: HttpDeps,
+  project: ProjectRecord,
   spec: FleetSpec,
   current: FleetView | null,
 ): Promise<FleetSpec> {
@@ -58,8 +59,10 @@ export async function effectiveFleetSpec(
   const others = isSsh
     ? (await deps.store.fleets.sshFleets()).filter((fleet) => fleet.id !== current?.fleet.id)
     : [];
-  const hosts = others.flatMap(({ spec: { configuration } }) =>
-    configuration.ssh_config === null ? [] : fleetHosts(configuration.ssh_config),
-  );
-  return accepted(prepareFleetSpec(spec, { hostsInUse: new Set(hosts.map(hostAddress)) })).spec;
+  const hostsInUse = others.flatMap(({ projectId, name, spec: { configuration } }) => {
+    const hosts = configuration.ssh_config === null ? [] : fleetHosts(configuration.ssh_config);
+    const shown = projectId === project.id ? name : null;
+    return hosts.map((host) => [hostAddress(host), shown] as const);
+  });
+  return accepted(prepareFleetSpec(spec, { hostsInUse: new Map(hostsInUse) })).spec;
 }
