@@ -55,6 +55,28 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
     expect(done).toEqual({ code: 7, stdout: 'hi', stderr: 'oops\n' });
   });
 
+  it('runs any number of commands without keeping anything of them', async () => {
+    const connection = await connect(login(near));
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => void warnings.push(warning);
+    process.on('warning', onWarning);
+    for (let command = 0; command < 12; command++) {
+      await connection.exec('true', { input: '', timeoutMs: 9000 });
+    }
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([
+    ['no-such-host.invalid', 22, /its name is not known to this server/],
+    ['127.0.0.1', 1, /nothing listens there.*sshd.*port/],
+  ])('is not possible to %s, port %i, for a reason', async (hostname, port, why) => {
+    expect(await failure(login(near, { hostname, port }))).toMatchObject({
+      permanent: false,
+      message: expect.stringMatching(why),
+    });
+  });
+
   it('leads through a jump host, pins the keys of both, and shares the way with others', async () => {
     const pinned: string[] = [];
     const keys = { hostKeys: {}, pin: async (address: string) => void pinned.push(address) };

@@ -5,6 +5,7 @@ import ssh2 from 'ssh2';
 import type { Channel } from './channel-socket.ts';
 import { type HostError, permanent, temporary } from './host-error.ts';
 import type { Passage } from './jump-hosts.ts';
+import { loginError } from './login-error.ts';
 import { readablePrivateKey } from './private-key.ts';
 
 /** What is remembered of who a host is. */
@@ -117,7 +118,10 @@ export class SshConnection {
     command: string,
     { input, timeoutMs }: { readonly input: string | Readable; readonly timeoutMs: number },
   ): Promise<Executed> {
+    let broke = (): void => {};
     const running = new Promise<Executed>((resolve, reject) => {
+      broke = () => reject(temporary('The SSH connection to the host broke'));
+      this.#client.once('close', broke);
       this.#client.exec(command, (error, stream) => {
         if (error) {
           reject(temporary(`The host runs no commands: ${error.message}`, error));
@@ -127,8 +131,7 @@ export class SshConnection {
         if (typeof input === 'string') stream.end(input);
         else input.on('error', () => stream.close()).pipe(stream);
       });
-      this.#client.once('close', () => reject(temporary('The SSH connection to the host broke')));
-    });
+    }).finally(() => this.#client.off('close', broke));
     const done = await within(running, timeoutMs);
     if (done === null) {
       this.close();
@@ -208,7 +211,7 @@ async function logIn(target: SshTarget, sock: Duplex) {
   } catch (error) {
     client.destroy();
     sock.destroy();
-    throw changed ?? loginError(login, error);
+    throw changed ?? loginError(addressOf(login), login.user, error);
   }
 }
 
@@ -227,22 +230,6 @@ function changedKey(login: SshLogin, { hostKeys }: HostKeys, seen: string): Host
   return permanent(
     `The host key of ${address} is not the one seen before: somebody may be in between. If the host was set up anew, remove it from the fleet and add it again`,
   );
-}
-
-function loginError(login: SshLogin, error: unknown): HostError {
-  const { level, message } = error as { level?: string; message: string };
-  const where = addressOf(login);
-  if (level === 'client-authentication') {
-    return permanent(
-      `${where} refused the login of ${login.user}: check the user, and that the public key is in its authorized_keys`,
-      error,
-    );
-  }
-  if (/privateKey|private key|Unsupported key|SSH has no keys|DECODER/i.test(message)) {
-    return permanent(`Unsupported private SSH key type for ${where}: ${message}`, error);
-  }
-  const why = level === 'client-timeout' ? 'it did not answer within 10 seconds' : message;
-  return temporary(`${where} cannot be reached over SSH: ${why}`, error);
 }
 
 /** Null when it takes longer. */
