@@ -290,6 +290,9 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
     expect(await home.ok('fleet')).toContain(name);
     expect(await home.ok('event', '--within-fleet', 'refused')).toMatch(message);
     await remove('refused');
+    // Whatever had been brought there, an agent that was up included.
+    const left = 'find /opt/dstack /var/lib/dstack -type f; pgrep -f "dstack/[a]gent-" || true';
+    expect(await plain.exec(`(${left}) 2>/dev/null`)).toBe('');
   }
 });
 

@@ -162,11 +162,15 @@ export async function agentListens(host: Preflight): Promise<boolean> {
 
 /**
  * Takes the agent, its jobs and every trace of it off the host, if it is this server's (by its
- * token). Answers whether there was anything to take.
+ * token), or what was brought there for an agent that never came. Answers whether there was one.
  */
 export async function removeAgent(shell: HostShell, token: string): Promise<boolean> {
   const script = `
 set -e
+if [ ! -e ${STATE_DIR}/token ]; then
+  rm -rf ${INSTALL_DIRS.join(' ')} 2>/dev/null || true
+  rmdir ${STATE_DIR} 2>/dev/null || true
+fi
 if [ "$(cat ${STATE_DIR}/token 2>/dev/null)" != ${quoted(token)} ]; then echo foreign; exit 0; fi
 if [ -f ${UNIT_FILE} ]; then
   systemctl disable --now ${UNIT} >/dev/null 2>&1 || true

@@ -3,8 +3,8 @@ import {
   type Id,
   type InstanceRecord,
   type IntentResult,
-  isInstanceAvailable,
   isInstancePending,
+  isInstanceTerminated,
   machineOfHost,
   type Timestamp,
 } from '@dstack/core';
@@ -74,8 +74,8 @@ export class SshFleets {
   async deploy(instance: InstanceRecord): Promise<IntentResult> {
     const { store } = this.#options;
     if (!isInstancePending(instance.status)) {
-      // Its time was over, or it was taken back: nobody needs its keys any more.
-      if (!isInstanceAvailable(instance.status)) await this.#dispose(instance.id);
+      // Its time was over: nothing of what was tried stays. One that is taken back has a removal.
+      if (isInstanceTerminated(instance.status)) await this.remove(instance);
       return { kind: 'ok' };
     }
     const [record, fleet] = await Promise.all([
@@ -90,11 +90,12 @@ export class SshFleets {
         const failure = asHostError(error);
         const message = about(record, failure.message);
         await this.#tell(instance.id, message);
-        this.#forget(instance.id);
         if (failure.permanent) {
+          await this.#takeBack(instance);
           await this.#dispose(instance.id);
           return refused(message);
         }
+        this.#forget(instance.id);
         throw new HostNotReady(message, { cause: failure });
       }
     });
@@ -171,6 +172,15 @@ export class SshFleets {
     await this.#link(record.instanceId, host);
     const { offer, provisioningData, totalBlocks } = machine;
     return { kind: 'host.deployed', offer, provisioningData, totalBlocks };
+  }
+
+  /** What a deployment that failed for good has left on its host goes, as far as it can be reached. */
+  async #takeBack({ id, name }: InstanceRecord): Promise<void> {
+    try {
+      await this.#known.get(id)?.removeIfOpen();
+    } catch (error) {
+      this.#options.log.warn({ instance: name, err: error }, 'the host was not left as it was');
+    }
   }
 
   /** Seen with the instance, until its agent is there. */

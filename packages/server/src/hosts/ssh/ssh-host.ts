@@ -84,6 +84,12 @@ export class SshHost {
     await removeAgent(new HostShell(connection, sudo), this.token);
   }
 
+  /** As `remove`, where a connection is open; one that a login has just failed for is not tried again. */
+  async removeIfOpen(): Promise<void> {
+    const connection = await this.#connection?.catch(() => null);
+    if (connection?.isOpen) await this.remove();
+  }
+
   close(): void {
     this.#closed = true;
     this.#connection?.then((connection) => connection.close()).catch(() => {});
