@@ -34,7 +34,10 @@ export interface EngineOptions {
   readonly observer?: LoopObserver | null;
 }
 
-/** Passes of one kind that may run at a time. Effects wait for networks, so many of them may. */
+/**
+ * Passes of one kind that may run at a time. Effects wait for networks, so many of them may: as many
+ * for jobs, and beside them as many for machines.
+ */
 const CONCURRENCY: Record<WorkKind, number> = {
   run: 8,
   placement: 2,
@@ -61,6 +64,8 @@ const SWEEP_LIMIT = 1000;
 export class Engine {
   readonly #options: EngineOptions;
   readonly #queues: Record<WorkKind, WorkQueue>;
+  /** Effects that make and end machines: minutes each, for which no job's start shall wait. */
+  readonly #machines: WorkQueue;
   readonly #timers: Timers;
   #unsubscribe: () => void = () => {};
   #running = false;
@@ -98,6 +103,7 @@ export class Engine {
       gateway: this.#queue('gateway', gatewayPass(deps)),
       intent: this.#queue('intent', options.effect, options.effectIsOurs),
     };
+    this.#machines = this.#queue('intent', options.effect, options.effectIsOurs);
   }
 
   /** Takes up everything that was unfinished when a server last ended, then follows the signals. */
@@ -120,7 +126,8 @@ export class Engine {
     this.#unsubscribe();
     clearInterval(this.#sweep);
     this.#timers.clear();
-    await Promise.all(Object.values(this.#queues).map((queue) => queue.close()));
+    const queues = [...Object.values(this.#queues), this.#machines];
+    await Promise.all(queues.map((queue) => queue.close()));
   }
 
   /** Between `start` and `close`. */
@@ -138,7 +145,10 @@ export class Engine {
       fleet: fleet.depth,
       volume: volume.depth,
       gateway: gateway.depth,
-      intent: intent.depth,
+      intent: {
+        waiting: intent.depth.waiting + this.#machines.depth.waiting,
+        running: intent.depth.running + this.#machines.depth.running,
+      },
     };
   }
 
@@ -153,8 +163,9 @@ export class Engine {
     return new WorkQueue({ name, log, pass: ours, concurrency: CONCURRENCY[name], onEnd });
   }
 
-  #add(signal: Signal): void {
-    this.#queues[signal.kind].add(signal.id);
+  #add({ kind, id }: Signal): void {
+    const isOfMachine = kind === 'intent' && !id.startsWith('job.');
+    (isOfMachine ? this.#machines : this.#queues[kind]).add(id);
   }
 
   async #takeUp(): Promise<void> {

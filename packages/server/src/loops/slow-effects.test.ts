@@ -1,0 +1,53 @@
+import type { RunContext, Signal } from '@dstack/core';
+import type { Store } from '@dstack/store';
+import { pino } from 'pino';
+import { expect, it, vi } from 'vitest';
+import type { OfferSource } from '../offers/offer-source.ts';
+import { Engine } from './engine.ts';
+import type { LogQuota } from './log-quota.ts';
+import { RunChanges } from './run-changes.ts';
+
+/** An engine on a database in which nothing is but what a test signals. */
+async function started(effect: (key: string) => Promise<void>) {
+  let tell = (_: Signal) => {};
+  const engine = {
+    onSignal: (listener: (signal: Signal) => void) => {
+      tell = listener;
+      return () => {};
+    },
+    dropLeases: async () => {},
+    unfinished: async () => [],
+  };
+  const made = new Engine({
+    store: { shared: false, engine } as unknown as Store,
+    offers: {} as OfferSource,
+    effect: async (key) => {
+      await effect(key);
+      return { ending: 'done' };
+    },
+    effectIsOurs: async () => true,
+    context: () => ({ now: 0 }) as RunContext,
+    changes: new RunChanges(),
+    quota: {} as LogQuota,
+    log: pino({ level: 'silent' }),
+    owner: 'o',
+  });
+  await made.start();
+  return { made, announce: (key: string) => tell({ kind: 'intent', id: key }) };
+}
+
+it('starts jobs though any number of machines are slow to come', async () => {
+  const slow = Promise.withResolvers<void>();
+  const carried: string[] = [];
+  const { made, announce } = await started(async (key) => {
+    if (key.startsWith('job.')) carried.push(key);
+    else await slow.promise;
+  });
+  for (let host = 0; host < 200; host++) announce(`host.deploy:${host}:0`);
+  announce('job.start:one:0');
+  await vi.waitFor(() => expect(carried).toEqual(['job.start:one:0']));
+  const { intent } = made.depths();
+  expect(intent.waiting + intent.running).toBe(200);
+  slow.resolve();
+  await made.close();
+});
