@@ -97,6 +97,19 @@ describe.skipIf(missing !== null)('a connection to a host', () => {
     for (const connection of connections) connection.close();
   });
 
+  it('is given up where a jump host gets no answer from the host behind it', async () => {
+    await near.exec(`iptables -A OUTPUT -d ${far.address} -j DROP`);
+    const keys = { hostKeys: {}, pin: async () => {} };
+    const jumps = new JumpHosts({ answerMs: 500 });
+    await expect(jumps.passage(login(near), keys, login(far))).rejects.toMatchObject({
+      permanent: false,
+      message: expect.stringMatching(
+        `${addressOf(login(far))} cannot be reached through the jump host: .*no answer`,
+      ),
+    });
+    await near.exec(`iptables -D OUTPUT -d ${far.address} -j DROP`);
+  });
+
   it('is refused for good when a shared jump host is not the one seen before', async () => {
     const jumps = new JumpHosts();
     const fresh = { hostKeys: {}, pin: async () => {} };

@@ -140,20 +140,26 @@ export class SshConnection {
     return done;
   }
 
-  /** Opens a way to another host through this one. */
-  through(login: SshLogin): Promise<Duplex> {
-    return new Promise((resolve, reject) => {
+  /** Opens a way to another host through this one; there is an answer within `ms` or none. */
+  async through(login: SshLogin, ms = CONNECT_MS): Promise<Duplex> {
+    const where = addressOf(login);
+    const opening = new Promise<Duplex>((resolve, reject) => {
       this.#client.forwardOut('127.0.0.1', 0, login.hostname, login.port, (error, channel) => {
         if (!error) resolve(channel);
         else if ((error as { reason?: number }).reason === PROHIBITED) {
-          const text = `The jump host forbids the way to ${addressOf(login)}: set \`AllowTcpForwarding yes\` in its sshd_config and reload its sshd`;
+          const text = `The jump host forbids the way to ${where}: set \`AllowTcpForwarding yes\` in its sshd_config and reload its sshd`;
           reject(permanent(text, error));
         } else {
-          const text = `${addressOf(login)} cannot be reached through the jump host: ${error.message}`;
+          const text = `${where} cannot be reached through the jump host: ${error.message}`;
           reject(temporary(text, error));
         }
       });
     });
+    const way = await within(opening, ms);
+    if (way !== null) return way;
+    opening.then((late) => late.destroy()).catch(() => {});
+    const text = `${where} cannot be reached through the jump host: no answer for ${ms / 1000} seconds`;
+    throw temporary(text);
   }
 }
 

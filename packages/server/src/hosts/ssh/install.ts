@@ -15,6 +15,9 @@ import {
 import type { Preflight } from './preflight.ts';
 import type { Installed } from './put-programs.ts';
 
+/** Time to end the containers of a hundred jobs, in milliseconds. */
+const REMOVE_MS = 5 * 60_000;
+
 /** Names of programs begin so. */
 const KINDS = ['node', 'libraries', 'agent'] as const;
 
@@ -194,5 +197,5 @@ if [ -n "$keys" ] && [ -f "$keys" ] && grep -q ' dstack:' "$keys"; then
 fi
 rm -rf ${STATE_DIR} ${SOCKET_DIR} ${SUPERVISOR_PID} /opt/dstack
 `;
-  return (await shell.run('Removing the agent', script)).trim() !== 'foreign';
+  return (await shell.run('Removing the agent', script, REMOVE_MS)).trim() !== 'foreign';
 }

@@ -21,12 +21,18 @@ interface Shared {
  */
 export class JumpHosts {
   readonly #shared = new Map<string, Shared>();
+  readonly #answerMs: number | undefined;
+
+  /** `answerMs`: how long a host behind one may keep it waiting. */
+  constructor({ answerMs }: { readonly answerMs?: number } = {}) {
+    this.#answerMs = answerMs;
+  }
 
   /** Rejects with a `HostError`, which speaks of the jump host or of the host behind it. */
   async passage(jump: SshLogin, keys: HostKeys, to: SshLogin): Promise<Passage> {
     const { connection, release } = await this.#use(jump, keys);
     try {
-      return { stream: await connection.through(to), release };
+      return { stream: await connection.through(to, this.#answerMs), release };
     } catch (error) {
       release();
       throw error;
