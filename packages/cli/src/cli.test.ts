@@ -263,6 +263,20 @@ test('explain tells the story and what to do', async () => {
   expect(out).toContain('the command ended with exit status 3');
 });
 
+test('explain says of a run whose host is out of reach that it goes on there', async () => {
+  const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
+  const [submission] = run.jobs[0]?.job_submissions ?? [];
+  const status_message = 'running (unreachable)';
+  Object.assign(submission ?? {}, { status: 'running', status_message, termination_reason: null });
+  const fake = await serving({
+    [`POST ${BASE}/runs/get`]: { json: { ...run, status: 'running', status_message } },
+    'POST /api/events/list': { json: [] },
+  });
+  const { out } = await runCommand(['explain', 'r'], { env: serverEnv(fake.url) });
+  expect(out).toContain('running (unreachable)');
+  expect(out).toMatch(/out of reach for now, the job goes on there: dstack fleet -v/);
+});
+
 test('run get prints the run as JSON', async () => {
   const run = await recordedAnswer<object>('run-get-failed', `${BASE}/runs/get`);
   const fake = await serving({ [`POST ${BASE}/runs/get`]: { json: run } });

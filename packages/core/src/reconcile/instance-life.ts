@@ -36,16 +36,22 @@ function trackReachability(pass: InstancePass): void {
     const facts = host.facts ?? instance.hostFacts;
     pass.set({ unreachable: false, unreachableSince: null, hostFacts: facts });
     if (!instance.unreachable) return;
+    pass.set({ terminationMessage: null });
     pass.draft.event(newEvent('Instance became reachable', [instanceTarget(instance)]));
     pass.draft.signal('placement', instance.projectId);
     return;
   }
-  if (instance.unreachable) return;
+  if (instance.unreachable) {
+    pass.set({ terminationMessage: host?.error ?? null });
+    return;
+  }
   if (pass.now < since + DISCONNECT_GRACE) {
     pass.draft.dueAt(since + DISCONNECT_GRACE);
     return;
   }
-  pass.set({ unreachable: true, unreachableSince: since });
+  // Why is the only thing that somebody can act on.
+  const terminationMessage = host?.error ?? null;
+  pass.set({ unreachable: true, unreachableSince: since, terminationMessage });
   pass.draft.event(newEvent('Instance became unreachable', [instanceTarget(instance)]));
 }
 

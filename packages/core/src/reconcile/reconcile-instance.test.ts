@@ -225,6 +225,21 @@ describe('an instance out of reach', () => {
     expect(w.events).toEqual(['Instance became unreachable', 'Instance became reachable']);
   });
 
+  test('says why, as it is known now, until it is back', () => {
+    const w = world(anInstance({ idleSeconds: null }));
+    w.disconnect().later(5);
+    const [host] = w.hosts.values();
+    w.hosts.set(host!.id, { ...host!, error: 'connection closed' });
+    w.instancePass();
+    expect(w.instance().terminationMessage).toBe('connection closed');
+    w.hosts.set(host!.id, { ...host!, error: 'no way to it' });
+    w.instancePass();
+    expect(w.instance().terminationMessage).toBe('no way to it');
+    w.connect();
+    w.instancePass();
+    expect(w.instance().terminationMessage).toBeNull();
+  });
+
   test('is ended after twenty minutes if it is a cloud machine', () => {
     const w = world(anInstance({ idleSeconds: null }));
     w.disconnect().later(5).instancePass();

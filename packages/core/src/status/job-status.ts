@@ -11,6 +11,7 @@
  * is seen on hosts with containers only. Everything ends through `terminating`, which lasts until the
  * process is gone, its log stored and its share of the instance given back (often no time at all).
  */
+import type { StopStage } from '@dstack/contract/agent';
 import type { JobStatus, JobTerminationReason } from '../model/names.ts';
 import { type JobRecord, SECOND, type Timestamp } from '../model/records.ts';
 import type { Transitions } from './transitions.ts';
@@ -145,16 +146,37 @@ export function jobImportance(job: Pick<JobRecord, 'status' | 'ready'>): number 
   return isJobStarting(job.status) ? 1 : 0;
 }
 
-/** Text of `status_message` of a job submission on the wire. */
+const STAGES: Readonly<Record<StopStage, string>> = {
+  interrupt: 'Ctrl-C',
+  terminate: 'SIGTERM',
+  kill: 'SIGKILL',
+};
+
+/** What a user should know beside the status: the host is out of reach, or how far a stop has come. */
+export function jobCondition(
+  job: Pick<JobRecord, 'status' | 'disconnectedAt'>,
+  stage: StopStage | null,
+): string | null {
+  if (isJobFinished(job.status)) return null;
+  if (job.disconnectedAt !== null) return 'unreachable';
+  return isJobTerminating(job.status) && stage !== null ? STAGES[stage] : null;
+}
+
+/** Text of `status_message` of a job submission on the wire; `stage` of its stop, where it has one. */
 export function jobStatusMessage(
-  job: Pick<JobRecord, 'status' | 'terminationReason' | 'terminationMessage' | 'exitStatus'>,
+  job: Pick<
+    JobRecord,
+    'status' | 'terminationReason' | 'terminationMessage' | 'exitStatus' | 'disconnectedAt'
+  >,
+  stage: StopStage | null = null,
 ): string {
   if (job.status === 'done') return 'exited (0)';
   if (job.status === 'failed') return failedMessage(job);
   if (job.status === 'terminated' && job.terminationReason === 'terminated_by_user') {
     return 'stopped';
   }
-  return job.status;
+  const condition = jobCondition(job, stage);
+  return condition === null ? job.status : `${job.status} (${condition})`;
 }
 
 function failedMessage(

@@ -14,9 +14,10 @@
  * purpose (a service scaled to zero). The other passing statuses last exactly as long as those of
  * the run's jobs, each of which has a deadline of its own (`job-status.ts`).
  */
+import type { StopStage } from '@dstack/contract/agent';
 import type { JobTerminationReason, RunStatus, RunTerminationReason } from '../model/names.ts';
-import type { JobRecord } from '../model/records.ts';
-import { isCapacityReason, isJobPulling, latestSubmissions } from './job-status.ts';
+import type { Id, JobRecord } from '../model/records.ts';
+import { isCapacityReason, isJobPulling, jobCondition, latestSubmissions } from './job-status.ts';
 import type { Transitions } from './transitions.ts';
 
 export const RUN_TRANSITIONS: Transitions<RunStatus> = {
@@ -97,13 +98,29 @@ export function retryDelaySeconds(attempt: number): number {
   return RETRY_DELAYS[index] ?? 600;
 }
 
-/** Text of `run.status_message` on the wire: `pulling` and `retrying` are no statuses. */
+/**
+ * Text of `run.status_message` on the wire: `pulling` and `retrying` are no statuses, and what holds
+ * for all of its jobs is told of the run. `stages`: of stops that are under way, by job id.
+ */
 export function runStatusMessage(
   run: { readonly status: RunStatus },
   jobs: readonly JobRecord[],
+  stages: Readonly<Record<Id, StopStage>> = {},
 ): string {
   if (jobs.length === 0) return run.status;
   const latest = latestSubmissions(jobs);
+  const [condition, ...others] = new Set(
+    latest.map((job) => jobCondition(job, stages[job.id] ?? null)),
+  );
+  const text = statusText(run, jobs, latest);
+  return condition && others.length === 0 ? `${text} (${condition})` : text;
+}
+
+function statusText(
+  run: { readonly status: RunStatus },
+  jobs: readonly JobRecord[],
+  latest: readonly JobRecord[],
+): string {
   if (latest.every((job) => isJobPulling(job.status))) return 'pulling';
   if (run.status !== 'submitted' && run.status !== 'pending') return run.status;
   return latest.some((job) => isRetryingForCapacity(job, jobs)) ? 'retrying' : run.status;

@@ -126,8 +126,19 @@ describe('texts of a job', () => {
     ['aborted', 'aborted_by_user', null, null, 'aborted'],
     ['running', null, null, null, 'running'],
   ] as const)('%s by %s (%s, %s) is "%s"', (status, reason, message, exitStatus, text) => {
-    const job = { status, terminationReason: reason, terminationMessage: message, exitStatus };
-    expect(jobStatusMessage(job)).toBe(text);
+    const ended = { terminationReason: reason, terminationMessage: message, exitStatus };
+    expect(jobStatusMessage({ status, disconnectedAt: null, ...ended })).toBe(text);
+  });
+
+  test.each([
+    ['running', 5, null, 'running (unreachable)'],
+    ['terminating', 5, 'terminate', 'terminating (unreachable)'],
+    ['terminating', null, 'interrupt', 'terminating (Ctrl-C)'],
+    ['terminating', null, 'terminate', 'terminating (SIGTERM)'],
+    ['terminating', null, 'kill', 'terminating (SIGKILL)'],
+    ['done', null, 'kill', 'exited (0)'],
+  ] as const)('%s, out of reach since %s, stop at %s is "%s"', (status, since, stage, text) => {
+    expect(jobStatusMessage(aJob({ status, disconnectedAt: since }), stage)).toBe(text);
   });
 });
 
@@ -140,6 +151,19 @@ describe('texts of a run', () => {
     expect(runStatusMessage({ status: 'provisioning' }, two)).toBe('pulling');
     const one = [two[0]!, aJob({ id: 'b', jobNum: 1, status: 'running' })];
     expect(runStatusMessage({ status: 'running' }, one)).toBe('running');
+  });
+
+  test('say what holds for every job', () => {
+    const jobs = [
+      aJob({ status: 'running', disconnectedAt: 5 }),
+      aJob({ id: 'b', jobNum: 1, status: 'running' }),
+    ];
+    const running = { status: 'running' } as const;
+    expect(runStatusMessage(running, jobs.slice(0, 1))).toBe('running (unreachable)');
+    expect(runStatusMessage(running, jobs)).toBe('running');
+    const ending = [aJob({ id: 'c', status: 'terminating' })];
+    const text = runStatusMessage({ status: 'terminating' }, ending, { c: 'terminate' });
+    expect(text).toBe('terminating (SIGTERM)');
   });
 
   test('say retrying while a submission follows one that found no capacity', () => {

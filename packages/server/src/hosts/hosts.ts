@@ -246,7 +246,10 @@ export class Hosts {
   async #writeHost(hostId: string, link: LinkState, anew = false): Promise<void> {
     const { store, now, log } = this.#options;
     const before = await store.hosts.byId(hostId);
-    if (before?.connected === false && !link.connected && !anew) return;
+    if (before?.connected === false && !link.connected && !anew) {
+      await this.#writeReason(before, link.error);
+      return;
+    }
     const record: HostRecord = {
       id: hostId,
       connected: link.connected,
@@ -268,6 +271,14 @@ export class Hosts {
     if (this.#reasons.get(hostId) === reason) return;
     this.#reasons.set(hostId, reason);
     this.#options.log.warn({ host: hostId, reason }, 'agent out of reach');
+  }
+
+  /** Still out of reach, but for another reason than before. */
+  async #writeReason(host: HostRecord, error: string | null): Promise<void> {
+    if (host.error === error) return;
+    const instances = await this.#options.store.instances.onHost(host.id);
+    const signals = instances.map(({ id }): Signal => ({ kind: 'instance', id }));
+    await this.#options.store.hosts.save({ ...host, error }, { signals });
   }
 
   /** Everything that waits for this host: its instances, their runs, and effects held up by it. */

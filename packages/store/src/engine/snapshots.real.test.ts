@@ -261,6 +261,20 @@ forEachStore((tests) => {
     expect(view?.jobs).toEqual([{ ...jobs[0], inactivitySecs: 17 }]);
   });
 
+  it('shows how far the stop of a job has come, as long as it is under way', async () => {
+    const world = await openWorld(tests);
+    const { run, jobs } = await insertRun(world, {}, [
+      { status: 'terminating' },
+      { status: 'running', jobNum: 1 },
+    ]);
+    for (const { id } of jobs) {
+      const stopping = { ...state(id, 1), stop_stage: 'terminate' } as const;
+      await world.store.reports.saveState('h', stopping, 1);
+    }
+    const view = await world.store.runs.byId(run.id);
+    expect(view?.stages).toEqual({ [jobs[0]!.id]: 'terminate' });
+  });
+
   it('ignores what agents say of jobs that are not there', async () => {
     const world = await openWorld(tests);
     const { reports, metrics } = world.store;

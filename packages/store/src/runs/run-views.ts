@@ -2,6 +2,7 @@ import type { Id, JobRecord } from '@dstack/core';
 import { type SelectQueryBuilder, sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
+import { reportsOf } from '../jobs/reports.ts';
 import { forIds, groupBy } from '../query.ts';
 import type { VersionedKey } from '../record-cache.ts';
 import type { DB } from '../schema/db.ts';
@@ -60,6 +61,7 @@ export async function toViews(
   );
   const pulling = jobs.filter((job) => job.status === 'pulling').map((job) => job.runId);
   const pulls = await pullsOf(db, pulling);
+  const stages = await stagesOf(db, jobs);
   return runs.flatMap((run): RunView[] => {
     const named = names.get(run.id);
     if (!named) return [];
@@ -76,6 +78,7 @@ export async function toViews(
         jobs: jobsByRun.get(run.id) ?? [],
         probes: probes.get(run.id) ?? {},
         pulls: pulls.get(run.id) ?? {},
+        stages: stages.get(run.id) ?? {},
       },
     ];
   });
@@ -131,6 +134,19 @@ async function pullsOf(db: Reads['db'], runIds: readonly Id[]): Promise<Map<Id, 
       .execute(),
   );
   return perRun(rows, ([row]) => pullTable.decode(row ?? {}).progress);
+}
+
+async function stagesOf(
+  db: Reads['db'],
+  jobs: readonly JobRecord[],
+): Promise<Map<Id, RunView['stages']>> {
+  const stopping = jobs.filter((job) => job.status === 'terminating');
+  const runIds = new Map(stopping.map((job) => [job.id, job.runId]));
+  const rows = (await reportsOf(db, [...runIds.keys()])).flatMap(({ jobId, state }) => {
+    const { stop_stage: stage } = state;
+    return stage === null ? [] : [{ run_id: runIds.get(jobId) ?? '', job_id: jobId, stage }];
+  });
+  return perRun(rows, ([row]) => row?.stage ?? 'interrupt');
 }
 
 function perRun<R extends { readonly run_id: Id; readonly job_id: Id }, T>(

@@ -1,4 +1,4 @@
-import type { PullProgress } from '@dstack/contract/agent';
+import type { PullProgress, StopStage } from '@dstack/contract/agent';
 import type { Id, JobRecord, NewEvent, RunRecord, RunStatus, Timestamp } from '@dstack/core';
 import type { Page } from '../page.ts';
 
@@ -14,6 +14,8 @@ export interface RunView {
   readonly probes: Readonly<Record<Id, readonly number[]>>;
   /** Pulls that are under way, per job id. */
   readonly pulls: Readonly<Record<Id, PullProgress>>;
+  /** How far stops have come that are under way, per job id. */
+  readonly stages: Readonly<Record<Id, StopStage>>;
 }
 
 export interface RunFilter {

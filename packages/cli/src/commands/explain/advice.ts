@@ -27,6 +27,9 @@ export function advice(run: Run, offers: number | null): string[] {
     hints.push('the host was lost: dstack fleet -v');
     hints.push('let such a run start again by itself: `retry: {on_events: [error]}`');
   }
+  if (submissions.some((s) => s.status_message?.endsWith('(unreachable)'))) {
+    hints.push('its host is out of reach for now, the job goes on there: dstack fleet -v');
+  }
   if (run.status === 'running') hints.push(`see its output: dstack logs -f ${name}`);
   if (run.status === 'terminating') hints.push(`end it at once: dstack stop --abort ${name}`);
   return hints;

@@ -133,7 +133,9 @@ export function hostMessage(instance: Instance): string {
 }
 
 function instanceError(instance: Instance): string {
-  if (instance.status === 'pending') return instance.termination_reason_message ?? '';
+  const working = instance.status === 'idle' || instance.status === 'busy';
+  const isLost = working && instance.unreachable;
+  if (instance.status === 'pending' || isLost) return instance.termination_reason_message ?? '';
   if (instance.status !== 'terminated' && instance.status !== 'terminating') return '';
   const message = instance.termination_reason_message;
   return message || (instance.termination_reason ?? '').replaceAll('_', ' ');

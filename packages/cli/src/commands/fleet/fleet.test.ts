@@ -60,12 +60,15 @@ test.each([[['fleet', '-v', 'list']], [['fleet', 'list', '-v']], [['fleet', '-v'
 test('states of instances are told in words', async () => {
   const list = await fleets();
   const [first, second] = list[0]?.instances ?? [];
-  if (first) Object.assign(first, { unreachable: true });
+  const why = 'no way to it';
+  const lost = { unreachable: true, backend: 'remote', termination_reason_message: why };
+  if (first) Object.assign(first, lost);
   if (second)
     Object.assign(second, { status: 'busy', total_blocks: 4, busy_blocks: 1, region: 'local' });
   const fake = await serving({ [`POST ${BASE}/fleets/list`]: { json: list } });
   const { out } = await runCommand(['fleet'], { env: serverEnv(fake.url), now: NOW });
   expect(out).toContain('idle (unreachable)');
+  expect(out).toContain(why);
   expect(out).toContain('1/4 busy');
   expect(out).toContain(' local ');
 });

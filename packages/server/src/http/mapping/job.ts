@@ -46,13 +46,15 @@ const wireJobSpec = perRecord((spec: JobSpec, ports: 'beside' | ''): JobSpec => 
 
 export function wireSubmission(
   job: JobRecord,
-  view: Pick<RunView, 'probes' | 'pulls'>,
+  view: Pick<RunView, 'probes' | 'pulls' | 'stages'>,
 ): JobSubmission {
   const probes = (view.probes[job.id] ?? []).map((streak) => ({ success_streak: streak }));
   const pull = isJobPulling(job.status) ? (view.pulls[job.id] ?? null) : null;
+  const stage = view.stages[job.id] ?? null;
   const submission = bareSubmission(job);
-  if (probes.length === 0 && pull === null) return submission;
-  return { ...submission, probes, image_pull_progress: pull };
+  if (probes.length === 0 && pull === null && stage === null) return submission;
+  const status_message = jobStatusMessage(job, stage);
+  return { ...submission, status_message, probes, image_pull_progress: pull };
 }
 
 /** Without what changes beside the job. */
