@@ -194,7 +194,11 @@ ssh_config:
     await untilAlias('open');
     expect(await ssh('open', 'echo inside $DSTACK_RUN_NAME')).toBe('inside open\n');
     // The host itself is no way in: its keys only let through to the job.
-    await expect(ssh('open-host', 'echo inside')).rejects.toThrow();
+    await expect(ssh('open-host', 'echo inside')).rejects.toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/no shell on their host: ssh to the run itself/),
+    });
     await home.ok('stop', 'open', '--abort', '-y');
     await untilRun(home, 'open', isFinished);
   });

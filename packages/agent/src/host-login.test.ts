@@ -39,7 +39,7 @@ describe('users of a job at the host’s own sshd', () => {
   it('may reach the job’s port while it is open, and nothing else', async () => {
     const access = await login()(options(KEY));
     expect(file()).toBe(
-      `restrict,port-forwarding,permitopen="localhost:40022",permitopen="127.0.0.1:40022",command="/bin/false" ssh-ed25519 AAAAC3Nza dstack:${ID}\n`,
+      `restrict,port-forwarding,permitopen="localhost:40022",permitopen="127.0.0.1:40022",command="/bin/sh -c 'echo This key opens the jobs of its owner, no shell on their host: ssh to the run itself. >&2; exit 1'" ssh-ed25519 AAAAC3Nza dstack:${ID}\n`,
     );
     await access?.close();
     expect(file().trim()).toBe('');

@@ -15,6 +15,11 @@ import type { Logger } from './log.ts';
 /** Ends the lines that are ours; the ids of the jobs follow. */
 const MARK = ' dstack:';
 
+/** Whoever asks for a shell of the host itself; no character that a shell or sshd would take up. */
+const ABOUT =
+  'This key opens the jobs of its owner, no shell on their host: ssh to the run itself.';
+const INSTEAD_OF_SHELL = `/bin/sh -c 'echo ${ABOUT} >&2; exit 1'`;
+
 /** A job whose users may come in. */
 interface OpenJob {
   readonly keys: readonly string[];
@@ -68,7 +73,7 @@ function entries(jobs: ReadonlyMap<string, OpenJob>): string[] {
     const targets = ports.flatMap((port) =>
       ['localhost', '127.0.0.1'].map((host) => `permitopen="${host}:${port}"`),
     );
-    const options = ['restrict', 'port-forwarding', ...targets, 'command="/bin/false"'];
+    const options = ['restrict', 'port-forwarding', ...targets, `command="${INSTEAD_OF_SHELL}"`];
     return `${options.join(',')} ${key}${MARK}${ids.join(',')}`;
   });
 }
