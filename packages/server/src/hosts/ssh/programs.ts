@@ -1,26 +1,16 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGzip, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
+import { compressedNode } from './compressed-node.ts';
 import { permanent } from './host-error.ts';
 import { type Arch, nodeLibraries } from './libraries.ts';
 import { nodeBinary } from './node-binary.ts';
 import { nodePackage } from './node-package.ts';
+import { DIGITS, type Program } from './program.ts';
 import { type TarFile, tarOf } from './tar.ts';
-
-/** Something to be put on hosts, named by its content so that it travels once. */
-export interface Program {
-  /** `node-<sha>`, `libraries-<sha>` or `agent-<sha>`: the name of its folder there. */
-  readonly name: string;
-  /** Bytes that travel, and bytes that lie there in the end. */
-  readonly size: number;
-  readonly unpacked: number;
-  /** The compressed content. */
-  open(): Readable;
-}
 
 export interface ProgramsOptions {
   /** The agent's bundle, a folder; it is built, not run from source. */
@@ -28,9 +18,6 @@ export interface ProgramsOptions {
   /** For compressed copies, and for what is fetched or put there for other architectures. */
   readonly cacheDir: string;
 }
-
-/** Digits of a SHA-256 that name a folder. */
-const DIGITS = 16;
 
 /** What hosts are given: Node, its libraries where they are missing, and the agent's bundle. */
 export class Programs {
@@ -52,7 +39,7 @@ export class Programs {
   node(arch: Arch): Promise<Program> {
     const { cacheDir } = this.#options;
     return this.#once(`node-${arch}`, async () =>
-      compressedNode(await nodeBinary(arch, { cacheDir, pack: nodePackage() }), cacheDir),
+      compressedNode(arch, await nodeBinary(arch, { cacheDir, pack: nodePackage() }), cacheDir),
     );
   }
 
@@ -79,25 +66,6 @@ export class Programs {
     this.#made.set(key, made);
     return made;
   }
-}
-
-async function compressedNode(binary: string, cacheDir: string): Promise<Program> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(binary), hash);
-  const name = `node-${hash.digest('hex').slice(0, DIGITS)}`;
-  const path = join(cacheDir, `${name}.gz`);
-  if (!existsSync(path)) {
-    await mkdir(cacheDir, { recursive: true, mode: 0o700 });
-    const part = `${path}.${process.pid}`;
-    try {
-      await pipeline(createReadStream(binary), createGzip({ level: 4 }), createWriteStream(part));
-      await rename(part, path);
-    } finally {
-      await rm(part, { force: true });
-    }
-  }
-  const [{ size }, { size: unpacked }] = await Promise.all([stat(path), stat(binary)]);
-  return { name, size, unpacked, open: () => createReadStream(path) };
 }
 
 async function bundle(dir: string): Promise<TarFile[]> {

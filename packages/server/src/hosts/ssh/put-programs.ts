@@ -1,7 +1,8 @@
 import { HostError, permanent } from './host-error.ts';
 import { loaderName } from './libraries.ts';
 import type { Preflight, ProgramDir } from './preflight.ts';
-import type { Program, Programs } from './programs.ts';
+import type { Program } from './program.ts';
+import type { Programs } from './programs.ts';
 import { counted } from './upload-progress.ts';
 
 /** What was put on a host, and how Node is started there. */
@@ -36,6 +37,7 @@ export async function putPrograms(
   const { arch, libraryProblem: problem } = host;
   // First what may be missing for good: Node for another architecture is a large download.
   const libraries = problem === null ? null : await librariesFor(host, programs, problem);
+  progress('Preparing Node for the host');
   const [node, agent] = await Promise.all([programs.node(arch), programs.agent()]);
   const wanted = [node, agent, ...(libraries ? [libraries] : [])];
   const dir = chooseDir(host.programDirs, wanted);

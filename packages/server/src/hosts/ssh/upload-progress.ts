@@ -1,5 +1,5 @@
 import { type Readable, Transform } from 'node:stream';
-import type { Program } from './programs.ts';
+import type { Program } from './program.ts';
 
 const MB = 1e6;
 /** More often than this nobody is told. */

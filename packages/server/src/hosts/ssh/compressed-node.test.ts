@@ -1,0 +1,44 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { compressedNode } from './compressed-node.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'node-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const cache = () => join(dir, 'cache');
+
+function binary(content: string): string {
+  const path = join(dir, 'node');
+  writeFileSync(path, content);
+  return path;
+}
+
+it('gives the binary under the name of its content', async () => {
+  const program = await compressedNode('x64', binary('one'), cache());
+  expect(program).toMatchObject({ name: 'node-7692c3ad3540bb80', unpacked: 3 });
+  expect(gunzipSync(await buffer(program.open())).toString()).toBe('one');
+});
+
+it('keeps one of each architecture, and nothing of versions before', async () => {
+  await compressedNode('arm64', binary('other'), cache());
+  writeFileSync(join(cache(), 'node-0123456789abcdef.gz'), 'of a server before');
+  writeFileSync(join(cache(), 'node-arm64.tgz'), 'something else');
+  const old = await compressedNode('x64', binary('one'), cache());
+  const reading = old.open();
+  await new Promise((resolve) => reading.once('open', resolve));
+  const present = await compressedNode('x64', binary('two'), cache());
+  const files = readdirSync(cache()).filter((name) => name.endsWith('.gz'));
+  expect(files).toEqual([
+    expect.stringMatching(/^node-arm64-/),
+    `node-x64-${present.name.slice('node-'.length)}.gz`,
+  ]);
+  expect(readdirSync(cache())).toContain('node-arm64.tgz');
+  expect(gunzipSync(await buffer(reading)).toString()).toBe('one');
+});

@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { Arch } from './libraries.ts';
+import { DIGITS, type Program } from './program.ts';
+
+/** Compresses Node once, and removes what an earlier version of the server has compressed. */
+export async function compressedNode(
+  arch: Arch,
+  binary: string,
+  cacheDir: string,
+): Promise<Program> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(binary), hash);
+  const digits = hash.digest('hex').slice(0, DIGITS);
+  const file = `node-${arch}-${digits}.gz`;
+  const path = join(cacheDir, file);
+  if (!existsSync(path)) {
+    await mkdir(cacheDir, { recursive: true, mode: 0o700 });
+    const part = `${path}.${process.pid}`;
+    try {
+      await pipeline(createReadStream(binary), createGzip({ level: 4 }), createWriteStream(part));
+      await rename(part, path);
+    } finally {
+      await rm(part, { force: true });
+    }
+    await removeOthers(arch, file, cacheDir);
+  }
+  const [{ size }, { size: unpacked }] = await Promise.all([stat(path), stat(binary)]);
+  return { name: `node-${digits}`, size, unpacked, open: () => createReadStream(path) };
+}
+
+/** Whoever reads one of them just now reads it to its end. */
+async function removeOthers(arch: Arch, file: string, cacheDir: string): Promise<void> {
+  const ours = new RegExp(`^node-(${arch}-)?[0-9a-f]{${DIGITS}}\\.gz$`);
+  for (const name of await readdir(cacheDir)) {
+    if (name !== file && ours.test(name)) await rm(join(cacheDir, name), { force: true });
+  }
+}
