@@ -21,6 +21,8 @@ import { wasShortOfMemory } from './memory-kill.ts';
 const RETRY_MS = 500;
 /** How often a container is looked at while the daemon says nothing about it. */
 const LOOK_MS = 5000;
+/** A daemon that is alive answers what it knows within this time. */
+const ANSWER_MS = 30_000;
 
 export interface DockerExecutionSetup {
   readonly docker: Docker;
@@ -151,8 +153,8 @@ export class DockerExecution implements Execution {
     while (!this.#released) {
       try {
         await this.#waitAWhile();
-        const inspected = await container.inspect();
-        if (!inspected.State.Running) return await this.#exitOf(inspected);
+        const inspected = await answered(container.inspect());
+        if (!inspected.State.Running) return await answered(this.#exitOf(inspected));
       } catch (error) {
         if (statusOf(error) === 404) return gone();
         log.error('waiting for the container failed', error);
@@ -188,6 +190,15 @@ export class DockerExecution implements Execution {
       controller.abort();
     }
   }
+}
+
+/** As for a wait: what a dying daemon has begun to answer never ends. */
+function answered<T>(answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const why = new Error(`the Docker daemon has not answered for ${ANSWER_MS / 1000} seconds`);
+    const timer = setTimeout(() => reject(why), ANSWER_MS);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 function gone(): ExecutionExit {

@@ -1,0 +1,38 @@
+import type Docker from 'dockerode';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { createLogger } from '../log.ts';
+import { DockerExecution, type DockerExecutionSetup } from './docker-execution.ts';
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+const ended = {
+  State: { Pid: 0, Running: false, ExitCode: 0, Error: '', FinishedAt: '2026-01-01T00:00:00Z' },
+  Config: { WorkingDir: '/' },
+  HostConfig: { NetworkMode: 'bridge' },
+  NetworkSettings: { Networks: {} },
+} as unknown as Docker.ContainerInspectInfo;
+
+/** A container whose daemon says that it has ended, and how, in the order of these answers. */
+function execution(answers: readonly Promise<Docker.ContainerInspectInfo>[]): DockerExecution {
+  const left = [...answers];
+  const container = {
+    wait: async () => ({ StatusCode: 0 }),
+    inspect: () => left.shift() ?? expect.unreachable(),
+  };
+  return new DockerExecution({
+    container,
+    inspected: ended,
+    output: { finish: async () => {}, release: () => {} },
+    daemon: { endedContainers: async () => false },
+    relaySocket: '/nowhere',
+    log: createLogger(() => {}),
+  } as unknown as DockerExecutionSetup);
+}
+
+it('asks again how a container ended when the daemon dies over its answer', async () => {
+  const cutOff = new Promise<never>(() => {});
+  const { exited } = execution([cutOff, Promise.resolve(ended)]);
+  await vi.advanceTimersByTimeAsync(60_000);
+  await expect(exited).resolves.toEqual({ status: 0, reason: null, message: null });
+});
