@@ -272,7 +272,13 @@ export class SshFleets {
   async #inTurn<T>({ login }: SshHostRecord, work: () => Promise<T>): Promise<T> {
     const address = `${login.hostname}:${login.port}`;
     const before = this.#turns.get(address) ?? Promise.resolve();
-    const turn = before.catch(() => {}).then(work);
+    const turn = before
+      .catch(() => {})
+      .then(() => {
+        // The next start takes it up; the end waits for what is under way, and that can take minutes.
+        if (this.#closed) throw new HostNotReady('The server is being stopped');
+        return work();
+      });
     this.#turns.set(address, turn);
     try {
       return await turn;
