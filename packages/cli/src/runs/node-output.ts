@@ -3,6 +3,7 @@ import type { Cli, Connection } from '../context.ts';
 import { streamOutput } from './job-output.ts';
 import { NodeLines } from './node-lines.ts';
 import { currentSubmission } from './run-status.ts';
+import { TerminalQueries } from './terminal-queries.ts';
 
 export interface NodeOutputOptions {
   readonly runName: string;
@@ -32,11 +33,17 @@ export function nodeSink(
   write: (bytes: Uint8Array) => void,
   cli: Cli,
 ): NodeSink {
-  if (jobs.length < 2) return { add: write, end: () => {} };
+  const shown = cli.io.out.isTTY === true ? new TerminalQueries(write) : null;
+  const show = (bytes: Uint8Array): void => (shown ? shown.add(bytes) : write(bytes));
+  if (jobs.length < 2) return { add: show, end: () => shown?.end() };
   const width = String(Math.max(...jobs.map((one) => one.job_spec.job_num))).length;
   const label = cli.io.paint('secondary', `job=${String(job.job_spec.job_num).padEnd(width)} |`);
-  const lines = new NodeLines(`${label} `, write, cli.now);
-  return { add: (bytes) => lines.add(bytes), end: () => lines.end() };
+  const lines = new NodeLines(`${label} `, show, cli.now);
+  const end = (): void => {
+    lines.end();
+    shown?.end();
+  };
+  return { add: (bytes) => lines.add(bytes), end };
 }
 
 /**
