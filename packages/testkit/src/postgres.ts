@@ -17,8 +17,8 @@ const START_LIMIT_MS = 30_000;
 export interface PostgresCluster {
   /** Makes a database (a copy of the template, if one is named) and answers its URL. */
   createDatabase(template?: string): Promise<{ readonly name: string; readonly url: string }>;
-  /** Runs one statement as superuser in the database `postgres`. */
-  query(sql: string): Promise<void>;
+  /** Runs one statement as superuser. */
+  query(sql: string, database?: string): Promise<void>;
   /** Ends the server at once and removes its files. */
   stop(): Promise<void>;
 }
@@ -104,8 +104,8 @@ function createCluster(server: ChildProcess, directory: string): PostgresCluster
     `postgres://postgres@localhost/${database}?host=${encodeURIComponent(directory)}`;
   let databases = 0;
 
-  async function query(sql: string): Promise<void> {
-    const client = new pg.Client({ connectionString: urlOf('postgres') });
+  async function query(sql: string, database = 'postgres'): Promise<void> {
+    const client = new pg.Client({ connectionString: urlOf(database) });
     await client.connect();
     try {
       await client.query(sql);
