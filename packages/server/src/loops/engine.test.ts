@@ -26,7 +26,7 @@ function engine(secondsPerLook: number, changes: RunChanges): Engine {
       server.advance(secondsPerLook);
       return { ...context(), now: deps.context().now };
     },
-    quota: new LogQuota(store),
+    quota: new LogQuota(store, deps.log),
     log: deps.log,
     owner: 'test',
   });
