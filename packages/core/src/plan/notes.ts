@@ -31,7 +31,7 @@ function localNotes(input: PlanInput, offers: readonly Offer[]): string[] {
   if (local.instance.name !== LOCAL_PROCESS_INSTANCE) {
     return ["local: the job runs in a Docker container on the server's machine"];
   }
-  const { image } = input.spec.configuration;
+  const image = input.options?.forOffersOnly ? null : input.spec.configuration.image;
   return [
     "local: the job runs as a plain process on the server's machine, without a container",
     ...(image ? [`local: \`image\` (${image}) is not used there`] : []),

@@ -172,6 +172,14 @@ describe('notes of a plan', () => {
     ]);
   });
 
+  it('do not speak of the image where only offers are searched: it is a stopgap', () => {
+    const options = { forOffersOnly: true };
+    const { notes } = plan({ image: 'scratch' }, { offers: [localOffer('process')], options });
+    expect(notes).toEqual([
+      "local: the job runs as a plain process on the server's machine, without a container",
+    ]);
+  });
+
   it('say that a container is used where there is one', () => {
     const { notes } = plan({ image: 'busybox' }, { offers: [localOffer('docker')] });
     expect(notes).toEqual(["local: the job runs in a Docker container on the server's machine"]);
