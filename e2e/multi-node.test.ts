@@ -218,6 +218,24 @@ ${more}ssh_config:
     expect(await lines('next')).toContain(`rank 1 of 2 on ${cluster[1]?.name}`);
   });
 
+  it('lets whoever applies it `ssh` into each node', async () => {
+    const yaml = `type: task\nname: applied\ncommands: [exec sleep 600]\nresources:\n  gpu: 0\n${TWO}`;
+    const file = configuration(home, 'applied.dstack.yml', yaml);
+    const applied = home.spawn(['apply', '-f', file, '-y']);
+    let said = '';
+    applied.stderr?.on('data', (data) => {
+      said += data;
+    });
+    while (!said.includes('Its other nodes: `ssh applied-1-0`'))
+      await once(applied.stderr ?? applied, 'data');
+    const config = join(home.home, '.dstack', 'ssh', 'config');
+    const words = ['-n', '-F', config, 'applied-1-0', 'echo $DSTACK_NODE_RANK'];
+    expect((await run('ssh', words)).stdout).toBe('1\n');
+    await home.ok('stop', 'applied', '--abort', '-y');
+    await once(applied, 'exit');
+    expect(readFileSync(config, 'utf8')).not.toContain('Host applied');
+  });
+
   describe('while it runs', () => {
     beforeAll(async () => {
       await submit(home, 'open', ['echo "here is $DSTACK_NODE_RANK"; exec sleep 600'], TWO);

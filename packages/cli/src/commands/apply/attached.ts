@@ -12,6 +12,7 @@ import { watchUntil } from '../../runs/watch-until.ts';
 import type { Attachment } from '../../ssh/attach-run.ts';
 import type { ApplyOptions } from './declare.ts';
 import { askAndStop } from './interrupted.ts';
+import { openOtherNodes } from './other-nodes.ts';
 
 export interface FollowInput {
   readonly connection: Connection;
@@ -69,6 +70,7 @@ async function follow(
     const attaching = attachIfLive(started, job, { connection, options }, access.signal, cli).then(
       (attachment) => access.open(attachment),
     );
+    const beside = openOtherNodes(started, job, { connection, options }, access.signal, cli);
     // Forwarded ports have to be known before the first line that may name one of them.
     if (hasPorts(job)) await attaching;
     try {
@@ -80,6 +82,7 @@ async function follow(
     } finally {
       await access.close();
       await attaching;
+      await (await beside)?.close();
     }
     seen = submission.id;
   }

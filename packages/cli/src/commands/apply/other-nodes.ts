@@ -1,0 +1,44 @@
+import type { Job, Run } from '@dstack/contract/wire';
+import type { Cli } from '../../context.ts';
+import { nodesBeside } from '../../runs/node-output.ts';
+import { currentSubmission, isRunFinished } from '../../runs/run-status.ts';
+import { watchUntil } from '../../runs/watch-until.ts';
+import type { NodeHosts } from '../../ssh/node-hosts.ts';
+import type { FollowInput } from './attached.ts';
+
+/**
+ * Lets `ssh` find the nodes beside the one that is followed, once all of them run. Null where there
+ * are none, or the end (`signal`) came first; what goes wrong is told and stops nothing else.
+ */
+export async function openOtherNodes(
+  run: Run,
+  followed: Job,
+  { connection, options }: FollowInput,
+  signal: AbortSignal,
+  cli: Cli,
+): Promise<NodeHosts | null> {
+  const name = run.run_spec.run_name ?? '';
+  const others = (present: Run): Job[] =>
+    nodesBeside(present, followed).filter(
+      (node) => node.job_spec.job_num !== followed.job_spec.job_num,
+    );
+  if (others(run).length === 0) return null;
+  const areUp = (present: Run): boolean =>
+    isRunFinished(present.status) ||
+    others(present).every((node) => currentSubmission(node)?.status === 'running');
+  try {
+    const { addNodeHosts } = await import('../../ssh/node-hosts.ts');
+    const present = await watchUntil(connection, name, signal, areUp);
+    const identity = options.flags.sshIdentity;
+    const hosts = await addNodeHosts(present, others(present), { connection, identity }, cli);
+    const { aliases } = hosts;
+    if (aliases.length > 0 && !signal.aborted)
+      cli.io.say(`Its other nodes: ${aliases.map((alias) => `\`ssh ${alias}\``).join(', ')}`);
+    return hosts;
+  } catch (error) {
+    if (signal.aborted) return null;
+    const what = error instanceof Error ? error.message : String(error);
+    cli.io.warn(`ssh does not know the other nodes: ${what} (retry: dstack attach ${name})`);
+    return null;
+  }
+}
