@@ -49,7 +49,7 @@ function link(
     hosts: { byId: async () => null, save: async () => {} },
     jobs: { onHost: none },
     instances: { onHost: none },
-    engine: { pendingIntents: none },
+    engine: { pendingIntents: none, signal: none },
     reports: { byJobs: none, ...reports },
   } as unknown as Store;
   const options = { store, logs: {} as never, serverId: 's', owner: 'o', now: () => 0, log };
