@@ -1,6 +1,4 @@
-import { execFile } from 'node:child_process';
 import { arch, availableParallelism, totalmem } from 'node:os';
-import { promisify } from 'node:util';
 import type { HostFacts, HostGpu } from '@dstack/contract/agent';
 
 /** The server's machine as an offer needs it. */
@@ -27,34 +25,12 @@ export function machineOf(facts: HostFacts | null): MachineFacts | null {
   );
 }
 
-/**
- * GPUs are those `nvidia-smi` names; a machine without the tool has none. The agent looks again,
- * and for all vendors.
- */
-export async function inspectMachine(): Promise<MachineFacts> {
+/** What can be told without asking an agent: nothing of GPUs. */
+export function inspectMachine(): MachineFacts {
   return {
     cpus: availableParallelism(),
     memoryMib: Math.floor(totalmem() / 2 ** 20),
     arch: arch() === 'arm64' ? 'arm' : 'x86',
-    gpus: await nvidiaGpus(),
+    gpus: [],
   };
-}
-
-async function nvidiaGpus(): Promise<MachineFacts['gpus']> {
-  const args = ['--query-gpu=name,memory.total', '--format=csv,noheader,nounits'];
-  try {
-    const { stdout } = await promisify(execFile)('nvidia-smi', args, { timeout: 10_000 });
-    return stdout
-      .split('\n')
-      .map((line) => line.split(',').map((part) => part.trim()))
-      .filter((parts) => parts.length === 2 && parts[0])
-      .map(([name, memory]) => ({
-        vendor: 'nvidia' as const,
-        name: (name ?? '').replace(/^(NVIDIA|Tesla|GeForce|Quadro) /g, ''),
-        memory_mib: Number(memory),
-      }));
-  } catch {
-    // No tool, or no driver behind it: the same as no GPU.
-    return [];
-  }
 }

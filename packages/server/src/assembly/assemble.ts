@@ -45,7 +45,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const { hosts, logs } = links;
   const sshFleets = makeSshFleets(parts, hosts, serverId);
   const machine = await thisMachine(parts, serverId);
-  const backends = await makeBackends(parts, machine);
+  const backends = makeBackends(parts, hosts, machine);
   const offers = offerSource(backends, log);
   const blobs = store.shared ? store.files.blobs : fileBlobs(join(settings.dir, 'blobs'));
   const changes = new RunChanges();

@@ -1,18 +1,15 @@
 import { join } from 'node:path';
-import {
-  type Backend,
-  inspectMachine,
-  loadCatalog,
-  localBackend,
-  machineOf,
-} from '@dstack/backends';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Backend, loadCatalog, localBackend } from '@dstack/backends';
 import { requirementsMatch } from '@dstack/core';
+import type { Store } from '@dstack/store';
 import { assets } from '../assets.ts';
-import type { HostAccess } from '../hosts/hosts.ts';
+import type { HostAccess, Hosts } from '../hosts/hosts.ts';
 import { localAgent } from '../hosts/local-agent.ts';
 import { localExecutor } from '../hosts/local-executor.ts';
+import { ownMachine } from '../offers/own-machine.ts';
 import { type ProjectBackends, projectBackends } from '../offers/project-backends.ts';
-import { listensOnLoopback } from '../settings.ts';
+import { listensOnLoopback, type ServerSettings } from '../settings.ts';
 import type { Parts } from './parts.ts';
 
 /** The server's own machine as capacity. */
@@ -55,29 +52,40 @@ async function executorOfThisMachine({ settings, env, log }: Parts) {
   return await localExecutor(local.executor, env.DOCKER_HOST);
 }
 
+/** The agent of a new server is there within a second; one that takes longer may never come. */
+const FIRST_WORD_MS = 10_000;
+
 /** The projects' backends, with this machine among them. */
-export async function makeBackends(
+export function makeBackends(
   { settings, store }: Parts,
+  hosts: Hosts,
   machine: ThisMachine | null,
-): Promise<ProjectBackends> {
-  const hostname = settings.url ? new URL(settings.url).hostname : '127.0.0.1';
-  // Until the agent has told what it found, which is more and of all vendors.
-  const looked = await inspectMachine();
-  const hostId = machine?.access.hostId ?? '';
-  const local: Backend | null = machine
-    ? localBackend({
-        executor: machine.executor,
-        hostId,
-        hostname,
-        machine: async () => machineOf((await store.hosts.byId(hostId))?.facts ?? null) ?? looked,
-        matches: requirementsMatch,
-      })
-    : null;
+): ProjectBackends {
+  const local = machine && thisMachineAsBackend(settings, store, hosts, machine);
   const names = settings.local.projects ?? ['main'];
   return projectBackends({
     store,
     local,
     catalog: loadCatalog(assets.catalog),
     localProjects: new Set(names.map((name) => name.toLowerCase())),
+  });
+}
+
+function thisMachineAsBackend(
+  settings: ServerSettings,
+  store: Store,
+  hosts: Hosts,
+  { executor, access: { hostId } }: ThisMachine,
+): Backend {
+  const limit = delay(FIRST_WORD_MS, undefined, { ref: false });
+  return localBackend({
+    executor,
+    hostId,
+    hostname: settings.url ? new URL(settings.url).hostname : '127.0.0.1',
+    machine: ownMachine({
+      facts: async () => (await store.hosts.byId(hostId))?.facts ?? null,
+      told: Promise.race([hosts.nextConnection(hostId), limit]),
+    }),
+    matches: requirementsMatch,
   });
 }

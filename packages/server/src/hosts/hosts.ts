@@ -54,6 +54,7 @@ export class Hosts {
   readonly #streams: JobStreams;
   readonly #leases: HostLeases;
   readonly #hosts = new Map<string, Host>();
+  readonly #awaited = new Map<string, (() => void)[]>();
   /** Why each host was out of reach when that was last logged. */
   readonly #reasons = new Map<string, string>();
   readonly #metrics: { jobId: Id; metrics: JobMetrics }[] = [];
@@ -104,6 +105,13 @@ export class Hosts {
     return this.#hosts.get(hostId)?.link.client ?? null;
   }
 
+  /** Resolves with the next link to this host; what its agent is is stored by then. */
+  nextConnection(hostId: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#awaited.set(hostId, [...(this.#awaited.get(hostId) ?? []), resolve]);
+    });
+  }
+
   /** Hosts that this server is linked to, or tries to be. */
   get ids(): readonly string[] {
     return [...this.#hosts.keys()];
@@ -148,6 +156,8 @@ export class Hosts {
       connected: async (info) => {
         await this.#saveHost(hostId, { connected: true, info, error: null });
         this.#options.onConnected?.(hostId);
+        for (const resolve of this.#awaited.get(hostId) ?? []) resolve();
+        this.#awaited.delete(hostId);
       },
       lost: async (error) => {
         this.#logLost(hostId, error);
