@@ -1,10 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-/**
- * On CI a suite with real hosts, daemons and links may try a test that failed once more: a machine of
- * two cores can be busy for longer than any limit. At a desk the first failure counts.
- */
-const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000, retry: process.env.CI ? 1 : 0 };
+/** For hangs only: two cores can be busy for long. No test is tried again, on CI neither. */
+const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 /**
  * Three kinds of suites. `unit`: no processes, no global state, one shared worker. `real`: suites that
