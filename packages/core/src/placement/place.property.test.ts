@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Decision, Gang, Offer, PlacementSnapshot } from '../model/index.ts';
-import { requirementsMatch } from '../offers/match.ts';
 import { place } from './place.ts';
 import {
   aContext,
@@ -95,8 +94,7 @@ const worlds: fc.Arbitrary<World> = fc
     };
   });
 
-const decide = ({ snapshot, offers }: World): Decision =>
-  placed(snapshot, offers, requirementsMatch);
+const decide = ({ snapshot, offers }: World): Decision => placed(snapshot, offers);
 
 const check = (property: (world: World, decision: Decision) => void): void =>
   fc.assert(
@@ -211,7 +209,7 @@ describe('placement, whatever the fleets, instances and runs', () => {
   it('needs no answer that was not asked for before', () => {
     fc.assert(
       fc.property(worlds, ({ snapshot, offers }) => {
-        const answers = answersOf(wantsBackendOffers(snapshot), offers, requirementsMatch);
+        const answers = answersOf(wantsBackendOffers(snapshot), offers);
         const missing: string[] = [];
         class Recording extends Map<string, readonly Offer[]> {
           override get(key: string) {

@@ -15,6 +15,7 @@ import type {
   ProvisioningData,
   RunRecord,
 } from '../model/index.ts';
+import { requirementsMatch } from '../offers/match.ts';
 import { newSubmission } from '../reconcile/new-submission.ts';
 import { prepareRunSpec } from '../run-spec/prepare.ts';
 import type { BackendOffers } from './offers-wanted.ts';
@@ -91,6 +92,9 @@ export function aFleet(name: string, configuration: object = { nodes: '0..' }): 
     version: 1,
   };
 }
+
+/** Of any clouds, with no bounds. */
+export const CLOUD = aFleet('cloud');
 
 export function anInstance(
   fleet: FleetRecord,
@@ -199,6 +203,10 @@ export function aRun(
   };
 }
 
+/** The only replica of a run made of this configuration. */
+export const task = (name: string, configuration: object = {}): Gang =>
+  aGang(aRun(name, configuration));
+
 /** One replica of a run with its submissions, all waiting. */
 export function aGang(run: RunRecord, replicaNum = 0, patch: Partial<JobRecord> = {}): Gang {
   const built = buildJobSpecs(run.spec, { runName: run.name, replicaNum, replicaGroup: '0' });
@@ -245,7 +253,6 @@ export function aContext(patch: Partial<DecisionContext['settings']> = {}): Deci
 export function answersOf(
   questions: ReturnType<typeof wantsBackendOffers>,
   offers: readonly Offer[],
-  matches: (requirements: (typeof questions)[number]['requirements'], offer: Offer) => boolean,
 ): BackendOffers {
   return new Map(
     questions.map((question) => [
@@ -253,7 +260,7 @@ export function answersOf(
       offers.filter(
         (offer) =>
           (question.backends === null || question.backends.includes(offer.backend)) &&
-          matches(question.requirements, offer),
+          requirementsMatch(question.requirements, offer),
       ),
     ]),
   );
@@ -261,12 +268,12 @@ export function answersOf(
 
 /** Asks, answers and places. */
 export function placed(
-  snapshot: PlacementSnapshot,
-  offers: readonly Offer[],
-  matches: Parameters<typeof answersOf>[2],
+  patch: Partial<PlacementSnapshot>,
+  offers: readonly Offer[] = [],
   ctx: DecisionContext = aContext(),
 ): Decision {
-  return place(snapshot, answersOf(wantsBackendOffers(snapshot), offers, matches), ctx);
+  const snapshot = aSnapshot(patch);
+  return place(snapshot, answersOf(wantsBackendOffers(snapshot), offers), ctx);
 }
 
 type Of<T extends Change['type']> = Extract<Change, { type: T }>;

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { Offer } from '../model/index.ts';
-import { requirementsMatch } from '../offers/match.ts';
 import { aFleet, anInstance, anOffer, answersOf, aSpec, localOffer } from '../placement/testing.ts';
 import { type PlanInput, planJobSpecs, planRun, planWantsOffers } from './index.ts';
 
@@ -31,7 +30,7 @@ function plan(configuration: object, world: World = {}) {
   };
   const questions = planWantsOffers(input);
   return {
-    ...planRun(input, answersOf(questions, world.offers ?? [], requirementsMatch)),
+    ...planRun(input, answersOf(questions, world.offers ?? [])),
     questions,
   };
 }

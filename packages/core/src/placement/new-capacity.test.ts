@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import {
+  aFleet,
+  anInstance,
+  anOffer,
+  aSnapshot,
+  CLOUD,
+  changesOf,
+  eventsOf,
+  jobChange,
+  placed,
+  task,
+} from './testing.ts';
+import { wantsBackendOffers } from './wants-offers.ts';
+
+describe('new capacity', () => {
+  it('is a planned instance with an announced effect; the job waits for it', () => {
+    const offers = [anOffer({ price: 1 }), anOffer({ price: 2, availability: 'not_available' })];
+    const decision = placed({ fleets: [CLOUD], gangs: [task('a')] }, offers);
+    expect(jobChange(decision, 'job-a-0-0')).toEqual({ instanceId: 'new-0', claimedBlocks: 1 });
+    expect(changesOf(decision, 'instance.insert')[0]?.instance).toMatchObject({
+      name: 'cloud-0',
+      status: 'pending',
+      provisioningJobId: 'job-a-0-0',
+      totalBlocks: 1,
+      busyBlocks: 1,
+      idleSeconds: 300,
+    });
+    const [intent] = changesOf(decision, 'intent.insert');
+    expect(intent?.intent).toMatchObject({
+      key: 'instance.create:new-0:0',
+      payload: { offers: [{ price: 1 }], maxTries: 25, totalOffers: 2 },
+    });
+    expect(eventsOf(decision)).toEqual([
+      'Instance created for job. Instance status: PENDING',
+      'Job assigned to instance. Instance blocks: 1/1 busy',
+    ]);
+    expect(decision.signals).toContainEqual({ kind: 'intent', id: 'instance.create:new-0:0' });
+  });
+
+  it('takes the lowest free number of the fleet', () => {
+    const busy = { status: 'busy' as const, busyBlocks: 1 };
+    const instances = [0, 2].map((num) => anInstance(CLOUD, num, anOffer(), busy));
+    const decision = placed({ fleets: [CLOUD], instances, gangs: [task('a')] }, [anOffer()]);
+    expect(changesOf(decision, 'instance.insert')[0]?.instance.name).toBe('cloud-1');
+  });
+
+  it('goes to the fleet with the cheapest offer', () => {
+    const eu = aFleet('eu', { nodes: '0..', regions: ['EU-1'] });
+    const offers = [anOffer({ price: 2 }), anOffer({ price: 1, region: 'eu-1' })];
+    const us = aFleet('us', { nodes: '0..', regions: ['us-east-1'] });
+    const decision = placed({ fleets: [us, eu], gangs: [task('a')] }, offers);
+    expect(changesOf(decision, 'run.update')[0]?.set.fleetId).toBe('fleet-eu');
+  });
+
+  it('makes exactly one machine for two runs in an empty fleet of one node', () => {
+    const one = aFleet('one', { nodes: '0..1' });
+    const decision = placed({ fleets: [one], gangs: [task('a'), task('b')] }, [anOffer()]);
+    expect(changesOf(decision, 'instance.insert')).toHaveLength(1);
+    expect(jobChange(decision, 'job-b-0-0')).toMatchObject({
+      status: 'terminating',
+      terminationReason: 'failed_to_start_due_to_no_capacity',
+      terminationMessage: 'Fleet one is at capacity (nodes.max is 1)',
+    });
+  });
+
+  it('is not made for runs that only reuse', () => {
+    const gangs = [task('a', { creation_policy: 'reuse' })];
+    expect(wantsBackendOffers(aSnapshot({ fleets: [CLOUD], gangs }))).toEqual([]);
+    const decision = placed({ fleets: [CLOUD], gangs }, [anOffer()]);
+    expect(jobChange(decision, 'job-a-0-0')?.status).toBe('terminating');
+  });
+
+  it('is not tried where fleet and run exclude each other, and says on what', () => {
+    const spot = aFleet('spot', { nodes: '0..', spot_policy: 'spot' });
+    const gangs = [task('a', { spot_policy: 'on-demand' })];
+    expect(wantsBackendOffers(aSnapshot({ fleets: [spot], gangs }))).toEqual([]);
+    const decision = placed({ fleets: [spot], gangs }, [anOffer({ spot: true })]);
+    expect(jobChange(decision, 'job-a-0-0')?.terminationMessage).toMatch(/spot_policy/);
+  });
+
+  it('divides new machines as the fleet says', () => {
+    const shared = aFleet('shared', { nodes: '0..', blocks: 4 });
+    const gang = task('a', { resources: { gpu: 1, cpu: '1..', memory: '1GB..' } });
+    const decision = placed({ fleets: [shared], gangs: [gang] }, [anOffer({ gpus: 4 })]);
+    expect(changesOf(decision, 'instance.insert')[0]?.instance).toMatchObject({
+      totalBlocks: 4,
+      busyBlocks: 1,
+    });
+  });
+
+  it('asks once for any number of equal runs', () => {
+    const gangs = ['a', 'b', 'c'].map((name) => task(name));
+    expect(wantsBackendOffers(aSnapshot({ fleets: [CLOUD], gangs }))).toHaveLength(1);
+  });
+});

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import type { Decision } from '../model/index.ts';
+import {
+  aContext,
+  anInstance,
+  anOffer,
+  CLOUD,
+  changesOf,
+  jobChange,
+  localOffer,
+  placed,
+  task,
+} from './testing.ts';
+
+describe("the server's own machine", () => {
+  it('is not ruled out by bounds that nobody asked for', () => {
+    const decision = placed({ fleets: [CLOUD], gangs: [task('a')] }, [localOffer()]);
+    expect(changesOf(decision, 'instance.insert')[0]?.instance.backend).toBe('local');
+  });
+
+  it('holds no more instances than the server allows, in all projects together', () => {
+    const gangs = ['a', 'b', 'c'].map((name) => task(name));
+    const decision = placed(
+      { fleets: [CLOUD], gangs, localInstances: 1 },
+      [localOffer()],
+      aContext({ localMaxInstances: 3 }),
+    );
+    expect(changesOf(decision, 'instance.insert')).toHaveLength(2);
+    expect(jobChange(decision, 'job-c-0-0')?.status).toBe('terminating');
+  });
+
+  /** The machine's four GPUs as its backend offers them: all, then fewer, then none. */
+  const gpuMachine = [4, 3, 2, 1, 0].map((gpus) => ({
+    ...anOffer({ backend: 'local', region: 'local', name: 'local', price: 0, gpus }),
+    backend_data: { machine_gpus: 4 },
+  }));
+  const gpusOf = (name: string, decision: Decision) => {
+    const id = jobChange(decision, `job-${name}-0-0`)?.instanceId;
+    const made = changesOf(decision, 'instance.insert').find(({ instance }) => instance.id === id);
+    return made?.instance.offer?.instance.resources.gpus.length;
+  };
+
+  it('gives no GPU to two jobs', () => {
+    const wants = { a: 2, b: '2..', c: '0..', d: 1 };
+    const gangs = Object.entries(wants).map(([name, gpu]) => task(name, { resources: { gpu } }));
+    const decision = placed({ fleets: [CLOUD], gangs }, gpuMachine);
+    expect(['a', 'b', 'c'].map((name) => gpusOf(name, decision))).toEqual([2, 2, 0]);
+    expect(jobChange(decision, 'job-d-0-0')?.status).toBe('terminating');
+    expect(jobChange(decision, 'job-d-0-0')?.terminationMessage).toContain('GPUs of this machine');
+    const [create] = changesOf(decision, 'intent.insert').map(({ intent }) => intent.payload);
+    expect(create).toMatchObject({ kind: 'instance.create', offers: [gpuMachine[2]] });
+  });
+
+  it('keeps an idle instance from a job while another has its GPUs', () => {
+    const [all, , half] = gpuMachine;
+    const idle = anInstance(CLOUD, 0, all);
+    const busy = anInstance(CLOUD, 1, half, { status: 'busy', busyBlocks: 1 });
+    const gangs = [task('a', { resources: { gpu: 4 } })];
+    const taken = placed({ fleets: [CLOUD], instances: [idle, busy], gangs }, gpuMachine);
+    expect(jobChange(taken, 'job-a-0-0')?.status).toBe('terminating');
+    const free = placed({ fleets: [CLOUD], instances: [idle], gangs }, gpuMachine);
+    expect(jobChange(free, 'job-a-0-0')?.instanceId).toBe(idle.id);
+    expect(jobChange(free, 'job-a-0-0')?.runtimeData?.gpu).toBe(4);
+  });
+
+  it('counts the GPUs that jobs of other projects have', () => {
+    const localBusy = [{ ...anInstance(CLOUD, 7, gpuMachine[1]), busyBlocks: 1 }];
+    const gangs = [task('a', { resources: { gpu: '1..' } })];
+    const decision = placed({ fleets: [CLOUD], gangs, localBusy }, gpuMachine);
+    expect(gpusOf('a', decision)).toBe(1);
+  });
+
+  it.each([
+    ['docker', { image: null, docker: true }],
+    ['privileged', { privileged: true }],
+    ['registry_auth', { registry_auth: { username: 'u', password: 'p' } }],
+  ])('without containers runs nothing that wants %s', (_what, configuration) => {
+    const gangs = [task('a', configuration)];
+    const none = placed({ fleets: [CLOUD], gangs }, [localOffer('process')]);
+    expect(changesOf(none, 'instance.insert')).toEqual([]);
+    const some = placed({ fleets: [CLOUD], gangs }, [localOffer('docker')]);
+    expect(changesOf(some, 'instance.insert')).toHaveLength(1);
+  });
+});
