@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { JobTerminationReason } from '../model/index.ts';
 import { jobStatusMessage, runStatusMessage } from '../status/index.ts';
 import { aHost, aJob, aJobSpec, anInstance, placedJob } from './testing.ts';
+import { running } from './testing-runs.ts';
 import { World } from './testing-world.ts';
 
 type Event = 'no-capacity' | 'interruption' | 'error';
@@ -22,19 +23,6 @@ function noCapacity(world: World) {
     version: job.version + 1,
   });
   world.pass();
-}
-
-function running(spec: Parameters<typeof aJobSpec>[0]) {
-  const instance = anInstance({ busyBlocks: 1 });
-  const world = new World({
-    jobs: [placedJob(instance, { spec: aJobSpec(spec) })],
-    instances: [instance],
-    hosts: [aHost()],
-  });
-  world.pass();
-  world.running('job-1');
-  world.pass();
-  return world;
 }
 
 describe('retry of a single job', () => {

@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest';
+import { aJob, anOffer } from './testing.ts';
+import { onNewMachine } from './testing-runs.ts';
+import { World } from './testing-world.ts';
+
+describe('a job that needs a new machine', () => {
+  test('is provisioned once the machine was made, and starts when its agent is up', () => {
+    const world = onNewMachine();
+    world.pass();
+    expect(world.job('job-1').status).toBe('submitted');
+    world.created('inst-1');
+    world.pass();
+    expect(world.job('job-1')).toMatchObject({ status: 'provisioning', provisionedAt: world.now });
+    expect(world.job('job-1').runtimeData).toMatchObject({ network_mode: 'bridge', cpu: null });
+    expect(world.instance()).toMatchObject({
+      status: 'provisioning',
+      backend: 'aws',
+      totalBlocks: 1,
+    });
+    expect(world.events).toEqual([
+      'Instance status changed PENDING -> PROVISIONING',
+      'Job status changed SUBMITTED -> PROVISIONING',
+      'Instance provisioned for job. Instance status: PROVISIONING',
+      'Run status changed SUBMITTED -> PROVISIONING',
+    ]);
+    expect(world.announced('job.start')).toEqual([]);
+    world.connect();
+    world.pass();
+    expect(world.instance().status).toBe('busy');
+    expect(world.announced('job.start')).toHaveLength(1);
+  });
+
+  test('takes the blocks of the offer that was honoured, not of the first one', () => {
+    const world = onNewMachine();
+    const planned = world.instance();
+    world.instances.set('inst-1', { ...planned, totalBlocks: 8, busyBlocks: 4 });
+    world.jobs.set('job-1', { ...world.job('job-1'), claimedBlocks: 4 });
+    world.created('inst-1', anOffer({ blocks: 1, total_blocks: 2 }));
+    world.pass();
+    expect(world.instance()).toMatchObject({ totalBlocks: 2, busyBlocks: 1 });
+    expect(world.job('job-1').claimedBlocks).toBe(1);
+    expect(world.job('job-1').runtimeData).toMatchObject({ cpu: 2, memory: 8 });
+  });
+
+  test('fails without a trace of the placeholder when no offer worked', () => {
+    const world = onNewMachine();
+    world.settle('instance.create:inst-1:0', { kind: 'no-capacity', message: 'All offers failed' });
+    world.pass();
+    expect(world.job('job-1')).toMatchObject({
+      status: 'failed',
+      terminationReason: 'failed_to_start_due_to_no_capacity',
+      terminationMessage: 'All offers failed',
+    });
+    expect(world.removedInstances).toEqual(['inst-1']);
+    expect(world.run.status).toBe('failed');
+  });
+
+  test('fails when the agent of its machine never answers, counted from the machine, not the queue', () => {
+    const world = onNewMachine().later(3000);
+    world.created('inst-1');
+    world.pass();
+    world.later(599).pass();
+    expect(world.job('job-1').status).toBe('provisioning');
+    world.later(1).pass();
+    expect(world.job('job-1').terminationReason).toBe('waiting_runner_limit_exceeded');
+    expect(world.instance().status).toBe('provisioning');
+    world.instancePass();
+    expect(world.instance()).toMatchObject({
+      status: 'terminating',
+      terminationReason: 'provisioning_timeout',
+    });
+  });
+
+  test('fails the same way when the instance noticed first', () => {
+    const world = onNewMachine();
+    world.created('inst-1');
+    world.pass();
+    world.later(600).instancePass();
+    expect(world.signals).toContainEqual({ kind: 'run', id: 'run-1' });
+    world.pass();
+    expect(world.job('job-1').terminationReason).toBe('waiting_runner_limit_exceeded');
+  });
+
+  test('placement that found nothing ends the run', () => {
+    const world = new World({
+      jobs: [
+        aJob({
+          status: 'terminating',
+          terminationReason: 'failed_to_start_due_to_no_capacity',
+          terminationMessage: 'No matching fleet found',
+        }),
+      ],
+    });
+    world.pass();
+    expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
+    expect(world.job('job-1').status).toBe('failed');
+  });
+});
