@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import type { Change, FleetRecord, InstanceRecord, JobRecord } from '@dstack/core';
 import { LOCAL_OFFER } from './offers.ts';
 import type { TestServer } from './test-server.ts';
@@ -62,6 +64,13 @@ export async function serveAt(
   const outcome = await store.engine.apply([...changes, running]);
   if (outcome !== 'applied') throw new Error(outcome);
   return await store.jobs.ofRun(runId);
+}
+
+/** Reaches replicas at ports of this machine, wherever their instances are said to be. */
+export async function openHere({ port }: { readonly port: number }): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  return socket;
 }
 
 function fleetRecord(id: string, projectId: string, createdAt: number): FleetRecord {

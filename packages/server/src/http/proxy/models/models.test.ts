@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { insertInstances, serveAt, submitService } from '../../testing/services.ts';
+import { insertInstances, openHere, serveAt, submitService } from '../../testing/services.ts';
 import { startTestServer, type TestServer } from '../../testing/test-server.ts';
 
 let server: TestServer;
@@ -11,12 +11,6 @@ let model: Server;
 /** What the model was asked last, and what it answers: status, then pieces of the body. */
 let asked: { url: string | undefined; body: Record<string, unknown> };
 let answer: readonly [number, ...string[]] = [200];
-
-const open = async ({ port }: { port: number }) => {
-  const socket = connect(port, '127.0.0.1');
-  await once(socket, 'connect');
-  return socket;
-};
 
 const hub = async (name: string, token: string | null) => {
   if (token !== 'hf') throw new Error(`no token for ${name}`);
@@ -26,7 +20,7 @@ const hub = async (name: string, token: string | null) => {
 const TEMPLATE = '{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}';
 
 beforeAll(async () => {
-  server = await startTestServer({}, { hub }, open);
+  server = await startTestServer({}, { hub }, openHere);
   model = createServer(async (request, response) => {
     asked = { url: request.url, body: JSON.parse(await text(request)) };
     const [status, ...parts] = answer;

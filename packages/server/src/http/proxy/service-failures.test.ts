@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocketServer } from 'ws';
+import { closedPort, json, ProxiedServices } from '../testing/proxied-services.ts';
+import { serveAt, submitService } from '../testing/services.ts';
+
+let proxy: ProxiedServices;
+beforeAll(async () => {
+  proxy = await ProxiedServices.start();
+});
+afterAll(() => proxy.close());
+
+describe('a service that cannot answer', () => {
+  const failed = { detail: 'Error requesting upstream' };
+  const notFound = (name: string) => ({ detail: `Service main/${name} not found` });
+
+  it('is not found', async () => {
+    await proxy.service('idle', {}, [null]);
+    for (const name of ['nosuch', 'idle']) {
+      const answer = await proxy.get(`${name}/x`, { headers: { authorization: '' } });
+      expect([answer.status, await answer.json()]).toEqual([404, notFound(name)]);
+    }
+  });
+
+  it('is asked at another replica when one takes no connection, whatever the method', async () => {
+    await proxy.service('halved', {}, [await closedPort(), proxy.apps[0]?.port ?? 0]);
+    for (let i = 0; i < 4; i++) {
+      const answer = await proxy.get('halved/echo', { method: 'POST', body: 'once' });
+      expect((await json(answer)).body).toBe('once');
+    }
+  });
+
+  it('is given a while to listen when it has just begun to run', async () => {
+    const port = await closedPort();
+    const { id } = await submitService(proxy.server, 'young', {});
+    await serveAt(proxy.server, id, [port], proxy.instances, proxy.server.deps.context().now);
+    const refusals = proxy.refused;
+    const answer = proxy.get('young/x');
+    const socket = proxy.socket('main/young/ws');
+    while (proxy.refused < refusals + 2) await new Promise((resolve) => setImmediate(resolve));
+    const app = createServer((_request, response) => response.end('here'));
+    const sockets = new WebSocketServer({ server: app });
+    app.listen(port, '127.0.0.1');
+    await once(socket, 'open');
+    expect(await (await answer).text()).toBe('here');
+    socket.terminate();
+    sockets.close();
+    app.closeAllConnections();
+    app.close();
+  });
+
+  it('is a bad gateway when no replica takes a connection', async () => {
+    await proxy.service('dead', {}, [await closedPort(), await closedPort()]);
+    const answer = await proxy.get('dead/x');
+    expect([answer.status, await answer.json()]).toEqual([502, failed]);
+  });
+
+  it('is asked again only for what may be asked twice', async () => {
+    const before = proxy.apps.map((app) => app.requests);
+    const count = () =>
+      proxy.apps.reduce((sum, app, i) => sum + app.requests - (before[i] ?? 0), 0);
+    expect((await proxy.get('web/drops')).status).toBe(502);
+    expect(count()).toBe(2);
+    expect((await proxy.get('web/drops', { method: 'POST', body: 'x' })).status).toBe(502);
+    expect(count()).toBe(3);
+  });
+
+  it('is too slow after its time', async () => {
+    const answer = await proxy.get('web/silent');
+    expect([answer.status, await answer.json()]).toEqual([
+      504,
+      { detail: 'Timed out requesting upstream' },
+    ]);
+  });
+
+  it('breaks off what it has begun', async () => {
+    const answer = await proxy.get('web/dies');
+    expect(answer.status).toBe(200);
+    await expect(answer.text()).rejects.toThrow();
+  });
+
+  it('is forgotten when its replicas have changed', async () => {
+    const [one = 0, two = 0] = proxy.apps.map((app) => app.port);
+    const { id } = await proxy.service('moving', {}, [one, null]);
+    expect(await (await proxy.get('moving/x')).text()).toBe('one /x');
+    await serveAt(proxy.server, id, [null, two], proxy.instances);
+    proxy.server.services.changed(id);
+    expect(await (await proxy.get('moving/x')).text()).toBe('two /x');
+  });
+});

@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ProxiedServices } from '../testing/proxied-services.ts';
+import { submitService } from '../testing/services.ts';
+
+let proxy: ProxiedServices;
+beforeAll(async () => {
+  proxy = await ProxiedServices.start();
+});
+afterAll(() => proxy.close());
+
+describe('a service that has been scaled to nothing', () => {
+  const scaling = { metric: 'rps', target: 1 };
+
+  it('keeps a request until its first replica is there, and wakes the run', async () => {
+    const more = { replicas: '0..2', scaling };
+    const { id } = await submitService(proxy.server, 'asleep', more);
+    const heard: string[] = [];
+    proxy.server.store.engine.onSignal((signal) => heard.push(signal.id));
+    const answer = proxy.get('asleep/x');
+    while (!heard.includes(id)) await new Promise((resolve) => setImmediate(resolve));
+    const snapshot = await proxy.server.store.engine.loadRun(id);
+    expect(snapshot?.requests?.[60]).toBe(1);
+    // As scaling would: one replica, which then runs.
+    const { now, newId } = proxy.server.deps.context();
+    const view = await proxy.server.store.runs.byId(id);
+    const [first] = await proxy.server.store.jobs.ofRun((await proxy.service('donor')).id);
+    const job = { ...first, id: newId(), runId: id, submittedAt: now, version: 0 } as never;
+    await proxy.server.store.engine.apply([{ type: 'job.insert', job }]);
+    expect(view?.run.status).toBe('pending');
+    proxy.server.services.changed(id);
+    expect((await answer).status).toBe(200);
+  });
+
+  it('wakes for nobody who may not use it', async () => {
+    const { id } = await submitService(proxy.server, 'quiet', { replicas: '0..2', scaling });
+    expect((await proxy.get('quiet/x', { headers: { authorization: 'Bearer no' } })).status).toBe(
+      403,
+    );
+    expect((await proxy.server.store.engine.loadRun(id))?.requests?.[60]).toBe(0);
+  });
+});
+
+describe('a replica that is to be stopped', () => {
+  it('gets nothing new, and is idle when it has answered everything', async () => {
+    proxy.signals.next = Promise.withResolvers();
+    const { jobs } = await proxy.service('leaving');
+    const events = await Promise.all([proxy.get('leaving/events'), proxy.get('leaving/events')]);
+    const idle = Promise.withResolvers<void>();
+    const [job] = jobs;
+    expect(proxy.server.services.leave(job?.id ?? '', idle.resolve)).toBe(false);
+    const names = await Promise.all(
+      [1, 2, 3].map(async () => (await proxy.get('leaving/x')).text()),
+    );
+    expect(new Set(names).size).toBe(1);
+    proxy.signals.next.resolve();
+    await Promise.all(events.map((answer) => answer.text()));
+    await idle.promise;
+    expect(proxy.server.services.leave(job?.id ?? '', () => {})).toBe(true);
+  });
+});

@@ -1,0 +1,147 @@
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { json, ProxiedServices } from '../testing/proxied-services.ts';
+import { pieces } from '../testing/replica-app.ts';
+
+let proxy: ProxiedServices;
+beforeAll(async () => {
+  proxy = await ProxiedServices.start();
+});
+afterAll(() => proxy.close());
+
+describe('a service without a gateway', () => {
+  it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('takes %s', async (method) => {
+    const body = ['GET', 'DELETE', 'OPTIONS'].includes(method) ? undefined : '{"a": 1';
+    const init = { method, ...(body && { body, headers: { 'content-type': 'application/x' } }) };
+    const seen = await json(await proxy.get('web/echo?x=1&y=%2F', init));
+    expect(seen).toMatchObject({ method, url: '/echo?x=1&y=%2F', body: body ?? '' });
+    const headers = seen.headers.map((part: string) => part.toLowerCase());
+    expect(headers).toContain(`bearer ${proxy.server.token}`);
+    expect(headers).toContain('x-forwarded-prefix');
+    if (body) expect(headers).toContain('application/x');
+  });
+
+  it('answers HEAD without a body', async () => {
+    const answer = await proxy.get('web/echo', { method: 'HEAD' });
+    expect([answer.status, await answer.text()]).toEqual([200, '']);
+  });
+
+  it('gives its answer with its own headers', async () => {
+    const answer = await proxy.get('web/echo');
+    expect(answer.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    expect(answer.headers.get('x-request-id')).toBeTruthy();
+    const login = await proxy.get('web/login');
+    expect(login.status).toBe(302);
+    expect(login.headers.get('location')).toBe('/proxy/services/main/web/echo');
+    expect(login.headers.get('server')).toBeNull();
+  });
+
+  it('gets its path as it was written', async () => {
+    const path = '/proxy/services/main/web/a%2Fb//c/../100%?q=a?b#c';
+    expect((await proxy.raw(path)).body).toMatch(/^(one|two) \/a%2Fb\/\/c\/\.\.\/100%\?q=a\?b/);
+    const long = `/${'x'.repeat(4000)}`;
+    expect((await proxy.raw(`/proxy/services/main/web${long}`)).body).toContain(long);
+  });
+
+  it('sees the whole path where its prefix is not stripped', async () => {
+    await proxy.service('whole', { strip_prefix: false });
+    expect(await (await proxy.get('whole/a?b')).text()).toContain(
+      ' /proxy/services/main/whole/a?b',
+    );
+  });
+
+  it('is led to from its path without a slash', async () => {
+    const answer = await proxy.get('web?a=/b');
+    expect(answer.status).toBe(308);
+    expect(answer.headers.get('location')).toBe('/proxy/services/main/web/?a=/b');
+    expect((await proxy.get('web', { method: 'POST' })).status).toBe(308);
+    expect((await proxy.get('web', { method: 'OPTIONS' })).status).toBe(405);
+  });
+
+  it('shares requests among its replicas', async () => {
+    const seen = new Set<string>();
+    for (let i = 0; i < 4; i++) seen.add((await (await proxy.get('web/x')).text()).slice(0, 3));
+    expect([...seen].sort()).toEqual(['one', 'two']);
+  });
+
+  it('takes and gives large bodies piece by piece', async () => {
+    const body = Readable.toWeb(Readable.from(pieces(8))) as ReadableStream;
+    const sent = await proxy.get('web/upload', {
+      method: 'POST',
+      body,
+      duplex: 'half',
+    } as RequestInit);
+    expect(await sent.text()).toBe(String(8 * 1024 * 1024));
+    const got = await (await proxy.get('web/download')).arrayBuffer();
+    expect(got.byteLength).toBe(16 * 1024 * 1024);
+    expect(new Uint8Array(got).at(-1)).toBe(15);
+  });
+
+  it('may answer before it has read a body, and the connection lives on', async () => {
+    const body = Buffer.alloc(4 * 1024 * 1024);
+    const answer = await proxy.get('web/refuses', { method: 'POST', body });
+    expect([answer.status, await answer.text()]).toEqual([413, 'too much']);
+    expect((await proxy.get('web/x')).status).toBe(200);
+  });
+
+  it('sends events as they happen', async () => {
+    proxy.signals.next = Promise.withResolvers();
+    const reader = (await proxy.get('web/events')).body
+      ?.pipeThrough(new TextDecoderStream())
+      .getReader();
+    expect((await reader?.read())?.value).toBe('data: 0\n\n');
+    proxy.signals.next.resolve();
+    let rest = '';
+    for (let part = await reader?.read(); !part?.done; part = await reader?.read()) {
+      rest += part?.value;
+    }
+    expect(rest).toBe('data: 1\n\ndata: 2\n\n');
+  });
+
+  it('hears when a client has gone', async () => {
+    proxy.signals.silent = { arrived: Promise.withResolvers(), left: Promise.withResolvers() };
+    const gone = new AbortController();
+    const answer = proxy.get('web/silent', { signal: gone.signal });
+    await proxy.signals.silent.arrived.promise;
+    gone.abort();
+    await expect(answer).rejects.toThrow();
+    await proxy.signals.silent.left.promise;
+  });
+
+  it('speaks WebSocket', async () => {
+    const socket = proxy.socket('main/web/ws?a=1');
+    const [hello] = await once(socket, 'message');
+    expect(String(hello)).toMatch(/^(one|two) \/ws\?a=1$/);
+    const big = Buffer.alloc(3 * 1024 * 1024, 7);
+    socket.send(big);
+    const [echo, isBinary] = await once(socket, 'message');
+    expect([Buffer.compare(echo, big), isBinary]).toEqual([0, true]);
+    socket.close(4000);
+    const [code] = await once(socket, 'close');
+    expect(code).toBe(4000);
+  });
+
+  it.each([
+    ['main/web/no-sockets', {}, 404],
+    ['main/nosuch/ws', {}, 404],
+    ['main/web/ws', { authorization: 'Bearer wrong' }, 403],
+  ])('answers a WebSocket for %s with %j by %i', async (path, headers, status) => {
+    const socket = proxy.socket(path, headers);
+    const [, response] = await once(socket, 'unexpected-response');
+    expect(response.statusCode).toBe(status);
+    socket.on('error', () => {});
+    socket.terminate();
+  });
+
+  it('takes no other protocol, but lets offers of HTTP/2 pass', async () => {
+    const path = '/proxy/services/main/web/x';
+    const other = await proxy.raw(path, { connection: 'Upgrade', upgrade: 'tcp' });
+    expect([other.response.statusCode, other.body]).toEqual([
+      400,
+      '{"detail":"Upgrading connections is not supported"}',
+    ]);
+    const h2 = await proxy.raw(path, { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c' });
+    expect(h2.response.statusCode).toBe(200);
+  });
+});

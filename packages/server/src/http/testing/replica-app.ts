@@ -1,0 +1,123 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { WebSocketServer } from 'ws';
+
+/** What tests and the apps of one service tell each other. */
+export class AppSignals {
+  /** Released by tests to let `/events` go on. */
+  next = Promise.withResolvers<void>();
+  /** When `/silent` was asked for, and when whoever asked for it was gone. */
+  silent = { arrived: Promise.withResolvers<void>(), left: Promise.withResolvers<void>() };
+}
+
+/** The app of a replica: it does what the path says, and tells its name under every other one. */
+export class ReplicaApp {
+  /** How many it has had. */
+  requests = 0;
+  readonly #name: string;
+  readonly #signals: AppSignals;
+  readonly #server = createServer();
+
+  private constructor(name: string, signals: AppSignals) {
+    this.#name = name;
+    this.#signals = signals;
+  }
+
+  static async start(name: string, signals: AppSignals): Promise<ReplicaApp> {
+    const app = new ReplicaApp(name, signals);
+    app.#takeSockets();
+    app.#server.on('request', (incoming, response) => {
+      app.requests += 1;
+      void app.#answer(incoming, response);
+    });
+    app.#server.listen(0, '127.0.0.1');
+    await once(app.#server, 'listening');
+    return app;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  close(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+
+  /** Sockets say where they are, then everything that they hear. */
+  #takeSockets(): void {
+    const sockets = new WebSocketServer({ noServer: true });
+    this.#server.on('upgrade', (incoming, socket, head) => {
+      if (incoming.url === '/no-sockets') {
+        socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope');
+        return;
+      }
+      sockets.handleUpgrade(incoming, socket, head, (client) => {
+        client.send(`${this.#name} ${incoming.url}`);
+        client.on('message', (data, isBinary) => client.send(data, { binary: isBinary }));
+      });
+    });
+  }
+
+  async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path] = (incoming.url ?? '').split('?');
+    switch (path) {
+      case '/echo':
+        return this.#echo(incoming, response);
+      case '/upload':
+        return countBytes(incoming, response);
+      case '/download':
+        return void Readable.from(pieces(16)).pipe(response);
+      case '/events':
+        return this.#sendEvents(response);
+      case '/silent':
+        this.#signals.silent.arrived.resolve();
+        return void response.on('close', () => this.#signals.silent.left.resolve());
+      case '/refuses':
+        return void response.writeHead(413).end('too much');
+      case '/dies':
+        response.writeHead(200, { 'content-length': '100' });
+        return void response.write('half', () => response.destroy());
+      case '/drops':
+        return void incoming.socket.destroy();
+      case '/login':
+        return void response.writeHead(302, { location: '/echo', server: 'app/1.0' }).end();
+      default:
+        response.end(`${this.#name} ${incoming.url}`);
+    }
+  }
+
+  async #echo(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader('set-cookie', ['a=1', 'b=2']);
+    response.end(
+      JSON.stringify({
+        ...{ app: this.#name, method: incoming.method, url: incoming.url },
+        headers: incoming.rawHeaders,
+        body: await text(incoming),
+      }),
+    );
+  }
+
+  async #sendEvents(response: ServerResponse): Promise<void> {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (let n = 0; !response.destroyed && n < 3; n++) {
+      response.write(`data: ${n}\n\n`);
+      await this.#signals.next.promise;
+    }
+    response.end();
+  }
+}
+
+async function countBytes(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  let length = 0;
+  for await (const chunk of incoming) length += chunk.length;
+  response.end(String(length));
+}
+
+/** So many MiB, each full of its number. */
+export function* pieces(count: number): Generator<Buffer> {
+  for (let i = 0; i < count; i++) yield Buffer.alloc(1024 * 1024, i);
+}
