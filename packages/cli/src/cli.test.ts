@@ -1,24 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '@dstack/contract/wire';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { COMMANDS } from './program.ts';
-import { FakeServer, type Route, runEvent, wireError } from './testing/fake-server.ts';
+import { runEvent, startFakeServer, wireError } from './testing/fake-server.ts';
 import { recordedAnswer } from './testing/recordings.ts';
 import { runCommand, serverEnv, withDirectory } from './testing/run-command.ts';
 
-let server: FakeServer | null = null;
-afterEach(async () => {
-  await server?.stop();
-  server = null;
-});
-
 const BASE = '/api/project/main';
-
-async function serving(routes: Readonly<Record<string, Route>>): Promise<FakeServer> {
-  server = await new FakeServer(routes).start();
-  return server;
-}
 
 test.each([[[]], [['--help']], [['-h']], [['help']]])('%j prints every command', async (argv) => {
   const { out, code } = await runCommand(argv);
@@ -54,14 +43,14 @@ test.each([
 });
 
 test('options may be cut short and --project may stand anywhere', async () => {
-  const fake = await serving({ 'POST /api/runs/list': { json: [] } });
+  const fake = await startFakeServer({ 'POST /api/runs/list': { json: [] } });
   const env = serverEnv(fake.url);
   await runCommand(['ps', '--al', '--project', 'lab'], { env });
   expect(fake.bodyOf('/api/runs/list')).toMatchObject({ project_name: 'lab', only_active: false });
 });
 
 test('secrets are read from the input, shown only when asked for, and deleted', async () => {
-  const fake = await serving({
+  const fake = await startFakeServer({
     [`POST ${BASE}/secrets/create_or_update`]: { json: {} },
     [`POST ${BASE}/secrets/list`]: { json: [{ id: '1', name: 'tok', value: null }] },
     [`POST ${BASE}/secrets/get`]: { json: { id: '1', name: 'tok', value: 'v' } },
@@ -87,7 +76,7 @@ test('tokens of programs are made, printed once, listed and revoked', async () =
     expires_at: '2026-12-23T15:00:00Z',
     last_used_at: null,
   };
-  const fake = await serving({
+  const fake = await startFakeServer({
     [`POST ${BASE}/service_tokens/create`]: { json: { ...token, token: 'dstack_st_x' } },
     [`POST ${BASE}/service_tokens/list`]: { json: [token] },
     [`POST ${BASE}/service_tokens/delete`]: wireError('resource_not_exists', 'not found: x'),
@@ -115,7 +104,7 @@ test('exports and imports are listed from either form of the answer', async () =
     exported_fleets: [{ id: '2', name: 'pool' }],
     exported_gateways: [],
   };
-  const fake = await serving({
+  const fake = await startFakeServer({
     [`POST ${BASE}/exports/list`]: { json: { exports: [item], warnings: ['soon gone'] } },
     [`POST ${BASE}/imports/list`]: {
       json: [{ id: '1', export: { ...item, project_name: 'infra' } }],
@@ -162,7 +151,7 @@ test('a volume and a gateway have their tables', async () => {
     default: false,
     replicas: [replica(1, 'running'), replica(2, 'provisioning')],
   };
-  const fake = await serving({
+  const fake = await startFakeServer({
     [`POST ${BASE}/volumes/list`]: { json: [volume] },
     [`POST ${BASE}/gateways/list`]: { json: [gateway, many] },
   });
@@ -187,7 +176,7 @@ test('a volume and a gateway have their tables', async () => {
 test('delete -f deletes what the file describes', () =>
   withDirectory(async (cwd) => {
     let deleted = false;
-    const fake = await serving({
+    const fake = await startFakeServer({
       [`POST ${BASE}/fleets/get`]: () =>
         deleted ? wireError('resource_not_exists', 'gone') : { json: { name: 'f' } },
       [`POST ${BASE}/fleets/delete`]: () => {
@@ -207,7 +196,7 @@ test('delete -f deletes what the file describes', () =>
 test('a run that has not ended is not deleted, and how to end it is told', () =>
   withDirectory(async (cwd) => {
     const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
-    const fake = await serving({
+    const fake = await startFakeServer({
       [`POST ${BASE}/runs/get`]: { json: { ...run, status: 'running' } },
     });
     await writeFile(join(cwd, '.dstack.yml'), 'type: task\nname: train\ncommands: [ls]\n');
@@ -238,7 +227,7 @@ test.each([
   ['running', 'failed', 1],
 ])('wait --for %s ends with %s: exit code %i', async (state, status, code) => {
   const run = await recordedAnswer<object>('run-get-failed', `${BASE}/runs/get`);
-  const fake = await serving({
+  const fake = await startFakeServer({
     [`POST ${BASE}/runs/get`]: { json: run },
     [`GET ${BASE}/runs/watch`]: { events: [runEvent({ ...run, status })], open: true },
   });
@@ -248,7 +237,7 @@ test.each([
 
 test('explain tells the story and what to do', async () => {
   const run = await recordedAnswer<object>('run-get-failed', `${BASE}/runs/get`);
-  const fake = await serving({
+  const fake = await startFakeServer({
     [`POST ${BASE}/runs/get`]: { json: run },
     'POST /api/events/list': {
       json: [
@@ -268,7 +257,7 @@ test('explain says of a run whose host is out of reach that it goes on there', a
   const [submission] = run.jobs[0]?.job_submissions ?? [];
   const status_message = 'running (unreachable)';
   Object.assign(submission ?? {}, { status: 'running', status_message, termination_reason: null });
-  const fake = await serving({
+  const fake = await startFakeServer({
     [`POST ${BASE}/runs/get`]: { json: { ...run, status: 'running', status_message } },
     'POST /api/events/list': { json: [] },
   });
@@ -279,7 +268,7 @@ test('explain says of a run whose host is out of reach that it goes on there', a
 
 test('run get prints the run as JSON', async () => {
   const run = await recordedAnswer<object>('run-get-failed', `${BASE}/runs/get`);
-  const fake = await serving({ [`POST ${BASE}/runs/get`]: { json: run } });
+  const fake = await startFakeServer({ [`POST ${BASE}/runs/get`]: { json: run } });
   const env = serverEnv(fake.url);
   const { out } = await runCommand(['run', 'get', 'r', '--json'], { env });
   expect(out).toBe(`${JSON.stringify(run, null, 2)}\n`);
@@ -289,7 +278,7 @@ test('run get prints the run as JSON', async () => {
 test('metrics are drawn with the latest values', async () => {
   const run = await recordedAnswer<object>('run-get-failed', `${BASE}/runs/get`);
   const timestamps = ['2026-11-24T15:59:50Z', '2026-11-24T15:59:40Z'];
-  const fake = await serving({
+  const fake = await startFakeServer({
     [`POST ${BASE}/runs/get`]: { json: run },
     [`GET ${BASE}/metrics/job/add080`]: { json: { metrics: [] } },
   });
@@ -330,7 +319,9 @@ test.each([
   [['__complete', 'nonsense', 'x'], ''],
 ])('%j completes to %j', async (argv, expected) => {
   const named = (name: string) => ({ run_spec: { run_name: name } });
-  const fake = await serving({ 'POST /api/runs/list': { json: [named('alpha'), named('beta')] } });
+  const fake = await startFakeServer({
+    'POST /api/runs/list': { json: [named('alpha'), named('beta')] },
+  });
   expect((await runCommand(argv, { env: serverEnv(fake.url) })).out).toBe(expected);
 });
 

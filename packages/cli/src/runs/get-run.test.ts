@@ -1,16 +1,10 @@
 import type { Run } from '@dstack/contract/wire';
-import { afterEach, expect, test } from 'vitest';
-import { FakeServer, wireError } from '../testing/fake-server.ts';
+import { expect, test } from 'vitest';
+import { startFakeServer, wireError } from '../testing/fake-server.ts';
 import { recordedAnswer } from '../testing/recordings.ts';
 import { runCommand, serverEnv } from '../testing/run-command.ts';
 
 const BASE = '/api/project/main';
-
-let server: FakeServer | null = null;
-afterEach(async () => {
-  await server?.stop();
-  server = null;
-});
 
 test.each([
   ['trian', false, 'did you mean train? (dstack ps --all)'],
@@ -18,10 +12,10 @@ test.each([
 ])('a name that is no run’s, %s, gets a hint among those that are', async (name, deleted, next) => {
   const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
   const train = { ...run, deleted, run_spec: { ...run.run_spec, run_name: 'train' } };
-  server = await new FakeServer({
+  const server = await startFakeServer({
     [`POST ${BASE}/runs/get`]: wireError('resource_not_exists', 'Run not found'),
     'POST /api/runs/list': { json: [train] },
-  }).start();
+  });
   const { code, err } = await runCommand(['logs', name], { env: serverEnv(server.url) });
   expect([code, err]).toEqual([
     1,

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { onTestFinished } from 'vitest';
 
 /** A request as it arrived; `body` is parsed JSON, or the raw bytes of anything else. */
 export interface ReceivedRequest {
@@ -17,6 +18,15 @@ export type Answer =
   | { readonly events: readonly string[]; readonly open?: boolean };
 
 export type Route = Answer | ((request: ReceivedRequest) => Answer | Promise<Answer>);
+
+/** A `FakeServer` that listens until the test that asks for it is over. */
+export async function startFakeServer(
+  routes: Readonly<Record<string, Route>>,
+): Promise<FakeServer> {
+  const server = await new FakeServer(routes).start();
+  onTestFinished(() => server.stop());
+  return server;
+}
 
 /**
  * A real HTTP server with canned answers by `METHOD /path`. Paths without an answer are 404, as on

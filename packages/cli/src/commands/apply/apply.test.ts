@@ -1,13 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run, RunPlan } from '@dstack/contract/wire';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import {
-  FakeServer,
+  type FakeServer,
   LOG_END,
   logEvent,
   type Route,
   runEvent,
+  startFakeServer,
   wireError,
 } from '../../testing/fake-server.ts';
 import { parseCommand } from '../../testing/parse-command.ts';
@@ -20,12 +21,6 @@ import {
   withDirectory,
 } from '../../testing/run-command.ts';
 import { type ApplyOptions, declareApply } from './declare.ts';
-
-let server: FakeServer | null = null;
-afterEach(async () => {
-  await server?.stop();
-  server = null;
-});
 
 const BASE = '/api/project/main';
 
@@ -43,8 +38,7 @@ resources:
 `;
 
 async function started(routes: Readonly<Record<string, Route>>): Promise<FakeServer> {
-  server = await new FakeServer(routes).start();
-  return server;
+  return startFakeServer(routes);
 }
 
 async function recordedRoutes(name: string): Promise<Record<string, Route>> {

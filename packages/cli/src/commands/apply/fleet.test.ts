@@ -1,16 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
-import { FakeServer, type Route } from '../../testing/fake-server.ts';
+import { expect, test } from 'vitest';
+import { type FakeServer, type Route, startFakeServer } from '../../testing/fake-server.ts';
 import { recording } from '../../testing/recordings.ts';
 import { runCommand, serverEnv, withDirectory } from '../../testing/run-command.ts';
-
-let server: FakeServer | null = null;
-afterEach(async () => {
-  await server?.stop();
-  server = null;
-});
 
 const BASE = '/api/project/main';
 
@@ -27,8 +21,7 @@ async function replay(name: string): Promise<FakeServer> {
       () => (list.length > 1 ? list.shift() : list[0]) as { status: number; json: unknown },
     ]),
   );
-  server = await new FakeServer(routes).start();
-  return server;
+  return startFakeServer(routes);
 }
 
 const FLEET = `type: fleet

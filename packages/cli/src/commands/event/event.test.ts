@@ -1,12 +1,10 @@
-import { afterEach, expect, test } from 'vitest';
-import { FakeServer, type ReceivedRequest } from '../../testing/fake-server.ts';
+import { expect, test } from 'vitest';
+import {
+  type FakeServer,
+  type ReceivedRequest,
+  startFakeServer,
+} from '../../testing/fake-server.ts';
 import { runCommand, serverEnv } from '../../testing/run-command.ts';
-
-let server: FakeServer | null = null;
-afterEach(async () => {
-  await server?.stop();
-  server = null;
-});
 
 function event(n: number): object {
   return {
@@ -22,15 +20,14 @@ function event(n: number): object {
 }
 
 async function serving(list: (request: ReceivedRequest) => object[]): Promise<FakeServer> {
-  server = await new FakeServer({
+  return startFakeServer({
     'POST /api/events/list': (request) => ({ json: list(request) }),
     'POST /api/projects/main/get': { json: { project_id: 'p-id' } },
     'POST /api/project/main/runs/get': ({ body }) => ({
       json: { id: `id-of-${(body as { run_name: string }).run_name}` },
     }),
     'POST /api/project/other/fleets/get': { json: { id: 'foreign-fleet' } },
-  }).start();
-  return server;
+  });
 }
 
 const queries = (fake: FakeServer) =>

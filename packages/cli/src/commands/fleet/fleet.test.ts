@@ -1,14 +1,13 @@
 import type { Fleet } from '@dstack/contract/wire';
-import { afterEach, expect, test } from 'vitest';
-import { FakeServer, type Route, wireError } from '../../testing/fake-server.ts';
+import { expect, test } from 'vitest';
+import {
+  type FakeServer,
+  type Route,
+  startFakeServer,
+  wireError,
+} from '../../testing/fake-server.ts';
 import { recordedAnswer } from '../../testing/recordings.ts';
 import { runCommand, serverEnv } from '../../testing/run-command.ts';
-
-let server: FakeServer | null = null;
-afterEach(async () => {
-  await server?.stop();
-  server = null;
-});
 
 const BASE = '/api/project/main';
 const NOW = Date.parse('2026-11-24T15:20:00Z');
@@ -19,14 +18,13 @@ async function fleets(): Promise<Fleet[]> {
 
 async function serving(routes: Readonly<Record<string, Route>> = {}): Promise<FakeServer> {
   const list = await fleets();
-  server = await new FakeServer({
+  return startFakeServer({
     [`POST ${BASE}/fleets/list`]: { json: list },
     [`POST ${BASE}/fleets/get`]: { json: list[0] },
     [`POST ${BASE}/fleets/delete`]: { json: null },
     [`POST ${BASE}/fleets/delete_instances`]: { json: null },
     ...routes,
-  }).start();
-  return server;
+  });
 }
 
 test.each([[['fleet']], [['fleet', 'list']]])(

@@ -1,19 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
-import { FakeServer, type Route } from '../../testing/fake-server.ts';
+import { expect, test } from 'vitest';
+import { type Route, startFakeServer } from '../../testing/fake-server.ts';
 import { runCommand, withDirectory } from '../../testing/run-command.ts';
-
-let server: FakeServer | null = null;
-afterEach(async () => {
-  await server?.stop();
-  server = null;
-});
-
-async function started(routes: Readonly<Record<string, Route>>): Promise<FakeServer> {
-  server = await new FakeServer(routes).start();
-  return server;
-}
 
 const projects: Route = { json: [{ project_name: 'main' }, { project_name: 'ml' }] };
 
@@ -43,13 +32,15 @@ function browser(): { onOutput: (text: string) => void; page: () => Promise<Resp
 
 test('logs in by the browser and configures all projects', () =>
   withDirectory(async (home) => {
-    const { url } = await started(provider({ json: { username: 'ann', creds: { token: 'tok' } } }));
+    const server = await startFakeServer(
+      provider({ json: { username: 'ann', creds: { token: 'tok' } } }),
+    );
     const { onOutput, page } = browser();
-    const result = await runCommand(['login', '--url', url], { home, onOutput });
+    const result = await runCommand(['login', '--url', server.url], { home, onOutput });
     expect(result).toMatchObject({ code: 0, out: '' });
     expect(result.err).toContain('configured projects: main, ml (default: main)');
     expect(await (await page()).text()).toContain('You are logged in');
-    expect(server?.bodyOf('/api/auth/github/callback')).toEqual({
+    expect(server.bodyOf('/api/auth/github/callback')).toEqual({
       code: 'c1',
       state: 's1',
       base_url: null,
@@ -61,7 +52,7 @@ test('logs in by the browser and configures all projects', () =>
 test('a refused log-in is told here and in the browser, and changes nothing', () =>
   withDirectory(async (home) => {
     const detail = [{ code: 'error', msg: 'Invalid code' }];
-    const { url } = await started(provider({ status: 400, json: { detail } }));
+    const { url } = await startFakeServer(provider({ status: 400, json: { detail } }));
     const { onOutput, page } = browser();
     const result = await runCommand(['login', '--url', url], { home, onOutput });
     expect(result.code).toBe(1);
@@ -72,10 +63,10 @@ test('a refused log-in is told here and in the browser, and changes nothing', ()
 
 test('a token is taken from the input', () =>
   withDirectory(async (home) => {
-    const { url } = await started({ 'POST /api/projects/list': projects });
-    const argv = ['login', '--url', url, '--with-token', '--no'];
+    const server = await startFakeServer({ 'POST /api/projects/list': projects });
+    const argv = ['login', '--url', server.url, '--with-token', '--no'];
     expect((await runCommand(argv, { home, input: 'tok2\n' })).code).toBe(0);
-    expect(server?.requests[0]?.headers.authorization).toBe('Bearer tok2');
+    expect(server.requests[0]?.headers.authorization).toBe('Bearer tok2');
   }));
 
 test.each([
@@ -90,7 +81,7 @@ test.each([
   ],
 ])('with providers %j it says what to do', (providers, what, next) =>
   withDirectory(async (home) => {
-    const { url } = await started({ 'POST /api/auth/list_providers': { json: providers } });
+    const { url } = await startFakeServer({ 'POST /api/auth/list_providers': { json: providers } });
     const { err, code } = await runCommand(['login', '--url', url], { home });
     expect(code).not.toBe(0);
     expect(err).toContain(what);

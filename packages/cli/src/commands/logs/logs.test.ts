@@ -1,24 +1,24 @@
 import type { Run } from '@dstack/contract/wire';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { TailBuffer } from '../../runs/tail-buffer.ts';
-import { FakeServer, LOG_END, logEvent, type Route, wireError } from '../../testing/fake-server.ts';
+import {
+  type FakeServer,
+  LOG_END,
+  logEvent,
+  type Route,
+  startFakeServer,
+  wireError,
+} from '../../testing/fake-server.ts';
 import { parseCommand } from '../../testing/parse-command.ts';
 import { recordedAnswer } from '../../testing/recordings.ts';
 import { runCommand, serverEnv } from '../../testing/run-command.ts';
 import { declareLogs, type LogsOptions } from './logs.ts';
 
-let server: FakeServer | null = null;
-afterEach(async () => {
-  await server?.stop();
-  server = null;
-});
-
 const BASE = '/api/project/main';
 
 async function serving(routes: Readonly<Record<string, Route>>): Promise<FakeServer> {
   const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
-  server = await new FakeServer({ [`POST ${BASE}/runs/get`]: { json: run }, ...routes }).start();
-  return server;
+  return startFakeServer({ [`POST ${BASE}/runs/get`]: { json: run }, ...routes });
 }
 
 function page(texts: readonly string[], next: string | null = null): Route {

@@ -1,16 +1,10 @@
 import type { RunPlan } from '@dstack/contract/wire';
-import { afterEach, expect, test } from 'vitest';
-import { FakeServer } from '../../testing/fake-server.ts';
+import { expect, test } from 'vitest';
+import { type FakeServer, startFakeServer } from '../../testing/fake-server.ts';
 import { parseCommand } from '../../testing/parse-command.ts';
 import { recordedAnswer, recording } from '../../testing/recordings.ts';
 import { runCommand, serverEnv } from '../../testing/run-command.ts';
 import { declareOffer, type OfferOptions } from './offer.ts';
-
-let server: FakeServer | null = null;
-afterEach(async () => {
-  await server?.stop();
-  server = null;
-});
 
 const BASE = '/api/project/main';
 const H100 = {
@@ -27,11 +21,10 @@ const H100 = {
 
 async function serving(gpus: unknown[] = [H100]): Promise<FakeServer> {
   const plan = await recordedAnswer('offer', `${BASE}/runs/get_plan`);
-  server = await new FakeServer({
+  return startFakeServer({
     [`POST ${BASE}/runs/get_plan`]: { json: plan },
     [`POST ${BASE}/gpus/list`]: { json: { gpus } },
-  }).start();
-  return server;
+  });
 }
 
 test.each<[string[], object]>([
@@ -114,11 +107,11 @@ test('no offers are no failure', async () => {
 test('why there are none is told', async () => {
   const plan = await recordedAnswer<RunPlan>('offer', `${BASE}/runs/get_plan`);
   const jobs = plan.job_plans.map((job) => ({ ...job, offers: [], total_offers: 0 }));
-  server = await new FakeServer({
+  const server = await startFakeServer({
     [`POST ${BASE}/runs/get_plan`]: {
       json: { ...plan, job_plans: jobs, notes: ['2 offers are ruled out by `gpu`'] },
     },
-  }).start();
+  });
   const { out } = await runCommand(['offer'], { env: serverEnv(server.url) });
   expect(out).toContain(' note: 2 offers are ruled out by `gpu`\n');
 });

@@ -1,24 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
-import { FakeServer, type Route } from '../../testing/fake-server.ts';
+import { expect, test } from 'vitest';
+import { type FakeServer, type Route, startFakeServer } from '../../testing/fake-server.ts';
 import { runCommand, withDirectory } from '../../testing/run-command.ts';
-
-let server: FakeServer | null = null;
-afterEach(async () => {
-  await server?.stop();
-  server = null;
-});
 
 const project: Route = ({ path }) => ({ json: { project_name: path.split('/')[3] } });
 
 async function serving(routes: Readonly<Record<string, Route>> = {}): Promise<FakeServer> {
-  server = await new FakeServer({
+  return startFakeServer({
     'POST /api/projects/main/get': project,
     'POST /api/projects/lab/get': project,
     ...routes,
-  }).start();
-  return server;
+  });
 }
 
 const add = (name: string, url: string, ...more: string[]): string[] => [

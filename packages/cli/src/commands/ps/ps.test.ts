@@ -1,24 +1,17 @@
 import type { Run } from '@dstack/contract/wire';
-import { afterEach, expect, test } from 'vitest';
-import { FakeServer } from '../../testing/fake-server.ts';
+import { expect, test } from 'vitest';
+import { type FakeServer, startFakeServer } from '../../testing/fake-server.ts';
 import { parseCommand } from '../../testing/parse-command.ts';
 import { recordedAnswer } from '../../testing/recordings.ts';
 import { runCommand, serverEnv } from '../../testing/run-command.ts';
 import { declarePs, type PsOptions } from './ps.ts';
-
-let server: FakeServer | null = null;
-afterEach(async () => {
-  await server?.stop();
-  server = null;
-});
 
 const NOW = Date.parse('2026-11-24T15:30:00Z');
 
 async function serving(...answers: unknown[]): Promise<FakeServer> {
   const left = [...answers];
   const route = () => ({ json: left.length > 1 ? left.shift() : left[0] });
-  server = await new FakeServer({ 'POST /api/runs/list': route }).start();
-  return server;
+  return startFakeServer({ 'POST /api/runs/list': route });
 }
 
 async function recordedRuns(): Promise<Run[]> {
@@ -156,7 +149,6 @@ test('a server that is not there is explained with what to do', async () => {
   const fake = await serving([]);
   const { url } = fake;
   await fake.stop();
-  server = null;
   const { code, err, out } = await runCommand(['ps'], { env: serverEnv(url) });
   expect([code, out]).toEqual([1, '']);
   expect(err).toBe(

@@ -1,14 +1,13 @@
 import type { Run } from '@dstack/contract/wire';
-import { afterEach, expect, test } from 'vitest';
-import { FakeServer, runEvent, wireError } from '../../testing/fake-server.ts';
+import { expect, test } from 'vitest';
+import {
+  type FakeServer,
+  runEvent,
+  startFakeServer,
+  wireError,
+} from '../../testing/fake-server.ts';
 import { recordedAnswer } from '../../testing/recordings.ts';
 import { runCommand, serverEnv } from '../../testing/run-command.ts';
-
-let server: FakeServer | null = null;
-afterEach(async () => {
-  await server?.stop();
-  server = null;
-});
 
 const BASE = '/api/project/main';
 
@@ -18,7 +17,7 @@ function named(run: Run, run_name: string): Run {
 
 async function serving(status: Run['status']): Promise<FakeServer> {
   const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
-  server = await new FakeServer({
+  return startFakeServer({
     [`POST ${BASE}/runs/get`]: ({ body }) =>
       (body as { run_name: string }).run_name === 'nope'
         ? wireError('resource_not_exists', 'Run not found')
@@ -28,8 +27,7 @@ async function serving(status: Run['status']): Promise<FakeServer> {
       events: [runEvent({ ...run, status: 'terminated' })],
       open: true,
     },
-  }).start();
-  return server;
+  });
 }
 
 test.each([
