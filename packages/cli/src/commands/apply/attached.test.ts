@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest';
+import {
+  apply,
+  attachedRun,
+  BASE,
+  recordedRoutes,
+  TASK,
+  withStatus,
+} from '../../testing/apply-run.ts';
+import {
+  LOG_END,
+  logEvent,
+  runEvent,
+  startFakeServer,
+  wireError,
+} from '../../testing/fake-server.ts';
+
+test('an attached run shows its phases, streams its output and ends with its result', async () => {
+  const run = await attachedRun();
+  const events = [
+    runEvent(withStatus(run, 'submitted', 'submitted', 'submitted')),
+    runEvent(withStatus(run, 'provisioning', 'pulling', 'pulling')),
+    runEvent(withStatus(run, 'done', 'done', 'exited (0)')),
+  ];
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-d')),
+    [`GET ${BASE}/runs/watch`]: { events, open: true },
+    [`GET ${BASE}/logs/stream`]: {
+      events: [logEvent('hello ', 6), ': keep-alive\n\n', logEvent('world\n', 12), LOG_END],
+    },
+  });
+  const { code, out, err } = await apply(TASK, ['-y'], fake);
+  expect(out.endsWith('\nhello world\n')).toBe(true);
+  expect(err).toMatch(
+    /cdd080: submitted\n\[[\d:]+\] cdd080: pulling\n\[[\d:]+\] cdd080: exited \(0\)\n/,
+  );
+  expect(err).toContain('cdd080 provisioning completed (done)');
+  expect(err.endsWith('Exited (0)\n')).toBe(true);
+  expect(code).toBe(0);
+  const stream = fake.requests.find((r) => r.path === `${BASE}/logs/stream`);
+  expect(Object.fromEntries(stream?.query ?? [])).toEqual({
+    run_name: 'cdd080',
+    job_submission_id: run.jobs[0]?.job_submissions.at(-1)?.id,
+    offset: '0',
+  });
+});
+
+test('a failed run ends with 1, and the reason', async () => {
+  const run = await attachedRun();
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-d')),
+    [`GET ${BASE}/runs/watch`]: { events: [runEvent(run)], open: true },
+    [`GET ${BASE}/logs/stream`]: { events: [LOG_END] },
+  });
+  const { code, err } = await apply(TASK, ['-y'], fake);
+  expect(code).toBe(1);
+  expect(err).toContain('Exited (3)');
+  expect(err).toContain('dstack logs -d cdd080');
+});
+
+test('on a server without streams the run and its logs are polled', async () => {
+  const run = withStatus(await attachedRun(), 'done', 'done', 'exited (0)');
+  const message = Buffer.from('polled\n').toString('base64');
+  const log = { timestamp: '2026-11-24T15:00:00Z', log_source: 'stdout', message };
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-d')),
+    [`POST ${BASE}/runs/get`]: { json: run },
+    [`POST ${BASE}/logs/poll`]: { json: { logs: [log], external_url: null, next_token: null } },
+  });
+  const { code, out } = await apply(TASK, ['-y'], fake);
+  expect(code).toBe(0);
+  expect(out.endsWith('\npolled\n')).toBe(true);
+});
+
+test('Ctrl-C asks, and "yes" stops the run', async () => {
+  const run = await attachedRun();
+  const running = withStatus(run, 'running', 'running', 'running');
+  // Without an address there is nothing to attach to by SSH, which is none of this test's business.
+  const placed = running.jobs[0]?.job_submissions.at(-1)?.job_provisioning_data;
+  if (placed) placed.hostname = '';
+  let stopped = false;
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-d')),
+    'POST /api/users/get_my_user': wireError('error', 'no key'),
+    [`GET ${BASE}/runs/watch`]: () => ({
+      events: [
+        runEvent(stopped ? withStatus(run, 'terminated', 'terminated', 'stopped') : running),
+      ],
+      open: true,
+    }),
+    [`GET ${BASE}/logs/stream`]: { events: [logEvent('working\n', 8)], open: true },
+    [`POST ${BASE}/runs/stop`]: () => {
+      stopped = true;
+      return { json: null };
+    },
+  });
+  let pressed = false;
+  const { code, out, err } = await apply(TASK, [], fake, {
+    input: 'y\ny\n',
+    onOutput: (text, pressCtrlC) => {
+      if (!text.includes('working\n') || pressed) return;
+      pressed = true;
+      pressCtrlC();
+    },
+  });
+  expect(out).toContain('working\n');
+  expect(err).toContain('Stop the run cdd080 before detaching? [y/n]');
+  expect(err.endsWith('Stopped\n')).toBe(true);
+  expect(code).toBe(130);
+  expect(fake.bodyOf(`${BASE}/runs/stop`)).toEqual({ runs_names: ['cdd080'], abort: false });
+});
