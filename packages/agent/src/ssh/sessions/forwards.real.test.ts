@@ -4,11 +4,10 @@ import { existsSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { dockerMissing } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AgentHarness, jobSpec } from '../../testing/agent-harness.ts';
-import { Screen, SshClient } from '../../testing/ssh-client.ts';
-import type { TestStream } from '../../testing/test-stream.ts';
+import { Screen, type SshClient } from '../../testing/ssh-client.ts';
+import { SshJobs } from '../../testing/ssh-jobs.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`Forwards into containers are NOT tested: ${missing} is missing`);
@@ -18,9 +17,7 @@ const TALK = `const s=require('net').connect(process.argv[1]);process.stdin.pipe
 
 describe.each(['process', 'docker'] as const)('forwards that begin in a %s job', (kind) => {
   describe.skipIf(kind === 'docker' && missing !== null)('by OpenSSH', () => {
-    let engine: TestDocker | null = null;
-    let agent: AgentHarness;
-    let stream: TestStream;
+    let jobs: SshJobs;
     let client: SshClient;
     let echo: Server;
     let port: number;
@@ -46,25 +43,9 @@ describe.each(['process', 'docker'] as const)('forwards that begin in a %s job',
         : `${process.execPath} -e "const s=require('net').connect(${to},'127.0.0.1');process.stdin.pipe(s);s.pipe(process.stdout)"`;
 
     beforeAll(async () => {
-      client = new SshClient();
-      if (kind === 'docker') {
-        engine = await startDocker();
-        await engine.busybox('busybox:test');
-      }
-      agent = new AgentHarness(['--executor', kind], engine ? { DOCKER_HOST: engine.host } : {});
-      await agent.start();
-      stream = await agent.connect();
-      const command =
-        kind === 'docker'
-          ? { shell_commands: null, commands: ['/bin/sh', '-c', 'sleep 100000'] }
-          : { shell_commands: ['sleep 100000'] };
-      const spec = jobSpec([], { authorized_keys: client.keys, working_dir: '/tmp', ...command });
-      await agent.put(spec);
-      const state = await stream.until(() => {
-        const last = stream.state(spec.id);
-        return last?.phase === 'running' ? last : null;
-      });
-      client.port = state.ssh_port ?? 0;
+      jobs = await SshJobs.start({ kind });
+      client = jobs.client;
+      await jobs.begin({ working_dir: '/tmp' });
       echo = createServer({ allowHalfOpen: true }, (socket) => {
         socket.write('client heard: ');
         socket.pipe(socket);
@@ -74,11 +55,8 @@ describe.each(['process', 'docker'] as const)('forwards that begin in a %s job',
       port = (echo.address() as { port: number }).port;
     }, 60_000);
     afterAll(async () => {
-      await stream.close();
-      await agent.dispose();
-      await engine?.close();
-      client.close();
-      echo.close();
+      await jobs?.close();
+      echo?.close();
     }, 60_000);
 
     it('lead from a port of the job to the client, until it goes', async () => {

@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobSpecForAgent } from '@dstack/contract/agent';
-import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { dockerMissing, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AgentHarness, jobSpec } from '../../testing/agent-harness.ts';
-import { Screen, SshClient } from '../../testing/ssh-client.ts';
-import type { TestStream } from '../../testing/test-stream.ts';
+import { Screen, type SshClient } from '../../testing/ssh-client.ts';
+import { SshJobs } from '../../testing/ssh-jobs.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`SSH sessions in containers are NOT tested: ${missing} is missing`);
@@ -48,49 +47,19 @@ function inTerminal(command: string): string[] {
 
 describe.each(['process', 'docker'] as const)('a session in a %s job', (kind) => {
   describe.skipIf(kind === 'docker' && missing !== null)('by OpenSSH', () => {
-    let engine: TestDocker | null = null;
-    let agent: AgentHarness;
-    let stream: TestStream;
+    let jobs: SshJobs;
     let client: SshClient;
     let job: JobSpecForAgent;
 
-    async function begin(more: Partial<JobSpecForAgent> = {}): Promise<JobSpecForAgent> {
-      const command =
-        kind === 'docker'
-          ? { shell_commands: null, commands: ['/bin/sh', '-c', 'sleep 100000'] }
-          : { shell_commands: ['sleep 100000'] };
-      const spec = jobSpec([], {
-        ...{ authorized_keys: client.keys, env: { GREETING: "it's" }, working_dir: '/tmp' },
-        ...command,
-        ...more,
-      });
-      await agent.put(spec);
-      const state = await stream.until(() => {
-        const last = stream.state(spec.id);
-        return last?.phase === 'running' || last?.phase === 'exited' ? last : null;
-      });
-      client.port = state.ssh_port ?? 0;
-      return spec;
-    }
+    const begin = (more: Partial<JobSpecForAgent> = {}) =>
+      jobs.begin({ env: { GREETING: "it's" }, working_dir: '/tmp', ...more });
 
     beforeAll(async () => {
-      client = new SshClient();
-      if (kind === 'docker') {
-        engine = await startDocker();
-        await engine.busybox('busybox:test');
-      }
-      const env = engine ? { DOCKER_HOST: engine.host } : {};
-      agent = new AgentHarness(['--executor', kind], env);
-      await agent.start();
-      stream = await agent.connect();
+      jobs = await SshJobs.start({ kind });
+      client = jobs.client;
       job = await begin();
     }, 60_000);
-    afterAll(async () => {
-      await stream.close();
-      await agent.dispose();
-      await engine?.close();
-      client.close();
-    }, 60_000);
+    afterAll(() => jobs?.close(), 60_000);
 
     it('has the environment and the directory of the job', async () => {
       const { stdout } = await client.ssh([
@@ -274,7 +243,7 @@ describe.each(['process', 'docker'] as const)('a session in a %s job', (kind) =>
     if (kind === 'docker')
       it('runs programs of an image without a shell', async () => {
         const before = client.port;
-        await importBare(engine as TestDocker, client.dir);
+        await importBare(jobs.engine as TestDocker, client.dir);
         await begin({
           image_name: 'bare:test',
           commands: ['/busybox', 'sleep', '100000'],
@@ -298,7 +267,7 @@ describe.each(['process', 'docker'] as const)('a session in a %s job', (kind) =>
         client.spawn('ssh', [...client.options(), '-tt', 'root@job', 'echo up; sleep 1000']),
       );
       await shell.until('up');
-      await agent.stop(spec.id, false);
+      await jobs.agent.stop(spec.id, false);
       await once(shell.child, 'close');
       const late = await client.ssh(['true']);
       expect(late.code).toBe(1);

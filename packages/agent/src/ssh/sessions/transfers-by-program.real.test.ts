@@ -1,11 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { dockerMissing } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AgentHarness, jobSpec } from '../../testing/agent-harness.ts';
-import { SshClient } from '../../testing/ssh-client.ts';
-import type { TestStream } from '../../testing/test-stream.ts';
+import type { SshClient } from '../../testing/ssh-client.ts';
+import { SshJobs } from '../../testing/ssh-jobs.ts';
 
 const SFTP_SERVER = '/usr/lib/openssh/sftp-server';
 const PROGRAMS = ['/usr/bin/scp', '/usr/bin/rsync', SFTP_SERVER];
@@ -19,9 +18,7 @@ describe.skipIf(missing !== null).each([
   { job: 'a container that has scp, rsync and sftp-server', kind: 'docker', server: true },
   { job: 'a process job on a machine without sftp-server', kind: 'process', server: false },
 ] as const)('files of $job', ({ kind, server }) => {
-  let engine: TestDocker | null = null;
-  let agent: AgentHarness;
-  let stream: TestStream;
+  let jobs: SshJobs;
   let client: SshClient;
   const content = randomBytes(5_000_001);
   const here = (name: string) => join(client.dir, name);
@@ -29,39 +26,20 @@ describe.skipIf(missing !== null).each([
     client.run('scp', [...client.options(), '-q', '-r', ...args]);
 
   beforeAll(async () => {
-    client = new SshClient();
-    if (kind === 'docker') {
-      engine = await startDocker();
-      await engine.programs('tools:test', PROGRAMS);
-    }
     const hide = `mount -t tmpfs none ${dirname(SFTP_SERVER)}; exec "$@"`;
-    const around = server ? [] : ['unshare', '--mount', 'sh', '-c', hide, 'hidden'];
-    const env = engine ? { DOCKER_HOST: engine.host } : {};
-    agent = new AgentHarness(['--executor', kind], env, undefined, around);
-    await agent.start();
-    stream = await agent.connect();
-    const command = engine
-      ? { shell_commands: null, commands: ['/bin/sh', '-c', 'sleep 100000'] }
-      : { shell_commands: ['sleep 100000'] };
-    const place = engine ? '/tmp/place' : here('place');
-    const where = { image_name: 'tools:test', authorized_keys: client.keys, working_dir: place };
-    const spec = jobSpec([], { ...where, ...command });
-    await agent.put(spec);
-    const running = () => {
-      const last = stream.state(spec.id);
-      return last?.phase === 'running' ? last : null;
-    };
-    client.port = (await stream.until(running)).ssh_port ?? 0;
+    jobs = await SshJobs.start({
+      kind,
+      prepare: (engine) => engine.programs('tools:test', PROGRAMS),
+      around: server ? [] : ['unshare', '--mount', 'sh', '-c', hide, 'hidden'],
+    });
+    client = jobs.client;
+    const place = kind === 'docker' ? '/tmp/place' : here('place');
+    await jobs.begin({ image_name: 'tools:test', working_dir: place });
     mkdirSync(here('tree/sub'), { recursive: true });
     writeFileSync(here('tree/sub/file'), content);
     writeFileSync(here('tree/a name'), 'spaced');
   });
-  afterAll(async () => {
-    await stream?.close();
-    await agent?.dispose();
-    await engine?.close();
-    client.close();
-  });
+  afterAll(() => jobs?.close());
 
   function expectCopy(name: string): void {
     expect(sum(readFileSync(here(`${name}/sub/file`)))).toBe(sum(content));

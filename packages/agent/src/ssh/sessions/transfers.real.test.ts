@@ -2,11 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { dockerMissing } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AgentHarness, jobSpec } from '../../testing/agent-harness.ts';
-import { SshClient } from '../../testing/ssh-client.ts';
-import type { TestStream } from '../../testing/test-stream.ts';
+import type { SshClient } from '../../testing/ssh-client.ts';
+import { SshJobs } from '../../testing/ssh-jobs.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`File transfers with containers are NOT tested: ${missing} is missing`);
@@ -18,9 +17,7 @@ const sum = (data: Buffer) => createHash('sha256').update(data).digest('hex');
 
 describe.each(['process', 'docker'] as const)('files of a %s job', (kind) => {
   describe.skipIf(kind === 'docker' && missing !== null)('over SSH', () => {
-    let engine: TestDocker | null = null;
-    let agent: AgentHarness;
-    let stream: TestStream;
+    let jobs: SshJobs;
     let client: SshClient;
     /** In the job. */
     let place: string;
@@ -33,37 +30,13 @@ describe.each(['process', 'docker'] as const)('files of a %s job', (kind) => {
       client.run('sftp', [...client.options(), '-q', '-b', '-', `${login}@job`], lines.join('\n'));
 
     beforeAll(async () => {
-      client = new SshClient();
-      if (kind === 'docker') {
-        engine = await startDocker();
-        await engine.busybox('busybox:test');
-      }
+      jobs = await SshJobs.start({ kind });
+      client = jobs.client;
       place = kind === 'docker' ? '/tmp/place' : here('place');
-      agent = new AgentHarness(['--executor', kind], engine ? { DOCKER_HOST: engine.host } : {});
-      await agent.start();
-      stream = await agent.connect();
-      const command =
-        kind === 'docker'
-          ? { shell_commands: null, commands: ['/bin/sh', '-c', 'sleep 100000'] }
-          : { shell_commands: ['sleep 100000'] };
-      const spec = jobSpec([], {
-        ...{ authorized_keys: client.keys, working_dir: place },
-        ...command,
-      });
-      await agent.put(spec);
-      const state = await stream.until(() => {
-        const last = stream.state(spec.id);
-        return last?.phase === 'running' ? last : null;
-      });
-      client.port = state.ssh_port ?? 0;
+      await jobs.begin({ working_dir: place });
       writeFileSync(here('up'), content, { mode: 0o640 });
     }, 60_000);
-    afterAll(async () => {
-      await stream.close();
-      await agent.dispose();
-      await engine?.close();
-      client.close();
-    }, 60_000);
+    afterAll(() => jobs?.close(), 60_000);
 
     it.each([
       ['the newer', []],
