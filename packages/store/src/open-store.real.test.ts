@@ -2,8 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseDatabaseUrl } from './connection/url.ts';
+import { ADVISORY_LOCK } from './migrations/migrate.ts';
 import { openStore } from './open-store.ts';
 import { rawSql } from './testing/raw-sql.ts';
 import { storeOptions } from './testing/store-options.ts';
@@ -73,6 +75,21 @@ forEachStore((tests) => {
     await store.events.write([{ message: 'unseen', actorUserId: null, targets: [] }]);
     expect(await store.events.list({ visibleTo: null })).toEqual([]);
   });
+
+  if (tests.dialect === 'postgres') {
+    it('waits for the migrations of another server longer than a statement may take', async () => {
+      const url = await tests.createEmptyDatabase();
+      const other = new pg.Client(url);
+      await other.connect();
+      await other.query(`select pg_advisory_lock(${ADVISORY_LOCK})`);
+      const opening = tests.open({ url, commandTimeoutMs: 100 });
+      const waitedLonger = `select 1 from pg_stat_activity
+        where wait_event = 'advisory' and now() - query_start > interval '200 ms'`;
+      while ((await other.query(waitedLonger)).rowCount === 0);
+      await other.end();
+      expect((await opening).dialect).toBe('postgres');
+    });
+  }
 
   if (tests.dialect === 'sqlite') describe('one server per file', () => alone(tests));
 });

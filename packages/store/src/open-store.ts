@@ -1,7 +1,12 @@
 import { createBackends } from './backends/backends.ts';
 import type { Bus } from './connection/bus.ts';
 import { localBus } from './connection/bus.ts';
-import { openPostgres } from './connection/postgres.ts';
+import {
+  DEFAULT_COMMAND_TIMEOUT_MS,
+  MIGRATION_LIMITS,
+  postgresLimits,
+} from './connection/limits.ts';
+import { openPostgres, type PostgresOptions } from './connection/postgres.ts';
 import { postgresBus } from './connection/postgres-bus.ts';
 import { openSqlite } from './connection/sqlite.ts';
 import { createTransactions } from './connection/transactions.ts';
@@ -37,6 +42,7 @@ import { createUsers } from './users/users.ts';
 import { createVolumes } from './volumes/volumes.ts';
 
 const DEFAULT_POOL_SIZE = 10;
+const DEFAULT_MAX_OVERFLOW = 10;
 
 /** A database that is open, whichever it is. */
 interface Connection {
@@ -78,10 +84,14 @@ async function connectPostgres(
 ): Promise<Connection> {
   const { connectionString, label } = url;
   const { logger, onStatement } = options;
-  const poolSize = options.poolSize ?? DEFAULT_POOL_SIZE;
-  const { db, processIds } = openPostgres({ connectionString, poolSize, logger, onStatement });
-  const destroy = () => db.destroy();
-  await migrateOrClose(options, url, db, destroy);
+  const shared = { connectionString, logger, onStatement };
+  await migratePostgres(options, url, { ...shared, limits: MIGRATION_LIMITS });
+  const { db, processIds, close } = openPostgres({
+    ...shared,
+    poolSize: options.poolSize ?? DEFAULT_POOL_SIZE,
+    maxOverflow: options.maxOverflow ?? DEFAULT_MAX_OVERFLOW,
+    limits: postgresLimits(options.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS),
+  });
   try {
     const bus = await postgresBus({ db, connectionString, ownProcessIds: processIds, logger });
     return {
@@ -89,13 +99,24 @@ async function connectPostgres(
       bus,
       async close() {
         await bus.close();
-        await destroy();
+        await close();
       },
     };
   } catch (error) {
-    await destroy();
+    await close();
     throw unreachable(label, error);
   }
+}
+
+/** On a connection of its own, which has the time that migrations need. */
+async function migratePostgres(
+  options: OpenStoreOptions,
+  url: DatabaseUrl,
+  how: Omit<PostgresOptions, 'poolSize' | 'maxOverflow'>,
+): Promise<void> {
+  const { db, close } = openPostgres({ ...how, poolSize: 1, maxOverflow: 0 });
+  await migrateOrClose(options, url, db, close);
+  await close();
 }
 
 async function migrateOrClose(

@@ -33,8 +33,12 @@ export interface OpenStoreOptions {
   readonly cipher: Cipher;
   /** Hears every statement, without its values. */
   readonly onStatement?: (sql: string) => void;
-  /** Most connections to PostgreSQL (default 10), one more listens. */
+  /** Connections to PostgreSQL that are kept (default 10); one more listens. */
   readonly poolSize?: number;
+  /** Connections above these while they are needed (default 10). */
+  readonly maxOverflow?: number;
+  /** Milliseconds that a statement may take on PostgreSQL (default one minute); 0 = any time. */
+  readonly commandTimeoutMs?: number;
   /** False: events are not stored (`DSTACK_SERVER_EVENTS_TTL_SECONDS` <= 0). */
   readonly storeEvents?: boolean;
 }

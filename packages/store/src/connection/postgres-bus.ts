@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely';
 import pg from 'pg';
 import type { StoreLogger } from '../logger.ts';
 import type { DB } from '../schema/db.ts';
+import { answered, ended } from './answered.ts';
 import { type Bus, Subscribers } from './bus.ts';
 import { CONNECTION } from './postgres.ts';
 
@@ -13,6 +14,9 @@ const LOG = 'log';
 
 /** In place of a kind of work: events are written, about this run if there is an id. */
 const EVENT = 'event';
+
+/** For the few things that are asked on this connection; after them it only listens. */
+const ANSWER_MS = 10_000;
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
@@ -120,7 +124,7 @@ class Listener {
     client.on('end', () => this.#lost(client, null));
     try {
       await client.connect();
-      await client.query(`listen ${CHANNEL}`);
+      await answered(client, ANSWER_MS, client.query(`listen ${CHANNEL}`));
     } catch (error) {
       client.removeAllListeners('end');
       client.end().catch(() => {
@@ -129,7 +133,7 @@ class Listener {
       throw error;
     }
     if (this.#closed) {
-      await client.end();
+      await ended([client], ANSWER_MS, client.end());
       return;
     }
     this.#client = client;
@@ -141,7 +145,7 @@ class Listener {
     if (this.#retry) clearTimeout(this.#retry);
     const client = this.#client;
     this.#client = null;
-    await client?.end();
+    if (client) await ended([client], ANSWER_MS, client.end());
   }
 
   #hear(message: pg.Notification): void {

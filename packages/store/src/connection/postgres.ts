@@ -2,6 +2,9 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { StoreLogger } from '../logger.ts';
 import type { DB } from '../schema/db.ts';
+import { ended } from './answered.ts';
+import type { PostgresLimits } from './limits.ts';
+import { PoolClients } from './pool-clients.ts';
 import { preparedPool } from './prepared-pool.ts';
 import { type OnStatement, statementLog } from './statements.ts';
 
@@ -36,32 +39,36 @@ export interface PostgresConnection {
   readonly db: Kysely<DB>;
   /** Backend process ids of this pool: whose notifications are our own. */
   readonly processIds: ReadonlySet<number>;
+  close(): Promise<void>;
 }
 
-export function openPostgres(options: {
+export interface PostgresOptions {
   readonly connectionString: string;
+  /** Connections that are kept once they were needed, and how many more there may be for a while. */
   readonly poolSize: number;
+  readonly maxOverflow: number;
+  readonly limits: PostgresLimits;
   readonly logger: StoreLogger;
   readonly onStatement?: OnStatement;
-}): PostgresConnection {
-  const processIds = new Set<number>();
+}
+
+export function openPostgres(options: PostgresOptions): PostgresConnection {
+  const { poolSize, maxOverflow, limits } = options;
   const pool = new pg.Pool({
     connectionString: options.connectionString,
-    max: options.poolSize,
+    min: poolSize,
+    max: poolSize + maxOverflow,
     types: TYPES,
     application_name: 'dstack',
     ...CONNECTION,
   });
-  // `processID` is not in the type declarations.
-  const processId = (client: pg.PoolClient) =>
-    (client as unknown as { processID: number }).processID;
-  pool.on('connect', (client) => processIds.add(processId(client)));
-  pool.on('remove', (client) => processIds.delete(processId(client)));
-  // Without a listener an idle connection that breaks would end the process.
-  pool.on('error', (error) => {
-    options.logger.warn({ err: error }, 'an idle connection to PostgreSQL broke');
-  });
+  const clients = new PoolClients(pool, limits, options.logger);
   const log = statementLog(options.onStatement);
-  const dialect = new PostgresDialect({ pool: preparedPool(pool) });
-  return { db: new Kysely<DB>({ dialect, log }), processIds };
+  const dialect = new PostgresDialect({ pool: preparedPool(pool, clients) });
+  const db = new Kysely<DB>({ dialect, log });
+  return {
+    db,
+    processIds: clients.processIds,
+    close: () => ended(clients.open, limits.close, db.destroy()),
+  };
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import type pg from 'pg';
+import { type PoolClients, processIdOf } from './pool-clients.ts';
 
 /** Uses after which a statement is worth a plan that is kept. */
 const OFTEN = 5;
@@ -15,20 +16,27 @@ const MAX_COUNTED = 1000;
  * What the server asks for all the time is parsed and planned once per connection: for small
  * queries that is most of the work of the database.
  */
-export function preparedPool(pool: pg.Pool): PostgresPool {
+export function preparedPool(pool: pg.Pool, clients: PoolClients): PostgresPool {
   const names = new StatementNames();
   return {
     options: pool.options,
     end: () => pool.end(),
     async connect() {
       const client = await pool.connect();
+      await clients.limit(client).catch((error: unknown) => {
+        client.release(true);
+        throw error;
+      });
       const query = (text: string, values: readonly unknown[]) => {
         const name = names.of(text);
-        return client.query({ text, values: [...values], ...(name !== null && { name }) });
+        return clients.query(client, {
+          ...{ text, values: [...values] },
+          ...(name !== null && { name }),
+        });
       };
       return {
         // Only to cancel queries, which Kysely does by it.
-        processID: (client as unknown as { processID: number }).processID,
+        processID: processIdOf(client),
         query: query as unknown as PostgresPoolClient['query'],
         release: (destroy?: boolean) => client.release(destroy),
       };

@@ -4,7 +4,7 @@ import type { Migration, MigrationContext } from './ddl.ts';
 import { MIGRATIONS } from './index.ts';
 
 /** Any constant works, as long as every server uses the same. */
-const ADVISORY_LOCK = 7_282_010_422;
+export const ADVISORY_LOCK = 7_282_010_422;
 
 const LEDGER = 'dstack_migrations';
 

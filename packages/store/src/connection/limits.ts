@@ -1,0 +1,40 @@
+/** How long things may take on a connection to PostgreSQL, in milliseconds; 0 = for ever. */
+export interface PostgresLimits {
+  /** One statement, by the clock of the server. */
+  readonly statement: number;
+  /** A statement's wait for a lock that another transaction holds. */
+  readonly lock: number;
+  /** A transaction between two statements: while it does nothing, it holds what it has locked. */
+  readonly idleInTransaction: number;
+  /** The answer to a statement, by our clock: what a server that has vanished will not give. */
+  readonly answer: number;
+  /** The orderly end of all connections. */
+  readonly close: number;
+}
+
+export const DEFAULT_COMMAND_TIMEOUT_MS = 60_000;
+
+/** What the answer may be later than the server's own limit, which it should name itself. */
+const GRACE_MS = 5_000;
+
+const LOCK_MS = 30_000;
+const IDLE_IN_TRANSACTION_MS = 60_000;
+const CLOSE_MS = 10_000;
+
+/** Of the server's daily work. Transactions of ours are short: they wait for nothing outside. */
+export function postgresLimits(commandTimeoutMs: number): PostgresLimits {
+  const limited = commandTimeoutMs > 0;
+  return {
+    statement: commandTimeoutMs,
+    answer: limited ? commandTimeoutMs + GRACE_MS : 0,
+    lock: limited ? Math.min(commandTimeoutMs, LOCK_MS) : LOCK_MS,
+    idleInTransaction: IDLE_IN_TRANSACTION_MS,
+    close: CLOSE_MS,
+  };
+}
+
+/** Of migrations, which may rewrite large tables or wait for those of another server. */
+export const MIGRATION_LIMITS: PostgresLimits = {
+  ...postgresLimits(3_600_000),
+  lock: 600_000,
+};
