@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { compileSettings, listensOnLoopback, SettingsError } from './settings.ts';
+import { SettingsError } from './environment.ts';
+import { compileSettings, listensOnLoopback } from './settings.ts';
 
 describe('settings', () => {
   it('keep everything under the server folder unless told otherwise', () => {

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { EngineSettings } from '@dstack/core';
+import { type Env, integer, isSet, oneOf, SettingsError } from './environment.ts';
 import type { ImagePlanSettings } from './hosts/image-plans.ts';
 
 /** All of the server's settings, compiled once at start from environment and options. */
@@ -81,13 +82,6 @@ export interface ServerOptions {
   readonly logLevel?: string;
   readonly token?: string;
   readonly updateDefaultProject?: boolean;
-}
-
-type Env = Readonly<Record<string, string | undefined>>;
-
-/** A variable has a value that cannot be used; the message names it and what it may be. */
-export class SettingsError extends Error {
-  override name = 'SettingsError';
 }
 
 export function compileSettings(env: Env, options: ServerOptions = {}): ServerSettings {
@@ -228,27 +222,4 @@ function logFormat(env: Env): 'json' | 'pretty' {
 function updateDefaultProject(env: Env): boolean | null {
   if (isSet(env, 'DSTACK_UPDATE_DEFAULT_PROJECT')) return true;
   return isSet(env, 'DSTACK_DO_NOT_UPDATE_DEFAULT_PROJECT') ? false : null;
-}
-
-/** Any value, even an empty one, sets a flag. */
-function isSet(env: Env, name: string): boolean {
-  return env[name] !== undefined;
-}
-
-function integer(env: Env, name: string, fallback: number): number {
-  const text = env[name];
-  if (text === undefined || text === '') return fallback;
-  if (!/^\d+$/.test(text.trim())) {
-    throw new SettingsError(`${name} is ${JSON.stringify(text)}; it must be a whole number`);
-  }
-  return Number(text);
-}
-
-function oneOf<T extends string>(env: Env, name: string, values: readonly [T, ...T[]]): T {
-  const text = env[name];
-  if (!text) return values[0];
-  const found = values.find((value) => value === text);
-  if (!found)
-    throw new SettingsError(`${name} is ${JSON.stringify(text)}; it may be ${values.join(', ')}`);
-  return found;
 }

@@ -1,0 +1,29 @@
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** A variable has a value that cannot be used; the message names it and what it may be. */
+export class SettingsError extends Error {
+  override name = 'SettingsError';
+}
+
+/** Any value, even an empty one, sets a flag. */
+export function isSet(env: Env, name: string): boolean {
+  return env[name] !== undefined;
+}
+
+export function integer(env: Env, name: string, fallback: number): number {
+  const text = env[name];
+  if (text === undefined || text === '') return fallback;
+  if (!/^\d+$/.test(text.trim())) {
+    throw new SettingsError(`${name} is ${JSON.stringify(text)}; it must be a whole number`);
+  }
+  return Number(text);
+}
+
+export function oneOf<T extends string>(env: Env, name: string, values: readonly [T, ...T[]]): T {
+  const text = env[name];
+  if (!text) return values[0];
+  const found = values.find((value) => value === text);
+  if (!found)
+    throw new SettingsError(`${name} is ${JSON.stringify(text)}; it may be ${values.join(', ')}`);
+  return found;
+}
