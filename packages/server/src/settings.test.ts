@@ -28,6 +28,23 @@ describe('settings', () => {
     );
   });
 
+  it('say how much of PostgreSQL the server may take', () => {
+    const database = { poolSize: 10, maxOverflow: 10, commandTimeoutSeconds: 60 };
+    expect(compileSettings({}).database).toEqual(database);
+    const all = { DSTACK_DB_POOL_SIZE: '3', DSTACK_DB_MAX_OVERFLOW: '0' };
+    const none = compileSettings({ ...all, DSTACK_DB_COMMAND_TIMEOUT: '0' }).database;
+    expect(none).toEqual({ poolSize: 3, maxOverflow: 0, commandTimeoutSeconds: 0 });
+  });
+
+  it.each([
+    ['DSTACK_DB_POOL_SIZE', '0', 'at least 1'],
+    ['DSTACK_DB_COMMAND_TIMEOUT', '86401', 'at most 86400'],
+  ])('refuse a %s of %s', (name, value, why) => {
+    expect(() => compileSettings({ [name]: value })).toThrow(
+      `${name} is ${value}; it may be ${why}`,
+    );
+  });
+
   it('say when images go from hosts, 0 standing for never', () => {
     const never = {
       DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT: '0',

@@ -15,6 +15,7 @@ export interface ServerSettings {
   readonly trustedProxies: readonly string[];
   readonly dir: string;
   readonly databaseUrl: string;
+  readonly database: DatabaseSettings;
   readonly adminToken: string | null;
   /** Static token of the SSH proxy (`DSTACK_SSHPROXY_API_TOKEN`); null = there is none. */
   readonly sshProxyToken: string | null;
@@ -38,6 +39,16 @@ export interface ServerSettings {
   readonly eventsTtlSeconds: number;
   /** Seconds without a byte after which the answer of a service is given up. */
   readonly serviceTimeoutSeconds: number;
+}
+
+/** Of PostgreSQL; SQLite has one connection and waits for nobody. */
+export interface DatabaseSettings {
+  /** Connections that are kept once they were needed. */
+  readonly poolSize: number;
+  /** Connections above these while they are needed. */
+  readonly maxOverflow: number;
+  /** What a statement may take; 0 = any time. */
+  readonly commandTimeoutSeconds: number;
 }
 
 export interface LocalSettings {
@@ -93,6 +104,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
     trustedProxies: trustedProxies(env),
     dir,
     databaseUrl: env.DSTACK_DATABASE_URL || `sqlite:///${join(dir, 'data', 'dstack.db')}`,
+    database: database(env),
     sshProxyToken: env.DSTACK_SSHPROXY_API_TOKEN || null,
     metrics: {
       enabled: isSet(env, 'DSTACK_ENABLE_PROMETHEUS_METRICS'),
@@ -154,6 +166,23 @@ function isNetwork(text: string): boolean {
 /** Whether only programs of this machine can reach the server. */
 export function listensOnLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
+
+const DAY_SECONDS = 86_400;
+
+function database(env: Env): DatabaseSettings {
+  const poolSize = integer(env, 'DSTACK_DB_POOL_SIZE', 10);
+  if (poolSize < 1) {
+    throw new SettingsError(`DSTACK_DB_POOL_SIZE is ${poolSize}; it may be at least 1`);
+  }
+  const commandTimeoutSeconds = integer(env, 'DSTACK_DB_COMMAND_TIMEOUT', 60);
+  if (commandTimeoutSeconds > DAY_SECONDS) {
+    throw new SettingsError(
+      `DSTACK_DB_COMMAND_TIMEOUT is ${commandTimeoutSeconds}; it may be at most ${DAY_SECONDS} seconds, or 0 for no limit`,
+    );
+  }
+  const maxOverflow = integer(env, 'DSTACK_DB_MAX_OVERFLOW', 10);
+  return { poolSize, maxOverflow, commandTimeoutSeconds };
 }
 
 function engineSettings(env: Env): EngineSettings {

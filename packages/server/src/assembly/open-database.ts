@@ -21,6 +21,9 @@ export async function openDatabase(
     now: systemNow,
     newId: randomUUID,
     logger: log,
+    poolSize: settings.database.poolSize,
+    maxOverflow: settings.database.maxOverflow,
+    commandTimeoutMs: settings.database.commandTimeoutSeconds * 1000,
     storeEvents: eventsTtlSeconds > 0,
     onStatement: settings.sqlEcho ? (sql) => log.info({ sql }, 'statement') : undefined,
   }).catch((error: unknown) => {
