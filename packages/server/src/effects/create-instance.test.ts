@@ -2,6 +2,7 @@ import { type Backend, BackendError, NoCapacityError, SkipOfferError } from '@ds
 import type { Offer, ProvisioningData } from '@dstack/core';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
+import { BackendSilentError } from '../offers/bounded-backend.ts';
 import { createInstance } from './create-instance.ts';
 
 const offer = (name: string) =>
@@ -64,6 +65,13 @@ describe('making an instance', () => {
       message:
         'All offers failed. Tried 4 of 4 offers: a in aws/us: no a; b in aws/us: no b; c in aws/us: no c and 1 more',
     });
+  });
+
+  it('does not turn to another offer where a backend may still be making a machine', async () => {
+    const silent = new BackendSilentError('aws', 'for an instance', 1000);
+    const { tried, result } = attempt({ a: silent, b: 'made' });
+    await expect(result).rejects.toBe(silent);
+    expect(tried).toEqual(['a']);
   });
 
   it('stops after the number of tries it may make, skipped offers not counted', async () => {

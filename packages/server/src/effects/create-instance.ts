@@ -1,6 +1,7 @@
 import { type Backend, type InstanceOrder, SkipOfferError } from '@dstack/backends';
 import type { IntentResult, Offer } from '@dstack/core';
 import type { Logger } from '../logging.ts';
+import { BackendSilentError } from '../offers/bounded-backend.ts';
 
 /** Distinct errors named to the user, and how much of each. */
 const SHOWN_ERRORS = 3;
@@ -16,7 +17,10 @@ export interface CreateInstanceInput {
   readonly log: Logger;
 }
 
-/** Takes the first offer that a backend honours, in the order of the offers. */
+/**
+ * Takes the first offer that a backend honours, in the order of the offers. Throws where a backend
+ * does not answer: it is to be asked again, and then finds what it has made.
+ */
 export async function createInstance(input: CreateInstanceInput): Promise<IntentResult> {
   const errors = new Set<string>();
   let tries = 0;
@@ -28,6 +32,8 @@ export async function createInstance(input: CreateInstanceInput): Promise<Intent
       const created = await compute.createInstance(offer, input.order);
       return { kind: 'instance.created', offer, ...created };
     } catch (error) {
+      // The machine may be coming all the same: a second one would be paid for and used by nobody.
+      if (error instanceof BackendSilentError) throw error;
       if (!(error instanceof SkipOfferError)) tries++;
       errors.add(describe(offer, error));
       input.log.info({ instance: input.order.instanceName, err: error }, 'offer not taken');

@@ -1,8 +1,12 @@
 import { type Backend, type Catalog, cloudBackend } from '@dstack/backends';
 import { type Id, requirementsMatch } from '@dstack/core';
 import type { Store } from '@dstack/store';
+import { type BackendLimits, boundedBackend } from './bounded-backend.ts';
 
-/** The backends a project may use now: those configured for it, and the server's machine. */
+/**
+ * The backends a project may use now: those configured for it, and the server's machine. None of
+ * them takes for ever to answer.
+ */
 export interface ProjectBackends {
   of(projectId: Id): Promise<readonly Backend[]>;
   find(projectId: Id, name: Backend['name']): Promise<Backend | null>;
@@ -15,6 +19,7 @@ export interface ProjectBackendsOptions {
   readonly local: Backend | null;
   /** Projects that may use it, by name in lower case. */
   readonly localProjects: ReadonlySet<string>;
+  readonly limits?: BackendLimits;
 }
 
 export function projectBackends(options: ProjectBackendsOptions): ProjectBackends {
@@ -30,7 +35,8 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
         matches: requirementsMatch,
       }),
     );
-    return local && localProjects.has(project.name.toLowerCase()) ? [local, ...clouds] : clouds;
+    const own = local && localProjects.has(project.name.toLowerCase()) ? [local] : [];
+    return [...own, ...clouds].map((backend) => boundedBackend(backend, options.limits));
   };
   return {
     of,

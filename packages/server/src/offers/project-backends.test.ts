@@ -1,0 +1,37 @@
+import type { Backend, Catalog } from '@dstack/backends';
+import type { Requirements } from '@dstack/contract/wire';
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
+import { offerSource } from './offer-source.ts';
+import { projectBackends } from './project-backends.ts';
+
+let server: TestServer;
+beforeEach(async () => {
+  server = await startTestServer();
+});
+afterEach(() => server.close());
+
+const silence = () => new Promise<never>(() => {});
+const local: Backend = {
+  name: 'local',
+  offers: silence,
+  compute: { createInstance: silence, terminateInstance: silence },
+};
+
+it('a backend that never answers offers nothing, and the log says why', async () => {
+  const lines: string[] = [];
+  const log = pino({ base: null }, { write: (line: string) => lines.push(line) });
+  const backends = projectBackends({
+    store: server.store,
+    catalog: {} as Catalog,
+    local,
+    localProjects: new Set(['main']),
+    limits: { offers: 1, create: 1, terminate: 1 },
+  });
+  const project = await server.store.projects.byName('main');
+  const question = { key: 'q', fleetId: null, requirements: {} as Requirements, backends: null };
+  const answers = await offerSource(backends, log).answer(project?.id ?? '', [question]);
+  expect(answers.get('q')).toEqual([]);
+  expect(lines.join()).toContain('local has not answered within 0.001 s, asked for offers');
+});
