@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type PassEnding, WorkQueue } from './work-queue.ts';
 
 const log = pino({ level: 'silent' });
@@ -123,6 +123,33 @@ describe('WorkQueue', () => {
     await settle();
     expect(delays).toEqual([100, 200, 100]);
     await queue.close();
+  });
+
+  it('names a pass that is long under way, once, and none that has ended', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const lines: { key?: string; msg: string }[] = [];
+      const write = (line: string) => lines.push(JSON.parse(line));
+      const held = gate();
+      const queue = new WorkQueue({
+        name: 'test',
+        concurrency: 2,
+        log: pino({}, { write }),
+        pass: (key) => (key === 'stuck' ? held.pass() : Promise.resolve({ ending: 'done' })),
+      });
+      queue.add('quick');
+      queue.add('stuck');
+      await settle();
+      vi.advanceTimersByTime(24 * 3_600_000);
+      expect(lines).toMatchObject([
+        { queue: 'test', key: 'stuck', msg: 'pass has been under way for 5 minutes' },
+      ]);
+      held.open();
+      await queue.close();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('waits at close for the passes under way and starts no others', async () => {

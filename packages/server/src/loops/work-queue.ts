@@ -21,6 +21,9 @@ export interface WorkQueueOptions {
   readonly setTimer?: (callback: () => void, ms: number) => NodeJS.Timeout;
 }
 
+/** Passes end within seconds, but for those that make and end machines. */
+const LONG_MINUTES = 5;
+
 /**
  * A set of keys worked off with bounded concurrency. A key is never worked on twice at a time; one
  * that is added during its own pass gets exactly one more pass after it, so that no signal is lost
@@ -72,7 +75,9 @@ export class WorkQueue {
 
   async #work(key: string): Promise<void> {
     const started = performance.now();
+    const watch = this.#watch(key);
     const ending = await this.#pass(key);
+    clearTimeout(watch);
     this.#options.onEnd?.(ending.ending, (performance.now() - started) / 1000);
     this.#running.delete(key);
     if (ending.ending === 'done') this.#failures.delete(key);
@@ -91,6 +96,14 @@ export class WorkQueue {
       this.#logFailure(key, error);
       return { ending: 'retry', error };
     }
+  }
+
+  /** A pass has no deadline, as no half of it can be taken back; so that one stuck is seen. */
+  #watch(key: string): NodeJS.Timeout {
+    const { log, name: queue } = this.#options;
+    const warn = () =>
+      log.warn({ queue, key }, `pass has been under way for ${LONG_MINUTES} minutes`);
+    return setTimeout(warn, LONG_MINUTES * 60_000).unref();
   }
 
   #logFailure(key: string, error: unknown): void {
