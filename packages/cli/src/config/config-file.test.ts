@@ -45,6 +45,16 @@ test('a file that cannot be read is named, with what to do', () =>
     });
   }));
 
+test('a home where no folder can be made is an error, not an endless attempt', async () => {
+  const config = await ConfigFile.load('/proc/no-such-folder/home');
+  config.put({ name: 'main', url: 'http://a', token: 't' }, true);
+  await expect(config.save()).rejects.toMatchObject({
+    message: '/proc/no-such-folder/home/.dstack/config.yml cannot be written',
+    why: expect.stringContaining('/proc/no-such-folder'),
+    next: expect.stringContaining('HOME'),
+  });
+});
+
 test('edits keep unknown keys, comments and the other entries', () =>
   withDirectory(async (path) => {
     await home(path, `# mine\nextra: 1\n${TWO}`);

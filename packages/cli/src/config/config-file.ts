@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { access, chmod, mkdir, readFile, realpath, rename, writeFile } from 'node:fs/promises';
+import { access, chmod, readFile, realpath, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Document } from 'yaml';
 import { CliError } from '../errors.ts';
+import { makeFolders } from '../files/make-folders.ts';
 
 /** One entry of `projects:` in `~/.dstack/config.yml`. */
 export interface ConfiguredProject {
@@ -102,7 +103,19 @@ export class ConfigFile {
 
   /** Writes by renaming, so that no reader ever meets half a file; only the owner may read it. */
   async save(): Promise<void> {
-    await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
+    try {
+      await this.#write();
+    } catch (error) {
+      throw new CliError(`${this.path} cannot be written`, {
+        why: (error as Error).message,
+        next: 'let this user write there, or set HOME to a folder where it can',
+        cause: error,
+      });
+    }
+  }
+
+  async #write(): Promise<void> {
+    await makeFolders(dirname(this.path));
     const target = await realpath(this.path).catch(() => this.path);
     const temporary = `${target}.${process.pid}.tmp`;
     await writeFile(temporary, this.#document.toString(), { mode: 0o600 });

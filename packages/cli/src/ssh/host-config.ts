@@ -1,8 +1,9 @@
-import { chmod, mkdir, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Job, Run } from '@dstack/contract/wire';
 import { CliError } from '../errors.ts';
+import { makeFolders } from '../files/make-folders.ts';
 import { withFileLock } from './file-lock.ts';
 import { findHost } from './user-config.ts';
 
@@ -178,7 +179,7 @@ export function withoutHosts(text: string, hosts: readonly string[]): string {
 }
 
 async function editConfig(path: string, edit: (text: string) => string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeFolders(dirname(path));
   await withFileLock(`${path}.lock`, async () => {
     const before = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return '';

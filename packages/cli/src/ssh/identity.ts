@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { readIfThere } from '../config/config-file.ts';
 import type { Cli, Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { makeFolders } from '../files/make-folders.ts';
 
 const run = promisify(execFile);
 
@@ -110,7 +111,7 @@ export async function ensureUserKey(connection: Connection, cli: Cli): Promise<s
     });
   }
   try {
-    await mkdir(join(cli.home, '.dstack', 'ssh'), { recursive: true, mode: 0o700 });
+    await makeFolders(join(cli.home, '.dstack', 'ssh'));
     await writeFile(path, user.ssh_private_key, { mode: 0o600 });
     await chmod(path, 0o600);
     await writeFile(`${path}.pub`, user.ssh_public_key);

@@ -171,7 +171,8 @@ async function introduce(server: RunningServer, cli: Cli, stop: AbortSignal): Pr
   }
   const unknown = (error: Error): null => {
     if (error instanceof CancelledError) throw error;
-    cli.io.warn(`The project is not made known to the command line: ${error.message}`);
+    const why = error instanceof CliError && error.why ? ` (${error.why})` : '';
+    cli.io.warn(`The project is not made known to the command line: ${error.message}${why}`);
     return null;
   };
   // Before the announcement: whoever waits for that can run commands at once.
