@@ -153,9 +153,12 @@ describe('a database that cannot be reached', () => {
     expect(failure.message).not.toContain('secret');
   });
 
-  it('names the file whose directory cannot be made', async () => {
-    const failure = await openStore(storeOptions('sqlite:////dev/null/x.db')).catch((e) => e);
-    expect(failure).toMatchObject({ code: 'store_unreachable' });
-    expect(failure.message).toContain('/dev/null/x.db');
-  });
+  it.each(['/dev/null/x.db', '/proc/no-such-folder/inner/x.db'])(
+    'names the file %s, whose directory cannot be made',
+    async (path) => {
+      const failure = await openStore(storeOptions(`sqlite:///${path}`)).catch((e) => e);
+      expect(failure).toMatchObject({ code: 'store_unreachable' });
+      expect(failure.message).toContain(path);
+    },
+  );
 });
