@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { INITIAL_CREDIT } from '@dstack/contract/agent';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startAgent } from './agent.ts';
 import { openJobAccess } from './job-ssh.ts';
 import { JobFolder } from './jobs/job-folder.ts';
@@ -64,7 +64,7 @@ describe('files of a deleted job', () => {
     // A folder where a socket should be stands for a mount or an immutable file, which only root makes.
     mkdirSync(new JobFolder(join(agent.state, 'jobs'), spec.id, agent.dir).socket('s'));
     await agent.start();
-    expect(agent.log).toContain('what a job has left is not removed');
+    await vi.waitFor(() => expect(agent.log).toContain('what a job has left is not removed'));
     expect((await agent.put(spec)).body.state).toMatchObject({ phase: 'exited' });
     expect(existsSync(join(agent.state, 'jobs', spec.id, 'spool'))).toBe(false);
   });
