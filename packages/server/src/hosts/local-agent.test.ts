@@ -1,7 +1,18 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type LocalAgent, localAgent } from './local-agent.ts';
 
 let dir = '';
@@ -28,6 +39,46 @@ it('says at once why an agent has ended instead of starting', async () => {
   const failure = agentOf(process.execPath, program).ensureRunning();
   await expect(failure).rejects.toThrow(/ended with code 3; see .*agent\.log/);
   expect(readFileSync(join(dir, 'agent', 'agent.log'), 'utf8')).toContain('no such luck');
+});
+
+/** What a dial comes to: the error of its socket, or null when it is open. */
+async function dialled(agent: LocalAgent): Promise<Error | null> {
+  const socket = agent.dial();
+  const outcome = await Promise.race([once(socket, 'connect'), once(socket, 'error')]).catch(
+    (error) => [error],
+  );
+  socket.destroy();
+  return outcome[0] ?? null;
+}
+
+/** The one that this test's agent of a state folder listens in. */
+function socketFolder(): string {
+  const [name = ''] = readdirSync(dir).filter((each) => each.startsWith('dstack-'));
+  return join(dir, name);
+}
+
+it('makes the folder of the socket anew when an agent has taken it away', async () => {
+  const agent = agentOf(process.execPath, join(dir, 'agent.mjs'));
+  const folder = socketFolder();
+  rmdirSync(folder);
+  await expect(agent.ensureRunning()).rejects.toThrow('ended with code 1');
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+});
+
+describe.runIf(process.getuid?.() === 0)('a folder that somebody else has put there', () => {
+  const other = createServer();
+  afterEach(() => other.close());
+
+  it('gets no agent and no token', async () => {
+    const agent = agentOf(process.execPath, join(dir, 'agent.mjs'));
+    const folder = socketFolder();
+    other.listen(join(folder, 'agent.sock'));
+    await once(other, 'listening');
+    expect(await dialled(agent)).toBeNull();
+    chownSync(folder, 65534, 65534);
+    expect(String(await dialled(agent))).toContain('belongs to somebody else');
+    await expect(agent.ensureRunning()).rejects.toThrow('belongs to somebody else');
+  });
 });
 
 it('survives that Node itself is gone, as while the program is being replaced', async () => {

@@ -1,19 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dial } from './agent-client.ts';
+import { connectOwn, makeSocketFolder, socketPath } from './socket-folder.ts';
 
 export interface LocalAgentOptions {
   /** Folder of the agent's state, `<server dir>/agent`. */
@@ -53,14 +45,16 @@ const ALREADY_RUNNING = 4;
  */
 export function localAgent(options: LocalAgentOptions): LocalAgent {
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
-  const socket = join(socketDir(options.stateDir), 'agent.sock');
+  const socket = socketPath(options.stateDir);
+  makeSocketFolder(socket);
   const log = join(options.stateDir, 'agent.log');
   const token = readOrMake(join(options.stateDir, 'token'), () => randomBytes(32).toString('hex'));
   return {
     token,
     hostId: options.shared ? ownHostId(options.stateDir) : 'local',
-    dial: () => connect(socket),
+    dial: () => connectOwn(socket),
     async ensureRunning() {
+      makeSocketFolder(socket);
       if (await answers(socket)) return;
       const ended = whyEnded(startAgent(options, socket));
       for (const end = Date.now() + START_LIMIT_MS; Date.now() < end; await delay(POLL_MS)) {
@@ -71,23 +65,6 @@ export function localAgent(options: LocalAgentOptions): LocalAgent {
       throw new Error(`the agent did not start within 15 s; see ${log}`);
     },
   };
-}
-
-/**
- * A private folder with a short name: the path of a unix socket may have 107 bytes, and a server's
- * folder can be anywhere. Somebody else's folder of that name is refused.
- */
-function socketDir(stateDir: string): string {
-  const uid = process.getuid?.() ?? 0;
-  const name = createHash('sha256').update(stateDir).digest('hex').slice(0, 12);
-  const dir = join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), `dstack-${uid}-${name}`);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const stat = lstatSync(dir);
-  if (!stat.isDirectory() || stat.uid !== uid) {
-    throw new Error(`${dir} exists and belongs to somebody else; remove it or set XDG_RUNTIME_DIR`);
-  }
-  chmodSync(dir, 0o700);
-  return dir;
 }
 
 /** Which machine a job is on must stay true when the server is started again, and for all servers. */

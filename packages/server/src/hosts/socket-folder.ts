@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { connect, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/**
+ * In a folder with a short name: the path of a unix socket may have 107 bytes, and a server's folder
+ * can be anywhere.
+ */
+export function socketPath(stateDir: string): string {
+  const name = createHash('sha256').update(stateDir).digest('hex').slice(0, 12);
+  const folder = `dstack-${userId()}-${name}`;
+  return join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), folder, 'agent.sock');
+}
+
+/** Makes the folder of the socket, for nobody else. Somebody else's folder of that name is refused. */
+export function makeSocketFolder(socket: string): void {
+  const dir = dirname(socket);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  refuseForeign(dir);
+  chmodSync(dir, 0o700);
+}
+
+/**
+ * A connection for the agent's token. The folder goes with the agent, and where everybody may make
+ * folders somebody else can take its name then: he must not get the token.
+ */
+export function connectOwn(socket: string): Socket {
+  try {
+    refuseForeign(dirname(socket));
+  } catch (error) {
+    return new Socket().destroy(error as Error);
+  }
+  return connect(socket);
+}
+
+function refuseForeign(dir: string): void {
+  const stat = lstatSync(dir);
+  if (!stat.isDirectory() || stat.uid !== userId()) {
+    throw new Error(`${dir} exists and belongs to somebody else; remove it or set XDG_RUNTIME_DIR`);
+  }
+}
+
+function userId(): number {
+  return process.getuid?.() ?? 0;
+}
