@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type AgentInfo, PROTOCOL } from '@dstack/contract/agent';
 import { findHostFacts } from './host/host-facts.ts';
@@ -10,6 +10,7 @@ import type { Logger } from './log.ts';
 import { MetricsTicker } from './metrics/metrics-ticker.ts';
 import type { Owner } from './owner.ts';
 import { AgentServer } from './protocol/http-server.ts';
+import { makeSocketFolder, removeSocketFolder } from './socket-folder.ts';
 
 export interface AgentSetup {
   readonly stateDir: string;
@@ -37,13 +38,15 @@ export interface RunningAgent {
 export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   const { executor, owner, log } = setup;
   const token = readToken(setup.stateDir);
+  const socketDir = dirname(setup.socket);
+  makeSocketFolder(socketDir);
   const facts = {
     ...(await findHostFacts(setup.diskPath)),
     ssh_host_key: publicHostKey(setup.stateDir),
   };
   const registry = new JobRegistry({
     stateDir: setup.stateDir,
-    socketDir: dirname(setup.socket),
+    socketDir,
     executor,
     gpus: facts.gpus,
     log,
@@ -80,6 +83,8 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
       await registry.close();
       executor.close();
       rmSync(setup.socket, { force: true });
+      // A job that is about to run opens a socket of its own there.
+      if (!registry.hasLiveJobs) removeSocketFolder(socketDir);
     },
   };
 }
@@ -129,7 +134,6 @@ function readToken(stateDir: string): string {
 }
 
 async function listen(server: AgentServer, path: string): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // The lock on the state directory says that no other agent of ours listens here.
   rmSync(path, { force: true });
   await new Promise<void>((resolve, reject) => {

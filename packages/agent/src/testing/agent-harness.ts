@@ -20,7 +20,7 @@ export interface Answer {
 export class AgentHarness {
   readonly dir = mkdtempSync(join(tmpdir(), 'agent-'));
   readonly state = join(this.dir, 'state');
-  readonly socket = join(this.dir, 'agent.sock');
+  readonly socket: string;
   readonly token: string = randomUUID();
   readonly #main: string;
   readonly #args: readonly string[];
@@ -31,14 +31,16 @@ export class AgentHarness {
 
   /**
    * `main`: path of the program, the source unless a bundle is meant; `around`: words before the
-   * command, whose program must become the agent's own process.
+   * command, whose program must become the agent's own process; `socket`: its name in the directory.
    */
   constructor(
     args: readonly string[] = ['--executor', 'process'],
     env: NodeJS.ProcessEnv = {},
     main: string = MAIN,
     around: readonly string[] = [],
+    socket = 'agent.sock',
   ) {
+    this.socket = join(this.dir, socket);
     this.#around = around;
     this.#main = main;
     this.#args = args;
