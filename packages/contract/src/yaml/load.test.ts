@@ -177,6 +177,12 @@ describe('what is refused says where and why', () => {
   test('deep nesting is refused instead of exhausting the stack', () => {
     expect(error('['.repeat(200) + ']'.repeat(200)).message).toContain('nested');
   });
+
+  test('nesting that the parser itself cannot follow is told by its line', () => {
+    const refused = error(`a: 1\nb: ${'['.repeat(20_000)}`);
+    expect(refused.message).toBe('is not valid YAML: line 2 is nested too deeply');
+    expect(refused.line).toBe(2);
+  });
 });
 
 describe('places', () => {

@@ -11,6 +11,7 @@ const FIXES: Readonly<Record<string, string>> = {
   MISSING_CHAR: 'misses a closing character',
   BAD_ALIAS: 'has an alias without a name',
   DUPLICATE_KEY: 'has a key twice',
+  RESOURCE_EXHAUSTION: 'is nested too deeply',
 };
 
 export function explainSyntaxError(error: YAMLParseError, text: string): string {
