@@ -28,6 +28,14 @@ describe('settings', () => {
     );
   });
 
+  it('name the log levels that the help of the command names', () => {
+    const level = (logLevel: string) => compileSettings({}, { logLevel }).logLevel;
+    expect(() => level('loud')).toThrow(
+      'the log level is "loud"; it may be debug, info, warning, error, critical',
+    );
+    expect(['DEBUG', 'critical', 'warn'].map(level)).toEqual(['debug', 'critical', 'warn']);
+  });
+
   it('say how much of PostgreSQL the server may take', () => {
     const database = { poolSize: 10, maxOverflow: 10, commandTimeoutSeconds: 60 };
     expect(compileSettings({}).database).toEqual(database);

@@ -232,11 +232,14 @@ function limits(env: Env): Limits {
   };
 }
 
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'critical'];
+const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
+
+/** Words of the logger itself, which are taken too. */
+const LOGGER_LEVELS = ['trace', 'warn', 'fatal'];
 
 function logLevel(text: string): string {
   const level = text.toLowerCase();
-  if (LOG_LEVELS.includes(level)) return level;
+  if ([...LOG_LEVELS, ...LOGGER_LEVELS].includes(level)) return level;
   throw new SettingsError(
     `the log level is ${JSON.stringify(text)}; it may be ${LOG_LEVELS.join(', ')}`,
   );
