@@ -16,7 +16,7 @@ export interface TestHost {
   readonly address: string;
   /** Its Docker daemon, seen from outside; there is none where none was asked for. */
   readonly docker: Docker;
-  /** Runs a command there and answers what it printed; rejects when it fails. */
+  /** Runs a command there by SSH and answers what it printed; rejects when it fails. */
   exec(command: string): Promise<string>;
   /** Nothing reaches it any more and nothing comes from it, as with a pulled cable. */
   cut(): void;

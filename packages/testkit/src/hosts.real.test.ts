@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hostsMissing, startHosts, type TestHost, type TestHosts } from './hosts.ts';
+
+const missing = hostsMissing();
+if (missing && process.env.CI) throw new Error(`Hosts cannot be tested: ${missing} is missing`);
+if (missing) console.warn(`Hosts are NOT tested: ${missing} is missing`);
+
+/** Whether its sshd greets us within half a second. */
+function answers({ address }: TestHost): Promise<boolean> {
+  const socket = connect(22, address);
+  return new Promise((resolve) => {
+    const end = (yes: boolean) => {
+      socket.destroy();
+      resolve(yes);
+    };
+    socket.setTimeout(500, () => end(false));
+    socket.on('error', () => end(false));
+    socket.on('data', () => end(true));
+  });
+}
+
+/** The test's own time limit is the limit. */
+async function untilAnswers(host: TestHost): Promise<void> {
+  while (!(await answers(host)));
+}
+
+describe.skipIf(missing !== null)('hosts', () => {
+  let machines: TestHosts;
+  let one: TestHost;
+  let two: TestHost;
+  beforeAll(async () => {
+    machines = await startHosts({ count: 2, docker: [] });
+    [one, two] = machines.hosts as [TestHost, TestHost];
+  });
+  afterAll(() => machines?.close());
+
+  it('are machines of their own, with a name, an address and files', async () => {
+    expect((await one.exec('hostname')).trim()).toBe(one.name);
+    expect(await one.exec('ip -4 addr')).toContain(`${one.address}/`);
+    await one.exec('echo mine > /etc/only-here');
+    await expect(two.exec('cat /etc/only-here')).rejects.toThrow();
+    expect(existsSync('/etc/only-here')).toBe(false);
+    await expect(one.exec('exit 7')).rejects.toMatchObject({ code: 7 });
+  });
+
+  it('take the key by SSH', () => {
+    const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'];
+    const args = [
+      '-F',
+      '/dev/null',
+      '-i',
+      machines.keyPath,
+      ...options.flatMap((it) => ['-o', it]),
+    ];
+    const printed = execFileSync('ssh', [...args, `root@${two.address}`, 'hostname'], {
+      encoding: 'utf8',
+    });
+    expect(printed.trim()).toBe(two.name);
+  });
+
+  it('are out of reach while their link is cut, each for itself', async () => {
+    const fromTwo = () => two.exec(`timeout 1 bash -c '</dev/tcp/${one.address}/22'`);
+    await fromTwo();
+    one.cut();
+    expect([await answers(one), await answers(two)]).toEqual([false, true]);
+    await expect(fromTwo()).rejects.toThrow();
+    one.restore();
+    await untilAnswers(one);
+    await fromTwo();
+  });
+
+  it('lose their processes and /run when they crash, and keep their disks', async () => {
+    const bootId = () => one.exec('cat /proc/sys/kernel/random/boot_id');
+    const before = await bootId();
+    await one.exec('echo kept > /root/disk; echo lost > /run/memory');
+    await one.exec('setsid sleep 98765 > /dev/null 2>&1 &');
+    await one.crash();
+    expect(await answers(one)).toBe(false);
+    await one.boot();
+    await untilAnswers(one);
+    expect(await one.exec('cat /root/disk; ls /run/memory 2> /dev/null || true')).toBe('kept\n');
+    expect(await one.exec('pgrep -f "sleep 9876[5]" || echo none')).toBe('none\n');
+    expect(await bootId()).not.toBe(before);
+  });
+
+  it('leave nothing behind', async () => {
+    const own = await startHosts({ count: 1, docker: [] });
+    const [host] = own.hosts as [TestHost];
+    const links = () => execFileSync('ip', ['-br', 'link'], { encoding: 'utf8' });
+    const dir = dirname(own.keyPath);
+    expect(links()).toContain(host.name.slice(0, -1));
+    own.close();
+    expect(links()).not.toContain(host.name.slice(0, -1));
+    expect(existsSync(dir)).toBe(false);
+    expect(execFileSync('cat', ['/proc/mounts'], { encoding: 'utf8' })).not.toContain(dir);
+    expect(await answers(host)).toBe(false);
+    expect(await answers(two)).toBe(true);
+  });
+});
