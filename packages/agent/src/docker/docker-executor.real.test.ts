@@ -53,14 +53,6 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     }
   });
 
-  async function restartAfterKill(): Promise<void> {
-    await agent.end('SIGKILL');
-    const logs = stream.logs;
-    await stream.until(() => stream.closeCode);
-    await agent.start();
-    stream = await TestStream.open(agent.socket, agent.token, 'server-1', logs);
-  }
-
   it('runs a job in a container with its environment and exit code', async () => {
     const spec = shell('tty; hostname; echo "$GREETING $HOME $DSTACK_JOB_ID"; pwd; exit 7', {
       env: { GREETING: 'hello' },
@@ -224,7 +216,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     await Promise.all(specs.map((spec) => agent.put(spec)));
     for (let kill = 0; kill < 4; kill++) {
       await delay(100 + Math.random() * 500);
-      await restartAfterKill();
+      stream = await agent.restartAfterKill(stream);
     }
     for (const [job, spec] of specs.entries()) {
       const { state, text } = await stream.whole(spec.id);
@@ -238,7 +230,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     const spec = shell('echo first; read a; echo second; read b; printf "prompt: "; read c');
     await agent.put(spec);
     await stream.until(() => stream.text(spec.id).includes('first'));
-    await restartAfterKill();
+    stream = await agent.restartAfterKill(stream);
     const container = engine.docker.getContainer(`dstack-${spec.id}`);
     const stdin = await container.attach({ stream: true, stdin: true, hijack: true });
     stdin.write('\n');
@@ -271,7 +263,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
       return readOutput('ssh', [...args, ...target], 'GET /x HTTP/1.0\r\n\r\n');
     };
     await vi.waitUntil(async () => (await read()).endsWith('from inside\n'), { timeout: 10_000 });
-    await restartAfterKill();
+    stream = await agent.restartAfterKill(stream);
     await stream.until(() => stream.state(spec.id)?.phase === 'running');
     await vi.waitUntil(async () => (await read()).endsWith('from inside\n'), { timeout: 10_000 });
     expect(stream.state(spec.id)?.ssh_port).toBe(port);
@@ -296,7 +288,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     const own = { ...Config.Labels, 'ai.dstack.job-id': 'gone' };
     await engine.docker.createContainer({ ...stray, name: 'stray-own', Labels: own });
     await engine.docker.createContainer({ ...stray, name: 'stray-other' });
-    await restartAfterKill();
+    stream = await agent.restartAfterKill(stream);
     const names = (await engine.docker.listContainers({ all: true })).flatMap((each) => each.Names);
     expect(names.sort()).toEqual([`/dstack-${spec.id}`, '/stray-other']);
     await agent.stop(spec.id, false);

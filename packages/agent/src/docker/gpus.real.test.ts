@@ -2,7 +2,7 @@ import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/doc
 import { FakeMachine } from '@dstack/testkit/fake-machine';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
-import { TestStream } from '../testing/test-stream.ts';
+import type { TestStream } from '../testing/test-stream.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`GPUs in Docker are NOT tested: ${missing} is missing`);
@@ -59,14 +59,6 @@ describe.skipIf(missing !== null)('GPUs in containers', () => {
     machine.remove();
   });
 
-  async function restartAfterKill(): Promise<void> {
-    await agent.end('SIGKILL');
-    const logs = stream.logs;
-    await stream.until(() => stream.closeCode);
-    await agent.start();
-    stream = await TestStream.open(agent.socket, agent.token, 'server-1', logs);
-  }
-
   const settingsOf = async (id: string) =>
     (await engine.docker.getContainer(`dstack-${id}`).inspect()).HostConfig;
 
@@ -102,7 +94,7 @@ describe.skipIf(missing !== null)('GPUs in containers', () => {
     const seen = (id: string) => stream.until(() => /^(?:\d+\s+)+/.exec(stream.text(id))?.[0]);
     expect((await seen(one.id)).trim()).toBe('0');
     expect((await seen(two.id)).trim().split(/\s+/)).toEqual(['1', '2']);
-    await restartAfterKill();
+    stream = await agent.restartAfterKill(stream);
     const tooMany = shell('true', { gpus: 2 });
     await agent.put(tooMany);
     expect((await stream.whole(tooMany.id)).state.exit).toMatchObject({

@@ -220,12 +220,7 @@ describe('an agent that is killed', () => {
     await Promise.all(specs.map((spec) => agent.put(spec)));
     for (let kill = 0; kill < 5; kill++) {
       await delay(50 + Math.random() * 250);
-      await agent.end('SIGKILL');
-      const logs = stream.logs;
-      await stream.until(() => stream.closeCode);
-      await agent.start();
-      const { TestStream } = await import('../testing/test-stream.ts');
-      stream = await TestStream.open(agent.socket, agent.token, 'server-1', logs);
+      stream = await agent.restartAfterKill(stream);
     }
     for (const [job, spec] of specs.entries()) {
       const { state, text } = await stream.whole(spec.id);
@@ -245,8 +240,7 @@ describe('an agent that is killed', () => {
       await agent.start();
       await agent.put(spec);
     }
-    const { TestStream } = await import('../testing/test-stream.ts');
-    stream = await TestStream.open(agent.socket, agent.token, 'server-1');
+    stream = await agent.connect();
     for (const [job, spec] of specs.entries()) {
       const { state, text } = await stream.whole(spec.id);
       expect(state.exit).toMatchObject({ status: 0 });
@@ -260,8 +254,7 @@ describe('an agent that is killed', () => {
     await stream.until(() => stream.text(spec.id).includes('ready'));
     await agent.end('SIGKILL');
     await agent.start();
-    const { TestStream } = await import('../testing/test-stream.ts');
-    stream = await TestStream.open(agent.socket, agent.token, 'server-1');
+    stream = await agent.connect();
     expect((await stream.whole(spec.id)).state.exit).toMatchObject({
       reason: 'max_duration_exceeded',
       message: 'Max duration exceeded',

@@ -126,6 +126,14 @@ export class AgentHarness {
     return TestStream.open(this.socket, this.token, serverId);
   }
 
+  /** Kills the agent and starts it again; answers the stream of a server that has what `before` had. */
+  async restartAfterKill(before: TestStream): Promise<TestStream> {
+    await this.end('SIGKILL');
+    await before.until(() => before.closeCode);
+    await this.start();
+    return TestStream.open(this.socket, this.token, 'server-1', before.logs);
+  }
+
   /** Ends the agent, whatever its jobs have left, and removes all files. */
   async dispose(): Promise<void> {
     for (const id of this.#jobIds()) {
