@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
 import {
   applyFleet,
   isFinished,
@@ -11,13 +12,8 @@ import {
   untilRun,
 } from './installation.ts';
 
-/** Counts to `n` slowly enough to be interrupted in the middle, and ends with a code of its own. */
-const counting = (n: number) => [
-  `for i in $(seq ${n}); do echo "line $i"; sleep 0.02; done`,
-  'exit 3',
-];
-
-const expected = (n: number) => Array.from({ length: n }, (_, i) => `line ${i + 1}`);
+/** Quickly, so that a crash is in the middle of much. */
+const PAUSE = 0.02;
 
 describe('jobs and crashes', () => {
   let home: Installation;
@@ -28,62 +24,55 @@ describe('jobs and crashes', () => {
   });
   afterEach(() => home.dispose());
 
-  const linesOf = async (run: string) =>
-    (await home.ok('logs', run)).split(/\r?\n/).filter((line) => line.startsWith('line '));
-
   /** The agent's program, not the supervisors of its jobs. */
   const agentPid = () =>
     home
       .processes()
       .find((pid) => /agent\/main\.js/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
 
-  async function seenInLogs(run: string, line: string): Promise<void> {
-    while (!(await linesOf(run)).includes(line));
-  }
-
   it('go on while the server is killed, and are complete when it is back', async () => {
-    await submit(home, 'counter', counting(150));
+    await submit(home, 'counter', counting(150, PAUSE));
     await untilRun(home, 'counter', isRunning);
-    await seenInLogs('counter', 'line 5');
+    await seenInLogs(home, 'counter', 'line 5');
     await home.stopServer('SIGKILL');
     await home.startServer();
     const run = await untilRun(home, 'counter', isFinished);
     expect(run.latest_job_submission.exit_status).toBe(3);
-    expect(await linesOf('counter')).toEqual(expected(150));
+    expect(await linesOf(home, 'counter')).toEqual(countedTo(150));
   });
 
   it('end while the server is away, and their end is found at its next start', async () => {
-    await submit(home, 'counter', counting(20));
+    await submit(home, 'counter', counting(20, PAUSE));
     await untilRun(home, 'counter', isRunning);
     await home.stopServer('SIGKILL');
     while (home.processes().some((pid) => isJob(pid)));
     await home.startServer();
     const run = await untilRun(home, 'counter', isFinished);
     expect(run).toMatchObject({ status: 'failed', latest_job_submission: { exit_status: 3 } });
-    expect(await linesOf('counter')).toEqual(expected(20));
+    expect(await linesOf(home, 'counter')).toEqual(countedTo(20));
   });
 
   it('go on while the agent is killed, with every line and the right exit code', async () => {
-    await submit(home, 'counter', counting(150));
+    await submit(home, 'counter', counting(150, PAUSE));
     await untilRun(home, 'counter', isRunning);
-    await seenInLogs('counter', 'line 5');
+    await seenInLogs(home, 'counter', 'line 5');
     process.kill(agentPid() ?? 0, 'SIGKILL');
     const run = await untilRun(home, 'counter', isFinished);
     expect(run.latest_job_submission.exit_status).toBe(3);
-    expect(await linesOf('counter')).toEqual(expected(150));
+    expect(await linesOf(home, 'counter')).toEqual(countedTo(150));
   });
 
   it('go on when server and agent are killed together', async () => {
-    await submit(home, 'counter', counting(150));
+    await submit(home, 'counter', counting(150, PAUSE));
     await untilRun(home, 'counter', isRunning);
-    await seenInLogs('counter', 'line 5');
+    await seenInLogs(home, 'counter', 'line 5');
     const agent = agentPid() ?? 0;
     await home.stopServer('SIGKILL');
     process.kill(agent, 'SIGKILL');
     await home.startServer();
     const run = await untilRun(home, 'counter', isFinished);
     expect(run.latest_job_submission.exit_status).toBe(3);
-    expect(await linesOf('counter')).toEqual(expected(150));
+    expect(await linesOf(home, 'counter')).toEqual(countedTo(150));
   });
 
   it('end with a clear word when the agent has lost all it knew of them', async () => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { countedTo, linesOf, seenInLogs } from './counting.ts';
 import {
   applyFleet,
   isFinished,
@@ -19,8 +20,6 @@ const IMAGE = 'busybox:test';
 /** Counts slowly enough to be interrupted in the middle, and ends with a code of its own. */
 const counting = (from: number, to: number) =>
   `for i in $(seq ${from} ${to}); do echo "line $i"; sleep 0.02; done`;
-
-const expected = (n: number) => Array.from({ length: n }, (_, i) => `line ${i + 1}`);
 
 describe.skipIf(missing !== null)('containers and crashes', () => {
   let engine: TestDocker;
@@ -47,19 +46,10 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
     while ((await engine.docker.listContainers({ all: true })).length > 0);
   }
 
-  async function linesOf(run: string): Promise<string[]> {
-    const text = await home.ok('logs', run);
-    return text.split(/\r?\n/).filter((line) => line.startsWith('line '));
-  }
-
-  async function seenInLogs(run: string, line: string): Promise<void> {
-    while (!(await linesOf(run)).includes(line));
-  }
-
   async function endOf(run: string): Promise<{ exit: number | null; lines: string[] }> {
     const { latest_job_submission } = await untilRun(home, run, isFinished);
     await untilNoContainers();
-    return { exit: latest_job_submission.exit_status, lines: await linesOf(run) };
+    return { exit: latest_job_submission.exit_status, lines: await linesOf(home, run) };
   }
 
   function killAgent(): void {
@@ -93,7 +83,7 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
       await submit(home, 'counter', ['sleep 1', counting(1, 30), 'exit 3'], `image: ${IMAGE}\n`);
       await untilRun(home, 'counter', isRunning);
       await crash();
-      expect(await endOf('counter')).toEqual({ exit: 3, lines: expected(30) });
+      expect(await endOf('counter')).toEqual({ exit: 3, lines: countedTo(30) });
     },
   );
 
@@ -101,17 +91,17 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
     'lose nothing when %s is killed in the middle of the output',
     async (_, crash) => {
       await submit(home, 'counter', [counting(1, 100), 'exit 3'], `image: ${IMAGE}\n`);
-      await seenInLogs('counter', 'line 5');
+      await seenInLogs(home, 'counter', 'line 5');
       await crash();
-      expect(await endOf('counter')).toEqual({ exit: 3, lines: expected(100) });
+      expect(await endOf('counter')).toEqual({ exit: 3, lines: countedTo(100) });
     },
   );
 
   it.each(crashes)('lose nothing when %s is killed after the last line', async (_, crash) => {
     await submit(home, 'counter', [counting(1, 20), 'sleep 1', 'exit 3'], `image: ${IMAGE}\n`);
-    await seenInLogs('counter', 'line 20');
+    await seenInLogs(home, 'counter', 'line 20');
     await crash();
-    expect(await endOf('counter')).toEqual({ exit: 3, lines: expected(20) });
+    expect(await endOf('counter')).toEqual({ exit: 3, lines: countedTo(20) });
   });
 
   it.each(crashes)(
@@ -119,7 +109,7 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
     async (_, crash) => {
       await submit(home, 'counter', [counting(1, 30), 'exit 3'], `image: ${IMAGE}\n`);
       await crash();
-      expect(await endOf('counter')).toEqual({ exit: 3, lines: expected(30) });
+      expect(await endOf('counter')).toEqual({ exit: 3, lines: countedTo(30) });
     },
   );
 
@@ -130,16 +120,16 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
     killAgent();
     while ((await engine.docker.listContainers()).length > 0);
     await home.startServer();
-    expect(await endOf('counter')).toEqual({ exit: 3, lines: expected(20) });
+    expect(await endOf('counter')).toEqual({ exit: 3, lines: countedTo(20) });
   });
 
   it('are killed again and again and still count every line once', async () => {
     await submit(home, 'counter', [counting(1, 300), 'exit 3'], `image: ${IMAGE}\n`);
     for (const line of ['line 5', 'line 60', 'line 120', 'line 180']) {
-      await seenInLogs('counter', line);
+      await seenInLogs(home, 'counter', line);
       killAgent();
     }
-    expect(await endOf('counter')).toEqual({ exit: 3, lines: expected(300) });
+    expect(await endOf('counter')).toEqual({ exit: 3, lines: countedTo(300) });
   });
 
   it('obey a stop that was asked for just before everything was killed', async () => {

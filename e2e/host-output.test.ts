@@ -2,15 +2,13 @@ import { readFileSync } from 'node:fs';
 import type { Installation } from '@dstack/testkit';
 import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { countedTo, linesOf, seenInLogs } from './counting.ts';
 import {
   allIdle,
   applySshFleet,
-  countedTo,
   IMAGE,
-  linesOf,
   missingForHosts,
   onFleet,
-  seenInLogs,
   untilInstances,
 } from './hosts.ts';
 import {

@@ -7,16 +7,13 @@ import {
 } from '@dstack/testkit';
 import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
 import {
   allIdle,
   applySshFleet,
-  countedTo,
-  counting,
   IMAGE,
-  linesOf,
   missingForHosts,
   onFleet,
-  seenInLogs,
   untilInstances,
 } from './hosts.ts';
 import { isFinished, isRunning, newInstallation, submit, untilRun } from './installation.ts';

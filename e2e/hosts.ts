@@ -60,23 +60,6 @@ export async function untilInstances(
 export const allIdle = (instances: readonly ShownInstance[]) =>
   instances.every(({ status, unreachable }) => status === 'idle' && !unreachable);
 
-/** Counts to `n`, a line each tenth of a second or as told, and ends with a code of its own. */
-export const counting = (n: number, pause = 0.1) => [
-  `i=0; while [ $i -lt ${n} ]; do i=$((i + 1)); echo "line $i"; sleep ${pause}; done`,
-  'exit 3',
-];
-
-export const countedTo = (n: number) => Array.from({ length: n }, (_, i) => `line ${i + 1}`);
-
-export async function linesOf(home: Installation, run: string): Promise<string[]> {
-  const logs = await home.ok('logs', run);
-  return logs.split(/\r?\n/).filter((line) => line.startsWith('line '));
-}
-
-export async function seenInLogs(home: Installation, run: string, line: string): Promise<void> {
-  while (!(await linesOf(home, run)).includes(line)) await delay(50);
-}
-
 /** What is told of the run and of all that took part in it, oldest first. */
 export async function eventsOf(home: Installation, run: { readonly id: string }) {
   const events = await home.api<{ message: string }[]>('/api/events/list', {

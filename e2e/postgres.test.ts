@@ -6,6 +6,7 @@ import {
   startPostgres,
 } from '@dstack/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
 import {
   applyFleet,
   configuration,
@@ -43,11 +44,6 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
     return home;
   }
 
-  const counting = (n: number) => [
-    `for i in $(seq ${n}); do echo "line $i"; sleep 0.02; done`,
-    'exit 3',
-  ];
-
   it('do the whole first run', async () => {
     const home = await newServer();
     await applyFleet(home);
@@ -67,17 +63,14 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
   it('lose nothing when they are killed', async () => {
     const home = await newServer();
     await applyFleet(home);
-    await submit(home, 'counter', counting(150));
+    await submit(home, 'counter', counting(150, 0.02));
     await untilRun(home, 'counter', isRunning);
-    while (!(await home.ok('logs', 'counter')).includes('line 5'));
+    await seenInLogs(home, 'counter', 'line 5');
     await home.stopServer('SIGKILL');
     await home.startServer();
     const run = await untilRun(home, 'counter', isFinished);
     expect(run.latest_job_submission.exit_status).toBe(3);
-    const logs = await home.ok('logs', 'counter');
-    expect(logs.match(/^line \d+/gm)).toEqual(
-      Array.from({ length: 150 }, (_, i) => `line ${i + 1}`),
-    );
+    expect(await linesOf(home, 'counter')).toEqual(countedTo(150));
   });
 
   it('serve the same run together: submitted through one, followed through the other', async () => {
@@ -92,7 +85,7 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
     expect(two.token()).toBe(one.token());
 
     await applyFleet(one);
-    await submit(one, 'shared', counting(60));
+    await submit(one, 'shared', counting(60, 0.02));
     const { code, stdout } = await two.dstack(['attach', 'shared', '--logs']);
     expect(stdout.match(/^line \d+/gm)).toHaveLength(60);
     expect(code).toBe(1);

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import type { Installation } from '@dstack/testkit';
 import { hostsMissing, startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
 import {
   configuration,
   isFinished,
@@ -116,21 +117,10 @@ ssh_config:
     await untilFleet('pool', (shown) => shown.instances.every(({ status }) => status === 'idle'));
   });
 
-  const counting = (n: number) => [
-    `i=0; while [ $i -lt ${n} ]; do i=$((i + 1)); echo "line $i"; sleep 0.1; done`,
-    'exit 3',
-  ];
-  const expected = (n: number) => Array.from({ length: n }, (_, i) => `line ${i + 1}`);
-  const linesOf = async (run: string) =>
-    (await home.ok('logs', run)).split(/\r?\n/).filter((line) => line.startsWith('line '));
-  const seenInLogs = async (run: string, line: string) => {
-    while (!(await linesOf(run)).includes(line));
-  };
-
   it('keeps a job through a cut link: shown unreachable, and every line is there after it', async () => {
     await submit(home, 'distant', counting(300), `${IMAGE}fleets: [pool]\n`);
     await untilRun(home, 'distant', isRunning);
-    await seenInLogs('distant', 'line 3');
+    await seenInLogs(home, 'distant', 'line 3');
     const busy = (await fleet('pool')).instances.find(({ status }) => status === 'busy');
     const host = machines.hosts.find(({ address }) => address === busy?.hostname);
     host?.cut();
@@ -142,18 +132,18 @@ ssh_config:
     }
     const run = await untilRun(home, 'distant', isFinished);
     expect(run.latest_job_submission.exit_status).toBe(3);
-    expect(await linesOf('distant')).toEqual(expected(300));
+    expect(await linesOf(home, 'distant')).toEqual(countedTo(300));
     expect((await fleet('pool')).instances.some((one) => one.unreachable)).toBe(false);
   }, 120_000);
 
   it('keeps a job through the death of its agent', async () => {
     await submit(home, 'orphan', counting(60), `${IMAGE}fleets: [pool]\n`);
     await untilRun(home, 'orphan', isRunning);
-    await seenInLogs('orphan', 'line 3');
+    await seenInLogs(home, 'orphan', 'line 3');
     for (const host of [first, second]) await host.exec('pkill -9 -f [/]main.js');
     const run = await untilRun(home, 'orphan', isFinished);
     expect(run.latest_job_submission.exit_status).toBe(3);
-    expect(await linesOf('orphan')).toEqual(expected(60));
+    expect(await linesOf(home, 'orphan')).toEqual(countedTo(60));
   });
 
   it('is linked again when the server comes back, jobs untouched', async () => {
@@ -163,7 +153,7 @@ ssh_config:
     await home.startServer();
     const run = await untilRun(home, 'left-alone', isFinished);
     expect(run.latest_job_submission.exit_status).toBe(3);
-    expect(await linesOf('left-alone')).toEqual(expected(60));
+    expect(await linesOf(home, 'left-alone')).toEqual(countedTo(60));
   });
 
   const config = () => join(home.home, '.dstack', 'ssh', 'config');

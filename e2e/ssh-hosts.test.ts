@@ -15,19 +15,9 @@ import { promisify } from 'node:util';
 import { Installation } from '@dstack/testkit';
 import { startHosts, systemdMissing, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
 import { addUser, changeSshd, makeBare } from './host-kinds.ts';
-import {
-  allIdle,
-  countedTo,
-  counting,
-  IMAGE,
-  linesOf,
-  missingForHosts,
-  onFleet,
-  seenInLogs,
-  sshConfig,
-  untilInstances,
-} from './hosts.ts';
+import { allIdle, IMAGE, missingForHosts, onFleet, sshConfig, untilInstances } from './hosts.ts';
 import {
   configuration,
   isFinished,
