@@ -1,9 +1,9 @@
 /** Submit → running → done, a printed line on its way to the terminal, and the same under load. */
-import { once } from 'node:events';
 import type { Installation } from '@dstack/testkit';
 import { dockerForBench } from './docker.ts';
 import { installation } from './installation.ts';
 import { print, summary } from './measure.ts';
+import { delaysOfPrintedTimes } from './printed-times.ts';
 import { applyFleet, type RunTimes, submit, timedRun } from './runs.ts';
 
 const RUNS = 50;
@@ -71,14 +71,7 @@ async function lineToTerminal(
     commands: [`for i in $(seq ${LINES}); do date +%s%N; sleep 0.02; done`],
     ...configuration,
   });
-  const delays: number[] = [];
-  const follower = home.spawn(['logs', '-f', 'ticker']);
-  follower.stdout?.on('data', (chunk) => {
-    const now = (performance.timeOrigin + performance.now()) * 1000;
-    for (const [text] of String(chunk).matchAll(/\b\d{19}\b/g))
-      delays.push((now - Number(text) / 1000) / 1000);
-  });
-  await once(follower, 'close');
+  const delays = await delaysOfPrintedTimes(home, 'ticker');
   // What was printed before the follower was there is no delay of the way.
   print({
     name: `${executor}: line printed to visible`,

@@ -5,6 +5,7 @@ import { hostsMissing, startHosts, type TestHosts } from '@dstack/testkit/hosts'
 import { atDistance } from './distance.ts';
 import { installation } from './installation.ts';
 import { print, summary } from './measure.ts';
+import { delaysOfPrintedTimes } from './printed-times.ts';
 import { applySshFleet, eventTimes, finished, type RunTimes, submit, timedRun } from './runs.ts';
 
 const IMAGE = 'bench:busybox';
@@ -176,14 +177,7 @@ async function lineToTerminal(home: Installation, how: object): Promise<void> {
   const volumes = ['/usr', '/lib', '/lib64'].map((path) => `${path}:${path}`);
   const commands = [`for i in $(seq ${LINES}); do /usr/bin/date +%s%N; sleep 0.02; done`];
   await submit(home, 'ticker', { commands, volumes, ...how });
-  const delays: number[] = [];
-  const follower = home.spawn(['logs', '-f', 'ticker']);
-  follower.stdout?.on('data', (chunk) => {
-    const now = (performance.timeOrigin + performance.now()) * 1000;
-    for (const [text] of String(chunk).matchAll(/\b\d{19}\b/g))
-      delays.push((now - Number(text) / 1000) / 1000);
-  });
-  await once(follower, 'close');
+  const delays = await delaysOfPrintedTimes(home, 'ticker');
   // What was printed before the follower was there is no delay of the way.
   print({
     name: '2 hosts: line printed to visible',
