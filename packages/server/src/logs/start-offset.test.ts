@@ -1,32 +1,18 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { FileLogStore } from './file/file-log-store.ts';
+import type { FileLogStore } from './file/file-log-store.ts';
 import { startOffset } from './start-offset.ts';
+import { openTestLogs, REF, type TestLogs } from './testing/test-logs.ts';
 
-const REF = { project: 'p', run: 'r', jobId: '7971ea15-4056-4bef-8833-c93e0e7d5128' };
 const SECOND = 1_000_000;
 
-let root: string;
+let logs: TestLogs;
 let store: FileLogStore;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'logs-'));
-  store = new FileLogStore({
-    root,
-    now: () => 0,
-    quotaPerHour: 0,
-    onQuota: () => {},
-    onSyncError: (_, error) => {
-      throw error;
-    },
-  });
+  logs = await openTestLogs();
+  store = logs.store;
 });
-afterEach(async () => {
-  await store.close();
-  await rm(root, { recursive: true });
-});
+afterEach(() => logs.close());
 
 /** Stores a piece a second. */
 async function put(...texts: string[]): Promise<void> {

@@ -1,35 +1,20 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { FileLogStore } from './file/file-log-store.ts';
+import type { FileLogStore } from './file/file-log-store.ts';
 import type { LogStore } from './log-store.ts';
 import { streamLog } from './stream-log.ts';
+import { openTestLogs, REF, type TestLogs } from './testing/test-logs.ts';
 
-const REF = { project: 'p', run: 'r', jobId: '7971ea15-4056-4bef-8833-c93e0e7d5128' };
-
-let root: string;
+let logs: TestLogs;
 let store: FileLogStore;
 let length = 0;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'logs-'));
   length = 0;
-  store = new FileLogStore({
-    root,
-    now: () => 0,
-    quotaPerHour: 0,
-    onQuota: () => {},
-    onSyncError: (_, error) => {
-      throw error;
-    },
-  });
+  logs = await openTestLogs();
+  store = logs.store;
 });
-afterEach(async () => {
-  await store.close();
-  await rm(root, { recursive: true });
-});
+afterEach(() => logs.close());
 
 async function put(text: string): Promise<void> {
   ({ length } = await store.append(REF, length, length + 1, Buffer.from(text)));
