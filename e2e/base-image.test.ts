@@ -4,14 +4,8 @@ import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  applyFleet,
-  isFinished,
-  isRunning,
-  newInstallation,
-  submit,
-  untilRun,
-} from './installation.ts';
+import { dockerInstallation } from './docker.ts';
+import { applyFleet, isFinished, isRunning, submit, untilRun } from './installation.ts';
 
 const PYTHON = '/usr/bin/python3.11';
 const LIBRARY = '/usr/lib/python3.11';
@@ -46,9 +40,7 @@ describe.skipIf(missing !== null)('a task without an image', () => {
     await engine.programs('base:7-base-ubuntu24.04', programs, { data: [LIBRARY], named });
     await engine.programs('base:7-devel-ubuntu24.04', programs, { data: [LIBRARY], named });
     await engine.programs('dind:test', ['/bin/bash'], { named: dind });
-    home = newInstallation({
-      DSTACK_LOCAL_EXECUTOR: 'docker',
-      DOCKER_HOST: engine.host,
+    home = dockerInstallation(engine, {
       DSTACK_DOCKER_BASE_IMAGE: 'base',
       DSTACK_DOCKER_BASE_IMAGE_VERSION: '7',
       DSTACK_DIND_IMAGE: 'dind:test',

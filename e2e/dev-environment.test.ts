@@ -1,38 +1,27 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Installation } from '@dstack/testkit';
-import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { dockerMissing } from '@dstack/testkit/docker';
 import { layerOf } from '@dstack/testkit/registry';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  applyFleet,
-  configuration,
-  isFinished,
-  isRunning,
-  newInstallation,
-  showRun,
-  submit,
-  untilRun,
-} from './installation.ts';
+import { type DockerHome, startDockerHome } from './docker.ts';
+import { configuration, isFinished, isRunning, showRun, submit, untilRun } from './installation.ts';
 
 const missing = dockerMissing() ?? (existsSync('/usr/bin/ssh') ? null : 'ssh');
 if (missing) console.warn(`Dev environments in containers are NOT tested: ${missing} is missing`);
 
 describe.skipIf(missing !== null)('a dev environment in a container', () => {
-  let engine: TestDocker;
+  let docker: DockerHome;
   let home: Installation;
   beforeAll(async () => {
-    engine = await startDocker();
-    await engine.busybox('busybox:test');
+    docker = await startDockerHome();
+    home = docker.home;
     // One program and nothing else: no shell, no accounts, no directories.
-    await engine.image('static:test', layerOf('busybox', readFileSync('/usr/bin/busybox'), 0o755));
-    home = newInstallation({ DSTACK_LOCAL_EXECUTOR: 'docker', DOCKER_HOST: engine.host });
-    await home.startServer();
-    await applyFleet(home, '0..2');
+    await docker.engine.image(
+      'static:test',
+      layerOf('busybox', readFileSync('/usr/bin/busybox'), 0o755),
+    );
   });
-  afterAll(async () => {
-    await home?.dispose();
-    await engine?.close();
-  });
+  afterAll(() => docker?.dispose());
 
   it('runs its commands and says how to come in, by IDE and by SSH', async () => {
     const yaml =

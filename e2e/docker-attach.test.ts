@@ -2,31 +2,20 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import type { Installation } from '@dstack/testkit';
-import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { dockerMissing } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  applyFleet,
-  isFinished,
-  isRunning,
-  newInstallation,
-  submit,
-  untilRun,
-} from './installation.ts';
+import { type DockerHome, IMAGE, startDockerHome } from './docker.ts';
+import { isFinished, isRunning, submit, untilRun } from './installation.ts';
 
 const missing = dockerMissing() ?? (existsSync('/usr/bin/ssh') ? null : 'ssh');
 if (missing) console.warn(`Attaching to containers is NOT tested: ${missing} is missing`);
 
-const IMAGE = 'busybox:test';
-
 describe.skipIf(missing !== null)('attaching to a job in a container', () => {
-  let engine: TestDocker;
+  let docker: DockerHome;
   let home: Installation;
   beforeAll(async () => {
-    engine = await startDocker();
-    await engine.busybox(IMAGE);
-    home = newInstallation({ DSTACK_LOCAL_EXECUTOR: 'docker', DOCKER_HOST: engine.host });
-    await home.startServer();
-    await applyFleet(home, '0..2');
+    docker = await startDockerHome();
+    home = docker.home;
     const serve = [
       'mkdir -p /www && echo "from $DSTACK_RUN_NAME" > /www/index.html',
       // On loopback alone: nobody outside of the container's network can reach it.
@@ -37,10 +26,7 @@ describe.skipIf(missing !== null)('attaching to a job in a container', () => {
     await untilRun(home, 'site', isRunning);
     while (!(await home.ok('logs', 'site')).includes('serving'));
   });
-  afterAll(async () => {
-    await home?.dispose();
-    await engine?.close();
-  });
+  afterAll(() => docker?.dispose());
 
   /** Starts `dstack attach` and waits for what it prints. */
   async function attach(args: string[], until: RegExp) {

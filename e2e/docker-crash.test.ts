@@ -3,19 +3,11 @@ import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { countedTo, linesOf, seenInLogs } from './counting.ts';
-import {
-  applyFleet,
-  isFinished,
-  isRunning,
-  newInstallation,
-  submit,
-  untilRun,
-} from './installation.ts';
+import { dockerInstallation, IMAGE } from './docker.ts';
+import { applyFleet, isFinished, isRunning, submit, untilRun } from './installation.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`Crashes with jobs in Docker are NOT tested: ${missing} is missing`);
-
-const IMAGE = 'busybox:test';
 
 /** Counts slowly enough to be interrupted in the middle, and ends with a code of its own. */
 const counting = (from: number, to: number) =>
@@ -30,7 +22,7 @@ describe.skipIf(missing !== null)('containers and crashes', () => {
   });
   afterAll(() => engine?.close());
   beforeEach(async () => {
-    home = newInstallation({ DSTACK_LOCAL_EXECUTOR: 'docker', DOCKER_HOST: engine.host });
+    home = dockerInstallation(engine);
     await home.startServer();
     await applyFleet(home);
   });

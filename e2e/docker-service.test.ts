@@ -1,27 +1,20 @@
 import type { Installation } from '@dstack/testkit';
-import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { dockerMissing } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { applyFleet, configuration, newInstallation } from './installation.ts';
+import { type DockerHome, IMAGE, startDockerHome } from './docker.ts';
+import { configuration } from './installation.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`Services in Docker are NOT tested: ${missing} is missing`);
 
-const IMAGE = 'busybox:test';
-
 describe.skipIf(missing !== null)('a service in containers of one machine', () => {
-  let engine: TestDocker;
+  let docker: DockerHome;
   let home: Installation;
   beforeAll(async () => {
-    engine = await startDocker();
-    await engine.busybox(IMAGE);
-    home = newInstallation({ DSTACK_LOCAL_EXECUTOR: 'docker', DOCKER_HOST: engine.host });
-    await home.startServer();
-    await applyFleet(home, '0..3');
+    docker = await startDockerHome('0..3');
+    home = docker.home;
   });
-  afterAll(async () => {
-    await home?.dispose();
-    await engine?.close();
-  });
+  afterAll(() => docker?.dispose());
 
   /** A web server of busybox that serves the name of its replica. */
   async function apply(name: string, address: string, replicas: number): Promise<void> {

@@ -1,12 +1,12 @@
 import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type DockerHome, dockerInstallation, IMAGE, startDockerHome } from './docker.ts';
 import {
   applyFleet,
   configuration,
   isFinished,
   isRunning,
-  newInstallation,
   type ShownRun,
   showRun,
   submit,
@@ -16,28 +16,22 @@ import {
 const missing = dockerMissing();
 if (missing) console.warn(`Jobs in Docker are NOT tested: ${missing} is missing`);
 
-const IMAGE = 'busybox:test';
 const image = (name: string, more = '') => `image: ${name}\n${more}`;
 
 describe.skipIf(missing !== null)('a task in a container on the server’s own machine', () => {
+  let docker: DockerHome;
   let engine: TestDocker;
   let home: Installation;
   beforeAll(async () => {
-    engine = await startDocker();
-    await engine.busybox(IMAGE);
+    docker = await startDockerHome();
+    ({ engine, home } = docker);
     await engine.busybox('greeter:latest', [
       'CMD ["/bin/echo","from the image"]',
       'USER alice',
       'WORKDIR /tmp',
     ]);
-    home = newInstallation({ DSTACK_LOCAL_EXECUTOR: 'docker', DOCKER_HOST: engine.host });
-    await home.startServer();
-    await applyFleet(home, '0..2');
   });
-  afterAll(async () => {
-    await home?.dispose();
-    await engine?.close();
-  });
+  afterAll(() => docker?.dispose());
   afterEach(async () => {
     expect(await leftContainers()).toEqual([]);
   });
@@ -215,7 +209,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
 describe.skipIf(missing !== null)('blocks of the server’s machine', () => {
   it('limit the container of each job to its share', async () => {
     const engine = await startDocker();
-    const home = newInstallation({ DSTACK_LOCAL_EXECUTOR: 'docker', DOCKER_HOST: engine.host });
+    const home = dockerInstallation(engine);
     try {
       await engine.busybox(IMAGE);
       await home.startServer();

@@ -2,13 +2,8 @@ import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { TestRegistry } from '@dstack/testkit/registry';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  applyFleet,
-  configuration,
-  isFinished,
-  newInstallation,
-  untilRun,
-} from './installation.ts';
+import { dockerInstallation } from './docker.ts';
+import { applyFleet, configuration, isFinished, untilRun } from './installation.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`Images of a registry are NOT tested: ${missing} is missing`);
@@ -41,7 +36,7 @@ describe.skipIf(missing !== null)('an image in a registry that the server can as
       registry.add('greeter:1', { layers, config: greeter });
       registry.add('empty:1', { layers });
     }
-    home = newInstallation({ DSTACK_LOCAL_EXECUTOR: 'docker', DOCKER_HOST: engine.host });
+    home = dockerInstallation(engine);
     await home.startServer();
     await applyFleet(home, '0..2');
     await home.ok('secret', 'set', 'password', 'secret');

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dockerInstallation, IMAGE } from './docker.ts';
 import {
   type GitHost,
   git,
@@ -174,14 +175,10 @@ describe.skipIf(noDocker)('code from a Git repository in a container without git
   let home: Installation;
   beforeAll(async () => {
     engine = await startDocker();
-    await engine.busybox('busybox:test');
+    await engine.busybox(IMAGE);
     host = await startHttpsGit(TOKEN);
     newRepo(host.root, 'acme', { 'a.txt': 'one\n' });
-    home = newInstallation({
-      GIT_SSL_CAINFO: host.authority,
-      DSTACK_LOCAL_EXECUTOR: 'docker',
-      DOCKER_HOST: engine.host,
-    });
+    home = dockerInstallation(engine, { GIT_SSL_CAINFO: host.authority });
     await home.startServer();
     await applyFleet(home);
   });
