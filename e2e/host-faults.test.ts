@@ -2,9 +2,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Installation } from '@dstack/testkit';
 import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
 import {
+  afterFailure,
   allIdle,
   applySshFleet,
   IMAGE,
@@ -27,6 +28,7 @@ describe.skipIf(missingForHosts() !== null)('a host of an SSH fleet', () => {
     await applySshFleet(home, machines, 'pool', [host], 2);
     await untilInstances(home, 'pool', allIdle);
   });
+  afterEach(({ task }) => afterFailure(task, home, machines.hosts));
   afterAll(async () => {
     await home?.dispose();
     machines?.close();

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { Installation } from '@dstack/testkit';
 import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { countedTo, linesOf, seenInLogs } from './counting.ts';
 import {
+  afterFailure,
   allIdle,
   applySshFleet,
   IMAGE,
@@ -45,6 +46,7 @@ describe.skipIf(missingForHosts() !== null)('output of jobs on SSH hosts', () =>
     await applySshFleet(home, machines, 'small', [small]);
     await Promise.all(['pool', 'small'].map((name) => untilInstances(home, name, allIdle)));
   });
+  afterEach(({ task }) => afterFailure(task, home, machines.hosts));
   afterAll(async () => {
     await home?.dispose();
     machines?.close();

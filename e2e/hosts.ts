@@ -70,3 +70,29 @@ export async function eventsOf(home: Installation, run: { readonly id: string })
 }
 
 export const sshConfig = (home: Installation) => join(home.home, '.dstack', 'ssh', 'config');
+
+/**
+ * For the end of each test on hosts: what stood where is told when it has failed, and its runs are
+ * ended, so that the next test finds hosts that are free.
+ */
+export async function afterFailure(
+  test: { readonly result?: { readonly state: string } | undefined },
+  home: Installation,
+  hosts: readonly TestHost[],
+): Promise<void> {
+  if (test.result?.state !== 'fail') return;
+  const words = [['ps', '-a', '-v'], ['fleet', '-v'], ['event']];
+  const told = await Promise.all(words.map(async (args) => (await home.dstack(args)).stdout));
+  const look = 'tail -n 30 /var/lib/dstack/agent.log; docker ps -a; ps axf';
+  // One that has no Docker, or is out of reach, tells less, or nothing.
+  const silence = delay(5000, 'nothing', { ref: false });
+  const seen = await Promise.all(
+    hosts.map((host) => Promise.race([host.exec(look).catch(String), silence])),
+  );
+  console.error([...told, ...seen].join('\n'));
+  const runs = await home.api<{ run_spec: { run_name: string } }[]>('/api/runs/list', {
+    only_active: true,
+  });
+  const runs_names = runs.map((run) => run.run_spec.run_name);
+  await home.api('/api/project/main/runs/stop', { runs_names, abort: true });
+}

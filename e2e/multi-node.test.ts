@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import type { Installation } from '@dstack/testkit';
 import { hostsMissing, startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { importMpiImage, mpiMissing } from '@dstack/testkit/mpi-image';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterFailure } from './hosts.ts';
 import {
   configuration,
   isFinished,
@@ -61,6 +62,7 @@ describe.skipIf(missing !== null)('a task on several hosts', () => {
     await apply('cluster', cluster, 'placement: cluster\n');
     await apply('single', machines.hosts.slice(2));
   }, 120_000);
+  afterEach(({ task }) => afterFailure(task, home, machines.hosts));
   afterAll(async () => {
     await home?.dispose();
     machines?.close();

@@ -6,6 +6,7 @@ import type { Installation } from '@dstack/testkit';
 import { hostsMissing, startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
+import { afterFailure } from './hosts.ts';
 import {
   configuration,
   isFinished,
@@ -54,6 +55,7 @@ describe.skipIf(missing !== null)('an SSH fleet', () => {
     home = newInstallation();
     await home.startServer();
   });
+  afterEach(({ task }) => afterFailure(task, home, machines.hosts));
   afterAll(async () => {
     await home?.dispose();
     machines?.close();

@@ -14,10 +14,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Installation } from '@dstack/testkit';
 import { startHosts, systemdMissing, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
 import { addUser, changeSshd, makeBare } from './host-kinds.ts';
-import { allIdle, IMAGE, missingForHosts, onFleet, sshConfig, untilInstances } from './hosts.ts';
+import {
+  afterFailure,
+  allIdle,
+  IMAGE,
+  missingForHosts,
+  onFleet,
+  sshConfig,
+  untilInstances,
+} from './hosts.ts';
 import {
   configuration,
   isFinished,
@@ -46,6 +54,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
     home = newInstallation();
     await home.startServer();
   });
+  afterEach(({ task }) => afterFailure(task, home, machines.hosts));
   afterAll(async () => {
     await home?.dispose();
     machines?.close();
