@@ -34,6 +34,9 @@ export interface ContainerOfJob {
 /** The Engine says that a command has ended a moment after its output has. */
 const EXIT_LOOKS = 40;
 const EXIT_LOOK_MS = 50;
+/** And it learns the number of a command's process a moment after that has begun to print. */
+const PID_LOOKS = 100;
+const PID_LOOK_MS = 20;
 const RESIZE_ATTEMPTS = 500;
 const RESIZE_RETRY_MS = 20;
 
@@ -232,13 +235,23 @@ class ExecProcess implements SessionProcess {
   /** Null when it has ended, or its number means nothing here: rootless and remote daemons. */
   async #pid(): Promise<number | null> {
     try {
-      const { Running, Pid } = await this.#exec.inspect();
-      if (!Running || Pid <= 0) return null;
-      const namespace = readlinkSync(`/proc/${Pid}/ns/pid`);
-      return namespace === readlinkSync(`/proc/${this.#init}/ns/pid`) ? Pid : null;
+      const pid = await this.#knownPid();
+      if (pid === null) return null;
+      const namespace = readlinkSync(`/proc/${pid}/ns/pid`);
+      return namespace === readlinkSync(`/proc/${this.#init}/ns/pid`) ? pid : null;
     } catch {
       return null;
     }
+  }
+
+  async #knownPid(): Promise<number | null> {
+    for (let look = 0; look < PID_LOOKS; look++) {
+      const { Running, Pid } = await this.#exec.inspect();
+      if (!Running) return null;
+      if (Pid > 0) return Pid;
+      await delay(PID_LOOK_MS);
+    }
+    return null;
   }
 }
 
