@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
-/** For hangs only: two cores can be busy for long. No test is tried again, on CI neither. */
-const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000 };
+/**
+ * Limits are for hangs only: two cores can be busy for long. On CI a suite with real hosts, daemons
+ * and links may try a failed test once more, which its report then says (`retry x1`): each is a fault
+ * to be looked for. At a desk the first failure counts.
+ */
+const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000, retry: process.env.CI ? 1 : 0 };
 
 /**
  * Three kinds of suites. `unit`: no processes, no global state, one shared worker. `real`: suites that
