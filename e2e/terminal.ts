@@ -10,7 +10,9 @@ export class Terminal {
   #wake: () => void = () => {};
 
   constructor(home: Installation, args: readonly string[], dstack: string) {
-    const line = [dstack, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+    const words = [dstack, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+    // A shell that stays in between would get Ctrl-C too; not every one runs the last command as itself.
+    const line = `exec ${words}`;
     this.#child = spawn('script', ['-qfec', line, '/dev/null'], {
       cwd: home.home,
       env: { ...home.env, TERM: 'xterm' },
