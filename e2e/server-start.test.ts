@@ -111,6 +111,21 @@ describe('starting the server', () => {
     expect(logs.match(/^line \d+/gm)).toHaveLength(100);
   });
 
+  it('finds its jobs again when it starts with another folder for sockets', async () => {
+    const home = newHome();
+    await home.startServer();
+    await applyFleet(home);
+    const end = join(home.home, 'end');
+    await submit(home, 'kept', [`until [ -e ${end} ]; do sleep 0.05; done`, 'exit 3']);
+    const { latest_job_submission: job } = await untilRun(home, 'kept', isRunning);
+    await home.stopServer();
+    home.env.XDG_RUNTIME_DIR = join(home.home, 'elsewhere');
+    await home.startServer();
+    writeFileSync(end, '');
+    const run = await untilRun(home, 'kept', isFinished);
+    expect(run.latest_job_submission).toMatchObject({ id: job.id, exit_status: 3 });
+  });
+
   it('ends at the third Ctrl-C whatever it waits for', async () => {
     const database = createServer().listen(0, '127.0.0.1');
     await once(database, 'listening');

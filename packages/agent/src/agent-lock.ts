@@ -36,12 +36,22 @@ export function lockStateDir(stateDir: string): () => void {
   }
 }
 
-/** Asks the agent that holds the directory to end, and waits until it has (at most 10 s). */
+/** Ends the agent that holds the directory: by SIGTERM, or by SIGKILL if it lives on for 10 s. */
 export async function endHolder(stateDir: string): Promise<void> {
   const holder = readHolder(join(stateDir, 'agent.lock'));
-  if (!holder || !isAlive(holder)) return;
-  process.kill(holder.pid, 'SIGTERM');
-  for (let i = 0; i < 200 && isAlive(holder); i++) await delay(50);
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    if (!holder || !isAlive(holder)) return;
+    signalProcess(holder.pid, signal);
+    for (let i = 0; i < 200 && isAlive(holder); i++) await delay(50);
+  }
+}
+
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** Removes a dead holder's lock, but not one that a third process has taken in the meantime. */

@@ -165,6 +165,21 @@ describe('the protocol', () => {
     expect((await agent.call('GET', '/v1/info')).body.server_id).toBe('two');
   });
 
+  it('makes place for another one on its directory, even when it is stuck', async () => {
+    const spec = jobSpec(['sleep 600']);
+    const stream = await agent.connect();
+    await agent.put(spec);
+    await stream.until(() => stream.state(spec.id)?.phase === 'running');
+    await stream.close();
+    const refused = agent.spawn();
+    expect((await once(refused, 'exit'))[0]).toBe(4);
+    const old = agent.ended();
+    process.kill(agent.pid, 'SIGSTOP');
+    await agent.start('--replace');
+    expect(await old).toBeNull();
+    expect((await agent.put(spec)).body.state).toMatchObject({ phase: 'running' });
+  });
+
   it.each([
     ['again and again', 20, 3],
     ['twice soon after their start, however long a period is', 3_600_000, 2],

@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type AgentInfo, PROTOCOL } from '@dstack/contract/agent';
 import { findHostFacts } from './host/host-facts.ts';
@@ -6,6 +6,7 @@ import { publicHostKey } from './job-ssh.ts';
 import type { Executor } from './jobs/executor.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 import { JobRegistry } from './jobs/registry.ts';
+import { listenAt } from './listening.ts';
 import type { Logger } from './log.ts';
 import { MetricsTicker } from './metrics/metrics-ticker.ts';
 import type { Owner } from './owner.ts';
@@ -28,6 +29,9 @@ export interface AgentSetup {
   /** Called once when the agent wants to end because nobody needs it. */
   readonly onIdle: () => void;
 }
+
+/** Time between two looks whether the socket is still there. */
+const LOOK_MS = 5_000;
 
 /** A running agent. Jobs go on when it is closed. */
 export interface RunningAgent {
@@ -72,17 +76,18 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     onPresence: (present) => idle.setPresent(present),
   });
   const ticker = new MetricsTicker(registry, () => server.session, setup.metricsMs, log);
-  await listen(server, setup.socket);
+  const socket = { http: server.http, path: setup.socket, lookMs: LOOK_MS, log };
+  const stopListening = await listenAt(socket);
   idle.look();
   log.info('listening', { socket: setup.socket, executor: executor.kind });
   return {
     close: async () => {
       idle.close();
       ticker.close();
+      stopListening();
       server.close();
       await registry.close();
       executor.close();
-      rmSync(setup.socket, { force: true });
       // A job that is about to run opens a socket of its own there.
       if (!registry.hasLiveJobs) removeSocketFolder(socketDir);
     },
@@ -131,14 +136,4 @@ function readToken(stateDir: string): string {
     throw new Error(`cannot read the agent's token from ${path}`, { cause: error });
   }
   throw new Error(`the agent's token in ${path} is empty`);
-}
-
-async function listen(server: AgentServer, path: string): Promise<void> {
-  // The lock on the state directory says that no other agent of ours listens here.
-  rmSync(path, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.http.once('error', reject);
-    server.http.listen(path, resolve);
-  });
-  chmodSync(path, 0o660);
 }

@@ -45,7 +45,7 @@ function closeToOthers(dir: string): void {
 
 async function lock(options: AgentOptions): Promise<() => void> {
   try {
-    if (options.takeover) await endHolder(options.stateDir);
+    if (options.takeover || options.replace) await endHolder(options.stateDir);
     return lockStateDir(options.stateDir);
   } catch (error) {
     if (!(error instanceof AgentRunning)) throw error;

@@ -6,6 +6,8 @@ export interface AgentOptions {
   readonly executor: 'auto' | 'docker' | 'process';
   readonly serverId: string | null;
   readonly takeover: boolean;
+  /** Whether an agent that lives on this state directory is to make place. */
+  readonly replace: boolean;
   /** Seconds without a server and without a living job after which the agent ends; null = never. */
   readonly exitWhenIdle: number | null;
   /** `authorized_keys` of the user through whom users of jobs reach this machine; null = nobody's. */
@@ -22,6 +24,7 @@ export const USAGE = `usage: main.js --state DIR --socket PATH [options]
   --executor KIND           auto (Docker where its daemon answers), docker, process
   --server-id ID            the server that this agent works for
   --takeover                even if it has worked for another one
+  --replace                 end the agent that runs on this directory; jobs go on
   --exit-when-idle SECONDS  end when no server is connected and no job lives
   --authorized-keys PATH    let users of jobs jump through this machine's sshd
 `;
@@ -36,6 +39,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
       executor: { type: 'string', default: 'auto' },
       'server-id': { type: 'string' },
       takeover: { type: 'boolean', default: false },
+      replace: { type: 'boolean', default: false },
       'exit-when-idle': { type: 'string' },
       'authorized-keys': { type: 'string' },
     },
@@ -54,6 +58,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
     executor,
     serverId: values['server-id'] ?? null,
     takeover: values.takeover,
+    replace: values.replace,
     exitWhenIdle: seconds(values['exit-when-idle']),
     authorizedKeys: values['authorized-keys'] ?? null,
   };

@@ -33,11 +33,16 @@ export function isLocalHost(hostId: string): boolean {
   return hostId === 'local' || hostId.startsWith('local-');
 }
 
-const START_LIMIT_MS = 15_000;
+const START_LIMIT_MS = 30_000;
 const POLL_MS = 15;
 
 /** How an agent ends that finds another one at work, which may be about to listen. */
 const ALREADY_RUNNING = 4;
+/**
+ * Then it is replaced: it listens elsewhere, as when the socket's folder is another one than at the
+ * server's last start, or its socket was removed. Jobs do not notice.
+ */
+const OTHER_LIMIT_MS = 5_000;
 
 /**
  * The agent of the server's own machine. It lives in a session of its own, so that jobs go on when
@@ -56,13 +61,18 @@ export function localAgent(options: LocalAgentOptions): LocalAgent {
     async ensureRunning() {
       makeSocketFolder(socket);
       if (await answers(socket)) return;
-      const ended = whyEnded(startAgent(options, socket));
-      for (const end = Date.now() + START_LIMIT_MS; Date.now() < end; await delay(POLL_MS)) {
+      const begun = Date.now();
+      let ended = endOf(startAgent(options, socket));
+      for (let replacing = false; Date.now() < begun + START_LIMIT_MS; await delay(POLL_MS)) {
         if (await answers(socket)) return;
-        const why = ended();
-        if (why !== null) throw new Error(`the agent did not start: ${why}; see ${log}`);
+        const how = ended();
+        if (how === null) continue;
+        if (how !== ALREADY_RUNNING) throw new Error(`the agent did not start: ${how}; see ${log}`);
+        if (replacing || Date.now() < begun + OTHER_LIMIT_MS) continue;
+        ended = endOf(startAgent(options, socket, '--replace'));
+        replacing = true;
       }
-      throw new Error(`the agent did not start within 15 s; see ${log}`);
+      throw new Error(`the agent did not start within 30 s; see ${log}`);
     },
   };
 }
@@ -83,7 +93,11 @@ function readOrMake(path: string, make: () => string): string {
   }
 }
 
-function startAgent(options: LocalAgentOptions, socket: string): ChildProcess {
+function startAgent(
+  options: LocalAgentOptions,
+  socket: string,
+  ...more: readonly string[]
+): ChildProcess {
   const log = openSync(join(options.stateDir, 'agent.log'), 'a', 0o600);
   const args = [
     options.program,
@@ -92,6 +106,7 @@ function startAgent(options: LocalAgentOptions, socket: string): ChildProcess {
     ...['--executor', options.executor],
     ...['--server-id', options.serverId],
     ...['--exit-when-idle', '10'],
+    ...more,
   ];
   try {
     return spawn(options.node, args, { detached: true, stdio: ['ignore', log, log] });
@@ -100,17 +115,17 @@ function startAgent(options: LocalAgentOptions, socket: string): ChildProcess {
   }
 }
 
-/** Null while it may still come to listen. Nobody waits for the end of the process itself. */
-function whyEnded(child: ChildProcess): () => string | null {
-  let why: string | null = null;
+/** How it has ended, null while it lives. Nobody waits for it. */
+function endOf(child: ChildProcess): () => string | typeof ALREADY_RUNNING | null {
+  let how: string | typeof ALREADY_RUNNING | null = null;
   child.on('error', (error) => {
-    why = error.message;
+    how = error.message;
   });
   child.on('exit', (code, signal) => {
-    if (code !== ALREADY_RUNNING) why ??= `it ended with ${signal ?? `code ${code}`}`;
+    how ??= code === ALREADY_RUNNING ? code : `it ended with ${signal ?? `code ${code}`}`;
   });
   child.unref();
-  return () => why;
+  return () => how;
 }
 
 function answers(socket: string): Promise<boolean> {
