@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +15,7 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 const cache = () => join(dir, 'cache');
 
-function binary(content: string): string {
+function binary(content: string | Buffer): string {
   const path = join(dir, 'node');
   writeFileSync(path, content);
   return path;
@@ -24,6 +25,16 @@ it('gives the binary under the name of its content', async () => {
   const program = await compressedNode('x64', binary('one'), cache());
   expect(program).toMatchObject({ name: 'node-7692c3ad3540bb80', unpacked: 3 });
   expect(gunzipSync(await buffer(program.open())).toString()).toBe('one');
+});
+
+it('gives a large one whole, in one file for `gunzip`', async () => {
+  const large = Buffer.alloc(20_000_000, 'no two pieces of it are the same length ');
+  const program = await compressedNode('x64', binary(large), cache());
+  const unpacked = execFileSync('gunzip', {
+    input: await buffer(program.open()),
+    maxBuffer: 2 ** 28,
+  });
+  expect(unpacked.equals(large)).toBe(true);
 });
 
 it('keeps one of each architecture, and nothing of versions before', async () => {

@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { Arch } from './libraries.ts';
 import { DIGITS, type Program } from './program.ts';
+
+/** Bytes of the binary in one member of the gzip file. */
+const MEMBER = 8 * 1024 * 1024;
 
 /** Compresses Node once, and removes what an earlier version of the server has compressed. */
 export async function compressedNode(
@@ -22,7 +28,7 @@ export async function compressedNode(
     await mkdir(cacheDir, { recursive: true, mode: 0o700 });
     const part = `${path}.${process.pid}`;
     try {
-      await pipeline(createReadStream(binary), createGzip({ level: 4 }), createWriteStream(part));
+      await pipeline(inMembers(binary), createWriteStream(part));
       await rename(part, path);
     } finally {
       await rm(part, { force: true });
@@ -31,6 +37,14 @@ export async function compressedNode(
   }
   const [{ size }, { size: unpacked }] = await Promise.all([stat(path), stat(binary)]);
   return { name: `node-${digits}`, size, unpacked, open: () => createReadStream(path) };
+}
+
+/** Members are compressed side by side, and `gunzip` joins them: a first host waits for this. */
+function inMembers(path: string): Readable {
+  return createReadStream(path, { highWaterMark: MEMBER }).map(
+    (piece: Buffer) => promisify(gzip)(piece, { level: 4 }),
+    { concurrency: availableParallelism() },
+  );
 }
 
 /** Whoever reads one of them just now reads it to its end. */
