@@ -49,7 +49,13 @@ export class Installation {
     this.home = mkdtempSync(join(tmpdir(), 'dstack-home-'));
     this.env = { ...process.env };
     for (const name of FOREIGN) delete this.env[name];
-    Object.assign(this.env, { HOME: this.home, DSTACK_SERVER_DIR: this.serverDir }, options.env);
+    const own = {
+      HOME: this.home,
+      DSTACK_SERVER_DIR: this.serverDir,
+      // For sockets: an agent that is killed leaves its one behind.
+      XDG_RUNTIME_DIR: join(this.home, 'run'),
+    };
+    Object.assign(this.env, own, options.env);
   }
 
   get serverDir(): string {

@@ -99,6 +99,7 @@ export class ContainerOutput {
       onBoth();
     });
     attached?.once('close', () => this.#onDetached());
+    if (running) this.#log.info('attached again, output comes from the log of the container');
     if (this.#closed) this.#stop();
   }
 

@@ -233,6 +233,8 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     stream = await agent.restartAfterKill(stream);
     const container = engine.docker.getContainer(`dstack-${spec.id}`);
     const stdin = await container.attach({ stream: true, stdin: true, hijack: true });
+    // It takes over after a line that both have carried.
+    await vi.waitUntil(() => agent.log.includes('attached again'), { timeout: 30_000 });
     stdin.write('\n');
     await stream.until(() => stream.text(spec.id).includes('second'));
     await vi.waitUntil(() => agent.log.includes('taken over'), { timeout: 30_000 });
