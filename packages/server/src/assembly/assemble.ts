@@ -69,6 +69,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     services,
     metrics,
     loopsAreRunning: () => engine?.isRunning ?? false,
+    expectHosts: () => sshFleets.expectHosts(),
     log,
     settings: forHttp,
   };

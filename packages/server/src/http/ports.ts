@@ -34,6 +34,8 @@ export interface HttpDeps {
   /** Null: switched off. */
   readonly metrics: MetricsText | null;
   readonly loopsAreRunning: () => boolean;
+  /** An SSH fleet is planned: what its hosts will be given can be made ready by the answer. */
+  readonly expectHosts: () => void;
   readonly settings: HttpSettings;
   readonly log: Logger;
 }

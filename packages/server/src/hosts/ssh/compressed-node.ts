@@ -20,7 +20,7 @@ export async function compressedNode(
   cacheDir: string,
 ): Promise<Program> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(binary), hash);
+  await pipeline(createReadStream(binary, { highWaterMark: MEMBER }), hash);
   const digits = hash.digest('hex').slice(0, DIGITS);
   const file = `node-${arch}-${digits}.gz`;
   const path = join(cacheDir, file);

@@ -54,6 +54,11 @@ export class SshFleets {
     this.#options = options;
   }
 
+  /** Begins with what takes longest of the first deployment, while somebody reads the plan. */
+  expectHosts(): void {
+    this.#options.programs.warm();
+  }
+
   /** Opens the links to all hosts that have an agent. */
   async start(): Promise<void> {
     await this.#follow();

@@ -1,5 +1,5 @@
 import { type EndpointName, endpoints } from '@dstack/contract/api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { LOCAL_OFFER } from '../testing/offers.ts';
 import { startTestServer, type TestAnswer, type TestServer } from '../testing/test-server.ts';
 
@@ -16,6 +16,8 @@ const fleet = (name: string | null, more: object = {}) => ({
   configuration_path: 'fleet.dstack.yml',
   profile: { name: 'default' },
 });
+
+const KEY = { public: 'ssh-ed25519 AAAA', private: '-----BEGIN OPENSSH PRIVATE KEY-----secret' };
 
 const plan = (spec: object): Promise<TestAnswer> => server.call(path('get_plan'), { spec });
 const apply = (spec: object, current_resource: unknown = null, force = false) =>
@@ -124,21 +126,28 @@ describe('fleets', () => {
   });
 
   it('never show SSH keys but to the plan of who sent them', async () => {
-    const key = { public: 'ssh-ed25519 AAAA', private: '-----BEGIN OPENSSH PRIVATE KEY-----' };
-    const ssh_config = { user: 'root', ssh_key: key, hosts: ['10.0.0.1'] };
+    const ssh_config = { user: 'root', ssh_key: KEY, hosts: ['10.0.0.1'] };
     const planned = await plan(fleet('hosts', { nodes: null, ssh_config }));
     expectWire('fleets.get_plan', planned.body);
-    expect(planned.body.spec.configuration.ssh_config.ssh_key).toEqual(key);
+    expect(planned.body.spec.configuration.ssh_config.ssh_key).toEqual(KEY);
     expect(planned.body.effective_spec.configuration.ssh_config.ssh_key).toBeNull();
   });
 
+  it('of one’s own hosts have what these need made ready while the plan is read', async () => {
+    const expectHosts = vi.fn();
+    const other = await startTestServer({}, { expectHosts });
+    const planned = (more: object) =>
+      other.call(path('get_plan'), { spec: fleet('pool', { nodes: null, ...more }) });
+    await planned({ nodes: '0..2' });
+    expect(expectHosts).not.toHaveBeenCalled();
+    await planned({ ssh_config: { user: 'root', ssh_key: KEY, hosts: ['10.0.0.1'] } });
+    expect(expectHosts).toHaveBeenCalledOnce();
+    await other.close();
+  });
+
   describe('of one’s own hosts', () => {
-    const key = {
-      public: 'ssh-ed25519 AAAA',
-      private: '-----BEGIN OPENSSH PRIVATE KEY-----secret',
-    };
     const own = (name: string, hosts: unknown[], more: object = {}) =>
-      fleet(name, { nodes: null, ssh_config: { user: 'root', ssh_key: key, hosts, ...more } });
+      fleet(name, { nodes: null, ssh_config: { user: 'root', ssh_key: KEY, hosts, ...more } });
 
     it('have an instance for each from the start, and keep no key in the clear', async () => {
       const created = await apply(own('mine', ['10.1.0.1', { hostname: '10.1.0.2', blocks: 2 }]));
@@ -151,7 +160,7 @@ describe('fleets', () => {
       expect(JSON.stringify(stored)).not.toContain('secret');
       const login = await server.store.sshHosts.byId(created.body.instances[0].id);
       expect(login).toMatchObject({
-        login: { hostname: '10.1.0.1', port: 22, privateKey: key.private },
+        login: { hostname: '10.1.0.1', port: 22, privateKey: KEY.private },
       });
     });
 

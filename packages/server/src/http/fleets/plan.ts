@@ -22,6 +22,7 @@ export async function planFleet(
 ): Promise<FleetPlan> {
   const current = await currentFleet(deps, project, spec);
   const effective = await effectiveFleetSpec(deps, project, spec, current);
+  if (effective.configuration.ssh_config !== null) deps.expectHosts();
   const question = fleetWantsOffers(effective);
   const answers = await deps.offers.answer(project.id, question === null ? [] : [question]);
   const found = listing(effective, question === null ? [] : (answers.get(question.key) ?? []));

@@ -167,6 +167,7 @@ function testDeps({ store, logs, now, log, offers, dir, settings, services }: Pa
     services,
     metrics: new ServerMetrics({ store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,
+    expectHosts: () => {},
     context: () => ({
       now: now(),
       newId: randomUUID,
