@@ -55,9 +55,29 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
   it('is refused before anything is submitted where nobody has access', async () => {
     const { code, stderr } = await run(['true'], fromUrl());
     expect(code).toBe(1);
-    expect(stderr).toMatch(/Cannot access the repository https:\/\/localhost:\d+\/acme/);
+    expect(stderr).toContain('Cannot access the repository acme.git of localhost');
+    expect(stderr).toMatch(/^ {2}without credentials, https:\/\/localhost:\d+\/acme\.git: \S/m);
     expect(stderr).toContain('--token');
     expect(await home.ok('ps', '-a')).not.toContain('repo-1');
+  });
+
+  it('says what came of each attempt, and shows no token', async () => {
+    const key = join(home.home, 'key');
+    writeFileSync(key, 'no key\n', { mode: 0o600 });
+    const words = [
+      'init',
+      '-P',
+      `${host.url}/acme.git`,
+      '--token',
+      'ghp_wrong',
+      '--git-identity',
+      key,
+    ];
+    const { code, stderr } = await home.dstack(words);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(new RegExp(`with the key ${key}, ssh://git@localhost/acme\\.git: \\S`));
+    expect(stderr).toMatch(/with the token given, https:\/\/\S+: \S/);
+    expect(stderr).not.toContain('ghp_wrong');
   });
 
   it('is cloned by the token that `dstack init` has kept', async () => {

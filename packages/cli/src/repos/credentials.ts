@@ -5,7 +5,7 @@ import { readIfThere } from '../config/config-file.ts';
 import type { Cli } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { lookUpHost } from '../ssh/user-config.ts';
-import { git } from './git.ts';
+import { type GitResult, git } from './git.ts';
 import { httpsUrl, type RepoUrl, sshUrl } from './repo-id.ts';
 
 export interface CredentialSources {
@@ -25,44 +25,51 @@ export async function findCredentials(
   sources: CredentialSources,
   cli: Pick<Cli, 'home' | 'env'>,
 ): Promise<RemoteRepoCreds> {
-  for await (const creds of candidates(repo, sources, cli)) {
-    if (await canRead(creds, cli)) return creds;
+  const tried: string[] = [];
+  for await (const { name, creds } of candidates(repo, sources, cli)) {
+    const problem = await whyUnreadable(creds, cli);
+    if (problem === null) return creds;
+    tried.push(`  ${name}, ${creds.clone_url}: ${problem}\n`);
   }
-  throw new CliError(`Cannot access the repository ${httpsUrl(repo)}`, {
-    why: 'neither without credentials nor with any that were found',
+  throw new CliError(`Cannot access the repository ${repo.fullPath} of ${repo.host}`, {
+    excerpt: tried.join(''),
     next: 'pass --token TOKEN or --git-identity FILE (dstack init -P PATH_OR_URL keeps them)',
   });
+}
+
+interface Candidate {
+  /** Where it comes from, for people: `with …`. */
+  readonly name: string;
+  readonly creds: RemoteRepoCreds;
 }
 
 async function* candidates(
   repo: RepoUrl,
   { token, gitIdentity, stored }: CredentialSources,
   cli: Pick<Cli, 'home' | 'env'>,
-): AsyncGenerator<RemoteRepoCreds, void> {
-  const https = httpsUrl(repo);
-  const ssh = sshUrl(repo);
-  const byKey = (key: string): RemoteRepoCreds => ({
-    clone_url: ssh,
-    private_key: key,
-    oauth_token: null,
+): AsyncGenerator<Candidate, void> {
+  const byKey = (name: string, private_key: string): Candidate => ({
+    name,
+    creds: { clone_url: sshUrl(repo), private_key, oauth_token: null },
   });
-  const byToken = (oauth: string | null): RemoteRepoCreds => ({
-    clone_url: https,
-    private_key: null,
-    oauth_token: oauth,
+  const byToken = (name: string, oauth_token: string | null): Candidate => ({
+    name,
+    creds: { clone_url: httpsUrl(repo), private_key: null, oauth_token },
   });
-  if (gitIdentity !== null) yield byKey(await readFile(gitIdentity, 'utf8'));
-  if (token !== null) yield byToken(token);
-  yield byToken(null);
-  if (stored?.private_key) yield byKey(stored.private_key);
-  if (stored?.oauth_token) yield byToken(stored.oauth_token);
-  const host = await lookUpHost(repo.host, cli.home);
-  const identity = host?.identityFile ? await readIfThere(host.identityFile) : null;
-  if (identity !== null) yield byKey(identity);
+  if (gitIdentity !== null) {
+    yield byKey(`with the key ${gitIdentity}`, await readFile(gitIdentity, 'utf8'));
+  }
+  if (token !== null) yield byToken('with the token given', token);
+  yield byToken('without credentials', null);
+  if (stored?.private_key) yield byKey('with the key of `dstack init`', stored.private_key);
+  if (stored?.oauth_token) yield byToken('with the token of `dstack init`', stored.oauth_token);
+  const identityFile = (await lookUpHost(repo.host, cli.home))?.identityFile;
+  const identity = identityFile ? await readIfThere(identityFile) : null;
+  if (identity !== null) yield byKey(`with the key ${identityFile} of ~/.ssh/config`, identity);
   const ghToken = await tokenOfGh(repo.host, cli.home);
-  if (ghToken !== null) yield byToken(ghToken);
+  if (ghToken !== null) yield byToken('with the token of `gh`', ghToken);
   const rsa = await readIfThere(join(cli.home, '.ssh', 'id_rsa'));
-  if (rsa !== null) yield byKey(rsa);
+  if (rsa !== null) yield byKey('with the key ~/.ssh/id_rsa', rsa);
 }
 
 async function tokenOfGh(host: string, home: string): Promise<string | null> {
@@ -79,8 +86,14 @@ async function tokenOfGh(host: string, home: string): Promise<string | null> {
   }
 }
 
-/** Asks the remote for its refs, with all of the user's own git and askpass settings switched off. */
-async function canRead(creds: RemoteRepoCreds, cli: Pick<Cli, 'home' | 'env'>): Promise<boolean> {
+/**
+ * Asks the remote for its refs, with all of the user's own git and askpass settings switched off.
+ * Null: it answers; else what git says.
+ */
+async function whyUnreadable(
+  creds: RemoteRepoCreds,
+  cli: Pick<Cli, 'home' | 'env'>,
+): Promise<string | null> {
   const quiet = {
     GIT_TERMINAL_PROMPT: '0',
     GIT_ASKPASS: '',
@@ -88,10 +101,10 @@ async function canRead(creds: RemoteRepoCreds, cli: Pick<Cli, 'home' | 'env'>): 
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
   };
-  const run = async (url: string, env: Record<string, string>): Promise<boolean> => {
+  const run = async (url: string, env: Record<string, string>): Promise<string | null> => {
     const args = ['ls-remote', '--symref', url, 'HEAD'];
     const result = await git(args, { cwd: '/', env, timeoutMs: PROBE_TIMEOUT_MS });
-    return result.code === 0;
+    return result.code === 0 ? null : wordsOfGit(result, creds.oauth_token);
   };
   if (!creds.private_key) {
     const url = new URL(creds.clone_url);
@@ -104,8 +117,16 @@ async function canRead(creds: RemoteRepoCreds, cli: Pick<Cli, 'home' | 'env'>): 
   const { withTemporaryKey } = await import('../ssh/identity.ts');
   return withTemporaryKey(creds.private_key, (path) => {
     const options =
-      '-o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null';
+      '-o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR';
     const ssh = `${cli.env.DSTACK_SSH_CLIENT || 'ssh'} -F none -i ${path} -o BatchMode=yes ${options}`;
     return run(creds.clone_url, { ...quiet, GIT_SSH_COMMAND: ssh });
   });
+}
+
+/** The line that says most: what comes after it is git's general advice. */
+function wordsOfGit({ stderr, signal }: GitResult, token: string | null): string {
+  if (signal !== null) return `no answer within ${PROBE_TIMEOUT_MS / 1000} s`;
+  const said = stderr.replace(/^(fatal|error|remote): |unable to access '.*?': /gm, '');
+  const first = said.split('\n').find((line) => line.trim() !== '') ?? 'git says nothing';
+  return token === null ? first : first.replaceAll(token, '***');
 }

@@ -4,6 +4,8 @@ import { CliError } from '../errors.ts';
 
 export interface GitResult {
   readonly code: number;
+  /** What ended it, where it did not end by itself: its time was over. */
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: Buffer;
   readonly stderr: string;
 }
@@ -24,8 +26,9 @@ export async function git(
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
   try {
-    const [code] = (await once(child, 'close')) as [number | null];
-    return { code: code ?? 1, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() };
+    const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+    const [stdout, stderr] = [Buffer.concat(out), Buffer.concat(err).toString()];
+    return { code: code ?? 1, signal, stdout, stderr };
   } catch (error) {
     throw new CliError('Cannot run git', {
       why: (error as Error).message,
