@@ -154,7 +154,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     writeFileSync(join(taken, 'mine'), '');
     const failed = await run(['true'], fromUrl(`, path: ${taken}`));
     expect(failed.code).toBe(1);
-    expect(failed.stderr).toContain('exists and is not empty');
+    expect(failed.stderr).toMatch(/\/\S+ exists and is not empty: set/);
     const skipped = await run([`ls ${taken}`], fromUrl(`, path: ${taken}, if_exists: skip`));
     expect(skipped.code).toBe(0);
     expect(skipped.stdout).toContain('mine');

@@ -44,6 +44,13 @@ export function repoFailure(why: string): JobFailure {
   return new JobFailure('container_exited_with_error', `Failed to set up the repo (${why})`);
 }
 
+/** Of a job whose repo may not be left out where its directory has something in it. */
+export function repoNotEmpty(dir: string): JobFailure {
+  return repoFailure(
+    `${dir} exists and is not empty: set the repo’s path to another directory, or if_exists to skip`,
+  );
+}
+
 type Git = (cwd: string, args: readonly string[]) => Promise<string>;
 
 function cloneArgs(repo: RepoForAgent, dir: string): string[] {

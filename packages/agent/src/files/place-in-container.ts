@@ -12,7 +12,7 @@ import { JobFailure } from '../jobs/executor.ts';
 import { mpiHostfile } from '../jobs/job-environment.ts';
 import { placeIn } from '../process/place-in.ts';
 import { archiveEntries, directoryEntries, type Entry } from './entries.ts';
-import { cloneRepo, repoFailure } from './git-clone.ts';
+import { cloneRepo, repoNotEmpty } from './git-clone.ts';
 import { homeFiles, profileText } from './small-files.ts';
 
 interface Owner {
@@ -69,7 +69,7 @@ async function prepareRepo(
   const { repo } = job.spec;
   if (!repo || repoDir === null) return null;
   if (await hasContents(container, repoDir)) {
-    if (repo.exists_action === 'error') throw repoFailure(`${repo.dir} exists and is not empty`);
+    if (repo.exists_action === 'error') throw repoNotEmpty(repoDir);
     return null;
   }
   if (repo.type !== 'remote') return { dir: null };

@@ -15,7 +15,7 @@ import { pipeline } from 'node:stream/promises';
 import { type ExecutorJob, type JobAccount, JobFailure } from '../jobs/executor.ts';
 import { placeIn } from '../process/place-in.ts';
 import { archiveEntries, directoryEntries, type Entry, UnsafeArchive } from './entries.ts';
-import { cloneRepo, repoFailure } from './git-clone.ts';
+import { cloneRepo, repoFailure, repoNotEmpty } from './git-clone.ts';
 import { makeFolders } from './make-folders.ts';
 import { homeFiles, type SmallFile } from './small-files.ts';
 
@@ -61,7 +61,7 @@ async function placeRepo(
   const { repo } = job.spec;
   if (!repo) return;
   if (await hasContents(repoDir)) {
-    if (repo.exists_action === 'error') throw repoFailure(`${repo.dir} exists and is not empty`);
+    if (repo.exists_action === 'error') throw repoNotEmpty(repoDir);
     return;
   }
   try {
