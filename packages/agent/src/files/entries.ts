@@ -46,22 +46,30 @@ export async function* archiveEntries(
   }
 }
 
-/** Everything below a directory of this host, as if it lay at `target`. */
-export async function* directoryEntries(dir: string, target: string): AsyncGenerator<Entry> {
+/**
+ * Everything below a clone on this host, as if it lay at `target`. Git knows but one bit of modes:
+ * whoever may read or run a file there, all users of the job may.
+ */
+export async function* cloneEntries(dir: string, target: string): AsyncGenerator<Entry> {
   for (const name of (await readdir(dir)).sort()) {
     const from = join(dir, name);
     const path = posix.join(target, name);
     const stat = await lstat(from);
-    const mode = stat.mode & 0o7777;
+    const mode = forAll(stat.mode & 0o700);
     if (stat.isDirectory()) {
       yield { type: 'directory', path, mode };
-      yield* directoryEntries(from, path);
+      yield* cloneEntries(from, path);
     } else if (stat.isSymbolicLink()) {
       yield { type: 'symlink', path, to: await readlink(from) };
     } else if (stat.isFile()) {
       yield { type: 'file', path, mode, size: stat.size, content: createReadStream(from) };
     }
   }
+}
+
+function forAll(mode: number): number {
+  const shared = mode & 0o500;
+  return mode | (shared >> 3) | (shared >> 6);
 }
 
 function placeOf(name: string, target: string, rename: boolean): string {

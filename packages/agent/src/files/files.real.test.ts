@@ -76,6 +76,9 @@ function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
+/** As servers start agents on hosts: nobody else may read what they make. */
+const PRIVATELY = ['sh', '-c', 'umask 077; exec "$0" "$@"'];
+
 /** The same expectations for both executors; `spec` makes a job that runs a script. */
 function suite(start: () => AgentHarness, spec: typeof jobSpec): void {
   let agent: AgentHarness;
@@ -135,6 +138,14 @@ function suite(start: () => AgentHarness, spec: typeof jobSpec): void {
     expect(text).toBe('changed\nran\n4\n');
   });
 
+  it('gives a clone the modes that git has for it', async () => {
+    const job = spec(['cd repo && stat -c %a . a.txt run.sh new.bin .git .git/HEAD'], {
+      repo: remote({ code_sha256: sha256(diff) }),
+    });
+    const { text } = await run(job, { code: diff });
+    expect(text.trim().split('\n')).toEqual(['755', '644', '755', '644', '755', '644']);
+  });
+
   it('checks out a commit that is not the head of its branch', async () => {
     const job = spec(['cat repo/a.txt repo/.git/HEAD'], { repo: remote({ hash: first }) });
     expect((await run(job)).text).toBe(`one\n${first}\n`);
@@ -165,7 +176,7 @@ function suite(start: () => AgentHarness, spec: typeof jobSpec): void {
 }
 
 describe('files of the process executor', () => {
-  suite(() => new AgentHarness(), jobSpec);
+  suite(() => new AgentHarness(undefined, undefined, undefined, PRIVATELY), jobSpec);
 });
 
 describe.skipIf(missing !== null)('files of the Docker executor', () => {
@@ -176,7 +187,10 @@ describe.skipIf(missing !== null)('files of the Docker executor', () => {
   });
   afterAll(() => engine.close());
   suite(
-    () => new AgentHarness(['--executor', 'docker'], { DOCKER_HOST: engine.host }),
+    () => {
+      const env = { DOCKER_HOST: engine.host };
+      return new AgentHarness(['--executor', 'docker'], env, undefined, PRIVATELY);
+    },
     (lines, more) =>
       jobSpec([], {
         shell_commands: null,

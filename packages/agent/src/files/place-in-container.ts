@@ -11,7 +11,7 @@ import { creationFailure, statusOf } from '../docker/engine-error.ts';
 import { JobFailure } from '../jobs/executor.ts';
 import { mpiHostfile } from '../jobs/job-environment.ts';
 import { placeIn } from '../process/place-in.ts';
-import { archiveEntries, directoryEntries, type Entry } from './entries.ts';
+import { archiveEntries, cloneEntries, type Entry } from './entries.ts';
 import { cloneRepo, repoNotEmpty } from './git-clone.ts';
 import { homeFiles, profileText } from './small-files.ts';
 
@@ -145,7 +145,7 @@ class TreePacker {
     if (clone === null && !existsSync(code)) return;
     await this.#parents(repoDir, user);
     await this.#add({ type: 'directory', path: repoDir, mode: 0o755 }, user);
-    const entries = clone ? directoryEntries(clone, repoDir) : archiveEntries(code, repoDir, false);
+    const entries = clone ? cloneEntries(clone, repoDir) : archiveEntries(code, repoDir, false);
     await this.#all(entries, user);
   }
 

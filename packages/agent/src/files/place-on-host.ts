@@ -14,7 +14,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type ExecutorJob, type JobAccount, JobFailure } from '../jobs/executor.ts';
 import { placeIn } from '../process/place-in.ts';
-import { archiveEntries, directoryEntries, type Entry, UnsafeArchive } from './entries.ts';
+import { archiveEntries, cloneEntries, type Entry, UnsafeArchive } from './entries.ts';
 import { cloneRepo, repoFailure, repoNotEmpty } from './git-clone.ts';
 import { makeFolders } from './make-folders.ts';
 import { homeFiles, type SmallFile } from './small-files.ts';
@@ -69,7 +69,7 @@ async function placeRepo(
     if (repo.type === 'remote') {
       const { code, scratch } = job.folder;
       const clone = await cloneRepo({ repo, code, scratch, signal });
-      await write(withTop(repoDir, directoryEntries(clone, repoDir)), dirname(repoDir), owner);
+      await write(withTop(repoDir, cloneEntries(clone, repoDir)), dirname(repoDir), owner);
       await rm(scratch, { recursive: true, force: true });
     } else if (existsSync(job.folder.code)) {
       const entries = archiveEntries(job.folder.code, repoDir, false);
