@@ -10,6 +10,7 @@ import {
 } from '@dstack/core';
 import type { FleetView, SshHostRecord, Store } from '@dstack/store';
 import type { Logger } from '../../logging.ts';
+import { Serial } from '../../logs/serial.ts';
 import type { AgentClient } from '../agent-client.ts';
 import type { Hosts } from '../hosts.ts';
 import type { HostError } from './host-error.ts';
@@ -47,6 +48,8 @@ export class SshFleets {
   readonly #jumps = new JumpHosts();
   /** What is being done to a machine, by its address: deployments and removals take turns. */
   readonly #turns = new Map<string, Promise<unknown>>();
+  /** What is said of hosts: a word that was late must not undo the link that came after it. */
+  readonly #words = new Serial();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -191,13 +194,13 @@ export class SshFleets {
   /** Seen with the instance, until its agent is there. */
   async #tell(hostId: Id, text: string): Promise<void> {
     const { store, now } = this.#options;
-    const present = await store.hosts.byId(hostId);
-    if (present?.connected) return;
     const host = { id: hostId, connected: false, since: now(), facts: null, executor: null };
-    await store.hosts.save(
-      { ...host, error: text },
-      { signals: [{ kind: 'instance', id: hostId }] },
-    );
+    await this.#words.run(async () => {
+      const present = await store.hosts.byId(hostId);
+      if (present?.connected) return;
+      const signals = [{ kind: 'instance' as const, id: hostId }];
+      await store.hosts.save({ ...host, error: text }, { signals });
+    });
   }
 
   async #link(id: Id, host: SshHost): Promise<void> {
