@@ -33,7 +33,8 @@ export function isLocalHost(hostId: string): boolean {
   return hostId === 'local' || hostId.startsWith('local-');
 }
 
-const START_LIMIT_MS = 30_000;
+/** Machines with many GPUs take half a minute to tell of them. */
+const START_LIMIT_MS = 45_000;
 const POLL_MS = 15;
 
 /** How an agent ends that finds another one at work, which may be about to listen. */
@@ -42,7 +43,7 @@ const ALREADY_RUNNING = 4;
  * Then it is replaced: it listens elsewhere, as when the socket's folder is another one than at the
  * server's last start, or its socket was removed. Jobs do not notice.
  */
-const OTHER_LIMIT_MS = 5_000;
+const OTHER_LIMIT_MS = 10_000;
 
 /**
  * The agent of the server's own machine. It lives in a session of its own, so that jobs go on when
@@ -72,7 +73,7 @@ export function localAgent(options: LocalAgentOptions): LocalAgent {
         ended = endOf(startAgent(options, socket, '--replace'));
         replacing = true;
       }
-      throw new Error(`the agent did not start within 30 s; see ${log}`);
+      throw new Error(`the agent did not start within 45 s; see ${log}`);
     },
   };
 }
