@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { api } from './api.ts';
 import { atRest } from './at-rest.ts';
 import { commandLine } from './command-line.ts';
+import { crashes } from './crashes.ts';
 import { fleet } from './fleet.ts';
 import { latency } from './latency.ts';
 import { liveJobs } from './live-jobs.ts';
@@ -25,6 +26,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   api,
   proxy,
   'at-rest': atRest,
+  crashes,
 };
 
 execFileSync('node', ['scripts/build.ts'], { stdio: 'ignore' });

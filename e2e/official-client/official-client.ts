@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { CommandOptions, Finished } from '@dstack/testkit';
 
@@ -92,11 +93,25 @@ export class Session {
   }
 }
 
+/**
+ * To attach, the client looks for free ports from 10999 on, lets go of them and has `ssh` take them
+ * again: two that do so at a time on one machine may end up with each other's output. So commands
+ * that attach wait for those of other suites; nobody but the command itself holds the lock.
+ */
+const ALONE = ['flock', '--no-fork', join(tmpdir(), 'dstack-official-client.lock')];
+
+function mayAttach(program: string, args: readonly string[]): boolean {
+  if (program !== 'dstack' || args[0] === 'attach') return true;
+  return args[0] === 'apply' && !args.includes('-d');
+}
+
 /** A user with the official client and a home of their own. */
 export class OfficialClient {
   readonly home: string;
   readonly #path: string;
   readonly #env: NodeJS.ProcessEnv;
+  /** Commands of this process that hold the lock. */
+  static #attached = 0;
 
   constructor(path: string, home: string) {
     this.#path = path;
@@ -150,11 +165,20 @@ export class OfficialClient {
   }
 
   #spawn(program: string, args: readonly string[], options: CommandOptions): Session {
-    const child = spawn(join(this.#path, 'bin', program), args, {
+    const alone = mayAttach(program, args) && OfficialClient.#attached === 0;
+    const words = [join(this.#path, 'bin', program), ...args];
+    const [file = '', ...rest] = alone ? [...ALONE, ...words] : words;
+    const child = spawn(file, rest, {
       cwd: options.cwd ?? this.home,
       env: { ...this.#env, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+    if (alone) {
+      OfficialClient.#attached += 1;
+      child.once('close', () => {
+        OfficialClient.#attached -= 1;
+      });
+    }
     return new Session(child, args.join(' '));
   }
 }
