@@ -179,7 +179,7 @@ async function cut(host: TestHost): Promise<void> {
 async function judge(home: Installation, runs: readonly Wanted[]) {
   const limit = Date.now() + CALM_MS;
   const stuck: Wanted[] = [];
-  const found = { 'lines lost': 0, 'lines twice or out of order': 0, 'wrong ends': 0 };
+  const found = { lines: 0, 'lines lost': 0, 'lines twice or out of order': 0, 'wrong ends': 0 };
   for (const run of runs) {
     while (!(await isOver(home, run)) && Date.now() < limit) await delay(100);
     if (!(await isOver(home, run))) {
@@ -194,6 +194,7 @@ async function judge(home: Installation, runs: readonly Wanted[]) {
     const lost = last - new Set(numbers).size;
     const end = (await shown(home, run))?.latest_job_submission;
     const right = end?.exit_status === run.exit || run.stopped;
+    found.lines += numbers.length;
     found['lines lost'] += lost;
     found['lines twice or out of order'] += unsorted;
     found['wrong ends'] += right ? 0 : 1;
