@@ -179,7 +179,7 @@ async function cut(host: TestHost): Promise<void> {
 async function judge(home: Installation, runs: readonly Wanted[]) {
   const limit = Date.now() + CALM_MS;
   const stuck: Wanted[] = [];
-  const found = { lines: 0, 'lines lost': 0, 'lines twice or out of order': 0, 'wrong ends': 0 };
+  const sums = { lines: 0, 'lines lost': 0, 'lines twice or out of order': 0, 'wrong ends': 0 };
   for (const run of runs) {
     while (!(await isOver(home, run)) && Date.now() < limit) await delay(100);
     if (!(await isOver(home, run))) {
@@ -187,21 +187,25 @@ async function judge(home: Installation, runs: readonly Wanted[]) {
       continue;
     }
     const text = await home.ok('logs', run.name);
-    const numbers = [...text.matchAll(/^line (\d+)\r?$/gm)].map((match) => Number(match[1]));
+    // The terminal shows Ctrl-C where it comes.
+    const found = [...text.matchAll(/^(?:\^C)?line (\d+)\r?$/gm)];
+    const numbers = found.map((match) => Number(match[1]));
     const unsorted = numbers.filter((n, i) => i > 0 && n <= (numbers[i - 1] ?? 0)).length;
     // Of a run that was stopped its last line is not known, only that none before it is missing.
     const last = run.stopped ? Math.max(0, ...numbers) : run.lines;
     const lost = last - new Set(numbers).size;
     const end = (await shown(home, run))?.latest_job_submission;
     const right = end?.exit_status === run.exit || run.stopped;
-    found.lines += numbers.length;
-    found['lines lost'] += lost;
-    found['lines twice or out of order'] += unsorted;
-    found['wrong ends'] += right ? 0 : 1;
-    if (lost > 0 || unsorted > 0 || !right) console.error(run, end, { lost, unsorted });
+    sums.lines += numbers.length;
+    sums['lines lost'] += lost;
+    sums['lines twice or out of order'] += unsorted;
+    sums['wrong ends'] += right ? 0 : 1;
+    if (lost > 0 || unsorted > 0 || !right) {
+      console.error(run, end?.exit_status, end?.termination_reason, { lost, unsorted }, text);
+    }
   }
   for (const run of stuck) console.error('stuck', run, await shown(home, run));
-  return { runs: runs.length, ...found, 'runs stuck': stuck.length };
+  return { runs: runs.length, ...sums, 'runs stuck': stuck.length };
 }
 
 /** What nobody needs any more and is still there when it had the time to go. */
