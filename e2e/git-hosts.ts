@@ -90,6 +90,8 @@ function serve(root: string, request: IncomingMessage, response: ServerResponse)
     },
     stdio: ['pipe', 'pipe', 'ignore'],
   });
+  // It may refuse without having read the request.
+  backend.stdin.on('error', () => {});
   request.pipe(backend.stdin);
   const pieces: Buffer[] = [];
   backend.stdout.on('data', (piece: Buffer) => pieces.push(piece));

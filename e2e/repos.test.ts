@@ -80,6 +80,13 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     expect(stderr).not.toContain('ghp_wrong');
   });
 
+  it('is refused with a key that cannot be read', async () => {
+    const words = ['init', '-P', `${host.url}/acme.git`, '--git-identity', '/no/such/key'];
+    const { code, stderr } = await home.dstack(words);
+    expect(stderr).toMatch(/^error: Cannot read the key \/no\/such\/key\n {2}why:.*\n {2}next:/);
+    expect(code).toBe(1);
+  });
+
   it('is cloned by the token that `dstack init` has kept', async () => {
     await home.ok('init', '-P', `${host.url}/acme.git`, '--token', TOKEN);
     const commands = [

@@ -18,6 +18,8 @@ export class Terminal {
       env: { ...home.env, TERM: 'xterm' },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
+    // The command may end while somebody types.
+    this.#child.stdin?.on('error', () => {});
     this.#child.stdout?.on('data', (chunk: Buffer) => {
       this.#text += chunk;
       this.#wake();

@@ -173,6 +173,8 @@ export class OfficialClient {
       env: { ...this.#env, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+    // It may end without having read what it is given.
+    child.stdin.on('error', () => {});
     if (alone) {
       OfficialClient.#attached += 1;
       child.once('close', () => {

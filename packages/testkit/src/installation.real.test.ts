@@ -114,6 +114,11 @@ describe('a command of an installation', () => {
     expect([code, stdout]).toEqual([0, `${own.home}||||${own.serverDir}\ntyped`]);
   });
 
+  it('need not read what it is given', async () => {
+    const input = 'x'.repeat(10_000_000);
+    expect(await home.dstack(['fail'], { input })).toMatchObject({ code: 3, stdout: 'half\n' });
+  });
+
   it('is an error where it must not fail', async () => {
     expect(await home.dstack(['fail'])).toEqual({ code: 3, stdout: 'half\n', stderr: 'because\n' });
     await expect(home.ok('fail')).rejects.toThrow('dstack fail ended with 3\nhalf\n\nbecause\n');

@@ -176,6 +176,8 @@ export class Installation {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     this.#started.add(child);
+    // A command may end without having read what it is given.
+    child.stdin.on('error', () => {});
     child.on('exit', () => this.#started.delete(child));
     return child;
   }

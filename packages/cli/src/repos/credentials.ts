@@ -57,7 +57,7 @@ async function* candidates(
     creds: { clone_url: httpsUrl(repo), private_key: null, oauth_token },
   });
   if (gitIdentity !== null) {
-    yield byKey(`with the key ${gitIdentity}`, await readFile(gitIdentity, 'utf8'));
+    yield byKey(`with the key ${gitIdentity}`, await readKey(gitIdentity));
   }
   if (token !== null) yield byToken('with the token given', token);
   yield byToken('without credentials', null);
@@ -70,6 +70,18 @@ async function* candidates(
   if (ghToken !== null) yield byToken('with the token of `gh`', ghToken);
   const rsa = await readIfThere(join(cli.home, '.ssh', 'id_rsa'));
   if (rsa !== null) yield byKey('with the key ~/.ssh/id_rsa', rsa);
+}
+
+async function readKey(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new CliError(`Cannot read the key ${path}`, {
+      why: (error as Error).message,
+      next: 'correct --git-identity',
+      cause: error,
+    });
+  }
 }
 
 async function tokenOfGh(host: string, home: string): Promise<string | null> {
