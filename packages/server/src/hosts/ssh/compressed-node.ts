@@ -12,6 +12,8 @@ import { DIGITS, type Program } from './program.ts';
 
 /** Bytes of the binary in one member of the gzip file. */
 const MEMBER = 8 * 1024 * 1024;
+/** Of the four threads of libuv's pool one is left for everything else that the server does. */
+const AT_A_TIME = 3;
 
 /** Compresses Node once, and removes what an earlier version of the server has compressed. */
 export async function compressedNode(
@@ -43,7 +45,7 @@ export async function compressedNode(
 function inMembers(path: string): Readable {
   return createReadStream(path, { highWaterMark: MEMBER }).map(
     (piece: Buffer) => promisify(gzip)(piece, { level: 4 }),
-    { concurrency: availableParallelism() },
+    { concurrency: Math.min(availableParallelism(), AT_A_TIME) },
   );
 }
 
