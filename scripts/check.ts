@@ -41,8 +41,11 @@ for (const { name, command } of checks) {
 }
 
 const counts = countTests();
+// Whatever a test lacks, a machine of CI is given by `scripts/test`.
+if (process.env.CI && counts.skipped > 0) failed.push(`${counts.skipped} tests left out on CI`);
 for (const name of failed) console.log(`FAILED: ${name}`);
-const brokenChecks = failed.filter((name) => name !== 'tests').length;
+// A run of tests may fail without a failed test, by an error that came between two of them.
+const brokenChecks = failed.filter((name) => name !== 'tests' || counts.failed === 0).length;
 const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
 console.log(`${counts.passed} passed, ${counts.failed + brokenChecks} failed${skipped}`);
 process.exit(failed.length === 0 && counts.failed === 0 ? 0 : 1);
