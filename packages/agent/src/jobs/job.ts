@@ -278,9 +278,9 @@ export class Job {
     const { stage, nextAt } = stopStage(stop, spec, Date.now());
     if (nextAt === null) this.#stopTimer.clear();
     else this.#stopTimer.set(nextAt, () => this.#pursueStop());
-    if (this.#stageDone === stage) return;
+    if (this.#stageDone === stage && stage !== 'kill') return;
+    if (this.#stageDone !== stage) this.#change({ stop_stage: stage });
     this.#stageDone = stage;
-    this.#change({ stop_stage: stage });
     const act = {
       interrupt: () => execution.interrupt(),
       terminate: () => execution.terminate(),

@@ -9,10 +9,10 @@ const after = (seconds: number): number => 1000 + seconds * 1000;
 it.each([
   ['interrupts at once', byDefault, 0, 'interrupt', after(10)],
   ['terminates after 10 s', byDefault, 10, 'terminate', after(300)],
-  ['kills after the default 5 minutes', byDefault, 300, 'kill', null],
+  ['kills after the default 5 minutes', byDefault, 300, 'kill', after(310)],
   ["terminates at half of the user's own limit", own(60), 30, 'terminate', after(60)],
-  ["kills at the user's own limit", own(60), 60, 'kill', null],
-  ['kills at once with a limit of zero', own(0), 0, 'kill', null],
+  ["kills at the user's own limit", own(60), 60, 'kill', after(70)],
+  ['kills at once with a limit of zero', own(0), 0, 'kill', after(10)],
   [
     'kills a limit that is over before SIGTERM is due',
     { stop_duration: 5, stop_duration_set: false },
@@ -29,7 +29,7 @@ it('never kills by time without a limit', () => {
   expect(stopStage(request, rules, after(1e6))).toEqual({ stage: 'terminate', nextAt: null });
 });
 
-it('kills at once without grace', () => {
+it('kills at once without grace, and again while the job lives', () => {
   const abort = { ...request, grace: false };
-  expect(stopStage(abort, byDefault, 1000)).toEqual({ stage: 'kill', nextAt: null });
+  expect(stopStage(abort, byDefault, 1000)).toEqual({ stage: 'kill', nextAt: after(10) });
 });

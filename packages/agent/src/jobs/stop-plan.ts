@@ -14,25 +14,28 @@ export interface StopRules {
 }
 
 const TERMINATE_AFTER = 10;
+/** A kill may have found a Docker daemon that was just away, or come before the command. */
+const KILL_AGAIN_AFTER_MS = 10_000;
 
 /**
  * The stage a stopping job is in, and when the next one is due (null = never):
  *
  *   interrupt (at once) -> terminate (10 s, or half of the user's own limit) -> kill (the limit)
  *
- * A stop without grace is in its last stage from the beginning.
+ * A stop without grace is in its last stage from the beginning. That stage is due again and again.
  */
 export function stopStage(
   request: StopRequest,
   rules: StopRules,
   now: number,
 ): { readonly stage: StopStage; readonly nextAt: number | null } {
-  if (!request.grace) return { stage: 'kill', nextAt: null };
+  const kill = { stage: 'kill', nextAt: now + KILL_AGAIN_AFTER_MS } as const;
+  if (!request.grace) return kill;
   const limit = rules.stop_duration;
   const terminateAfter = rules.stop_duration_set && limit !== null ? limit / 2 : TERMINATE_AFTER;
   const killAt = limit === null ? null : request.requestedAt + limit * 1000;
   const terminateAt = request.requestedAt + terminateAfter * 1000;
-  if (killAt !== null && now >= killAt) return { stage: 'kill', nextAt: null };
+  if (killAt !== null && now >= killAt) return kill;
   if (now >= terminateAt) return { stage: 'terminate', nextAt: killAt };
   const nextAt = killAt !== null && killAt < terminateAt ? killAt : terminateAt;
   return { stage: 'interrupt', nextAt };

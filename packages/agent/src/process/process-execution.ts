@@ -103,7 +103,7 @@ export class ProcessExecution implements Execution {
   #tree(): JobTree {
     if (!this.#record.leader) this.#record = this.#files.readSupervisor() ?? this.#record;
     const { leader, cgroup } = this.#record;
-    return { id: this.#id, leader: leader?.pid ?? null, cgroup };
+    return { id: this.#id, leader, cgroup };
   }
 
   #connect(): void {

@@ -79,7 +79,7 @@ export class ProcessExecutor implements Executor {
     const record = new SupervisorFiles(job.folder.path).readSupervisor();
     if (!record) return;
     const { leader, cgroup } = record;
-    await killTree({ id: job.spec.id, leader: leader?.pid ?? null, cgroup });
+    await killTree({ id: job.spec.id, leader, cgroup });
     removeCgroup(cgroup);
   }
 

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cgroupPids, type JobCgroup, killCgroup } from './cgroup.ts';
-import { isDead, processStat } from './process-identity.ts';
+import { isAlive, isDead, type ProcessIdentity, processStat } from './process-identity.ts';
 
 /** Everything that belongs to a job: its control groups, its session, and what carries its mark. */
 export interface JobTree {
   readonly id: string;
   /** The command's process, which leads the session; null before it is known. */
-  readonly leader: number | null;
+  readonly leader: ProcessIdentity | null;
   readonly cgroup: JobCgroup;
 }
 
@@ -16,16 +16,18 @@ const ROUND_MS = 10;
 
 /** Living processes of a job. The environment's mark finds those that left session and group. */
 export function treePids(tree: JobTree): number[] {
-  const grouped = cgroupPids(tree.cgroup).filter(isRunning);
-  if (tree.cgroup.unified !== null) return grouped;
-  const found = new Set(grouped);
+  const { leader } = tree;
+  const found = new Set(cgroupPids(tree.cgroup).filter(isRunning));
+  // The command joins its groups itself, as the first thing it does.
+  if (leader && isAlive(leader)) found.add(leader.pid);
+  if (tree.cgroup.unified !== null) return [...found];
   const mark = Buffer.from(`DSTACK_JOB_ID=${tree.id}\0`);
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid || found.has(pid)) continue;
     const stat = processStat(pid);
     if (!stat || isDead(stat)) continue;
-    if (stat.session === tree.leader || environOf(pid).includes(mark)) found.add(pid);
+    if (stat.session === leader?.pid || environOf(pid).includes(mark)) found.add(pid);
   }
   return [...found];
 }
@@ -49,7 +51,8 @@ export async function killTree(tree: JobTree): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     const pids = treePids(tree);
     if (pids.length === 0) return;
-    if (!killCgroup(tree.cgroup)) for (const pid of pids) send(pid, 'SIGKILL');
+    killCgroup(tree.cgroup);
+    for (const pid of pids) send(pid, 'SIGKILL');
     await delay(ROUND_MS);
   }
 }

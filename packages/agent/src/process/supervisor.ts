@@ -10,7 +10,6 @@ import {
   type AgentMessage,
   ALREADY_SUPERVISED,
   type ExitRecord,
-  type Launch,
   SupervisorFiles,
   type SupervisorMessage,
 } from './supervisor-files.ts';
@@ -51,12 +50,13 @@ export async function supervise(jobDir: string, started: () => void): Promise<nu
   }
   const feed = new SpoolFeed({ writer: spool, source: () => terminal });
   terminal.onData((bytes) => feed.push(bytes, nowMicros()));
-  files.writeSupervisor({ ...record, leader: identify(terminal.pid) });
+  const leader = identify(terminal.pid);
+  files.writeSupervisor({ ...record, leader });
   await agents.listen(launch.socket, (message) => {
     if (message.interrupt) terminal.interrupt();
   });
   started();
-  const exit = await untilEnd(launch, terminal, feed);
+  const exit = await untilEnd({ id: launch.id, leader, cgroup }, terminal, feed);
   spool.close(nowMicros());
   await recordExit(files, exit);
   await agents.close();
@@ -75,8 +75,7 @@ async function recordExit(files: SupervisorFiles, exit: ExitRecord): Promise<voi
   }
 }
 
-async function untilEnd(launch: Launch, terminal: Terminal, feed: SpoolFeed): Promise<ExitRecord> {
-  const tree: JobTree = { id: launch.id, leader: terminal.pid, cgroup: launch.cgroup };
+async function untilEnd(tree: JobTree, terminal: Terminal, feed: SpoolFeed): Promise<ExitRecord> {
   try {
     const { status } = await terminal.exited;
     const time = nowMicros();
