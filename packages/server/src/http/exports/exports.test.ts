@@ -171,4 +171,22 @@ describe('exports', () => {
     const text = "Import 'main/gpus' not found in project 'lab'";
     expect(again.body.detail).toEqual([{ msg: text, code: 'resource_not_exists' }]);
   });
+
+  it('lend a gateway no longer than they last, also as the default of a project', async () => {
+    const configuration = { type: 'gateway', name: 'edge', backend: 'aws', region: 'eu-west-1' };
+    await server.call('/api/project/main/gateways/create', { configuration });
+    const lent = { importer_projects: ['shop'], exported_gateways: ['edge'] };
+    await call('create', { name: 'ingress', ...lent });
+    const shop = (path: string, body: unknown) => server.call(`/api/project/shop/${path}`, body);
+    await shop('gateways/set_default', { name: 'edge', gateway_project: 'main' });
+    const serve = (gateway: true | null) => {
+      const configuration = { type: 'service', port: 80, commands: ['serve'], gateway };
+      return shop('runs/apply', { plan: { run_spec: { configuration } }, force: false });
+    };
+    expect((await serve(null)).body.detail[0].msg).toMatch(/^Gateway 'edge' is submitted/);
+    const given = { export_name: 'ingress', export_project_name: 'main' };
+    await shop('imports/delete', given);
+    expect((await serve(null)).status).toBe(200);
+    expect((await serve(true)).body.detail[0].msg).toBe('The project has no default gateway');
+  });
 });

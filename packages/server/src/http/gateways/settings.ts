@@ -2,10 +2,11 @@
 import { notExists, type SetDefaultGatewayRequest } from '@dstack/contract/api';
 import type { Gateway } from '@dstack/contract/wire';
 import { defaultGatewayEvent, gatewayTarget, newEvent } from '@dstack/core';
-import type { GatewayView, ProjectRecord, UserRecord } from '@dstack/store';
+import type { ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { checkNotLeaving } from './plan.ts';
 import { shownGateway } from './service.ts';
+import { usableGateway } from './usable-gateway.ts';
 
 /** Unknown names are ignored. */
 export async function deleteGateways(
@@ -40,28 +41,13 @@ export async function setDefaultGateway(
   request: SetDefaultGatewayRequest,
   actor: UserRecord,
 ): Promise<void> {
-  const { gateway } = await usableGateway(deps, project, request);
+  const { name, gateway_project } = request;
+  const { gateway } = await usableGateway(deps, project, { name, project: gateway_project });
   checkNotLeaving(gateway);
   const { id } = gateway;
   if (project.defaultGatewayId === id) return;
   const event = defaultGatewayEvent(gateway, project, { to: id, actorUserId: actor.id });
   await deps.store.projects.update(project.id, { defaultGatewayId: id }, { events: [event] });
-}
-
-async function usableGateway(
-  deps: HttpDeps,
-  project: ProjectRecord,
-  { name, gateway_project }: SetDefaultGatewayRequest,
-): Promise<GatewayView> {
-  const owner =
-    gateway_project === null ? project : await deps.store.projects.byName(gateway_project);
-  const view = owner && (await deps.store.gateways.byName(owner.id, name));
-  const isOwn = owner?.id === project.id;
-  const isUsable =
-    view &&
-    (isOwn || (await deps.store.exports.isImported('gateway', view.gateway.id, [project.id])));
-  if (!isUsable) throw notExists(`Gateway '${name}' does not exist`);
-  return view;
 }
 
 export async function setWildcardDomain(

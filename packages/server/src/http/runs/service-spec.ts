@@ -2,6 +2,7 @@
 import { notExists, ruleError } from '@dstack/contract/api';
 import type { ServiceConfiguration, ServiceSpec } from '@dstack/contract/wire';
 import type { GatewayView, ProjectRecord } from '@dstack/store';
+import { usableDefault, usableGateway } from '../gateways/usable-gateway.ts';
 import type { HttpDeps } from '../ports.ts';
 import { completeModel } from './chat-model.ts';
 
@@ -31,21 +32,15 @@ async function gatewayOf(
   const wanted = service.gateway;
   if (wanted === false) return null;
   if (wanted === null || wanted === true) {
-    const id = project.defaultGatewayId;
-    const view = id === null ? null : await deps.store.gateways.byId(id);
+    const view = await usableDefault(deps, project);
     if (view === null && wanted === true) throw notExists('The project has no default gateway');
     return view;
   }
-  const reference = typeof wanted === 'string' ? { project: null, name: wanted } : wanted;
-  const owner =
-    reference.project === null ? project : await deps.store.projects.byName(reference.project);
-  const view = owner && (await deps.store.gateways.byName(owner.id, reference.name));
-  const isForeign = owner !== null && owner.id !== project.id;
-  const isVisible =
-    view &&
-    (!isForeign || (await deps.store.exports.isImported('gateway', view.gateway.id, [project.id])));
-  if (!isVisible) throw notExists(`Gateway '${reference.name}' does not exist`);
-  return view;
+  return await usableGateway(
+    deps,
+    project,
+    typeof wanted === 'string' ? { project: null, name: wanted } : wanted,
+  );
 }
 
 /**

@@ -1,0 +1,38 @@
+/** Gateways that a project's services may use: its own, and those of its imports. */
+import { notExists } from '@dstack/contract/api';
+import type { GatewayView, ProjectRecord } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+
+/** Throws `ApiError`, with one text for what does not exist and what is not lent. */
+export async function usableGateway(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  reference: { readonly name: string; readonly project: string | null },
+): Promise<GatewayView> {
+  const owner =
+    reference.project === null ? project : await deps.store.projects.byName(reference.project);
+  const view = owner && (await deps.store.gateways.byName(owner.id, reference.name));
+  if (!view || !(await isUsable(deps, project, view))) {
+    throw notExists(`Gateway '${reference.name}' does not exist`);
+  }
+  return view;
+}
+
+/** A default of another project lasts as long as it is imported. */
+export async function usableDefault(
+  deps: HttpDeps,
+  project: ProjectRecord,
+): Promise<GatewayView | null> {
+  const id = project.defaultGatewayId;
+  const view = id === null ? null : await deps.store.gateways.byId(id);
+  return view !== null && (await isUsable(deps, project, view)) ? view : null;
+}
+
+async function isUsable(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  { gateway }: GatewayView,
+): Promise<boolean> {
+  if (gateway.projectId === project.id) return true;
+  return await deps.store.exports.isImported('gateway', gateway.id, [project.id]);
+}
