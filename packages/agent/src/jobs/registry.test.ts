@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createLogger } from '../log.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
-import { type Executor, JobFailure } from './executor.ts';
+import { type Execution, type ExecutionExit, type Executor, JobFailure } from './executor.ts';
+import { JobLog } from './job-log.ts';
 import { JobRegistry } from './registry.ts';
 
 let dir: string;
@@ -22,15 +23,20 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
+async function startsNothing(): Promise<Execution> {
+  throw new JobFailure('executor_error', 'no job starts here');
+}
+
 /** An executor whose jobs all end at once; `remove` takes them off the machine. */
-function registry(remove: Executor['remove'] = async () => {}): JobRegistry {
+function registry(
+  remove: Executor['remove'] = async () => {},
+  start: Executor['start'] = startsNothing,
+): JobRegistry {
   const executor: Executor = {
     kind: 'process',
     pulls: false,
     pull: async () => {},
-    start: async () => {
-      throw new JobFailure('executor_error', 'no job starts here');
-    },
+    start,
     adopt: async () => null,
     remove,
     planImages: () => {},
@@ -95,4 +101,29 @@ it('keeps what cannot be removed from a full disk, and tries again', async () =>
   rmdirSync(blocked);
   await vi.advanceTimersByTimeAsync(60_000);
   expect(() => second.state(id)).toThrow('No job');
+});
+
+it('kills a job again and again, until it has ended', async () => {
+  const exit = Promise.withResolvers<ExecutionExit>();
+  const kills = [
+    () => Promise.reject(new Error('the daemon is away')),
+    async () => {},
+    async () => exit.resolve({ status: 137, reason: null, message: null }),
+  ];
+  const account = { username: null, uid: 0, gid: 0, home: dir, shell: null };
+  const execution = {
+    ...{ workingDir: dir, account, containerIp: null, addresses: [], spool: new JobLog() },
+    exited: exit.promise,
+    kill: () => kills.shift()?.() ?? expect.unreachable(),
+    release: () => {},
+  };
+  const jobs = registry(undefined, async () => execution as unknown as Execution);
+  const spec = jobSpec(['true']);
+  jobs.put(spec);
+  await vi.waitFor(() => expect(jobs.state(spec.id).phase).toBe('running'));
+  jobs.stop(spec.id, { grace: false, reason: 'aborted_by_user', message: null });
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(jobs.state(spec.id)).toMatchObject({ phase: 'running', stop_stage: 'kill' });
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(jobs.state(spec.id)).toMatchObject({ phase: 'exited', exit: { status: 137 } });
 });
