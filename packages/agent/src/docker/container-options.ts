@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
 import type { ExecutorJob } from '../jobs/executor.ts';
+import { endingAtInterrupt } from '../jobs/interactive-shell.ts';
 import { gpuAccess, rdmaAccess } from './gpu-access.ts';
 
 export const JOB_LABEL = 'ai.dstack.job-id';
@@ -43,7 +44,7 @@ export function containerOptions(
     name: containerName(spec.id),
     Image: plan.image,
     // As entrypoint, because a command alone would become arguments of the image's own one.
-    ...(spec.commands.length > 0 ? { Entrypoint: [...spec.commands], Cmd: [] } : {}),
+    ...(spec.commands.length > 0 ? { Entrypoint: endingAtInterrupt(spec.commands), Cmd: [] } : {}),
     User: plan.user,
     WorkingDir: plan.workingDir,
     Env: [...plan.env],

@@ -198,6 +198,20 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     expect(state.exit).toMatchObject({ status: 5, reason: 'terminated_by_user' });
   });
 
+  it.each([
+    'sleep 1000 | cat',
+    'while true; do sleep 1; done',
+    'trap "exit 130" INT; sleep 1000 | cat',
+  ])('ends at Ctrl-C in an interactive shell that runs: %s', async (script) => {
+    const commands = ['/bin/sh', '-i', '-c', `echo ready && ${script}`];
+    const spec = shell('', { commands });
+    await agent.put(spec);
+    await stream.until(() => stream.text(spec.id).includes('ready'));
+    await agent.stop(spec.id, true);
+    const { state } = await stream.whole(spec.id);
+    expect(state).toMatchObject({ stop_stage: 'interrupt', exit: { status: 130 } });
+  });
+
   it('loses no byte of a flood', async () => {
     const spec = shell('seq 1 200000');
     await agent.put(spec);

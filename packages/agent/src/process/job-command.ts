@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { JobSpecForAgent } from '@dstack/contract/agent';
 import type { JobAccount } from '../jobs/executor.ts';
+import { endingAtInterrupt } from '../jobs/interactive-shell.ts';
 import type { JobCgroup } from './cgroup.ts';
 import { joinFiles } from './cgroup.ts';
 
@@ -13,12 +14,12 @@ export function jobCommand(
   spec: Pick<JobSpecForAgent, 'commands' | 'shell_commands'>,
   interactive: boolean,
 ): string[] {
-  if (spec.shell_commands === null) return [...spec.commands];
+  if (spec.shell_commands === null) return endingAtInterrupt(spec.commands);
   const shell = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh';
   const script = spec.shell_commands
     .map((line) => (line.trimEnd().endsWith('&') ? `{ ${line} }` : line))
     .join(' && ');
-  return [shell, ...(interactive ? ['-i'] : []), '-c', script];
+  return endingAtInterrupt([shell, ...(interactive ? ['-i'] : []), '-c', script]);
 }
 
 /**
