@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SuiteOrder } from './scripts/suite-order.ts';
 
 /**
  * Limits are for hangs only: two cores can be busy for long. On CI a suite with real hosts, daemons
@@ -16,6 +17,7 @@ export default defineConfig({
   test: {
     // Most of what the real suites do is waiting for processes.
     maxWorkers: 2,
+    sequence: { sequencer: SuiteOrder },
     projects: [
       {
         test: {
