@@ -278,8 +278,8 @@ export class Job {
     const { stage, nextAt } = stopStage(stop, spec, Date.now());
     if (nextAt === null) this.#stopTimer.clear();
     else this.#stopTimer.set(nextAt, () => this.#pursueStop());
-    if (this.#stageDone === stage && stage !== 'kill') return;
     if (this.#stageDone !== stage) this.#change({ stop_stage: stage });
+    else if (stage !== 'kill') return;
     this.#stageDone = stage;
     const act = {
       interrupt: () => execution.interrupt(),

@@ -36,11 +36,8 @@ async function gatewayOf(
     if (view === null && wanted === true) throw notExists('The project has no default gateway');
     return view;
   }
-  return await usableGateway(
-    deps,
-    project,
-    typeof wanted === 'string' ? { project: null, name: wanted } : wanted,
-  );
+  const reference = typeof wanted === 'string' ? { project: null, name: wanted } : wanted;
+  return await usableGateway(deps, project, reference);
 }
 
 /**
