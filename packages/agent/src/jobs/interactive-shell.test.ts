@@ -1,11 +1,14 @@
 import { expect, it } from 'vitest';
 import { endingAtInterrupt } from './interactive-shell.ts';
 
-it('a script of an interactive sh ends at Ctrl-C', () => {
-  expect(endingAtInterrupt(['/bin/sh', '-i', '-c', 'train && eval', 'name'])).toEqual([
-    ...['/bin/sh', '-i', '-c', "trap 'exit 130' INT; train && eval", 'name'],
-  ]);
-});
+it.each(['sh', '/bin/sh', '/bin/dash', '/bin/ash'])(
+  'a script of an interactive %s ends at Ctrl-C',
+  (shell) => {
+    expect(endingAtInterrupt([shell, '-i', '-c', 'train && eval', 'name'])).toEqual([
+      ...[shell, '-i', '-c', "trap 'exit 130' INT; train && eval", 'name'],
+    ]);
+  },
+);
 
 it.each([
   { argv: ['/bin/bash', '-i', '-c', 'train'] },
