@@ -1,5 +1,18 @@
+export * from './events/events.ts';
 export * from './fleet-spec/index.ts';
 export * from './gateway-spec/index.ts';
+export {
+  fleetCapacity,
+  freeNumbers,
+  instanceName,
+  LOCAL_CAPACITY,
+  matchesFleet,
+  nodesOf,
+  projectCapacity,
+  runtimeDataFor,
+  sshHostInstance,
+  terminateByUser,
+} from './instances/index.ts';
 export * from './job-spec/index.ts';
 export * from './model/index.ts';
 export * from './names/index.ts';

@@ -38,8 +38,8 @@ forEachStore((tests) => {
     const world = await openWorld(tests);
     await insertInstances(world, 1);
     const [first] = await listed(world.store);
-    const snapshot = await world.store.engine.loadPlacement(world.projectId);
-    expect(snapshot?.instances[0]).toBe(first);
+    const snapshot = await world.store.engine.loadCapacity(world.projectId);
+    expect(snapshot.instances[0]).toBe(first);
     expect(() => Object.assign(first ?? {}, { status: 'busy' })).toThrow(TypeError);
   });
 

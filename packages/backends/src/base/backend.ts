@@ -8,6 +8,11 @@ export interface Backend {
    * time); throws `BackendError` when it does not answer.
    */
   offers(requirements: Requirements): Promise<readonly Offer[]>;
+  /**
+   * Whether what waits is signalled when this backend has capacity again; if not, it has to be asked
+   * from time to time.
+   */
+  readonly signalsCapacity: boolean;
   /** Null: offers can be shown, machines cannot be had. */
   readonly compute: Compute | null;
 }

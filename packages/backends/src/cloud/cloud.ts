@@ -38,6 +38,7 @@ export function cloudBackend(options: CloudOptions): Backend {
       items
         .map((item) => catalogOffer(type, item, requirements, 'not_available', runtime))
         .filter((offer) => matches(requirements, offer)),
+    signalsCapacity: false,
     compute: null,
   };
 }

@@ -25,6 +25,7 @@ export interface LocalOptions {
 export function localBackend(options: LocalOptions): Backend {
   return {
     name: 'local',
+    signalsCapacity: true,
     offers: async (requirements) => {
       const machine = await options.machine();
       const counts = [...machine.gpus.keys(), machine.gpus.length].reverse();

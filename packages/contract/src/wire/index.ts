@@ -25,6 +25,8 @@ export * from './metrics.ts';
 export * from './offer.ts';
 export * from './plan.ts';
 export * from './project.ts';
+export * from './refusal.ts';
+export * from './refusal-text.ts';
 export * from './repo.ts';
 export * from './run.ts';
 export * from './secret.ts';

@@ -10,6 +10,7 @@ import type {
   IntentRecord,
   JobRecord,
   RunRecord,
+  Timestamp,
 } from './records.ts';
 import type { GatewayRecord, VolumeRecord } from './resources.ts';
 
@@ -105,11 +106,23 @@ export interface NewEvent {
 /** Work for a loop: a key, never the event itself. */
 export interface Signal {
   readonly kind: WorkKind;
-  /** Id of the record; project id for `placement`; intent key for `intent`. */
+  /**
+   * Id of the record; project id for `placement`; intent key for `intent`; for `capacity` what has
+   * become free: `fleet:<id>`, `local`, or `project:<id>` (what that project had held for itself).
+   */
   readonly id: string;
 }
 
-export type WorkKind = 'run' | 'placement' | 'instance' | 'fleet' | 'volume' | 'gateway' | 'intent';
+/** `capacity` wakes `placement` of every project in which something waits that could use it. */
+export type WorkKind =
+  | 'run'
+  | 'placement'
+  | 'capacity'
+  | 'instance'
+  | 'fleet'
+  | 'volume'
+  | 'gateway'
+  | 'intent';
 
 /** A decision: what to write, whom to wake, and one line for the log. */
 export interface Decision {
@@ -117,4 +130,6 @@ export interface Decision {
   readonly signals: readonly Signal[];
   /** Counts and reasons, for one structured log line. */
   readonly summary: Readonly<Record<string, unknown>>;
+  /** When the same pass is due again by itself, for kinds of work that are no rows (`placement`). */
+  readonly again?: Timestamp | null;
 }

@@ -13,6 +13,7 @@ import type {
   InstanceOfferWithAvailability,
   JobSpec,
   Profile,
+  Refusal,
   Requirements,
   RunSpec,
   ServiceSpec,
@@ -96,6 +97,16 @@ export interface JobRecord {
   readonly terminationReason: JobTerminationReason | null;
   readonly terminationMessage: string | null;
   readonly exitStatus: number | null;
+  /** Why placement found no place for it, while it waits for one and once it has ended for that. */
+  readonly refusal: Refusal | null;
+  /** Since when it waits for capacity, by decision of its run; null = it does not (yet). */
+  readonly waitingSince: Timestamp | null;
+  /** Its place in the queue while it has none on an instance: what it asks for, and how urgently. */
+  readonly demand: string | null;
+  readonly priority: number;
+  readonly queuedAt: Timestamp;
+  /** Failed submissions in a row before this one; chooses the delay before the next. */
+  readonly attempt: number;
   /** The claimed instance; set from assignment to release. */
   readonly instanceId: Id | null;
   /** Blocks of the instance this job holds; 0 before assignment and after release. */

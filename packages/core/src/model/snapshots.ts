@@ -36,16 +36,15 @@ export interface RunSnapshot {
   readonly projectName: string;
   /** Every submission, oldest first; superseded ones only as far as texts and retries need them. */
   readonly jobs: readonly JobRecord[];
-  /** Instances claimed by these jobs. */
+  /** Instances claimed by these jobs, and their fleets. */
   readonly instances: readonly InstanceRecord[];
+  readonly fleetUses: readonly FleetUse[];
   readonly hosts: readonly HostRecord[];
   readonly reports: readonly JobReport[];
   /** Durable log length per job id; absent = 0. */
   readonly logEnds: Readonly<Record<Id, number>>;
   /** All intents whose subject is one of these jobs or instances. */
   readonly intents: readonly IntentRecord[];
-  /** Placement has seen room for this pending run: resubmit now instead of after the delay. */
-  readonly capacityHint?: boolean;
   /** Jobs whose output has exceeded the quota of an hour, with what to tell the user. */
   readonly overQuota?: Readonly<Record<Id, string>>;
   /** Consecutive successes of each probe of a job, by number; needed until it is ready. */
@@ -63,6 +62,12 @@ export type RequestCounts = Readonly<Record<number, number>>;
 export interface GpuSample {
   readonly at: Timestamp;
   readonly utilization: readonly number[];
+}
+
+/** A fleet with the number of its instances that are neither ending nor ended. */
+export interface FleetUse {
+  readonly fleet: FleetRecord;
+  readonly active: number;
 }
 
 /** A gang: the jobs of one replica that must be placed together or not at all. */
@@ -88,10 +93,23 @@ export interface CapacitySnapshot {
 export interface PlacementSnapshot extends CapacitySnapshot {
   readonly projectId: Id;
   readonly projectName: string;
-  /** Submitted, unassigned; highest priority first, then oldest. */
+  /**
+   * Submitted, unassigned: all that no pass has looked at yet, and of what waits the most urgent of
+   * each demand class.
+   */
   readonly gangs: readonly Gang[];
-  /** Runs in `pending` that wait for capacity, same order; tried again when there is some. */
-  readonly waiting: readonly RunRecord[];
+  /** Demand classes of which more wait than are in `gangs`. */
+  readonly more: ReadonlySet<string>;
+  /** What waits in other projects for fleets that this one may use too, the most urgent of each class. */
+  readonly rivals: readonly Rival[];
+  /** Some backend of the project does not signal when it has capacity: it has to be asked. */
+  readonly hasSilentBackends: boolean;
+}
+
+/** A gang of another project, and the fleets that both projects may use. */
+export interface Rival {
+  readonly gang: Gang;
+  readonly fleets: readonly Id[];
 }
 
 /** What tells how many GPUs of the server's machine an instance holds. */

@@ -47,7 +47,7 @@ describe('a fleet and a run together', () => {
     ['resources.gpu.vendor', { resources: { gpu: 'amd' } }, {}, { gpu: 'nvidia' }],
     ['resources.gpu.count', { resources: { gpu: 8 } }, {}, { gpu: '1..4' }],
   ] as const)('exclude each other on %s', (incompatible, fleet, run, resources) => {
-    expect(combine(fleet, run, resources)).toEqual({ incompatible });
+    expect(combine(fleet, run, resources)).toMatchObject({ excluded: { property: incompatible } });
   });
 
   it('narrow ranges, take the higher capability and ask for a cluster if either does', () => {

@@ -1,3 +1,4 @@
+import { formatRange } from '@dstack/contract';
 import type { FleetSpec, Profile, Requirements } from '@dstack/contract/wire';
 import { fleetRequirements } from '../fleet-spec/requirements.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
@@ -9,16 +10,26 @@ export interface Combined {
   readonly profile: Profile;
 }
 
-/** `incompatible`: the property on which fleet and run exclude each other, as users write it. */
-export type CombineResult = Combined | { readonly incompatible: string };
+/** The property on which a fleet and a run exclude each other, with both values, as users write them. */
+export interface Exclusion {
+  readonly property: string;
+  readonly asked: string;
+  readonly has: string;
+}
+
+export type CombineResult = Combined | { readonly excluded: Exclusion };
 
 /** Thrown and caught inside this file only: an exclusion found anywhere ends the combination. */
 class Incompatible extends Error {
-  readonly property: string;
-  constructor(property: string) {
+  readonly exclusion: Exclusion;
+  constructor(property: string, fleet: unknown, run: unknown) {
     super(property);
-    this.property = property;
+    this.exclusion = { property, asked: valueText(run), has: valueText(fleet) };
   }
+}
+
+function valueText(value: unknown): string {
+  return Array.isArray(value) ? value.join(', ') : String(value);
 }
 
 /**
@@ -38,7 +49,7 @@ export function combineFleetAndRun(
       requirements: combineRequirements(fleetRequirements(fleetSpec), requirements, combined),
     };
   } catch (error) {
-    if (error instanceof Incompatible) return { incompatible: error.property };
+    if (error instanceof Incompatible) return { excluded: error.exclusion };
     throw error;
   }
 }
@@ -145,13 +156,13 @@ function intersect<T extends string>(
 ): T[] | null {
   if (!fleet || !run) return fleet || run ? [...(fleet ?? run ?? [])] : null;
   const both = fleet.filter((value) => has(run, value));
-  if (both.length === 0) throw new Incompatible(property);
+  if (both.length === 0) throw new Incompatible(property, fleet, run);
   return both;
 }
 
 function equal<T>(property: string, fleet: Maybe<T>, run: Maybe<T>): T | null {
   if (fleet == null || run == null) return fleet ?? run ?? null;
-  if (fleet !== run) throw new Incompatible(property);
+  if (fleet !== run) throw new Incompatible(property, fleet, run);
   return fleet;
 }
 
@@ -166,8 +177,11 @@ function combineSpotPolicies(
 
 /** Null is `auto`: both kinds will do. */
 function combineSpot(fleet: Maybe<boolean>, run: Maybe<boolean>): boolean | null {
-  return equal('spot_policy', fleet, run);
+  if (fleet == null || run == null || fleet === run) return fleet ?? run ?? null;
+  throw new Incompatible('spot_policy', spotPolicy(fleet), spotPolicy(run));
 }
+
+const spotPolicy = (spot: boolean): string => (spot ? 'spot' : 'on-demand');
 
 /** Negative is `off`: never, which any other duration undercuts. */
 function combineIdleDurations(fleet: Maybe<number>, run: Maybe<number>): number | null {
@@ -189,7 +203,9 @@ type Range = Resources['memory'];
 function overlap(property: string, fleet: Range, run: Range): Range {
   const min = greatest(fleet.min, run.min);
   const max = least(fleet.max, run.max);
-  if (min !== null && max !== null && min > max) throw new Incompatible(property);
+  if (min !== null && max !== null && min > max) {
+    throw new Incompatible(property, formatRange(fleet), formatRange(run));
+  }
   return { min, max };
 }
 

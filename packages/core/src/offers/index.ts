@@ -14,5 +14,5 @@ export {
 } from './groups.ts';
 export { DEFAULT_MAX_OFFERS, listOffers, mergeByPrice, type OfferListing } from './listing.ts';
 export { MACHINE_GPUS } from './local-gpus.ts';
-export { firstMismatch, type RequirementName, requirementsMatch } from './match.ts';
+export { firstMismatch, requirementsMatch } from './match.ts';
 export { type JobNeeds, type Location, unmetLocation, unmetNeed } from './needs.ts';

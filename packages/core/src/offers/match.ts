@@ -3,15 +3,7 @@ import type { Offer } from '../model/index.ts';
 import { computeCapabilityOf } from './accelerators.ts';
 
 /** A part of the requirements that an offer can fail, as people name it. */
-export type RequirementName =
-  | 'spot'
-  | 'max_price'
-  | 'cpu'
-  | 'cpu.arch'
-  | 'memory'
-  | 'disk'
-  | 'gpu'
-  | 'reservation';
+export type RequirementName = 'spot' | 'max_price' | 'cpu' | 'cpu.arch' | 'memory' | 'disk' | 'gpu';
 
 interface Bounds {
   readonly min: number | null;
@@ -28,27 +20,49 @@ export function requirementsMatch(requirements: Requirements, offer: Offer): boo
   return firstMismatch(requirements, offer) === null;
 }
 
+type Fails = (requirements: Requirements, offer: Offer) => boolean;
+
 /**
- * The first requirement the offer fails, in the order of the wire's matching rules, or null.
- * The language's default lower bounds rule no machine of the `local` backend out: it is the only
- * one there is, and nobody asked for more.
+ * In the order of the wire's matching rules. The language's default lower bounds rule no machine of
+ * the `local` backend out: it is the only one there is, and nobody asked for more.
  */
+const CHECKS: readonly (readonly [RequirementName, Fails])[] = [
+  ['max_price', ({ max_price }, offer) => max_price != null && offer.price > max_price],
+  ['spot', ({ spot }, offer) => spot != null && offer.instance.resources.spot !== spot],
+  [
+    'cpu.arch',
+    ({ resources: { cpu } }, { instance: { resources: machine } }) =>
+      Boolean(cpu.arch && machine.cpu_arch && cpu.arch !== machine.cpu_arch),
+  ],
+  [
+    'cpu',
+    ({ resources }, offer) =>
+      !within(offer.instance.resources.cpus, boundsFor(offer, 'cpu', resources.cpu.count)),
+  ],
+  [
+    'memory',
+    ({ resources }, offer) => {
+      const gigabytes = offer.instance.resources.memory_mib / MIB_PER_GB;
+      return !within(gigabytes, boundsFor(offer, 'memory', resources.memory));
+    },
+  ],
+  [
+    'gpu',
+    ({ resources: { gpu } }, offer) =>
+      Boolean(gpu) && !gpusMatch(gpu as GpuRequirement, offer.instance.resources.gpus),
+  ],
+  ['disk', ({ resources }, offer) => !diskMatches(resources.disk, offer)],
+];
+
+/** The first requirement the offer fails, or null. */
 export function firstMismatch(requirements: Requirements, offer: Offer): RequirementName | null {
-  const { resources } = requirements;
-  const machine = offer.instance.resources;
-  const lenient = offer.backend === 'local';
-  const cpu = resources.cpu;
-  if (requirements.max_price != null && offer.price > requirements.max_price) return 'max_price';
-  if (requirements.spot != null && machine.spot !== requirements.spot) return 'spot';
-  if (cpu.arch && machine.cpu_arch && cpu.arch !== machine.cpu_arch) return 'cpu.arch';
-  if (!within(machine.cpus, bounds(cpu.count, lenient ? LANGUAGE_DEFAULTS.cpu : null))) {
-    return 'cpu';
-  }
-  const memory = bounds(resources.memory, lenient ? LANGUAGE_DEFAULTS.memory : null);
-  if (!within(machine.memory_mib / MIB_PER_GB, memory)) return 'memory';
-  if (resources.gpu && !gpusMatch(resources.gpu, machine.gpus)) return 'gpu';
-  if (!diskMatches(resources.disk, machine.disk?.size_mib ?? 0, lenient)) return 'disk';
+  for (const [name, fails] of CHECKS) if (fails(requirements, offer)) return name;
   return null;
+}
+
+/** Every requirement the offer fails. */
+export function allMismatches(requirements: Requirements, offer: Offer): RequirementName[] {
+  return CHECKS.filter(([, fails]) => fails(requirements, offer)).map(([name]) => name);
 }
 
 type GpuRequirement = NonNullable<Requirements['resources']['gpu']>;
@@ -81,18 +95,16 @@ function isCapable(gpu: Gpus[number] | undefined, least: readonly number[]): boo
 }
 
 /** A size of 0 is unknown and passes. */
-function diskMatches(
-  disk: Requirements['resources']['disk'],
-  sizeMib: number,
-  lenient: boolean,
-): boolean {
+function diskMatches(disk: Requirements['resources']['disk'], offer: Offer): boolean {
+  const sizeMib = offer.instance.resources.disk?.size_mib ?? 0;
   if (!disk || sizeMib === 0) return true;
-  return within(sizeMib / MIB_PER_GB, bounds(disk.size, lenient ? LANGUAGE_DEFAULTS.disk : null));
+  return within(sizeMib / MIB_PER_GB, boundsFor(offer, 'disk', disk.size));
 }
 
-/** `ignoredMin`: a lower bound of just this value counts as not asked for. */
-function bounds(range: Bounds, ignoredMin: number | null): Bounds {
-  return ignoredMin !== null && range.min === ignoredMin ? { min: null, max: range.max } : range;
+/** On the server's machine a lower bound that is the language's default was not asked for. */
+function boundsFor(offer: Offer, part: keyof typeof LANGUAGE_DEFAULTS, range: Bounds): Bounds {
+  const isDefault = offer.backend === 'local' && range.min === LANGUAGE_DEFAULTS[part];
+  return isDefault ? { min: null, max: range.max } : range;
 }
 
 function within(value: number, range: Bounds): boolean {

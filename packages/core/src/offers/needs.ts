@@ -8,9 +8,8 @@ import {
 import { sameWord } from './match.ts';
 
 /** Where a profile lets a job or an instance be; null = anywhere. */
-export type Location = Pick<
-  Profile,
-  'backends' | 'regions' | 'availability_zones' | 'instance_types'
+export type Location = Partial<
+  Pick<Profile, 'backends' | 'regions' | 'availability_zones' | 'instance_types'>
 >;
 
 /** What a job needs of the kind of machine, beyond its size. */
@@ -24,6 +23,15 @@ export interface JobNeeds {
   readonly namedVolumes: boolean;
   readonly registryAuth: boolean;
 }
+
+/** A need that a kind of machine does not meet, as people name it. */
+export type NeedName =
+  | 'nodes'
+  | 'privileged'
+  | 'docker'
+  | 'volumes'
+  | 'reservation'
+  | 'registry_auth';
 
 export const NO_NEEDS: JobNeeds = {
   multinode: false,
@@ -53,7 +61,7 @@ export function needsOf(spec: JobSpec, dind: boolean): JobNeeds {
  * What keeps a job from an offer's kind of machine, as people name it, or null. Without containers
  * (`local-process`) nothing that is a property of containers can be had.
  */
-export function unmetNeed(needs: JobNeeds, offer: Offer): string | null {
+export function unmetNeed(needs: JobNeeds, offer: Offer): NeedName | null {
   const traits = backendTraits(offer.backend);
   if (needs.multinode && !traits.multinode) return 'nodes';
   if (offer.backend === 'local' && offer.instance.name === LOCAL_PROCESS_INSTANCE) {
@@ -66,7 +74,7 @@ export function unmetNeed(needs: JobNeeds, offer: Offer): string | null {
   return null;
 }
 
-function withoutContainers(needs: JobNeeds): string | null {
+function withoutContainers(needs: JobNeeds): NeedName | null {
   if (needs.dind) return 'docker';
   if (needs.privileged) return 'privileged';
   if (needs.namedVolumes) return 'volumes';
@@ -81,6 +89,13 @@ export function unmetLocation(location: Location, offer: Offer): keyof Location 
   if (types && !hasWord(types, offer.instance.name)) return 'instance_types';
   if (zones && zonesIn(zones, offer).length === 0) return 'availability_zones';
   return null;
+}
+
+const LOCATIONS = ['backends', 'regions', 'instance_types', 'availability_zones'] as const;
+
+/** Every location property the offer fails. */
+export function unmetLocations(location: Location, offer: Offer): (keyof Location)[] {
+  return LOCATIONS.filter((one) => unmetLocation({ [one]: location[one] }, offer) !== null);
 }
 
 /** The offer with only those of its zones that are allowed. */

@@ -1,4 +1,4 @@
-import type { Profile, Requirements } from '@dstack/contract/wire';
+import type { Finding, Profile } from '@dstack/contract/wire';
 import type { FleetRecord, Id, InstanceRecord, Offer } from '../model/index.ts';
 import {
   isInstanceActive,
@@ -6,8 +6,8 @@ import {
   isInstanceIdle,
 } from '../status/instance-status.ts';
 import { smallestShare } from './blocks.ts';
-import { firstMismatch } from './match.ts';
-import { allowsBackend, hasWord, type JobNeeds, unmetNeed } from './needs.ts';
+import { finding, type MachineQuery, offerFindings } from './findings.ts';
+import { type Location, unmetLocation, unmetNeed } from './needs.ts';
 
 /** An existing instance as an offer: the share of it that a job would get. */
 export interface PoolOffer {
@@ -18,36 +18,51 @@ export interface PoolOffer {
   readonly available: boolean;
 }
 
-export interface PoolQuery {
-  readonly requirements: Requirements;
-  readonly profile: Profile;
-  readonly needs: JobNeeds;
-}
-
-/** Why an instance cannot serve, in a word; `status` covers what is broken or on its way out. */
-export type PoolMismatch = { readonly mismatch: string };
-
 /**
- * Whether an instance could serve a job, now or once it is free. `busyBlocks` may differ from the
- * record's while a pass is claiming. An instance that is unreachable, unhealthy, going away or not
- * yet known serves nothing, in fractions neither.
+ * The share of an instance that a job would get, now or once it is free; null if it can never serve
+ * it. `busyBlocks` may differ from the record's while a pass is claiming. An instance that is
+ * unreachable, unhealthy, going away or not yet known serves nothing, in fractions neither.
  */
 export function matchInstance(
   instance: InstanceRecord,
   busyBlocks: number,
-  query: PoolQuery,
-): PoolOffer | PoolMismatch {
+  query: MachineQuery,
+): PoolOffer | null {
   const { offer, totalBlocks } = instance;
-  if (!offer || totalBlocks === null || !isUsable(instance)) return { mismatch: 'status' };
-  const place = unmetPlace(instance, offer, query.profile);
-  if (place) return { mismatch: place };
-  const unmet = unmetNeed(query.needs, offer);
-  if (unmet) return { mismatch: unmet };
+  if (!offer || totalBlocks === null || !isUsable(instance)) return null;
+  const { location, at } = placeOf(instance, offer, query.profile);
+  if (unmetLocation(location, at) !== null || unmetNeed(query.needs, offer) !== null) return null;
   const share = smallestShare(query.requirements, offer, totalBlocks);
-  if (!share) return { mismatch: firstMismatch(query.requirements, offer) ?? 'blocks' };
+  if (!share) return null;
   const available = canTake(instance, busyBlocks, share.blocks, query.needs.multinode);
   const availability = available ? 'idle' : 'busy';
   return { instance, blocks: share.blocks, available, offer: { ...share, availability } };
+}
+
+/** Every rule by which an instance can never serve a job; empty if it can, or is not known yet. */
+export function instanceFindings(instance: InstanceRecord, query: MachineQuery): Finding[] {
+  const { offer, totalBlocks } = instance;
+  if (offer === null) return [];
+  const { location, at } = placeOf(instance, offer, query.profile);
+  const findings = offerFindings({ ...query, profile: location }, at);
+  if (findings.length > 0 || totalBlocks === null) return findings;
+  return smallestShare(query.requirements, offer, totalBlocks) ? [] : [finding('blocks')];
+}
+
+/** Where the instance really is; a zone that is not known fails nothing. */
+function placeOf(
+  instance: InstanceRecord,
+  offer: Offer,
+  profile: Location,
+): { readonly location: Location; readonly at: Offer } {
+  const zone = instance.provisioningData?.availability_zone ?? null;
+  if (zone === null && instance.region === offer.region && !profile.availability_zones) {
+    return { location: profile, at: offer };
+  }
+  return {
+    location: zone === null ? { ...profile, availability_zones: null } : profile,
+    at: { ...offer, region: instance.region, availability_zones: zone === null ? null : [zone] },
+  };
 }
 
 export function isUsable(instance: InstanceRecord): boolean {
@@ -69,22 +84,12 @@ export function canTake(
   return blocks <= total - busyBlocks;
 }
 
-function unmetPlace(instance: InstanceRecord, offer: Offer, profile: Profile): string | null {
-  const { backends, regions, instance_types: types, availability_zones: zones } = profile;
-  if (backends && !allowsBackend(backends, offer)) return 'backends';
-  if (regions && !hasWord(regions, instance.region)) return 'regions';
-  if (types && !hasWord(types, offer.instance.name)) return 'instance_types';
-  const zone = instance.provisioningData?.availability_zone;
-  return zones && zone && !hasWord(zones, zone) ? 'availability_zones' : null;
-}
-
 type Selector = NonNullable<Profile['instances']>[number];
 
 /** How `project/name` references are read. */
 export interface Projects {
   /** The project whose run is placed: a bare name means its own fleet. */
   readonly projectId: Id;
-  readonly projectName: string;
   readonly projectNames: Readonly<Record<Id, string>>;
 }
 
@@ -119,11 +124,7 @@ export function refersTo(
   const { project, name } = parseReference(reference);
   if (name !== fleet.name) return false;
   if (project === null) return fleet.projectId === projects.projectId;
-  const owner =
-    fleet.projectId === projects.projectId
-      ? projects.projectName
-      : projects.projectNames[fleet.projectId];
-  return project.toLowerCase() === owner?.toLowerCase();
+  return project.toLowerCase() === projects.projectNames[fleet.projectId]?.toLowerCase();
 }
 
 export function referenceText(reference: FleetReference): string {

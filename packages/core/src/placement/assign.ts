@@ -1,3 +1,12 @@
+/** Gives the jobs of a gang the slots that were chosen for them. */
+import type { Draft } from '../draft/draft.ts';
+import { instanceTarget, jobAssignedEvent, jobTarget, newEvent } from '../events/events.ts';
+import {
+  newInstance,
+  occupyReserved,
+  reserveInstance,
+  runtimeDataFor,
+} from '../instances/index.ts';
 import type {
   BackendName,
   DecisionContext,
@@ -6,20 +15,16 @@ import type {
   JobRecord,
 } from '../model/index.ts';
 import { backendTraits } from '../offers/backend-features.ts';
-import type { Draft } from '../reconcile/draft.ts';
-import { instanceTarget, jobAssignedEvent, jobTarget, newEvent } from '../reconcile/events.ts';
-import { moveInstance, moveJob } from '../reconcile/moves.ts';
-import { runtimeDataFor } from '../reconcile/runtime-data.ts';
-import { DEFAULT_IDLE_FOR_RUN, isInstanceIdle } from '../status/instance-status.ts';
-import type { Board } from './board.ts';
-import { triedOffers } from './new-seats.ts';
-import type { Seat } from './seats.ts';
+import { moveJob } from '../reconcile/moves.ts';
+import { DEFAULT_IDLE_FOR_RUN } from '../status/instance-status.ts';
+import { triedOffers } from './new-slots.ts';
+import type { ExistingSlot, NewSlot } from './slots.ts';
 
 /**
  * How long an instance made for a run stays without a job: null = for ever, 0 = it ends with its
  * job. `idle_duration` is the smaller one of fleet and run, negative = off.
  */
-export function idleSecondsFor(
+function idleSecondsFor(
   backend: BackendName,
   profile: { readonly idle_duration?: number | null },
 ): number | null {
@@ -32,41 +37,38 @@ export function idleSecondsFor(
 export function assignExisting(
   draft: Draft,
   job: JobRecord,
-  seat: Extract<Seat, { kind: 'existing' }>,
+  slot: ExistingSlot,
   ctx: DecisionContext,
 ): void {
-  const found = draft.instances.get(seat.instance.id) ?? seat.instance;
-  const busyBlocks = found.busyBlocks + seat.blocks;
-  const counted = draft.instances.set(found, { busyBlocks });
-  const claimed: JobRecord = { ...job, instanceId: found.id, claimedBlocks: seat.blocks };
-  draft.event(jobAssignedEvent(claimed, counted));
-  const whole = found.offer ?? seat.offer;
-  const runtime = runtimeDataFor(claimed, found, whole, ctx.settings);
+  const reserved = reserveInstance(draft, slot.instance, slot.blocks);
+  const claimed: JobRecord = { ...job, instanceId: reserved.id, claimedBlocks: slot.blocks };
+  draft.event(jobAssignedEvent(claimed, reserved));
+  const whole = reserved.offer ?? slot.offer;
+  const runtime = runtimeDataFor(claimed, reserved, whole, ctx.settings);
   moveJob(draft, job, 'provisioning', {
-    instanceId: found.id,
-    claimedBlocks: seat.blocks,
-    provisioningData: found.provisioningData,
-    runtimeData: { ...runtime, volume_names: [], offer: seat.offer },
+    instanceId: reserved.id,
+    claimedBlocks: slot.blocks,
+    provisioningData: reserved.provisioningData,
+    runtimeData: { ...runtime, volume_names: [], offer: slot.offer },
     provisionedAt: ctx.now,
+    ...PLACED,
   });
-  if (isInstanceIdle(counted.status)) moveInstance(draft, counted, 'busy');
-  draft.signal('instance', found.id);
+  occupyReserved(draft, reserved);
 }
 
 /** Plans an instance for a job and announces its making; the job waits in `submitted`. */
 export function assignNew(
   draft: Draft,
-  board: Board,
-  fleet: FleetRecord,
   job: JobRecord,
-  seat: Extract<Seat, { kind: 'new' }>,
+  slot: NewSlot,
+  where: { readonly fleet: FleetRecord; readonly instanceNum: number },
   ctx: DecisionContext,
 ): void {
-  const planned = plannedInstance(board, fleet, job, seat, ctx);
-  const instance = draft.instances.insert(planned);
+  const instance = draft.instances.insert(placeholder(job, slot, where, ctx));
   const assigned = draft.jobs.set(job, {
     instanceId: instance.id,
     claimedBlocks: instance.busyBlocks,
+    ...PLACED,
   });
   draft.event(
     newEvent(`Instance created for job. Instance status: ${instance.status.toUpperCase()}`, [
@@ -77,58 +79,36 @@ export function assignNew(
   draft.event(jobAssignedEvent(assigned, instance));
   draft.announce(instance.id, {
     kind: 'instance.create',
-    offers: triedOffers(seat.offers),
+    offers: triedOffers(slot.offers),
     maxTries: ctx.settings.maxOffersTried,
-    totalOffers: seat.totalOffers,
+    totalOffers: slot.totalOffers,
   });
   draft.signal('instance', instance.id);
 }
 
+/** It waits for a place no longer. */
+const PLACED = { refusal: null, waitingSince: null } as const;
+
 /** Only `local` is certain before the backend has answered; its limit counts planned ones too. */
-function plannedInstance(
-  board: Board,
-  fleet: FleetRecord,
+function placeholder(
   job: JobRecord,
-  seat: Extract<Seat, { kind: 'new' }>,
+  slot: NewSlot,
+  { fleet, instanceNum }: { readonly fleet: FleetRecord; readonly instanceNum: number },
   ctx: DecisionContext,
 ): InstanceRecord {
-  const [first] = seat.offers;
+  const [first] = slot.offers;
   const local = first?.backend === 'local';
-  const instanceNum = board.addInstance(fleet.id, first);
   return {
-    id: ctx.newId(),
-    projectId: fleet.projectId,
-    fleetId: fleet.id,
-    instanceNum,
-    name: `${fleet.name}-${instanceNum}`,
+    ...newInstance(fleet, { id: ctx.newId(), num: instanceNum, now: ctx.now }),
     backend: local ? 'local' : null,
     region: local ? first.region : '',
-    price: 0,
-    status: 'pending',
-    unreachable: false,
-    health: 'healthy',
     provisioningJobId: job.id,
     // Its GPUs are taken from now on.
     offer: local ? first : null,
-    provisioningData: null,
     totalBlocks: first?.total_blocks ?? 1,
     busyBlocks: first?.blocks ?? 1,
-    requirements: seat.combined.requirements,
-    profile: seat.combined.profile,
-    idleSeconds: idleSecondsFor(first?.backend ?? 'remote', seat.combined.profile),
-    hostId: null,
-    hostFacts: null,
-    terminationReason: null,
-    terminationMessage: null,
-    createdAt: ctx.now,
-    startedAt: null,
-    finishedAt: null,
-    deletedAt: null,
-    lastJobFinishedAt: null,
-    statusChangedAt: ctx.now,
-    unreachableSince: null,
-    nextPassAt: null,
-    deleted: false,
-    version: 0,
+    requirements: slot.combined.requirements,
+    profile: slot.combined.profile,
+    idleSeconds: idleSecondsFor(first?.backend ?? 'remote', slot.combined.profile),
   };
 }

@@ -9,6 +9,7 @@ import {
   eventsOf,
   jobChange,
   placed,
+  refusedWith,
   task,
 } from './testing.ts';
 import { wantsBackendOffers } from './wants-offers.ts';
@@ -98,7 +99,7 @@ describe('choosing among instances', () => {
   ])('never takes one that is %s', (_what, patch) => {
     const instances = [anInstance(CLOUD, 0, anOffer(), patch)];
     const decision = placed({ fleets: [CLOUD], instances, gangs: [task('a')] });
-    expect(jobChange(decision, 'job-a-0-0')?.status).toBe('terminating');
+    expect(refusedWith(decision, 'job-a-0-0')).not.toBeNull();
   });
 
   it('keeps to the instances named, even if others are free', () => {
@@ -108,6 +109,6 @@ describe('choosing among instances', () => {
     expect(jobChange(taken, 'job-a-0-0')?.instanceId).toBe('cloud-1');
     const busy = [free[0]!, anInstance(CLOUD, 1, anOffer(), { status: 'busy', busyBlocks: 1 })];
     const refused = placed({ fleets: [CLOUD], instances: busy, gangs: [gang] }, [anOffer()]);
-    expect(jobChange(refused, 'job-a-0-0')?.terminationMessage).toMatch(/specified instances/);
+    expect(refusedWith(refused, 'job-a-0-0')).toMatch(/specified instances/);
   });
 });

@@ -1,28 +1,21 @@
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
 import type { PoolOffer } from '../offers/pool.ts';
 import { isInstanceActive } from '../status/instance-status.ts';
-import type { Board } from './board.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
+import type { CapacityLedger } from './ledger.ts';
 import { isElastic, type Site } from './new-capacity.ts';
-import { type Ask, type NoNewCapacity, newSeat, seatAt, whyNotGrow } from './new-seats.ts';
+import { type Ask, type NoNewCapacity, newSlot, slotAt, whyNotGrow } from './new-slots.ts';
 import { matchNodes } from './node-matching.ts';
-import { existingSeat, poolReasons, poolSeats, type Seat } from './seats.ts';
+import { existingSlot, type NewSlot, poolSlots, type Slot } from './slots.ts';
 
 /** A fleet in which the whole gang finds a place. */
 export interface FleetOption {
   readonly fleet: FleetRecord;
   /** One per node, in the gang's order. */
-  readonly seats: readonly Seat[];
+  readonly slots: readonly Slot[];
   /** Prices of the cheapest existing instance and of the cheapest new one; Infinity = none. */
   readonly poolPrice: number;
   readonly offerPrice: number;
-}
-
-/** A fleet that cannot take the gang now. `unfit`: it never could, whatever is free. */
-export interface FleetRefusal {
-  readonly fleet: FleetRecord;
-  readonly reason: string;
-  readonly unfit: boolean;
 }
 
 /** The existing instances of a fleet as a gang sees them. */
@@ -34,59 +27,53 @@ export interface PoolView {
   readonly suffices: boolean;
 }
 
-/** Whether the fleet may be chosen for the gang at all, and what it has. */
+/** Nodes that reach each other are only had in a fleet that is a cluster. */
+export function isClusterFor(fleet: FleetRecord, request: GangRequest): boolean {
+  return !request.nodes[0]?.needs.multinode || fleet.spec.configuration.placement === 'cluster';
+}
+
+/** What the fleet has for the gang; null if it may not be chosen for it now. */
 export function viewPool(
-  board: Board,
+  ledger: CapacityLedger,
   fleet: FleetRecord,
   request: GangRequest,
-): PoolView | FleetRefusal {
-  const nodes = request.nodes.length;
-  if (request.nodes[0]?.needs.multinode && fleet.spec.configuration.placement !== 'cluster') {
-    return { fleet, unfit: true, reason: `its placement is not cluster, as ${nodes} nodes need` };
-  }
-  const chosen = board.fleetOfRun(request.run) !== null;
-  const needed = chosen ? nodes : request.nodesRequired;
-  if (!chosen && !fits(board, fleet, needed)) {
-    return { fleet, unfit: false, reason: `it is at capacity${maxText(fleet)}${gangText(needed)}` };
-  }
+): PoolView | null {
+  if (!isClusterFor(fleet, request)) return null;
+  const needed = nodesNeeded(ledger, request);
+  if (ledger.fleetOfRun(request.run) === null && !fits(ledger, fleet, needed)) return null;
   const byKind = new Map<string, PoolOffer[]>();
   const candidates = request.nodes.map((node) => {
     const known = byKind.get(node.kind);
     if (known) return known;
-    const found = poolSeats(board, fleet, node, request);
+    const found = poolSlots(ledger, fleet, node, request);
     byKind.set(node.kind, found);
     return found;
   });
-  return { fleet, candidates, suffices: roomFor(board, candidates[0] ?? []) >= needed };
+  return { fleet, candidates, suffices: roomFor(ledger, candidates[0] ?? []) >= needed };
 }
 
-function maxText(fleet: FleetRecord): string {
-  const max = fleet.spec.configuration.nodes?.max;
-  return max == null ? '' : ` (nodes.max is ${max})`;
+/** Where the run has no fleet yet, the fleet has to hold all of the run, not this gang alone. */
+export function nodesNeeded(ledger: CapacityLedger, request: GangRequest): number {
+  return ledger.fleetOfRun(request.run) === null ? request.nodesRequired : request.nodes.length;
 }
 
-/** One node of a gang may still find room where all of them do not. */
-function gangText(needed: number): string {
-  return needed > 1 ? `: ${needed} nodes are needed at once` : '';
-}
-
-function fits(board: Board, fleet: FleetRecord, needed: number): boolean {
+function fits(ledger: CapacityLedger, fleet: FleetRecord, needed: number): boolean {
   if (isElastic(fleet)) {
     const max = fleet.spec.configuration.nodes?.max ?? null;
     if (max === null || fleet.spec.configuration.blocks !== 1) return true;
-    return max - board.occupiedIn(fleet.id) >= needed;
+    return max - ledger.occupiedIn(fleet.id) >= needed;
   }
-  const free = [...board.openIn(fleet.id)].reduce(
-    (sum, one) => sum + (one.totalBlocks ?? 0) - board.busyBlocks(one),
-    0,
-  );
+  let free = 0;
+  for (const one of ledger.openIn(fleet.id)) {
+    free += (one.totalBlocks ?? 0) - ledger.busyBlocks(one);
+  }
   return free >= needed;
 }
 
 /** How many jobs of this size the instances could take. */
-function roomFor(board: Board, offers: readonly PoolOffer[]): number {
+function roomFor(ledger: CapacityLedger, offers: readonly PoolOffer[]): number {
   return offers.reduce((sum, { instance, blocks }) => {
-    const free = (instance.totalBlocks ?? 0) - board.busyBlocks(instance);
+    const free = (instance.totalBlocks ?? 0) - ledger.busyBlocks(instance);
     return sum + Math.floor(free / blocks);
   }, 0);
 }
@@ -94,66 +81,60 @@ function roomFor(board: Board, offers: readonly PoolOffer[]): number {
 /** Places the gang on existing instances alone. */
 export function poolOption(view: PoolView): FleetOption | null {
   const poolPrice = view.candidates[0]?.[0]?.offer.price ?? Infinity;
-  const seats = onePerNode(view.candidates);
-  return seats && { fleet: view.fleet, seats, poolPrice, offerPrice: Infinity };
+  const slots = onePerNode(view.candidates);
+  return slots && { fleet: view.fleet, slots, poolPrice, offerPrice: Infinity };
 }
 
-function onePerNode(candidates: PoolView['candidates']): Seat[] | null {
+function onePerNode(candidates: PoolView['candidates']): Slot[] | null {
   if (candidates.length === 1) {
     const best = candidates[0]?.[0];
-    return best ? [existingSeat(best)] : null;
+    return best ? [existingSlot(best)] : null;
   }
   for (const site of sitesOf(candidates)) {
     const matched = matchAt(candidates, site);
-    if (matched.every((offer) => offer !== null)) return matched.map(existingSeat);
+    if (matched.every((offer) => offer !== null)) return matched.map(existingSlot);
   }
   return null;
 }
 
 /** Places the gang on existing instances as far as they go, and on new ones for the rest. */
 export function growingOption(
-  board: Board,
+  ledger: CapacityLedger,
   view: PoolView,
   request: GangRequest,
   ask: Ask,
-): FleetOption | FleetRefusal {
+): FleetOption | null {
   const { fleet } = view;
   const pool = poolOption(view);
   if (pool) return pool;
-  const refuse = (reason: string): FleetRefusal => ({ fleet, reason, unfit: false });
-  const why = whyNotGrow(board, fleet, 1, request);
-  if (why) {
-    const reasons = poolReasons(board, fleet, request.nodes[0], request);
-    return refuse(reasons ? `${why}, instances: ${reasons}` : why);
-  }
-  const fresh = newSeats(board, fleet, request, ask);
-  if ('reason' in fresh) return refuse(fresh.reason);
+  if (whyNotGrow(ledger, fleet, 1, request)) return null;
+  const fresh = newSlots(ledger, fleet, request, ask);
+  if ('none' in fresh) return null;
   const poolPrice = view.candidates[0]?.[0]?.offer.price ?? Infinity;
   const offerPrice = fresh[0]?.offers[0]?.price ?? Infinity;
-  if (fresh.length === 1) return { fleet, seats: fresh, poolPrice, offerPrice };
-  const seats = mixedSeats(board, view, request, fresh);
-  return 'reason' in seats ? refuse(seats.reason) : { fleet, seats, poolPrice, offerPrice };
+  if (fresh.length === 1) return { fleet, slots: fresh, poolPrice, offerPrice };
+  const slots = mixedSlots(ledger, view, request, fresh);
+  return slots && { fleet, slots, poolPrice, offerPrice };
 }
 
-type NewSeat = Extract<Seat, { kind: 'new' }>;
-
-function newSeats(
-  board: Board,
+/** A new instance for each node, or why one of them gets none. */
+export function newSlots(
+  ledger: CapacityLedger,
   fleet: FleetRecord,
   request: GangRequest,
   ask: Ask,
-): NewSeat[] | NoNewCapacity {
-  const byKind = new Map<string, NewSeat | NoNewCapacity>();
-  const seatFor = (node: NodeRequest): NewSeat | NoNewCapacity => {
+): NewSlot[] | NoNewCapacity {
+  const byKind = new Map<string, NewSlot | NoNewCapacity>();
+  const slotFor = (node: NodeRequest): NewSlot | NoNewCapacity => {
     const known = byKind.get(node.kind);
     if (known) return known;
-    const seat = newSeat(board, fleet, node, request, ask);
-    byKind.set(node.kind, seat);
-    return seat;
+    const slot = newSlot(ledger, fleet, node, request, ask);
+    byKind.set(node.kind, slot);
+    return slot;
   };
-  const seats = request.nodes.map(seatFor);
-  const refused = seats.find((seat) => 'reason' in seat);
-  return refused ? (refused as NoNewCapacity) : (seats as NewSeat[]);
+  const slots = request.nodes.map(slotFor);
+  const refused = slots.find((slot) => 'none' in slot);
+  return refused ? (refused as NoNewCapacity) : (slots as NewSlot[]);
 }
 
 /**
@@ -161,37 +142,34 @@ function newSeats(
  * where most nodes find an existing instance, then the cheapest. New machines are all asked for at
  * that site, since the nodes have to reach each other.
  */
-function mixedSeats(
-  board: Board,
+function mixedSlots(
+  ledger: CapacityLedger,
   view: PoolView,
   request: GangRequest,
-  fresh: readonly NewSeat[],
-): Seat[] | NoNewCapacity {
-  const fixed = firstMachine(board.instancesOf(view.fleet.id));
+  fresh: readonly NewSlot[],
+): Slot[] | null {
+  const fixed = firstMachine(ledger.instancesOf(view.fleet.id));
   const sites = fixed
     ? [siteOf(fixed)]
-    : [...sitesOf(view.candidates), ...fresh.flatMap((seat) => seat.offers)];
-  let best: Seat[] | null = null;
+    : [...sitesOf(view.candidates), ...fresh.flatMap((slot) => slot.offers)];
+  let best: Slot[] | null = null;
   let bestMissing = Infinity;
-  let reason = `it has no place for all ${request.nodes.length} nodes in one region`;
   for (const site of sites) {
     const matched = matchAt(view.candidates, site);
     const missing = matched.filter((offer) => offer === null).length;
-    if (missing >= bestMissing) continue;
-    const why = whyNotGrow(board, view.fleet, missing, request);
-    const seats = matched.map((offer, node) =>
-      offer ? existingSeat(offer) : freshAt(fresh[node], site),
+    if (missing >= bestMissing || whyNotGrow(ledger, view.fleet, missing, request)) continue;
+    const slots = matched.map((offer, node) =>
+      offer ? existingSlot(offer) : freshAt(fresh[node], site),
     );
-    if (why) reason = why;
-    else if (seats.every((seat) => seat !== null)) [best, bestMissing] = [seats, missing];
+    if (slots.every((slot) => slot !== null)) [best, bestMissing] = [slots, missing];
   }
-  return best ?? { reason };
+  return best;
 }
 
 type ZonedSite = Site & { readonly zone?: string | null };
 
-function freshAt(seat: NewSeat | undefined, site: ZonedSite): Seat | null {
-  return seat ? seatAt(seat, site) : null;
+function freshAt(slot: NewSlot | undefined, site: ZonedSite): Slot | null {
+  return slot ? slotAt(slot, site) : null;
 }
 
 /** The machine that decides where the others of a cluster are. */

@@ -1,4 +1,5 @@
 import type { JobSpec, Profile, Requirements, RunSpec } from '@dstack/contract/wire';
+import { stableHash } from '../hash/stable-hash.ts';
 import type { Gang, RunRecord } from '../model/index.ts';
 import { type JobNeeds, needsOf } from '../offers/needs.ts';
 import { mergedProfile } from '../profile/merge.ts';
@@ -18,6 +19,8 @@ export interface GangRequest {
   readonly nodes: readonly NodeRequest[];
   /** Nodes that the whole run needs at least; a fleet that cannot hold them is not chosen. */
   readonly nodesRequired: number;
+  /** Equal for gangs that any fleet treats alike, but for the fleet that a run is bound to. */
+  readonly kind: string;
 }
 
 export function gangRequest(gang: Gang): GangRequest {
@@ -30,12 +33,33 @@ export function requestOf(
   spec: RunSpec,
   jobSpecs: readonly JobSpec[],
 ): GangRequest {
-  return {
-    run,
-    profile: mergedProfile(spec),
-    nodes: jobSpecs.map((job) => nodeRequest(spec, job)),
-    nodesRequired: Math.max(jobSpecs.length, nodesRequired(spec)),
-  };
+  const profile = mergedProfile(spec);
+  const nodes = jobSpecs.map((job) => nodeRequest(spec, job));
+  const required = Math.max(jobSpecs.length, nodesRequired(spec));
+  const kinds = nodes.map((node) => node.kind);
+  const kind = JSON.stringify([run.projectId, whereOf(profile), required, kinds]);
+  return { run, profile, nodes, nodesRequired: required, kind };
+}
+
+/**
+ * The demand class of a gang that waits, as it is stored with its jobs: what has no place for one of
+ * a class has none for the others either, so that a pass looks at the first of each class only.
+ */
+export function demandOf(
+  run: Pick<RunRecord, 'id' | 'fleetId' | 'projectId' | 'spec'>,
+  jobSpecs: readonly JobSpec[],
+): string {
+  return stableHash(`${run.fleetId ?? ''} ${requestOf(run, run.spec, jobSpecs).kind}`);
+}
+
+/** What of a profile decides where a run may be placed. */
+function whereOf(profile: Profile): unknown {
+  const { backends, regions, availability_zones, instance_types, fleets, instances } = profile;
+  const { reservation, spot_policy, max_price, creation_policy, backend_options } = profile;
+  return [
+    [backends, regions, availability_zones, instance_types, fleets, instances],
+    [reservation, spot_policy, max_price, creation_policy, backend_options],
+  ];
 }
 
 function nodeRequest(spec: RunSpec, job: JobSpec): NodeRequest {

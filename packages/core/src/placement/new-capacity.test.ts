@@ -9,6 +9,7 @@ import {
   eventsOf,
   jobChange,
   placed,
+  refusedWith,
   task,
 } from './testing.ts';
 import { wantsBackendOffers } from './wants-offers.ts';
@@ -57,18 +58,14 @@ describe('new capacity', () => {
     const one = aFleet('one', { nodes: '0..1' });
     const decision = placed({ fleets: [one], gangs: [task('a'), task('b')] }, [anOffer()]);
     expect(changesOf(decision, 'instance.insert')).toHaveLength(1);
-    expect(jobChange(decision, 'job-b-0-0')).toMatchObject({
-      status: 'terminating',
-      terminationReason: 'failed_to_start_due_to_no_capacity',
-      terminationMessage: 'Fleet one is at capacity (nodes.max is 1)',
-    });
+    expect(refusedWith(decision, 'job-b-0-0')).toBe('Fleet one is at capacity: nodes.max is 1');
   });
 
   it('is not made for runs that only reuse', () => {
     const gangs = [task('a', { creation_policy: 'reuse' })];
     expect(wantsBackendOffers(aSnapshot({ fleets: [CLOUD], gangs }))).toEqual([]);
     const decision = placed({ fleets: [CLOUD], gangs }, [anOffer()]);
-    expect(jobChange(decision, 'job-a-0-0')?.status).toBe('terminating');
+    expect(refusedWith(decision, 'job-a-0-0')).not.toBeNull();
   });
 
   it('is not tried where fleet and run exclude each other, and says on what', () => {
@@ -76,7 +73,7 @@ describe('new capacity', () => {
     const gangs = [task('a', { spot_policy: 'on-demand' })];
     expect(wantsBackendOffers(aSnapshot({ fleets: [spot], gangs }))).toEqual([]);
     const decision = placed({ fleets: [spot], gangs }, [anOffer({ spot: true })]);
-    expect(jobChange(decision, 'job-a-0-0')?.terminationMessage).toMatch(/spot_policy/);
+    expect(refusedWith(decision, 'job-a-0-0')).toMatch(/spot_policy/);
   });
 
   it('divides new machines as the fleet says', () => {

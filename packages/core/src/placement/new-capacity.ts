@@ -1,7 +1,7 @@
 import type { Profile, Requirements } from '@dstack/contract/wire';
 import type { BackendName, FleetRecord, Offer } from '../model/index.ts';
 import { smallestShare, totalBlocksOf } from '../offers/blocks.ts';
-import { type Combined, combineFleetAndRun } from '../offers/combine.ts';
+import { type Combined, combineFleetAndRun, type Exclusion } from '../offers/combine.ts';
 import { cutZones, unmetLocation, unmetNeed } from '../offers/needs.ts';
 import type { NodeRequest } from './gang-request.ts';
 import type { OffersWanted } from './offers-wanted.ts';
@@ -27,11 +27,11 @@ export function newCapacityFor(
   fleet: FleetRecord,
   node: NodeRequest,
   profile: Profile,
-): NewCapacity | { readonly incompatible: string } {
+): NewCapacity | { readonly excluded: Exclusion } {
   const divided = fleet.spec.configuration.blocks !== 1;
   const asked = divided ? withoutUpperBounds(node.requirements) : node.requirements;
   const combined = combineFleetAndRun(fleet.spec, asked, profile);
-  if ('incompatible' in combined) return combined;
+  if ('excluded' in combined) return combined;
   return { combined, question: offersQuestion(fleet.id, combined) };
 }
 

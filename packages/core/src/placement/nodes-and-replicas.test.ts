@@ -10,6 +10,7 @@ import {
   jobChange,
   localOffer,
   placed,
+  refusedWith,
   task,
 } from './testing.ts';
 
@@ -21,7 +22,7 @@ describe('several nodes', () => {
     const instances = [0, 1].map((num) => anInstance(CLOUD, num));
     const decision = placed({ fleets: [CLOUD], instances, gangs: [nodes(2)] }, [anOffer()]);
     for (const job of ['job-a-0-0', 'job-a-1-0']) {
-      expect(jobChange(decision, job)?.terminationMessage).toContain('No matching fleet found');
+      expect(refusedWith(decision, job)).toContain('No matching fleet found');
     }
   });
 

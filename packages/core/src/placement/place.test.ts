@@ -1,86 +1,187 @@
 import { describe, expect, it } from 'vitest';
 import {
+  aContext,
   aFleet,
   aGang,
   anInstance,
   anOffer,
   aRun,
   CLOUD,
-  eventsOf,
+  changesOf,
   jobChange,
   placed,
+  refusedWith,
   task,
 } from './testing.ts';
 
+const SSH = aFleet('ssh', { ssh_config: { hosts: ['h'], user: 'u' } });
+
 describe('a run without a place', () => {
-  it('ends with the phrase that clients show as `no fleets` if the project has none', () => {
+  it('is told so with the phrase that clients show as `no fleets` if the project has none', () => {
     const decision = placed({ gangs: [task('a')] });
-    const change = jobChange(decision, 'job-a-0-0');
-    expect(change?.terminationMessage).toContain('No matching fleet found');
-    expect(eventsOf(decision)[0]).toBe(
-      'Job status changed SUBMITTED -> TERMINATING. Termination reason: ' +
-        `FAILED_TO_START_DUE_TO_NO_CAPACITY (${change?.terminationMessage})`,
-    );
+    expect(jobChange(decision, 'job-a-0-0')).toEqual({ refusal: { kind: 'no-fleets' } });
+    expect(refusedWith(decision, 'job-a-0-0')).toContain('No matching fleet found');
     expect(decision.signals).toEqual([{ kind: 'run', id: 'run-a' }]);
   });
 
-  it('names the fleets it was told to use', () => {
+  it('is named the fleets it was told to use', () => {
     const decision = placed({ fleets: [CLOUD], gangs: [task('a', { fleets: ['other'] })] });
-    expect(jobChange(decision, 'job-a-0-0')?.terminationMessage).toBe(
-      'No matching fleet found: none of the specified fleets (other) is there',
+    expect(refusedWith(decision, 'job-a-0-0')).toBe(
+      'No matching fleet found: none of the specified fleets (other) exists',
     );
   });
 
   it('does not block those behind it', () => {
     const gangs = [task('big', { resources: { gpu: 'H100:8' } }), task('small')];
     const decision = placed({ fleets: [CLOUD], instances: [anInstance(CLOUD, 0)], gangs });
-    expect(jobChange(decision, 'job-big-0-0')?.status).toBe('terminating');
+    expect(refusedWith(decision, 'job-big-0-0')).not.toBeNull();
     expect(jobChange(decision, 'job-small-0-0')?.status).toBe('provisioning');
   });
 
   it('is told how many nodes it needs at once', () => {
     const ssh = aFleet('ssh', { placement: 'cluster', ssh_config: { hosts: ['h'], user: 'u' } });
-    const decision = placed({
-      fleets: [ssh],
-      instances: [anInstance(ssh, 0)],
-      gangs: [task('a', { nodes: 2 })],
-    });
-    expect(jobChange(decision, 'job-a-0-0')?.terminationMessage).toBe(
-      'Fleet ssh is at capacity: 2 nodes are needed at once',
+    const instances = [0, 1].map((num) => anInstance(ssh, num, anOffer(), BUSY_IF_ODD(num)));
+    const decision = placed({ fleets: [ssh], instances, gangs: [task('a', { nodes: 2 })] });
+    expect(refusedWith(decision, 'job-a-0-0')).toBe(
+      'Fleet ssh is at capacity: 2 nodes are needed at once, instances: 1 busy',
     );
   });
 
-  it('is told what its hosts lack', () => {
-    const ssh = aFleet('ssh', { ssh_config: { hosts: ['h'], user: 'u' } });
+  it('is told that a fleet can never take it, and what its hosts lack', () => {
     const gangs = [task('a', { resources: { cpu: '500..' } })];
-    const decision = placed({ fleets: [ssh], instances: [anInstance(ssh, 0)], gangs });
-    expect(jobChange(decision, 'job-a-0-0')?.terminationMessage).toBe(
-      'Fleet ssh is at capacity, instances: 1 without the cpu asked for',
+    const decision = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
+    expect(refusedWith(decision, 'job-a-0-0')).toBe(
+      'No fleet can take the run (ssh: instances: 1 without the cpu asked for (500..; has 8))',
     );
+  });
+
+  it('is told every rule that keeps it from an instance', () => {
+    const gangs = [task('a', { regions: ['eu'], resources: { cpu: '500..' } })];
+    const decision = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
+    expect(refusedWith(decision, 'job-a-0-0')).toContain('regions asked for (eu; has us-east-1)');
+    expect(refusedWith(decision, 'job-a-0-0')).toContain('cpu asked for (500..; has 8)');
+  });
+
+  it('is marked once: nothing is written while nothing changes', () => {
+    const refused = { refusal: { kind: 'no-fleets' } as const, waitingSince: 5 };
+    const decision = placed({ gangs: [aGang(aRun('a'), 0, refused)] });
+    expect(decision.changes).toEqual([]);
+    expect(decision.signals).toEqual([]);
   });
 });
 
+const BUSY_IF_ODD = (num: number) =>
+  num % 2 === 1 ? { status: 'busy' as const, busyBlocks: 1 } : {};
+
 describe('runs that wait for capacity', () => {
-  const waiting = ['a', 'b'].map((name) => aRun(name, {}, { status: 'pending' }));
-
-  it('are told in their order as far as there is room', () => {
-    const decision = placed({ fleets: [CLOUD], instances: [anInstance(CLOUD, 0)], waiting });
-    expect(decision.changes).toEqual([]);
-    expect(decision.signals).toEqual([{ kind: 'run', id: 'run-a' }]);
+  const WAITS = { refusal: { kind: 'no-fleets' } as const, waitingSince: 5 };
+  const waiting = (name: string, configuration: object = {}, submittedAt = 1) =>
+    aGang(aRun(name, configuration, { submittedAt }), 0, WAITS);
+  const cluster = aFleet('cluster', {
+    placement: 'cluster',
+    ssh_config: { hosts: ['a', 'b'], user: 'u' },
   });
 
-  it('are not told of machines that a cloud may still refuse', () => {
-    expect(placed({ fleets: [CLOUD], waiting }, [anOffer()]).signals).toEqual([]);
-  });
-
-  it('come after what is submitted already', () => {
-    const decision = placed({
-      fleets: [CLOUD],
-      instances: [anInstance(CLOUD, 0)],
-      waiting,
-      gangs: [task('c')],
+  it('come before those submitted later, in their order', () => {
+    const gangs = [task('young'), waiting('second', {}, 2), waiting('first', {}, 1)];
+    const decision = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
+    expect(jobChange(decision, 'job-first-0-0')).toMatchObject({
+      status: 'provisioning',
+      refusal: null,
+      waitingSince: null,
     });
-    expect(decision.signals).not.toContainEqual({ kind: 'run', id: 'run-a' });
+    expect(jobChange(decision, 'job-second-0-0')).toBeUndefined();
+    expect(refusedWith(decision, 'job-young-0-0')).not.toBeNull();
+  });
+
+  it('come after what is more urgent', () => {
+    const urgent = task('urgent', { priority: 50 });
+    const gangs = [waiting('first'), urgent];
+    const decision = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
+    expect(jobChange(decision, 'job-urgent-0-0')?.status).toBe('provisioning');
+  });
+
+  it('keep what several nodes need at once from smaller runs behind them', () => {
+    const instances = [0, 1].map((num) => anInstance(cluster, num, anOffer(), BUSY_IF_ODD(num)));
+    const gangs = [waiting('big', { nodes: 2 }), task('small')];
+    const decision = placed({ fleets: [cluster], instances, gangs });
+    expect(refusedWith(decision, 'job-small-0-0')).toContain('1 held for a run that is ahead');
+  });
+
+  it('are passed by smaller runs on what they could not use', () => {
+    const instances = [
+      anInstance(cluster, 0, anOffer({ gpus: 1 })),
+      anInstance(cluster, 1, anOffer({ gpus: 1 }), { status: 'busy', busyBlocks: 1 }),
+      anInstance(cluster, 2),
+    ];
+    const gangs = [waiting('big', { nodes: 2, resources: { gpu: 1 } }), task('small')];
+    const decision = placed({ fleets: [cluster], instances, gangs });
+    expect(jobChange(decision, 'job-small-0-0')?.instanceId).toBe('cluster-2');
+  });
+
+  it('keep nothing in a fleet that could never hold them', () => {
+    const gangs = [waiting('big', { nodes: 3 }), task('small')];
+    const decision = placed({ fleets: [cluster], instances: [anInstance(cluster, 0)], gangs });
+    expect(jobChange(decision, 'job-small-0-0')?.instanceId).toBe('cluster-0');
+  });
+
+  it('keep the last blocks of an instance that they need whole', () => {
+    const busy = { totalBlocks: 4, busyBlocks: 1, status: 'busy' as const };
+    const instances = [anInstance(SSH, 0, anOffer({ cpus: 8 }), busy)];
+    const gangs = [waiting('whole', { resources: { cpu: 8 } }), task('part')];
+    const decision = placed({ fleets: [SSH], instances, gangs });
+    expect(refusedWith(decision, 'job-part-0-0')).toContain('1 held for a run that is ahead');
+  });
+
+  it('keep a place for an instance that is still to be made', () => {
+    const two = aFleet('two', { nodes: '0..2', placement: 'cluster' });
+    const instances = [anInstance(two, 0, anOffer(), { status: 'busy', busyBlocks: 1 })];
+    const gangs = [waiting('big', { nodes: 2 }), task('small')];
+    const decision = placed({ fleets: [two], instances, gangs }, [anOffer()]);
+    expect(changesOf(decision, 'instance.insert')).toEqual([]);
+  });
+
+  it('of another project keep what both may use, if they are ahead', () => {
+    const theirs = { ...aRun('theirs', {}, { submittedAt: 1 }), projectId: 'project-2' };
+    const named = { ...theirs, spec: { ...theirs.spec } };
+    const rivals = [{ gang: aGang(named, 0, WAITS), fleets: [SSH.id] }];
+    const instances = [anInstance(SSH, 0)];
+    const decision = placed({ fleets: [SSH], instances, gangs: [task('ours')], rivals });
+    expect(refusedWith(decision, 'job-ours-0-0')).not.toBeNull();
+    const ahead = aGang(aRun('ahead', { priority: 9 }));
+    const first = placed({ fleets: [SSH], instances, gangs: [ahead], rivals });
+    expect(jobChange(first, 'job-ahead-0-0')?.instanceId).toBe('ssh-0');
+  });
+
+  it('are looked at once for all that ask for the same', () => {
+    const gangs = Array.from({ length: 50 }, (_, i) => waiting(`w${i}`, {}, i));
+    const decision = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
+    expect(decision.summary).toMatchObject({ gangs: 50, placed: 1, refused: 0 });
+    expect(decision.changes.filter((change) => change.type === 'job.update')).toHaveLength(1);
+  });
+
+  it('are gone through as long as they find a place', () => {
+    const gangs = [waiting('a')];
+    const more = new Set([gangs[0]?.jobs[0]?.demand ?? '']);
+    const instances = [anInstance(SSH, 0)];
+    const going = placed({ fleets: [SSH], instances, gangs, more });
+    expect(going.signals).toContainEqual({ kind: 'placement', id: 'project-1' });
+    const ended = placed({ fleets: [SSH], instances: [], gangs, more });
+    expect(ended.signals).toEqual([]);
+  });
+
+  it('are asked for again where backends send no signals, less often the longer it takes', () => {
+    const at = (waitingSince: number) => {
+      const gang = aGang(aRun('a'), 0, { ...WAITS, waitingSince });
+      const ctx = aContext();
+      const decision = placed({ gangs: [gang], hasSilentBackends: true }, [], ctx);
+      return ((decision.again ?? 0) - ctx.now) / 1_000_000;
+    };
+    const { now } = aContext();
+    expect(at(now)).toBe(15);
+    expect(at(now - 60_000_000)).toBe(30);
+    expect(at(now - 3600_000_000)).toBe(300);
+    expect(placed({ gangs: [waiting('a')] }).again).toBeNull();
   });
 });
 

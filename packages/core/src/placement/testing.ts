@@ -1,5 +1,5 @@
 /** Builders for the tests of placement and plans: real specs, short ids. */
-import { FleetSpec, RunSpec } from '@dstack/contract/wire';
+import { FleetSpec, RunSpec, refusalText } from '@dstack/contract/wire';
 import { buildJobSpecs } from '../job-spec/build.ts';
 import type {
   BackendName,
@@ -16,7 +16,7 @@ import type {
   RunRecord,
 } from '../model/index.ts';
 import { requirementsMatch } from '../offers/match.ts';
-import { newSubmission } from '../reconcile/new-submission.ts';
+import { newSubmissions } from '../reconcile/new-submission.ts';
 import { prepareRunSpec } from '../run-spec/prepare.ts';
 import type { BackendOffers } from './offers-wanted.ts';
 import { place } from './place.ts';
@@ -211,11 +211,10 @@ export const task = (name: string, configuration: object = {}): Gang =>
 export function aGang(run: RunRecord, replicaNum = 0, patch: Partial<JobRecord> = {}): Gang {
   const built = buildJobSpecs(run.spec, { runName: run.name, replicaNum, replicaGroup: '0' });
   if (!built.ok) throw new Error(built.message);
-  const jobs = built.jobSpecs.map((spec): JobRecord => {
-    const place = { id: `job-${spec.job_name}`, now: NOW, replicaNum, submissionNum: 0 };
-    return { ...newSubmission(run, spec, place), version: 1, ...patch };
-  });
-  return { run, jobs };
+  const names = built.jobSpecs.map((spec) => `job-${spec.job_name}`);
+  const newId = () => names.shift() ?? '';
+  const jobs = newSubmissions(run, built.jobSpecs, { newId, now: NOW, replicaNum });
+  return { run, jobs: jobs.map((job) => ({ ...job, version: 1, ...patch })) };
 }
 
 export function aSnapshot(patch: Partial<PlacementSnapshot>): PlacementSnapshot {
@@ -224,7 +223,9 @@ export function aSnapshot(patch: Partial<PlacementSnapshot>): PlacementSnapshot 
     projectId: PROJECT,
     projectName: 'main',
     gangs: [],
-    waiting: [],
+    more: new Set(),
+    rivals: [],
+    hasSilentBackends: false,
     fleets: [],
     instances,
     projectNames: { [PROJECT]: 'main' },
@@ -284,6 +285,12 @@ export function changesOf<T extends Change['type']>(decision: Decision, type: T)
 
 export function eventsOf(decision: Decision): string[] {
   return changesOf(decision, 'event').map((change) => change.event.message);
+}
+
+/** Why a job found no place in this decision, in words; null if nothing was written about that. */
+export function refusedWith(decision: Decision, jobId: string): string | null {
+  const refusal = jobChange(decision, jobId)?.refusal ?? null;
+  return refusal && refusalText(refusal);
 }
 
 /** What became of a job, as a patch. */

@@ -1,12 +1,13 @@
 import type { PlacementSnapshot } from '../model/index.ts';
-import { Board } from './board.ts';
 import { candidateFleets, chooseFleet } from './choose-fleet.ts';
-import { type GangRequest, gangRequest } from './gang-request.ts';
-import { isElastic, newCapacityFor } from './new-capacity.ts';
-import type { Ask } from './new-seats.ts';
+import { isClusterFor } from './fleet-option.ts';
+import type { GangRequest } from './gang-request.ts';
+import { CapacityLedger } from './ledger.ts';
+import { newCapacityFor } from './new-capacity.ts';
+import { type Ask, whyNeverGrow } from './new-slots.ts';
 import type { OffersWanted } from './offers-wanted.ts';
-import { claimSeats, placeable } from './placeable.ts';
-import { waitingRequest } from './waiting.ts';
+import { claimSlots } from './place.ts';
+import { demandKey, queueOf } from './queue.ts';
 
 /**
  * The questions whose answers `place` needs for this snapshot. Gangs that find their place on what
@@ -19,43 +20,31 @@ export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly Offers
     wanted.set(question.key, question);
     return [];
   };
-  const board = new Board(snapshot, { localMaxInstances: Infinity });
-  let certain = true;
-  for (const gang of placeable(snapshot.gangs)) {
-    const request = gangRequest(gang);
-    const option = certain ? chooseFleet(board, request, ask) : null;
-    if (option && 'seats' in option) {
-      claimSeats(board, gang.run, option);
+  const ledger = new CapacityLedger(snapshot, { localMaxInstances: Infinity });
+  const asked = new Set<string>();
+  for (const { gang, request, shared } of queueOf(snapshot)) {
+    if (shared) continue;
+    const key = demandKey(ledger, request);
+    if (asked.has(key)) continue;
+    const option = asked.size === 0 ? chooseFleet(ledger, request, ask) : null;
+    if (option) {
+      claimSlots(ledger, gang.run.id, option);
     } else {
-      certain = false;
-      askEverywhere(board, request, ask);
+      asked.add(key);
+      askEverywhere(ledger, request, ask);
     }
-  }
-  for (const run of snapshot.waiting) {
-    const request = waitingRequest(run);
-    if (request) askEverywhere(board, request, localOnly(ask));
   }
   return [...wanted.values()];
 }
 
-function askEverywhere(board: Board, request: GangRequest, ask: Ask): void {
-  const { profile } = request;
-  if (profile.instances || profile.creation_policy === 'reuse') return;
+/** Asks what every fleet could get for the gang, whether or not it has room for it now. */
+export function askEverywhere(ledger: CapacityLedger, request: GangRequest, ask: Ask): void {
   const kinds = new Map(request.nodes.map((node) => [node.kind, node]));
-  for (const fleet of candidateFleets(board, request)) {
-    if (!isElastic(fleet)) continue;
+  for (const fleet of candidateFleets(ledger, request)) {
+    if (whyNeverGrow(fleet, request) || !isClusterFor(fleet, request)) continue;
     for (const node of kinds.values()) {
-      if (node.needs.multinode && fleet.spec.configuration.placement !== 'cluster') continue;
-      const capacity = newCapacityFor(fleet, node, profile);
-      if (!('incompatible' in capacity)) ask(capacity.question);
+      const capacity = newCapacityFor(fleet, node, request.profile);
+      if (!('excluded' in capacity)) ask(capacity.question);
     }
   }
-}
-
-/** The same question to the server's own machine alone. */
-export function localOnly(ask: Ask): Ask {
-  return (question) => {
-    if (question.backends && !question.backends.includes('local')) return [];
-    return ask({ ...question, key: `${question.key}:local`, backends: ['local'] });
-  };
 }

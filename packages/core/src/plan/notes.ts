@@ -1,25 +1,27 @@
+import { refusalText } from '@dstack/contract/wire';
 import type { Offer } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
 import { LOCAL_PROCESS_INSTANCE } from '../offers/backend-features.ts';
 import { firstMismatch } from '../offers/match.ts';
 import { unmetLocation, unmetNeed } from '../offers/needs.ts';
-import type { Board } from '../placement/board.ts';
 import { chooseFleet } from '../placement/choose-fleet.ts';
 import type { GangRequest } from '../placement/gang-request.ts';
-import type { Ask } from '../placement/new-seats.ts';
+import type { CapacityLedger } from '../placement/ledger.ts';
+import type { Ask } from '../placement/new-slots.ts';
+import { refusalOf } from '../placement/refusals.ts';
 import type { Batch } from './batches.ts';
 import type { PlanInput } from './input.ts';
 
 /** Sentences for the user: how the run will differ from what is usual, and what it lacks. */
 export function planNotes(
-  board: Board,
+  ledger: CapacityLedger,
   input: PlanInput,
   batches: readonly { readonly batch: Batch; readonly offers: readonly Offer[] }[],
   ask: Ask,
 ): string[] {
   const notes = batches.flatMap(({ batch, offers }) => [
     ...localNotes(input, offers),
-    ...(offers.some(isAvailableOffer) ? [] : missingNotes(board, input, batch.request, ask)),
+    ...(offers.some(isAvailableOffer) ? [] : missingNotes(ledger, input, batch.request, ask)),
   ]);
   return [...new Set(notes)];
 }
@@ -39,11 +41,16 @@ function localNotes(input: PlanInput, offers: readonly Offer[]): string[] {
 }
 
 /** Why there is nothing to be had: what the scheduler would say, and what rules offers out. */
-function missingNotes(board: Board, input: PlanInput, request: GangRequest, ask: Ask): string[] {
+function missingNotes(
+  ledger: CapacityLedger,
+  input: PlanInput,
+  request: GangRequest,
+  ask: Ask,
+): string[] {
   // Offers alone come from everywhere, unless fleets are named.
   const anywhere = input.options?.forOffersOnly && !request.profile.fleets;
-  const choice = anywhere ? null : chooseFleet(board, request, ask);
-  const refused = choice && 'message' in choice ? [choice.message] : [];
+  const isPlaceable = anywhere || chooseFleet(ledger, request, ask) !== null;
+  const refused = isPlaceable ? [] : [refusalText(refusalOf(ledger, request, ask))];
   return [...refused, ...ruledOut(input.known ?? [], request)];
 }
 

@@ -2,13 +2,13 @@ import type { FleetRecord, InstanceRecord, Offer } from '../model/index.ts';
 import { shareOffer } from '../offers/blocks.ts';
 import type { Combined } from '../offers/combine.ts';
 import type { PoolOffer } from '../offers/pool.ts';
-import type { Board } from '../placement/board.ts';
 import { candidateFleets } from '../placement/choose-fleet.ts';
 import { viewPool } from '../placement/fleet-option.ts';
 import type { GangRequest, NodeRequest } from '../placement/gang-request.ts';
+import type { CapacityLedger } from '../placement/ledger.ts';
 import { newCapacityFor, offersQuestion, usableOffers } from '../placement/new-capacity.ts';
-import { type Ask, newSeat, whyNotGrow, whyNotLocal } from '../placement/new-seats.ts';
-import { poolOffer } from '../placement/seats.ts';
+import { type Ask, newSlot, whyNotGrow, whyNotLocal } from '../placement/new-slots.ts';
+import { poolOffer } from '../placement/slots.ts';
 import type { PlanOptions } from './input.ts';
 
 /**
@@ -24,7 +24,7 @@ export interface Found {
 
 /** Collects a job's offers in the way its request asks for. */
 export function findOffers(
-  board: Board,
+  ledger: CapacityLedger,
   request: GangRequest,
   ask: Ask,
   options: PlanOptions,
@@ -33,28 +33,28 @@ export function findOffers(
   if (!node) return { pool: () => [], fresh: [], fleet: null };
   const selected = request.profile.instances != null;
   if (!options.forOffersOnly && !selected) {
-    const fleet = planFleet(board, request, ask);
-    return { fleet, ...offersIn(board, fleet ? [fleet] : [], node, request, ask, options) };
+    const fleet = planFleet(ledger, request, ask);
+    return { fleet, ...offersIn(ledger, fleet ? [fleet] : [], node, request, ask, options) };
   }
-  const fleets = candidateFleets(board, request);
+  const fleets = candidateFleets(ledger, request);
   if (selected || request.profile.fleets) {
-    return { fleet: null, ...offersIn(board, fleets, node, request, ask, options) };
+    return { fleet: null, ...offersIn(ledger, fleets, node, request, ask, options) };
   }
   const fresh = anywhere(node, request, ask);
-  return { fleet: null, pool: () => poolOffers(board, fleets, node, request, options), fresh };
+  return { fleet: null, pool: () => poolOffers(ledger, fleets, node, request, options), fresh };
 }
 
 /** The fleet the scheduler would choose, or the most promising one if none has room. */
-function planFleet(board: Board, request: GangRequest, ask: Ask): FleetRecord | null {
-  const views = candidateFleets(board, request)
-    .map((fleet) => viewPool(board, fleet, request))
-    .filter((view) => 'candidates' in view);
+function planFleet(ledger: CapacityLedger, request: GangRequest, ask: Ask): FleetRecord | null {
+  const views = candidateFleets(ledger, request)
+    .map((fleet) => viewPool(ledger, fleet, request))
+    .filter((view) => view !== null);
   const sufficing = views.filter((view) => view.suffices);
   const eligible = sufficing.length > 0 ? sufficing : views;
   let best: { fleet: FleetRecord; poolPrice: number; offerPrice: number } | null = null;
   for (const { fleet, candidates } of eligible) {
     const poolPrice = candidates[0]?.[0]?.offer.price ?? Infinity;
-    const offerPrice = sufficing.length > 0 ? Infinity : cheapestNew(board, fleet, request, ask);
+    const offerPrice = sufficing.length > 0 ? Infinity : cheapestNew(ledger, fleet, request, ask);
     const better =
       !best ||
       poolPrice < best.poolPrice ||
@@ -64,30 +64,35 @@ function planFleet(board: Board, request: GangRequest, ask: Ask): FleetRecord | 
   return best?.fleet ?? null;
 }
 
-function cheapestNew(board: Board, fleet: FleetRecord, request: GangRequest, ask: Ask): number {
+function cheapestNew(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  request: GangRequest,
+  ask: Ask,
+): number {
   const node = request.nodes[0];
-  if (!node || whyNotGrow(board, fleet, 1, request)) return Infinity;
-  const seat = newSeat(board, fleet, node, request, ask);
+  if (!node || whyNotGrow(ledger, fleet, 1, request)) return Infinity;
+  const seat = newSlot(ledger, fleet, node, request, ask);
   return 'offers' in seat ? (seat.offers[0]?.price ?? Infinity) : Infinity;
 }
 
 function offersIn(
-  board: Board,
+  ledger: CapacityLedger,
   fleets: readonly FleetRecord[],
   node: NodeRequest,
   request: GangRequest,
   ask: Ask,
   options: PlanOptions,
 ): Omit<Found, 'fleet'> {
-  const fresh = fleets.flatMap((fleet) => freshOffers(board, fleet, node, request, ask));
+  const fresh = fleets.flatMap((fleet) => freshOffers(ledger, fleet, node, request, ask));
   return {
-    pool: () => poolOffers(board, fleets, node, request, options),
+    pool: () => poolOffers(ledger, fleets, node, request, options),
     fresh: fleets.length > 1 ? withoutTwins(fresh) : fresh,
   };
 }
 
 function poolOffers(
-  board: Board,
+  ledger: CapacityLedger,
   fleets: readonly FleetRecord[],
   node: NodeRequest,
   request: GangRequest,
@@ -95,43 +100,47 @@ function poolOffers(
 ): Offer[] {
   return fleets
     .flatMap((fleet) =>
-      board.instancesOf(fleet.id).flatMap((instance): PoolOffer[] => {
-        const offer = poolOffer(board, fleet, instance, node, request);
-        return 'offer' in offer ? [offer] : [];
+      ledger.instancesOf(fleet.id).flatMap((instance): PoolOffer[] => {
+        const offer = poolOffer(ledger, fleet, instance, node, request);
+        return offer ? [offer] : [];
       }),
     )
     .sort(
       (a, b) => a.offer.price - b.offer.price || a.instance.instanceNum - b.instance.instanceNum,
     )
-    .map((found) => shown(board, found, options));
+    .map((found) => shown(ledger, found, options));
 }
 
 /** Normally the job's share; the whole machine, or what is free of it, where that is asked for. */
-function shown(board: Board, { instance, offer }: PoolOffer, options: PlanOptions): Offer {
+function shown(
+  ledger: CapacityLedger,
+  { instance, offer }: PoolOffer,
+  options: PlanOptions,
+): Offer {
   const total = instance.totalBlocks ?? 1;
   if (!options.fullOffers || !instance.offer || total === 1) return offer;
-  const blocks = options.unallocatedResources ? freeBlocks(board, instance) : total;
+  const blocks = options.unallocatedResources ? freeBlocks(ledger, instance) : total;
   return { ...shareOffer(instance.offer, total, blocks), availability: offer.availability };
 }
 
-function freeBlocks(board: Board, instance: InstanceRecord): number {
-  return (instance.totalBlocks ?? 1) - board.busyBlocks(instance);
+function freeBlocks(ledger: CapacityLedger, instance: InstanceRecord): number {
+  return (instance.totalBlocks ?? 1) - ledger.busyBlocks(instance);
 }
 
 function freshOffers(
-  board: Board,
+  ledger: CapacityLedger,
   fleet: FleetRecord,
   node: NodeRequest,
   request: GangRequest,
   ask: Ask,
 ): Offer[] {
-  if (whyNotGrow(board, fleet, 1, request)) return [];
+  if (whyNotGrow(ledger, fleet, 1, request)) return [];
   const capacity = newCapacityFor(fleet, node, request.profile);
-  if ('incompatible' in capacity) return [];
+  if ('excluded' in capacity) return [];
   const offers = ask(capacity.question);
   const blocks = fleet.spec.configuration.blocks ?? 1;
   return usableOffers(offers, node, capacity.combined, blocks).map((offer) =>
-    whyNotLocal(board, offer) !== null ? { ...offer, availability: 'not_available' } : offer,
+    whyNotLocal(ledger, offer) !== null ? { ...offer, availability: 'not_available' } : offer,
   );
 }
 

@@ -111,9 +111,7 @@ describe('offers of a plan', () => {
   it('say that a fleet is not there also where only offers are searched', () => {
     const options = { forOffersOnly: true };
     const { notes } = plan({ fleets: ['cluod'] }, { instances, offers, options });
-    expect(notes).toContain(
-      'No matching fleet found: none of the specified fleets (cluod) is there',
-    );
+    expect(notes).toContain('No matching fleet found: none of the specified fleets (cluod) exists');
     expect(plan({ resources: { gpu: 'H100' } }, { fleets: [], options }).notes).toEqual([]);
   });
 

@@ -1,8 +1,8 @@
 import type { JobSpec } from '@dstack/contract/wire';
 import type { Id, Offer } from '../model/index.ts';
 import { listOffers, type OfferListing } from '../offers/listing.ts';
-import { Board } from '../placement/board.ts';
-import type { Ask } from '../placement/new-seats.ts';
+import { CapacityLedger } from '../placement/ledger.ts';
+import type { Ask } from '../placement/new-slots.ts';
 import type { BackendOffers, OffersWanted } from '../placement/offers-wanted.ts';
 import { batchesOf } from './batches.ts';
 import type { PlanInput } from './input.ts';
@@ -28,14 +28,14 @@ export function planWantsOffers(input: PlanInput): readonly OffersWanted[] {
     wanted.set(question.key, question);
     return [];
   };
-  const board = boardOf(input);
+  const ledger = ledgerOf(input);
   for (const { request } of batchesOf(input)) {
-    findOffers(board, request, ask, input.options ?? {});
+    findOffers(ledger, request, ask, input.options ?? {});
     // Any fleet may turn out to be the cheapest: all of them are asked about.
-    for (const fleet of board.fleets) {
+    for (const fleet of ledger.fleets) {
       const only = { ...request, run: { ...request.run, fleetId: fleet.id } };
       if (request.run.fleetId === null && !input.options?.forOffersOnly) {
-        findOffers(board, only, ask, input.options ?? {});
+        findOffers(ledger, only, ask, input.options ?? {});
       }
     }
   }
@@ -48,10 +48,10 @@ export function planWantsOffers(input: PlanInput): readonly OffersWanted[] {
  */
 export function planRun(input: PlanInput, answers: BackendOffers): PlannedRun {
   const ask: Ask = (question) => answers.get(question.key) ?? [];
-  const board = boardOf(input);
+  const ledger = ledgerOf(input);
   const options = input.options ?? {};
   const batches = batchesOf(input).map((batch) => {
-    const found = findOffers(board, batch.request, ask, options);
+    const found = findOffers(ledger, batch.request, ask, options);
     const offers: Offer[] = [...found.pool(), ...found.fresh];
     return { batch, offers, fleetId: found.fleet?.id ?? null };
   });
@@ -64,7 +64,7 @@ export function planRun(input: PlanInput, answers: BackendOffers): PlannedRun {
   });
   return {
     jobPlans,
-    notes: planNotes(board, input, batches, ask),
+    notes: planNotes(ledger, input, batches, ask),
     fleetId: batches[0]?.fleetId ?? null,
   };
 }
@@ -74,22 +74,11 @@ export function allOffers(input: PlanInput, answers: BackendOffers): readonly Of
   const ask: Ask = (question) => answers.get(question.key) ?? [];
   const [first] = batchesOf(input);
   if (!first) return [];
-  const found = findOffers(boardOf(input), first.request, ask, input.options ?? {});
+  const found = findOffers(ledgerOf(input), first.request, ask, input.options ?? {});
   return [...found.pool(), ...found.fresh];
 }
 
-function boardOf(input: PlanInput): Board {
-  const { projectId, projectName, projectNames, fleets, instances } = input;
-  const snapshot = {
-    projectId,
-    projectName,
-    projectNames,
-    fleets,
-    instances,
-    localInstances: input.localInstances,
-    localBusy: input.localBusy,
-    gangs: [],
-    waiting: [],
-  };
-  return new Board(snapshot, input.settings);
+function ledgerOf(input: PlanInput): CapacityLedger {
+  const projectNames = { ...input.projectNames, [input.projectId]: input.projectName };
+  return new CapacityLedger({ ...input, projectNames }, input.settings);
 }

@@ -3,14 +3,23 @@ import type { JobRecord, RunTerminationReason } from '../model/index.ts';
 import { hasRunGotMachines, isJobAlive, jobOutcome } from '../status/index.ts';
 import { endJob } from './end-job.ts';
 import { endsWithMaster } from './gang.ts';
-import { isReplicaOver, type Replica, replicasOf } from './replicas.ts';
-import { replicaVerdict } from './retry.ts';
+import {
+  hasFailed,
+  isReplicaAlive,
+  isReplicaOver,
+  isServing,
+  type Replica,
+  replicasOf,
+  wantedFailures,
+} from './replicas.ts';
+import { replicaVerdict, retryTime } from './retry.ts';
 import type { RunPass } from './run-pass.ts';
 import { submitReplica } from './submit-jobs.ts';
 
 interface Tally {
   readonly outcomes: ReadonlySet<string>;
   readonly ends: ReadonlySet<RunTerminationReason>;
+  /** Failed replicas that are to be tried again. */
   readonly retry: readonly Replica[];
 }
 
@@ -26,21 +35,27 @@ export function deriveRun(pass: RunPass): void {
   for (const status of ['running', 'provisioning', 'submitted'] as const) {
     if (!tally.outcomes.has(status)) continue;
     follow(pass, status);
-    retryBesideOthers(pass, tally.retry);
+    retryWhenDue(pass, tally.retry);
     return;
   }
   suspend(pass, tally.retry);
 }
 
+/** Beside a replica that serves, every failure is tried again, whatever `retry` says. */
 function count(pass: RunPass): Tally {
   const outcomes = new Set<string>();
   const ends = new Set<RunTerminationReason>();
+  const failures = new Map(wantedFailures(pass).map((replica) => [replica.num, replica]));
+  const serves = isServing(pass);
   const retry: Replica[] = [];
   for (const replica of replicasOf(pass.latest)) {
-    const verdict = replicaVerdict(pass, replica.jobs);
-    if (verdict === null) for (const job of replica.jobs) outcomes.add(jobOutcome(job));
-    else if (verdict.kind === 'retry') retry.push(replica);
-    else ends.add(verdict.kind === 'never' ? 'job_failed' : 'retry_limit_exceeded');
+    if (!hasFailed(replica)) {
+      for (const job of replica.jobs) outcomes.add(jobOutcome(job));
+    } else if (failures.has(replica.num) || isReplicaAlive(replica)) {
+      const verdict = serves ? 'retry' : replicaVerdict(pass, replica.jobs)?.kind;
+      if (verdict === 'retry') retry.push(replica);
+      else ends.add(verdict === 'spent' ? 'retry_limit_exceeded' : 'job_failed');
+    }
   }
   return { outcomes, ends, retry };
 }
@@ -60,7 +75,7 @@ function isDoneMaster(job: JobRecord): boolean {
 
 function follow(pass: RunPass, status: 'submitted' | 'provisioning' | 'running'): void {
   if (pass.run.status === status) return;
-  // A machine was had: the next wait for one begins with the shortest delay.
+  // It got a machine: what came before is no row of fruitless attempts any more.
   pass.moveRun(status, hasRunGotMachines(status) ? { resubmissionAttempt: 0 } : {});
 }
 
@@ -75,11 +90,23 @@ function endSiblings(pass: RunPass, replica: Replica): void {
   }
 }
 
-/** As soon as all its nodes are gone, so that it may have their place again. */
-function retryBesideOthers(pass: RunPass, replicas: readonly Replica[]): void {
+/**
+ * Submits failed replicas again under their own numbers, each after its delay and once all of its
+ * nodes have ended. Answers whether one was.
+ */
+export function retryWhenDue(pass: RunPass, replicas: readonly Replica[]): boolean {
+  let submitted = false;
   for (const replica of replicas) {
-    if (isReplicaOver(replica)) submitReplica(pass, replica.num, replica.group, 'retry');
+    if (!isReplicaOver(replica)) continue;
+    const at = retryTime(replica, pass.run.deploymentNum);
+    if (pass.now < at) {
+      pass.draft.dueAt(at);
+    } else {
+      submitReplica(pass, { ...replica, occasion: 'retry', after: replica });
+      submitted = true;
+    }
   }
+  return submitted;
 }
 
 /**

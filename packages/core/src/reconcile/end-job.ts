@@ -1,4 +1,6 @@
 /** From the decision that a job ends to its final status. */
+
+import { jobTarget, newEvent } from '../events/events.ts';
 import type { JobRecord, JobTerminationReason } from '../model/index.ts';
 import {
   isInstanceActive,
@@ -8,7 +10,6 @@ import {
   killDeadline,
   LOG_WAIT,
 } from '../status/index.ts';
-import { jobTarget, newEvent } from './events.ts';
 import { isTooLongUnreachable } from './reachability.ts';
 import { releaseJob } from './release-job.ts';
 import type { RunPass } from './run-pass.ts';

@@ -1,9 +1,6 @@
 export { scalesByDemand } from './demand.ts';
-export * from './events.ts';
-export { freeNumbers, hostInstance, instanceName } from './fleet-instances.ts';
-export { matchesFleet, nodesOf } from './fleet-match.ts';
 export { isGang } from './gang.ts';
-export { type NewSubmission, newSubmission } from './new-submission.ts';
+export { type NewSubmissions, newSubmissions } from './new-submission.ts';
 export { groupMemberJob, nodeAddress } from './node-address.ts';
 export { reconcileFleet } from './reconcile-fleet.ts';
 export {
@@ -15,4 +12,3 @@ export { reconcileInstance } from './reconcile-instance.ts';
 export { reconcileRun } from './reconcile-run.ts';
 export { reconcileVolume } from './reconcile-volume.ts';
 export type { RunContext } from './run-pass.ts';
-export { runtimeDataFor } from './runtime-data.ts';

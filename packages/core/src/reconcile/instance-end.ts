@@ -1,8 +1,8 @@
 /** An instance in `terminating`: the backend is told until it obeys. */
+import { finishInstance, noteMachine } from '../instances/index.ts';
 import { HOST_REMOVE_LIMIT, isOwnHost, terminateDelay } from '../status/index.ts';
 import type { InstancePass } from './instance-pass.ts';
 import { nudgeCreation } from './instance-start.ts';
-import { machineOf } from './place-job.ts';
 
 export function advanceTermination(pass: InstancePass): void {
   const { instance, draft } = pass;
@@ -44,7 +44,7 @@ function releaseHost(pass: InstancePass): void {
 function adoptLateMachine(pass: InstancePass): boolean {
   const create = pass.draft.lastIntent('instance.create', pass.instance.id);
   if (create?.result?.kind === 'instance.created') {
-    pass.set(machineOf(pass.instance, create.result));
+    noteMachine(pass.draft, pass.instance, create.result);
     return true;
   }
   if (create === null || create.state !== 'announced') {
@@ -57,5 +57,6 @@ function adoptLateMachine(pass: InstancePass): boolean {
 }
 
 function finish(pass: InstancePass): void {
-  pass.move('terminated', { deleted: true, deletedAt: pass.now });
+  finishInstance(pass.draft, pass.instance);
+  pass.signalRuns();
 }

@@ -1,4 +1,6 @@
 /** An instance that is up: in reach or not, used or not, wanted or not. */
+import { instanceTarget, newEvent } from '../events/events.ts';
+import { nodesOf, releaseInstance, settleFree, signalCapacity } from '../instances/index.ts';
 import { SECOND } from '../model/records.ts';
 import {
   DISCONNECT_GRACE,
@@ -9,10 +11,7 @@ import {
   isPatientBackend,
   UNREACHABLE_LIMIT,
 } from '../status/index.ts';
-import { instanceTarget, newEvent } from './events.ts';
-import { matchesFleet, nodesOf } from './fleet-match.ts';
 import type { InstancePass } from './instance-pass.ts';
-import { freeInstance } from './release-job.ts';
 
 export function advanceUp(pass: InstancePass): void {
   trackReachability(pass);
@@ -22,10 +21,7 @@ export function advanceUp(pass: InstancePass): void {
   }
   settleClaims(pass);
   if (pass.hasJobs || !isInstanceIdle(pass.instance.status)) return;
-  if (!matchesFleet(pass.instance, pass.snapshot.fleet)) {
-    pass.end('fleet_spec_mismatch');
-    return;
-  }
+  settleFree(pass.draft, pass.instance);
   endIfIdle(pass);
 }
 
@@ -38,7 +34,7 @@ function trackReachability(pass: InstancePass): void {
     if (!instance.unreachable) return;
     pass.set({ terminationMessage: null });
     pass.draft.event(newEvent('Instance became reachable', [instanceTarget(instance)]));
-    pass.draft.signal('placement', instance.projectId);
+    signalCapacity(pass.draft, instance);
     return;
   }
   if (instance.unreachable) {
@@ -70,8 +66,7 @@ function settleClaims(pass: InstancePass): void {
   const busyBlocks = pass.snapshot.jobs.reduce((sum, job) => sum + job.claimedBlocks, 0);
   pass.set({ busyBlocks });
   if (!isInstanceBusy(pass.instance.status) || pass.hasJobs) return;
-  freeInstance(pass.draft, pass.set({ lastJobFinishedAt: pass.now }));
-  pass.draft.signal('placement', pass.instance.projectId);
+  releaseInstance(pass.draft, pass.instance, 0);
 }
 
 /** An instance that nobody uses, beyond those that its fleet keeps. */

@@ -1,16 +1,15 @@
 /** One pass over an instance. */
+import { Draft } from '../draft/draft.ts';
+import { abandonPlanned, discardPlaceholder, terminateInstance } from '../instances/index.ts';
 import type {
   DecisionContext,
   HostRecord,
   InstanceRecord,
   InstanceSnapshot,
-  InstanceStatus,
   InstanceTerminationReason,
   Timestamp,
 } from '../model/index.ts';
 import { isInstancePending } from '../status/index.ts';
-import { Draft } from './draft.ts';
-import { moveInstance } from './moves.ts';
 
 export class InstancePass {
   readonly snapshot: InstanceSnapshot;
@@ -20,8 +19,9 @@ export class InstancePass {
   constructor(snapshot: InstanceSnapshot, ctx: DecisionContext) {
     this.snapshot = snapshot;
     this.ctx = ctx;
-    const { instance, intents } = snapshot;
-    this.draft = new Draft({ instances: [instance], intents }, ctx);
+    const { instance, intents, fleet, activeInFleet } = snapshot;
+    const fleetUses = [{ fleet, active: activeInFleet }];
+    this.draft = new Draft({ instances: [instance], intents, fleetUses }, ctx);
   }
 
   get now(): Timestamp {
@@ -50,15 +50,14 @@ export class InstancePass {
     return this.draft.instances.set(this.instance, patch);
   }
 
-  move(status: InstanceStatus, patch: Partial<InstanceRecord> = {}): InstanceRecord {
-    const moved = moveInstance(this.draft, this.instance, status, patch);
-    this.draft.signal('fleet', moved.fleetId);
-    for (const job of this.snapshot.jobs) this.draft.signal('run', job.runId);
-    return moved;
+  /** Ends it; the runs whose jobs are on it look at once what that means for them. */
+  end(reason: InstanceTerminationReason, message: string | null = null): void {
+    terminateInstance(this.draft, this.instance, reason, message);
+    this.signalRuns();
   }
 
-  end(reason: InstanceTerminationReason, message: string | null = null): void {
-    this.move('terminating', { terminationReason: reason, terminationMessage: message });
+  signalRuns(): void {
+    for (const job of this.snapshot.jobs) this.draft.signal('run', job.runId);
   }
 
   /**
@@ -68,13 +67,11 @@ export class InstancePass {
   giveUp(reason: InstanceTerminationReason, message: string | null): void {
     if (!isInstancePending(this.instance.status)) {
       this.end(reason, message);
-      return;
+    } else if (this.instance.provisioningJobId === null) {
+      abandonPlanned(this.draft, this.instance, reason, message);
+      this.signalRuns();
+    } else {
+      discardPlaceholder(this.draft, this.instance);
     }
-    if (this.instance.provisioningJobId === null) {
-      this.move('terminated', { terminationReason: reason, terminationMessage: message });
-      return;
-    }
-    this.draft.instances.delete(this.instance);
-    this.draft.signal('fleet', this.instance.fleetId);
   }
 }

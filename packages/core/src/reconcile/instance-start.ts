@@ -1,4 +1,6 @@
 /** A planned instance until it is up. */
+
+import { adoptMachine, startInstance } from '../instances/index.ts';
 import type { HostRecord, IntentRecord, IntentResult, Offer } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
@@ -9,7 +11,6 @@ import {
   provisioningTimeoutSeconds,
 } from '../status/index.ts';
 import type { InstancePass } from './instance-pass.ts';
-import { promote } from './place-job.ts';
 
 /** `pending`: a placeholder, a planned cloud machine, or a host that is being added. */
 export function advancePlanned(pass: InstancePass): void {
@@ -43,7 +44,7 @@ function withoutCreation(pass: InstancePass): void {
 function followCreation(pass: InstancePass, create: IntentRecord): void {
   const { result } = create;
   if (result?.kind === 'instance.created') {
-    promote(pass.draft, pass.instance, result);
+    adoptMachine(pass.draft, pass.instance, result);
     pass.draft.signal('fleet', pass.instance.fleetId);
     // Its host was not known when this snapshot was loaded, and may have been connected for long.
     pass.draft.signal('instance', pass.instance.id);
@@ -121,10 +122,9 @@ function arrive(pass: InstancePass, host: HostRecord): void {
     pass.giveUp('error', message);
     return;
   }
-  const facts = host.facts ?? instance.hostFacts;
-  const patch = { hostFacts: facts, totalBlocks, startedAt: instance.startedAt ?? pass.now };
-  pass.move(pass.hasJobs ? 'busy' : 'idle', patch);
-  pass.draft.signal('placement', instance.projectId);
+  startInstance(pass.draft, instance, { host, totalBlocks, hasJobs: pass.hasJobs });
+  pass.draft.signal('fleet', instance.fleetId);
+  pass.signalRuns();
 }
 
 /** `blocks: auto`, now that the machine is known. */

@@ -1,7 +1,8 @@
 /** The instance of a cloud cluster that fixes where all the others are made. */
+
+import type { Draft } from '../draft/draft.ts';
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
 import { isInstanceActive, isPlaceholder } from '../status/index.ts';
-import type { Draft } from './draft.ts';
 
 /**
  * The master stays as long as it lives. Then follows the lowest-numbered machine that is there, then

@@ -1,22 +1,16 @@
-/** The only places where a reconciler changes a status: checked by the table, told by an event. */
-import type {
-  FleetRecord,
-  FleetStatus,
-  InstanceRecord,
-  InstanceStatus,
-  JobRecord,
-  JobStatus,
-} from '../model/index.ts';
+/**
+ * The only places where jobs and fleets change their status: checked by the table, recorded by an
+ * event. Instances have an owner of their own (`../instances`).
+ */
+import type { Draft } from '../draft/draft.ts';
+import { fleetStatusEvent, jobStatusEvent } from '../events/events.ts';
+import type { FleetRecord, FleetStatus, JobRecord, JobStatus } from '../model/index.ts';
 import {
   assertTransition,
   FLEET_TRANSITIONS,
-  INSTANCE_TRANSITIONS,
-  isInstanceTerminated,
   isJobFinished,
   JOB_TRANSITIONS,
 } from '../status/index.ts';
-import type { Draft } from './draft.ts';
-import { fleetStatusEvent, instanceStatusEvent, jobStatusEvent } from './events.ts';
 
 export function moveJob(
   draft: Draft,
@@ -28,24 +22,6 @@ export function moveJob(
   const finishedAt = isJobFinished(status) ? draft.now : job.finishedAt;
   const moved = draft.jobs.set(job, { finishedAt, ...patch, status, statusChangedAt: draft.now });
   draft.event(jobStatusEvent(job.status, moved));
-  return moved;
-}
-
-export function moveInstance(
-  draft: Draft,
-  instance: InstanceRecord,
-  status: InstanceStatus,
-  patch: Partial<InstanceRecord> = {},
-): InstanceRecord {
-  assertTransition('instance', INSTANCE_TRANSITIONS, instance.status, status);
-  const finishedAt = isInstanceTerminated(status) ? draft.now : instance.finishedAt;
-  const moved = draft.instances.set(instance, {
-    finishedAt,
-    ...patch,
-    status,
-    statusChangedAt: draft.now,
-  });
-  draft.event(instanceStatusEvent(instance.status, moved));
   return moved;
 }
 

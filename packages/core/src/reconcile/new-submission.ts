@@ -1,23 +1,31 @@
 import type { JobSpec } from '@dstack/contract/wire';
 import type { Id, JobRecord, RunRecord, Timestamp } from '../model/index.ts';
+import { demandOf } from '../placement/gang-request.ts';
 
-export interface NewSubmission {
-  readonly id: Id;
+export interface NewSubmissions {
+  readonly newId: () => Id;
   readonly now: Timestamp;
   readonly replicaNum: number;
-  readonly submissionNum: number;
+  /** Failed submissions of the replica in a row before this one. */
+  readonly attempt?: number;
+  /** Number of the new submission of a job; 0 where there was none. */
+  readonly submissionNum?: (jobNum: number) => number;
 }
 
-/** A job submission at its beginning: it waits to be placed. */
-export function newSubmission(run: RunRecord, spec: JobSpec, place: NewSubmission): JobRecord {
-  const { id, now, replicaNum, submissionNum } = place;
-  return {
-    id,
+/** The jobs of one replica at their beginning: they wait to be placed together. */
+export function newSubmissions(
+  run: RunRecord,
+  specs: readonly JobSpec[],
+  { newId, now, replicaNum, attempt = 0, submissionNum = () => 0 }: NewSubmissions,
+): JobRecord[] {
+  const demand = demandOf(run, specs);
+  return specs.map((spec) => ({
+    id: newId(),
     runId: run.id,
     projectId: run.projectId,
     jobNum: spec.job_num,
     replicaNum,
-    submissionNum,
+    submissionNum: submissionNum(spec.job_num),
     deploymentNum: run.deploymentNum,
     name: spec.job_name,
     spec,
@@ -25,6 +33,12 @@ export function newSubmission(run: RunRecord, spec: JobSpec, place: NewSubmissio
     terminationReason: null,
     terminationMessage: null,
     exitStatus: null,
+    refusal: null,
+    waitingSince: null,
+    demand,
+    priority: run.priority,
+    queuedAt: run.submittedAt,
+    attempt,
     instanceId: null,
     claimedBlocks: 0,
     provisioningData: null,
@@ -41,5 +55,5 @@ export function newSubmission(run: RunRecord, spec: JobSpec, place: NewSubmissio
     registered: false,
     ready: false,
     version: 0,
-  };
+  }));
 }

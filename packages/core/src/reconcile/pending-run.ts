@@ -1,10 +1,9 @@
 /** A run that waits: for its schedule, for a retry, or for demand. */
-import type { RunRecord, Timestamp } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
+import type { RunRecord } from '../model/index.ts';
 import { mergedProfile } from '../profile/merge.ts';
-import { isCapacityReason, retryDelaySeconds } from '../status/index.ts';
-import { hasFailed, isReplicaOver, type Replica, replicasOf } from './replicas.ts';
-import { ownFailures, replicaVerdict } from './retry.ts';
+import { retryWhenDue } from './derive-run.ts';
+import { isReplicaOver, replicasOf, wantedFailures } from './replicas.ts';
+import { replicaVerdict } from './retry.ts';
 import type { RunPass } from './run-pass.ts';
 import { submitReplica } from './submit-jobs.ts';
 
@@ -33,10 +32,14 @@ function advanceSchedule(pass: RunPass): void {
   else pass.draft.dueAt(at);
 }
 
+/** The replicas that failed come back under their own numbers; the run is active with the first. */
 function advanceRetry(pass: RunPass): void {
-  const replicas = replicasOf(pass.latest);
-  if (!replicas.every(isReplicaOver)) return;
-  const failed = replicas.filter(hasFailed);
+  if (!replicasOf(pass.latest).every(isReplicaOver)) return;
+  const failed = wantedFailures(pass);
+  if (failed.length === 0) {
+    pass.setRun({ resubmissionAttempt: 0 });
+    return;
+  }
   const verdicts = failed.map((replica) => replicaVerdict(pass, replica.jobs));
   if (verdicts.some((one) => one?.kind === 'never')) {
     pass.endRun('job_failed');
@@ -46,26 +49,12 @@ function advanceRetry(pass: RunPass): void {
     pass.endRun('retry_limit_exceeded');
     return;
   }
-  const retryAt = lastEnd(pass) + retryDelaySeconds(pass.run.resubmissionAttempt) * SECOND;
-  if (pass.now >= retryAt || mayTryNow(pass, failed)) {
-    submitAll(pass);
+  if (retryWhenDue(pass, failed)) {
+    pass.moveRun('submitted');
     return;
   }
-  pass.draft.dueAt(retryAt);
   // A budget that ends before the next try is over one microsecond later.
   for (const one of verdicts) if (one?.kind === 'retry') pass.draft.dueAt(one.until + 1);
-}
-
-/** Room was seen for it. Whoever crashes waits nevertheless. */
-function mayTryNow(pass: RunPass, failed: readonly Replica[]): boolean {
-  if (pass.snapshot.capacityHint !== true) return false;
-  return failed.every((replica) =>
-    ownFailures(replica.jobs).every((job) => isCapacityReason(job.terminationReason)),
-  );
-}
-
-function lastEnd(pass: RunPass): Timestamp {
-  return Math.max(0, ...pass.latest.map((job) => job.finishedAt ?? 0));
 }
 
 function wanted(run: RunRecord): number {
@@ -82,7 +71,7 @@ function submitAll(pass: RunPass): void {
     const known = replicas.filter((one) => one.group === group).map((one) => one.num);
     for (let i = 0; i < count; i++) {
       const num = known[i] ?? fresh++;
-      submitReplica(pass, num, group, 'new submission');
+      submitReplica(pass, { num, group, occasion: 'new submission', after: null });
     }
   }
 }

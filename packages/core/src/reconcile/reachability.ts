@@ -1,8 +1,9 @@
 /** What a lost link means for a job: nothing at first, the end after a while. */
+
+import { jobTarget, newEvent } from '../events/events.ts';
 import type { JobRecord, JobTerminationReason, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { DISCONNECT_GRACE, isPatientBackend } from '../status/index.ts';
-import { jobTarget, newEvent } from './events.ts';
 import type { RunPass } from './run-pass.ts';
 
 const CLOUD_TOLERANCE = 120 * SECOND;

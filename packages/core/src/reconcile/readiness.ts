@@ -1,6 +1,7 @@
 /** From a running replica of a service to one that requests are sent to. */
+
+import { jobTarget, newEvent } from '../events/events.ts';
 import type { JobRecord } from '../model/index.ts';
-import { jobTarget, newEvent } from './events.ts';
 import type { RunPass } from './run-pass.ts';
 
 /** Ready once every probe has succeeded often enough in a row; for good, whatever probes say later. */

@@ -1,4 +1,13 @@
 /** The next step of a fleet: its number of instances, its master, its end. */
+import { Draft } from '../draft/draft.ts';
+import { fleetTarget, newEvent } from '../events/events.ts';
+import {
+  freeNumbers,
+  matchesFleet,
+  nodesOf,
+  planInstance,
+  terminateInstance,
+} from '../instances/index.ts';
 import type {
   Decision,
   DecisionContext,
@@ -17,12 +26,8 @@ import {
   isInstanceTerminated,
   MAX_CONSOLIDATION_ATTEMPTS,
 } from '../status/index.ts';
-import { Draft } from './draft.ts';
-import { fleetTarget, newEvent } from './events.ts';
-import { freeNumbers, planInstance } from './fleet-instances.ts';
-import { matchesFleet, nodesOf } from './fleet-match.ts';
 import { electMaster } from './master-election.ts';
-import { moveFleet, moveInstance } from './moves.ts';
+import { moveFleet } from './moves.ts';
 
 /**
  * `lastConsolidatedAt` null means a fleet that is new: it gets its target. An update of the fleet
@@ -53,44 +58,35 @@ export function reconcileFleet(snapshot: FleetSnapshot, ctx: DecisionContext): D
 function endFleet(draft: Draft, fleet: FleetRecord, snapshot: FleetSnapshot): void {
   for (const instance of draft.instances.all()) {
     if (!isInstanceActive(instance.status)) continue;
-    endInstance(draft, instance, 'terminated_by_user');
+    terminateInstance(draft, instance, 'terminated_by_user');
   }
-  buryTerminated(draft);
+  removeTerminated(draft);
   const left = draft.instances.all().some((instance) => !instance.deleted);
   if (left || (snapshot.activeRuns > 0 && !snapshot.projectDeleted)) return;
   moveFleet(draft, fleet, 'terminated', { deleted: true });
 }
 
-function endInstance(
-  draft: Draft,
-  instance: InstanceRecord,
-  terminationReason: InstanceRecord['terminationReason'],
-): void {
-  moveInstance(draft, instance, 'terminating', { terminationReason });
-  draft.signal('instance', instance.id);
-}
-
 /** Instances that ended without ever being a machine stay visible until here. */
-function buryTerminated(draft: Draft): number {
+function removeTerminated(draft: Draft): void {
   const dead = draft.instances
     .all()
     .filter((one) => isInstanceTerminated(one.status) && !one.deleted);
   for (const one of dead) draft.instances.set(one, { deleted: true, deletedAt: draft.now });
-  return dead.length;
 }
 
 function keepFleet(draft: Draft, fleet: FleetRecord): void {
   const nodes = nodesOf(fleet);
   // A host that could not be added stays in sight, with the reason, until it is named again.
   if (nodes === null) return;
+  endUnwanted(draft, fleet, nodes.max);
   if (fleet.lastConsolidatedAt === null) {
     plan(draft, fleet, nodes.target - active(draft).length, 'on fleet submission');
     draft.fleets.set(fleet, { lastConsolidatedAt: draft.now });
   } else {
-    consolidate(draft, fleet, nodes);
+    consolidate(draft, fleet, nodes.min);
   }
   electMaster(draft, fleet);
-  wakeIdle(draft, fleet, nodes.min);
+  wakeIdle(draft, nodes.min);
 }
 
 const active = (draft: Draft): InstanceRecord[] =>
@@ -105,13 +101,28 @@ function plan(
   for (const num of freeNumbers(draft.instances.all(), count)) planInstance(draft, fleet, num, why);
 }
 
-function consolidate(
-  draft: Draft,
-  fleet: FleetRecord,
-  nodes: { readonly min: number; readonly max: number | null },
-): void {
+/**
+ * What the fleet's spec no longer wants and no job needs ends at once; what jobs need, when it is
+ * released. Only making instances anew waits for its turn.
+ */
+function endUnwanted(draft: Draft, fleet: FleetRecord, max: number | null): void {
+  for (const one of active(draft)) {
+    if (isReplaceable(one) && !matchesFleet(one, fleet)) {
+      terminateInstance(draft, one, 'fleet_spec_mismatch');
+    }
+  }
+  const present = active(draft);
+  const surplus = max === null ? 0 : Math.max(0, present.length - max);
+  const unused = present.filter(isUnused).sort((a, b) => b.instanceNum - a.instanceNum);
+  if (surplus === 0 || unused.length === 0) return;
+  // A job that releases its instance meanwhile counts the same surplus.
+  draft.guardFleet(fleet.id);
+  for (const one of unused.slice(0, surplus)) terminateInstance(draft, one, 'max_instances_limit');
+}
+
+function consolidate(draft: Draft, fleet: FleetRecord, min: number): void {
   const attempt = fleet.consolidationAttempt;
-  if (!needsWork(draft, fleet, nodes)) {
+  if (!needsWork(draft, min)) {
     // Only what is up proves that the last attempt was not fruitless.
     const settled = !active(draft).some((one) => isInstancePending(one.status));
     if (settled && attempt > 0) draft.fleets.set(fleet, { consolidationAttempt: 0 });
@@ -123,42 +134,19 @@ function consolidate(
     draft.dueAt(readyAt);
     return;
   }
-  adjust(draft, fleet, nodes);
+  removeTerminated(draft);
+  plan(draft, fleet, min - active(draft).length, 'to meet target fleet node count');
   draft.fleets.set(fleet, { consolidationAttempt: attempt + 1, lastConsolidatedAt: draft.now });
   if (attempt + 1 < MAX_CONSOLIDATION_ATTEMPTS) return;
   const text = `Fleet consolidation stopped after ${MAX_CONSOLIDATION_ATTEMPTS} attempts`;
   draft.event(newEvent(text, [fleetTarget(fleet)]));
 }
 
-function needsWork(
-  draft: Draft,
-  fleet: FleetRecord,
-  nodes: { readonly min: number; readonly max: number | null },
-): boolean {
-  const present = active(draft);
-  const surplus = nodes.max !== null && present.length > nodes.max && present.some(isUnused);
-  const buried = draft.instances
+function needsWork(draft: Draft, min: number): boolean {
+  const ended = draft.instances
     .all()
     .some((one) => isInstanceTerminated(one.status) && !one.deleted);
-  const stale = present.some((one) => isReplaceable(one) && !matchesFleet(one, fleet));
-  return present.length < nodes.min || surplus || buried || stale;
-}
-
-function adjust(
-  draft: Draft,
-  fleet: FleetRecord,
-  nodes: { readonly min: number; readonly max: number | null },
-): void {
-  for (const one of active(draft)) {
-    if (isReplaceable(one) && !matchesFleet(one, fleet))
-      endInstance(draft, one, 'fleet_spec_mismatch');
-  }
-  buryTerminated(draft);
-  const present = active(draft);
-  plan(draft, fleet, nodes.min - present.length, 'to meet target fleet node count');
-  const surplus = nodes.max === null ? 0 : Math.max(0, present.length - nodes.max);
-  const unused = present.filter(isUnused).sort((a, b) => b.instanceNum - a.instanceNum);
-  for (const one of unused.slice(0, surplus)) endInstance(draft, one, 'max_instances_limit');
+  return active(draft).length < min || ended;
 }
 
 /** Nothing runs on it and nothing is about to. */
@@ -169,12 +157,11 @@ const isReplaceable = (one: InstanceRecord): boolean =>
   one.busyBlocks === 0 && (isInstanceIdle(one.status) || isInstanceProvisioning(one.status));
 
 /** Some may have stayed beyond their idle time only because the fleet had no other. */
-function wakeIdle(draft: Draft, fleet: FleetRecord, min: number): void {
+function wakeIdle(draft: Draft, min: number): void {
   if (active(draft).length <= min) return;
   for (const one of draft.instances.all()) {
     if (isUnused(one) && one.idleSeconds !== null && one.nextPassAt === null) {
       draft.signal('instance', one.id);
     }
-    if (isReplaceable(one) && !matchesFleet(one, fleet)) draft.signal('instance', one.id);
   }
 }

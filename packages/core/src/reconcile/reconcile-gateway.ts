@@ -1,4 +1,6 @@
 /** The next step of a gateway: what becomes of a new one, and its deletion. */
+
+import { gatewayTarget, newEvent, projectTarget } from '../events/events.ts';
 import type {
   Change,
   Decision,
@@ -9,7 +11,6 @@ import type {
 } from '../model/index.ts';
 import { GATEWAY_TRANSITIONS, isGatewayPassing } from '../status/gateway-status.ts';
 import { assertTransition } from '../status/transitions.ts';
-import { gatewayTarget, newEvent, projectTarget } from './events.ts';
 
 /**
  * No backend of this server makes machines for gateways, so a new one fails at once and says why,

@@ -23,7 +23,7 @@ describe('a planned cloud machine', () => {
     w.connect();
     w.instancePass();
     expect(w.instance().status).toBe('idle');
-    expect(w.signals).toContainEqual({ kind: 'placement', id: 'project-1' });
+    expect(w.signals).toContainEqual({ kind: 'capacity', id: 'fleet:fleet-1' });
     expect(w.instance().nextPassAt).toBe(w.now + 300_000_000);
   });
 

@@ -2,7 +2,14 @@
  * The next step of an instance: made, up, in reach, idle for too long, ended. What its jobs need of
  * it (busy, free again) is done by their run's pass.
  */
-import type { Decision, DecisionContext, InstanceSnapshot } from '../model/index.ts';
+
+import { matchesFleet } from '../instances/index.ts';
+import type {
+  Decision,
+  DecisionContext,
+  InstanceRecord,
+  InstanceSnapshot,
+} from '../model/index.ts';
 import {
   isFleetTerminating,
   isInstanceActive,
@@ -12,7 +19,6 @@ import {
   isInstanceTerminated,
   isInstanceTerminating,
 } from '../status/index.ts';
-import { matchesFleet } from './fleet-match.ts';
 import { advanceTermination } from './instance-end.ts';
 import { advanceUp } from './instance-life.ts';
 import { InstancePass } from './instance-pass.ts';
@@ -51,12 +57,16 @@ function round(pass: InstancePass): void {
 function provision(pass: InstancePass): void {
   if (!pass.hasJobs && !matchesFleet(pass.instance, pass.snapshot.fleet)) {
     pass.end('fleet_spec_mismatch');
-  } else if (!pass.hasJobs && pass.instance.idleSeconds === 0) {
+  } else if (!pass.hasJobs && isForOneJob(pass.instance)) {
     pass.end('job_finished');
   } else {
     advanceProvisioning(pass);
   }
 }
+
+/** Made for a job that has gone, and to end with it. */
+const isForOneJob = ({ provisioningJobId, idleSeconds }: InstanceRecord): boolean =>
+  provisioningJobId !== null && idleSeconds === 0;
 
 function decide(pass: InstancePass): Decision {
   const { draft } = pass;

@@ -1,6 +1,7 @@
 /** The next step of a volume: what becomes of a new one, the end of an unused one, its deletion. */
 
 import { sameJson } from '../compare/same.ts';
+import { newEvent, volumeTarget } from '../events/events.ts';
 import type {
   Decision,
   DecisionContext,
@@ -12,7 +13,6 @@ import type {
 import { SECOND } from '../model/records.ts';
 import { assertTransition } from '../status/transitions.ts';
 import { isVolumeActive, isVolumePassing, VOLUME_TRANSITIONS } from '../status/volume-status.ts';
-import { newEvent, volumeTarget } from './events.ts';
 
 /**
  * No backend of this server makes or registers volumes, so a new one fails at once and says why,

@@ -1,40 +1,39 @@
 /** Giving back what a job holds: its share of an instance, and its traces on the host. */
+import { jobUnassignedEvent } from '../events/events.ts';
+import { discardPlaceholder, projectCapacity, releaseInstance } from '../instances/index.ts';
 import type { InstanceRecord, JobRecord } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
-import {
-  isInstanceActive,
-  isInstanceBusy,
-  isInstanceProvisioning,
-  isOwnHost,
-  isPlaceholder,
-} from '../status/index.ts';
-import type { Draft } from './draft.ts';
-import { jobUnassignedEvent } from './events.ts';
-import { moveInstance } from './moves.ts';
+import { isInstanceActive, isPlaceholder } from '../status/index.ts';
 import type { RunPass } from './run-pass.ts';
 
 /**
- * Takes the job off its instance. An instance without jobs becomes idle, or ends at once when it was
- * meant for its job alone; one whose machine is still being made is left to its own passes, which
- * keep or end what comes of it. Whoever waits for capacity is told.
+ * Takes the job off its instance. One whose machine is still being made is left to its own passes,
+ * which keep or end what comes of it.
  */
 export function releaseJob(pass: RunPass, job: JobRecord): JobRecord {
   const { draft } = pass;
   const instance = pass.instanceOf(job);
   orderRemoval(pass, job, instance);
-  if (instance === null) return draft.jobs.set(job, { instanceId: null, claimedBlocks: 0 });
-  const busyBlocks = Math.max(0, instance.busyBlocks - job.claimedBlocks);
   const free = draft.jobs.set(job, { instanceId: null, claimedBlocks: 0 });
+  if (isQueued(job)) {
+    // Those behind it may have what was kept for it.
+    const { kind, id } = projectCapacity(job.projectId);
+    draft.signal(kind, id);
+  }
+  if (instance === null) return free;
   if (isPlaceholder(instance)) {
+    const busyBlocks = Math.max(0, instance.busyBlocks - job.claimedBlocks);
     releasePlaceholder(pass, job, draft.instances.set(instance, { busyBlocks }));
     return free;
   }
-  const left = draft.instances.set(instance, { busyBlocks, lastJobFinishedAt: pass.now });
-  draft.event(jobUnassignedEvent(free, left));
-  if (busyBlocks === 0) freeInstance(draft, left);
-  draft.signal('placement', instance.projectId);
+  releaseInstance(draft, instance, job.claimedBlocks, (released) =>
+    draft.event(jobUnassignedEvent(free, released)),
+  );
   return free;
 }
+
+/** It has waited for a place until now. */
+const isQueued = ({ instanceId, waitingSince }: JobRecord): boolean =>
+  instanceId === null && waitingSince !== null;
 
 /**
  * The creation is not called off: its result may be the only word of a machine that costs money.
@@ -45,33 +44,11 @@ function releasePlaceholder(pass: RunPass, job: JobRecord, instance: InstanceRec
   if (instance.provisioningJobId !== job.id) return;
   const cannotAppear =
     create === null || create.state === 'failed' || create.result?.kind === 'no-capacity';
-  if (cannotAppear && instance.busyBlocks === 0) {
-    pass.draft.instances.delete(instance);
-    return;
-  }
-  pass.draft.signal('instance', instance.id);
+  if (cannotAppear && instance.busyBlocks === 0) discardPlaceholder(pass.draft, instance);
+  else pass.draft.signal('instance', instance.id);
 }
 
-/** The last job has left. */
-export function freeInstance(draft: Draft, instance: InstanceRecord): void {
-  const ephemeral = instance.idleSeconds === 0 && !isOwnHost(instance.backend);
-  if (ephemeral && isInstanceActive(instance.status)) {
-    moveInstance(draft, instance, 'terminating', { terminationReason: 'job_finished' });
-    draft.signal('instance', instance.id);
-    draft.signal('fleet', instance.fleetId);
-    return;
-  }
-  if (isInstanceBusy(instance.status)) {
-    // The exact timer of its idle time, so that no pass of its own is needed to set it.
-    const idle = isOwnHost(instance.backend) ? null : instance.idleSeconds;
-    const nextPassAt = idle === null ? null : draft.now + idle * SECOND;
-    moveInstance(draft, instance, 'idle', { nextPassAt });
-  } else if (isInstanceProvisioning(instance.status)) {
-    draft.signal('instance', instance.id);
-  }
-}
-
-/** Effects for the living job are called off, and its host is told to forget it. */
+/** Effects for the living job are called off, and its host is ordered to remove it. */
 function orderRemoval(pass: RunPass, job: JobRecord, instance: InstanceRecord | null): void {
   const { draft } = pass;
   const started = draft.intents('job.start', job.id);
@@ -90,13 +67,13 @@ function orderRemoval(pass: RunPass, job: JobRecord, instance: InstanceRecord | 
   }
 }
 
-/** An agent that still speaks of a job that has ended is told once more to forget it. */
+/** An agent that still reports a job that has ended is ordered once more to remove it. */
 export function removeAgain(pass: RunPass, job: JobRecord): void {
   const report = pass.reportOf(job);
   if (report === null) return;
   const last = pass.draft.lastIntent('job.remove', job.id);
   if (last?.state === 'announced') return;
-  // What was said before the removal, or before the end where none was needed, is old news.
+  // What was reported before the removal, or before the end where none was needed, is out of date.
   if (report.receivedAt <= (last?.updatedAt ?? job.finishedAt ?? 0)) return;
   pass.draft.announce(job.id, { kind: 'job.remove', hostId: report.hostId });
 }

@@ -1,6 +1,7 @@
 /** The latest submissions of a run, seen as replicas. */
 import type { JobRecord } from '../model/index.ts';
 import { isJobAlive, isJobFinished, jobImportance, jobOutcome } from '../status/index.ts';
+import type { RunPass } from './run-pass.ts';
 
 export interface Replica {
   readonly num: number;
@@ -37,6 +38,29 @@ export const takesRequests = (replica: Replica): boolean =>
 
 export const isUpToDate = (replica: Replica, deploymentNum: number): boolean =>
   replica.jobs.every((job) => job.deploymentNum === deploymentNum);
+
+/** A replica of the service takes requests: nothing that fails beside it ends the run. */
+export const isServing = ({ run, latest }: RunPass): boolean =>
+  run.spec.configuration.type === 'service' && replicasOf(latest).some(takesRequests);
+
+/**
+ * Failed replicas that keep their number and are tried again under it: as many as the group lacks
+ * of those it wants, the ones of the present deployment first. The rest was replaced or is wanted no
+ * more, and counts for nothing.
+ */
+export function wantedFailures(pass: RunPass): Replica[] {
+  const { desiredReplicas, deploymentNum } = pass.run;
+  const replicas = replicasOf(pass.latest);
+  const stale = (one: Replica) => (isUpToDate(one, deploymentNum) ? 0 : 1);
+  return Object.entries(desiredReplicas).flatMap(([group, desired]) => {
+    const own = replicas.filter((one) => one.group === group);
+    const current = own.filter((one) => isReplicaAlive(one) && isUpToDate(one, deploymentNum));
+    return own
+      .filter((one) => hasFailed(one) && !isReplicaAlive(one))
+      .sort((a, b) => stale(a) - stale(b) || a.num - b.num)
+      .slice(0, Math.max(0, desired - current.length));
+  });
+}
 
 /** Those to keep first: of the present deployment, then by worth, then by number. */
 export function byWorth(replicas: readonly Replica[], deploymentNum: number): Replica[] {

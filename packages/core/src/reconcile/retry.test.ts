@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { JobTerminationReason } from '../model/index.ts';
 import { jobStatusMessage, runStatusMessage } from '../status/index.ts';
+import { retryDelay } from './retry.ts';
 import { aHost, aJob, aJobSpec, anInstance, placedJob } from './testing.ts';
 import { running } from './testing-runs.ts';
 import { World } from './testing-world.ts';
@@ -15,13 +16,7 @@ const retry = (duration: number, ...on_events: Event[]) => ({
 /** Placement finds no room for the newest submission. */
 function noCapacity(world: World) {
   const job = world.latest();
-  const terminationReason: JobTerminationReason = 'failed_to_start_due_to_no_capacity';
-  world.jobs.set(job.id, {
-    ...job,
-    status: 'terminating',
-    terminationReason,
-    version: job.version + 1,
-  });
+  world.jobs.set(job.id, { ...job, refusal: { kind: 'no-fleets' }, version: job.version + 1 });
   world.pass();
 }
 
@@ -31,15 +26,17 @@ describe('retry of a single job', () => {
     world.later(60).exit('job-1', 1);
     world.pass();
     expect(world.run).toMatchObject({ status: 'pending', resubmissionAttempt: 1, fleetId: null });
-    expect(world.run.nextPassAt).toBe(world.now + 15_000_000);
-    world.later(14).pass();
+    const wait = (world.run.nextPassAt ?? 0) - world.now;
+    expect(wait).toBeGreaterThanOrEqual(800_000);
+    expect(wait).toBeLessThanOrEqual(1_200_000);
+    world.later(0.7).pass();
     expect(world.jobs.size).toBe(1);
-    world.later(1).pass();
+    world.later(0.6).pass();
     expect(world.run.status).toBe('submitted');
     expect(world.latest()).toMatchObject({ submissionNum: 1, status: 'submitted' });
     expect(world.events.slice(-2)).toEqual([
+      'Job created on retry. Status: SUBMITTED',
       'Run status changed PENDING -> SUBMITTED',
-      'Job created on new submission. Status: SUBMITTED',
     ]);
     expect(world.signals).toContainEqual({ kind: 'placement', id: 'project-1' });
   });
@@ -59,43 +56,58 @@ describe('retry of a single job', () => {
     expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
   });
 
-  test('no capacity is tried after growing delays until the budget is spent, to the microsecond', () => {
+  test('no capacity is waited for without a timer of its own, until the budget is spent', () => {
     const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: retry(60) }) })] });
     noCapacity(world);
-    expect(world.run.status).toBe('pending');
-    expect(runStatusMessage(world.run, [...world.jobs.values()])).toBe('retrying');
-    world.later(15).pass();
     expect(world.run.status).toBe('submitted');
     expect(runStatusMessage(world.run, [...world.jobs.values()])).toBe('retrying');
-    noCapacity(world);
-    expect(world.run.resubmissionAttempt).toBe(2);
-    world.later(30).pass();
-    noCapacity(world);
+    expect(world.latest()).toMatchObject({ submissionNum: 0, waitingSince: world.now });
+    expect(world.events).toEqual([
+      "Job waits for capacity: No matching fleet found: the project has none. Create one with 'dstack apply'",
+    ]);
     expect(world.run.nextPassAt).toBe(world.run.submittedAt + 60_000_001);
-    expect([...world.jobs.values()].map((job) => job.submissionNum)).toEqual([1, 2]);
+    world.later(30).pass();
+    expect(world.events).toHaveLength(1);
     world.now = world.run.nextPassAt ?? 0;
     world.pass();
     expect(world.run).toMatchObject({
       status: 'failed',
       terminationReason: 'retry_limit_exceeded',
     });
+    expect(world.latest().terminationReason).toBe('failed_to_start_due_to_no_capacity');
   });
 
-  test('is tried at once when placement has seen room for it', () => {
-    const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: retry(3600) }) })] });
+  test('no capacity ends a run that does not retry, with the reason', () => {
+    const world = new World({ jobs: [aJob()] });
     noCapacity(world);
-    world.capacityHint = true;
-    world.later(1).pass();
-    expect(world.run.status).toBe('submitted');
+    expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
+    expect(world.events[1]).toContain(
+      'FAILED_TO_START_DUE_TO_NO_CAPACITY (No matching fleet found: the project has none',
+    );
   });
 
-  test('whoever crashes waits for the delay even if there is room', () => {
-    const world = running({ retry: retry(3600) });
-    world.exit('job-1', 1);
-    world.pass();
-    world.capacityHint = true;
-    world.later(1).pass();
-    expect(world.run.status).toBe('pending');
+  test('a machine that could not be made is asked for again after a delay that grows', () => {
+    const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: retry(3600) }) })] });
+    const waits: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      const job = world.latest();
+      const ended = { status: 'terminating', terminationMessage: 'All offers failed' } as const;
+      const terminationReason: JobTerminationReason = 'failed_to_start_due_to_no_capacity';
+      world.jobs.set(job.id, { ...job, ...ended, terminationReason, version: job.version + 1 });
+      world.pass();
+      waits.push(Math.round(((world.run.nextPassAt ?? 0) - world.now) / 1_000_000));
+      world.now = world.run.nextPassAt ?? 0;
+      world.pass();
+    }
+    expect(waits).toEqual([1, 2, 4, 8].map((n) => expect.closeTo(n, -0.8)));
+    expect(world.jobs.size).toBe(2);
+  });
+
+  test('delays of what failed together are spread', () => {
+    const delays = Array.from({ length: 100 }, (_, i) => retryDelay(5, `job ${i}`) / 1_000_000);
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(12.8);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(19.2);
+    expect(new Set(delays).size).toBe(100);
   });
 
   test('interruption-only retry does not cover the lack of capacity that follows', () => {
@@ -106,7 +118,7 @@ describe('retry of a single job', () => {
     world.later(120).pass();
     expect(world.job('job-1').terminationReason).toBe('interrupted_by_no_capacity');
     expect(jobStatusMessage(world.job('job-1'))).toBe('interrupted');
-    world.later(15).pass();
+    world.later(2).pass();
     expect(world.run.status).toBe('submitted');
     noCapacity(world);
     expect(world.run.status).toBe('failed');

@@ -1,5 +1,7 @@
 /** One pass over a run: the draft, what the snapshot says besides records, and the run's own moves. */
 import type { JobSpec } from '@dstack/contract/wire';
+import { Draft } from '../draft/draft.ts';
+import { runStatusEvent } from '../events/events.ts';
 import type {
   DecisionContext,
   HostRecord,
@@ -14,8 +16,6 @@ import type {
 } from '../model/index.ts';
 import { assertTransition, isJobTerminating, latestSubmissions } from '../status/index.ts';
 import { RUN_TRANSITIONS } from '../status/run-status.ts';
-import { Draft } from './draft.ts';
-import { runStatusEvent } from './events.ts';
 import { moveJob } from './moves.ts';
 
 /** What a run's pass needs beside the snapshot: pure functions of the other half of `core`. */

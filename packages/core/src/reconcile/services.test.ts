@@ -61,9 +61,17 @@ function placeAll(world: World, run = true) {
       provisioningData,
       runtimeData,
       provisionedAt: world.now,
+      refusal: null,
+      waitingSince: null,
     });
     if (run) world.running(job.id);
   }
+  world.pass();
+}
+
+/** Placement finds nothing for a job. */
+function refuse(world: World, job: JobRecord) {
+  world.jobs.set(job.id, { ...job, refusal: { kind: 'no-fleets' }, version: job.version + 1 });
   world.pass();
 }
 
@@ -107,21 +115,97 @@ describe('replicas of a service', () => {
     expect([...world.jobs.values()].map((job) => job.registered)).toEqual([true, false]);
   });
 
-  test('one that dies is replaced at once while the others go on, if retry covers it', () => {
-    const world = service({ groups: { '0': 3 }, spec: { retry: RETRY } });
-    world.exit('job-1', 1).pass();
-    expect(world.run.status).toBe('running');
-    expect(world.latest(1)).toMatchObject({ submissionNum: 1, status: 'submitted' });
-    expect(world.events.at(-1)).toBe('Job created on retry. Status: SUBMITTED');
-    expect(alive(world)).toHaveLength(3);
-  });
+  test.each([
+    ['with', RETRY],
+    ['without', null],
+  ] as const)(
+    'one that dies comes back under its number while others serve, %s retry',
+    (_, retry) => {
+      const world = service({ groups: { '0': 3 }, spec: { retry } });
+      world.exit('job-1', 1).pass();
+      expect(world.run.status).toBe('running');
+      expect(alive(world)).toHaveLength(2);
+      world.later(2).pass();
+      expect(world.latest(1)).toMatchObject({ submissionNum: 1, attempt: 1, status: 'submitted' });
+      expect(world.events.at(-1)).toBe('Job created on retry. Status: SUBMITTED');
+      expect(alive(world)).toHaveLength(3);
+    },
+  );
 
-  test('one that dies without retry takes the whole service with it', () => {
-    const world = service({ groups: { '0': 3 } });
+  test('one that dies without retry ends the service where no other serves', () => {
+    const world = service({ groups: { '0': 2 } });
+    const waiting = { ready: false, registered: false };
+    world.jobs.set('job-0', { ...world.job('job-0'), ...waiting, status: 'provisioning' });
     world.exit('job-1', 1).pass();
     expect(world.run).toMatchObject({ status: 'terminating', terminationReason: 'job_failed' });
-    obey(world);
-    expect(world.run.status).toBe('failed');
+  });
+
+  test('one that crashes again and again is tried ever more rarely', () => {
+    const world = service({ groups: { '0': 2 } });
+    const gaps: number[] = [];
+    for (let i = 0; i < 12; i++) {
+      const crashed = world.now;
+      world.exit(world.latest(1).id, 1).pass();
+      world.now = world.run.nextPassAt ?? 0;
+      world.pass();
+      gaps.push((world.now - crashed) / 1_000_000);
+      placeAll(world);
+    }
+    const nominal = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300];
+    for (const [i, gap] of gaps.entries()) {
+      expect(gap / (nominal[i] ?? 0)).toBeGreaterThanOrEqual(0.8);
+      expect(gap / (nominal[i] ?? 0)).toBeLessThanOrEqual(1.2);
+    }
+    world.later(600).exit(world.latest(1).id, 1).pass();
+    expect((world.run.nextPassAt ?? 0) - world.now).toBeLessThanOrEqual(1_200_000);
+  });
+
+  test('one that finds no place waits beside those that serve, for as long as it takes', () => {
+    const world = service({ groups: { '0': 1 } });
+    want(world, { '0': 2 });
+    refuse(world, world.latest(1));
+    expect(world.run.status).toBe('running');
+    expect(world.latest(1)).toMatchObject({ status: 'submitted', waitingSince: world.now });
+    expect(world.run.nextPassAt).toBeNull();
+    const before = world.events.length;
+    world.later(864_000).pass();
+    expect(world.latest(1)).toMatchObject({ status: 'submitted', submissionNum: 0 });
+    expect(world.events).toHaveLength(before);
+    placeAll(world);
+    expect(alive(world)).toHaveLength(2);
+  });
+
+  test('one that waits ends the service when the last that served has gone, without retry', () => {
+    const world = service({ groups: { '0': 1 } });
+    want(world, { '0': 2 });
+    refuse(world, world.latest(1));
+    world.exit('job-0', 1).pass();
+    expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
+  });
+
+  test('failed and wanted no more are not tried again', () => {
+    const world = service({ groups: { '0': 2 } });
+    world.exit('job-1', 1).pass();
+    want(world, { '0': 1 });
+    world.later(10).pass();
+    expect(world.latest(1).submissionNum).toBe(0);
+    expect(world.run.status).toBe('running');
+    want(world, { '0': 2 });
+    expect(world.latest(1)).toMatchObject({ submissionNum: 1, status: 'submitted' });
+  });
+
+  test('keep the first submissions, the last twenty and those that ended unlike the one before', () => {
+    const world = service({ groups: { '0': 2 } });
+    for (let i = 0; i < 30; i++) {
+      world.exit(world.latest(1).id, i === 3 ? 7 : 1).pass();
+      world.now = world.run.nextPassAt ?? 0;
+      world.pass();
+      placeAll(world);
+    }
+    const kept = [...world.jobs.values()].filter((job) => job.replicaNum === 1);
+    const numbers = kept.map((job) => job.submissionNum).sort((a, b) => a - b);
+    expect(numbers.slice(0, 3)).toEqual([0, 3, 4]);
+    expect(numbers.slice(3)).toEqual(Array.from({ length: 21 }, (_, i) => 10 + i));
   });
 
   test('become more with the next numbers', () => {
@@ -212,6 +296,7 @@ describe('a new deployment', () => {
     expect(alive(world)).toHaveLength(3);
     expect(world.latest(2).ready).toBe(false);
     world.exit(world.latest(2).id, 1).pass();
+    world.later(2).pass();
     expect(world.latest(2).submissionNum).toBe(1);
     expect(world.run.status).toBe('running');
     deploy(world, {});
@@ -221,6 +306,48 @@ describe('a new deployment', () => {
       ['job-0', 2],
       ['job-1', 2],
     ]);
+  });
+
+  test('is recovered from when the replica that it left is killed', () => {
+    const world = service({ groups: { '0': 1 } });
+    deploy(world, { A: '2' });
+    placeAll(world);
+    obey(world);
+    expect(alive(world).map((job) => job.replicaNum)).toEqual([1]);
+    want(world, { '0': 1 });
+    world.jobs.set('job-0', { ...world.job('job-0'), spec: aJobSpec({ retry: RETRY }) });
+    const served = world.latest(1);
+    world.jobs.set(served.id, { ...served, spec: { ...served.spec, retry: RETRY } });
+    world.exit(served.id, 137).pass();
+    expect(world.run.status).toBe('pending');
+    world.later(2).pass();
+    expect(world.run.status).toBe('submitted');
+    expect(alive(world).map((job) => [job.replicaNum, job.submissionNum])).toEqual([[1, 1]]);
+    placeAll(world);
+    expect(world.run.status).toBe('running');
+  });
+
+  test('goes on while a replaced replica still answers a long request', () => {
+    const world = service();
+    deploy(world, { A: '2' });
+    placeAll(world);
+    const draining = [...world.jobs.values()].filter((job) => job.status === 'terminating');
+    expect(draining).toHaveLength(1);
+    expect(alive(world).filter((job) => job.deploymentNum === 1)).toHaveLength(2);
+  });
+
+  test('of a replica that crashes is tried at once, without the delays of the last one', () => {
+    const world = service({ groups: { '0': 2 } });
+    for (let i = 0; i < 5; i++) {
+      world.exit(world.latest(1).id, 1).pass();
+      world.now = world.run.nextPassAt ?? 0;
+      world.pass();
+      placeAll(world);
+    }
+    world.exit(world.latest(1).id, 1).pass();
+    expect((world.run.nextPassAt ?? 0) - world.now).toBeGreaterThan(20_000_000);
+    deploy(world, { A: 'fixed' });
+    expect(world.latest(1)).toMatchObject({ status: 'submitted', attempt: 0, deploymentNum: 1 });
   });
 
   test('of a task is of the running job too', () => {

@@ -4,13 +4,13 @@ import { isJobAlive, isJobFinished, jobOutcome } from '../status/index.ts';
 import { endJob } from './end-job.ts';
 import {
   byWorth,
-  hasFailed,
   isReplicaAlive,
   isReplicaOver,
   isUpToDate,
   type Replica,
   replicasOf,
   takesRequests,
+  wantedFailures,
 } from './replicas.ts';
 import type { RunPass } from './run-pass.ts';
 import { submitReplica } from './submit-jobs.ts';
@@ -75,24 +75,27 @@ function adoptUnchanged(pass: RunPass): void {
   }
 }
 
-function scale(pass: RunPass, group: string, own: readonly Replica[], desired: number): void {
-  // A failed one is on its way to be tried again and keeps its place.
-  const kept = own.filter((replica) => isReplicaAlive(replica) || hasFailed(replica));
-  submitNew(pass, group, own, desired - kept.length);
-  const surplus = Math.max(0, kept.length - desired);
-  const alive = byWorth(kept.filter(isReplicaAlive), pass.run.deploymentNum);
-  for (const replica of surplus === 0 ? [] : alive.slice(-surplus)) scaleDown(pass, replica);
+/** A failed replica is on its way to be tried again and keeps its place. */
+function failedIn(pass: RunPass, group: string): Replica[] {
+  return wantedFailures(pass).filter((replica) => replica.group === group);
 }
 
+function scale(pass: RunPass, group: string, own: readonly Replica[], desired: number): void {
+  const alive = byWorth(own.filter(isReplicaAlive), pass.run.deploymentNum);
+  submitNew(pass, group, own, desired - alive.length - failedIn(pass, group).length);
+  for (const replica of alive.slice(desired)) scaleDown(pass, replica);
+}
+
+/**
+ * One that is being drained has its replacement already, and no surge waits for it: a stream that
+ * goes on for long must not hold up the rollout.
+ */
 function rollOut(pass: RunPass, group: string, own: readonly Replica[], desired: number): void {
   const { deploymentNum } = pass.run;
-  const present = own.filter((replica) => !isReplicaOver(replica) || hasFailed(replica));
-  const current = present.filter(
-    (one) => isUpToDate(one, deploymentNum) && (isReplicaAlive(one) || hasFailed(one)),
-  );
-  const room = Math.min(desired + SURGE - present.length, desired - current.length);
-  submitNew(pass, group, own, room);
   const alive = byWorth(own.filter(isReplicaAlive), deploymentNum);
+  const failed = failedIn(pass, group).length;
+  const current = alive.filter((one) => isUpToDate(one, deploymentNum)).length + failed;
+  submitNew(pass, group, own, Math.min(desired + SURGE - alive.length - failed, desired - current));
   const serving = alive.filter(takesRequests);
   const surplus = Math.max(0, serving.length - desired);
   const stop = [
@@ -104,9 +107,12 @@ function rollOut(pass: RunPass, group: string, own: readonly Replica[], desired:
 
 /** Numbers of the group that are free come first, then new ones. */
 function submitNew(pass: RunPass, group: string, own: readonly Replica[], count: number): void {
-  const free = own.filter((one) => isReplicaOver(one) && !hasFailed(one)).map((one) => one.num);
+  const kept = new Set(failedIn(pass, group).map((one) => one.num));
+  const free = own.filter((one) => isReplicaOver(one) && !kept.has(one.num)).map((one) => one.num);
   let fresh = Math.max(-1, ...pass.latest.map((job) => job.replicaNum)) + 1;
-  for (let i = 0; i < count; i++) submitReplica(pass, free[i] ?? fresh++, group, 'retry');
+  for (let i = 0; i < count; i++) {
+    submitReplica(pass, { num: free[i] ?? fresh++, group, occasion: 'retry', after: null });
+  }
 }
 
 function scaleDown(pass: RunPass, replica: Replica): void {

@@ -1,4 +1,6 @@
 /** From a machine to a running process: the order to the host, and what its agent says of it. */
+
+import { occupyInstance } from '../instances/index.ts';
 import type {
   HostRecord,
   InstanceRecord,
@@ -11,28 +13,25 @@ import { SECOND } from '../model/records.ts';
 import {
   asJobReason,
   isInstanceAvailable,
-  isInstanceBusy,
-  isInstanceIdle,
-  isInstanceProvisioning,
   isJobProvisioning,
   PULLING_LIMIT,
   provisioningTimeoutSeconds,
 } from '../status/index.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
 import { isHeld, releaseFromHold } from './gang.ts';
-import { moveInstance } from './moves.ts';
 import type { RunPass } from './run-pass.ts';
 
 export function advanceStarting(pass: RunPass, job: JobRecord, instance: InstanceRecord): void {
   const host = pass.hostOf(job);
-  occupy(pass, instance, host);
+  occupyInstance(pass.draft, instance, host);
   const report = pass.reportOf(job);
+  const start = pass.draft.lastIntent('job.start', job.id);
+  // Also after the agent's first report: what the job lacks (an upload, say) never comes then.
+  if (!hasBegun(report) && endIfRefused(pass, job, start)) return;
   if (report !== null) {
     followReport(pass, job, report, host);
     return;
   }
-  const start = pass.draft.lastIntent('job.start', job.id);
-  if (endIfRefused(pass, job, start)) return;
   const until = startDeadline(job, instance);
   if (pass.now >= until) {
     const message = 'The agent of the instance did not take the job in time';
@@ -45,6 +44,11 @@ export function advanceStarting(pass: RunPass, job: JobRecord, instance: Instanc
   }
 }
 
+/** Its process has been started, whatever became of it: the order was carried out. */
+function hasBegun(report: JobReport | null): boolean {
+  return report?.state.phase === 'running' || report?.state.phase === 'exited';
+}
+
 /** An order that no repetition can make succeed is the job's end. */
 function endIfRefused(pass: RunPass, job: JobRecord, order: IntentRecord | null): boolean {
   if (order?.state !== 'failed' && order?.result?.kind !== 'refused') return false;
@@ -52,19 +56,6 @@ function endIfRefused(pass: RunPass, job: JobRecord, order: IntentRecord | null)
   const reason = asJobReason(refused?.reason ?? null) ?? 'executor_error';
   endJob(pass, job, reason, { message: refused?.message ?? order.error });
   return true;
-}
-
-/** An instance with a job is busy; a new one from its agent's first word on. */
-function occupy(pass: RunPass, instance: InstanceRecord, host: HostRecord | null): void {
-  if (isInstanceBusy(instance.status)) return;
-  if (isInstanceIdle(instance.status)) {
-    moveInstance(pass.draft, instance, 'busy', { nextPassAt: null });
-  } else if (isInstanceProvisioning(instance.status) && host?.connected) {
-    moveInstance(pass.draft, instance, 'busy', {
-      hostFacts: host.facts ?? instance.hostFacts,
-      nextPassAt: null,
-    });
-  }
 }
 
 function startDeadline(job: JobRecord, instance: InstanceRecord): Timestamp {

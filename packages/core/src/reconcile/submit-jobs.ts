@@ -1,48 +1,63 @@
 /** New submissions of replicas: a retry, another replica, a deployment, a firing of the schedule. */
-import type { JobSpec } from '@dstack/contract/wire';
+import { jobCreatedEvent } from '../events/events.ts';
 import type { JobRecord } from '../model/index.ts';
 import { isCapacityReason, isJobFinished } from '../status/index.ts';
-import { jobCreatedEvent } from './events.ts';
-import { newSubmission } from './new-submission.ts';
+import { newSubmissions } from './new-submission.ts';
+import { isUpToDate, type Replica } from './replicas.ts';
+import { nextAttempt } from './retry.ts';
 import type { RunPass } from './run-pass.ts';
 
-type Occasion = 'new submission' | 'retry';
+export interface Submission {
+  readonly num: number;
+  readonly group: string;
+  readonly occasion: 'new submission' | 'retry';
+  /** The failed submissions that this one follows; null = it is no retry of anything. */
+  readonly after: Replica | null;
+}
 
 /** Submits every job of the replica anew, from the run's present spec. */
-export function submitReplica(
-  pass: RunPass,
-  replicaNum: number,
-  group: string,
-  occasion: Occasion,
-): void {
-  for (const spec of pass.ctx.buildJobs(pass.run, replicaNum, group)) {
-    submitJob(pass, spec, replicaNum, occasion);
+export function submitReplica(pass: RunPass, { num, group, occasion, after }: Submission): void {
+  const { run, draft } = pass;
+  const isRetry = after !== null && isUpToDate(after, run.deploymentNum);
+  const earlier = new Map<number, JobRecord[]>();
+  for (const job of draft.jobs.all().sort((a, b) => a.submissionNum - b.submissionNum)) {
+    if (job.replicaNum !== num) continue;
+    earlier.set(job.jobNum, [...(earlier.get(job.jobNum) ?? []), job]);
   }
-  pass.draft.signal('placement', pass.run.projectId);
+  const jobs = newSubmissions(run, pass.ctx.buildJobs(run, num, group), {
+    newId: pass.ctx.newId,
+    now: pass.now,
+    replicaNum: num,
+    attempt: isRetry ? nextAttempt(after.jobs) : 0,
+    submissionNum: (jobNum) => (earlier.get(jobNum)?.at(-1)?.submissionNum ?? -1) + 1,
+  });
+  for (const job of jobs) {
+    for (const old of superseded(earlier.get(job.jobNum) ?? [])) draft.jobs.delete(old);
+    draft.jobs.insert(job);
+    draft.event(jobCreatedEvent(job, occasion));
+  }
+  draft.signal('placement', run.projectId);
 }
 
-function submitJob(pass: RunPass, spec: JobSpec, replicaNum: number, occasion: Occasion): void {
-  const earlier = pass.draft.jobs
-    .all()
-    .filter((job) => job.replicaNum === replicaNum && job.jobNum === spec.job_num)
-    .sort((a, b) => a.submissionNum - b.submissionNum);
-  const previous = earlier.at(-1);
-  // The direct predecessor stays: texts and retry budgets look at it.
-  for (const job of earlier.slice(0, -1)) prune(pass, job);
-  const submissionNum = previous === undefined ? 0 : previous.submissionNum + 1;
-  const job = pass.draft.jobs.insert(
-    newSubmission(pass.run, spec, {
-      id: pass.ctx.newId(),
-      now: pass.now,
-      replicaNum,
-      submissionNum,
-    }),
-  );
-  pass.draft.event(jobCreatedEvent(job, occasion));
+/** Superseded submissions of a job that are always kept, counted from the newest. */
+const KEPT = 20;
+
+/**
+ * Submissions that say nothing any more once another follows: long waits and crash loops must not
+ * pile up rows. Kept are the first, the last ones, each that ended unlike the one before it, and the
+ * last that had a machine (retry budgets are counted from it). Those that never had one for lack of
+ * capacity go as soon as they are superseded twice (dstack 0.22.5). `jobs`: oldest first.
+ */
+function superseded(jobs: readonly JobRecord[]): JobRecord[] {
+  const provisioned = jobs.findLast((job) => job.provisionedAt !== null);
+  return jobs.slice(0, -1).filter((job, i) => {
+    if (!isJobFinished(job.status) || job === provisioned) return false;
+    if (job.provisionedAt === null && isCapacityReason(job.terminationReason)) return true;
+    const before = jobs[i - 1];
+    return i < jobs.length - KEPT && before !== undefined && endedAlike(job, before);
+  });
 }
 
-/** A long wait for capacity must not pile up rows that say nothing. */
-function prune(pass: RunPass, job: JobRecord): void {
-  const fruitless = job.provisionedAt === null && isCapacityReason(job.terminationReason);
-  if (fruitless && isJobFinished(job.status)) pass.draft.jobs.delete(job);
+function endedAlike(a: JobRecord, b: JobRecord): boolean {
+  return a.terminationReason === b.terminationReason && a.exitStatus === b.exitStatus;
 }

@@ -139,11 +139,7 @@ export class Outside {
     for (const job of waiting) {
       if (choice % 3 === 0) this.#placeOnIdle(job);
       else if (choice % 3 === 1) this.#placeOnNew(job);
-      else
-        this.#set(job, {
-          status: 'terminating',
-          terminationReason: 'failed_to_start_due_to_no_capacity',
-        });
+      else if (job.refusal === null) this.#set(job, { refusal: { kind: 'no-fleets' } });
     }
     this.check();
   }
@@ -169,6 +165,7 @@ export class Outside {
       runtimeData,
       provisionedAt: world.now,
       statusChangedAt: world.now,
+      ...PLACED,
     });
   }
 
@@ -178,7 +175,7 @@ export class Outside {
     const createdAt = this.world.now;
     this.world.instances.set(id, aPlaceholder(job.id, { id, idleSeconds, createdAt }));
     this.world.creating(id);
-    this.#set(job, { instanceId: id, claimedBlocks: 1 });
+    this.#set(job, { instanceId: id, claimedBlocks: 1, ...PLACED });
   }
 
   #set(job: JobRecord, patch: Partial<JobRecord>): void {
@@ -326,6 +323,9 @@ export class Outside {
     return [...this.world.instances.values()].filter((one) => isInstanceActive(one.status));
   }
 }
+
+/** What placement clears with the assignment. */
+const PLACED = { refusal: null, waitingSince: null } as const;
 
 function exit(process: Process, status: number | null): void {
   if (process.phase === 'exited') return;

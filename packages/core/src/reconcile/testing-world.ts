@@ -65,7 +65,6 @@ export class World {
   signals: Signal[] = [];
   removedInstances: string[] = [];
   deletedJobs: string[] = [];
-  capacityHint = false;
   gpuSamples: RunSnapshot['gpuSamples'];
   probes: RunSnapshot['probes'];
   requests: RunSnapshot['requests'];
@@ -144,11 +143,11 @@ export class World {
       projectName: 'main',
       jobs,
       instances,
+      fleetUses: [{ fleet: this.fleet, active: this.#active() }],
       hosts: [...this.hosts.values()].filter((h) => instances.some((one) => one.hostId === h.id)),
       reports: [...this.reports.values()],
       logEnds: this.logEnds,
       intents: [...this.intents.values()].filter((one) => subjects.has(one.subjectId)),
-      capacityHint: this.capacityHint,
       gpuSamples: this.gpuSamples,
       probes: this.probes,
       requests: this.requests,
@@ -175,13 +174,16 @@ export class World {
         jobs,
         host: this.hosts.get(instance.hostId ?? '') ?? null,
         intents: [...this.intents.values()].filter((one) => one.subjectId === id),
-        activeInFleet: [...this.instances.values()].filter((i) => isInstanceActive(i.status))
-          .length,
+        activeInFleet: this.#active(),
       },
       this.ctx,
     );
     this.apply(decision);
     return decision;
+  }
+
+  #active(): number {
+    return [...this.instances.values()].filter((one) => isInstanceActive(one.status)).length;
   }
 
   apply(decision: Decision): void {

@@ -14,7 +14,7 @@ import type {
   Timestamp,
 } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
-import { newSubmission } from './new-submission.ts';
+import { newSubmissions } from './new-submission.ts';
 
 /** 2026-01-01T00:00:00Z, µs. */
 export const T0: Timestamp = 1_767_225_600 * SECOND;
@@ -126,8 +126,9 @@ export function aJobSpec(patch: Partial<JobSpec> & Record<string, unknown> = {})
 export function aJob(patch: Partial<JobRecord> = {}): JobRecord {
   const spec =
     patch.spec ?? aJobSpec({ job_num: patch.jobNum ?? 0, replica_num: patch.replicaNum ?? 0 });
-  const place = { id: 'job-1', now: T0, replicaNum: spec.replica_num, submissionNum: 0 };
-  return { ...newSubmission(aRun(), spec, place), version: 1, ...patch };
+  const place = { newId: () => 'job-1', now: T0, replicaNum: spec.replica_num };
+  const [job] = newSubmissions(aRun(), [spec], place);
+  return { ...(job as JobRecord), version: 1, ...patch };
 }
 
 /** What placement makes of a job that gets an idle instance. */

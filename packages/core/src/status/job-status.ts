@@ -7,11 +7,13 @@
  *                                                        │
  *                            terminated | aborted | failed | done
  *
- * `submitted` without an instance waits for placement, with one for the machine to be made. `pulling`
+ * `submitted` without an instance waits for placement (with `waitingSince` for capacity, until there
+ * is some or its retry is spent), with one for the machine to be made. `pulling`
  * is seen on hosts with containers only. Everything ends through `terminating`, which lasts until the
  * process is gone, its log stored and its share of the instance given back (often no time at all).
  */
 import type { StopStage } from '@dstack/contract/agent';
+import { hasNoFleet, refusalText } from '@dstack/contract/wire';
 import type { JobStatus, JobTerminationReason } from '../model/names.ts';
 import { type JobRecord, SECOND, type Timestamp } from '../model/records.ts';
 import type { Transitions } from './transitions.ts';
@@ -38,6 +40,12 @@ export const isJobAlive = (status: JobStatus): boolean =>
   !isJobFinished(status) && !isJobTerminating(status);
 
 export const isJobSubmitted = (status: JobStatus): boolean => status === 'submitted';
+
+/** Placement found nothing for it, and its run lets it wait until something can be had. */
+export const isJobWaiting = (
+  job: Pick<JobRecord, 'status' | 'instanceId' | 'waitingSince'>,
+): boolean => isJobSubmitted(job.status) && job.instanceId === null && job.waitingSince !== null;
+
 export const isJobProvisioning = (status: JobStatus): boolean => status === 'provisioning';
 export const isJobPulling = (status: JobStatus): boolean => status === 'pulling';
 export const isJobRunning = (status: JobStatus): boolean => status === 'running';
@@ -110,6 +118,15 @@ export function jobError(reason: JobTerminationReason | null): string | null {
   return reason === null ? null : JOB_ENDS[reason].error;
 }
 
+/** Text of `termination_reason_message` on the wire: what somebody wrote, or why there was no place. */
+export function terminationText(
+  job: Pick<JobRecord, 'terminationReason' | 'terminationMessage' | 'refusal'>,
+): string | null {
+  if (job.terminationMessage !== null) return job.terminationMessage;
+  const isUnplaced = isCapacityReason(job.terminationReason) && job.refusal !== null;
+  return isUnplaced && job.refusal ? refusalText(job.refusal) : null;
+}
+
 /** How a submission counts for its run: what it is doing, or how it ended. */
 export type JobOutcome =
   | 'submitted'
@@ -166,7 +183,7 @@ export function jobCondition(
 export function jobStatusMessage(
   job: Pick<
     JobRecord,
-    'status' | 'terminationReason' | 'terminationMessage' | 'exitStatus' | 'disconnectedAt'
+    'status' | 'terminationReason' | 'refusal' | 'exitStatus' | 'disconnectedAt'
   >,
   stage: StopStage | null = null,
 ): string {
@@ -180,16 +197,14 @@ export function jobStatusMessage(
 }
 
 function failedMessage(
-  job: Pick<JobRecord, 'terminationReason' | 'terminationMessage' | 'exitStatus'>,
+  job: Pick<JobRecord, 'terminationReason' | 'refusal' | 'exitStatus'>,
 ): string {
   switch (job.terminationReason) {
     case 'container_exited_with_error':
       // What cannot be set up (its repository, say) has failed without a process.
       return job.exitStatus === null ? 'error' : `exited (${job.exitStatus})`;
     case 'failed_to_start_due_to_no_capacity':
-      return job.terminationMessage?.includes('No matching fleet found')
-        ? 'no fleets'
-        : 'no capacity';
+      return job.refusal !== null && hasNoFleet(job.refusal) ? 'no fleets' : 'no capacity';
     case 'interrupted_by_no_capacity':
       return 'interrupted';
     default:

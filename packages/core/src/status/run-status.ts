@@ -17,7 +17,13 @@
 import type { StopStage } from '@dstack/contract/agent';
 import type { JobTerminationReason, RunStatus, RunTerminationReason } from '../model/names.ts';
 import type { Id, JobRecord } from '../model/records.ts';
-import { isCapacityReason, isJobPulling, jobCondition, latestSubmissions } from './job-status.ts';
+import {
+  isCapacityReason,
+  isJobPulling,
+  isJobWaiting,
+  jobCondition,
+  latestSubmissions,
+} from './job-status.ts';
 import type { Transitions } from './transitions.ts';
 
 export const RUN_TRANSITIONS: Transitions<RunStatus> = {
@@ -90,14 +96,6 @@ export function runError(reason: RunTerminationReason | null): string | null {
   return reason === null ? null : RUN_ENDS[reason].error;
 }
 
-/** Delay before the resubmission of a run in which nothing is active, by attempt from 1. Seconds. */
-const RETRY_DELAYS = [15, 30, 60, 120, 300, 600] as const;
-
-export function retryDelaySeconds(attempt: number): number {
-  const index = Math.min(Math.max(attempt, 1), RETRY_DELAYS.length) - 1;
-  return RETRY_DELAYS[index] ?? 600;
-}
-
 /**
  * Text of `run.status_message` on the wire: `pulling` and `retrying` are no statuses, and what holds
  * for all of its jobs is told of the run. `stages`: of stops that are under way, by job id.
@@ -127,6 +125,7 @@ function statusText(
 }
 
 function isRetryingForCapacity(job: JobRecord, all: readonly JobRecord[]): boolean {
+  if (isJobWaiting(job)) return true;
   if (!job.spec.retry?.on_events.includes('no-capacity')) return false;
   const withReason = all
     .filter((one) => one.replicaNum === job.replicaNum && one.jobNum === job.jobNum)

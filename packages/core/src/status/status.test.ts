@@ -18,7 +18,6 @@ import {
   latestSubmissions,
   provisioningTimeoutSeconds,
   RUN_TRANSITIONS,
-  retryDelaySeconds,
   runEnd,
   runError,
   runStatusMessage,
@@ -110,23 +109,18 @@ describe('texts of a job', () => {
   test.each([
     ['done', 'done_by_runner', null, 0, 'exited (0)'],
     ['failed', 'container_exited_with_error', null, 7, 'exited (7)'],
-    ['failed', 'container_exited_with_error', 'Failed to set up the repo', null, 'error'],
-    [
-      'failed',
-      'failed_to_start_due_to_no_capacity',
-      'No matching fleet found. x',
-      null,
-      'no fleets',
-    ],
-    ['failed', 'failed_to_start_due_to_no_capacity', 'All offers failed', null, 'no capacity'],
+    ['failed', 'container_exited_with_error', null, null, 'error'],
+    ['failed', 'failed_to_start_due_to_no_capacity', 'no-fleets', null, 'no fleets'],
+    ['failed', 'failed_to_start_due_to_no_capacity', null, null, 'no capacity'],
     ['failed', 'interrupted_by_no_capacity', null, null, 'interrupted'],
     ['failed', 'executor_error', null, null, 'error'],
     ['terminated', 'terminated_by_user', null, null, 'stopped'],
     ['terminated', 'scaled_down', null, null, 'terminated'],
     ['aborted', 'aborted_by_user', null, null, 'aborted'],
     ['running', null, null, null, 'running'],
-  ] as const)('%s by %s (%s, %s) is "%s"', (status, reason, message, exitStatus, text) => {
-    const ended = { terminationReason: reason, terminationMessage: message, exitStatus };
+  ] as const)('%s by %s (%s, %s) is "%s"', (status, reason, kind, exitStatus, text) => {
+    const refusal = kind === null ? null : { kind };
+    const ended = { terminationReason: reason, refusal, exitStatus };
     expect(jobStatusMessage({ status, disconnectedAt: null, ...ended })).toBe(text);
   });
 
@@ -177,18 +171,17 @@ describe('texts of a run', () => {
     expect(runStatusMessage({ status: 'submitted' }, never)).toBe('submitted');
   });
 
+  test('say retrying while a submission waits for capacity', () => {
+    const waiting = aJob({ refusal: { kind: 'no-fleets' }, waitingSince: 5 });
+    expect(runStatusMessage({ status: 'submitted' }, [waiting])).toBe('retrying');
+  });
+
   test('are the status where there are no jobs', () => {
     expect(runStatusMessage({ status: 'pending' }, [])).toBe('pending');
   });
 });
 
 describe('deadlines', () => {
-  test('retry delays grow to ten minutes', () => {
-    expect([0, 1, 2, 3, 4, 5, 6, 7].map(retryDelaySeconds)).toEqual([
-      15, 15, 30, 60, 120, 300, 600, 600,
-    ]);
-  });
-
   test('consolidation delays grow to half an hour', () => {
     expect([0, 1, 2, 3, 4, 9].map((n) => consolidationDelay(n) / 60_000_000)).toEqual([
       1, 2, 5, 10, 30, 30,

@@ -23,6 +23,7 @@ function attempt(outcomes: Readonly<Record<string, Error | 'made'>>, maxTries = 
   const tried: string[] = [];
   const backend: Backend = {
     name: 'aws',
+    signalsCapacity: false,
     offers: async () => [],
     compute: {
       terminateInstance: async () => 'terminated',

@@ -1,3 +1,4 @@
+import type { Change } from '@dstack/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decisionContext } from '../decision-context.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
@@ -12,19 +13,23 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-/** Loops for which the given time goes by whenever they look at the clock. */
-function engine(secondsPerLook: number, changes: RunChanges): Engine {
+/** Loops for which the given time goes by after each write that sets a run's alarm. */
+function engine(secondsPerAlarm: number, changes: RunChanges): Engine {
   const { store, deps } = server;
   const context = decisionContext(compileSettings({ HOME: '/nowhere' }), store.cipher);
   return new Engine({
     store,
     changes,
-    offers: deps.offers,
+    offers: { ...deps.offers, hasSilentBackends: async () => false },
     effect: async () => ({ ending: 'done' }),
     effectIsOurs: async () => true,
-    context: () => {
-      server.advance(secondsPerLook);
-      return { ...context(), now: deps.context().now };
+    context: () => ({ ...context(), now: deps.context().now }),
+    observer: {
+      passEnded: () => {},
+      applied: (written) => {
+        const isSet = (one: Change) => one.type === 'run.update' && one.set.nextPassAt != null;
+        if (written.some(isSet)) server.advance(secondsPerAlarm);
+      },
     },
     quota: new LogQuota(store, deps.log),
     log: deps.log,
@@ -47,7 +52,7 @@ describe('the loops', () => {
       force: false,
     });
     const changes = new RunChanges();
-    const loops = engine(20, changes);
+    const loops = engine(180, changes);
     await loops.start();
     try {
       await new Promise<void>((resolve) => {

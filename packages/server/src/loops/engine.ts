@@ -6,12 +6,13 @@ import { leased } from './leased.ts';
 import type { LogQuota } from './log-quota.ts';
 import type { LoopObserver } from './loop-observer.ts';
 import {
+  capacityPass,
   fleetPass,
   gatewayPass,
   instancePass,
   type Pass,
   placementPass,
-  runPasses,
+  runPass,
   volumePass,
 } from './passes.ts';
 import type { RunChanges } from './run-changes.ts';
@@ -41,6 +42,7 @@ export interface EngineOptions {
 const CONCURRENCY: Record<WorkKind, number> = {
   run: 8,
   placement: 2,
+  capacity: 2,
   instance: 8,
   fleet: 4,
   volume: 4,
@@ -90,13 +92,16 @@ export class Engine {
       log,
       observer: options.observer ?? null,
       // Writing may have taken longer than there was time left: then the alarm goes off at once.
-      arm: (kind: ScheduledKind, id: string, at: number | null) =>
+      arm: (kind: ScheduledKind | 'placement', id: string, at: number | null) =>
         this.#timers.set(`${kind}:${id}`, at),
     };
-    const runs = runPasses(deps);
     this.#queues = {
-      run: this.#queue('run', runs.run),
-      placement: this.#queue('placement', placementPass(deps, runs.hint)),
+      run: this.#queue('run', runPass(deps)),
+      placement: this.#queue('placement', placementPass(deps)),
+      capacity: this.#queue(
+        'capacity',
+        capacityPass(deps, (id) => this.#add({ kind: 'placement', id })),
+      ),
       instance: this.#queue('instance', instancePass(deps)),
       fleet: this.#queue('fleet', fleetPass(deps)),
       volume: this.#queue('volume', volumePass(deps)),
@@ -137,10 +142,11 @@ export class Engine {
 
   /** Waiting and running passes by kind, for metrics. */
   depths(): Record<WorkKind, { readonly waiting: number; readonly running: number }> {
-    const { run, placement, instance, fleet, volume, gateway, intent } = this.#queues;
+    const { run, placement, capacity, instance, fleet, volume, gateway, intent } = this.#queues;
     return {
       run: run.depth,
       placement: placement.depth,
+      capacity: capacity.depth,
       instance: instance.depth,
       fleet: fleet.depth,
       volume: volume.depth,
@@ -158,7 +164,8 @@ export class Engine {
       ? (ending: PassEnding['ending'], seconds: number) => observer.passEnded(name, ending, seconds)
       : undefined;
     // One server on its own database needs no leases: the queue itself works a key once at a time.
-    const guarded = store.shared ? leased(store.engine, name, owner, pass) : pass;
+    const isLeased = store.shared && name !== 'capacity';
+    const guarded = isLeased ? leased(store.engine, name, owner, pass) : pass;
     const ours: Pass = async (key) => ((await isOurs(key)) ? guarded(key) : { ending: 'done' });
     return new WorkQueue({ name, log, pass: ours, concurrency: CONCURRENCY[name], onEnd });
   }
@@ -169,8 +176,10 @@ export class Engine {
   }
 
   async #takeUp(): Promise<void> {
+    const { engine } = this.#options.store;
     try {
-      for (const signal of await this.#options.store.engine.unfinished()) this.#add(signal);
+      for (const { kind, id, at } of await engine.alarms()) this.#timers.set(`${kind}:${id}`, at);
+      for (const signal of await engine.unfinished()) this.#add(signal);
     } catch (error) {
       this.#options.log.warn({ err: error }, 'unfinished work could not be read');
     }

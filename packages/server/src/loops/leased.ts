@@ -1,5 +1,5 @@
-import { SECOND, type WorkKind } from '@dstack/core';
-import type { Engine as EngineStore } from '@dstack/store';
+import { SECOND } from '@dstack/core';
+import type { Engine as EngineStore, LeasedKind } from '@dstack/store';
 import type { Pass } from './passes.ts';
 
 /** A lease outlives a server that died by this much at most (µs). */
@@ -14,7 +14,7 @@ const RENEW_MS = 3000;
  */
 export function leased(
   store: Pick<EngineStore, 'claim' | 'renew' | 'release'>,
-  kind: WorkKind,
+  kind: LeasedKind,
   owner: string,
   pass: Pass,
 ): Pass {

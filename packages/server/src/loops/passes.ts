@@ -26,7 +26,7 @@ export interface PassDeps {
   readonly offers: OfferSource;
   readonly context: () => RunContext;
   /** Sets or clears the alarm of a record; one that is due by now puts the record into work. */
-  readonly arm: (kind: ScheduledKind, id: Id, at: Timestamp | null) => void;
+  readonly arm: (kind: ScheduledKind | 'placement', id: Id, at: Timestamp | null) => void;
   readonly changes: RunChanges;
   readonly quota: LogQuota;
   readonly observer: LoopObserver | null;
@@ -44,27 +44,17 @@ export type ResourcePassDeps = Pick<PassDeps, 'store' | 'arm' | 'observer' | 'lo
  */
 export type Pass = (key: string) => Promise<PassEnding>;
 
-export interface RunPasses {
-  readonly run: Pass;
-  /** Placement has seen room for this pending run: its next pass resubmits it. */
-  readonly hint: (runId: Id) => void;
-}
-
-export function runPasses(deps: PassDeps): RunPasses {
-  const hinted = new Set<Id>();
-  const run: Pass = async (id) => {
+export function runPass(deps: PassDeps): Pass {
+  return async (id) => {
     const snapshot = await deps.store.engine.loadRun(id);
     if (!snapshot) return DONE;
     armAsLoaded(deps, 'run', snapshot.run);
-    const capacityHint = hinted.delete(id);
     const overQuota = deps.quota.breaches(snapshot.jobs.map((job) => job.id));
-    const decision = reconcileRun({ ...snapshot, capacityHint, overQuota }, deps.context());
+    const decision = reconcileRun({ ...snapshot, overQuota }, deps.context());
     const ending = await apply(deps, { run: snapshot.run.name }, decision);
-    if (capacityHint && ending.ending !== 'done') hinted.add(id);
     if (ending.ending === 'done') deps.changes.emit(id);
     return ending;
   };
-  return { run, hint: (id) => hinted.add(id) };
 }
 
 export function instancePass(deps: PassDeps): Pass {
@@ -108,16 +98,28 @@ export function gatewayPass(deps: ResourcePassDeps): Pass {
 }
 
 /** Backends are asked between reading and deciding; what they said is stale only until `apply`. */
-export function placementPass(deps: PassDeps, hint: RunPasses['hint']): Pass {
+export function placementPass(deps: PassDeps): Pass {
   return async (projectId) => {
-    const snapshot = await deps.store.engine.loadPlacement(projectId);
-    if (!snapshot || snapshot.gangs.length + snapshot.waiting.length === 0) return DONE;
+    const queue = await deps.store.engine.loadPlacement(projectId);
+    if (!queue) {
+      deps.arm('placement', projectId, null);
+      return DONE;
+    }
+    const hasSilentBackends = await deps.offers.hasSilentBackends(projectId);
+    const snapshot = { ...queue, hasSilentBackends };
     const offers = await deps.offers.answer(projectId, wantsBackendOffers(snapshot));
     const decision = place(snapshot, offers, deps.context());
-    // Before the signals leave, so that the runs they wake find the hint.
-    const waiting = new Set(snapshot.waiting.map((run) => run.id));
-    for (const { kind, id } of decision.signals) if (kind === 'run' && waiting.has(id)) hint(id);
-    return await apply(deps, { project: snapshot.projectName }, decision);
+    const ending = await apply(deps, { project: snapshot.projectName }, decision);
+    deps.arm('placement', projectId, decision.again ?? null);
+    return ending;
+  };
+}
+
+/** Wakes placement where something waits that may use what has become free. Writes nothing. */
+export function capacityPass(deps: Pick<PassDeps, 'store'>, wake: (projectId: Id) => void): Pass {
+  return async (capacity) => {
+    for (const projectId of await deps.store.engine.waitingFor(capacity)) wake(projectId);
+    return DONE;
   };
 }
 

@@ -12,6 +12,7 @@ const data = {} as ProvisioningData;
 const silence = () => new Promise<never>(() => {});
 const silent: Backend = {
   name: 'aws',
+  signalsCapacity: false,
   offers: silence,
   compute: { createInstance: silence, terminateInstance: silence },
 };
@@ -41,6 +42,7 @@ describe('a backend with limits', () => {
     const broken = new Error('no credentials');
     const bounded = boundedBackend({
       name: 'aws',
+      signalsCapacity: false,
       offers: async () => [offer],
       compute: {
         createInstance: () => Promise.reject(broken),

@@ -45,6 +45,7 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
   });
   return {
     name,
+    signalsCapacity: backend.signalsCapacity,
     offers: (requirements) =>
       within(limits.offers, 'for offers', () => backend.offers(requirements)),
     compute: compute && boundedCompute(compute),

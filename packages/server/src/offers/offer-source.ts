@@ -6,10 +6,16 @@ import type { ProjectBackends } from './project-backends.ts';
 /** Answers the questions of plans and placement; a backend that fails offers nothing, and says so. */
 export interface OfferSource {
   answer(projectId: Id, wanted: readonly OffersWanted[]): Promise<BackendOffers>;
+  /** Whether some backend of the project has to be asked from time to time; see `Backend`. */
+  hasSilentBackends(projectId: Id): Promise<boolean>;
 }
 
 export function offerSource(backends: ProjectBackends, log: Logger): OfferSource {
   return {
+    async hasSilentBackends(projectId) {
+      const configured = await backends.of(projectId);
+      return configured.some((backend) => backend.compute !== null && !backend.signalsCapacity);
+    },
     async answer(projectId, wanted) {
       if (wanted.length === 0) return new Map();
       const configured = await backends.of(projectId);

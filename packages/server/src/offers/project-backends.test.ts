@@ -15,6 +15,7 @@ afterEach(() => server.close());
 const silence = () => new Promise<never>(() => {});
 const local: Backend = {
   name: 'local',
+  signalsCapacity: true,
   offers: silence,
   compute: { createInstance: silence, terminateInstance: silence },
 };

@@ -147,9 +147,9 @@ forEachStore((tests) => {
 /** Takes the first waiting job and the first free block until one of the two is missing. */
 async function assignAll(store: Store, projectId: string): Promise<void> {
   for (;;) {
-    const snapshot = (await store.engine.loadPlacement(projectId))!;
-    const job = snapshot.gangs[0]?.jobs[0];
-    const instance = snapshot.instances.find((i) => i.busyBlocks < (i.totalBlocks ?? 0));
+    const snapshot = await store.engine.loadPlacement(projectId);
+    const job = snapshot?.gangs[0]?.jobs[0];
+    const instance = snapshot?.instances.find((i) => i.busyBlocks < (i.totalBlocks ?? 0));
     if (!job || !instance) return;
     await store.engine.apply([
       {

@@ -6,7 +6,7 @@ import { decidedWrite, eventsOf, requestStop } from './decided-writes.ts';
 import { createIntents } from './intents.ts';
 import { localLeases, sharedLeases } from './leases.ts';
 import { loadFleet, loadInstance } from './load-instance.ts';
-import { loadCapacity, loadPlacement } from './load-placement.ts';
+import { loadCapacity, loadPlacement, waitingFor } from './load-placement.ts';
 import { loadGateway, loadVolume } from './load-resources.ts';
 import { loadRun } from './load-run.ts';
 import { createFleet, submitRun } from './submit-run.ts';
@@ -16,8 +16,9 @@ import type { Engine } from './types.ts';
 export function createEngine(context: StoreContext): Engine {
   const { records } = context;
   return {
-    loadRun: (id) => context.read((tx) => loadRun(tx, id, context.now())),
+    loadRun: (id) => context.read((tx) => loadRun(tx, records, id, context.now())),
     loadPlacement: (projectId) => context.read((tx) => loadPlacement(tx, records, projectId)),
+    waitingFor: (capacity) => context.read((tx) => waitingFor(tx, records, capacity)),
     loadCapacity: (projectId) => context.read((tx) => loadCapacity(tx, records, projectId)),
     loadInstance: (id) => context.read((tx) => loadInstance(tx, id)),
     loadFleet: (id) => context.read((tx) => loadFleet(tx, records, id)),
@@ -29,7 +30,12 @@ export function createEngine(context: StoreContext): Engine {
     freeName: (kind, projectId, name) =>
       context.read((tx) => chooseName(tx, kind, projectId, name)),
     updateRun: (id, decide) =>
-      decidedWrite(context, { table: 'runs', id }, (tx) => loadRun(tx, id, context.now()), decide),
+      decidedWrite(
+        context,
+        { table: 'runs', id },
+        (tx) => loadRun(tx, records, id, context.now()),
+        decide,
+      ),
     updateInstance: (id, decide) =>
       decidedWrite(context, { table: 'instances', id }, loadInstance, decide),
     updateFleet: (id, decide) =>

@@ -1,7 +1,6 @@
-import type { WorkKind } from '@dstack/core';
 import { type RawBuilder, sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
-import type { Engine } from './types.ts';
+import type { Engine, LeasedKind } from './types.ts';
 
 export type Leases = Pick<
   Engine,
@@ -17,7 +16,7 @@ export type Leases = Pick<
 >;
 
 /** Where the lease of a kind of work is kept. */
-const ROWS: Readonly<Record<WorkKind, { readonly table: string; readonly key: string }>> = {
+const ROWS: Readonly<Record<LeasedKind, { readonly table: string; readonly key: string }>> = {
   run: { table: 'runs', key: 'id' },
   placement: { table: 'projects', key: 'id' },
   instance: { table: 'instances', key: 'id' },

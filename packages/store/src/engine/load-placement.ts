@@ -1,39 +1,37 @@
-import type {
-  CapacitySnapshot,
-  FleetRecord,
-  Gang,
-  Id,
-  JobRecord,
-  PlacementSnapshot,
-  RunRecord,
-} from '@dstack/core';
+import type { CapacitySnapshot, FleetRecord, Id, PlacementSnapshot } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
-import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
-import { forIds, groupBy, notDeleted } from '../query.ts';
+import { forIds, notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
-import { LIVE_RUN } from '../schema/statuses.ts';
-import { fleetTable, runTable } from '../schema/work-tables.ts';
+import { fleetTable } from '../schema/work-tables.ts';
+import { loadQueue, loadRivals, sharedFleets, waitingProjects } from './load-queue.ts';
 import { localUse } from './local-use.ts';
 
-/** All that waits and all capacity, most of which is as it was when it was last looked at. */
+/**
+ * What waits in a project and everything it could be placed on, most of which is as it was when it
+ * was last looked at. Null: there is no such project, or nothing waits in it.
+ */
 export async function loadPlacement(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
-): Promise<PlacementSnapshot | null> {
+): Promise<Omit<PlacementSnapshot, 'hasSilentBackends'> | null> {
   const project = await tx
     .selectFrom('projects')
     .select('name')
     .where('id', '=', projectId)
     .executeTakeFirst();
   if (!project) return null;
+  const queue = await loadQueue(tx, records, projectId);
+  if (queue.gangs.length === 0) return null;
+  const capacity = await loadCapacity(tx, records, projectId);
+  const fleetIds = capacity.fleets.map((fleet) => fleet.id);
   return {
     projectId,
     projectName: project.name,
-    gangs: await loadGangs(tx, records, projectId),
-    waiting: await loadWaiting(tx, records, projectId),
-    ...(await loadCapacity(tx, records, projectId)),
+    ...queue,
+    rivals: await loadRivals(tx, records, projectId, fleetIds),
+    ...capacity,
   };
 }
 
@@ -58,59 +56,26 @@ export async function loadCapacity(
   };
 }
 
-async function loadGangs(tx: Tx, records: RecordCache, projectId: Id): Promise<Gang[]> {
-  const jobKeys = await tx
-    .selectFrom('jobs')
-    .select(JOB_KEY)
-    .where('status', '=', 'submitted')
-    .where('project_id', '=', projectId)
-    .where('instance_id', 'is', null)
-    .orderBy('job_num')
-    .execute();
-  const jobs = await jobsByKeys(tx, records, jobKeys);
-  const runKeys = await forIds(
-    jobs.map((job) => job.runId),
-    (slice) =>
-      tx
-        .selectFrom('runs')
-        .select(['id', 'version'])
-        .where('id', 'in', slice)
-        .where('status', 'in', LIVE_RUN)
-        .execute(),
-  );
-  const found = await records.read(tx, runTable, runKeys);
-  const runs = new Map(found.map((run) => [run.id, run]));
-  const gangs: Gang[] = [];
-  for (const members of groupBy(jobs, (job) => `${job.runId} ${job.replicaNum}`).values()) {
-    const run = runs.get(members[0]?.runId ?? '');
-    if (run) gangs.push({ run, jobs: members });
+/** See `Engine.waitingFor`. */
+export async function waitingFor(tx: Tx, records: RecordCache, capacity: string): Promise<Id[]> {
+  const [kind, id = ''] = capacity.split(':');
+  switch (kind) {
+    case 'fleet': {
+      const users = await sharedFleets(tx, '', [id]);
+      return await waitingProjects(
+        tx,
+        users.map((user) => user.project_id),
+      );
+    }
+    case 'project': {
+      const fleets = await loadFleets(tx, records, id);
+      const ids = fleets.map((fleet) => fleet.id);
+      const others = await sharedFleets(tx, id, ids);
+      return await waitingProjects(tx, [id, ...others.map((other) => other.project_id)]);
+    }
+    default:
+      return await waitingProjects(tx, null);
   }
-  return gangs.sort((a, b) => byUrgency(a.run, b.run) || replica(a.jobs) - replica(b.jobs));
-}
-
-function replica(jobs: readonly JobRecord[]): number {
-  return jobs[0]?.replicaNum ?? 0;
-}
-
-/** Highest priority first, then oldest; the id settles what is equal, so that passes agree. */
-function byUrgency(a: RunRecord, b: RunRecord): number {
-  return b.priority - a.priority || a.submittedAt - b.submittedAt || compare(a.id, b.id);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** Pending because a try failed; a schedule's first firing and others are no matter of capacity. */
-async function loadWaiting(tx: Tx, records: RecordCache, projectId: Id): Promise<RunRecord[]> {
-  const keys = await tx
-    .selectFrom('runs')
-    .select(['id', 'version'])
-    .where('status', '=', 'pending')
-    .where('project_id', '=', projectId)
-    .where('resubmission_attempt', '>', 0)
-    .execute();
-  return (await records.read(tx, runTable, keys)).sort(byUrgency);
 }
 
 async function loadFleets(tx: Tx, records: RecordCache, projectId: Id): Promise<FleetRecord[]> {

@@ -10,15 +10,25 @@ import { sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { logEndsOf, reportsOf } from '../jobs/reports.ts';
+import type { RecordCache } from '../record-cache.ts';
 import { UNFINISHED_JOB } from '../schema/statuses.ts';
 import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
 import { requestCounts } from '../services/requests.ts';
+import { fleetUses } from './fleet-uses.ts';
 import { instancesByIds, intentsOf } from './parts.ts';
 
-/** Superseded submissions kept per job: texts and retries look at the newest ones only. */
-const SUBMISSIONS_PER_JOB = 10;
+/**
+ * Newest submissions read of each job: the ones that are always kept, and those that have just left
+ * them and may be removed (`core/reconcile/submit-jobs`).
+ */
+const SUBMISSIONS_PER_JOB = 22;
 
-export async function loadRun(tx: Tx, id: Id, now: Timestamp): Promise<RunSnapshot | null> {
+export async function loadRun(
+  tx: Tx,
+  records: RecordCache,
+  id: Id,
+  now: Timestamp,
+): Promise<RunSnapshot | null> {
   const row = await tx
     .selectFrom('runs as r')
     .innerJoin('projects as p', 'p.id', 'r.project_id')
@@ -37,6 +47,11 @@ export async function loadRun(tx: Tx, id: Id, now: Timestamp): Promise<RunSnapsh
     projectName: row.project_name,
     jobs,
     instances,
+    fleetUses: await fleetUses(
+      tx,
+      records,
+      instances.map((instance) => instance.fleetId),
+    ),
     hosts: await hostsOf(tx, present(instances.map((instance) => instance.hostId))),
     reports: await reportsOf(tx, telling),
     logEnds: Object.fromEntries(

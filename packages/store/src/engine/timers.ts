@@ -1,8 +1,9 @@
 import type { Signal } from '@dstack/core';
+import { type SqlBool, sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import { notDeleted } from '../query.ts';
-import { UNFINISHED_RUN } from '../schema/statuses.ts';
-import type { Engine } from './types.ts';
+import { UNFINISHED_JOB, UNFINISHED_RUN } from '../schema/statuses.ts';
+import type { Alarm, Engine, ScheduledKind } from './types.ts';
 
 const TABLES = {
   run: 'runs',
@@ -12,7 +13,17 @@ const TABLES = {
   gateway: 'gateways',
 } as const;
 
-export function createTimers({ db }: StoreContext): Pick<Engine, 'due' | 'nextDue' | 'unfinished'> {
+/** The run does nothing but wait for capacity: it wants no pass until placement or time says so. */
+const WAITS_FOR_CAPACITY = sql<SqlBool>`status = 'submitted'
+  and exists (select 1 from jobs where run_id = runs.id and status = 'submitted')
+  and not exists (
+    select 1 from jobs where run_id = runs.id
+      and status in (${sql.join(UNFINISHED_JOB)})
+      and (waiting_since is null or status != 'submitted' or instance_id is not null))`;
+
+type Timers = Pick<Engine, 'due' | 'nextDue' | 'unfinished' | 'alarms'>;
+
+export function createTimers({ db }: StoreContext): Timers {
   return {
     async due(kind, until, limit) {
       const rows = await db
@@ -35,7 +46,7 @@ export function createTimers({ db }: StoreContext): Pick<Engine, 'due' | 'nextDu
     async unfinished() {
       const runs = await db
         .selectFrom('runs')
-        .select(['id', 'project_id', 'status'])
+        .select(['id', 'project_id', 'status', WAITS_FOR_CAPACITY.as('waits')])
         .where('status', 'in', UNFINISHED_RUN)
         .execute();
       const projects = new Set(
@@ -52,7 +63,7 @@ export function createTimers({ db }: StoreContext): Pick<Engine, 'due' | 'nextDu
         .execute();
       return [
         ...intents.map((row): Signal => ({ kind: 'intent', id: row.key })),
-        ...runs.map((row): Signal => ({ kind: 'run', id: row.id })),
+        ...runs.filter((row) => !row.waits).map((row): Signal => ({ kind: 'run', id: row.id })),
         ...[...projects].map((id): Signal => ({ kind: 'placement', id })),
         ...instances.map((row): Signal => ({ kind: 'instance', id: row.id })),
         ...fleets.map((row): Signal => ({ kind: 'fleet', id: row.id })),
@@ -60,7 +71,21 @@ export function createTimers({ db }: StoreContext): Pick<Engine, 'due' | 'nextDu
         ...gateways.map((row): Signal => ({ kind: 'gateway', id: row.id })),
       ];
     },
+    async alarms() {
+      const kinds = Object.keys(TABLES) as ScheduledKind[];
+      const lists = await Promise.all(kinds.map(alarmsOf));
+      return lists.flat();
+    },
   };
+
+  async function alarmsOf(kind: ScheduledKind): Promise<Alarm[]> {
+    const rows = await db
+      .selectFrom(TABLES[kind])
+      .select(['id', 'next_pass_at'])
+      .where('next_pass_at', 'is not', null)
+      .execute();
+    return rows.map(({ id, next_pass_at }) => ({ kind, id, at: next_pass_at ?? 0 }));
+  }
 
   function idsOf(table: 'instances' | 'fleets' | 'volumes' | 'gateways') {
     return db.selectFrom(table).select('id').where(notDeleted('deleted')).execute();

@@ -70,7 +70,8 @@ export type CreateFleetOutcome =
 export interface Engine {
   /** Each reads at one moment. Null: no such row. */
   loadRun(id: Id): Promise<RunSnapshot | null>;
-  loadPlacement(projectId: Id): Promise<PlacementSnapshot | null>;
+  /** Null also where nothing waits. What backends signal is not the database's to know. */
+  loadPlacement(projectId: Id): Promise<Omit<PlacementSnapshot, 'hasSilentBackends'> | null>;
   /** Of a project that is there. */
   loadCapacity(projectId: Id): Promise<CapacitySnapshot>;
   loadInstance(id: Id): Promise<InstanceSnapshot | null>;
@@ -116,8 +117,18 @@ export interface Engine {
   /** Keys whose `nextPassAt` is not after `until`, earliest first. */
   due(kind: ScheduledKind, until: Timestamp, limit: number): Promise<string[]>;
   nextDue(kind: ScheduledKind): Promise<Timestamp | null>;
-  /** Every key that may have work: what to enqueue at start-up and on the slow sweep. */
+  /**
+   * Every key that may have work: what to enqueue at start-up and on the slow sweep. Runs that wait
+   * for capacity have none of their own: placement and their alarm find them.
+   */
   unfinished(): Promise<Signal[]>;
+  /** Every `nextPassAt` that is set, of rows that may be asleep: alarms to set at start-up. */
+  alarms(): Promise<Alarm[]>;
+  /**
+   * Projects in which something waits that could use what has become free: `id` of a `capacity`
+   * signal.
+   */
+  waitingFor(capacity: string): Promise<Id[]>;
 
   /** Announced, oldest first. */
   pendingIntents(): Promise<IntentRecord[]>;
@@ -139,9 +150,9 @@ export interface Engine {
    * Leases. True: `owner` holds the row until now + `ttl` (µs). A lease that has run out can be
    * taken. They raise no version. Placement is leased on the project.
    */
-  claim(kind: WorkKind, id: string, owner: string, ttl: number): Promise<boolean>;
-  renew(kind: WorkKind, id: string, owner: string, ttl: number): Promise<boolean>;
-  release(kind: WorkKind, id: string, owner: string): Promise<void>;
+  claim(kind: LeasedKind, id: string, owner: string, ttl: number): Promise<boolean>;
+  renew(kind: LeasedKind, id: string, owner: string, ttl: number): Promise<boolean>;
+  release(kind: LeasedKind, id: string, owner: string): Promise<void>;
   /** On a database of one server, at start-up: whoever held a lease is dead. */
   dropLeases(): Promise<void>;
   /** The link to a host, leased the same way. */
@@ -162,6 +173,15 @@ export interface Engine {
   /** Wakes without writing. */
   signal(signals: readonly Signal[]): Promise<void>;
 }
+
+export interface Alarm {
+  readonly kind: ScheduledKind;
+  readonly id: Id;
+  readonly at: Timestamp;
+}
+
+/** Kinds of work that one server at a time does on a key. */
+export type LeasedKind = Exclude<WorkKind, 'capacity'>;
 
 /** Kinds whose rows have a `nextPassAt`. */
 export type ScheduledKind = 'run' | 'instance' | 'fleet' | 'volume' | 'gateway';

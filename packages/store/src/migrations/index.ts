@@ -8,6 +8,7 @@ import { logPieces } from './0007-log-pieces.ts';
 import { sshHosts } from './0008-ssh-hosts.ts';
 import { serviceTokens } from './0009-service-tokens.ts';
 import { serviceRequests } from './0010-service-requests.ts';
+import { queue } from './0011-queue.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -25,4 +26,5 @@ export const MIGRATIONS: readonly Migration[] = [
   sshHosts,
   serviceTokens,
   serviceRequests,
+  queue,
 ];

@@ -7,7 +7,7 @@ import {
   type IntentRecord,
   type JobRecord,
   type NewEvent,
-  newSubmission,
+  newSubmissions,
   type RunRecord,
 } from '@dstack/core';
 import type { NewProject } from '../projects/types.ts';
@@ -50,7 +50,11 @@ export function runRecord(part: InProject & { userId: string } & Partial<RunReco
   return {
     id: randomUUID(),
     name: 'train',
-    spec: { run_name: part.name ?? 'train', repo_id: 'repo' } as RunRecord['spec'],
+    spec: {
+      run_name: part.name ?? 'train',
+      repo_id: 'repo',
+      configuration: { type: 'task' },
+    } as RunRecord['spec'],
     status: 'submitted',
     terminationReason: null,
     priority: 0,
@@ -75,9 +79,10 @@ export function jobRecord(
 ): JobRecord {
   const { projectId, runId } = part;
   const run = runRecord({ id: runId, projectId, userId: '' });
-  const spec = { job_num: 0, job_name: 'train-0-0' } as JobRecord['spec'];
-  const place = { id: randomUUID(), now: 1_000_000, replicaNum: 0, submissionNum: 0 };
-  return { ...newSubmission(run, spec, place), ...part };
+  const spec = { job_num: 0, job_name: 'train-0-0', requirements: {} } as JobRecord['spec'];
+  const place = { newId: randomUUID, now: 1_000_000, replicaNum: 0 };
+  const [job] = newSubmissions(run, [spec], place);
+  return { ...(job as JobRecord), ...part };
 }
 
 export function fleetRecord(part: InProject & Partial<FleetRecord>): FleetRecord {

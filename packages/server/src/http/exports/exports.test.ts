@@ -85,10 +85,10 @@ describe('exports', () => {
     expect(own.body).toEqual([]);
     const seen = await server.call('/api/project/lab/fleets/list', { include_imported: true });
     expect(seen.body).toMatchObject([{ name: 'hosts', project_name: 'main' }]);
-    const snapshot = await server.store.engine.loadPlacement(
+    const capacity = await server.store.engine.loadCapacity(
       (await server.store.projects.byName('lab'))?.id ?? '',
     );
-    expect(snapshot?.fleets.map((one) => one.name)).toEqual(['hosts']);
+    expect(capacity.fleets.map((one) => one.name)).toEqual(['hosts']);
   });
 
   it('are lists in an object for clients from 0.22 on, bare before', async () => {

@@ -12,6 +12,7 @@ import {
   diffFleetSpecs,
   type FleetRecord,
   type FleetSnapshot,
+  fleetCapacity,
   fleetTarget,
   isFleetTerminating,
   newEvent,
@@ -124,7 +125,7 @@ function newFleet(
       ...signals,
       ...hosts.map(({ id }) => ({ kind: 'instance' as const, id })),
       { kind: 'fleet', id: fleet.id },
-      { kind: 'placement', id: project.id },
+      fleetCapacity(fleet.id),
     ],
   };
 }
@@ -143,24 +144,18 @@ async function updateFleet(
     await deps.store.engine.updateFleet(id, (snapshot) => {
       const { now } = deps.context();
       const { fleet } = snapshot;
-      const changes = [
-        ...updateChanges(snapshot, spec, request, user),
-        ...departures(snapshot, spec, present, { actorUserId: user.id, now }),
-        ...hostChanges(fleet, snapshot.instances, hosts, now, 'on fleet update'),
-      ];
-      const touched = changes.flatMap((one) =>
-        one.type === 'instance.update'
-          ? [one.id]
-          : one.type === 'instance.insert'
-            ? [one.instance.id]
-            : [],
-      );
+      const left = departures(snapshot, spec, present, { actorUserId: user.id, now });
       return {
-        changes,
+        changes: [
+          ...updateChanges(snapshot, spec, request, user),
+          ...left.changes,
+          ...hostChanges(fleet, snapshot.instances, hosts, now, 'on fleet update'),
+        ],
         signals: [
+          ...left.signals,
           { kind: 'fleet', id },
-          ...touched.map((instance) => ({ kind: 'instance' as const, id: instance })),
-          { kind: 'placement', id: fleet.projectId },
+          ...hosts.map((host) => ({ kind: 'instance' as const, id: host.id })),
+          fleetCapacity(fleet.id),
         ],
       };
     });

@@ -1,12 +1,12 @@
 /** The end of fleets and of single instances, as far as the API orders it. */
 import { ruleError } from '@dstack/contract/api';
-import type { Change, FleetSnapshot, InstanceRecord, Timestamp } from '@dstack/core';
+import type { Change, FleetSnapshot, InstanceRecord } from '@dstack/core';
 import {
   fleetStatusEvent,
-  instanceStatusEvent,
   isFleetTerminating,
   isInstanceActive,
   isPlaceholder,
+  terminateByUser,
 } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
@@ -61,29 +61,9 @@ export async function deleteInstances(
         request.instance_nums.includes(instance.instanceNum) && isInstanceActive(instance.status),
     );
     if (chosen.some(hasWork)) throw inUse(view.fleet.name);
-    const { now } = deps.context();
-    const changes = chosen.flatMap((instance) => terminateInstance(instance, actor.id, now));
-    const signals = chosen.map(({ id }) => ({ kind: 'instance' as const, id }));
-    return changes.length === 0 ? null : { changes, signals };
+    if (chosen.length === 0) return null;
+    return terminateByUser(chosen, { actorUserId: actor.id, now: deps.context().now });
   });
-}
-
-/** Ordered by a user. */
-export function terminateInstance(
-  instance: InstanceRecord,
-  actorUserId: string,
-  now: Timestamp,
-): Change[] {
-  const set = {
-    status: 'terminating',
-    terminationReason: 'terminated_by_user',
-    statusChangedAt: now,
-  } as const;
-  const after = { ...instance, ...set };
-  return [
-    { type: 'instance.update', id: instance.id, version: instance.version, set },
-    { type: 'event', event: instanceStatusEvent(instance.status, after, actorUserId) },
-  ];
 }
 
 function inUse(name: string) {

@@ -4,24 +4,25 @@ import { ruleError } from '@dstack/contract/api';
 import type { FleetSpec } from '@dstack/contract/wire';
 import {
   type Change,
+  type Decision,
   type FleetHost,
   type FleetRecord,
   type FleetSnapshot,
   fleetHosts,
   freeNumbers,
   hostAddress,
-  hostInstance,
   type Id,
   type InstanceRecord,
   instanceTarget,
   isInstanceActive,
   isInstanceTerminated,
   newEvent,
+  sshHostInstance,
   type Timestamp,
+  terminateByUser,
 } from '@dstack/core';
 import type { SshLogin } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
-import { terminateInstance } from './delete.ts';
 
 export interface AddedHost {
   /** Of the instance it becomes. */
@@ -115,7 +116,7 @@ export function hostChanges(
       }),
     ),
     ...added.flatMap(({ id, host }, index): Change[] => {
-      const instance = hostInstance(fleet, host, { id, num: numbers[index] ?? index, now });
+      const instance = sshHostInstance(fleet, host, { id, num: numbers[index] ?? index, now });
       const text = `Instance created ${why}. Status: ${instance.status.toUpperCase()}`;
       return [
         { type: 'instance.insert', instance },
@@ -131,11 +132,10 @@ export function departures(
   spec: FleetSpec,
   present: ReadonlyMap<string, Id>,
   by: { readonly actorUserId: Id; readonly now: Timestamp },
-): Change[] {
+): Pick<Decision, 'changes' | 'signals'> {
   const ssh = spec.configuration.ssh_config;
-  if (ssh === null) return [];
-  const named = new Set(fleetHosts(ssh).map(hostAddress));
-  return [...present].flatMap(([address, id]) => {
+  const named = new Set(ssh === null ? present.keys() : fleetHosts(ssh).map(hostAddress));
+  const leaving = [...present].flatMap(([address, id]) => {
     const instance = instances.find((one) => one.id === id);
     if (named.has(address) || !instance || !isInstanceActive(instance.status)) return [];
     if (instance.busyBlocks > 0) {
@@ -143,6 +143,7 @@ export function departures(
         `Fleet ${fleet.name}: host ${address} cannot be removed while jobs run on it (${instance.name})`,
       );
     }
-    return terminateInstance(instance, by.actorUserId, by.now);
+    return [instance];
   });
+  return terminateByUser(leaving, by);
 }

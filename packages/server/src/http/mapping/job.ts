@@ -17,6 +17,7 @@ import {
   jobStatusMessage,
   type ProvisioningData,
   type RuntimeData,
+  terminationText,
 } from '@dstack/core';
 import type { RunView } from '@dstack/store';
 import { perRecord } from '../kept-parts.ts';
@@ -70,7 +71,7 @@ const bareSubmission = perRecord((job: JobRecord): JobSubmission => {
     status: job.status,
     status_message: jobStatusMessage(job),
     termination_reason: job.terminationReason,
-    termination_reason_message: job.terminationMessage,
+    termination_reason_message: terminationText(job),
     exit_status: job.exitStatus,
     job_provisioning_data: job.provisioningData && wireProvisioningData(job.provisioningData),
     job_runtime_data: job.runtimeData && wireRuntimeData(job.runtimeData),

@@ -42,7 +42,7 @@ describe('metrics for Prometheus', () => {
       store: server.store,
       now: () => 0,
       depths: () => ({
-        ...{ run: depth, placement: none, instance: none, fleet: none },
+        ...{ run: depth, placement: none, capacity: none, instance: none, fleet: none },
         ...{ volume: none, gateway: none, intent: none },
       }),
       onError: () => {},

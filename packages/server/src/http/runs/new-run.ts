@@ -9,7 +9,7 @@ import {
   jobCreatedEvent,
   mergedProfile,
   newEvent,
-  newSubmission,
+  newSubmissions,
   nextFire,
   type RunRecord,
   runTarget,
@@ -95,10 +95,8 @@ function firstJobs(run: RunRecord, parts: NewRunParts): JobRecord[] {
         settings: parts.jobSettings,
       });
       if (!built.ok) throw ruleError(built.message);
-      for (const spec of built.jobSpecs) {
-        const place = { id: parts.newId(), now: parts.now, replicaNum, submissionNum: 0 };
-        jobs.push(newSubmission(run, spec, place));
-      }
+      const { newId, now } = parts;
+      jobs.push(...newSubmissions(run, built.jobSpecs, { newId, now, replicaNum }));
       replicaNum += 1;
     }
   }

@@ -7,6 +7,7 @@ import type {
   Change,
   DecisionContext,
   FleetRecord,
+  FleetUse,
   Id,
   InstanceRecord,
   IntentPayload,
@@ -33,6 +34,7 @@ function same(a: unknown, b: unknown): boolean {
 export class Table<R extends Row> {
   #loaded = new Map<Id, R>();
   #rows = new Map<Id, R>();
+  #guarded = new Set<Id>();
   #touched: () => void;
 
   constructor(rows: readonly R[], touched: () => void) {
@@ -73,6 +75,11 @@ export class Table<R extends Row> {
     this.#touched();
   }
 
+  /** The pass relies on this row: whoever has written it meanwhile makes the pass decide anew. */
+  guard(id: Id): void {
+    this.#guarded.add(id);
+  }
+
   inserted(): R[] {
     return this.all().filter((row) => !this.#loaded.has(row.id));
   }
@@ -86,9 +93,9 @@ export class Table<R extends Row> {
     const result: { id: Id; version: number; set: Partial<R> }[] = [];
     for (const [id, before] of this.#loaded) {
       const after = this.#rows.get(id);
-      if (after === undefined || after === before) continue;
+      if (after === undefined || (after === before && !this.#guarded.has(id))) continue;
       const keys = (Object.keys(after) as (keyof R)[]).filter((k) => !same(before[k], after[k]));
-      if (keys.length === 0) continue;
+      if (keys.length === 0 && !this.#guarded.has(id)) continue;
       const set: Partial<R> = {};
       for (const key of keys) set[key] = after[key];
       result.push({ id, version: before.version, set });
@@ -103,6 +110,8 @@ interface Loaded {
   readonly jobs?: readonly JobRecord[];
   readonly instances?: readonly InstanceRecord[];
   readonly intents?: readonly IntentRecord[];
+  /** Fleets of the instances, with how many instances each has; see `fleetUse`. */
+  readonly fleetUses?: readonly FleetUse[];
 }
 
 export class Draft {
@@ -116,23 +125,45 @@ export class Draft {
   #intents = new Map<string, IntentRecord[]>();
   #announced: IntentRecord[] = [];
   #cancelled = new Set<string>();
+  #active = new Map<Id, number>();
   #events: NewEvent[] = [];
   #signals = new Map<string, Signal>();
   #due: Timestamp | null = null;
   #touched = false;
 
-  constructor(loaded: Loaded, ctx: DecisionContext) {
+  constructor(loaded: Loaded, ctx: Pick<DecisionContext, 'now'> & Partial<DecisionContext>) {
     const touched = () => {
       this.#touched = true;
     };
     this.now = ctx.now;
-    this.newId = ctx.newId;
+    this.newId = ctx.newId ?? noIds;
     this.runs = new Table(loaded.run ? [loaded.run] : [], touched);
-    this.fleets = new Table(loaded.fleet ? [loaded.fleet] : [], touched);
+    const uses = loaded.fleetUses ?? [];
+    const fleets = loaded.fleet ? [loaded.fleet] : uses.map((use) => use.fleet);
+    this.fleets = new Table(fleets, touched);
+    for (const { fleet, active } of uses) this.#active.set(fleet.id, active);
     this.jobs = new Table(loaded.jobs ?? [], touched);
     this.instances = new Table(loaded.instances ?? [], touched);
     for (const intent of loaded.intents ?? []) this.#remember(intent);
     for (const attempts of this.#intents.values()) attempts.sort((a, b) => a.attempt - b.attempt);
+  }
+
+  /** A fleet and its instances that are neither ending nor ended; null if it was not loaded. */
+  fleetUse(fleetId: Id): FleetUse | null {
+    const fleet = this.fleets.get(fleetId);
+    const active = this.#active.get(fleetId);
+    return fleet === null || active === undefined ? null : { fleet, active };
+  }
+
+  /** One of its instances ends, or never comes to be. */
+  leaveFleet(fleetId: Id): void {
+    const active = this.#active.get(fleetId);
+    if (active !== undefined) this.#active.set(fleetId, active - 1);
+  }
+
+  /** The pass relies on how many instances the fleet has. */
+  guardFleet(fleetId: Id): void {
+    this.fleets.guard(fleetId);
   }
 
   /** Starts a round of rules: deadlines are collected anew. */
@@ -248,6 +279,11 @@ export class Draft {
       .map((one): Signal => ({ kind: 'intent', id: one.key }));
     return [...workers, ...this.#signals.values()];
   }
+}
+
+/** For passes that only change what is there. */
+function noIds(): never {
+  throw new Error('this pass was not given ids to make anything');
 }
 
 function key(row: Row): { id: Id; version: number } {

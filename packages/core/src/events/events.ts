@@ -19,6 +19,7 @@ import {
   isInstanceTerminating,
   isJobTerminating,
   isRunTerminating,
+  terminationText,
 } from '../status/index.ts';
 
 export const runTarget = (run: RunRecord): EventTarget => ({
@@ -126,7 +127,7 @@ export function jobStatusEvent(from: JobStatus, job: JobRecord): NewEvent {
     from,
     job.status,
     ends ? job.terminationReason : null,
-    ends ? job.terminationMessage : null,
+    ends ? terminationText(job) : null,
   );
   return newEvent(text, [jobTarget(job)]);
 }

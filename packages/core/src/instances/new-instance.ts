@@ -1,12 +1,12 @@
-/** Planned instances of a fleet: numbers, names, and what they are to become. */
+/** Instances that are planned: their numbers, names, and what they are to become. */
 
+import type { Draft } from '../draft/draft.ts';
+import { instanceTarget, newEvent } from '../events/events.ts';
 import type { FleetHost } from '../fleet-spec/prepare.ts';
 import { fleetRequirements } from '../fleet-spec/requirements.ts';
 import type { FleetRecord, Id, InstanceRecord, Timestamp } from '../model/index.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 import { DEFAULT_IDLE_FOR_FLEET } from '../status/index.ts';
-import type { Draft } from './draft.ts';
-import { instanceTarget, newEvent } from './events.ts';
 
 /** The lowest numbers that no instance of the fleet has, as many as wanted. */
 export function freeNumbers(instances: readonly InstanceRecord[], count: number): number[] {
@@ -18,15 +18,22 @@ export function freeNumbers(instances: readonly InstanceRecord[], count: number)
 
 export const instanceName = (fleet: FleetRecord, num: number): string => `${fleet.name}-${num}`;
 
-/** A host of an SSH fleet, to be added. `id` is also the key of its host record. */
-export function hostInstance(
+/** Where a new instance stands, and when. `id` is also the key of an SSH host's record. */
+export interface InstancePlace {
+  readonly id: Id;
+  readonly num: number;
+  readonly now: Timestamp;
+}
+
+/** A host of an SSH fleet, to be added. */
+export function sshHostInstance(
   fleet: FleetRecord,
   host: FleetHost,
-  place: { readonly id: Id; readonly num: number; readonly now: Timestamp },
+  place: InstancePlace,
 ): InstanceRecord {
   const blocks = host.blocks ?? fleet.spec.configuration.blocks ?? 1;
   return {
-    ...plannedInstance(fleet, place),
+    ...newInstance(fleet, place),
     backend: 'remote',
     region: 'remote',
     totalBlocks: typeof blocks === 'number' ? blocks : null,
@@ -36,7 +43,7 @@ export function hostInstance(
   };
 }
 
-/** Plans one more cloud instance; `why` is the event's middle. */
+/** Plans one more instance for the fleet itself; `why` is the event's middle. */
 export function planInstance(
   draft: Draft,
   fleet: FleetRecord,
@@ -44,17 +51,15 @@ export function planInstance(
   why: 'on fleet submission' | 'to meet target fleet node count',
 ): void {
   const instance = draft.instances.insert(
-    plannedInstance(fleet, { id: draft.newId(), num, now: draft.now }),
+    newInstance(fleet, { id: draft.newId(), num, now: draft.now }),
   );
   const text = `Instance created ${why}. Status: ${instance.status.toUpperCase()}`;
   draft.event(newEvent(text, [instanceTarget(instance)]));
   draft.signal('instance', instance.id);
 }
 
-function plannedInstance(
-  fleet: FleetRecord,
-  { id, num, now }: { readonly id: Id; readonly num: number; readonly now: Timestamp },
-): InstanceRecord {
+/** What is known of an instance before anything is made: what its fleet asks for. */
+export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace): InstanceRecord {
   const { blocks } = fleet.spec.configuration;
   return {
     id,

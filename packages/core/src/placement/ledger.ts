@@ -1,10 +1,11 @@
+import { matchesFleet } from '../instances/fleet-match.ts';
 import type {
+  CapacitySnapshot,
   EngineSettings,
   FleetRecord,
   Id,
   InstanceRecord,
   Offer,
-  PlacementSnapshot,
 } from '../model/index.ts';
 import { heldLocalGpus, machineGpus } from '../offers/local-gpus.ts';
 import { isUsable } from '../offers/pool.ts';
@@ -13,13 +14,16 @@ import { isInstanceActive, isInstanceAvailable } from '../status/instance-status
 
 /**
  * The capacity of a project as a pass sees it: the snapshot, less what this pass has already given
- * away. Written only by claims, so that no two gangs are promised the same thing.
+ * away (*claims*) or keeps for a gang that is ahead in the queue (*holds*). Only these change it, so
+ * that no two gangs are promised the same thing.
  */
-export class Board {
-  readonly snapshot: PlacementSnapshot;
+export class CapacityLedger {
+  readonly snapshot: CapacitySnapshot;
   readonly fleets: readonly FleetRecord[];
+  readonly localMaxInstances: number;
   readonly #instances = new Map<Id, InstanceRecord[]>();
   readonly #busy = new Map<Id, number>();
+  readonly #held = new Set<Id>();
   readonly #open = new Map<Id, Set<InstanceRecord>>();
   readonly #active = new Map<Id, number>();
   readonly #occupied = new Map<Id, number>();
@@ -28,18 +32,24 @@ export class Board {
   #localLeft: number;
   #localGpusHeld = 0;
 
-  constructor(snapshot: PlacementSnapshot, settings: Pick<EngineSettings, 'localMaxInstances'>) {
+  constructor(snapshot: CapacitySnapshot, settings: Pick<EngineSettings, 'localMaxInstances'>) {
     this.snapshot = snapshot;
     this.fleets = snapshot.fleets.filter((fleet) => isFleetActive(fleet.status) && !fleet.deleted);
+    this.localMaxInstances = settings.localMaxInstances;
     this.#localLeft = settings.localMaxInstances - snapshot.localInstances;
     for (const use of snapshot.localBusy) this.#localGpusHeld += heldLocalGpus(use);
+    const fleets = new Map(this.fleets.map((fleet) => [fleet.id, fleet]));
     for (const fleet of this.fleets) {
       this.#instances.set(fleet.id, []);
       this.#open.set(fleet.id, new Set());
     }
     for (const instance of snapshot.instances) {
+      const fleet = fleets.get(instance.fleetId);
       this.#instances.get(instance.fleetId)?.push(instance);
-      if (this.#hasRoom(instance)) this.#open.get(instance.fleetId)?.add(instance);
+      // One that its fleet no longer wants ends once it is free: it gets no further job.
+      if (fleet && this.#hasRoom(instance) && matchesFleet(instance, fleet)) {
+        this.#open.get(instance.fleetId)?.add(instance);
+      }
       if (!isInstanceActive(instance.status)) continue;
       count(this.#active, instance.fleetId);
       if (instance.busyBlocks > 0 || instance.provisioningData === null) {
@@ -57,19 +67,41 @@ export class Board {
     return this.#open.get(fleetId) ?? [];
   }
 
+  hasOpen(fleetId: Id): boolean {
+    return (this.#open.get(fleetId)?.size ?? 0) > 0;
+  }
+
   busyBlocks(instance: InstanceRecord): number {
     return this.#busy.get(instance.id) ?? instance.busyBlocks;
   }
 
   claim(instance: InstanceRecord, blocks: number): void {
-    if (this.busyBlocks(instance) === 0) count(this.#occupied, instance.fleetId);
     const before = this.busyBlocks(instance);
+    if (before === 0) count(this.#occupied, instance.fleetId);
     const busyBlocks = before + blocks;
     this.#busy.set(instance.id, busyBlocks);
     this.#localGpusHeld +=
       heldLocalGpus({ ...instance, busyBlocks }) -
       heldLocalGpus({ ...instance, busyBlocks: before });
     if (!this.#hasRoom(instance)) this.#open.get(instance.fleetId)?.delete(instance);
+  }
+
+  /** Keeps what is free of an instance for a gang that is ahead: nobody else gets it in this pass. */
+  hold(instance: InstanceRecord): void {
+    if (this.busyBlocks(instance) === 0) count(this.#occupied, instance.fleetId);
+    this.#held.add(instance.id);
+    this.#open.get(instance.fleetId)?.delete(instance);
+  }
+
+  isHeld(instance: InstanceRecord): boolean {
+    return this.#held.has(instance.id);
+  }
+
+  /** Keeps a place for an instance that is still to be made, for a gang that is ahead. */
+  holdPlace(fleetId: Id, isLocal: boolean): void {
+    count(this.#active, fleetId);
+    count(this.#occupied, fleetId);
+    if (isLocal) this.#localLeft -= 1;
   }
 
   /** Instances that count against `nodes.max`, those added by this pass too. */

@@ -1,7 +1,9 @@
+import type { Finding } from '@dstack/contract/wire';
 import type { FleetRecord, Offer } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
-import type { Board } from './board.ts';
+import { finding } from '../offers/findings.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
+import type { CapacityLedger } from './ledger.ts';
 import {
   isElastic,
   type NewCapacity,
@@ -10,7 +12,7 @@ import {
   usableOffers,
 } from './new-capacity.ts';
 import type { OffersWanted } from './offers-wanted.ts';
-import type { Seat } from './seats.ts';
+import type { NewSlot } from './slots.ts';
 
 /** Looks up what the backends said; unanswered questions have no offers. */
 export type Ask = (question: OffersWanted) => readonly Offer[];
@@ -18,71 +20,75 @@ export type Ask = (question: OffersWanted) => readonly Offer[];
 /** Most offers that are kept for one new instance; far more than are ever tried. */
 const OFFERS_KEPT = 100;
 
-/** Why a fleet makes no new instance for a gang, for people. */
+/** Why a fleet makes no new instance for a gang. */
 export interface NoNewCapacity {
-  readonly reason: string;
+  readonly none: Finding;
 }
 
-/** Whether the fleet may grow by `count` instances for this gang at all. */
+/** Why the fleet never grows for this gang, however few instances it has; null if it does. */
+export function whyNeverGrow(fleet: FleetRecord, request: GangRequest): Finding | null {
+  if (request.profile.instances) return finding('instances');
+  if (request.profile.creation_policy === 'reuse') return finding('creation_policy');
+  if (!isElastic(fleet)) return finding('fixed_size');
+  return fleet.projectId === request.run.projectId ? null : finding('imported');
+}
+
+/** Whether the fleet may grow by `count` instances for this gang now. */
 export function whyNotGrow(
-  board: Board,
+  ledger: CapacityLedger,
   fleet: FleetRecord,
   count: number,
   request: GangRequest,
-): string | null {
-  if (request.profile.instances) return 'only the specified instances may be used';
-  if (request.profile.creation_policy === 'reuse') return 'creation_policy is reuse';
-  if (!isElastic(fleet) || fleet.projectId !== board.snapshot.projectId) {
-    return 'it is at capacity';
-  }
+): Finding | null {
+  const never = whyNeverGrow(fleet, request);
+  if (never) return never;
   const max = fleet.spec.configuration.nodes?.max ?? null;
-  if (max !== null && board.activeIn(fleet.id) + count > max) {
-    return `it is at capacity (nodes.max is ${max})`;
-  }
-  return null;
+  if (max === null || ledger.activeIn(fleet.id) + count <= max) return null;
+  return finding('nodes.max', { has: String(max) });
 }
 
 /**
  * New capacity of a fleet for one node: its offers that can be had now, restricted to a site if the
  * gang has one, or the reason why there are none.
  */
-export function newSeat(
-  board: Board,
+export function newSlot(
+  ledger: CapacityLedger,
   fleet: FleetRecord,
   node: NodeRequest,
   request: GangRequest,
   ask: Ask,
-): Extract<Seat, { kind: 'new' }> | NoNewCapacity {
+): NewSlot | NoNewCapacity {
   const capacity = newCapacityFor(fleet, node, request.profile);
-  if ('incompatible' in capacity) {
-    return { reason: `its ${capacity.incompatible} excludes the run's` };
-  }
-  return seatFrom(board, fleet, node, capacity, ask(capacity.question));
+  if ('excluded' in capacity) return { none: finding('excluded', capacity.excluded) };
+  return slotFrom(ledger, fleet, node, capacity, ask(capacity.question));
 }
 
-function seatFrom(
-  board: Board,
+function slotFrom(
+  ledger: CapacityLedger,
   fleet: FleetRecord,
   node: NodeRequest,
   { combined }: NewCapacity,
   offers: readonly Offer[],
-): Extract<Seat, { kind: 'new' }> | NoNewCapacity {
+): NewSlot | NoNewCapacity {
   const usable = usableOffers(offers, node, combined, fleet.spec.configuration.blocks ?? 1);
   const had = usable.filter(isAvailableOffer);
-  const open = had.filter((offer) => whyNotLocal(board, offer) === null);
+  const open = had.filter((offer) => whyNotLocal(ledger, offer) === null);
   if (open.length > 0) {
     return { kind: 'new', combined, offers: open, totalOffers: usable.length };
   }
-  if (had[0]) return { reason: whyNotLocal(board, had[0]) ?? '' };
-  if (usable.length === 0) return { reason: 'no offers match' };
-  return { reason: `none of its ${usable.length} offers is available now` };
+  const local = had[0] && whyNotLocal(ledger, had[0]);
+  if (local) return { none: local };
+  if (usable.length === 0) return { none: finding('no_offers') };
+  return { none: finding('not_available', { count: usable.length }) };
 }
 
 /** Why the server's machine cannot hold one more instance like this; null for other machines. */
-export function whyNotLocal(board: Board, offer: Offer): string | null {
+export function whyNotLocal(ledger: CapacityLedger, offer: Offer): Finding | null {
   if (offer.backend !== 'local') return null;
-  if (board.localLeft <= 0) return 'the most instances that this machine may hold are there';
-  return board.hasGpusFor(offer) ? null : 'the GPUs of this machine are taken by other jobs';
+  if (ledger.localLeft <= 0) {
+    return finding('local_limit', { has: String(ledger.localMaxInstances) });
+  }
+  return ledger.hasGpusFor(offer) ? null : finding('gpus_taken');
 }
 
 /**
@@ -102,15 +108,15 @@ export function triedOffers(offers: readonly Offer[]): Offer[] {
     .slice(0, OFFERS_KEPT);
 }
 
-/** The seat with offers at that site only, or null if there are none. */
-export function seatAt(
-  seat: Extract<Seat, { kind: 'new' }>,
+/** The slot with offers at that site only, or null if there are none. */
+export function slotAt(
+  slot: NewSlot,
   site: Site & { readonly zone?: string | null },
-): Extract<Seat, { kind: 'new' }> | null {
-  const offers = seat.offers
+): NewSlot | null {
+  const offers = slot.offers
     .filter((offer) => offer.backend === site.backend && offer.region === site.region)
     .flatMap((offer) => atZone(offer, site.zone ?? null));
-  return offers.length > 0 ? { ...seat, offers } : null;
+  return offers.length > 0 ? { ...slot, offers } : null;
 }
 
 /** An offer that names no zones can be had in any. */

@@ -1,0 +1,118 @@
+/** Refusals in words. */
+import type { Finding, FleetRefusal, Refusal } from './refusal.ts';
+
+/** Clients of dstack 0.22.5 show `no fleets` instead of `no capacity` where a text has this phrase. */
+export const NO_FLEET_PHRASE = 'No matching fleet found';
+
+/** Whether no fleet is meant for such work at all; capacity has nothing to do with it. */
+export function hasNoFleet(refusal: Refusal): boolean {
+  if (refusal.kind !== 'no-place') return true;
+  return refusal.fleets.every(({ growth }) => growth?.rule === 'placement');
+}
+
+/** One sentence, as `termination_reason_message` and plans have it. */
+export function refusalText(refusal: Refusal): string {
+  switch (refusal.kind) {
+    case 'no-fleets':
+      return `${NO_FLEET_PHRASE}: the project has none. Create one with 'dstack apply'`;
+    case 'fleets-missing':
+      return `${NO_FLEET_PHRASE}: none of the specified fleets (${refusal.names.join(', ')}) exists`;
+    case 'fleet-deleted':
+      return `${NO_FLEET_PHRASE}: the fleet of the run was deleted`;
+    case 'no-place':
+      return noPlaceText(refusal);
+  }
+}
+
+/** Fleets named in one text; the rest is counted. */
+const FLEETS_NAMED = 3;
+
+function noPlaceText(refusal: Extract<Refusal, { kind: 'no-place' }>): string {
+  const { fleets, nodes, selected } = refusal;
+  const [only] = fleets;
+  if (hasNoFleet(refusal)) return `${NO_FLEET_PHRASE} (${reasons(refusal)})`;
+  if (selected) return `The specified instances cannot take the run now (${reasons(refusal)})`;
+  if (fleets.every((fleet) => fleet.verdict === 'never')) {
+    return `No fleet can take the run (${reasons(refusal)})`;
+  }
+  if (fleets.length === 1 && only) {
+    const reason = fleetText(only, nodes);
+    return `Fleet ${only.fleet} is at capacity${reason === '' ? '' : `: ${reason}`}`;
+  }
+  return `No fleet has capacity for the run now (${reasons(refusal)})`;
+}
+
+function reasons({ fleets, nodes }: Extract<Refusal, { kind: 'no-place' }>): string {
+  const named = fleets.slice(0, FLEETS_NAMED).map((fleet) => {
+    const reason = fleetText(fleet, nodes);
+    return `${fleet.fleet}: ${reason === '' ? 'it is at capacity' : reason}`;
+  });
+  const more = fleets.length - named.length;
+  return named.join('; ') + (more > 0 ? `; and ${more} more` : '');
+}
+
+/** Why one fleet does not take the run, without the fleet's name; empty if there is nothing to say. */
+export function fleetText({ verdict, pool, growth }: FleetRefusal, nodes: number): string {
+  const parts: string[] = [];
+  if (nodes > 1 && verdict === 'full') parts.push(`${nodes} nodes are needed at once`);
+  if (growth !== null && growth.rule !== 'fixed_size') parts.push(growthText(growth));
+  if (pool.length > 0) parts.push(`instances: ${pool.map(poolText).join(', ')}`);
+  return parts.join(', ');
+}
+
+function poolText(finding: Finding): string {
+  const count = finding.count ?? 1;
+  switch (finding.rule) {
+    case 'busy':
+      return `${count} busy`;
+    case 'held':
+      return `${count} held for a run that is ahead`;
+    case 'gpus_taken':
+      return `${count} whose GPUs other jobs use`;
+    case 'not_ready':
+      return `${count} not ready yet`;
+    case 'unreachable':
+    case 'unhealthy':
+    case 'ending':
+      return `${count} ${finding.rule}`;
+    case 'fleet_spec':
+      return `${count} that the fleet's configuration no longer allows`;
+    default:
+      return `${count} without the ${finding.rule} asked for${comparison(finding)}`;
+  }
+}
+
+/** `(asked for 500.., has 8)`, or as much of it as is known. */
+export function comparison({ asked, has }: Finding): string {
+  if (asked === null) return has === null ? '' : ` (has ${has})`;
+  return has === null ? ` (${asked})` : ` (${asked}; has ${has})`;
+}
+
+function growthText(finding: Finding): string {
+  switch (finding.rule) {
+    case 'placement':
+      return `its placement is not cluster, as ${finding.asked ?? 'several'} nodes need`;
+    case 'nodes.max':
+      return `nodes.max is ${finding.has ?? 'reached'}`;
+    case 'imported':
+      return 'only its own project adds instances to it';
+    case 'creation_policy':
+      return 'creation_policy is reuse';
+    case 'instances':
+      return 'only the specified instances may be used';
+    case 'excluded':
+      return `its ${finding.property ?? 'configuration'} excludes the run's${comparison(finding)}`;
+    case 'site':
+      return `it has no place for all ${finding.asked ?? ''} nodes in one region`;
+    case 'no_offers':
+      return 'no offers match';
+    case 'not_available':
+      return `none of its ${finding.count ?? ''} offers is available now`;
+    case 'local_limit':
+      return `the server's machine holds its most instances (${finding.has ?? '?'})`;
+    case 'gpus_taken':
+      return "other jobs use the GPUs of the server's machine";
+    default:
+      return `its new instances lack the ${finding.rule} asked for${comparison(finding)}`;
+  }
+}

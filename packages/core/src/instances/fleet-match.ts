@@ -1,0 +1,36 @@
+/** Whether an instance is what its fleet's present spec asks for, and how many the fleet may have. */
+
+import { fleetRequirements } from '../fleet-spec/requirements.ts';
+import type { FleetRecord, InstanceRecord } from '../model/index.ts';
+import { requirementsMatch } from '../offers/match.ts';
+import { unmetLocation } from '../offers/needs.ts';
+import { mergedFleetProfile } from '../profile/merge.ts';
+
+/** SSH hosts and machines that are not known yet always are. */
+export function matchesFleet(
+  instance: Pick<InstanceRecord, 'offer' | 'provisioningData'>,
+  fleet: Pick<FleetRecord, 'spec'>,
+): boolean {
+  const { offer } = instance;
+  if (fleet.spec.configuration.ssh_config || offer === null) return true;
+  const { availability_zones: zones, ...profile } = mergedFleetProfile(fleet.spec);
+  if (unmetLocation(profile, offer) !== null) return false;
+  const zone = instance.provisioningData?.availability_zone;
+  if (
+    zone &&
+    unmetLocation({ availability_zones: zones }, { ...offer, availability_zones: [zone] })
+  ) {
+    return false;
+  }
+  return requirementsMatch(fleetRequirements(fleet.spec), offer);
+}
+
+/** Sizes of a fleet that makes its instances; null for one of SSH hosts. `max` null = no limit. */
+export function nodesOf(
+  fleet: Pick<FleetRecord, 'spec'>,
+): { readonly min: number; readonly target: number; readonly max: number | null } | null {
+  const nodes = fleet.spec.configuration.nodes;
+  if (!nodes) return null;
+  const { min, max } = nodes;
+  return { min, target: nodes.target ?? min, max };
+}

@@ -1,0 +1,23 @@
+/** The one owner of instances: nobody else changes the status of one. */
+export { adoptMachine, type CreatedMachine, noteMachine } from './adopt.ts';
+export { fleetCapacity, LOCAL_CAPACITY, projectCapacity, signalCapacity } from './capacity.ts';
+export { matchesFleet, nodesOf } from './fleet-match.ts';
+export {
+  freeNumbers,
+  type InstancePlace,
+  instanceName,
+  newInstance,
+  planInstance,
+  sshHostInstance,
+} from './new-instance.ts';
+export { releaseInstance, settleFree } from './release.ts';
+export { occupyReserved, reserveInstance } from './reserve.ts';
+export { runtimeDataFor } from './runtime-data.ts';
+export { occupyInstance, startInstance } from './start.ts';
+export {
+  abandonPlanned,
+  discardPlaceholder,
+  finishInstance,
+  terminateByUser,
+  terminateInstance,
+} from './terminate.ts';

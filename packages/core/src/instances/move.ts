@@ -1,0 +1,24 @@
+/** The only place where an instance changes its status; for this folder alone. */
+import type { Draft } from '../draft/draft.ts';
+import { instanceStatusEvent } from '../events/events.ts';
+import type { Id, InstanceRecord, InstanceStatus } from '../model/index.ts';
+import { assertTransition, INSTANCE_TRANSITIONS, isInstanceTerminated } from '../status/index.ts';
+
+export function moveInstance(
+  draft: Draft,
+  instance: InstanceRecord,
+  status: InstanceStatus,
+  patch: Partial<InstanceRecord> = {},
+  actorUserId: Id | null = null,
+): InstanceRecord {
+  assertTransition('instance', INSTANCE_TRANSITIONS, instance.status, status);
+  const finishedAt = isInstanceTerminated(status) ? draft.now : instance.finishedAt;
+  const moved = draft.instances.set(instance, {
+    finishedAt,
+    ...patch,
+    status,
+    statusChangedAt: draft.now,
+  });
+  draft.event(instanceStatusEvent(instance.status, moved, actorUserId));
+  return moved;
+}

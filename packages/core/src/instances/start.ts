@@ -1,0 +1,39 @@
+/** The agent of an instance has connected: the instance is up. */
+import type { Draft } from '../draft/draft.ts';
+import type { HostRecord, InstanceRecord } from '../model/index.ts';
+import { isInstanceBusy, isInstanceIdle, isInstanceProvisioning } from '../status/index.ts';
+import { signalCapacity } from './capacity.ts';
+import { moveInstance } from './move.ts';
+import { settleFree } from './release.ts';
+
+/** Up for the first time; `totalBlocks` as far as the machine had to be known for it. */
+export function startInstance(
+  draft: Draft,
+  instance: InstanceRecord,
+  up: { readonly host: HostRecord; readonly totalBlocks: number; readonly hasJobs: boolean },
+): InstanceRecord {
+  const started = moveInstance(draft, instance, up.hasJobs ? 'busy' : 'idle', {
+    hostFacts: up.host.facts ?? instance.hostFacts,
+    totalBlocks: up.totalBlocks,
+    startedAt: instance.startedAt ?? draft.now,
+  });
+  signalCapacity(draft, started);
+  return up.hasJobs ? started : settleFree(draft, started);
+}
+
+/** A job is being started on it: busy, a new one from its agent's first report on. */
+export function occupyInstance(
+  draft: Draft,
+  instance: InstanceRecord,
+  host: HostRecord | null,
+): void {
+  if (isInstanceBusy(instance.status)) return;
+  if (isInstanceIdle(instance.status)) {
+    moveInstance(draft, instance, 'busy', { nextPassAt: null });
+  } else if (isInstanceProvisioning(instance.status) && host?.connected) {
+    moveInstance(draft, instance, 'busy', {
+      hostFacts: host.facts ?? instance.hostFacts,
+      nextPassAt: null,
+    });
+  }
+}

@@ -1,0 +1,118 @@
+/** Every rule by which an offer or an instance does not serve a job, with what it asked for and gets. */
+import {
+  formatGpu,
+  formatMachineGpu,
+  formatMebibytes,
+  formatMemoryRange,
+  formatRange,
+} from '@dstack/contract';
+import type { Finding, Requirements, Rule } from '@dstack/contract/wire';
+import type { InstanceRecord, Offer } from '../model/index.ts';
+import { isInstanceActive, isInstanceAvailable } from '../status/instance-status.ts';
+import { configuredBackendName } from './backend-features.ts';
+import { allMismatches, type RequirementName } from './match.ts';
+import { type JobNeeds, type Location, unmetLocations, unmetNeed } from './needs.ts';
+
+interface Detail {
+  readonly asked?: string | null;
+  readonly has?: string | null;
+  readonly count?: number | null;
+  readonly property?: string | null;
+}
+
+export function finding(rule: Rule, detail: Detail = {}): Finding {
+  return { rule, asked: null, has: null, count: null, property: null, ...detail };
+}
+
+/** What a job asks of a machine. */
+export interface MachineQuery {
+  readonly requirements: Requirements;
+  readonly profile: Location;
+  readonly needs: JobNeeds;
+}
+
+/** Why an offer can never serve the job, whatever is free; empty if it can. */
+export function offerFindings(query: MachineQuery, offer: Offer): Finding[] {
+  const unmet = unmetNeed(query.needs, offer);
+  return [
+    ...unmetLocations(query.profile, offer).map((rule) =>
+      locationFinding(rule, query.profile, offer),
+    ),
+    ...(unmet === null ? [] : [finding(unmet)]),
+    ...allMismatches(query.requirements, offer).map((rule) =>
+      requirementFinding(rule, query.requirements, offer),
+    ),
+  ];
+}
+
+/** Which state keeps an instance that could serve from serving now; null if none does. */
+export function stateRule(instance: InstanceRecord): Rule | null {
+  if (instance.deleted || !isInstanceActive(instance.status)) return 'ending';
+  if (instance.offer === null || instance.totalBlocks === null) return 'not_ready';
+  if (instance.unreachable) return 'unreachable';
+  if (instance.health === 'failure') return 'unhealthy';
+  return isInstanceAvailable(instance.status) ? null : 'not_ready';
+}
+
+function requirementFinding(
+  rule: RequirementName,
+  { resources, max_price, spot }: Requirements,
+  { price, instance: { resources: machine } }: Offer,
+): Finding {
+  switch (rule) {
+    case 'max_price':
+      return finding(rule, { asked: dollars(max_price ?? 0), has: dollars(price) });
+    case 'spot':
+      return finding(rule, { asked: spotWord(spot === true), has: spotWord(machine.spot) });
+    case 'cpu.arch':
+      return finding(rule, { asked: resources.cpu.arch, has: machine.cpu_arch ?? null });
+    case 'cpu':
+      return finding(rule, { asked: formatRange(resources.cpu.count), has: String(machine.cpus) });
+    case 'memory':
+      return finding(rule, {
+        asked: formatMemoryRange(resources.memory),
+        has: formatMebibytes(machine.memory_mib),
+      });
+    case 'disk':
+      return finding(rule, {
+        asked: resources.disk && formatMemoryRange(resources.disk.size),
+        has: formatMebibytes(machine.disk?.size_mib ?? 0),
+      });
+    case 'gpu':
+      return finding(rule, {
+        asked: resources.gpu && formatGpu(resources.gpu),
+        has: formatMachineGpu(machine.gpus) || 'none',
+      });
+  }
+}
+
+function locationFinding(rule: keyof Location, location: Location, offer: Offer): Finding {
+  const has: Readonly<Record<keyof Location, string | null>> = {
+    backends: configuredBackendName(offer.backend),
+    regions: offer.region,
+    instance_types: offer.instance.name,
+    availability_zones: (offer.availability_zones ?? []).join(', ') || null,
+  };
+  return finding(rule, { asked: (location[rule] ?? []).join(', '), has: has[rule] });
+}
+
+const spotWord = (spot: boolean): string => (spot ? 'spot' : 'on-demand');
+
+/** Dollars an hour, as prices are written in configurations; fractions of a cent where they matter. */
+export function dollars(price: number): string {
+  return `$${price.toFixed(4).replace(/0{1,2}$/, '')}`;
+}
+
+/** Findings of many machines: one for each rule, counted, with the values of the first. */
+export function summarize(findings: readonly Finding[]): Finding[] {
+  const byRule = new Map<Rule, Finding>();
+  for (const one of findings) {
+    const known = byRule.get(one.rule);
+    const count = one.count ?? 1;
+    byRule.set(
+      one.rule,
+      known ? { ...known, count: (known.count ?? 1) + count } : { ...one, count },
+    );
+  }
+  return [...byRule.values()];
+}

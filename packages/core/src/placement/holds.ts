@@ -1,0 +1,79 @@
+/**
+ * What a pass keeps for a gang that waits, so that smaller work behind it does not take for ever what
+ * it needs all at once. Smaller work passes it only on what it could not use.
+ */
+import type { FleetRecord, Id, InstanceRecord } from '../model/index.ts';
+import { candidateFleets } from './choose-fleet.ts';
+import { isClusterFor, newSlots, nodesNeeded } from './fleet-option.ts';
+import type { CapacityLedger } from './ledger.ts';
+import { type Ask, whyNotGrow } from './new-slots.ts';
+import type { QueuedGang } from './queue.ts';
+import { lookAt } from './refusals.ts';
+
+/** What of one fleet could be kept for a gang. */
+interface Hold {
+  readonly fleet: FleetRecord;
+  /** Instances with something free, the freest first. */
+  readonly instances: readonly InstanceRecord[];
+  readonly places: number;
+  readonly isLocal: boolean;
+}
+
+export class Holds {
+  readonly #ledger: CapacityLedger;
+  readonly #ask: Ask;
+  /** The head of the queue of each fleet keeps something there, nobody after it. */
+  readonly #taken = new Set<Id>();
+
+  constructor(ledger: CapacityLedger, ask: Ask) {
+    this.#ledger = ledger;
+    this.#ask = ask;
+  }
+
+  /** Keeps what is free of the fleet that is nearest to holding the gang. */
+  keepFor(queued: QueuedGang): void {
+    const holds = candidateFleets(this.#ledger, queued.request, queued.shared)
+      .filter((fleet) => !this.#taken.has(fleet.id))
+      .map((fleet) => this.#holdIn(fleet, queued))
+      .filter((hold): hold is Hold => hold !== null);
+    const [first, ...others] = holds;
+    if (!first) return;
+    const size = (hold: Hold): number => hold.instances.length + hold.places;
+    const best = others.reduce((a, b) => (size(b) > size(a) ? b : a), first);
+    this.#taken.add(best.fleet.id);
+    for (const instance of best.instances) this.#ledger.hold(instance);
+    for (let i = 0; i < best.places; i++) this.#ledger.holdPlace(best.fleet.id, best.isLocal);
+  }
+
+  /** Null: nothing is free there for the gang, or the fleet could never hold it. */
+  #holdIn(fleet: FleetRecord, { request, shared }: QueuedGang): Hold | null {
+    const ledger = this.#ledger;
+    const [node] = request.nodes;
+    if (!node || !isClusterFor(fleet, request)) return null;
+    const mayGrow = whyNotGrow(ledger, fleet, 1, request) === null;
+    if (!ledger.hasOpen(fleet.id) && !mayGrow) return null;
+    const needed = nodesNeeded(ledger, request);
+    const could = ledger
+      .instancesOf(fleet.id)
+      .filter((one) => lookAt(ledger, fleet, one, node, request).verdict === 'full');
+    const fresh = mayGrow && !shared ? newSlots(ledger, fleet, request, this.#ask) : null;
+    const offer = fresh && !('none' in fresh) ? fresh[0]?.offers[0] : undefined;
+    const places = offer ? this.#placesIn(fleet, needed, offer.backend === 'local') : 0;
+    if (could.length + places < needed) return null;
+    const open = new Set(ledger.openIn(fleet.id));
+    const free = (one: InstanceRecord) => (one.totalBlocks ?? 0) - ledger.busyBlocks(one);
+    const instances = could
+      .filter((one) => open.has(one))
+      .sort((a, b) => free(b) - free(a) || a.instanceNum - b.instanceNum)
+      .slice(0, needed);
+    const missing = Math.min(places, needed - instances.length);
+    if (instances.length + missing === 0) return null;
+    return { fleet, instances, places: missing, isLocal: offer?.backend === 'local' };
+  }
+
+  #placesIn(fleet: FleetRecord, needed: number, isLocal: boolean): number {
+    const max = fleet.spec.configuration.nodes?.max ?? null;
+    const room = max === null ? needed : Math.max(0, max - this.#ledger.activeIn(fleet.id));
+    return Math.min(needed, room, isLocal ? Math.max(0, this.#ledger.localLeft) : needed);
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * A submission that placement has found no place for: it waits where it is, without a timer of its
+ * own, until capacity that it could use is free; or it ends.
+ */
+import { refusalText } from '@dstack/contract/wire';
+import { jobTarget, newEvent } from '../events/events.ts';
+import type { JobRecord, Timestamp } from '../model/index.ts';
+import { demandOf } from '../placement/gang-request.ts';
+import { endJob } from './end-job.ts';
+import { isServing } from './replicas.ts';
+import { verdictOn } from './retry.ts';
+import type { RunPass } from './run-pass.ts';
+
+export function awaitPlace(pass: RunPass, job: JobRecord): void {
+  const queued = keepPlaceInQueue(pass, job);
+  if (queued.refusal === null) return;
+  const until = waitLimit(pass, queued);
+  if (until === null) {
+    endJob(pass, queued, 'failed_to_start_due_to_no_capacity');
+    return;
+  }
+  // One microsecond after the last moment at which it may still be retried.
+  if (until !== Infinity) pass.draft.dueAt(until + 1);
+  if (queued.waitingSince !== null) return;
+  pass.draft.jobs.set(queued, { waitingSince: pass.now });
+  if (job.jobNum !== 0) return;
+  const message = `Job waits for capacity: ${refusalText(queued.refusal)}`;
+  pass.draft.event(newEvent(message, [jobTarget(queued)]));
+}
+
+/**
+ * Until when it may wait; null = it may not. Beside a replica that serves it waits for as long as
+ * that takes: a service is never ended for what it lacks.
+ */
+function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
+  if (isServing(pass)) return Infinity;
+  const verdict = verdictOn(pass, job, 'no-capacity');
+  return verdict.kind === 'retry' ? verdict.until : null;
+}
+
+/** What it asks for may change with the run's fleet, how urgently with an update. */
+function keepPlaceInQueue(pass: RunPass, job: JobRecord): JobRecord {
+  const gang = pass.latest.filter((one) => one.replicaNum === job.replicaNum);
+  const demand = demandOf(
+    pass.run,
+    gang.map((one) => one.spec),
+  );
+  const { priority } = pass.run;
+  if (job.demand === demand && job.priority === priority) return job;
+  // Another class may find a place where the one before did not.
+  pass.draft.signal('placement', pass.run.projectId);
+  return pass.draft.jobs.set(job, { demand, priority });
+}

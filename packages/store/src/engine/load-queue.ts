@@ -1,0 +1,176 @@
+/** What waits to be placed. */
+import type { Gang, Id, JobRecord, Rival } from '@dstack/core';
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import type { Tx } from '../context.ts';
+import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
+import { forIds, groupBy } from '../query.ts';
+import type { RecordCache } from '../record-cache.ts';
+import { LIVE_RUN } from '../schema/statuses.ts';
+import { runTable } from '../schema/work-tables.ts';
+
+/** Gangs read of each demand class; a pass that places them all is followed by another. */
+const PER_CLASS = 50;
+
+/** The same of each other project; they only have to be left something. */
+const PER_CLASS_OF_RIVALS = 8;
+
+/** In the words of the partial indexes `jobs_unseen` and `jobs_queued`, else they are not used. */
+const UNPLACED = sql`status = 'submitted' and instance_id is null`;
+const UNSEEN: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is null`;
+const QUEUED: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is not null and job_num = 0`;
+
+export interface Queue {
+  readonly gangs: readonly Gang[];
+  readonly more: ReadonlySet<string>;
+}
+
+/** New gangs, all of them, and of those that wait the most urgent of each demand class. */
+export async function loadQueue(tx: Tx, records: RecordCache, projectId: Id): Promise<Queue> {
+  const unseen = await tx
+    .selectFrom('jobs')
+    .select(['run_id', 'replica_num'])
+    .where('project_id', '=', projectId)
+    .where(UNSEEN)
+    .execute();
+  const heads = await headsOf(tx, projectId, PER_CLASS);
+  const counts = groupBy(heads, (head) => head.demand);
+  const full = [...counts].filter(([, own]) => own.length === PER_CLASS);
+  return {
+    gangs: await gangsOf(tx, records, [...unseen, ...heads]),
+    more: new Set(full.map(([demand]) => demand)),
+  };
+}
+
+interface Head {
+  readonly run_id: string;
+  readonly replica_num: number;
+}
+
+/**
+ * The most urgent gangs of each demand class: the index is entered once for each class and read as
+ * far as wanted, so that this costs nothing for all that waits behind.
+ */
+async function headsOf(
+  tx: Tx,
+  projectId: Id,
+  perClass: number,
+): Promise<(Head & { readonly demand: string })[]> {
+  const { rows } = await sql<Head & { demand: string }>`
+    with recursive classes(demand) as (
+      select (
+        select demand from jobs where project_id = ${projectId} and ${QUEUED} and demand > ''
+        order by demand limit 1
+      )
+      union all
+      select (
+        select demand from jobs
+        where project_id = ${projectId} and ${QUEUED} and demand > classes.demand
+        order by demand limit 1
+      ) from classes where classes.demand is not null
+    )
+    select h.run_id, h.replica_num, h.demand from classes c join jobs h on h.id in (
+      select id from jobs
+      where project_id = ${projectId} and ${QUEUED} and demand = c.demand
+      order by priority desc, queued_at, run_id, replica_num limit ${sql.lit(perClass)}
+    ) where c.demand is not null`.execute(tx);
+  return rows;
+}
+
+/** All jobs of these replicas that have no place yet, and their runs. */
+async function gangsOf(tx: Tx, records: RecordCache, heads: readonly Head[]): Promise<Gang[]> {
+  const wanted = new Set(heads.map(gangKey));
+  const rows = await forIds(
+    heads.map((head) => head.run_id),
+    (slice) =>
+      tx
+        .selectFrom('jobs')
+        .select([...JOB_KEY, 'run_id', 'replica_num'])
+        .where('run_id', 'in', slice)
+        .where(sql<SqlBool>`${UNPLACED}`)
+        .orderBy('job_num')
+        .execute(),
+  );
+  const jobs = await jobsByKeys(
+    tx,
+    records,
+    rows.filter((row) => wanted.has(gangKey(row))),
+  );
+  const runKeys = await forIds(
+    jobs.map((job) => job.runId),
+    (slice) =>
+      tx
+        .selectFrom('runs')
+        .select(['id', 'version'])
+        .where('id', 'in', slice)
+        .where('status', 'in', LIVE_RUN)
+        .execute(),
+  );
+  const runs = new Map((await records.read(tx, runTable, runKeys)).map((run) => [run.id, run]));
+  const gangs: Gang[] = [];
+  const byGang = groupBy(jobs, (job: JobRecord) => `${job.runId} ${job.replicaNum}`);
+  for (const members of byGang.values()) {
+    const run = runs.get(members[0]?.runId ?? '');
+    if (run) gangs.push({ run, jobs: members });
+  }
+  return gangs;
+}
+
+const gangKey = ({ run_id, replica_num }: Head): string => `${run_id} ${replica_num}`;
+
+/** What waits in the projects that share fleets with this one. */
+export async function loadRivals(
+  tx: Tx,
+  records: RecordCache,
+  projectId: Id,
+  fleetIds: readonly Id[],
+): Promise<Rival[]> {
+  const shared = await sharedFleets(tx, projectId, fleetIds);
+  const rivals: Rival[] = [];
+  for (const [rival, fleets] of groupBy(shared, (one) => one.project_id)) {
+    const heads = await headsOf(tx, rival, PER_CLASS_OF_RIVALS);
+    if (heads.length === 0) continue;
+    const ids = fleets.map((one) => one.fleet_id);
+    for (const gang of await gangsOf(tx, records, heads)) rivals.push({ gang, fleets: ids });
+  }
+  return rivals;
+}
+
+/** Which other projects may use which of these fleets, as their own or imported. */
+export async function sharedFleets(
+  tx: Tx,
+  projectId: Id,
+  fleetIds: readonly Id[],
+): Promise<{ readonly project_id: Id; readonly fleet_id: Id }[]> {
+  const owners = await forIds(fleetIds, (slice) =>
+    tx
+      .selectFrom('fleets')
+      .select(['project_id', 'id as fleet_id'])
+      .where('id', 'in', slice)
+      .where('project_id', '!=', projectId)
+      .execute(),
+  );
+  const importers = await forIds(fleetIds, (slice) =>
+    tx
+      .selectFrom('exported_fleets as ef')
+      .innerJoin('imports as i', 'i.export_id', 'ef.export_id')
+      .select(['i.project_id', 'ef.fleet_id'])
+      .distinct()
+      .where('ef.fleet_id', 'in', slice)
+      .where('i.project_id', '!=', projectId)
+      .execute(),
+  );
+  return [...owners, ...importers];
+}
+
+/** Those of the projects in which a job has no place yet; null = of all. */
+export async function waitingProjects(tx: Tx, projectIds: readonly Id[] | null): Promise<Id[]> {
+  const waits = sql<SqlBool>`exists (select 1 from jobs
+    where project_id = projects.id and ${UNSEEN})
+    or exists (select 1 from jobs where project_id = projects.id and ${QUEUED})`;
+  const select = () => tx.selectFrom('projects').select('id').where(waits);
+  const rows =
+    projectIds === null
+      ? await select().execute()
+      : await forIds(projectIds, (slice) => select().where('id', 'in', slice).execute());
+  return rows.map((row) => row.id);
+}

@@ -1,0 +1,38 @@
+import { sql } from 'kysely';
+import { createIndex, type Migration, type MigrationContext } from './ddl.ts';
+
+/**
+ * What waits for capacity waits in its row: why it has no place, since when, what it asks for, and
+ * how urgently. The two indexes are read as a queue: what no pass of placement has looked at yet,
+ * and the first of each demand class.
+ */
+export const queue: Migration = {
+  name: 'queue of jobs without a place',
+  async up(c) {
+    const json = c.postgres ? 'json' : 'text';
+    await addColumn(c, `refusal ${json}`);
+    await addColumn(c, 'waiting_since bigint');
+    await addColumn(c, 'demand text');
+    await addColumn(c, 'priority integer not null default 0');
+    await addColumn(c, 'queued_at bigint not null default 0');
+    await addColumn(c, 'attempt integer not null default 0');
+    await sql`update jobs set
+      priority = (select priority from runs where runs.id = jobs.run_id),
+      queued_at = (select submitted_at from runs where runs.id = jobs.run_id)`.execute(c.db);
+    const unplaced = "status = 'submitted' and instance_id is null";
+    await createIndex(c, 'jobs', 'project_id', {
+      where: `${unplaced} and refusal is null`,
+      name: 'jobs_unseen',
+    });
+    await createIndex(
+      c,
+      'jobs',
+      'project_id, demand, priority desc, queued_at, run_id, replica_num',
+      { where: `${unplaced} and refusal is not null and job_num = 0`, name: 'jobs_queued' },
+    );
+  },
+};
+
+async function addColumn(c: MigrationContext, column: string): Promise<void> {
+  await sql.raw(`alter table jobs add column ${column}`).execute(c.db);
+}
