@@ -127,6 +127,7 @@ export class Draft {
   #cancelled = new Set<string>();
   #active = new Map<Id, number>();
   #events: NewEvent[] = [];
+  #alarms: string[] = [];
   #signals = new Map<string, Signal>();
   #due: Timestamp | null = null;
   #touched = false;
@@ -243,6 +244,15 @@ export class Draft {
     if (intent.state !== 'announced' || this.#cancelled.has(intent.key)) return;
     this.#cancelled.add(intent.key);
     this.#touched = true;
+  }
+
+  /** Something that a person has to look after: it goes into the log as an error. */
+  alarm(text: string): void {
+    this.#alarms.push(text);
+  }
+
+  get alarms(): readonly string[] {
+    return this.#alarms;
   }
 
   signal(kind: WorkKind, id: string): void {

@@ -130,6 +130,8 @@ export interface Decision {
   readonly signals: readonly Signal[];
   /** Counts and reasons, for one structured log line. */
   readonly summary: Readonly<Record<string, unknown>>;
+  /** What a person has to look after, for the log of errors. */
+  readonly alarms?: readonly string[];
   /** When the same pass is due again by itself, for kinds of work that are no rows (`placement`). */
   readonly again?: Timestamp | null;
 }

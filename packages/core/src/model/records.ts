@@ -273,6 +273,9 @@ export type IntentPayload =
   /** Bring the agent onto a host of one's own and find out what the machine is. */
   | { readonly kind: 'host.deploy' };
 
+/** `reason` of a refused `instance.terminate`: the project has no such backend any more. */
+export const BACKEND_MISSING = 'backend_missing';
+
 export type IntentResult =
   | {
       readonly kind: 'instance.created';

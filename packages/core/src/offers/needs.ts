@@ -69,6 +69,9 @@ export function unmetNeed(needs: JobNeeds, offer: Offer): NeedName | null {
     if (unmet) return unmet;
   }
   if (needs.privileged && !traits.privileged) return needs.dind ? 'docker' : 'privileged';
+  // No backend of this server attaches network volumes: a job that names one runs nowhere, since
+  // it must never run without its data.
+  if (needs.namedVolumes) return 'volumes';
   if (needs.instanceMounts && !traits.instanceMounts) return 'volumes';
   if (needs.reservation && !traits.reservations) return 'reservation';
   return null;
@@ -77,7 +80,6 @@ export function unmetNeed(needs: JobNeeds, offer: Offer): NeedName | null {
 function withoutContainers(needs: JobNeeds): NeedName | null {
   if (needs.dind) return 'docker';
   if (needs.privileged) return 'privileged';
-  if (needs.namedVolumes) return 'volumes';
   return needs.registryAuth ? 'registry_auth' : null;
 }
 

@@ -188,6 +188,12 @@ describe('notes of a plan', () => {
     expect(notes).toContain('1 offer is ruled out by `privileged`');
   });
 
+  it('name volumes, since a job must never run without its data', () => {
+    const { notes, jobPlans } = plan({ volumes: ['data:/data'] }, { offers: [anOffer()] });
+    expect(jobPlans[0]?.total_offers).toBe(0);
+    expect(notes).toContain('1 offer is ruled out by `volumes`');
+  });
+
   it('name the property on which fleet and run exclude each other', () => {
     const spot = aFleet('spot', { nodes: '0..', spot_policy: 'spot' });
     const { notes } = plan({ spot_policy: 'on-demand' }, { fleets: [spot], offers: [anOffer()] });

@@ -1,6 +1,13 @@
 /** An instance in `terminating`: the backend is told until it obeys. */
+import { instanceTarget, newEvent } from '../events/events.ts';
 import { finishInstance, noteMachine } from '../instances/index.ts';
-import { HOST_REMOVE_LIMIT, isOwnHost, terminateDelay } from '../status/index.ts';
+import { BACKEND_MISSING, type IntentRecord } from '../model/index.ts';
+import {
+  BACKEND_MISSING_LIMIT,
+  HOST_REMOVE_LIMIT,
+  isOwnHost,
+  terminateDelay,
+} from '../status/index.ts';
 import type { InstancePass } from './instance-pass.ts';
 import { nudgeCreation } from './instance-start.ts';
 
@@ -16,11 +23,38 @@ export function advanceTermination(pass: InstancePass): void {
     draft.announce(instance.id, { kind: 'instance.terminate' });
   } else if (last.state === 'done') {
     finish(pass);
+  } else if (last.state === 'failed' && isGivenUp(pass, last)) {
+    giveUpMachine(pass);
   } else if (last.state === 'failed') {
     const again = last.updatedAt + terminateDelay(last.attempt);
     if (pass.now >= again) draft.announce(instance.id, { kind: 'instance.terminate' });
     else draft.dueAt(again);
   }
+}
+
+/**
+ * Its backend is not configured any more, so nobody can end its machine. For a while that may have
+ * been a mistake.
+ */
+function isGivenUp(pass: InstancePass, last: IntentRecord): boolean {
+  if (last.result?.kind !== 'refused' || last.result.reason !== BACKEND_MISSING) return false;
+  const until = pass.instance.statusChangedAt + BACKEND_MISSING_LIMIT;
+  if (pass.now >= until) return true;
+  pass.draft.dueAt(until);
+  return false;
+}
+
+/** Nothing of ours can end the machine: a person is told which one it is. */
+function giveUpMachine(pass: InstancePass): void {
+  const { backend, region, provisioningData: data, name } = pass.instance;
+  const machine = [data?.instance_id, data?.hostname].filter(Boolean).join(', ') || 'unknown id';
+  const text =
+    `Machine of instance ${name} (${machine}) in ${backend}/${region} may still run and cost money: ` +
+    `backend ${backend} was removed before the machine was terminated. Terminate it at the provider`;
+  pass.draft.event(newEvent(text, [instanceTarget(pass.instance)]));
+  pass.draft.alarm(text);
+  finishInstance(pass.draft, pass.instance, { terminationMessage: text });
+  pass.signalRuns();
 }
 
 /**

@@ -225,6 +225,25 @@ describe('a job on an idle instance', () => {
     });
   });
 
+  test.each(['accepted', 'pulling', 'held'] as const)(
+    'a start that is refused after its agent reported %s ends it too',
+    (phase) => {
+      const world = placed();
+      world.pass();
+      world.report('job-1', { phase }).pass();
+      const message = 'the uploaded archive is missing';
+      world.settle('job.start:job-1:0', { kind: 'refused', reason: 'executor_error', message });
+      world.pass();
+      expect(world.job('job-1')).toMatchObject({
+        status: 'terminating',
+        terminationReason: 'executor_error',
+        terminationMessage: message,
+      });
+      world.exit('job-1', null).pass();
+      expect(world.job('job-1').status).toBe('failed');
+    },
+  );
+
   test('a settled pass run again changes nothing', () => {
     const world = running();
     expect(world.pass().changes).toEqual([]);

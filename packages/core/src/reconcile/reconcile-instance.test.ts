@@ -382,6 +382,39 @@ describe('termination', () => {
     expect(w.instance().status).toBe('terminating');
   });
 
+  test('of a machine whose backend was removed ends with an alarm that names it', () => {
+    const w = ending();
+    const begun = w.now;
+    w.instancePass();
+    const refused = { kind: 'refused', reason: 'backend_missing', message: 'gone' } as const;
+    for (let attempt = 0; w.instance().status === 'terminating'; attempt++) {
+      w.settle(`instance.terminate:inst-1:${attempt}`, refused);
+      w.instancePass();
+      if (w.instance().status !== 'terminating') break;
+      w.now = w.instance().nextPassAt ?? 0;
+      w.instancePass();
+    }
+    expect(w.now - begun).toBe(900_000_000);
+    expect(w.instance()).toMatchObject({ status: 'terminated', deleted: true });
+    const alarm = 'Machine of instance cloud-0 (i-1, 10.0.0.1) in aws/us-east-1 may still run';
+    expect(w.events.join('\n')).toContain(alarm);
+    expect(w.alarms.join()).toContain(alarm);
+  });
+
+  test('goes on when the backend that was removed is back in time', () => {
+    const w = ending();
+    w.instancePass();
+    const refused = { kind: 'refused', reason: 'backend_missing', message: 'gone' } as const;
+    w.settle('instance.terminate:inst-1:0', refused);
+    w.instancePass();
+    w.later(30);
+    w.instancePass();
+    w.settle('instance.terminate:inst-1:1', { kind: 'ok' });
+    w.instancePass();
+    expect(w.instance().status).toBe('terminated');
+    expect(w.alarms).toEqual([]);
+  });
+
   test('of a machine still being made waits for it and then ends it', () => {
     const w = new World({
       instances: [aPlaceholder('gone', { status: 'terminating', busyBlocks: 0 })],

@@ -75,6 +75,7 @@ function decide(pass: InstancePass): Decision {
   return {
     changes: draft.changes(),
     signals: draft.signals(),
+    alarms: draft.alarms,
     summary: {
       instance: instance.id,
       from: pass.snapshot.instance.status,

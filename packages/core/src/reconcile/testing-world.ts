@@ -63,6 +63,7 @@ export class World {
   events: string[] = [];
   rawEvents: NewEvent[] = [];
   signals: Signal[] = [];
+  alarms: string[] = [];
   removedInstances: string[] = [];
   deletedJobs: string[] = [];
   gpuSamples: RunSnapshot['gpuSamples'];
@@ -189,6 +190,7 @@ export class World {
   apply(decision: Decision): void {
     for (const change of decision.changes) this.#write(change);
     this.signals.push(...decision.signals);
+    this.alarms.push(...(decision.alarms ?? []));
   }
 
   #write(change: Change): void {

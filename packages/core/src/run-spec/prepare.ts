@@ -1,6 +1,8 @@
 import type { Profile, RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
+import type { VolumeRecord } from '../model/resources.ts';
 import { nodesRequired } from '../placement/gang-request.ts';
 import { mergedProfile } from '../profile/merge.ts';
+import { isVolumeActive } from '../status/volume-status.ts';
 import { groupReferenceError } from './group-references.ts';
 import { resourcesError, withResourceDefaults } from './resources.ts';
 import { nameError, type PreparedRunSpec, type SpecError, specError } from './result.ts';
@@ -26,11 +28,14 @@ export const DEFAULT_RUN_SPEC_SETTINGS: RunSpecSettings = {
   forbidServicesWithoutGateway: false,
 };
 
+/** What decides whether a volume can be mounted. */
+export type VolumeState = Pick<VolumeRecord, 'status' | 'statusMessage' | 'toBeDeleted'>;
+
 export interface RunSpecContext {
   /** Stored public key of the user, one line; null if there is none. */
   readonly userPublicKey: string | null;
-  /** Names of the project's volumes that may be mounted; left out = not looked at. */
-  readonly volumeNames?: ReadonlySet<string>;
+  /** The project's volumes by name, without deleted ones; left out = not looked at. */
+  readonly volumes?: ReadonlyMap<string, VolumeState>;
   /** Clients before 0.19.27 rely on jobs starting in `/workflow`. */
   readonly legacyWorkingDir?: boolean;
   readonly settings?: RunSpecSettings;
@@ -51,7 +56,7 @@ export function prepareRunSpec(spec: RunSpec, context: RunSpecContext): Prepared
     repoError(spec) ??
     profileError(profile, settings) ??
     configurationError(spec, profile, settings) ??
-    volumesError(spec, context.volumeNames);
+    volumesError(spec, context.volumes);
   if (error) return error;
   const sshKey = spec.ssh_key_pub ?? context.userPublicKey;
   if (!sshKey) {
@@ -169,8 +174,8 @@ function mayBeEmpty(service: ServiceConfiguration): boolean {
 const PLACEHOLDER = /\$\{\{([^}]*)\}\}/g;
 const NODE_RANK = /^dstack\.(job_num|node_rank)$/;
 
-/** Every volume named has to be there, for every node that mounts it. */
-function volumesError(spec: RunSpec, known: ReadonlySet<string> | undefined): SpecError | null {
+/** Every volume named has to be there and usable, for every node that mounts it. */
+function volumesError(spec: RunSpec, known: RunSpecContext['volumes']): SpecError | null {
   const nodes = spec.configuration.type === 'task' ? nodesRequired(spec) : 1;
   for (const mount of spec.configuration.volumes) {
     if (!('name' in mount)) continue;
@@ -181,11 +186,18 @@ function volumesError(spec: RunSpec, known: ReadonlySet<string> | undefined): Sp
       if (wrong) return specError(`volumes: ${wrong[0]} is not known in names of volumes`);
       for (let rank = 0; known && rank < nodes; rank++) {
         const actual = name.replaceAll(PLACEHOLDER, String(rank));
-        if (!known.has(actual)) {
-          return specError(`Volume ${actual} not found`, 'resource_not_exists');
-        }
+        const error = volumeError(actual, known.get(actual));
+        if (error) return error;
       }
     }
   }
   return null;
+}
+
+function volumeError(name: string, volume: VolumeState | undefined): SpecError | null {
+  if (!volume) return specError(`Volume ${name} not found`, 'resource_not_exists');
+  if (volume.toBeDeleted) return specError(`Volume ${name} is being deleted`);
+  if (isVolumeActive(volume.status)) return null;
+  const why = volume.statusMessage === null ? '' : `: ${volume.statusMessage}`;
+  return specError(`Volume ${name} is ${volume.status} and cannot be mounted${why}`);
 }

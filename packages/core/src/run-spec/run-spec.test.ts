@@ -138,14 +138,24 @@ describe('refusals', () => {
 
   it('an unknown volume has a code of its own', () => {
     const spec = sent(task(volume));
-    const known = { ...CONTEXT, volumeNames: new Set(['data']) };
+    const known = { ...CONTEXT, volumes: new Map([['data', ACTIVE]]) };
     expect(prepareRunSpec(spec, known).ok).toBe(true);
-    expect(prepareRunSpec(spec, { ...CONTEXT, volumeNames: new Set() })).toMatchObject({
+    expect(prepareRunSpec(spec, { ...CONTEXT, volumes: new Map() })).toMatchObject({
       code: 'resource_not_exists',
     });
     const perNode = sent(task({ nodes: 2, volumes: ['v-${{ dstack.node_rank }}:/data'] }));
-    const first = { ...CONTEXT, volumeNames: new Set(['v-0']) };
+    const first = { ...CONTEXT, volumes: new Map([['v-0', ACTIVE]]) };
     expect(prepareRunSpec(perNode, first)).toMatchObject({ message: 'Volume v-1 not found' });
+  });
+
+  it.each([
+    [{ status: 'failed', statusMessage: 'no quota' }, 'is failed and cannot be mounted: no quota'],
+    [{ status: 'submitted' }, 'is submitted and cannot be mounted'],
+    [{ toBeDeleted: true }, 'is being deleted'],
+  ] as const)('a volume that is %o', (state, message) => {
+    const volumes = new Map([['data', { ...ACTIVE, ...state }]]);
+    const refused = prepareRunSpec(sent(task(volume)), { ...CONTEXT, volumes });
+    expect(refused).toMatchObject({ ok: false, message: `Volume data ${message}` });
   });
 
   it('a user without any key', () => {
@@ -158,6 +168,8 @@ describe('refusals', () => {
     expect(prepareRunSpec(escaped, CONTEXT).ok).toBe(true);
   });
 });
+
+const ACTIVE = { status: 'active', statusMessage: null, toBeDeleted: false } as const;
 
 describe('changes of an active run', () => {
   const archive = (id: string) => ({ id, path: 'data' });

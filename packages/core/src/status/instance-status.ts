@@ -8,8 +8,9 @@
  *     └── no offer, never added ─────────────────────────────────────►┘
  *
  * `pending` with `provisioningJobId` is a placeholder: its job's machine is being made; it is removed
- * without a trace if that fails. `terminating` is never left without the backend's word, however
- * often it has to be asked: a machine that nobody ends costs money.
+ * without a trace if that fails. `terminating` is never left without the backend's answer, however
+ * often it has to be asked: a machine that nobody ends costs money. Only where the backend itself
+ * was removed nobody can be asked; the instance then ends with an alarm that names the machine.
  */
 import type { InstanceStatus } from '../model/names.ts';
 import { type BackendName, type InstanceRecord, SECOND } from '../model/records.ts';
@@ -84,6 +85,9 @@ export const HOST_ADD_LIMIT = 600 * SECOND;
 
 /** Taking the agent off a host of one's own is waited for no longer than this. */
 export const HOST_REMOVE_LIMIT = 120 * SECOND;
+
+/** The end of a machine is tried for this long after its backend was removed from the project. */
+export const BACKEND_MISSING_LIMIT = 900 * SECOND;
 
 /** A cloud machine out of reach for this long is ended. */
 export const UNREACHABLE_LIMIT = 1200 * SECOND;

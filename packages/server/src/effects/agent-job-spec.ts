@@ -140,19 +140,19 @@ function share(job: JobRecord) {
   };
 }
 
+/** What cannot be mounted is refused: a job without its data would do harm. */
 function mounts(spec: JobSpec): JobMount[] {
-  return (spec.volumes ?? []).flatMap((mount) =>
-    'instance_path' in mount
-      ? [
-          {
-            source: mount.instance_path,
-            target: mount.path,
-            read_only: false,
-            optional: mount.optional ?? false,
-          },
-        ]
-      : [],
-  );
+  return (spec.volumes ?? []).map((mount) => {
+    if ('name' in mount) {
+      throw new JobSpecError(`volume ${[mount.name].flat().join(', ')} cannot be mounted there`);
+    }
+    return {
+      source: mount.instance_path,
+      target: mount.path,
+      read_only: false,
+      optional: mount.optional ?? false,
+    };
+  });
 }
 
 function repo({ run, job, repoCreds }: AgentJobInput): RepoForAgent | null {

@@ -8,7 +8,7 @@ import type {
   Offer,
   Signal,
 } from '@dstack/core';
-import { isOwnHost } from '@dstack/core';
+import { BACKEND_MISSING, isOwnHost } from '@dstack/core';
 import type { InstanceView, JobView, Store } from '@dstack/store';
 import { type AgentClient, AgentRefusal } from '../hosts/agent-client.ts';
 import { HostNotReady } from '../hosts/ssh/ssh-fleets.ts';
@@ -151,9 +151,9 @@ async function endInstance(options: EffectsOptions, intent: IntentRecord): Promi
   if (!instance?.provisioningData || !instance.backend) return { kind: 'ok' };
   const backend: Backend | null = await options.backends.find(instance.projectId, instance.backend);
   if (!backend?.compute) {
-    throw new NotNow(
-      `backend ${instance.backend} is not configured any more; its machine lives on`,
-    );
+    const message = `backend ${instance.backend} is not configured any more; its machine lives on`;
+    options.log.warn({ instance: instance.name }, message);
+    return { kind: 'refused', reason: BACKEND_MISSING, message };
   }
   const outcome = await backend.compute.terminateInstance(instance.provisioningData);
   if (outcome === 'pending') throw new NotNow('the provider has not finished terminating it');

@@ -146,6 +146,7 @@ async function apply(
   const outcome = await deps.store.engine.apply(decision.changes, decision.signals);
   deps.log.debug({ ...subject, ...decision.summary, outcome }, 'decision');
   if (outcome === 'conflict') return { ending: 'conflict' };
+  for (const alarm of decision.alarms ?? []) deps.log.error(subject, alarm);
   deps.observer?.applied(decision.changes);
   for (const change of decision.changes) armFor(deps, change);
   return DONE;

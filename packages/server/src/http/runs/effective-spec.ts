@@ -17,7 +17,7 @@ export async function effectiveRunSpec(
     : [];
   const prepared = prepareRunSpec(spec, {
     userPublicKey: user.sshPublicKey,
-    volumeNames: new Set(volumes.map((view) => view.volume.name)),
+    volumes: new Map(volumes.map(({ volume }) => [volume.name, volume])),
     settings: deps.settings.runSpecs,
   });
   return accepted(prepared).spec;
