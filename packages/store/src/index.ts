@@ -13,7 +13,7 @@ export type * from './jobs/types.ts';
 export type { StoreLogger } from './logger.ts';
 export type * from './logs/types.ts';
 export type * from './meta/types.ts';
-export { openStore } from './open-store.ts';
+export { openMemoryStore, openStore } from './open-store.ts';
 export type { Page } from './page.ts';
 export type * from './projects/types.ts';
 export type * from './repos/types.ts';

@@ -8,7 +8,7 @@ import {
 } from './connection/limits.ts';
 import { openPostgres, type PostgresOptions } from './connection/postgres.ts';
 import { postgresBus } from './connection/postgres-bus.ts';
-import { openSqlite } from './connection/sqlite.ts';
+import { openMemorySqlite, openSqlite } from './connection/sqlite.ts';
 import { createTransactions } from './connection/transactions.ts';
 import { type DatabaseUrl, parseDatabaseUrl } from './connection/url.ts';
 import type { Db, StoreContext } from './context.ts';
@@ -67,6 +67,16 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     await connection.close();
     throw error;
   }
+}
+
+/**
+ * A store in the memory of this process, gone with it: for simulations, where nothing may wait for a
+ * disk. The same queries and migrations as on a file.
+ */
+export async function openMemoryStore(options: Omit<OpenStoreOptions, 'url'>): Promise<Store> {
+  const { db, close } = openMemorySqlite(options.onStatement);
+  await migrate({ db, postgres: false, now: options.now, label: 'in memory' });
+  return createStore(options, 'sqlite', { db, bus: localBus(options.logger), close }, 0);
 }
 
 async function connectSqlite(
@@ -176,7 +186,7 @@ async function lastEventTime(db: Db): Promise<number> {
 }
 
 function createStore(
-  options: OpenStoreOptions,
+  options: Omit<OpenStoreOptions, 'url'>,
   dialect: Store['dialect'],
   connection: Connection,
   lastEvent: number,

@@ -52,9 +52,9 @@ function reasons({ fleets, nodes }: Extract<Refusal, { kind: 'no-place' }>): str
 }
 
 /** Why one fleet does not take the run, without the fleet's name; empty if there is nothing to say. */
-export function fleetText({ verdict, pool, growth }: FleetRefusal, nodes: number): string {
+export function fleetText({ pool, growth }: FleetRefusal, nodes: number): string {
   const parts: string[] = [];
-  if (nodes > 1 && verdict === 'full') parts.push(`${nodes} nodes are needed at once`);
+  if (nodes > 1 && growth?.rule !== 'placement') parts.push(`${nodes} nodes are needed at once`);
   if (growth !== null && growth.rule !== 'fixed_size') parts.push(growthText(growth));
   if (pool.length > 0) parts.push(`instances: ${pool.map(poolText).join(', ')}`);
   return parts.join(', ');

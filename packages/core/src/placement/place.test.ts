@@ -47,6 +47,18 @@ describe('a run without a place', () => {
     );
   });
 
+  it('is told how many nodes it needs where the fleet has fewer hosts', () => {
+    const ssh = aFleet('ssh', { placement: 'cluster', ssh_config: { hosts: ['h'], user: 'u' } });
+    const decision = placed({
+      fleets: [ssh],
+      instances: [anInstance(ssh, 0)],
+      gangs: [task('a', { nodes: 2 })],
+    });
+    expect(refusedWith(decision, 'job-a-0-0')).toBe(
+      'No fleet can take the run (ssh: 2 nodes are needed at once)',
+    );
+  });
+
   it('is told that a fleet can never take it, and what its hosts lack', () => {
     const gangs = [task('a', { resources: { cpu: '500..' } })];
     const decision = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });

@@ -36,6 +36,8 @@ export class RunPass {
   #runId: string;
   /** Where the first job's way to its end stands among the events; the run's own goes before it. */
   #firstJobEnd: number | null = null;
+  /** Where the events of the run's own changes of status end. */
+  #afterOwnEvents = 0;
 
   constructor(snapshot: RunSnapshot, ctx: RunContext) {
     this.snapshot = snapshot;
@@ -91,6 +93,7 @@ export class RunPass {
     assertTransition('run', RUN_TRANSITIONS, from, status);
     const moved = this.setRun({ ...patch, status });
     this.draft.event(runStatusEvent(from, moved));
+    this.#afterOwnEvents = this.draft.eventCount;
   }
 
   /**
@@ -101,7 +104,7 @@ export class RunPass {
     const from = this.run.status;
     assertTransition('run', RUN_TRANSITIONS, from, 'terminating');
     const moved = this.setRun({ status: 'terminating', terminationReason: reason });
-    const at = this.#firstJobEnd ?? this.draft.eventCount;
+    const at = Math.max(this.#firstJobEnd ?? this.draft.eventCount, this.#afterOwnEvents);
     this.draft.eventAt(at, runStatusEvent(from, moved));
   }
 

@@ -11,7 +11,7 @@ import type { Logger } from '../logging.ts';
 import type { LogStore } from '../logs/log-store.ts';
 import { AgentClient, AgentRefusal, type Dial } from './agent-client.ts';
 import { HostLeases } from './host-leases.ts';
-import { HostLink, type HostSink } from './host-link.ts';
+import { HostLink, type HostLinkOptions, type HostSink } from './host-link.ts';
 import { type JobStream, JobStreams } from './job-streams.ts';
 import { LogIntake } from './log-intake.ts';
 
@@ -27,7 +27,12 @@ export interface HostsOptions {
   readonly onConnected?: (hostId: string) => void;
   /** Hears what agents say of jobs, all of it again whenever a link is made. */
   readonly onState?: (hostId: string, state: JobState) => void;
+  /** Makes the link to an agent; left out: a WebSocket over what `dial` opens. */
+  readonly link?: (options: HostLinkOptions) => Link;
 }
+
+/** An agent's stream as the hosts use it. */
+export type Link = Pick<HostLink, 'client' | 'start' | 'close' | 'send'>;
 
 /** How to reach a host's agent. */
 export interface HostAccess {
@@ -44,7 +49,7 @@ interface LinkState {
 }
 
 interface Host {
-  readonly link: HostLink;
+  readonly link: Link;
   readonly intake: LogIntake;
 }
 
@@ -89,7 +94,8 @@ export class Hosts {
     const client = new AgentClient({ dial, token });
     const intake = new LogIntake({ store, logs, log, send: (frame) => link.send(frame) });
     const sink = this.#sink(hostId, client, intake);
-    const link: HostLink = new HostLink({ hostId, serverId, client, prepare, sink, log });
+    const options = { hostId, serverId, client, prepare, sink, log };
+    const link: Link = this.#options.link?.(options) ?? new HostLink(options);
     await this.#saveHost(
       hostId,
       { connected: false, info: null, error: 'not connected yet' },

@@ -17,7 +17,7 @@ import {
 } from './passes.ts';
 import type { RunChanges } from './run-changes.ts';
 import { Timers } from './timers.ts';
-import { type PassEnding, WorkQueue } from './work-queue.ts';
+import { type PassEnding, type QueueDepth, WorkQueue } from './work-queue.ts';
 
 export interface EngineOptions {
   readonly store: Store;
@@ -140,8 +140,8 @@ export class Engine {
     return this.#running;
   }
 
-  /** Waiting and running passes by kind, for metrics. */
-  depths(): Record<WorkKind, { readonly waiting: number; readonly running: number }> {
+  /** Passes by kind and state, for metrics. */
+  depths(): Record<WorkKind, QueueDepth> {
     const { run, placement, capacity, instance, fleet, volume, gateway, intent } = this.#queues;
     return {
       run: run.depth,
@@ -154,6 +154,7 @@ export class Engine {
       intent: {
         waiting: intent.depth.waiting + this.#machines.depth.waiting,
         running: intent.depth.running + this.#machines.depth.running,
+        delayed: intent.depth.delayed + this.#machines.depth.delayed,
       },
     };
   }

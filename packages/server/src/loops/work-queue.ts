@@ -9,6 +9,12 @@ export type PassEnding =
   /** It did not work; try again with back-off. A null error is nothing to speak of in the log. */
   | { readonly ending: 'retry'; readonly error: unknown };
 
+export interface QueueDepth {
+  readonly waiting: number;
+  readonly running: number;
+  readonly delayed: number;
+}
+
 export interface WorkQueueOptions {
   readonly name: string;
   readonly concurrency: number;
@@ -51,9 +57,13 @@ export class WorkQueue {
     this.#fill();
   }
 
-  /** Keys waiting and in work, for metrics. */
-  get depth(): { readonly waiting: number; readonly running: number } {
-    return { waiting: this.#waiting.size, running: this.#running.size };
+  /** Keys waiting, in work, and to be tried again after a delay; for metrics. */
+  get depth(): QueueDepth {
+    return {
+      waiting: this.#waiting.size,
+      running: this.#running.size,
+      delayed: this.#retries.size,
+    };
   }
 
   /** Takes no new work and resolves when the passes under way have ended. */

@@ -3,12 +3,10 @@ import { type Change, type Id, SECOND, type WorkKind } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { LoopObserver } from '../loops/loop-observer.ts';
-import type { PassEnding } from '../loops/work-queue.ts';
+import type { PassEnding, QueueDepth } from '../loops/work-queue.ts';
 import { productSeries } from './product-series.ts';
 
-export type Depths = Readonly<
-  Record<WorkKind, { readonly waiting: number; readonly running: number }>
->;
+export type Depths = Readonly<Record<WorkKind, QueueDepth>>;
 
 export interface ServerMetricsOptions {
   readonly store: Store;
@@ -66,6 +64,7 @@ export class ServerMetrics implements LoopObserver {
         for (const [kind, depth] of Object.entries(options.depths() ?? {})) {
           this.set({ kind, state: 'waiting' }, depth.waiting);
           this.set({ kind, state: 'running' }, depth.running);
+          this.set({ kind, state: 'delayed' }, depth.delayed);
         }
       },
     });

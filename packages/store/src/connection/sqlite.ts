@@ -49,6 +49,16 @@ export function openSqlite(
   };
 }
 
+/** A database that lives in this process only, and is gone with it. For simulations and tests. */
+export function openMemorySqlite(onStatement?: OnStatement): SqliteConnection {
+  const database = new DatabaseSync(':memory:', { enableForeignKeyConstraints: true });
+  const db = new Kysely<DB>({
+    dialect: new SqliteDialect({ database: adapt(database) }),
+    log: statementLog(onStatement),
+  });
+  return { db, close: () => db.destroy() };
+}
+
 function prepareFile(path: string): void {
   try {
     makeFolder(dirname(path));

@@ -5,7 +5,7 @@ import type { ProjectRecord, UserRecord } from '@dstack/store';
 import { wireImport } from '../mapping/export.ts';
 import type { HttpDeps } from '../ports.ts';
 import { isSameName } from './named-things.ts';
-import { exportEvent } from './service.ts';
+import { exportEvent, sharingSignals } from './service.ts';
 
 export async function listImports(
   deps: HttpDeps,
@@ -35,5 +35,6 @@ export async function deleteImport(
     throw ruleError(`Import '${full}' is of a global export, which every project has`);
   }
   const events = [exportEvent(`Import '${full}' deleted`, project, actor)];
-  await deps.store.exports.deleteImport(found.id, { events });
+  const signals = sharingSignals(found.source.fleets.map(({ id }) => id));
+  await deps.store.exports.deleteImport(found.id, { events, signals });
 }

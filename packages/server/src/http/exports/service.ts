@@ -7,7 +7,7 @@ import {
   ruleError,
 } from '@dstack/contract/api';
 import type { Export, ListExportsResponse } from '@dstack/contract/wire';
-import type { NewEvent } from '@dstack/core';
+import { fleetCapacity, type Id, type NewEvent, type Signal } from '@dstack/core';
 import type { ExportView, ProjectRecord, UserRecord } from '@dstack/store';
 import { wireExport } from '../mapping/export.ts';
 import { checkName } from '../names.ts';
@@ -44,10 +44,10 @@ export async function createExport(
   const { now, newId } = deps.context();
   const record = { id: newId(), projectId: project.id, name, isGlobal, createdAt: now };
   const events = [exportEvent(`Export '${name}' created`, project, actor)];
-  const outcome = await deps.store.exports.insert(record, content, { events });
+  const signals = sharingSignals(content.fleets);
+  const outcome = await deps.store.exports.insert(record, content, { events, signals });
   if (outcome === 'name-taken') throw alreadyExists(`Export '${name}' exists`);
   const view = await knownExport(deps, project, name);
-  await wakeImporters(deps, view);
   return wireExport(view);
 }
 
@@ -60,7 +60,8 @@ export async function deleteExport(
 ): Promise<void> {
   const view = await knownExport(deps, project, name);
   const events = [exportEvent(`Export '${name}' deleted`, project, actor)];
-  await deps.store.exports.delete(view.export.id, { events });
+  const signals = sharingSignals(view.fleets.map(({ id }) => id));
+  await deps.store.exports.delete(view.export.id, { events, signals });
 }
 
 export async function knownExport(
@@ -78,10 +79,12 @@ export function checkMakesGlobal(caller: UserRecord): void {
   throw accessDenied('Access denied: only global admins may make an export global');
 }
 
-/** Runs that wait for capacity may have some now. */
-export async function wakeImporters(deps: HttpDeps, view: ExportView): Promise<void> {
-  if (view.importers.length === 0 || view.fleets.length === 0) return;
-  await deps.store.engine.signal(view.importers.map(({ id }) => ({ kind: 'placement', id })));
+/**
+ * Whoever may use these fleets, as it is after the change: what waits may find capacity there, or
+ * need no longer leave any to a project that has lost its access.
+ */
+export function sharingSignals(fleetIds: readonly Id[]): Signal[] {
+  return [...new Set(fleetIds)].map(fleetCapacity);
 }
 
 /** The wire has no target type for exports: their project is what such an event is about. */

@@ -12,7 +12,7 @@ import {
   sharedFleets,
   sharedGateways,
 } from './named-things.ts';
-import { checkMakesGlobal, exportEvent, knownExport, wakeImporters } from './service.ts';
+import { checkMakesGlobal, exportEvent, knownExport, sharingSignals } from './service.ts';
 
 export async function updateExport(
   deps: HttpDeps,
@@ -30,10 +30,10 @@ export async function updateExport(
     ...removals(view, request),
   };
   const events = [exportEvent(`Export '${request.name}' updated`, project, actor)];
-  await deps.store.exports.update(view.export.id, change, { events });
-  const changed = await knownExport(deps, project, request.name);
-  await wakeImporters(deps, changed);
-  return wireExport(changed);
+  const fleets = [...view.fleets.map(({ id }) => id), ...(change.addFleets ?? [])];
+  const signals = sharingSignals(fleets);
+  await deps.store.exports.update(view.export.id, change, { events, signals });
+  return wireExport(await knownExport(deps, project, request.name));
 }
 
 function checkConsistent(request: UpdateExportRequest, isGlobal: boolean): void {

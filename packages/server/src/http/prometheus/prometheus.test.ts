@@ -36,8 +36,8 @@ describe('metrics for Prometheus', () => {
   });
 
   it('tell how deep the queues are and how passes end', async () => {
-    const depth = { waiting: 3, running: 1 };
-    const none = { waiting: 0, running: 0 };
+    const depth = { waiting: 3, running: 1, delayed: 2 };
+    const none = { waiting: 0, running: 0, delayed: 0 };
     const metrics = new ServerMetrics({
       store: server.store,
       now: () => 0,

@@ -1,0 +1,31 @@
+import type { JobSpecForAgent } from '@dstack/contract/agent';
+
+/** What a process of the simulation does; written as its command, so that it travels with the spec. */
+export interface JobScript {
+  /** How long it runs; null = until it is stopped. */
+  readonly seconds: number | null;
+  readonly exitStatus: number;
+  /** Mounts without which it must not start. */
+  readonly mounts: number;
+  /** It does not care for Ctrl-C and SIGTERM. */
+  readonly stubborn: boolean;
+}
+
+/** `sim 20 exit 1 mounts 0 stubborn` */
+export function scriptCommand({ seconds, exitStatus, mounts, stubborn }: JobScript): string {
+  return `sim ${seconds ?? 'forever'} exit ${exitStatus} mounts ${mounts}${stubborn ? ' stubborn' : ''}`;
+}
+
+const SCRIPT = /sim (forever|[\d.]+) exit (\d+) mounts (\d+)( stubborn)?/;
+
+export function describeJob({ commands }: Pick<JobSpecForAgent, 'commands'>): JobScript {
+  const match = SCRIPT.exec(commands.join(' '));
+  if (!match) throw new Error(`no script in ${commands.join(' ')}`);
+  const [, seconds, exitStatus, mounts, stubborn] = match;
+  return {
+    seconds: seconds === 'forever' ? null : Number(seconds),
+    exitStatus: Number(exitStatus),
+    mounts: Number(mounts),
+    stubborn: stubborn !== undefined,
+  };
+}

@@ -1,0 +1,78 @@
+import type { Store } from '@dstack/store';
+import type { Random } from './random.ts';
+import type { SimClock } from './sim-clock.ts';
+
+/** Members that answer at once; everything else of a store is asked for and waited for. */
+const SYNCHRONOUS = new Set([
+  'onSignal',
+  'onChangedElsewhere',
+  'onWritten',
+  'subscribe',
+  'announce',
+]);
+
+/** Asked for every few seconds; delays of theirs would only cost time. */
+const ROUTINE = new Set(['renewHost', 'orphanedHosts']);
+
+/** Most of the time that a call to the database takes in a simulation (µs). */
+const LONGEST = 3_000;
+
+/**
+ * A store as one server of several sees it: calls take a random time, so that passes of all servers
+ * interleave, and none is answered or carried out any more once the server has been cut off.
+ */
+export class PortStore {
+  readonly store: Store;
+  #isCut = false;
+
+  constructor(
+    inner: Store,
+    { clock, random }: { readonly clock: SimClock; readonly random: Random },
+  ) {
+    const never = new Promise<never>(() => {});
+    const wait = async () => {
+      if (random.chance(0.5)) await clock.delay(random.whole(1, LONGEST));
+    };
+    const port =
+      (member: (...args: unknown[]) => unknown, self: object, isRoutine: boolean) =>
+      async (...args: unknown[]) => {
+        if (!isRoutine) await wait();
+        if (this.#isCut) return await never;
+        const answer = await member.apply(self, args);
+        if (!isRoutine) await wait();
+        return this.#isCut ? await never : answer;
+      };
+    const ports = <T extends object>(part: T): T => {
+      const known = new Map<string | symbol, unknown>();
+      return new Proxy(part, {
+        get: (target, name) => {
+          const member = Reflect.get(target, name);
+          if (typeof member !== 'function' || SYNCHRONOUS.has(String(name))) {
+            return typeof member === 'function' ? member.bind(target) : member;
+          }
+          if (!known.has(name))
+            known.set(
+              name,
+              port(member as (...args: unknown[]) => unknown, target, ROUTINE.has(String(name))),
+            );
+          return known.get(name);
+        },
+      });
+    };
+    const wrapped = Object.fromEntries(
+      Object.entries(inner).map(([name, part]) => {
+        const isPart = typeof part === 'object' && part !== null && !PLAIN.has(name);
+        return [name, isPart ? ports(part) : part];
+      }),
+    ) as unknown as Store;
+    // Several servers share it, whatever the database: leases decide who works.
+    this.store = { ...wrapped, shared: true };
+  }
+
+  cut(): void {
+    this.#isCut = true;
+  }
+}
+
+/** Not asked for over a connection. */
+const PLAIN = new Set(['cipher', 'logs']);

@@ -1,0 +1,267 @@
+/**
+ * The machines of a simulation and the agents on them: what they are told and tell follows the agent
+ * protocol, when and whether follows chance. Agents outlive links and servers, as real ones do.
+ */
+import type {
+  HostFacts,
+  JobExit,
+  JobPhase,
+  JobSpecForAgent,
+  JobState,
+  PutJobAnswer,
+  StopJob,
+} from '@dstack/contract/agent';
+import { AgentClient, AgentRefusal, AgentUnreachable } from '../hosts/agent-client.ts';
+import { describeJob, type JobScript } from './job-script.ts';
+import type { Random } from './random.ts';
+import type { SimClock } from './sim-clock.ts';
+
+const SECOND = 1_000_000;
+
+export interface HostFaults {
+  /** Chance that a command is carried out, but its answer is lost. */
+  lostAnswer: number;
+  /** Chance that an order is refused for good. */
+  refusal: number;
+  /** Chance that a process crashes where its script says that it would not. */
+  crash: number;
+}
+
+interface SimJob {
+  readonly spec: JobSpecForAgent;
+  readonly script: JobScript;
+  state: JobState;
+  deleted: boolean;
+  cancel: () => void;
+}
+
+export interface HostListener {
+  onState(state: JobState): void;
+  onReachable(): void;
+  onUnreachable(): void;
+}
+
+const EXITED: readonly JobPhase[] = ['exited'];
+const isLive = (phase: JobPhase): boolean => !EXITED.includes(phase);
+
+/** One machine with its agent. */
+export class SimHost {
+  readonly id: string;
+  readonly facts: HostFacts;
+  readonly executor: 'docker' | 'process';
+  readonly jobs = new Map<string, SimJob>();
+  readonly #clock: SimClock;
+  readonly #random: Random;
+  readonly #faults: HostFaults;
+  readonly #listeners = new Set<HostListener>();
+  #reachable = false;
+  #gone = false;
+
+  constructor(
+    id: string,
+    parts: {
+      readonly clock: SimClock;
+      readonly random: Random;
+      readonly faults: HostFaults;
+      readonly facts: HostFacts;
+      readonly executor: 'docker' | 'process';
+    },
+  ) {
+    this.id = id;
+    this.facts = parts.facts;
+    this.executor = parts.executor;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+    this.#faults = parts.faults;
+  }
+
+  get isReachable(): boolean {
+    return this.#reachable && !this.#gone;
+  }
+
+  /** The machine itself: once gone it never comes back. */
+  get isGone(): boolean {
+    return this.#gone;
+  }
+
+  setReachable(reachable: boolean): void {
+    if (this.#gone || this.#reachable === reachable) return;
+    this.#reachable = reachable;
+    for (const one of this.#listeners) reachable ? one.onReachable() : one.onUnreachable();
+  }
+
+  /** Power off for good, with everything on it. */
+  destroy(): void {
+    for (const job of this.jobs.values()) job.cancel();
+    this.jobs.clear();
+    this.setReachable(false);
+    this.#gone = true;
+  }
+
+  listen(listener: HostListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get states(): JobState[] {
+    return [...this.jobs.values()].filter((job) => !job.deleted).map((job) => job.state);
+  }
+
+  get running(): SimJob[] {
+    return [...this.jobs.values()].filter((job) => isLive(job.state.phase));
+  }
+
+  put(spec: JobSpecForAgent): PutJobAnswer {
+    const known = this.jobs.get(spec.id);
+    if (!known && this.#random.chance(this.#faults.refusal)) {
+      throw new AgentRefusal(400, 'bad_job', 'the job cannot be run here');
+    }
+    const required = spec.mounts.filter((mount) => !mount.optional).length;
+    if (required < describeJob(spec).mounts) {
+      throw new Error(`invariant 7: ${spec.job_name} was to start without its mounts`);
+    }
+    const job = known ?? this.#begin(spec);
+    return { state: job.state, missing: { archives: [], code: false } };
+  }
+
+  start(id: string): JobState {
+    const job = this.#get(id);
+    if (job.state.phase === 'held') this.#later(job, 0.05, () => this.#run(job));
+    return job.state;
+  }
+
+  stop(id: string, { grace, reason, message }: StopJob): JobState {
+    const job = this.#get(id);
+    if (!isLive(job.state.phase)) return job.state;
+    const end = () =>
+      this.#exit(job, {
+        status: job.state.phase === 'running' ? 130 : null,
+        reason: grace ? null : reason,
+        message,
+      });
+    if (!grace) this.#later(job, 0.01, end);
+    else if (!job.script.stubborn) this.#later(job, this.#random.next() * 3, end);
+    return job.state;
+  }
+
+  remove(id: string): void {
+    const job = this.#get(id);
+    if (isLive(job.state.phase)) {
+      throw new AgentRefusal(409, 'job_alive', `The job is ${job.state.phase}`);
+    }
+    job.deleted = true;
+  }
+
+  /** A command over a link: it may be lost before or after it was carried out. */
+  async command<T>(carryOut: () => T): Promise<T> {
+    await this.#clock.delay(this.#random.whole(100, 5_000));
+    if (!this.isReachable) throw new AgentUnreachable(`host ${this.id} does not answer`);
+    const answer = carryOut();
+    if (this.#random.chance(this.#faults.lostAnswer)) {
+      throw new AgentUnreachable(`the answer of host ${this.id} was lost`);
+    }
+    return answer;
+  }
+
+  #get(id: string): SimJob {
+    const job = this.jobs.get(id);
+    if (!job) throw new AgentRefusal(404, 'unknown_job', `No job ${id} is known here`);
+    return job;
+  }
+
+  #begin(spec: JobSpecForAgent): SimJob {
+    const job: SimJob = {
+      spec,
+      script: describeJob(spec),
+      deleted: false,
+      cancel: () => {},
+      state: {
+        id: spec.id,
+        seq: 1,
+        phase: 'accepted',
+        ssh_port: null,
+        working_dir: null,
+        username: null,
+        stop_stage: null,
+        exit: null,
+        log_end: 0,
+        container_ip: null,
+      },
+    };
+    this.jobs.set(spec.id, job);
+    this.#push(job);
+    this.#later(job, this.#random.next() * 0.2, () => this.#pull(job));
+    return job;
+  }
+
+  #pull(job: SimJob): void {
+    this.#set(job, { phase: 'pulling' });
+    this.#later(job, this.#random.next() * 5, () => {
+      if (job.spec.hold) this.#set(job, { phase: 'held' });
+      else this.#run(job);
+    });
+  }
+
+  #run(job: SimJob): void {
+    const at = {
+      ssh_port: 40_000 + this.#random.whole(0, 9_999),
+      working_dir: '/',
+      username: 'root',
+    };
+    this.#set(job, { phase: 'running', ...at });
+    const { seconds, exitStatus } = job.script;
+    const crashes = this.#random.chance(this.#faults.crash);
+    if (seconds === null && !crashes) return;
+    const lasts = crashes ? this.#random.next() * 20 : (seconds ?? 0);
+    this.#later(job, lasts, () =>
+      this.#exit(job, { status: crashes ? 137 : exitStatus, reason: null, message: null }),
+    );
+  }
+
+  #exit(job: SimJob, exit: JobExit): void {
+    if (!isLive(job.state.phase)) return;
+    job.cancel();
+    this.#set(job, { phase: 'exited', exit });
+  }
+
+  /** One thing at a time happens to a job: what comes later takes the place of what was to come. */
+  #later(job: SimJob, seconds: number, then: () => void): void {
+    job.cancel();
+    job.cancel = this.#clock.after(seconds * SECOND, then);
+  }
+
+  #set(job: SimJob, patch: Partial<JobState>): void {
+    job.state = { ...job.state, ...patch, seq: job.state.seq + 1 };
+    this.#push(job);
+  }
+
+  #push(job: SimJob): void {
+    for (const listener of this.#listeners) listener.onState(job.state);
+  }
+}
+
+/** Commands to a scripted agent, in the place of those over a socket. */
+export class ScriptedClient extends AgentClient {
+  readonly #host: SimHost;
+
+  constructor(host: SimHost) {
+    super({ dial: () => Promise.reject(new Error('there is no socket')) as never, token: '' });
+    this.#host = host;
+  }
+
+  override putJob(spec: JobSpecForAgent): Promise<PutJobAnswer> {
+    return this.#host.command(() => this.#host.put(spec));
+  }
+
+  override startJob(id: string): Promise<JobState> {
+    return this.#host.command(() => this.#host.start(id));
+  }
+
+  override stopJob(id: string, order: StopJob): Promise<JobState> {
+    return this.#host.command(() => this.#host.stop(id, order));
+  }
+
+  override deleteJob(id: string): Promise<void> {
+    return this.#host.command(() => this.#host.remove(id));
+  }
+}

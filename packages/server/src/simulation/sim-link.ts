@@ -1,0 +1,103 @@
+/** A link of one server to a scripted agent: syncs at each connection, pushes in between, breaks. */
+import type { JobState } from '@dstack/contract/agent';
+import type { HostLinkOptions } from '../hosts/host-link.ts';
+import type { Link } from '../hosts/hosts.ts';
+import type { Random } from './random.ts';
+import type { SimClock } from './sim-clock.ts';
+import { ScriptedClient, type SimHost } from './sim-hosts.ts';
+
+const RECONNECT_MIN = 200_000;
+const RECONNECT_MAX = 30_000_000;
+
+export class SimLink implements Link {
+  readonly client: ScriptedClient;
+  readonly #host: SimHost;
+  readonly #sink: HostLinkOptions['sink'];
+  readonly #clock: SimClock;
+  readonly #random: Random;
+  #closed = false;
+  #attempt = 0;
+  /** Pushes are handled one after the other; a broken link drops those that are left. */
+  #tail: Promise<void> = Promise.resolve();
+  #connection = 0;
+  #unlisten: () => void = () => {};
+
+  constructor(
+    { sink }: HostLinkOptions,
+    parts: { readonly host: SimHost; readonly clock: SimClock; readonly random: Random },
+  ) {
+    this.client = new ScriptedClient(parts.host);
+    this.#host = parts.host;
+    this.#sink = sink;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+  }
+
+  start(): void {
+    void this.#connect();
+  }
+
+  send(): void {}
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#connection += 1;
+    this.#unlisten();
+  }
+
+  async #connect(): Promise<void> {
+    await this.#clock.delay(this.#random.whole(1_000, 50_000));
+    if (this.#closed) return;
+    if (!this.#host.isReachable) {
+      await this.#lost('the host does not answer');
+      return;
+    }
+    const connection = ++this.#connection;
+    this.#attempt = 0;
+    this.#unlisten();
+    this.#unlisten = this.#host.listen({
+      onState: (state) => this.#push(connection, state),
+      onReachable: () => {},
+      onUnreachable: () => this.#break(connection),
+    });
+    const info = {
+      version: '0',
+      protocol: { min: 1, max: 1 },
+      server_id: null,
+      executor: this.#host.executor,
+      host: this.#host.facts,
+    };
+    this.#queue(connection, async () => {
+      await this.#sink.connected(info);
+      await this.#sink.sync(this.#host.states);
+    });
+  }
+
+  #push(connection: number, state: JobState): void {
+    this.#queue(connection, () => this.#sink.states([state]));
+  }
+
+  #queue(connection: number, work: () => Promise<void>): void {
+    this.#tail = this.#tail
+      .then(async () => {
+        await this.#clock.delay(this.#random.whole(100, 20_000));
+        if (this.#connection === connection) await work();
+      })
+      .catch(() => this.#break(connection));
+  }
+
+  #break(connection: number): void {
+    if (this.#connection !== connection || this.#closed) return;
+    this.#connection += 1;
+    this.#unlisten();
+    this.#tail = this.#tail.then(() => this.#lost('the connection broke'));
+  }
+
+  async #lost(reason: string): Promise<void> {
+    if (this.#closed) return;
+    await this.#sink.lost(reason).catch(() => {});
+    const ceiling = Math.min(RECONNECT_MAX, RECONNECT_MIN * 2 ** this.#attempt++);
+    await this.#clock.delay(ceiling * (0.5 + this.#random.next() / 2));
+    if (!this.#closed) this.start();
+  }
+}

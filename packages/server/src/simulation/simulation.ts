@@ -1,0 +1,386 @@
+/**
+ * Servers, hosts, a cloud and people in one process, under one clock and one seed: everything of the
+ * server that decides, stores and carries out is real, what is outside of it follows a script. The
+ * same seed gives the same story, to the last microsecond.
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import {
+  type Change,
+  DEFAULT_JOB_SPEC_SETTINGS,
+  DEFAULT_RUN_SPEC_SETTINGS,
+  isJobRunning,
+  isRunFinished,
+  isRunPending,
+  latestSubmissions,
+} from '@dstack/core';
+import { openMemoryStore, type ProjectRecord, type Store, type UserRecord } from '@dstack/store';
+import { pino } from 'pino';
+import type { HttpDeps } from '../http/ports.ts';
+import { createProject } from '../http/projects/service.ts';
+import { createUser } from '../http/users/service.ts';
+import {
+  Breach,
+  checkBlocks,
+  checkEvents,
+  checkNothingLeft,
+  checkQuiet,
+  isQuiet,
+  type Scene,
+  Watch,
+} from './invariants.ts';
+import { Random } from './random.ts';
+import { SimWorld } from './sim-backends.ts';
+import { SimClock } from './sim-clock.ts';
+import { ENGINE_SETTINGS, SimServer } from './sim-server.ts';
+import { SimUsers } from './sim-users.ts';
+
+const SECOND = 1_000_000;
+
+export interface SimulationOptions {
+  readonly seed: number;
+  /** Things that happen from outside: people's doings and faults. */
+  readonly steps: number;
+  /** Each thing that happens, for whoever looks for a fault. */
+  readonly onStep?: (text: string) => void;
+}
+
+export interface SimulationResult {
+  readonly steps: number;
+  readonly timers: number;
+  readonly submissions: number;
+  readonly checks: number;
+  /** Of simulated time. */
+  readonly seconds: number;
+}
+
+/** Throws `Breach`, or what a part of the server has thrown. */
+export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
+  const simulation = new Simulation(options);
+  try {
+    await simulation.begin();
+    for (let i = 0; i < options.steps; i++) await simulation.step();
+    await simulation.calmDown();
+    await simulation.end();
+    return simulation.result;
+  } finally {
+    await simulation.close();
+  }
+}
+
+type Fault = 'breakLink' | 'restoreHost' | 'crash' | 'quota' | 'nothing';
+
+const FAULTS: Readonly<Record<Fault, number>> = {
+  breakLink: 1,
+  restoreHost: 2,
+  crash: 0.4,
+  quota: 0.5,
+  nothing: 8,
+};
+
+const SSH_KEY = testKey();
+
+class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #clock = new SimClock();
+  readonly #random: Random;
+  readonly #watch = new Watch();
+  readonly #world: SimWorld;
+  readonly #failures: unknown[] = [];
+  #store: Store | null = null;
+  #users: SimUsers | null = null;
+  #servers: SimServer[] = [];
+  #projects: readonly ProjectRecord[] = [];
+  #names = 0;
+  #timers = 0;
+  #checks = 0;
+  #drainSeconds = () => (this.#random.chance(0.2) ? this.#random.whole(1, 400) : 0);
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.#random = new Random(options.seed);
+    this.#world = new SimWorld({
+      clock: this.#clock,
+      random: this.#random,
+      hostFaults: { lostAnswer: 0.05, refusal: 0.02, crash: 0.1 },
+      cloudFaults: {
+        noCapacity: 0.2,
+        error: 0.1,
+        lostAnswer: 0.05,
+        neverUp: 0.05,
+        terminateError: 0.2,
+      },
+    });
+    this.#clock.install(() => this.#random.next());
+    process.on('unhandledRejection', this.#onFailure);
+  }
+
+  get result(): SimulationResult {
+    return {
+      steps: this.#options.steps,
+      timers: this.#timers,
+      submissions: this.#watch.submissions,
+      checks: this.#checks,
+      seconds: (this.#clock.now - this.#clock.start) / SECOND,
+    };
+  }
+
+  async begin(): Promise<void> {
+    const now = () => this.#clock.now;
+    const newId = () => this.#random.uuid();
+    const plain = { encrypt: (text: string) => text, decrypt: (text: string) => text };
+    const logger = pino({ level: 'silent' });
+    const store = await openMemoryStore({ now, newId, logger, cipher: plain });
+    this.#store = this.#watched(store);
+    const { deps, user, projects } = await this.#people(this.#store);
+    this.#projects = projects;
+    this.#users = new SimUsers({
+      ...{ deps, user, projects, now, store: this.#store },
+      random: this.#random,
+      sshKey: SSH_KEY,
+    });
+    await this.#users.makeFleets();
+    await this.#startServer();
+    await this.#startServer();
+    await this.#run(30);
+  }
+
+  /** One thing from outside, then time for the servers, a short or a long one. */
+  async step(): Promise<void> {
+    const done = await this.#users?.act();
+    const fault = this.#random.weighted(FAULTS);
+    await this.#fault(fault);
+    this.#options.onStep?.(`${this.result.seconds.toFixed(1)} ${done}, ${fault}`);
+    const pause = this.#random.weighted({ none: 3, short: 4, long: 2, veryLong: 0.3 });
+    const longest = { none: 0.05, short: 3, long: 60, veryLong: 900 }[pause];
+    await this.#run(this.#random.next() * longest);
+    await this.#checkIfQuiet(10);
+  }
+
+  /** From here on everything behaves: what waits for something must get it. */
+  async calmDown(): Promise<void> {
+    const { hostFaults, cloudFaults } = this.#world.parts;
+    Object.assign(hostFaults, { lostAnswer: 0, refusal: 0, crash: 0 });
+    Object.assign(cloudFaults, {
+      ...{ noCapacity: 0, error: 0, lostAnswer: 0, neverUp: 0, terminateError: 0 },
+    });
+    this.#drainSeconds = () => 0;
+    this.#world.quota = 100;
+    for (const host of this.#world.hosts.values()) host.setReachable(true);
+    if (this.#servers.length === 0) await this.#startServer();
+    await this.#run(3600);
+    await this.#mustBeQuiet();
+    await this.#checkServices();
+  }
+
+  /** Everything is stopped: nothing may be left anywhere. */
+  async end(): Promise<void> {
+    await this.#users?.stopAll();
+    await this.#run(1800);
+    const scene = this.#scene();
+    const left = await scene.store.runs.list({ onlyActive: true, projectIds: null });
+    const unfinished = left.filter(({ run }) => !isRunFinished(run.status));
+    if (unfinished[0]) {
+      const { run, jobs } = unfinished[0];
+      const states = jobs.map((job) => `${job.name}#${job.submissionNum}:${job.status}`).join(' ');
+      throw new Breach(1, `${run.name} was stopped and is ${run.status} (${states})`);
+    }
+    await this.#users?.deleteFleets();
+    await this.#run(1800);
+    await checkNothingLeft(scene);
+    if (this.#world.machines.size > 0) {
+      throw new Breach(9, `${this.#world.machines.size} machines outlived their fleets`);
+    }
+    await checkEvents(scene);
+    this.#throwFailure();
+  }
+
+  async close(): Promise<void> {
+    for (const server of this.#servers) server.crash();
+    this.#clock.uninstall();
+    process.off('unhandledRejection', this.#onFailure);
+    await this.#store?.close();
+  }
+
+  /** A service that may run does: as many replicas as it wants, under whatever numbers. */
+  async #checkServices(): Promise<void> {
+    const { store } = this.#scene();
+    for (const { run } of await store.runs.list({ onlyActive: true, projectIds: null })) {
+      if (run.spec.configuration.type !== 'service' || isRunFinished(run.status)) continue;
+      if (isRunPending(run.status)) continue;
+      const latest = latestSubmissions(await store.jobs.ofRun(run.id));
+      const forever = latest.every((job) => job.spec.commands.join(' ').includes('sim forever'));
+      const running = latest.filter((job) => isJobRunning(job.status)).length;
+      const waits = latest.some((job) => job.waitingSince !== null && job.finishedAt === null);
+      const wanted = Object.values(run.desiredReplicas).reduce((sum, n) => sum + n, 0);
+      if (forever && !waits && running !== wanted) {
+        const states = latest.map((job) => `${job.replicaNum}:${job.status}`).join(' ');
+        throw new Breach(5, `${run.name} wants ${wanted} replicas and has ${states}`);
+      }
+    }
+  }
+
+  async #fault(fault: Fault): Promise<void> {
+    const hosts = [...this.#world.hosts.values()].filter((host) => host.id !== 'local');
+    switch (fault) {
+      case 'breakLink':
+        this.#random.pick(hosts)?.setReachable(false);
+        return;
+      case 'restoreHost':
+        this.#random.pick(hosts.filter((host) => !host.isReachable))?.setReachable(true);
+        return;
+      case 'quota':
+        this.#world.quota = this.#random.whole(1, 8);
+        return;
+      case 'crash': {
+        const victim = this.#random.pick(this.#servers);
+        victim?.crash();
+        this.#servers = this.#servers.filter((server) => server !== victim);
+        if (this.#random.chance(0.5)) await this.#run(this.#random.next() * 30);
+        await this.#startServer();
+        return;
+      }
+      default:
+    }
+  }
+
+  async #startServer(): Promise<void> {
+    const store = this.#store;
+    if (!store) return;
+    const [first, , third] = this.#projects;
+    const { cloud, local } = this.#world;
+    const of = async (projectId: string) => {
+      if (projectId === first?.id) return [local, cloud];
+      return projectId === third?.id ? [cloud] : [];
+    };
+    const server = new SimServer({
+      name: `server-${++this.#names}`,
+      ...{ store, world: this.#world, clock: this.#clock, random: this.#random },
+      backends: {
+        of,
+        find: async (projectId, name) =>
+          (await of(projectId)).find((backend) => backend.name === name) ?? null,
+      },
+      drainSeconds: () => this.#drainSeconds(),
+      onApplied: () => {},
+    });
+    this.#servers.push(server);
+    void server.start().catch(this.#onFailure);
+  }
+
+  /** Lets so many seconds pass. */
+  async #run(seconds: number): Promise<void> {
+    const until = this.#clock.now + seconds * SECOND;
+    while (await this.#clock.step(until)) {
+      this.#timers += 1;
+      if (this.#failures.length > 0) this.#throwFailure();
+    }
+    this.#throwFailure();
+  }
+
+  /** Waits for a moment without work, and checks what must hold then; none may come. */
+  async #checkIfQuiet(seconds: number): Promise<void> {
+    const until = this.#clock.now + seconds * SECOND;
+    while (!isQuiet(this.#scene())) {
+      if (!(await this.#clock.step(until))) return;
+      this.#timers += 1;
+      this.#throwFailure();
+    }
+    this.#checks += 1;
+    await checkQuiet(this.#scene());
+  }
+
+  async #mustBeQuiet(): Promise<void> {
+    const before = this.#checks;
+    await this.#checkIfQuiet(600);
+    if (this.#checks === before) throw new Breach(3, 'the servers have never nothing to do');
+  }
+
+  #scene(): Scene {
+    if (!this.#store) throw new Error('the simulation has not begun');
+    return {
+      store: this.#store,
+      world: this.#world,
+      servers: this.#servers,
+      projects: this.#projects,
+      now: () => this.#clock.now,
+      newId: () => this.#random.uuid(),
+    };
+  }
+
+  readonly #onFailure = (error: unknown): void => {
+    this.#failures.push(error);
+  };
+
+  #throwFailure(): void {
+    const [failure] = this.#failures;
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Every write of the engine is looked at, in the order of the commits. */
+  #watched(store: Store): Store {
+    const { engine } = store;
+    const apply: typeof engine.apply = async (changes, signals) => {
+      this.#watch.applying(changes);
+      const outcome = await engine.apply(changes, signals);
+      if (outcome === 'applied') await this.#onCommitted(store, changes);
+      return outcome;
+    };
+    const submitRun: typeof engine.submitRun = async (submit) => {
+      const outcome = await engine.submitRun(submit);
+      if (outcome.type === 'submitted') this.#watch.inserted(outcome.jobs);
+      return outcome;
+    };
+    return { ...store, engine: { ...engine, apply, submitRun } };
+  }
+
+  async #onCommitted(store: Store, changes: readonly Change[]): Promise<void> {
+    try {
+      this.#watch.applied(changes);
+      for (const change of changes) {
+        if (change.type === 'instance.update') await checkBlocks(store, change);
+      }
+    } catch (error) {
+      this.#onFailure(error);
+    }
+  }
+
+  async #people(store: Store) {
+    const pair = { privateKey: SSH_KEY.private, publicKey: SSH_KEY.public };
+    const deps = {
+      store,
+      keys: { user: async () => pair, project: async () => pair },
+      images: { find: async () => null },
+      offers: { answer: async () => new Map() },
+      expectHosts: () => {},
+      context: () => ({
+        now: this.#clock.now,
+        newId: () => this.#random.uuid(),
+        settings: ENGINE_SETTINGS,
+      }),
+      settings: {
+        permissions: { allow_non_admins_manage_ssh_fleets: true },
+        runSpecs: DEFAULT_RUN_SPEC_SETTINGS,
+        jobSpecs: DEFAULT_JOB_SPEC_SETTINGS,
+        defaultRegistry: null,
+      },
+      log: pino({ level: 'silent' }),
+    } as unknown as HttpDeps;
+    const request = { username: 'ann', global_role: 'admin', email: null, active: true } as const;
+    const user: UserRecord = await createUser(deps, request, null, 'token');
+    const projects: ProjectRecord[] = [];
+    for (const project_name of ['first', 'second', 'third']) {
+      const asked = { project_name, is_public: false, templates_repo: null };
+      projects.push(await createProject(deps, asked, user));
+    }
+    return { deps, user, projects };
+  }
+}
+
+/** Never used to log in anywhere; made anew for each process. */
+function testKey(): { readonly public: string; readonly private: string } {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return {
+    public: 'ecdsa-sha2-nistp256 AAAA simulation',
+    private: privateKey.export({ type: 'sec1', format: 'pem' }).toString(),
+  };
+}
