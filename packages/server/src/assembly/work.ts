@@ -49,6 +49,7 @@ export function makeEngine({ settings, store, log }: Parts, parts: EngineParts):
     backends,
     starter,
     drain: new Drain({ store, services, now: systemNow }),
+    now: systemNow,
     log,
     fleetOffers: instanceOffers(offers),
   });

@@ -1,12 +1,12 @@
 import type { Backend } from '@dstack/backends';
 import type {
-  Id,
   InstanceRecord,
   IntentPayload,
   IntentRecord,
   IntentResult,
   Offer,
   Signal,
+  Timestamp,
 } from '@dstack/core';
 import { BACKEND_MISSING, isOwnHost } from '@dstack/core';
 import type { InstanceView, JobView, Store } from '@dstack/store';
@@ -18,6 +18,8 @@ import type { ProjectBackends } from '../offers/project-backends.ts';
 import { JobSpecError } from './agent-job-spec.ts';
 import { createInstance } from './create-instance.ts';
 import type { Drain } from './drain.ts';
+import { NotNow } from './not-now.ts';
+import { removeJob } from './remove-job.ts';
 import type { JobStarter } from './start-job.ts';
 
 export interface EffectsOptions {
@@ -34,12 +36,8 @@ export interface EffectsOptions {
   readonly drain: Drain;
   /** Offers for an instance that no job asked for. */
   readonly fleetOffers: (instance: InstanceRecord) => Promise<readonly Offer[]>;
+  readonly now: () => Timestamp;
   readonly log: Logger;
-}
-
-/** The effect cannot be tried now (no link to the host); it is taken up again when that changes. */
-class NotNow extends Error {
-  override name = 'NotNow';
 }
 
 /** It is said elsewhere, with the host or the instance. */
@@ -77,7 +75,7 @@ async function perform(options: EffectsOptions, intent: IntentRecord): Promise<I
   const view = await options.store.jobs.byId(intent.subjectId);
   if (!view) return { kind: 'ok' };
   if (payload.kind === 'job.remove') {
-    await removeJob(options, view.job.id, payload.hostId);
+    await removeFromHost(options, intent, payload.hostId);
     return { kind: 'ok' };
   }
   await jobEffect(options, intent.key, view, payload);
@@ -103,8 +101,20 @@ async function jobEffect(options: EffectsOptions, key: string, view: JobView, pa
   await ignoringUnknown(agent.stopJob(view.job.id, { grace, reason, message }));
 }
 
-async function removeJob(options: EffectsOptions, jobId: Id, hostId: string): Promise<void> {
-  await ignoringUnknown(agentOf(options, hostId).deleteJob(jobId));
+async function removeFromHost(
+  options: EffectsOptions,
+  { subjectId, createdAt }: IntentRecord,
+  hostId: string,
+): Promise<void> {
+  const { reports, hosts } = options.store;
+  const host = await hosts.byId(hostId);
+  await removeJob({
+    agent: agentOf(options, hostId),
+    reports,
+    jobId: subjectId,
+    since: Math.max(createdAt, host?.since ?? 0),
+    now: options.now(),
+  });
 }
 
 async function makeInstance(

@@ -69,7 +69,7 @@ describe('WorkQueue', () => {
     const queue = new WorkQueue({ name: 'test', concurrency: 2, log, pass: held.pass });
     for (const key of ['a', 'b', 'c']) queue.add(key);
     expect(held.held).toBe(2);
-    expect(queue.depth).toEqual({ waiting: 1, running: 2 });
+    expect(queue.depth).toEqual({ waiting: 1, running: 2, delayed: 0 });
     held.open();
     await settle();
     expect(held.held).toBe(2);

@@ -1,0 +1,47 @@
+/** The end of a job on its host: its process, then its output, then what is left of it. */
+import { type Id, SECOND, type Timestamp } from '@dstack/core';
+import type { Reports } from '@dstack/store';
+import { type AgentClient, AgentRefusal } from '../hosts/agent-client.ts';
+import { NotNow } from './not-now.ts';
+
+/** A host that is connected has this long to send the rest of a job's output (µs). */
+const OUTPUT_LIMIT = 600 * SECOND;
+
+const KILL = { grace: false, reason: 'terminated_by_server', message: null } as const;
+
+export interface RemoveJobParts {
+  readonly agent: Pick<AgentClient, 'deleteJob' | 'stopJob'>;
+  readonly reports: Pick<Reports, 'byJobs' | 'logEnds'>;
+  readonly jobId: Id;
+  /** Since when the removal is ordered and the host connected. */
+  readonly since: Timestamp;
+  readonly now: Timestamp;
+}
+
+/**
+ * Removes a job from its host. A job may have ended while its host could not be reached: then its
+ * process still runs, or the end of its output is only there. Throws `NotNow` until both are settled.
+ */
+export async function removeJob(parts: RemoveJobParts): Promise<void> {
+  const { agent, jobId, since, now } = parts;
+  if (now < since + OUTPUT_LIMIT && (await hasMoreOutput(parts))) {
+    throw new NotNow('its output is still being sent');
+  }
+  try {
+    await agent.deleteJob(jobId);
+  } catch (error) {
+    const code = error instanceof AgentRefusal ? error.code : null;
+    // What the agent does not know has nothing left to remove.
+    if (code === 'unknown_job') return;
+    if (code !== 'job_alive') throw error;
+    await agent.stopJob(jobId, KILL);
+    throw new NotNow('its process is being killed');
+  }
+}
+
+async function hasMoreOutput({ reports, jobId }: RemoveJobParts): Promise<boolean> {
+  const [report] = await reports.byJobs([jobId]);
+  if (report?.state.phase !== 'exited') return false;
+  const [end] = await reports.logEnds([jobId]);
+  return (end?.stored ?? 0) < report.state.log_end;
+}
