@@ -49,6 +49,8 @@ function trackReachability(pass: InstancePass): void {
   const terminationMessage = host?.error ?? null;
   pass.set({ unreachable: true, unreachableSince: since, terminationMessage });
   pass.draft.event(newEvent('Instance became unreachable', [instanceTarget(instance)]));
+  // What was kept beside it for several nodes may be of no use to them without it.
+  signalCapacity(pass.draft, instance);
 }
 
 /** Only what is paid for by the hour is ended for it; the rest is flagged and comes back. */
