@@ -12,6 +12,7 @@ import { latency } from './latency.ts';
 import { liveJobs } from './live-jobs.ts';
 import { proxy } from './proxy.ts';
 import { serverStart } from './server-start.ts';
+import { simulate } from './simulate.ts';
 import { ssh } from './ssh.ts';
 import { sshFleet } from './ssh-fleet.ts';
 
@@ -27,6 +28,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   proxy,
   'at-rest': atRest,
   crashes,
+  simulate,
 };
 
 execFileSync('node', ['scripts/build.ts'], { stdio: 'ignore' });

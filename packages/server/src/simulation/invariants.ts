@@ -22,6 +22,7 @@ import {
   wantsBackendOffers,
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
+import type { LogStore, LogStreamRef } from '../logs/log-store.ts';
 import type { SimWorld } from './sim-backends.ts';
 import { ENGINE_SETTINGS, type SimServer } from './sim-server.ts';
 
@@ -267,6 +268,32 @@ export async function checkNothingLeft({ store, world }: Scene): Promise<void> {
         );
       }
     }
+  }
+}
+
+/** 11: what is stored of a job's output is what it has printed, and all of it once it has ended. */
+export async function checkOutput(scene: Scene, logs: LogStore): Promise<void> {
+  for (const [jobId, printed] of scene.world.outputs) {
+    const view = await scene.store.jobs.byId(jobId);
+    if (!view) continue;
+    const { job, run, projectName } = view;
+    const ref = { project: projectName, run: run.name, jobId };
+    const stored = await allOutput(logs, ref);
+    const ended = job.terminationReason === 'done_by_runner' || job.exitStatus !== null;
+    if (ended ? stored === printed : printed.startsWith(stored)) continue;
+    throw new Breach(
+      11,
+      `${job.name} printed ${printed.length} bytes, ${stored.length} are stored`,
+    );
+  }
+}
+
+async function allOutput(logs: LogStore, ref: LogStreamRef): Promise<string> {
+  let output = '';
+  for (;;) {
+    const piece = await logs.readRaw(ref, output.length, 1_000_000);
+    if (piece === null || piece.bytes.length === 0 || piece.offset !== output.length) return output;
+    output += Buffer.from(piece.bytes).toString();
   }
 }
 

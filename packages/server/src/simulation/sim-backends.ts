@@ -45,6 +45,8 @@ export interface WorldParts {
 /** All machines there are, whoever made them. */
 export class SimWorld {
   readonly hosts = new Map<string, SimHost>();
+  /** What each job has printed, wherever it ran. */
+  readonly outputs = new Map<string, string>();
   /** By the key of the order: the same order finds the same machine. */
   readonly machines = new Map<string, Machine>();
   readonly parts: WorldParts;
@@ -65,7 +67,8 @@ export class SimWorld {
     if (known) return known;
     const { clock, random, hostFaults } = this.parts;
     const facts = factsOf(id, machine);
-    const host = new SimHost(id, { clock, random, faults: hostFaults, facts, executor });
+    const { outputs } = this;
+    const host = new SimHost(id, { clock, random, faults: hostFaults, facts, executor, outputs });
     this.hosts.set(id, host);
     return host;
   }

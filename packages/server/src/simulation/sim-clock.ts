@@ -58,7 +58,7 @@ export class SimClock {
     }
     this.#now = Math.max(this.#now, timer.at);
     if (timer.every === null) this.#timers.delete(timer.id);
-    else timer.at = this.#now + timer.every;
+    else timer.at = this.#now + Math.round(timer.every);
     timer.callback();
     await settled();
     return true;

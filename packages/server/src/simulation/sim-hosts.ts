@@ -30,6 +30,8 @@ export interface HostFaults {
 interface SimJob {
   readonly spec: JobSpecForAgent;
   readonly script: JobScript;
+  /** All that its process has printed. */
+  output: string;
   state: JobState;
   deleted: boolean;
   cancel: () => void;
@@ -37,6 +39,7 @@ interface SimJob {
 
 export interface HostListener {
   onState(state: JobState): void;
+  onOutput(jobId: string): void;
   onReachable(): void;
   onUnreachable(): void;
 }
@@ -53,6 +56,7 @@ export class SimHost {
   readonly #clock: SimClock;
   readonly #random: Random;
   readonly #faults: HostFaults;
+  readonly #outputs: Map<string, string>;
   readonly #listeners = new Set<HostListener>();
   #reachable = false;
   #gone = false;
@@ -65,6 +69,8 @@ export class SimHost {
       readonly faults: HostFaults;
       readonly facts: HostFacts;
       readonly executor: 'docker' | 'process';
+      /** What every job has ever printed, kept when the host is gone. */
+      readonly outputs: Map<string, string>;
     },
   ) {
     this.id = id;
@@ -73,6 +79,7 @@ export class SimHost {
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#faults = parts.faults;
+    this.#outputs = parts.outputs;
   }
 
   get isReachable(): boolean {
@@ -105,6 +112,11 @@ export class SimHost {
 
   get states(): JobState[] {
     return [...this.jobs.values()].filter((job) => !job.deleted).map((job) => job.state);
+  }
+
+  /** Output of a job from an offset on; empty where there is nothing (more). */
+  outputFrom(jobId: string, offset: number): string {
+    return this.jobs.get(jobId)?.output.slice(offset) ?? '';
   }
 
   get running(): SimJob[] {
@@ -174,6 +186,7 @@ export class SimHost {
       spec,
       script: describeJob(spec),
       deleted: false,
+      output: '',
       cancel: () => {},
       state: {
         id: spec.id,
@@ -209,6 +222,7 @@ export class SimHost {
       username: 'root',
     };
     this.#set(job, { phase: 'running', ...at });
+    this.#print(job);
     const { seconds, exitStatus } = job.script;
     const crashes = this.#random.chance(this.#faults.crash);
     if (seconds === null && !crashes) return;
@@ -221,7 +235,25 @@ export class SimHost {
   #exit(job: SimJob, exit: JobExit): void {
     if (!isLive(job.state.phase)) return;
     job.cancel();
-    this.#set(job, { phase: 'exited', exit });
+    if (job.state.phase === 'running') this.#say(job, `the end of ${job.spec.job_name}\n`);
+    this.#set(job, { phase: 'exited', exit, log_end: job.output.length });
+  }
+
+  /** A few lines, while the process runs. */
+  #print(job: SimJob): void {
+    const lines = this.#random.whole(0, 4);
+    for (let line = 0; line < lines; line++) {
+      this.#clock.after(this.#random.next() * 60 * SECOND, () => {
+        const text = 'x'.repeat(this.#random.whole(0, 200));
+        if (job.state.phase === 'running') this.#say(job, `${line} ${text}\n`);
+      });
+    }
+  }
+
+  #say(job: SimJob, text: string): void {
+    job.output += text;
+    this.#outputs.set(job.spec.id, job.output);
+    for (const listener of this.#listeners) listener.onOutput(job.spec.id);
   }
 
   /** One thing at a time happens to a job: what comes later takes the place of what was to come. */

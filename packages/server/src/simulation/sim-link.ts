@@ -21,6 +21,8 @@ export class SimLink implements Link {
   #tail: Promise<void> = Promise.resolve();
   #connection = 0;
   #unlisten: () => void = () => {};
+  /** Bytes of each job's output that were sent over this connection, or stored before it. */
+  readonly #sent = new Map<string, number>();
 
   constructor(
     { sink }: HostLinkOptions,
@@ -57,6 +59,7 @@ export class SimLink implements Link {
     this.#unlisten();
     this.#unlisten = this.#host.listen({
       onState: (state) => this.#push(connection, state),
+      onOutput: (jobId) => this.#queue(connection, () => this.#pump(jobId)),
       onReachable: () => {},
       onUnreachable: () => this.#break(connection),
     });
@@ -69,8 +72,30 @@ export class SimLink implements Link {
     };
     this.#queue(connection, async () => {
       await this.#sink.connected(info);
-      await this.#sink.sync(this.#host.states);
+      this.#sent.clear();
+      const states = this.#host.states;
+      const stored = await this.#sink.sync(states);
+      for (const { id } of states) {
+        this.#sent.set(id, stored[id] ?? 0);
+        await this.#pump(id);
+      }
     });
+  }
+
+  /** Sends what is there of a job's output, in pieces; some of it twice, some before its turn. */
+  async #pump(jobId: string): Promise<void> {
+    for (;;) {
+      const from = this.#sent.get(jobId) ?? 0;
+      const left = this.#host.outputFrom(jobId, from).length;
+      if (left === 0) return;
+      const offset = this.#random.chance(0.1)
+        ? Math.max(0, from + this.#random.whole(-20, 20))
+        : from;
+      const text = this.#host.outputFrom(jobId, offset).slice(0, this.#random.whole(1, 150));
+      const frame = { id: jobId, offset, time: this.#clock.now, bytes: Buffer.from(text) };
+      const { rewindTo } = await this.#sink.log(frame);
+      this.#sent.set(jobId, rewindTo ?? Math.max(from, offset + text.length));
+    }
   }
 
   #push(connection: number, state: JobState): void {

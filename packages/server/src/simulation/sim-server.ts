@@ -19,6 +19,7 @@ import { effects } from '../effects/effects.ts';
 import { JobStarter } from '../effects/start-job.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { HostNotReady } from '../hosts/ssh/ssh-fleets.ts';
+import type { LogStore } from '../logs/log-store.ts';
 import { TableLogStore } from '../logs/tables/table-log-store.ts';
 import { Engine } from '../loops/engine.ts';
 import { LogQuota } from '../loops/log-quota.ts';
@@ -79,7 +80,7 @@ export class SimServer {
       now,
       quotaPerHour: 0,
       onQuota: () => {},
-      onSyncError: () => {},
+      onSyncError: (ref, error) => log.warn({ job: ref.jobId, err: error }, 'log not durable yet'),
       tables: store.logs.tables,
       signals: store.logs.signals,
     });
@@ -103,6 +104,7 @@ export class SimServer {
         blobs: { get: async () => null },
       }),
       drain: new Drain({ store, services: this.#services(), now }),
+      now,
       fleetOffers: instanceOffers(this.offers),
     });
     this.#engine = new Engine({
@@ -132,6 +134,10 @@ export class SimServer {
     this.#unsubscribe();
     void this.#engine.close();
     for (const id of this.#hosts.ids) void this.#hosts.remove(id);
+  }
+
+  get logs(): LogStore {
+    return this.#logs;
   }
 
   get depths() {

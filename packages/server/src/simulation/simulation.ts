@@ -23,6 +23,7 @@ import {
   checkBlocks,
   checkEvents,
   checkNothingLeft,
+  checkOutput,
   checkQuiet,
   isQuiet,
   type Scene,
@@ -191,6 +192,8 @@ class Simulation {
       throw new Breach(9, `${this.#world.machines.size} machines outlived their fleets`);
     }
     await checkEvents(scene);
+    const [server] = this.#servers;
+    if (server) await checkOutput(scene, server.logs);
     this.#throwFailure();
   }
 
@@ -269,7 +272,7 @@ class Simulation {
 
   /** Lets so many seconds pass. */
   async #run(seconds: number): Promise<void> {
-    const until = this.#clock.now + seconds * SECOND;
+    const until = this.#clock.now + Math.round(seconds * SECOND);
     while (await this.#clock.step(until)) {
       this.#timers += 1;
       if (this.#failures.length > 0) this.#throwFailure();
@@ -279,7 +282,7 @@ class Simulation {
 
   /** Waits for a moment without work, and checks what must hold then; none may come. */
   async #checkIfQuiet(seconds: number): Promise<void> {
-    const until = this.#clock.now + seconds * SECOND;
+    const until = this.#clock.now + Math.round(seconds * SECOND);
     while (!isQuiet(this.#scene())) {
       if (!(await this.#clock.step(until))) return;
       this.#timers += 1;
