@@ -49,9 +49,12 @@ function inMembers(path: string): Readable {
   );
 }
 
-/** Whoever reads one of them just now reads it to its end. */
+/**
+ * Also what servers have begun that were killed. Whoever reads one of them just now reads it to its
+ * end, and no second server writes here: a data directory belongs to one.
+ */
 async function removeOthers(arch: Arch, file: string, cacheDir: string): Promise<void> {
-  const ours = new RegExp(`^node-(${arch}-)?[0-9a-f]{${DIGITS}}\\.gz$`);
+  const ours = new RegExp(`^node-(${arch}-)?[0-9a-f]{${DIGITS}}\\.gz(\\.\\d+)?$`);
   for (const name of await readdir(cacheDir)) {
     if (name !== file && ours.test(name)) await rm(join(cacheDir, name), { force: true });
   }
