@@ -6,7 +6,6 @@ import { execFileSync } from 'node:child_process';
 import { api } from './api.ts';
 import { atRest } from './at-rest.ts';
 import { commandLine } from './command-line.ts';
-import { crashes } from './crashes.ts';
 import { fleet } from './fleet.ts';
 import { latency } from './latency.ts';
 import { liveJobs } from './live-jobs.ts';
@@ -27,7 +26,6 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   api,
   proxy,
   'at-rest': atRest,
-  crashes,
   simulate,
 };
 

@@ -35,9 +35,10 @@ export async function applySshFleet(
   name: string,
   hosts: readonly TestHost[],
   blocks = 1,
+  more = '',
 ): Promise<void> {
   const addresses = JSON.stringify(hosts.map(({ address }) => address));
-  const yaml = `type: fleet\nname: ${name}\nssh_config:\n  user: root\n  identity_file: ${machines.keyPath}\n  hosts: ${addresses}\nblocks: ${blocks}\n`;
+  const yaml = `type: fleet\nname: ${name}\nssh_config:\n  user: root\n  identity_file: ${machines.keyPath}\n  hosts: ${addresses}\nblocks: ${blocks}\n${more}`;
   const file = configuration(home, `${name}.dstack.yml`, yaml);
   await home.ok('apply', '-f', file, '-y', '-d');
 }

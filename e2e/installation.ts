@@ -48,7 +48,10 @@ export interface ShownRun {
   readonly status: string;
   readonly status_message: string;
   readonly termination_reason: string | null;
-  readonly jobs: readonly { readonly job_submissions: readonly object[] }[];
+  readonly deployment_num: number;
+  readonly jobs: readonly {
+    readonly job_submissions: readonly { readonly exit_status: number | null }[];
+  }[];
   readonly latest_job_submission: {
     readonly id: string;
     readonly status: string;

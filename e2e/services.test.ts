@@ -18,11 +18,11 @@ beforeAll(async () => {
 afterAll(() => home?.dispose());
 
 interface ServiceRun extends ShownRun {
-  readonly deployment_num: number;
   readonly jobs: readonly {
     readonly job_submissions: readonly {
       readonly id: string;
       readonly status: string;
+      readonly exit_status: number | null;
       readonly deployment_num: number;
       readonly probes: readonly { readonly success_streak: number }[];
     }[];

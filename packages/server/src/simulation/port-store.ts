@@ -1,5 +1,5 @@
 import type { Store } from '@dstack/store';
-import type { Random } from './random.ts';
+import type { Random } from '@dstack/testkit/random';
 import type { SimClock } from './sim-clock.ts';
 
 /** Members that answer at once; everything else of a store is asked for and waited for. */

@@ -11,9 +11,9 @@ import type {
   PutJobAnswer,
   StopJob,
 } from '@dstack/contract/agent';
+import type { Random } from '@dstack/testkit/random';
 import { AgentClient, AgentRefusal, AgentUnreachable } from '../hosts/agent-client.ts';
 import { describeJob, type JobScript } from './job-script.ts';
-import type { Random } from './random.ts';
 import type { SimClock } from './sim-clock.ts';
 
 const SECOND = 1_000_000;

@@ -12,6 +12,7 @@ import {
   type RunContext,
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
+import type { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
 import { Drain } from '../effects/drain.ts';
 import { effectIsOurs } from '../effects/effect-owner.ts';
@@ -28,7 +29,6 @@ import { instanceOffers } from '../offers/instance-offers.ts';
 import { offerSource } from '../offers/offer-source.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import { PortStore } from './port-store.ts';
-import type { Random } from './random.ts';
 import type { SimWorld } from './sim-backends.ts';
 import type { SimClock } from './sim-clock.ts';
 import { SimLink } from './sim-link.ts';

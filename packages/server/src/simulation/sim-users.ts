@@ -3,6 +3,7 @@ import type { RunSpec } from '@dstack/contract/wire';
 import { FleetSpec, RunSpec as RunSpecSchema } from '@dstack/contract/wire';
 import { isRunFinished, type RunRecord } from '@dstack/core';
 import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
+import type { Random } from '@dstack/testkit/random';
 import { createExport, deleteExport } from '../http/exports/service.ts';
 import { applyFleet } from '../http/fleets/apply.ts';
 import { deleteFleets, deleteInstances } from '../http/fleets/delete.ts';
@@ -10,7 +11,6 @@ import type { HttpDeps } from '../http/ports.ts';
 import { applyRun } from '../http/runs/apply.ts';
 import { stopRuns } from '../http/runs/service.ts';
 import { type JobScript, scriptCommand } from './job-script.ts';
-import type { Random } from './random.ts';
 
 export interface SimUsersParts {
   readonly deps: HttpDeps;

@@ -14,6 +14,7 @@ import {
   latestSubmissions,
 } from '@dstack/core';
 import { openMemoryStore, type ProjectRecord, type Store, type UserRecord } from '@dstack/store';
+import { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
 import type { HttpDeps } from '../http/ports.ts';
 import { createProject } from '../http/projects/service.ts';
@@ -29,7 +30,6 @@ import {
   type Scene,
   Watch,
 } from './invariants.ts';
-import { Random } from './random.ts';
 import { SimWorld } from './sim-backends.ts';
 import { SimClock } from './sim-clock.ts';
 import { ENGINE_SETTINGS, SimServer } from './sim-server.ts';

@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Installation } from '@dstack/testkit';
+import { startHosts } from '@dstack/testkit/hosts';
+import { Random } from '@dstack/testkit/random';
+import { expect, it } from 'vitest';
+import { applySshFleet, missingForHosts } from './hosts.ts';
+import { applyFleet, newInstallation } from './installation.ts';
+import { commandOf, faults } from './kills/faults.ts';
+import { type Judge, KINDS, scheduled, WEIGHTS } from './kills/runs.ts';
+import { HOSTS, IMAGE, post, type World } from './kills/world.ts';
+
+/** What the seed decides is who does what, and what is killed after how long; the rest is the machine's. */
+const SEED = Number(process.env.KILLS_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const RUNS = Number(process.env.KILLS_RUNS ?? 200);
+/** That want to live at a time; there is room for seven, and for guests. */
+const LIVE = 10;
+const SCHEDULES = 2;
+/** Everything has come to its end so long after the last run was submitted, or it is stuck. */
+const LIMIT_MS = 180_000 + RUNS * 3000;
+/** What a run has left behind is gone so long after the last of them. */
+const CALM_MS = 120_000;
+
+const missing = missingForHosts();
+
+it.skipIf(missing !== null)(
+  `${RUNS} runs keep every line and end as they should while servers, agents and links are killed`,
+  async () => {
+    console.log(`repeat it with KILLS_SEED=${SEED}`);
+    const machines = await startHosts({ count: 2 });
+    const home = newInstallation({ DSTACK_SERVER_LOG_LEVEL: 'error' });
+    try {
+      await machines.busybox(IMAGE);
+      await home.startServer();
+      await applySshFleet(home, machines, HOSTS, machines.hosts, 2, 'placement: cluster\n');
+      await applyFleet(home, '0..3');
+      const world: World = { home, machines, limit: AbortSignal.timeout(LIMIT_MS) };
+      const over = new AbortController();
+      const killing = faults(world, new Random(SEED), over.signal);
+      const judges = await runs(world).finally(() => over.abort());
+      expect(await killing).toBeGreaterThan(0);
+      expect(await verdicts(judges)).toEqual({});
+      expect(await leftovers(world)).toEqual([]);
+    } finally {
+      await home.dispose();
+      machines.close();
+    }
+  },
+  LIMIT_MS + CALM_MS + 240_000,
+);
+
+/** Lives through all of them, some at a time. */
+async function runs(world: World): Promise<Map<string, Judge>> {
+  const judges = new Map<string, Judge>();
+  let next = 0;
+  const worker = async () => {
+    while (next < RUNS - SCHEDULES) {
+      const i = next++;
+      const random = new Random(SEED + i + 1);
+      const kind = random.weighted(WEIGHTS);
+      judges.set(`${kind}-${i}`, await KINDS[kind](world, `${kind}-${i}`, random));
+    }
+  };
+  const schedule = async (_: unknown, i: number) => {
+    judges.set(`cron-${i}`, await scheduled(world, `cron-${i}`, new Random(SEED - i - 1)));
+  };
+  const workers = Array.from({ length: LIVE }, worker);
+  await Promise.all([...workers, ...Array.from({ length: SCHEDULES }, schedule)]);
+  return judges;
+}
+
+/** What is wrong, by run. */
+async function verdicts(judges: ReadonlyMap<string, Judge>) {
+  const wrong: Record<string, readonly string[]> = {};
+  for (const [name, judge] of judges) {
+    const found = await judge();
+    if (found.length > 0) wrong[name] = found;
+  }
+  return wrong;
+}
+
+/** What nobody needs any more and is still there when it had the time to go. */
+async function leftovers(world: World): Promise<readonly string[]> {
+  const { home, machines } = world;
+  for (const limit = Date.now() + CALM_MS; ; await delay(200)) {
+    const lists = await Promise.all(
+      machines.hosts.map(({ docker }) => docker.listContainers({ all: true })),
+    );
+    const left = [
+      ...lists.flat().map(({ Names }) => `container ${Names}`),
+      ...supervisors(home).map((pid) => `process ${pid}`),
+      ...(await unwanted(world)),
+    ];
+    if (left.length === 0 || Date.now() > limit) return left;
+  }
+}
+
+const supervisors = (home: Installation) =>
+  home.processes().filter((pid) => commandOf(pid).includes('supervisor.js'));
+
+interface ShownFleet {
+  readonly name: string;
+  readonly instances: readonly { readonly name: string; readonly status: string }[];
+}
+
+/** Fleets of guests, and instances that are not idle. */
+async function unwanted(world: World): Promise<string[]> {
+  const fleets = await post<ShownFleet[]>(world, '/api/project/main/fleets/list', {});
+  return fleets.flatMap((fleet) => [
+    ...(fleet.name.startsWith('fleet-of-') ? [`fleet ${fleet.name}`] : []),
+    ...fleet.instances
+      .filter(({ status }) => status !== 'idle')
+      .map(({ name, status }) => `instance ${name}, which is ${status}`),
+  ]);
+}

@@ -1,0 +1,186 @@
+/** The kinds of runs that live while everything around them is killed, and what each must have become. */
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Random } from '@dstack/testkit/random';
+import { isFinished, type ShownRun } from '../installation.ts';
+import { applyRun, HOSTS, IMAGE, LOCAL, post, stop, until, type World } from './world.ts';
+
+/** Says what is wrong with the run, once nothing is killed any more. */
+export type Judge = () => Promise<readonly string[]>;
+
+/** Lives through a run to its end. */
+export type Kind = (world: World, name: string, random: Random) => Promise<Judge>;
+
+const app = join(import.meta.dirname, '..', 'service-app.ts');
+const retry = { on_events: ['no-capacity'], duration: '1h' };
+const onHosts = { image: IMAGE, fleets: [HOSTS] };
+const onLocal = { fleets: [LOCAL] };
+/** Milliseconds between two requests to a service. */
+const PATIENCE = 300;
+
+const counts = (lines: number, exit: number) => [
+  `i=0; while [ $i -lt ${lines} ]; do i=$((i + 1)); echo "line $i"; sleep 0.02; done`,
+  `exit ${exit}`,
+];
+
+/** Counts to its end, in a container or a process. */
+const counter: Kind = async (world, name, random) => {
+  const lines = random.whole(10, 150);
+  const exit = random.whole(0, 2);
+  const where = random.chance(0.5) ? onHosts : onLocal;
+  await applyRun(world, name, { type: 'task', commands: counts(lines, exit), ...where, retry });
+  const run = await until(world, name, isFinished);
+  return async () => [...ended(run, [exit]), ...(await countedTo(world, name, 0, lines))];
+};
+
+/** Counts on two hosts at once, so that hosts have to become free for it together. */
+const pair: Kind = async (world, name, random) => {
+  const lines = random.whole(10, 60);
+  const task = { type: 'task', nodes: 2, commands: counts(lines, 0), ...onHosts, retry };
+  await applyRun(world, name, task);
+  const run = await until(world, name, isFinished);
+  return async () => [
+    ...ended(run, [0, 0]),
+    ...(await countedTo(world, name, 0, lines)),
+    ...(await countedTo(world, name, 1, lines)),
+  ];
+};
+
+/** Is stopped at any moment of its life. */
+const stopped: Kind = async (world, name, random) => {
+  const where = random.chance(0.5) ? onHosts : onLocal;
+  await applyRun(world, name, { type: 'task', commands: counts(10_000, 0), ...where, retry });
+  await delay(random.whole(0, 3000));
+  await stop(world, name, random.chance(0.2));
+  const run = await until(world, name, isFinished);
+  return async () => [
+    ...(run?.status === 'terminated' ? [] : [`is ${run?.status}, not terminated`]),
+    ...(await countedTo(world, name, 0, null)),
+  ];
+};
+
+/** Fails again and again, and is tried again at growing delays until it is stopped. */
+const loop: Kind = async (world, name, random) => {
+  const task = { type: 'task', commands: ['exit 7'], ...onLocal };
+  await applyRun(world, name, {
+    ...task,
+    retry: { on_events: ['error', 'no-capacity'], duration: '1h' },
+  });
+  const life = random.whole(1000, 12_000);
+  await delay(life);
+  await stop(world, name, false);
+  const run = await until(world, name, isFinished);
+  return async () => {
+    const times = run?.jobs.flatMap((job) => job.job_submissions).length ?? 0;
+    // After 1, 2, 4, 8 … seconds, each up to a fifth less.
+    const most = 2 + Math.log2(1 + (life + 30_000) / 800);
+    return [
+      ...(run?.status === 'terminated' ? [] : [`is ${run?.status}, not terminated`]),
+      ...(times <= most ? [] : [`was tried ${times} times in ${life} ms`]),
+    ];
+  };
+};
+
+/** Has a fleet of its own, which goes away with it. */
+const guest: Kind = async (world, name, random) => {
+  const lines = random.whole(10, 60);
+  const fleet = `fleet-of-${name}`;
+  const configuration = { type: 'fleet', name: fleet, nodes: '0..1', resources: { gpu: 0 } };
+  const spec = { configuration, profile: { name: 'default' } };
+  const path = (what: string) => `/api/project/main/fleets/${what}`;
+  await post(world, path('apply'), { plan: { spec, current_resource: null }, force: true });
+  await applyRun(world, name, {
+    type: 'task',
+    commands: counts(lines, 0),
+    fleets: [fleet],
+    retry,
+  });
+  const run = await until(world, name, isFinished);
+  await post(world, path('delete'), { names: [fleet] });
+  return async () => [...ended(run, [0]), ...(await countedTo(world, name, 0, lines))];
+};
+
+/** Serves, is replaced by a new version of itself, and serves until it is stopped. */
+const service: Kind = async (world, name, random) => {
+  const version = (VERSION: string) => ({
+    type: 'service',
+    port: 8000,
+    auth: false,
+    replicas: 1,
+    commands: [`exec ${process.execPath} ${app}`],
+    env: { VERSION },
+    ...onLocal,
+    retry,
+  });
+  const wrong: string[] = [];
+  await applyRun(world, name, version('1'));
+  if (!(await answers(world, name, '1'))) wrong.push('never served');
+  await delay(random.whole(0, 3000));
+  await applyRun(world, name, version('2'), 1);
+  if (!(await answers(world, name, '2'))) wrong.push('never served its second version');
+  await stop(world, name, false);
+  const run = await until(world, name, isFinished);
+  if (run?.status !== 'terminated') wrong.push(`is ${run?.status}, not terminated`);
+  return async () => wrong;
+};
+
+/** Asks until that version answers. */
+async function answers(world: World, name: string, version: string): Promise<boolean> {
+  while (!world.limit.aborted) {
+    try {
+      const url = new URL(`/proxy/services/main/${name}/`, world.home.url);
+      const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+      if (answer.ok && ((await answer.json()) as { version: string }).version === version) {
+        return true;
+      }
+      await answer.body?.cancel();
+    } catch {
+      // The server is down, or has gone down in between.
+    }
+    await delay(PATIENCE);
+  }
+  return false;
+}
+
+/** Is due each minute. */
+export const scheduled: Kind = async (world, name) => {
+  const task = { type: 'task', commands: counts(5, 0), schedule: { cron: '* * * * *' } };
+  await applyRun(world, name, { ...task, ...onLocal, retry });
+  const run = await until(world, name, (one) => one.latest_job_submission?.exit_status === 0);
+  await until(world, name, (one) => one.status === 'pending');
+  await stop(world, name, false);
+  const end = await until(world, name, isFinished);
+  return async () => [
+    ...(run ? [] : ['has never run']),
+    ...(end?.status === 'terminated' ? [] : [`is ${end?.status}, not terminated`]),
+    ...(await countedTo(world, name, 0, null)),
+  ];
+};
+
+export const KINDS = { counter, pair, stopped, loop, guest, service };
+export const WEIGHTS: Readonly<Record<keyof typeof KINDS, number>> = {
+  counter: 12,
+  stopped: 3,
+  pair: 1,
+  loop: 1,
+  guest: 2,
+  service: 1,
+};
+
+/** `exits`: the code of each job of the run. */
+function ended(run: ShownRun | null, exits: readonly number[]): string[] {
+  if (!run) return ['never ended'];
+  const found = run.jobs.map((job) => job.job_submissions.at(-1)?.exit_status ?? null);
+  const right = JSON.stringify(found) === JSON.stringify(exits);
+  return right ? [] : [`exited with ${found}, not ${exits}: ${run.termination_reason}`];
+}
+
+/** Compares the output with what was printed: to the last line, or, with `lines` null, without a gap. */
+async function countedTo({ home }: World, name: string, job: number, lines: number | null) {
+  const text = await home.ok('logs', name, '--job', String(job));
+  // The terminal shows Ctrl-C where it comes.
+  const found = [...text.matchAll(/^(?:\^C)?line (\d+)\r?$/gm)].map((match) => Number(match[1]));
+  const wanted = Array.from({ length: lines ?? found.length }, (_, i) => i + 1);
+  const right = JSON.stringify(found) === JSON.stringify(wanted);
+  return right ? [] : [`job ${job}: ${found.length} lines instead of ${wanted.length}:\n${text}`];
+}

@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Installation } from '@dstack/testkit';
+import type { TestHosts } from '@dstack/testkit/hosts';
+import type { ShownRun } from '../installation.ts';
+
+export const IMAGE = 'busybox:test';
+/** Of the two hosts, with two blocks each. */
+export const HOSTS = 'hosts';
+/** Of processes on the server's own machine. */
+export const LOCAL = 'default';
+
+export interface World {
+  readonly home: Installation;
+  readonly machines: TestHosts;
+  /** Aborted once there are no more kills and everything had the time to come to its end. */
+  readonly limit: AbortSignal;
+}
+
+/** What runs ask for: the bounds of the defaults are more than a test's host has. */
+export const RESOURCES = { cpu: '1..', memory: '0.5GB..', disk: '1GB..', gpu: 0 };
+
+/** A request that a server which is down has cut off is sent again. */
+export async function post<T>({ home }: World, path: string, body: unknown): Promise<T> {
+  for (;;) {
+    try {
+      return await home.api<T>(path, body);
+    } catch (error) {
+      // What `fetch` says when there is no connection, or no answer to its end.
+      if (!(error instanceof TypeError)) throw error;
+      await delay(50);
+    }
+  }
+}
+
+/** Null when there is no such run. */
+export async function show(world: World, run_name: string): Promise<ShownRun | null> {
+  try {
+    return await post(world, '/api/project/main/runs/get', { run_name });
+  } catch (error) {
+    if (String(error).includes('resource_not_exists')) return null;
+    throw error;
+  }
+}
+
+/** A request without an answer may have been carried out, so the run is looked at before it is sent again. */
+export async function applyRun(
+  world: World,
+  name: string,
+  configuration: Readonly<Record<string, unknown>>,
+  deployment = 0,
+): Promise<void> {
+  const run_spec = {
+    run_name: name,
+    configuration: { name, resources: RESOURCES, ...configuration },
+  };
+  for (;;) {
+    const current_resource = await show(world, name);
+    if (current_resource && current_resource.deployment_num >= deployment) return;
+    try {
+      const body = { plan: { run_spec, current_resource }, force: true };
+      await world.home.api('/api/project/main/runs/apply', body);
+      return;
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      await delay(50);
+    }
+  }
+}
+
+export const stop = (world: World, name: string, abort: boolean) =>
+  post(world, '/api/project/main/runs/stop', { runs_names: [name], abort });
+
+/** Asks until the run is as wanted; null when it never was. */
+export async function until(
+  world: World,
+  name: string,
+  is: (run: ShownRun) => boolean,
+): Promise<ShownRun | null> {
+  while (!world.limit.aborted) {
+    const run = await show(world, name);
+    if (run && is(run)) return run;
+    await delay(200);
+  }
+  return null;
+}
