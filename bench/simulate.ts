@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { simulate as tell } from '../packages/server/src/simulation/simulation.ts';
+import { simulate as tell } from '../packages/server/src/testing/simulation/simulation.ts';
 import { print } from './measure.ts';
 
 const MINUTES = '3';

@@ -22,7 +22,7 @@ import {
   wantsBackendOffers,
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { LogStore, LogStreamRef } from '../logs/log-store.ts';
+import type { LogStore, LogStreamRef } from '../../logs/log-store.ts';
 import type { SimWorld } from './sim-backends.ts';
 import { ENGINE_SETTINGS, type SimServer } from './sim-server.ts';
 

@@ -9,7 +9,7 @@ import {
 import type { HostFacts } from '@dstack/contract/agent';
 import { type Offer, type ProvisioningData, requirementsMatch } from '@dstack/core';
 import type { Random } from '@dstack/testkit/random';
-import { BackendSilentError } from '../offers/bounded-backend.ts';
+import { BackendSilentError } from '../../offers/bounded-backend.ts';
 import type { SimClock } from './sim-clock.ts';
 import { type HostFaults, SimHost } from './sim-hosts.ts';
 

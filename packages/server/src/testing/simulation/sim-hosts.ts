@@ -12,7 +12,7 @@ import type {
   StopJob,
 } from '@dstack/contract/agent';
 import type { Random } from '@dstack/testkit/random';
-import { AgentClient, AgentRefusal, AgentUnreachable } from '../hosts/agent-client.ts';
+import { AgentClient, AgentRefusal, AgentUnreachable } from '../../hosts/agent-client.ts';
 import { describeJob, type JobScript } from './job-script.ts';
 import type { SimClock } from './sim-clock.ts';
 

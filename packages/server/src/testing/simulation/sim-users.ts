@@ -4,12 +4,12 @@ import { FleetSpec, RunSpec as RunSpecSchema } from '@dstack/contract/wire';
 import { isRunFinished, type RunRecord } from '@dstack/core';
 import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
-import { createExport, deleteExport } from '../http/exports/service.ts';
-import { applyFleet } from '../http/fleets/apply.ts';
-import { deleteFleets, deleteInstances } from '../http/fleets/delete.ts';
-import type { HttpDeps } from '../http/ports.ts';
-import { applyRun } from '../http/runs/apply.ts';
-import { stopRuns } from '../http/runs/service.ts';
+import { createExport, deleteExport } from '../../http/exports/service.ts';
+import { applyFleet } from '../../http/fleets/apply.ts';
+import { deleteFleets, deleteInstances } from '../../http/fleets/delete.ts';
+import type { HttpDeps } from '../../http/ports.ts';
+import { applyRun } from '../../http/runs/apply.ts';
+import { stopRuns } from '../../http/runs/service.ts';
 import { type JobScript, scriptCommand } from './job-script.ts';
 
 export interface SimUsersParts {

@@ -1,8 +1,8 @@
 /** A link of one server to a scripted agent: syncs at each connection, pushes in between, breaks. */
 import type { JobState } from '@dstack/contract/agent';
 import type { Random } from '@dstack/testkit/random';
-import type { HostLinkOptions } from '../hosts/host-link.ts';
-import type { Link } from '../hosts/hosts.ts';
+import type { HostLinkOptions } from '../../hosts/host-link.ts';
+import type { Link } from '../../hosts/hosts.ts';
 import type { SimClock } from './sim-clock.ts';
 import { ScriptedClient, type SimHost } from './sim-hosts.ts';
 

@@ -16,9 +16,9 @@ import {
 import { openMemoryStore, type ProjectRecord, type Store, type UserRecord } from '@dstack/store';
 import { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
-import type { HttpDeps } from '../http/ports.ts';
-import { createProject } from '../http/projects/service.ts';
-import { createUser } from '../http/users/service.ts';
+import type { HttpDeps } from '../../http/ports.ts';
+import { createProject } from '../../http/projects/service.ts';
+import { createUser } from '../../http/users/service.ts';
 import {
   Breach,
   checkBlocks,
