@@ -2,8 +2,6 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dockerInstallation, IMAGE } from './docker.ts';
 import {
   type GitHost,
   git,
@@ -11,7 +9,9 @@ import {
   type SshGit,
   startHttpsGit,
   startSshGit,
-} from './git-hosts.ts';
+} from '@dstack/testkit/git-hosts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dockerInstallation, IMAGE } from './docker.ts';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
 
 const missing = ['/usr/bin/git', '/usr/bin/openssl', '/usr/sbin/sshd'].find((p) => !existsSync(p));

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { Problem, parseBranch, parseCommitHash } from '@dstack/contract';
 import type { RemoteRepoCreds, RunSpec } from '@dstack/contract/wire';
 import type { RepoFlags } from '../commands/apply/flags.ts';
 import type { RunConfiguration } from '../configuration/types.ts';
@@ -41,6 +42,7 @@ export async function prepareRepo(
   if (cli.words.includes('--no-repo') && cli.words.some((w) => /^(--repo|-P)(=|$)/.test(w))) {
     throw new UsageError('--repo and --no-repo exclude each other');
   }
+  checkFlags(flags);
   const selection = select(configuration, flags, directory, cli);
   if (selection === null) return noRepo(connection);
   const path = configuration.repos?.[0]?.path ?? null;
@@ -57,6 +59,17 @@ async function noRepo(connection: Connection): Promise<PreparedRepo> {
     directory: null,
     uploadDiff: async () => {},
   };
+}
+
+/** From the command line; those of a file have been read with it. */
+function checkFlags({ branch, hash }: RepoFlags): void {
+  const problems = [
+    ['--repo-branch', branch === null ? null : parseBranch(branch)],
+    ['--repo-hash', hash === null ? null : parseCommitHash(hash)],
+  ] as const;
+  for (const [flag, problem] of problems) {
+    if (problem instanceof Problem) throw new UsageError(`${flag} ${problem.message}`);
+  }
 }
 
 function select(

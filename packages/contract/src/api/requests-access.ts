@@ -8,6 +8,7 @@ import {
   listOf,
   model,
   nullable,
+  PlainText,
   Text,
   text,
   Uuid,
@@ -70,7 +71,7 @@ export type ListProjectsRequest = z.infer<typeof ListProjectsRequest>;
 export const CreateProjectRequest = model({
   project_name: Text,
   is_public: Flag.default(false),
-  templates_repo: nullable(Text),
+  templates_repo: nullable(PlainText),
 });
 export type CreateProjectRequest = z.infer<typeof CreateProjectRequest>;
 
@@ -79,7 +80,7 @@ export type DeleteProjectsRequest = z.infer<typeof DeleteProjectsRequest>;
 
 export const UpdateProjectRequest = model({
   is_public: nullable(Flag),
-  templates_repo: nullable(Text),
+  templates_repo: nullable(PlainText),
   reset_templates_repo: Flag.default(false),
 });
 export type UpdateProjectRequest = z.infer<typeof UpdateProjectRequest>;
@@ -113,7 +114,7 @@ export const GetRepoRequest = model({ repo_id: Text, include_creds: Flag });
 export type GetRepoRequest = z.infer<typeof GetRepoRequest>;
 
 export const SaveRepoCredsRequest = model({
-  repo_id: Text,
+  repo_id: PlainText,
   repo_info: RepoInfo,
   repo_creds: nullable(RemoteRepoCreds),
 });

@@ -1,21 +1,24 @@
 import * as z from 'zod';
 import { parseFileMapping, windowsTarget } from '../grammar/file-mapping.ts';
+import {
+  MAX_PATH,
+  parseBranch,
+  parseCommitHash,
+  parseGitUrl,
+  parsePlainText,
+} from '../grammar/git.ts';
 import { hasDrive } from '../grammar/paths.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { parseRepo } from '../grammar/repo.ts';
 import { report } from './issue.ts';
-import { optional, readString, string } from './scalars.ts';
-import { choice, closed, named, type Reader, reader, shorthand } from './schema-kit.ts';
+import { optional, path, stringBy } from './scalars.ts';
+import { choice, closed, named, shorthand } from './schema-kit.ts';
 
-const FileTarget: Reader<string> = reader(
-  (value) => {
-    const text = readString(value);
-    return !(text instanceof Problem) && hasDrive(text) ? windowsTarget(text) : text;
-  },
-  { type: 'string' },
+const FileTarget = stringBy((text) =>
+  hasDrive(text) ? windowsTarget(text) : parsePlainText(text, MAX_PATH),
 );
 
-const FileModel = named('FilePathMapping', closed({ local_path: string(), path: FileTarget }));
+const FileModel = named('FilePathMapping', closed({ local_path: path(), path: FileTarget }));
 
 /** `path`, `local:container` or `{local_path, path}`. */
 export const FilePathMapping = shorthand(
@@ -28,24 +31,20 @@ export type FilePathMapping = z.infer<typeof FilePathMapping>;
 export const RepoExistsAction = choice(['error', 'skip'], 'enum', 'RepoExistsAction');
 export type RepoExistsAction = z.infer<typeof RepoExistsAction>;
 
-const RepoTarget: Reader<string> = reader(
-  (value) => {
-    const text = readString(value);
-    if (text instanceof Problem || !/^~[^/]/.test(text)) return text;
-    return new Problem(
-      `must not name another user's home, got ${quote(text)}: '~' and '~/x' are allowed`,
-    );
-  },
-  { type: 'string' },
-);
+const RepoTarget = stringBy((text) => {
+  if (!/^~[^/]/.test(text)) return parsePlainText(text, MAX_PATH);
+  return new Problem(
+    `must not name another user's home, got ${quote(text)}: '~' and '~/x' are allowed`,
+  );
+});
 
 const RepoModel = named(
   'RepoSpec',
   closed({
-    local_path: optional(string()),
-    url: optional(string()),
-    branch: optional(string()),
-    hash: optional(string()),
+    local_path: optional(path()),
+    url: optional(stringBy(parseGitUrl)),
+    branch: optional(stringBy(parseBranch)),
+    hash: optional(stringBy(parseCommitHash)),
     path: RepoTarget.default('.'),
     if_exists: RepoExistsAction.default('error'),
   }),

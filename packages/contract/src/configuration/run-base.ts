@@ -7,7 +7,7 @@ import { FilePathMapping, Repos } from './files-and-repos.ts';
 import { MountPoint } from './mounts.ts';
 import { profileShape } from './profile.ts';
 import { defaultResources, ResourcesSpec } from './resources.ts';
-import { bool, int, optional, readString, string } from './scalars.ts';
+import { bool, int, optional, path, readString, string } from './scalars.ts';
 import { closed, named, type Reader, reader } from './schema-kit.ts';
 
 export const RegistryAuth = named(
@@ -56,7 +56,7 @@ export const runShape = {
   user: optional(checkedText(parseUnixUser)),
   privileged: bool().default(false),
   entrypoint: optional(string()),
-  working_dir: optional(string()),
+  working_dir: optional(path()),
   home_dir: string().default('/root'),
   registry_auth: optional(RegistryAuth),
   python: optional(PythonVersion),

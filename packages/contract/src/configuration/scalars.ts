@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { MAX_PATH, parsePlainText } from '../grammar/git.ts';
 import { isAnyNumber, numberText, toNumber } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { parseWholeNumber } from '../grammar/range.ts';
@@ -62,6 +63,20 @@ function checkString(text: string, limits: StringLimits): Problem | undefined {
   }
   return undefined;
 }
+
+/** A string that a grammar reads; numbers become their text first. */
+export function stringBy(read: (text: string) => string | Problem): Reader<string> {
+  return reader(
+    (value) => {
+      const text = readString(value);
+      return text instanceof Problem ? text : read(text);
+    },
+    { type: 'string' },
+  );
+}
+
+/** A path on a machine, whichever it is: one line, not longer than Linux takes. */
+export const path: () => Reader<string> = () => stringBy((text) => parsePlainText(text, MAX_PATH));
 
 export interface NumberLimits {
   readonly gt?: number;

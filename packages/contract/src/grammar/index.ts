@@ -6,6 +6,7 @@ export * from './duration.ts';
 export * from './entity-reference.ts';
 export * from './env.ts';
 export * from './file-mapping.ts';
+export * from './git.ts';
 export * from './gpu.ts';
 export * from './interpolate.ts';
 export * from './ip.ts';

@@ -1,12 +1,13 @@
 /** Repos: where a run's code comes from. */
 import type * as z from 'zod';
 import { isMap, shorthand, tagged } from '../configuration/schema-kit.ts';
-import { literal, model, nullable, Text } from './scalars.ts';
+import { parseBranch, parseCommitHash, parseGitUrl } from '../grammar/git.ts';
+import { literal, model, nullable, Path, PlainText, Text, textBy } from './scalars.ts';
 
-export const RemoteRepoInfo = model({ repo_type: literal('remote'), repo_name: Text });
+export const RemoteRepoInfo = model({ repo_type: literal('remote'), repo_name: PlainText });
 export type RemoteRepoInfo = z.infer<typeof RemoteRepoInfo>;
 
-export const LocalRepoInfo = model({ repo_type: literal('local'), repo_dir: Text });
+export const LocalRepoInfo = model({ repo_type: literal('local'), repo_dir: Path });
 export type LocalRepoInfo = z.infer<typeof LocalRepoInfo>;
 
 export const VirtualRepoInfo = model({ repo_type: literal('virtual') });
@@ -21,11 +22,11 @@ export type RepoInfo = z.infer<typeof RepoInfo>;
 
 const GitState = model({
   repo_type: literal('remote'),
-  repo_name: Text,
-  repo_branch: nullable(Text),
-  repo_hash: nullable(Text),
-  repo_config_name: nullable(Text),
-  repo_config_email: nullable(Text),
+  repo_name: PlainText,
+  repo_branch: nullable(textBy(parseBranch)),
+  repo_hash: nullable(textBy(parseCommitHash)),
+  repo_config_name: nullable(PlainText),
+  repo_config_email: nullable(PlainText),
 });
 
 /** The state of a git repository. The diff is uploaded apart: a `repo_diff` sent here is dropped. */
@@ -38,7 +39,7 @@ function dropDiff(value: unknown): unknown {
   return kept;
 }
 
-export const LocalRunRepoData = model({ repo_type: literal('local'), repo_dir: Text });
+export const LocalRunRepoData = model({ repo_type: literal('local'), repo_dir: Path });
 export type LocalRunRepoData = z.infer<typeof LocalRunRepoData>;
 
 export const VirtualRunRepoData = model({ repo_type: literal('virtual') });
@@ -52,17 +53,17 @@ export const RunRepoData = tagged('repo_type', {
 export type RunRepoData = z.infer<typeof RunRepoData>;
 
 export const RemoteRepoCreds = model({
-  clone_url: Text,
+  clone_url: textBy(parseGitUrl),
   private_key: nullable(Text),
   oauth_token: nullable(Text),
 });
 export type RemoteRepoCreds = z.infer<typeof RemoteRepoCreds>;
 
-export const RepoHead = model({ repo_id: Text, repo_info: RepoInfo });
+export const RepoHead = model({ repo_id: PlainText, repo_info: RepoInfo });
 export type RepoHead = z.infer<typeof RepoHead>;
 
 export const RepoHeadWithCreds = model({
-  repo_id: Text,
+  repo_id: PlainText,
   repo_info: RepoInfo,
   repo_creds: nullable(RemoteRepoCreds),
 });

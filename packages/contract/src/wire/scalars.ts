@@ -5,8 +5,18 @@
  * numeric strings for numbers, `"yes"` for true.
  */
 import * as z from 'zod';
-import { bool, float, int, optional, readString, string } from '../configuration/scalars.ts';
+import {
+  bool,
+  float,
+  int,
+  optional,
+  path,
+  readString,
+  string,
+  stringBy,
+} from '../configuration/scalars.ts';
 import { choice, closed, type Reader, reader } from '../configuration/schema-kit.ts';
+import { parsePlainText } from '../grammar/git.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { parseTimestamp } from './timestamp.ts';
 
@@ -38,6 +48,15 @@ export const Text = string();
 
 /** A string of a given form. */
 export const text = string;
+
+/** A string that a grammar reads. */
+export const textBy = stringBy;
+
+/** A name or a title: one line without control characters. */
+export const PlainText = textBy((value) => parsePlainText(value));
+
+/** A path on some machine: one line, as long as Linux takes. */
+export const Path = path();
 
 /** An integer; numeric strings are accepted. */
 export const Integer = int();

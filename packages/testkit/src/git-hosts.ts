@@ -1,7 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import { createServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -32,13 +36,31 @@ export function newRepo(root: string, name: string, files: Record<string, string
   return bare;
 }
 
-export interface GitHost {
+export interface HttpGit {
   /** Repositories lie here. */
   readonly root: string;
   readonly url: string;
+  close(): Promise<void>;
+}
+
+export interface GitHost extends HttpGit {
   /** Certificate of the authority that signed the host's. */
   readonly authority: string;
-  close(): Promise<void>;
+}
+
+/** Git's own HTTP server; everybody is let in. */
+export async function startHttpGit(): Promise<HttpGit> {
+  const root = mkdtempSync(join(tmpdir(), 'git-host-'));
+  const server = createHttpServer((request, response) => serve(root, request, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const close = async () => {
+    server.closeAllConnections();
+    server.close();
+    rmSync(root, { recursive: true });
+  };
+  return { root, url: `http://127.0.0.1:${port}`, close };
 }
 
 /** Git's own HTTP server behind TLS; who does not send the token as password is refused. */
