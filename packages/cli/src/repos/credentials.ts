@@ -112,9 +112,10 @@ async function whyUnreadable(
     SSH_ASKPASS: '',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_ALLOW_PROTOCOL: 'https:http:ssh',
   };
   const run = async (url: string, env: Record<string, string>): Promise<string | null> => {
-    const args = ['ls-remote', '--symref', url, 'HEAD'];
+    const args = ['ls-remote', '--symref', '--', url, 'HEAD'];
     const result = await git(args, { cwd: '/', env, timeoutMs: PROBE_TIMEOUT_MS });
     return result.code === 0 ? null : wordsOfGit(result, creds.oauth_token);
   };

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -50,6 +51,18 @@ test('the diff has unpushed commits, changes and untracked files, and can be app
         .split('\n')
         .map((l) => l.trim()),
     ).toEqual(['M a.txt', '?? .gitignore', '?? new.bin']);
+  }));
+
+test('files with names like options are part of the diff, and are no options', () =>
+  withDirectory(async (path) => {
+    const work = await checkout(path);
+    await writeFile(join(work, '--output=owned'), 'text\n');
+    await writeFile(join(work, '-x'), 'more\n');
+    const repo = await readLocalRepo(work);
+    const patch = Buffer.from(repo.diff?.bytes ?? []).toString();
+    expect(patch).toContain('+++ b/--output=owned');
+    expect(patch).toContain('+++ b/-x');
+    expect(existsSync(join(work, 'owned'))).toBe(false);
   }));
 
 test('what cannot be used as a repo says why and what to do', () =>

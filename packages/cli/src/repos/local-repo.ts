@@ -15,6 +15,9 @@ export interface LocalRepo {
   readonly diff: { readonly bytes: Uint8Array; readonly hash: string } | null;
 }
 
+/** Of the branch that is checked out; its name, which may look like an option, is not needed. */
+const UPSTREAM = '@{upstream}';
+
 export async function readLocalRepo(path: string): Promise<LocalRepo> {
   const info = await stat(path).catch(() => null);
   if (info === null) throw notUsable(path, 'there is no such path');
@@ -25,18 +28,18 @@ export async function readLocalRepo(path: string): Promise<LocalRepo> {
   }
   const head = await gitText(root, 'symbolic-ref', '--short', '--quiet', 'HEAD');
   if (head === null) throw notUsable(path, 'HEAD is detached', 'git switch BRANCH');
-  const tracking = await gitText(root, 'rev-parse', '--abbrev-ref', `${head}@{upstream}`);
+  const tracking = await gitText(root, 'rev-parse', '--abbrev-ref', UPSTREAM);
   if (tracking === null) {
     const next = `git push --set-upstream origin ${head}`;
     throw notUsable(path, `branch ${head} tracks no remote branch`, next);
   }
   const remote = (await gitText(root, 'config', `branch.${head}.remote`)) ?? 'origin';
   const merge = (await gitText(root, 'config', `branch.${head}.merge`)) ?? `refs/heads/${head}`;
-  const address = await gitText(root, 'remote', 'get-url', remote);
+  const address = await gitText(root, 'remote', 'get-url', '--', remote);
   const url = address === null ? null : parseRepoUrl(address);
   if (url === null)
     throw notUsable(path, `the URL of remote ${remote} is not understood: ${address}`);
-  const commit = await gitText(root, 'rev-parse', `${head}@{upstream}`);
+  const commit = await gitText(root, 'rev-parse', UPSTREAM);
   if (commit === null) throw notUsable(path, `${tracking} has no commit`, `git fetch ${remote}`);
   return {
     url,
@@ -48,12 +51,13 @@ export async function readLocalRepo(path: string): Promise<LocalRepo> {
   };
 }
 
+/** What makes a diff that `git apply` takes, whatever the user's own settings are. */
+const PATCH = ['--binary', '--no-ext-diff', '--no-textconv', '--no-color'];
+
 /** Changes since `commit`, untracked files included; null if there are none. */
 async function readDiff(root: string, commit: string): Promise<LocalRepo['diff']> {
   const parts: Buffer[] = [];
-  const tracked = await git(['diff', '--binary', '--no-ext-diff', '--no-color', commit], {
-    cwd: root,
-  });
+  const tracked = await git(['diff', ...PATCH, commit, '--'], { cwd: root });
   if (tracked.code !== 0) {
     throw notUsable(root, `git diff failed: ${tracked.stderr.trim()}`);
   }
@@ -61,10 +65,9 @@ async function readDiff(root: string, commit: string): Promise<LocalRepo['diff']
   const list = await git(['ls-files', '--others', '--exclude-standard', '-z'], { cwd: root });
   for (const file of list.stdout.toString().split('\0').filter(Boolean)) {
     // Code 1 means "they differ", which is the point of comparing with nothing.
-    const added = await git(
-      ['diff', '--no-index', '--binary', '--no-ext-diff', '--no-color', '/dev/null', file],
-      { cwd: root },
-    );
+    const added = await git(['diff', '--no-index', ...PATCH, '--', '/dev/null', file], {
+      cwd: root,
+    });
     parts.push(added.stdout);
   }
   const bytes = Buffer.concat(parts);

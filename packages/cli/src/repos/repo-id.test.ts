@@ -46,3 +46,7 @@ test.each([
 ])('the SSH configuration of %s', (host, expected) => {
   expect(findHost(SSH_CONFIG, host, '/h')).toEqual(expected);
 });
+
+test.each(['https://', 'https://[x', 'ssh://host:port/x', '/srv/repo'])('%s is no URL', (text) => {
+  expect(parseRepoUrl(text)).toBeNull();
+});

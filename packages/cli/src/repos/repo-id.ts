@@ -21,7 +21,7 @@ export function parseRepoUrl(text: string): RepoUrl | null {
     const [, user = null, host = '', path = ''] = scp;
     return { protocol: 'ssh', user, host, port: null, ...paths(path) };
   }
-  if (!/^(https?|ssh):\/\//.test(text)) return null;
+  if (!/^(https?|ssh):\/\//.test(text) || !URL.canParse(text)) return null;
   const url = new URL(text);
   const protocol = url.protocol.slice(0, -1) as RepoUrl['protocol'];
   return {
