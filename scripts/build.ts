@@ -66,6 +66,7 @@ const bundles: Readonly<Record<string, Bundle>> = {
     entries: {
       main: 'packages/agent/src/main.ts',
       supervisor: 'packages/agent/src/process/supervisor-main.ts',
+      place: 'packages/agent/src/files/place-main.ts',
       'netns-relay': 'packages/agent/src/ssh/netns-relay/relay-main.ts',
       sftp: 'packages/agent/src/ssh/sftp/sftp-main.ts',
     },

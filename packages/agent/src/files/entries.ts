@@ -1,13 +1,15 @@
 import { createReadStream } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import type { Readable } from 'node:stream';
-import { extract } from 'tar-stream';
+import { pipeline, type Readable } from 'node:stream';
+import { extract, type Header } from 'tar-stream';
+import { ArchiveNames, UnsafeArchive } from './archive-names.ts';
 
-/** Something to be put at an absolute path of the job. */
+/** Something to be put at a path below an archive's root; the root itself is the empty path. */
 export type Entry =
   | { readonly type: 'directory'; readonly path: string; readonly mode: number }
   | { readonly type: 'symlink'; readonly path: string; readonly to: string }
+  /** `to`: path of an earlier file of the same tree. */
   | { readonly type: 'link'; readonly path: string; readonly to: string }
   | {
       readonly type: 'file';
@@ -17,52 +19,116 @@ export type Entry =
       readonly content: Readable;
     };
 
-/** Thrown for an archive that would reach outside of its place. */
-export class UnsafeArchive extends Error {}
+/** Longest text of a link that Linux takes, in bytes. */
+const MAX_LINK = 4095;
+/** No set-user-id, set-group-id or sticky bit comes from outside. */
+const PERMISSIONS = 0o777;
 
 /**
- * Entries of a tar file, below `target`. With `rename` the archive's single top entry becomes
- * `target` itself, whatever its name. A file's content must be read before the next entry is asked
- * for.
+ * Entries of a tar file. With `rename` the archive's single top entry becomes the root, whatever its
+ * name. A file's content must be read before the next entry is asked for. Throws `UnsafeArchive`.
  */
-export async function* archiveEntries(
-  tar: string,
-  target: string,
-  rename: boolean,
-): AsyncGenerator<Entry> {
-  const entries = createReadStream(tar).pipe(extract());
+export async function* archiveEntries(tar: Readable, rename: boolean): AsyncGenerator<Entry> {
+  const names = new ArchiveNames();
+  const entries = extract();
+  // A source that fails must end the loop below; so must a loop that ends early the source.
+  pipeline(tar, entries, () => {});
+  let top: string | undefined;
   for await (const entry of entries) {
-    const { name, type, mode = 0o644, size = 0, linkname } = entry.header;
-    const path = placeOf(name, target, rename);
-    if (type === 'file' || type === 'contiguous-file') {
-      yield { type: 'file', path, mode, size, content: entry as unknown as Readable };
-    } else {
+    const read = readEntry(entry.header, names);
+    if (read === null) {
       entry.resume();
-      if (type === 'directory') yield { type, path, mode };
-      if (type === 'symlink') yield { type, path, to: linkname ?? '' };
-      if (type === 'link') yield { type, path, to: placeOf(linkname ?? '', target, rename) };
-      // Devices and pipes have no business in an upload.
+      continue;
     }
+    const [first, ...below] = read.parts;
+    if (rename && (first === undefined || first !== (top ?? first))) {
+      throw new UnsafeArchive('the archive has more than one entry at its top');
+    }
+    top = first;
+    const path = (rename ? below : read.parts).join('/');
+    if (read.type === 'file') {
+      yield { ...read, path, content: entry as unknown as Readable };
+      continue;
+    }
+    entry.resume();
+    if (read.type === 'link') {
+      yield { type: 'link', path, to: read.to.slice(rename ? 1 : 0).join('/') };
+    } else yield { ...read, path };
   }
 }
 
+type ReadEntry = { readonly parts: readonly string[] } & (
+  | { readonly type: 'directory'; readonly mode: number }
+  | { readonly type: 'symlink'; readonly to: string }
+  | { readonly type: 'link'; readonly to: readonly string[] }
+  | { readonly type: 'file'; readonly mode: number; readonly size: number }
+);
+
+/** Null for what has no business in an upload: devices and pipes. */
+function readEntry(header: Header, names: ArchiveNames): ReadEntry | null {
+  const { name, type, mode = 0o644, size = 0, linkname } = header;
+  const permissions = mode & PERMISSIONS;
+  switch (type) {
+    case 'file':
+    case 'contiguous-file':
+      if (isSparse(header)) throw new UnsafeArchive('the archive has sparse files');
+      return { type: 'file', parts: names.add(name, 'file'), mode: permissions, size };
+    case 'directory':
+      return { type, parts: names.add(name, 'directory'), mode: permissions };
+    case 'symlink':
+      return { type, parts: names.add(name, 'link'), to: linkText(linkname) };
+    case 'link': {
+      const to = names.file(linkname ?? '');
+      return { type, parts: names.add(name, 'file'), to };
+    }
+    case 'block-device':
+    case 'character-device':
+    case 'fifo':
+      return null;
+    default:
+      throw new UnsafeArchive('the archive has an entry of an unknown kind');
+  }
+}
+
+/** In their POSIX form they are files with a map in front of their content. */
+function isSparse({ pax }: Header): boolean {
+  const keywords = typeof pax === 'object' && pax !== null ? Object.keys(pax) : [];
+  return keywords.some((key) => key.startsWith('GNU.sparse.'));
+}
+
+function linkText(text: string | null | undefined): string {
+  if (text && !text.includes('\0') && Buffer.byteLength(text) <= MAX_LINK) return text;
+  throw new UnsafeArchive('the archive has a link that leads nowhere');
+}
+
+/** A tree on this host as it is: the entry at `from`, and all below it. */
+export function treeEntries(from: string): AsyncGenerator<Entry> {
+  return entriesOf(from, '', (mode) => mode & PERMISSIONS);
+}
+
 /**
- * Everything below a clone on this host, as if it lay at `target`. Git knows but one bit of modes:
- * whoever may read or run a file there, all users of the job may.
+ * The same of a clone. Git knows but one bit of modes: whoever may read or run a file there, all
+ * users of the job may.
  */
-export async function* cloneEntries(dir: string, target: string): AsyncGenerator<Entry> {
-  for (const name of (await readdir(dir)).sort()) {
-    const from = join(dir, name);
-    const path = posix.join(target, name);
-    const stat = await lstat(from);
-    const mode = forAll(stat.mode & 0o700);
-    if (stat.isDirectory()) {
-      yield { type: 'directory', path, mode };
-      yield* cloneEntries(from, path);
-    } else if (stat.isSymbolicLink()) {
-      yield { type: 'symlink', path, to: await readlink(from) };
-    } else if (stat.isFile()) {
-      yield { type: 'file', path, mode, size: stat.size, content: createReadStream(from) };
+export function cloneEntries(from: string): AsyncGenerator<Entry> {
+  return entriesOf(from, '', (mode) => forAll(mode & 0o700));
+}
+
+async function* entriesOf(
+  from: string,
+  path: string,
+  modeOf: (mode: number) => number,
+): AsyncGenerator<Entry> {
+  const stat = await lstat(from);
+  const mode = modeOf(stat.mode);
+  if (stat.isSymbolicLink()) {
+    yield { type: 'symlink', path, to: await readlink(from) };
+  } else if (stat.isFile()) {
+    yield { type: 'file', path, mode, size: stat.size, content: createReadStream(from) };
+  } else if (stat.isDirectory()) {
+    yield { type: 'directory', path, mode };
+    for (const name of (await readdir(from)).sort()) {
+      yield* entriesOf(join(from, name), posix.join(path, name), modeOf);
     }
   }
 }
@@ -70,10 +136,4 @@ export async function* cloneEntries(dir: string, target: string): AsyncGenerator
 function forAll(mode: number): number {
   const shared = mode & 0o500;
   return mode | (shared >> 3) | (shared >> 6);
-}
-
-function placeOf(name: string, target: string, rename: boolean): string {
-  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw new UnsafeArchive(`the archive has an entry ${name}`);
-  return posix.join(target, ...parts.slice(rename ? 1 : 0));
 }

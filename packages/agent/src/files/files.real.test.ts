@@ -1,53 +1,49 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobSpecForAgent, RepoForAgent } from '@dstack/contract/agent';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { git, type HttpGit, startHttpGit } from '@dstack/testkit/git-hosts';
 import { pack } from 'tar-stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
+import { snapshot } from '../testing/snapshot.ts';
 import type { TestStream } from '../testing/test-stream.ts';
 
 const missing = dockerMissing();
-let dir: string;
+let host: HttpGit;
 let first: string;
 let second: string;
 let diff: Buffer;
 
-function git(cwd: string, ...args: string[]): string {
-  const identity = ['-c', 'user.name=t', '-c', 'user.email=t@t', '-c', 'init.defaultBranch=main'];
-  return execFileSync('git', [...identity, ...args], { cwd, encoding: 'utf8' });
-}
-
-beforeAll(() => {
-  dir = mkdtempSync(join(tmpdir(), 'files-'));
-  const work = join(dir, 'origin');
+beforeAll(async () => {
+  host = await startHttpGit();
+  const work = join(host.root, 'origin');
   mkdirSync(work);
   git(work, 'init', '-q');
   writeFileSync(join(work, 'a.txt'), 'one\n');
   writeFileSync(join(work, 'run.sh'), '#!/bin/sh\necho ran\n', { mode: 0o755 });
   git(work, 'add', '.');
   git(work, 'commit', '-qm', 'first');
-  first = git(work, 'rev-parse', 'HEAD').trim();
+  first = git(work, 'rev-parse', 'HEAD');
   writeFileSync(join(work, 'a.txt'), 'two\r\n');
   git(work, 'commit', '-qam', 'second');
-  second = git(work, 'rev-parse', 'HEAD').trim();
+  second = git(work, 'rev-parse', 'HEAD');
   writeFileSync(join(work, 'a.txt'), 'changed\n');
   writeFileSync(join(work, 'new.bin'), Buffer.from([0, 1, 2, 255]));
   git(work, 'add', '-A');
   diff = execFileSync('git', ['diff', '--binary', '--cached', 'HEAD'], { cwd: work });
   git(work, 'reset', '-q', '--hard');
 });
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+afterAll(() => host.close());
 
 function remote(more: Partial<RepoForAgent> = {}): RepoForAgent {
   return {
     type: 'remote',
     dir: 'repo',
     exists_action: null,
-    clone_url: `file://${dir}/origin`,
+    clone_url: `${host.url}/origin/.git`,
     branch: 'main',
     hash: second,
     single_branch: true,
@@ -159,7 +155,7 @@ function suite(start: () => AgentHarness, spec: typeof jobSpec): void {
   });
 
   it('says why a repo could not be set up', async () => {
-    const job = spec(['true'], { repo: remote({ clone_url: `file://${dir}/missing` }) });
+    const job = spec(['true'], { repo: remote({ clone_url: `${host.url}/missing` }) });
     expect((await run(job)).exit).toMatchObject({
       status: null,
       reason: 'container_exited_with_error',
@@ -177,6 +173,90 @@ function suite(start: () => AgentHarness, spec: typeof jobSpec): void {
 
 describe('files of the process executor', () => {
   suite(() => new AgentHarness(undefined, undefined, undefined, PRIVATELY), jobSpec);
+});
+
+describe('the process executor on a machine that is somebody’s', () => {
+  let agent: AgentHarness;
+  let stream: TestStream;
+  let user: string;
+  beforeEach(async () => {
+    agent = new AgentHarness(undefined, undefined, undefined, PRIVATELY);
+    user = join(agent.dir, 'user');
+    mkdirSync(user);
+    chmodSync(agent.dir, 0o755);
+    await agent.start();
+    stream = await agent.connect();
+  });
+  afterEach(async () => {
+    await stream.close();
+    await agent.dispose();
+  });
+
+  async function run(path: string, more: Partial<JobSpecForAgent> = {}) {
+    const tar = await tarOf({ 'top/': '', 'top/x.txt': 'X\n' });
+    const file_archives = [{ id: 'a1', sha256: sha256(tar), path }];
+    const job = jobSpec([`cat ${path}/x.txt`, 'id -un'], { file_archives, ...more });
+    await agent.put(job);
+    await agent.call('PUT', `/v1/jobs/${job.id}/archives/a1`, tar);
+    const { state, text } = await stream.whole(job.id);
+    return { text: text.replaceAll('\r', ''), exit: state.exit };
+  }
+
+  it('refuses to replace the directory that the files came from, and names it', async () => {
+    git(user, 'init', '-q', 'project');
+    const project = join(user, 'project');
+    writeFileSync(join(project, '.gitignore'), 'data\n');
+    writeFileSync(join(project, 'data'), 'worth a week of work\n');
+    const before = snapshot(project);
+    const { exit, text } = await run(project);
+    expect(exit).toMatchObject({
+      status: null,
+      reason: 'executor_error',
+      message: expect.stringContaining(`${project} exists and is not empty`),
+    });
+    expect(text).toBe('');
+    expect(snapshot(project)).toEqual(before);
+  });
+
+  it.each([
+    ['error', null],
+    ['skip', 0],
+    [null, 0],
+  ] as const)('leaves a repo’s directory alone where %s is said', async (exists_action, status) => {
+    const dir = join(user, 'repo');
+    mkdirSync(dir);
+    writeFileSync(join(dir, 'mine'), 'mine\n');
+    const before = snapshot(dir);
+    const job = jobSpec(['true'], { repo: remote({ dir, exists_action }) });
+    await agent.put(job);
+    expect((await stream.whole(job.id)).state.exit?.status).toBe(status);
+    expect(snapshot(dir)).toEqual(before);
+  });
+
+  it('puts files with the rights of the user who runs the job', async () => {
+    const asNobody = { user: { username: 'nobody' } };
+    const [own, others] = [join(user, 'own'), join(user, 'others')];
+    mkdirSync(own);
+    mkdirSync(others, { mode: 0o755 });
+    chmodSync(user, 0o755);
+    chmodSync(others, 0o755);
+    const uid = Number(execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' }));
+    chownSync(own, uid, -1);
+    expect(await run(`${own}/d`, asNobody)).toMatchObject({ text: 'X\nnobody\n' });
+    expect(statSync(`${own}/d/x.txt`).uid).toBe(uid);
+    const { exit } = await run(`${others}/d`, asNobody);
+    expect(exit?.message).toContain(`EACCES`);
+    expect(exit?.message).toContain(others);
+    expect(readdirSync(others)).toEqual([]);
+    const repo = remote({ dir: 'repo', code_sha256: sha256(diff) });
+    const job = jobSpec(['cat repo/a.txt', 'cd repo && git rev-parse --abbrev-ref HEAD'], {
+      ...asNobody,
+      repo,
+    });
+    await agent.put(job);
+    await agent.call('PUT', `/v1/jobs/${job.id}/code`, diff);
+    expect((await stream.whole(job.id)).text).toBe('changed\r\nmain\r\n');
+  });
 });
 
 describe.skipIf(missing !== null)('files of the Docker executor', () => {

@@ -1,43 +1,67 @@
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { type StdioOptions, spawn } from 'node:child_process';
+import { fstatSync, mkdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RepoForAgent } from '@dstack/contract/agent';
+import type { Readable } from 'node:stream';
+import {
+  Problem,
+  parseBranch,
+  parseCommitHash,
+  parseGitUrl,
+  type RepoForAgent,
+} from '@dstack/contract/agent';
 import { JobFailure } from '../jobs/executor.ts';
 
 export interface CloneRequest {
   readonly repo: RepoForAgent;
-  /** The uploaded diff, if there is one. */
-  readonly code: string;
-  /** An empty or missing directory, used for the clone and for what git needs on the way. */
-  readonly scratch: string;
+  /** Descriptor of the uploaded diff, if there is one. */
+  readonly code: number | null;
+  /** Where the clone is made; nothing is there yet. */
+  readonly dir: string;
+  /** A directory for what git needs on the way; removed afterwards. */
+  readonly home: string;
   readonly signal: AbortSignal;
 }
 
+/** Transports that reach other machines: `file` would read this one, `ext` run programs on it. */
+const PROTOCOLS = 'https:http:ssh:git';
+
 /**
- * Clones a job's repo by the host's git, checks out what was asked for and applies the diff.
- * Returns the directory of the clone. Nothing of the host's or the repo's own git configuration
- * takes part, and no credential stays in the clone. Throws `JobFailure`.
+ * Clones a job's repo by the host's git, checks out what was asked for and applies the diff. Nothing
+ * of the host's or the repo's own git configuration takes part, none of the host's credentials is
+ * used, and none of the repo's stays in the clone. Throws `JobFailure`.
  */
-export async function cloneRepo(request: CloneRequest): Promise<string> {
-  const { repo, scratch } = request;
-  await rm(scratch, { recursive: true, force: true });
-  mkdirSync(scratch, { recursive: true, mode: 0o700 });
-  const dir = join(scratch, 'repo');
-  const git = await gitRunner(request, dir);
+export async function cloneRepo(request: CloneRequest): Promise<void> {
+  const { repo, dir, home, code } = request;
+  await rm(home, { recursive: true, force: true });
+  mkdirSync(home, { recursive: true, mode: 0o700 });
   try {
-    await git(scratch, cloneArgs(repo, dir));
+    checkRepo(repo);
+    const git = await gitRunner(request);
+    await git(home, cloneArgs(repo, dir));
     await checkOut(git, dir, repo);
-    if (repo.config_name) await git(dir, ['config', 'user.name', repo.config_name]);
-    if (repo.config_email) await git(dir, ['config', 'user.email', repo.config_email]);
-    if (existsSync(request.code) && statSync(request.code).size > 0) {
-      await git(dir, ['apply', '--whitespace=nowarn', request.code]);
+    await setIdentity(git, dir, repo);
+    if (code !== null && fstatSync(code).size > 0) {
+      await git(dir, ['apply', '--whitespace=nowarn', '-'], code);
     }
-    return dir;
   } catch (error) {
     request.signal.throwIfAborted();
     throw repoFailure(error instanceof Error ? error.message : String(error));
+  } finally {
+    await rm(home, { recursive: true, force: true });
   }
+}
+
+/** Server and agent have checked them before; this is where they become arguments. */
+function checkRepo({ clone_url, branch, hash }: RepoForAgent): void {
+  if (clone_url === null) throw new Error('no URL to clone from');
+  const problems = [
+    parseGitUrl(clone_url),
+    branch === null ? null : parseBranch(branch),
+    hash === null ? null : parseCommitHash(hash),
+  ];
+  const problem = problems.find((each) => each instanceof Problem);
+  if (problem instanceof Problem) throw new Error(`what to clone ${problem.message}`);
 }
 
 export function repoFailure(why: string): JobFailure {
@@ -51,20 +75,27 @@ export function repoNotEmpty(dir: string): JobFailure {
   );
 }
 
-type Git = (cwd: string, args: readonly string[]) => Promise<string>;
+/** `input`: descriptor of its standard input; none by default. */
+type Git = (cwd: string, args: readonly string[], input?: number) => Promise<string>;
 
-function cloneArgs(repo: RepoForAgent, dir: string): string[] {
-  if (!repo.clone_url) throw new Error('no URL to clone from');
+function cloneArgs({ clone_url, branch, single_branch }: RepoForAgent, dir: string): string[] {
   return [
     'clone',
     '--quiet',
     '--recurse-submodules',
-    ...(repo.single_branch ? ['--single-branch'] : []),
-    ...(repo.branch ? [`--branch=${repo.branch}`] : []),
-    '--',
-    repo.clone_url,
+    ...(single_branch ? ['--single-branch'] : []),
+    ...(branch ? [`--branch=${branch}`] : []),
+    '--end-of-options',
+    clone_url ?? '',
     dir,
   ];
+}
+
+async function setIdentity(git: Git, dir: string, repo: RepoForAgent): Promise<void> {
+  const { config_name: name, config_email: email } = repo;
+  const set = ['config', '--local', '--end-of-options'];
+  if (name) await git(dir, [...set, 'user.name', name]);
+  if (email) await git(dir, [...set, 'user.email', email]);
 }
 
 /** Stays on the branch when its head is the commit asked for; else that commit, detached. */
@@ -72,21 +103,21 @@ async function checkOut(git: Git, dir: string, { hash, branch }: RepoForAgent): 
   if (!hash) return;
   const head = (await git(dir, ['rev-parse', 'HEAD'])).trim();
   if (branch && head === hash) return;
-  const known = await git(dir, ['cat-file', '-e', `${hash}^{commit}`]).then(
+  const known = await git(dir, ['cat-file', '-e', '--end-of-options', `${hash}^{commit}`]).then(
     () => true,
     () => false,
   );
-  if (!known) await git(dir, ['fetch', '--quiet', 'origin', hash]);
+  if (!known) await git(dir, ['fetch', '--quiet', '--end-of-options', 'origin', hash]);
+  // `checkout` takes `--end-of-options` for a path before Git 2.44; the hash has digits only.
   await git(dir, ['checkout', '--quiet', '--detach', hash]);
   await git(dir, ['submodule', 'update', '--quiet', '--init', '--recursive']);
 }
 
-async function gitRunner({ repo, scratch, signal }: CloneRequest, dir: string): Promise<Git> {
+async function gitRunner({ repo, dir, home, signal }: CloneRequest): Promise<Git> {
   const config: [string, string][] = [
     ['core.hooksPath', '/dev/null'],
     ['core.fsmonitor', 'false'],
     ['core.autocrlf', 'false'],
-    ['protocol.ext.allow', 'never'],
     ['safe.directory', dir],
   ];
   if (repo.oauth_token && repo.clone_url?.startsWith('http')) {
@@ -97,59 +128,91 @@ async function gitRunner({ repo, scratch, signal }: CloneRequest, dir: string): 
   }
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
-    HOME: scratch,
+    HOME: home,
     LC_ALL: 'C',
     GIT_TERMINAL_PROMPT: '0',
+    GIT_ALLOW_PROTOCOL: PROTOCOLS,
+    GIT_ATTR_NOSYSTEM: '1',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_COUNT: String(config.length),
     ...reachability(),
-    ...(await sshEnvironment(repo, scratch)),
+    ...(await sshEnvironment(repo, home)),
   };
   config.forEach(([name, value], index) => {
     env[`GIT_CONFIG_KEY_${index}`] = name;
     env[`GIT_CONFIG_VALUE_${index}`] = value;
   });
-  return (cwd, args) => run(cwd, args, env, signal);
+  return (cwd, args, input) => run({ cwd, env, signal, input: input ?? 'ignore' }, args);
 }
 
-async function sshEnvironment(repo: RepoForAgent, scratch: string): Promise<NodeJS.ProcessEnv> {
-  const options =
-    '-F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null';
-  if (!repo.private_key) return { GIT_SSH_COMMAND: `ssh ${options}` };
-  await writeFile(join(scratch, 'key'), `${repo.private_key.trimEnd()}\n`, { mode: 0o600 });
-  // Git splits this by shell rules; HOME is the scratch directory, whose path may hold spaces.
-  return { GIT_SSH_COMMAND: `ssh ${options} -o IdentitiesOnly=yes -i "$HOME/key"` };
+/** OpenSSH finds the keys of its user without HOME, so they are switched off by name. */
+async function sshEnvironment(repo: RepoForAgent, home: string): Promise<NodeJS.ProcessEnv> {
+  const options = [
+    ...['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null'],
+    ...['PreferredAuthentications=publickey', 'IdentityAgent=none', 'IdentitiesOnly=yes'],
+  ];
+  const ssh = `ssh -F none ${options.map((option) => `-o ${option}`).join(' ')}`;
+  if (!repo.private_key) return { GIT_SSH_COMMAND: `${ssh} -o IdentityFile=none` };
+  await writeFile(join(home, 'key'), `${repo.private_key.trimEnd()}\n`, { mode: 0o600 });
+  // Git splits this by shell rules; the path of HOME may hold spaces.
+  return { GIT_SSH_COMMAND: `${ssh} -i "$HOME/key"` };
 }
 
 /** How this host reaches others: its proxies, and the authorities that it trusts beside the usual. */
-function reachability(): NodeJS.ProcessEnv {
+export function reachability(): NodeJS.ProcessEnv {
   const wanted = /^(.*_proxy|GIT_SSL_CA(INFO|PATH)|SSL_CERT_(FILE|DIR))$/i;
   const names = Object.keys(process.env).filter((name) => wanted.test(name));
   return Object.fromEntries(names.map((name) => [name, process.env[name]]));
 }
 
-function run(
-  cwd: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-  signal: AbortSignal,
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const options = { cwd, env, signal, maxBuffer: 16 * 1024 * 1024 };
-    execFile('git', [...args], options, (error, stdout, stderr) => {
-      if (!error) return resolve(stdout);
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-        return reject(new Error('git is not installed on the host'));
-      }
-      reject(new Error(wordsOfGit(stderr) || error.message));
-    });
-  });
+interface RunOptions {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+  readonly input: number | 'ignore';
 }
 
-/** Git surrounds its reason with progress and advice. */
+/** Longest output of git that is kept, in bytes. */
+const MAX_OUTPUT = 1024 * 1024;
+
+/** Makes files that all users of the job may read, whatever the umask of the agent is. */
+const OPENLY = ['-c', 'umask 022; exec "$@"', 'sh'];
+const NOT_FOUND = 127;
+
+async function run(
+  { cwd, env, signal, input }: RunOptions,
+  args: readonly string[],
+): Promise<string> {
+  const stdio: StdioOptions = [input, 'pipe', 'pipe'];
+  const child = spawn('/bin/sh', [...OPENLY, 'git', ...args], { cwd, env, signal, stdio });
+  const [output, errors, code] = await Promise.all([
+    firstOf(child.stdout),
+    firstOf(child.stderr),
+    new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', resolve);
+    }),
+  ]);
+  if (code === 0) return output;
+  if (code === NOT_FOUND) throw new Error('git is not installed on the host');
+  throw new Error(wordsOfGit(errors) || `git ended with ${code}`);
+}
+
+async function firstOf(stream: Readable | null): Promise<string> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of stream ?? []) {
+    size += piece.length;
+    if (size <= MAX_OUTPUT) pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString();
+}
+
+/** Git surrounds its reason with progress and advice; a repository's host has a say in it, too. */
 function wordsOfGit(stderr: string): string {
   const lines = stderr.split('\n').filter((line) => line.trim() !== '');
   const reasons = lines.filter((line) => /^(fatal|error|remote):/.test(line));
-  return (reasons.length > 0 ? reasons : lines).slice(0, 3).join(' ');
+  const words = (reasons.length > 0 ? reasons : lines).slice(0, 3).join(' ');
+  return words.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 1000);
 }

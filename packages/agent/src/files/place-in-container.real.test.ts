@@ -3,14 +3,16 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
+import { fuzz } from '@dstack/testkit/fuzz';
 import Docker from 'dockerode';
-import { pack } from 'tar-stream';
+import fc from 'fast-check';
+import { extract, type Header } from 'tar-stream';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { ContainerJob } from '../docker/docker-executor.ts';
 import { JobFailure } from '../jobs/executor.ts';
 import { JobFolder } from '../jobs/job-folder.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
+import { bytesOf, hostileTar, tarOf } from '../testing/hostile-tar.ts';
 import { placeInContainer } from './place-in-container.ts';
 
 /** Stands for an Engine with an empty container that takes files as a test wants it. */
@@ -32,16 +34,20 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-/** A job that brings more along than fits into the buffers on the way. */
-async function place(signal = new AbortController().signal): Promise<void> {
-  const file_archives = [{ id: 'big', path: '/data', sha256: '' }];
+/** Puts archives, by their places, into the container. */
+async function place(
+  files: Readonly<Record<string, Buffer>>,
+  signal = new AbortController().signal,
+  container = 'c',
+): Promise<void> {
+  const places = Object.keys(files);
+  const file_archives = places.map((path, index) => ({ id: String(index), path, sha256: '' }));
   const spec = jobSpec([], { file_archives });
   const folder = new JobFolder(dir, spec.id, dir);
   mkdirSync(folder.uploads, { recursive: true });
-  const archive = pack();
-  archive.entry({ name: 'data' }, Buffer.alloc(8_000_000));
-  archive.finalize();
-  await writeFile(folder.archive('big'), await buffer(archive));
+  for (const { id, path } of file_archives) {
+    await writeFile(folder.archive(id), files[path] ?? '');
+  }
   const planned: ContainerJob = {
     job: { spec, folder, cluster: null, gpus: [] },
     image: {
@@ -52,14 +58,21 @@ async function place(signal = new AbortController().signal): Promise<void> {
     ...{ workingDir: '/', repoDir: null, env: {}, madeWorkingDir: false },
   };
   const docker = new Docker({ socketPath: join(dir, 's') });
-  await placeInContainer(docker.getContainer('c'), planned, signal);
+  try {
+    await placeInContainer(docker.getContainer(container), planned, signal);
+  } finally {
+    rmSync(folder.path, { recursive: true });
+  }
 }
+
+/** More than fits into the buffers on the way. */
+const BIG = { '/data': tarOf([{ name: 'data', content: 'x'.repeat(8_000_000) }]) };
 
 it('fails in the words of an Engine that refuses the files before it has read them all', async () => {
   onFiles = (_, response) => {
     response.writeHead(500).end('{"message":"no space left on device"}');
   };
-  await expect(place()).rejects.toMatchObject({
+  await expect(place(BIG)).rejects.toMatchObject({
     reason: 'creating_container_error',
     message: 'putFiles error: no space left on device',
   });
@@ -67,11 +80,67 @@ it('fails in the words of an Engine that refuses the files before it has read th
 
 it('fails when the Engine dies over it', async () => {
   onFiles = (request) => request.once('data', () => request.destroy());
-  await expect(place()).rejects.toBeInstanceOf(JobFailure);
+  await expect(place(BIG)).rejects.toBeInstanceOf(JobFailure);
 });
 
 it('ends when the job is stopped, though the Engine reads no further', async () => {
   const controller = new AbortController();
   onFiles = () => controller.abort(new Error('stopped'));
-  await expect(place(controller.signal)).rejects.toThrow('stopped');
+  await expect(place(BIG, controller.signal)).rejects.toThrow('stopped');
+});
+
+/** What the Engine is asked to make in a container. */
+function takeFiles(container = 'c'): Header[] {
+  const headers: Header[] = [];
+  onFiles = (request, response) => {
+    // Late, of a container whose files have failed before.
+    if (!request.url?.includes(`/${container}/`)) return void response.destroy();
+    const entries = extract();
+    entries.on('entry', (header: Header, content, next) => {
+      headers.push(header);
+      content.resume().on('end', next);
+    });
+    entries.on('finish', () => response.end());
+    entries.on('error', () => response.destroy());
+    request.pipe(entries);
+  };
+  return headers;
+}
+
+it('does not let one archive lead the next one into a mounted directory', async () => {
+  takeFiles();
+  const leading = tarOf([
+    { name: 'top', kind: '5' },
+    { name: 'top/out', kind: '2', to: '/mounted' },
+  ]);
+  const files = { '/a': leading, '/a/out/x': tarOf([{ name: 'top' }]) };
+  await expect(place(files)).rejects.toThrow('/a/out/x lies behind /a/out, a link or a file');
+});
+
+it('asks, whatever an archive holds, only for files at its place, behind no link', async () => {
+  let count = 0;
+  await fuzz(
+    'archives in a container',
+    fc.asyncProperty(hostileTar('/outside'), hostileTar('/outside'), async (one, two) => {
+      const container = `c-${++count}`;
+      const headers = takeFiles(container);
+      const files = { '/place/x': bytesOf(one), '/place/x/link/y': bytesOf(two) };
+      const failed = await place(files, undefined, container).catch((error: unknown) => error);
+      if (failed) expect(failed).toBeInstanceOf(JobFailure);
+      const kinds = new Map<string, string>();
+      for (const { name, type, mode = 0, linkname } of headers) {
+        const path = name.replace(/\/$/, '');
+        expect(path).toMatch(/^(place(\/x(\/|$)|$)|dstack(\/|$)|etc\/profile$)/);
+        expect(path.split('/')).not.toContain('..');
+        const above = path.split('/').slice(0, -1);
+        above.forEach((_, index) => {
+          const dir = above.slice(0, index + 1).join('/');
+          expect(kinds.get(dir) ?? 'directory').toBe('directory');
+        });
+        if (type === 'link') expect(kinds.get(linkname ?? '')).toMatch(/^(file|link)$/);
+        if (type !== 'symlink') expect(mode & ~0o777).toBe(0);
+        kinds.set(path, type ?? '');
+      }
+    }),
+  );
 });

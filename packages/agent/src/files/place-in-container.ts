@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
+import { closeSync, createReadStream, existsSync, mkdirSync, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { posix } from 'node:path';
+import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { RepoForAgent } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
 import { extract, type Header, type Pack, pack } from 'tar-stream';
 import { existsInContainer, readContainerFile } from '../docker/container-files.ts';
@@ -10,7 +11,9 @@ import type { ContainerJob } from '../docker/docker-executor.ts';
 import { creationFailure, statusOf } from '../docker/engine-error.ts';
 import { JobFailure } from '../jobs/executor.ts';
 import { mpiHostfile } from '../jobs/job-environment.ts';
+import type { JobFolder } from '../jobs/job-folder.ts';
 import { placeIn } from '../process/place-in.ts';
+import { UnsafeArchive } from './archive-names.ts';
 import { archiveEntries, cloneEntries, type Entry } from './entries.ts';
 import { cloneRepo, repoNotEmpty } from './git-clone.ts';
 import { homeFiles, profileText } from './small-files.ts';
@@ -56,7 +59,8 @@ export async function placeInContainer(
   }
   if (broken instanceof JobFailure) throw broken;
   if (broken) {
-    throw new JobFailure('executor_error', `Failed to put files into the container: ${broken}`);
+    const why = broken instanceof Error ? broken.message : String(broken);
+    throw new JobFailure('executor_error', `Failed to put files into the container: ${why}`);
   }
 }
 
@@ -73,8 +77,21 @@ async function prepareRepo(
     return null;
   }
   if (repo.type !== 'remote') return { dir: null };
-  const { code, scratch } = job.folder;
-  return { dir: await cloneRepo({ repo, code, scratch, signal }) };
+  return { dir: await clone(repo, job.folder, signal) };
+}
+
+async function clone(repo: RepoForAgent, folder: JobFolder, signal: AbortSignal): Promise<string> {
+  const { scratch } = folder;
+  await rm(scratch, { recursive: true, force: true });
+  mkdirSync(scratch, { recursive: true, mode: 0o700 });
+  const [dir, home] = [join(scratch, 'repo'), join(scratch, 'git-home')];
+  const code = existsSync(folder.code) ? openSync(folder.code, 'r') : null;
+  try {
+    await cloneRepo({ repo, code, dir, home, signal });
+  } finally {
+    if (code !== null) closeSync(code);
+  }
+  return dir;
 }
 
 /** Writes entries of one job into a tar stream whose root is the container's. */
@@ -84,6 +101,8 @@ class TreePacker {
   /** Directories that are there, in the container or earlier in the stream. */
   readonly #made = new Set<string>(['/']);
   readonly #existing = new Map<string, string>();
+  /** Links and files of the stream: nothing may lie below them. */
+  readonly #leaves = new Set<string>();
 
   constructor(planned: ContainerJob, tar: Pack) {
     this.#planned = planned;
@@ -122,7 +141,8 @@ class TreePacker {
       signal.throwIfAborted();
       const target = placeIn(path, user.home, workingDir);
       await this.#parents(target, user);
-      await this.#all(archiveEntries(job.folder.archive(id), target, true), user);
+      const content = createReadStream(job.folder.archive(id));
+      await this.#all(archiveEntries(content, true), target, user);
     }
     this.#tar.finalize();
   }
@@ -145,12 +165,16 @@ class TreePacker {
     if (clone === null && !existsSync(code)) return;
     await this.#parents(repoDir, user);
     await this.#add({ type: 'directory', path: repoDir, mode: 0o755 }, user);
-    const entries = clone ? cloneEntries(clone, repoDir) : archiveEntries(code, repoDir, false);
-    await this.#all(entries, user);
+    const entries = clone ? cloneEntries(clone) : archiveEntries(createReadStream(code), false);
+    await this.#all(entries, repoDir, user);
   }
 
-  async #all(entries: AsyncGenerator<Entry>, owner: Owner): Promise<void> {
-    for await (const entry of entries) await this.#add(entry, owner);
+  async #all(entries: AsyncIterable<Entry>, target: string, owner: Owner): Promise<void> {
+    for await (const entry of entries) {
+      const path = posix.join(target, entry.path);
+      const to = entry.type === 'link' ? { to: posix.join(target, entry.to) } : {};
+      await this.#add({ ...entry, ...to, path }, owner);
+    }
   }
 
   /** Missing parents belong to the job's user; those of the image stay as they are. */
@@ -159,6 +183,7 @@ class TreePacker {
     for (let dir = posix.dirname(path); !this.#made.has(dir); dir = posix.dirname(dir)) {
       missing.unshift(dir);
     }
+    this.#refuseBehindLeaf(path);
     for (const dir of missing)
       await this.#add({ type: 'directory', path: dir, mode: 0o755 }, owner);
   }
@@ -173,6 +198,9 @@ class TreePacker {
 
   async #add(entry: Entry, { uid, gid }: Owner): Promise<void> {
     const header: Partial<Header> & Pick<Header, 'name'> = { name: entry.path.slice(1), uid, gid };
+    this.#refuseBehindLeaf(entry.path);
+    if (entry.type === 'directory') this.#leaves.delete(entry.path);
+    else this.#leaves.add(entry.path);
     switch (entry.type) {
       case 'directory':
         this.#made.add(entry.path);
@@ -188,6 +216,15 @@ class TreePacker {
         const { mode, size, content } = entry;
         await pipeline(content, this.#tar.entry({ ...header, mode, size }));
         return;
+      }
+    }
+  }
+
+  /** What one archive brings must not lead the next one elsewhere, as into a mounted directory. */
+  #refuseBehindLeaf(path: string): void {
+    for (let dir = posix.dirname(path); dir !== '/'; dir = posix.dirname(dir)) {
+      if (this.#leaves.has(dir)) {
+        throw new UnsafeArchive(`${path} lies behind ${dir}, a link or a file that the job brings`);
       }
     }
   }

@@ -1,160 +1,134 @@
-import { createWriteStream, existsSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { JobFailure } from '../jobs/executor.ts';
+import { repoNotEmpty } from './git-clone.ts';
 import {
-  chmod,
-  lchown,
-  link,
-  lstat,
-  readdir,
-  readFile,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { type ExecutorJob, type JobAccount, JobFailure } from '../jobs/executor.ts';
-import { placeIn } from '../process/place-in.ts';
-import { archiveEntries, cloneEntries, type Entry, UnsafeArchive } from './entries.ts';
-import { cloneRepo, repoFailure, repoNotEmpty } from './git-clone.ts';
-import { makeFolders } from './make-folders.ts';
-import { homeFiles, type SmallFile } from './small-files.ts';
+  type HostPlacement,
+  type PlacementItem,
+  placementItems,
+  type Uploads,
+} from './host-placement.ts';
+import { PlacementLedger } from './placement-ledger.ts';
+import { Publisher } from './publish.ts';
+import { homeFiles } from './small-files.ts';
+import { Staging } from './staging.ts';
+import {
+  directoryRefusal,
+  type Grounds,
+  readTarget,
+  realPath,
+  refusalText,
+  type Target,
+  type TargetRefusal,
+} from './target.ts';
+import { writeSmallFile } from './write-small-file.ts';
 
-export interface HostPlaces {
-  readonly account: JobAccount;
-  readonly cwd: string;
-  readonly repoDir: string | null;
-  /** Path and text of the MPI host file. */
-  readonly hostfile: { readonly path: string; readonly text: string };
-}
-
-/** Puts everything that a job brings along where it will look for it. Throws `JobFailure`. */
+/**
+ * Puts everything that a job brings along where it will look for it, with the rights of this process.
+ * All or nothing: every place is looked at before anything is made, and everything is made before the
+ * first of it is put in its place. Throws `JobFailure`.
+ */
 export async function placeOnHost(
-  job: ExecutorJob,
-  places: HostPlaces,
+  placement: HostPlacement,
+  uploads: Uploads,
   signal: AbortSignal,
 ): Promise<void> {
-  const { account, cwd, repoDir, hostfile } = places;
-  const owner = account.uid === process.getuid?.() ? null : account;
-  await writeFile(hostfile.path, hostfile.text, { mode: 0o644 });
-  for (const file of homeFiles(job, account.home)) await writeSmall(file, account.home, owner);
-  if (repoDir !== null) await placeRepo(job, repoDir, owner, signal);
-  for (const { id, path } of job.spec.file_archives) {
-    signal.throwIfAborted();
-    const target = placeIn(path, account.home, cwd);
-    try {
-      await makeParents(target, owner);
-      await rm(target, { recursive: true, force: true });
-      await write(archiveEntries(job.folder.archive(id), target, true), dirname(target), owner);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new JobFailure('executor_error', `Failed to put files to ${path}: ${why}`);
-    }
-  }
-}
-
-async function placeRepo(
-  job: ExecutorJob,
-  repoDir: string,
-  owner: JobAccount | null,
-  signal: AbortSignal,
-): Promise<void> {
-  const { repo } = job.spec;
-  if (!repo) return;
-  if (await hasContents(repoDir)) {
-    if (repo.exists_action === 'error') throw repoNotEmpty(repoDir);
-    return;
-  }
+  const { id, home, work, stage } = placement;
+  const ledger = new PlacementLedger(stage, id);
+  const publisher = new Publisher(ledger, signal);
+  // An attempt before this one may have been cut short.
+  for (const dir of [home, work]) empty(dir);
+  empty(stage, PlacementLedger.fileName);
   try {
-    await makeParents(repoDir, owner);
-    if (repo.type === 'remote') {
-      const { code, scratch } = job.folder;
-      const clone = await cloneRepo({ repo, code, scratch, signal });
-      await write(withTop(repoDir, cloneEntries(clone, repoDir)), dirname(repoDir), owner);
-      await rm(scratch, { recursive: true, force: true });
-    } else if (existsSync(job.folder.code)) {
-      const entries = archiveEntries(job.folder.code, repoDir, false);
-      await write(withTop(repoDir, entries), dirname(repoDir), owner);
-    }
+    await place(placement, lookAtAll(placement, uploads, ledger, signal), publisher, signal);
   } catch (error) {
-    if (error instanceof JobFailure || signal.aborted) throw error;
-    throw repoFailure(error instanceof Error ? error.message : String(error));
+    publisher.undo();
+    if (signal.aborted || error instanceof JobFailure) throw error;
+    throw new JobFailure('executor_error', `Failed to put the job's files in place: ${why(error)}`);
+  } finally {
+    empty(stage, PlacementLedger.fileName);
   }
 }
 
-/** A directory that holds nothing but a file system's `lost+found` counts as empty. */
-async function hasContents(dir: string): Promise<boolean> {
-  if (!existsSync(dir)) return false;
-  return (await readdir(dir)).some((name) => name !== 'lost+found');
+interface Wanted {
+  readonly item: PlacementItem;
+  readonly target: Target;
 }
 
-async function* withTop(dir: string, entries: AsyncGenerator<Entry>): AsyncGenerator<Entry> {
-  yield { type: 'directory', path: dir, mode: 0o755 };
-  yield* entries;
+/** Throws `JobFailure` that names every place that may not be taken. */
+function lookAtAll(
+  placement: HostPlacement,
+  uploads: Uploads,
+  ledger: PlacementLedger,
+  signal: AbortSignal,
+): Wanted[] {
+  const grounds = groundsOf(placement);
+  const wanted: Wanted[] = [];
+  const refusals: TargetRefusal[] = [];
+  for (const item of placementItems(placement, uploads, signal)) {
+    const target = readTarget(item.path, grounds, ledger.isPlaced);
+    if (!('refused' in target)) wanted.push({ item, target });
+    else if (item.kind === 'files' || target.refused !== 'not_empty') refusals.push(target);
+    else if (placement.spec.repo?.exists_action === 'error') throw repoNotEmpty(item.path);
+  }
+  const cwd = directoryRefusal(placement.cwd, grounds);
+  if (cwd) refusals.push(cwd);
+  if (refusals.length > 0) throw refused(refusals);
+  return wanted;
 }
 
-/** Never writes through a link that the entries themselves have made: `root` and below is checked. */
-async function write(
-  entries: AsyncGenerator<Entry>,
-  root: string,
-  owner: JobAccount | null,
+async function place(
+  placement: HostPlacement,
+  wanted: readonly Wanted[],
+  publisher: Publisher,
+  signal: AbortSignal,
 ): Promise<void> {
-  for await (const entry of entries) {
-    await refuseLinkOnTheWay(root, dirname(entry.path));
-    await makeFolders(dirname(entry.path));
-    await writeEntry(entry);
-    if (owner) await lchown(entry.path, owner.uid, owner.gid);
+  const staging = new Staging(placement.stage);
+  for (const { target, item } of outermostFirst(wanted)) {
+    await staging.add(target, item.make).catch((error) => {
+      throw signal.aborted || error instanceof JobFailure ? error : item.failure(why(error));
+    });
+  }
+  // What may still fail comes first: among the job's own nothing is in the way.
+  const isOwn = ({ target }: { readonly target: Target }) => Number(target.state === 'own');
+  for (const each of staging.publications.toSorted((a, b) => isOwn(a) - isOwn(b))) {
+    await publisher.publish(each);
+  }
+  for (const file of homeFiles(placement, real(placement.home))) writeSmallFile(file);
+  publisher.makeDirectory(real(placement.cwd));
+}
+
+/** Of two for the same place the later one comes second and replaces the first. */
+function outermostFirst(wanted: readonly Wanted[]): Wanted[] {
+  const depth = ({ target }: Wanted) => target.path.split('/').length;
+  return wanted.toSorted((a, b) => depth(a) - depth(b));
+}
+
+function groundsOf({ home, work, reserved }: HostPlacement): Grounds {
+  return {
+    own: [home, work].map(real),
+    reserved: reserved.map(real),
+  };
+}
+
+/** The path itself where a link on it leads nowhere: whoever uses it gets the error. */
+function real(path: string): string {
+  return realPath(path) ?? path;
+}
+
+function refused(refusals: readonly TargetRefusal[]): JobFailure {
+  return new JobFailure(
+    'executor_error',
+    `${[...new Set(refusals.map(refusalText))].join('; ')}. Here jobs run on the machine itself, and what a job has not made is never replaced: choose a path that does not exist, or one below the job's own directory (a relative one, or ~/…)`,
+  );
+}
+
+function empty(dir: string, but?: string): void {
+  for (const name of readdirSync(dir)) {
+    if (name !== but) rmSync(join(dir, name), { recursive: true, force: true });
   }
 }
 
-async function writeEntry(entry: Entry): Promise<void> {
-  const there = await lstat(entry.path).catch(() => null);
-  if (there && !(entry.type === 'directory' && there.isDirectory())) {
-    await rm(entry.path, { recursive: true, force: true });
-  }
-  switch (entry.type) {
-    case 'directory':
-      await makeFolders(entry.path);
-      await chmod(entry.path, entry.mode & 0o7777);
-      return;
-    case 'symlink':
-      await symlink(entry.to, entry.path);
-      return;
-    case 'link':
-      await link(entry.to, entry.path);
-      return;
-    case 'file':
-      await pipeline(entry.content, createWriteStream(entry.path, { flags: 'wx' }));
-      await chmod(entry.path, entry.mode & 0o7777);
-      return;
-  }
-}
-
-async function refuseLinkOnTheWay(root: string, dir: string): Promise<void> {
-  let path = root;
-  for (const part of relative(root, dir).split(sep)) {
-    if (part === '') continue;
-    path = join(path, part);
-    const stat = await lstat(path).catch(() => null);
-    if (stat?.isSymbolicLink()) throw new UnsafeArchive(`an entry lies behind the link ${path}`);
-  }
-}
-
-async function writeSmall(file: SmallFile, home: string, owner: JobAccount | null): Promise<void> {
-  await makeParents(file.path, owner);
-  await refuseLinkOnTheWay(home, dirname(file.path));
-  const text = existsSync(file.path) ? file.over(await readFile(file.path, 'utf8')) : file.text;
-  if (text === null) return;
-  // Made anew, since what is there may be a link to something else.
-  await rm(file.path, { force: true });
-  await writeFile(file.path, text, { mode: file.mode, flag: 'wx' });
-  if (owner) await lchown(file.path, owner.uid, owner.gid);
-}
-
-/** Missing parents belong to the job's user. */
-async function makeParents(path: string, owner: JobAccount | null): Promise<void> {
-  const first = await makeFolders(dirname(path));
-  if (!first || !owner) return;
-  for (let dir = dirname(path); dir.length >= first.length; dir = dirname(dir)) {
-    await lchown(dir, owner.uid, owner.gid);
-  }
+function why(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

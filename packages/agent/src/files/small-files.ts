@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { ExecutorJob } from '../jobs/executor.ts';
+import type { ClusterInfo, JobSpecForAgent } from '@dstack/contract/agent';
 import { clusterFiles } from './cluster-files.ts';
 
 /** A short text that the job finds at a path of its own. */
@@ -13,11 +13,17 @@ export interface SmallFile {
 
 const keep = () => null;
 
+/** What of a job is needed for them. */
+export interface HomeFilesOf {
+  readonly spec: Pick<JobSpecForAgent, 'repo' | 'jobs_per_replica' | 'job_private_key'>;
+  readonly cluster: ClusterInfo | null;
+}
+
 /**
  * Credentials in the job's home: of its repo, so that `git pull` and `gh` go on working, and of its
  * cluster, so that nodes can log into each other.
  */
-export function homeFiles({ spec, cluster }: ExecutorJob, home: string): SmallFile[] {
+export function homeFiles({ spec, cluster }: HomeFilesOf, home: string): SmallFile[] {
   const files: SmallFile[] = [...clusterFiles(spec, cluster, home)];
   const { repo } = spec;
   if (repo?.oauth_token && repo.clone_url) {

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { mountPoints, mountWithin } from './mount-points.ts';
 
 /** The files of one job: `<state directory>/jobs/<id>`. Only the agent's user may look inside. */
@@ -40,6 +40,11 @@ export class JobFolder {
     return join(this.path, 'uploads');
   }
 
+  /** Where what goes to `home` and `work` is made first, so on the same file system. */
+  get stage(): string {
+    return join(dirname(this.work), 'stage');
+  }
+
   /** For what is made on the way and removed at once. */
   get scratch(): string {
     return join(this.path, 'scratch');
@@ -71,7 +76,10 @@ export class JobFolder {
    * gone and something is left.
    */
   removeContents(): void {
-    const folders = [this.home, this.work, this.bin, this.uploads, this.scratch, this.spool];
+    const folders = [
+      ...[this.home, this.work, this.stage, this.bin],
+      ...[this.uploads, this.scratch, this.spool],
+    ];
     const sockets = [this.socket('s'), this.socket('r')];
     const failures: unknown[] = [];
     const mounted = mountPoints();

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { chmod, chown } from 'node:fs/promises';
+import { chmod, chown, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import type { HostPlacement } from '../files/host-placement.ts';
 import { makeFolders } from '../files/make-folders.ts';
-import { placeOnHost } from '../files/place-on-host.ts';
+import { placeAs } from '../files/place-as.ts';
 import {
   type Execution,
   type Executor,
@@ -95,13 +96,17 @@ export class ProcessExecutor implements Executor {
     const { spec, folder } = job;
     const account = jobAccount(job);
     if (account.uid !== process.getuid?.()) await openTheWay(folder.path);
-    for (const dir of [folder.home, folder.work]) await makeOwned(dir, account);
+    for (const dir of [folder.home, folder.work, folder.stage]) await makeOwned(dir, account);
     const cwd = placeIn(spec.working_dir ?? folder.work, account.home, folder.work);
-    await makeOwned(cwd, account);
     const hostfile = join(folder.path, 'mpi-hostfile');
+    await writeFile(hostfile, mpiHostfile(job.cluster), { mode: 0o644 });
     const repoDir = spec.repo ? placeIn(spec.repo.dir, account.home, cwd) : null;
-    const nodes = { path: hostfile, text: mpiHostfile(job.cluster) };
-    await placeOnHost(job, { account, cwd, repoDir, hostfile: nodes }, signal);
+    await placeAs(
+      account,
+      hostPlacement(job, { home: account.home, cwd, repoDir }),
+      folder,
+      signal,
+    );
     const own = { workingDir: cwd, repoDir, mpiHostfile: hostfile, home: account.home };
     const cgroup = makeJobCgroup(`dstack-${spec.id}`, {
       cpus: spec.cpu_limit,
@@ -128,6 +133,24 @@ export class ProcessExecutor implements Executor {
       socket: folder.socket('s'),
     };
   }
+}
+
+function hostPlacement(
+  { spec, cluster, folder }: ExecutorJob,
+  places: Pick<HostPlacement, 'home' | 'cwd' | 'repoDir'>,
+): HostPlacement {
+  const { id, repo, file_archives, jobs_per_replica, job_private_key } = spec;
+  const { work, stage } = folder;
+  return {
+    id,
+    spec: { repo, file_archives, jobs_per_replica, job_private_key },
+    cluster,
+    ...places,
+    work,
+    stage,
+    // All of the agent's state, and the folders of all jobs.
+    reserved: [dirname(dirname(folder.path)), dirname(dirname(work))],
+  };
 }
 
 /** What the nodes of a cluster need to reach each other from homes of their own. */

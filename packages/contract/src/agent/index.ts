@@ -21,6 +21,8 @@
  * as binary messages (see `encodeLogFrame`), so that they are never escaped or re-encoded.
  */
 
+export { parseBranch, parseCommitHash, parseGitUrl, parsePlainText } from '../grammar/git.ts';
+export { Problem } from '../grammar/problem.ts';
 export * from './commands.ts';
 export * from './frames.ts';
 export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';

@@ -1,0 +1,81 @@
+/** Thrown for an archive that would reach outside of its place, or is made to exhaust the host. */
+export class UnsafeArchive extends Error {}
+
+/** Longest path and name that Linux takes, in bytes. */
+const MAX_PATH = 4096;
+const MAX_NAME = 255;
+/** Deeper trees are made by no project, but are slow to make and to remove. */
+const MAX_DEPTH = 200;
+/** An entry costs an inode of the host and 512 bytes of the archive. */
+const MAX_ENTRIES = 250_000;
+
+type Kind = 'directory' | 'file' | 'link';
+
+/**
+ * The names of one archive as they are read, so that each entry lies in a directory which the archive
+ * itself has made. What passes can be written by plain paths below an empty directory: no name leads
+ * above it, none leads through a link, none comes twice.
+ */
+export class ArchiveNames {
+  readonly #kinds = new Map<string, Kind>();
+  #count = 0;
+
+  /** Parts of the name below the archive's root; empty for the root itself. */
+  add(name: string, kind: Kind): readonly string[] {
+    this.#count += 1;
+    if (this.#count > MAX_ENTRIES) {
+      throw new UnsafeArchive(`the archive has more than ${MAX_ENTRIES} entries`);
+    }
+    const parts = partsOf(name);
+    this.#enter(name, parts, kind);
+    return parts;
+  }
+
+  /** Parts of the file that a hard link means; it must be one of the archive, and before the link. */
+  file(name: string): readonly string[] {
+    const parts = partsOf(name);
+    if (this.#kinds.get(parts.join('/')) === 'file') return parts;
+    throw new UnsafeArchive(`a hard link leads to ${quoted(name)}, which is no file before it`);
+  }
+
+  #enter(name: string, parts: readonly string[], kind: Kind): void {
+    let path = '';
+    for (const part of parts.slice(0, -1)) {
+      path = path === '' ? part : `${path}/${part}`;
+      const above = this.#kinds.get(path) ?? 'directory';
+      if (above !== 'directory') {
+        throw new UnsafeArchive(`entry ${quoted(name)} lies behind ${quoted(path)}, a ${above}`);
+      }
+      this.#kinds.set(path, above);
+    }
+    const own = parts.join('/');
+    if (own === '' && kind !== 'directory') {
+      throw new UnsafeArchive(`the archive has an entry ${quoted(name)}`);
+    }
+    const before = this.#kinds.get(own);
+    const again = before === 'directory' && kind === 'directory';
+    if (before !== undefined && !again) {
+      throw new UnsafeArchive(`entry ${quoted(name)} comes twice`);
+    }
+    this.#kinds.set(own, kind);
+  }
+}
+
+function partsOf(name: string): readonly string[] {
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  const isUnsafe =
+    name.startsWith('/') ||
+    name.includes('\0') ||
+    parts.includes('..') ||
+    parts.length > MAX_DEPTH ||
+    Buffer.byteLength(name) > MAX_PATH ||
+    parts.some((part) => Buffer.byteLength(part) > MAX_NAME);
+  if (isUnsafe) throw new UnsafeArchive(`the archive has an entry ${quoted(name)}`);
+  return parts;
+}
+
+/** Names come from outside, and messages go to terminals. */
+function quoted(name: string): string {
+  const short = name.length > 100 ? `${name.slice(0, 100)}…` : name;
+  return JSON.stringify(short).replaceAll(/\p{Cc}/gu, '?');
+}

@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { type JobAccount, JobFailure } from '../jobs/executor.ts';
+import type { JobFolder } from '../jobs/job-folder.ts';
+import { nodeCommand, programEntry } from '../process/program-entry.ts';
+import { reachability } from './git-clone.ts';
+import { type HostPlacement, placementItems, type Uploads } from './host-placement.ts';
+import type { PlaceRequest, PlaceResult } from './place-main.ts';
+import { placeOnHost } from './place-on-host.ts';
+import { homeFiles } from './small-files.ts';
+
+/**
+ * Puts in place what a job brings along, with the rights of the account that it will run under: a
+ * place is for the user to choose, so the kernel must say whether this user may. Throws `JobFailure`.
+ */
+export async function placeAs(
+  account: JobAccount,
+  placement: HostPlacement,
+  folder: JobFolder,
+  signal: AbortSignal,
+): Promise<void> {
+  const uploads = openUploads(placement, folder);
+  try {
+    if (bringsNothing(placement, uploads)) return;
+    if (account.uid === process.getuid?.()) await placeOnHost(placement, uploads, signal);
+    else await placeInChild(account, placement, uploads, signal);
+  } finally {
+    for (const fd of descriptorsOf(uploads)) closeSync(fd);
+  }
+}
+
+/** Most jobs run in their own directory and have no files. */
+function bringsNothing(placement: HostPlacement, uploads: Uploads): boolean {
+  const { cwd, work, home } = placement;
+  const isAlone = cwd === work && homeFiles(placement, home).length === 0;
+  const { signal } = new AbortController();
+  return isAlone && placementItems(placement, uploads, signal).length === 0;
+}
+
+/** Opened here, since the account may not look into the directory that they lie in. */
+function openUploads({ spec }: HostPlacement, folder: JobFolder): Uploads {
+  const archives: number[] = [];
+  try {
+    for (const { id } of spec.file_archives) archives.push(openSync(folder.archive(id), 'r'));
+    return { archives, code: existsSync(folder.code) ? openSync(folder.code, 'r') : null };
+  } catch (error) {
+    for (const fd of archives) closeSync(fd);
+    throw error;
+  }
+}
+
+function descriptorsOf({ archives, code }: Uploads): number[] {
+  return code === null ? [...archives] : [...archives, code];
+}
+
+async function placeInChild(
+  { uid, gid, username }: JobAccount,
+  placement: HostPlacement,
+  uploads: Uploads,
+  signal: AbortSignal,
+): Promise<void> {
+  const [node, ...words] = nodeCommand();
+  const program = programEntry('place.js', 'files/place-main.ts');
+  const child = spawn(node, [...words, '--max-old-space-size=128', program], {
+    cwd: '/',
+    env: { PATH: process.env.PATH, ...reachability() },
+    stdio: ['pipe', 'pipe', 'pipe', ...descriptorsOf(uploads)],
+  });
+  const { stdin, stdout, stderr } = child;
+  if (!stdin || !stdout || !stderr) throw new Error('no pipes to the program that places files');
+  // It takes back what it has done before it ends.
+  const onAbort = (): void => void child.kill('SIGTERM');
+  signal.addEventListener('abort', onAbort);
+  const ended = new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', () => resolve());
+  });
+  const request: PlaceRequest = { uid, gid, username, placement };
+  stdin.on('error', () => {});
+  stdin.end(JSON.stringify(request));
+  const [answer, errors] = await Promise.all([text(stdout), text(stderr), ended]);
+  signal.removeEventListener('abort', onAbort);
+  signal.throwIfAborted();
+  const result = parseResult(answer);
+  if (result === null) {
+    const words = errors.trim().slice(-500);
+    throw new JobFailure('executor_error', `The job's files were not put in place: ${words}`);
+  }
+  if (!result.ok) throw new JobFailure(result.reason, result.message);
+}
+
+function parseResult(text: string): PlaceResult | null {
+  try {
+    return JSON.parse(text) as PlaceResult;
+  } catch {
+    // It ended before it could answer.
+    return null;
+  }
+}

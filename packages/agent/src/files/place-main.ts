@@ -1,0 +1,60 @@
+/**
+ * Puts in place what a job brings along: reads a `PlaceRequest` from its standard input, takes the
+ * rights of the account that it names, and answers with a `PlaceResult`. What was uploaded is open
+ * from descriptor 3 on, the archives in the order of the request, then the code.
+ */
+import { fstatSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { JobFailure } from '../jobs/executor.ts';
+import type { HostPlacement } from './host-placement.ts';
+import { placeOnHost } from './place-on-host.ts';
+
+export interface PlaceRequest {
+  readonly uid: number;
+  readonly gid: number;
+  readonly username: string | null;
+  readonly placement: HostPlacement;
+}
+
+export type PlaceResult =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: string; readonly message: string };
+
+/** A function of Node that its types have forgotten. */
+interface InitGroups {
+  initgroups?(user: string | number, extraGroup: number): void;
+}
+
+const FIRST_UPLOAD = 3;
+
+async function main(): Promise<PlaceResult> {
+  const { uid, gid, username, placement }: PlaceRequest = JSON.parse(await text(process.stdin));
+  if (username === null) process.setgroups?.([]);
+  else (process as InitGroups).initgroups?.(username, gid);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+  const controller = new AbortController();
+  process.once('SIGTERM', () => controller.abort(new Error('stopped')));
+  const count = placement.spec.file_archives.length;
+  const archives = Array.from({ length: count }, (_, index) => FIRST_UPLOAD + index);
+  const last = FIRST_UPLOAD + count;
+  const uploads = { archives, code: isOpen(last) ? last : null };
+  try {
+    await placeOnHost(placement, uploads, controller.signal);
+    return { ok: true };
+  } catch (error) {
+    const reason = error instanceof JobFailure ? error.reason : 'executor_error';
+    return { ok: false, reason, message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function isOpen(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile();
+  } catch {
+    // No code was uploaded.
+    return false;
+  }
+}
+
+process.stdout.write(JSON.stringify(await main()));
