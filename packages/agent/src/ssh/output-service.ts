@@ -7,6 +7,9 @@ import { sendOutput } from './output-socket.ts';
 /** The port that clients forward to get a job's output. Nothing listens on it. */
 export const OUTPUT_PORT = 10_999;
 
+/** Bytes that a client may say at once; whatever it says is thrown away. */
+const MAX_PAYLOAD = 1024;
+
 /** An HTTP server without a socket of its own: it is handed the channels of forwarded connections. */
 export class OutputService {
   readonly #output: JobOutput;
@@ -19,7 +22,11 @@ export class OutputService {
       response.writeHead(404, { 'content-type': 'text/plain', connection: 'close' });
       response.end('Output is served as a WebSocket at /logs_ws\n');
     });
-    this.#sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      perMessageDeflate: false,
+      maxPayload: MAX_PAYLOAD,
+    });
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
   }
 

@@ -68,9 +68,13 @@ export function serveSession(
   run: RunSession | null,
 ): void {
   const hungUp = new Promise<void>((resolve) => {
-    session.once('close', () => resolve());
+    const hangUp = () => {
+      client.off('close', hangUp);
+      resolve();
+    };
+    session.once('close', hangUp);
     // A channel whose input nobody reads hears nothing of a lost connection.
-    client.once('close', () => resolve());
+    client.once('close', hangUp);
   });
   let forwardsAgent = false;
   const env: Record<string, string> = {};

@@ -1,5 +1,6 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import ssh2, { type Connection, type Server } from 'ssh2';
+import { limitChannels } from './channel-limits.ts';
 
 export interface SshListenerOptions {
   /** Private key, unencrypted, as `generateHostKey` gives it. */
@@ -88,6 +89,7 @@ export class SshListener {
   #serve(client: Connection, address: string): void {
     // The close that follows is all that matters.
     client.on('error', () => {});
+    limitChannels(client);
     this.#options.serve(client, () => this.#loggedIn(address));
   }
 }

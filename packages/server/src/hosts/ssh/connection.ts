@@ -7,6 +7,7 @@ import { type HostError, permanent, temporary } from './host-error.ts';
 import type { Passage } from './jump-hosts.ts';
 import { loginError } from './login-error.ts';
 import { readablePrivateKey } from './private-key.ts';
+import { refuseTinyPackets } from './tiny-packets.ts';
 
 /** What is remembered of who a host is. */
 export interface HostKeys {
@@ -212,6 +213,7 @@ async function logIn(target: SshTarget, sock: Duplex) {
           return changed === null;
         },
       });
+      refuseTinyPackets(client);
     });
     return { client, hostKey };
   } catch (error) {

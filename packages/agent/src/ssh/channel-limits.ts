@@ -1,0 +1,56 @@
+import type { Connection } from 'ssh2';
+
+/** Fewest bytes of data in a packet that the other side must take; programs take 16 KiB and more. */
+const MIN_PACKET = 256;
+/** Channels of one connection, each of which may cost a process or a descriptor of the agent. */
+const MAX_CHANNELS = 1000;
+
+/** Reasons of RFC 4254 for a channel that is not opened, and of RFC 4253 for the end of all. */
+const [CONNECT_FAILED, RESOURCE_SHORTAGE] = [2, 4];
+const PROTOCOL_ERROR = 2;
+
+interface Opening {
+  readonly sender: number;
+  readonly packetSize: number;
+}
+
+type Handler = (protocol: Protocol, opening: Opening) => void;
+
+interface Protocol {
+  readonly _handlers: Record<string, Handler | undefined>;
+  channelOpenFail(recipient: number, reason: number, description: string): void;
+  disconnect(reason: number): void;
+}
+
+/** Parts of ssh2 that are not for its users. */
+interface Insides {
+  readonly _protocol: Protocol;
+  readonly _chanMgr: { readonly _count: number };
+}
+
+/**
+ * Bounds what a client may open, and refuses channels whose other end takes packets of next to no
+ * data: of a channel that takes none ssh2 1.17 cuts data into pieces of no length for ever, and
+ * nothing else runs in this process again.
+ */
+export function limitChannels(connection: Connection): void {
+  const { _protocol, _chanMgr: channels } = connection as unknown as Insides;
+  const { _handlers: handlers } = _protocol;
+  const { CHANNEL_OPEN: open, CHANNEL_OPEN_CONFIRMATION: confirm } = handlers;
+  if (!open || !confirm || typeof channels._count !== 'number') {
+    throw new Error('ssh2 has other insides than this code was written for');
+  }
+  // Each session listens for the end of its connection.
+  connection.setMaxListeners(MAX_CHANNELS + 10);
+  handlers.CHANNEL_OPEN = (protocol, opening) => {
+    const { sender, packetSize } = opening;
+    if (packetSize < MIN_PACKET) protocol.channelOpenFail(sender, CONNECT_FAILED, 'tiny packets');
+    else if (channels._count < MAX_CHANNELS) open(protocol, opening);
+    else protocol.channelOpenFail(sender, RESOURCE_SHORTAGE, 'too many channels');
+  };
+  handlers.CHANNEL_OPEN_CONFIRMATION = (protocol, opening) => {
+    if (opening.packetSize >= MIN_PACKET) return confirm(protocol, opening);
+    protocol.disconnect(PROTOCOL_ERROR);
+    connection.end();
+  };
+}
