@@ -1,110 +1,164 @@
-import type { ImagePlan, JobSpecForAgent, StartJob, StopJob } from '@dstack/contract/agent';
+import {
+  type ClusterInfo,
+  type ImagePlan,
+  type JobMount,
+  type JobSpecForAgent,
+  type JobUser,
+  Malformed,
+  Problem,
+  parseBranch,
+  parseCommitHash,
+  parseGitUrl,
+  type RegistryAuth,
+  type RepoForAgent,
+  read,
+  type StartJob,
+  type StopJob,
+} from '@dstack/contract/agent';
 import { AgentError } from './agent-error.ts';
 
-type Check = (value: unknown) => boolean;
+const { amount, flag, line, list, mapOf, nullable, object, oneOf, text, uuid, whole } = read;
 
-const text: Check = (value) => typeof value === 'string';
-const flag: Check = (value) => typeof value === 'boolean';
-const whole: Check = (value) => Number.isInteger(value) && Number(value) >= 0;
-const amount: Check = (value) => typeof value === 'number' && value >= 0;
-const texts: Check = (value) => Array.isArray(value) && value.every(text);
-const wholes: Check = (value) => Array.isArray(value) && value.every(whole);
-const object: Check = (value) =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const objects: Check = (value) => Array.isArray(value) && value.every(object);
-const textMap: Check = (value) => object(value) && Object.values(value as object).every(text);
-const orNull =
-  (check: Check): Check =>
-  (value) =>
-    value === null || value === undefined || check(value);
+/** Longest command, value of a variable or secret, in characters; the kernel's own limit is lower. */
+const LONG = 1024 * 1024;
+const MAX_PATH = 4096;
+const MAX_PORT = 65_535;
+/** Highest id of a user or group; the one above means "no change". */
+const MAX_ID = 2 ** 32 - 2;
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** Archive ids become file names. */
-const SAFE_NAME = /^[A-Za-z0-9_-]{1,128}$/;
-
-const SPEC: Readonly<Record<keyof JobSpecForAgent, Check>> = {
-  id: (value) => typeof value === 'string' && UUID.test(value),
-  run_id: text,
-  run_name: text,
-  job_name: text,
-  project_name: text,
-  repo_id: orNull(text),
-  job_num: whole,
-  replica_num: whole,
-  jobs_per_replica: whole,
-  image_name: text,
-  registry_auth: orNull(object),
-  privileged: flag,
-  user: orNull(object),
-  commands: texts,
-  shell_commands: orNull(texts),
-  env: textMap,
-  working_dir: orNull(text),
-  network_mode: (value) => value === 'host' || value === 'bridge',
-  cpu_limit: orNull(amount),
-  memory_limit_bytes: orNull(whole),
-  shm_size_bytes: orNull(whole),
-  gpus: orNull(whole),
-  mounts: objects,
-  ports: wholes,
-  repo: orNull(object),
-  file_archives: objects,
-  authorized_keys: object,
-  job_private_key: orNull(text),
-  max_duration: orNull(amount),
-  stop_duration: orNull(amount),
-  stop_duration_set: flag,
-  masked_values: texts,
-  hold: flag,
-  cluster: orNull(object),
+const safeName: read.Read<string> = (value, path) => {
+  if (typeof value === 'string' && /^[A-Za-z0-9_-]{1,128}$/.test(value)) return value;
+  throw new Malformed(path, 'is no id of an archive');
 };
+
+/** Hash of an upload, which is checked against its content. */
+const sha256: read.Read<string> = (value, path) => {
+  if (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)) return value;
+  throw new Malformed(path, 'is no SHA-256');
+};
+
+function byGrammar(parse: (text: string) => string | Problem): read.Read<string> {
+  return (value, path) => {
+    const result = parse(line()(value, path));
+    if (result instanceof Problem) throw new Malformed(path, result.message);
+    return result;
+  };
+}
+
+const commands = list(text(LONG));
+const registryAuth = object<RegistryAuth>({ username: text(), password: text() });
+
+const user = object<JobUser>({
+  uid: nullable(whole(MAX_ID)),
+  gid: nullable(whole(MAX_ID)),
+  username: nullable(line(256)),
+  groupname: nullable(line(256)),
+});
+
+const cluster = object<ClusterInfo>({
+  job_ips: list(line(256)),
+  master_job_ip: line(256),
+  gpus_per_job: whole(),
+  gpus_per_node: list(whole()),
+  host_keys: (value, path) => nullable(list(nullable(line())))(value, path) ?? [],
+});
+
+const mount = object<JobMount>({
+  source: line(MAX_PATH),
+  target: line(MAX_PATH),
+  read_only: flag,
+  optional: flag,
+});
+
+const repo = object<RepoForAgent>({
+  type: oneOf('remote', 'local', 'virtual'),
+  dir: line(MAX_PATH),
+  exists_action: nullable(oneOf('error', 'skip')),
+  clone_url: nullable(byGrammar(parseGitUrl)),
+  branch: nullable(byGrammar(parseBranch)),
+  hash: nullable(byGrammar(parseCommitHash)),
+  single_branch: flag,
+  config_name: nullable(line(1000)),
+  config_email: nullable(line(1000)),
+  private_key: nullable(text()),
+  oauth_token: nullable(text()),
+  code_sha256: nullable(sha256),
+});
+
+/** A key as its file has it, with the end of its line. */
+const keys = list(text(16 * 1024), 1000);
+
+const jobSpec = object<JobSpecForAgent>({
+  id: uuid,
+  run_id: line(100),
+  run_name: line(256),
+  job_name: line(256),
+  project_name: line(256),
+  repo_id: nullable(line(1000)),
+  job_num: whole(),
+  replica_num: whole(),
+  jobs_per_replica: whole(),
+  image_name: line(),
+  registry_auth: nullable(registryAuth),
+  privileged: flag,
+  user: nullable(user),
+  commands,
+  shell_commands: nullable(commands),
+  env: mapOf(text(), text(LONG)),
+  working_dir: nullable(line(MAX_PATH)),
+  network_mode: oneOf('host', 'bridge'),
+  cpu_limit: nullable(amount),
+  memory_limit_bytes: nullable(whole()),
+  shm_size_bytes: nullable(whole()),
+  gpus: nullable(whole()),
+  mounts: list(mount, 1000),
+  ports: list(whole(MAX_PORT)),
+  repo: nullable(repo),
+  file_archives: list(object({ id: safeName, sha256, path: line(MAX_PATH) }), 1000),
+  authorized_keys: object({ user: keys, project: keys, job: keys }),
+  job_private_key: nullable(text()),
+  max_duration: nullable(amount),
+  stop_duration: nullable(amount),
+  stop_duration_set: flag,
+  masked_values: list(text(LONG)),
+  hold: flag,
+  cluster: nullable(cluster),
+});
 
 /** Throws `AgentError` `bad_request` that names the field. */
 export function parseJobSpec(body: unknown, id: string): JobSpecForAgent {
-  const spec = checked<JobSpecForAgent>(body, SPEC);
-  if (spec.id !== id) throw bad('id', 'differs from the one in the path');
-  for (const archive of spec.file_archives) {
-    if (!text(archive.id) || !SAFE_NAME.test(archive.id)) throw bad('file_archives', 'bad id');
-  }
+  const spec = checked(jobSpec, body);
+  if (spec.id !== id) throw bad('id differs from the one in the path');
   return spec;
 }
 
 export function parseStart(body: unknown): StartJob {
-  return checked<StartJob>(body, {
-    cluster: object,
-    commands: orNull(texts),
-    shell_commands: orNull(texts),
-  });
+  const fields = { cluster, commands: nullable(commands), shell_commands: nullable(commands) };
+  return checked(object<StartJob>(fields), body);
 }
 
 export function parseStop(body: unknown): StopJob {
-  return checked<StopJob>(body, { grace: flag, reason: text, message: orNull(text) });
+  return checked(
+    object<StopJob>({ grace: flag, reason: line(100), message: nullable(text()) }),
+    body,
+  );
 }
 
 export function parseImagePlan(body: unknown): ImagePlan {
-  const plan = checked<ImagePlan>(body, { wanted: objects, policy: object });
-  const policy = checked<ImagePlan['policy']>(plan.policy, {
-    disk_high_percent: orNull(amount),
-    unused_for: orNull(amount),
-  });
-  const wanted = plan.wanted.map((image) =>
-    checked<ImagePlan['wanted'][number]>(image, { image: text, auth: orNull(object) }),
-  );
-  return { wanted, policy };
+  const wanted = object({ image: line(), auth: nullable(registryAuth) });
+  const policy = object({ disk_high_percent: nullable(amount), unused_for: nullable(amount) });
+  return checked(object<ImagePlan>({ wanted: list(wanted, 1000), policy }), body);
 }
 
-/** Fields that may be null may also be left out: an older server does not know newer ones. */
-function checked<T>(body: unknown, fields: Readonly<Record<keyof T & string, Check>>): T {
-  if (!object(body)) throw bad('body', 'is not an object');
-  const given = body as Readonly<Record<string, unknown>>;
-  const out: Record<string, unknown> = {};
-  for (const [name, check] of Object.entries<Check>(fields)) {
-    if (!check(given[name])) throw bad(name, 'is missing or of the wrong type');
-    out[name] = given[name] ?? null;
+function checked<T>(reader: read.Read<T>, body: unknown): T {
+  try {
+    return reader(body, '');
+  } catch (error) {
+    throw error instanceof Malformed ? bad(error.message) : error;
   }
-  return out as T;
 }
 
-function bad(field: string, problem: string): AgentError {
-  return new AgentError(400, 'bad_request', `Field ${field} ${problem}`);
+function bad(problem: string): AgentError {
+  return new AgentError(400, 'bad_request', `The body is not as agreed: ${problem}`);
 }

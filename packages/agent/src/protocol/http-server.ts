@@ -146,10 +146,14 @@ export class AgentServer {
 
 function segments(request: IncomingMessage): string[] {
   const path = (request.url ?? '').split('?')[0] ?? '';
-  return path
-    .split('/')
-    .filter((part) => part !== '')
-    .map((part) => decodeURIComponent(part));
+  try {
+    return path
+      .split('/')
+      .filter((part) => part !== '')
+      .map((part) => decodeURIComponent(part));
+  } catch {
+    throw new AgentError(400, 'bad_request', 'The path is not encoded as it should be');
+  }
 }
 
 function asAgentError(error: unknown): AgentError {

@@ -1,4 +1,10 @@
-import type { AgentFrame, AgentInfo, JobState, ServerFrame } from '@dstack/contract/agent';
+import {
+  type AgentFrame,
+  type AgentInfo,
+  type JobState,
+  parseServerFrame,
+  type ServerFrame,
+} from '@dstack/contract/agent';
 import type { RawData, WebSocket } from 'ws';
 import type { Job } from '../jobs/job.ts';
 import type { JobListener, JobRegistry } from '../jobs/registry.ts';
@@ -86,7 +92,9 @@ export class StreamSession implements JobListener {
   #onMessage(data: RawData, binary: boolean): void {
     try {
       if (binary) throw new Error('binary message');
-      this.#onFrame(JSON.parse(String(data)));
+      const frame = parseServerFrame(String(data));
+      // One of a newer protocol does not concern this agent.
+      if (frame) this.#onFrame(frame);
     } catch (error) {
       this.#options.log.error('bad frame', error);
       this.close(CLOSE_BAD_FRAME, 'bad frame');
@@ -107,9 +115,6 @@ export class StreamSession implements JobListener {
       case 'ack':
         // States need nothing: the next `sync` repeats the newest of every job until its DELETE.
         // Logs neither: they are kept until then, for readers over SSH.
-        return;
-      default:
-        // A frame of a newer protocol that does not concern this agent.
         return;
     }
   }

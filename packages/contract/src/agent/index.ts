@@ -26,3 +26,13 @@ export { Problem } from '../grammar/problem.ts';
 export * from './commands.ts';
 export * from './frames.ts';
 export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
+export * as read from './read.ts';
+export { Malformed } from './read.ts';
+export {
+  parseAgentFrame,
+  parseAgentInfo,
+  parseJobState,
+  parseLogFrame,
+  parsePutJobAnswer,
+  parseServerFrame,
+} from './read-frames.ts';

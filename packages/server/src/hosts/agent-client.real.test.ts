@@ -8,6 +8,7 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { AgentClient, AgentRefusal, AgentUnreachable } from './agent-client.ts';
 import { ChannelSocket } from './ssh/channel-socket.ts';
+import { AGENT_INFO } from './testing/agent-info.ts';
 
 let dir: string;
 let server: Server;
@@ -17,7 +18,7 @@ let dial: () => ChannelSocket;
 let answer: (response: ServerResponse) => void;
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'agent-client-'));
-  answer = (response) => void response.end('{}');
+  answer = (response) => void response.end(JSON.stringify(AGENT_INFO));
   server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     request.resume().on('end', () => answer(response));
   });
@@ -44,6 +45,7 @@ afterEach(async () => {
 
 it('uses a connection for one command after the other, whatever they are answered', async () => {
   await client.info();
+  answer = (response) => void response.writeHead(204).end();
   await client.uploadCode('job', Readable.from([Buffer.alloc(300_000)]));
   answer = (response) => void response.writeHead(409).end('{"code":"busy","message":"no"}');
   await expect(client.info()).rejects.toThrow(AgentRefusal);
@@ -62,7 +64,7 @@ it('gives up on an agent that does not answer in time, and tries it again', asyn
   const hasty = new AgentClient({ dial, token: 'secret', timeoutMs: 100 });
   answer = () => {};
   await expect(hasty.info()).rejects.toThrow(AgentUnreachable);
-  answer = (response) => void response.end('{}');
+  answer = (response) => void response.end(JSON.stringify(AGENT_INFO));
   await expect.poll(() => hasty.info().then(() => 'answered')).toBe('answered');
   hasty.close();
 });
@@ -74,4 +76,15 @@ it('has connections that are not told of the time of a command that is over', as
   socket.setTimeout(0, told);
   expect(socket.listenerCount('timeout')).toBe(0);
   socket.destroy();
+});
+
+it('takes no answer that is longer than any, or not as agreed', async () => {
+  answer = (response) => void response.end(Buffer.alloc(2 ** 20 + 1, 32));
+  await expect(client.info()).rejects.toThrow('the answer is over 1048576 bytes');
+  answer = (response) => void response.end('{"version":');
+  await expect(client.info()).rejects.toThrow(AgentUnreachable);
+  answer = (response) => void response.end('{"state":null,"missing":{}}');
+  await expect(client.putJob({ id: 'x' } as never)).rejects.toThrow('state is no object');
+  answer = (response) => void response.writeHead(404).end('{"code":"x\\u001b[2J"}');
+  await expect(client.info()).rejects.toMatchObject({ code: 'x [2J', message: 'undefined' });
 });

@@ -1,14 +1,17 @@
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { isIPv4 } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
-import type {
-  AgentInfo,
-  ImagePlan,
-  JobSpecForAgent,
-  JobState,
-  PutJobAnswer,
-  StartJob,
-  StopJob,
+import {
+  type AgentInfo,
+  type ImagePlan,
+  type JobSpecForAgent,
+  type JobState,
+  type PutJobAnswer,
+  parseAgentInfo,
+  parseJobState,
+  parsePutJobAnswer,
+  type StartJob,
+  type StopJob,
 } from '@dstack/contract/agent';
 import { WebSocket } from 'ws';
 
@@ -49,6 +52,10 @@ export interface AgentClientOptions {
 /** A connection to a job's port is there within this time, in milliseconds, or not at all. */
 const PORT_MS = 10_000;
 
+/** Bytes of an answer, and of one frame of the stream: that of all jobs is the largest. */
+const MAX_ANSWER = 1024 * 1024;
+const MAX_FRAME = 64 * 1024 * 1024;
+
 /** Connections that wait for the next command. */
 const SPARE_CONNECTIONS = 4;
 
@@ -71,36 +78,36 @@ export class AgentClient {
   }
 
   info(): Promise<AgentInfo> {
-    return this.#call('GET', '/v1/info');
+    return this.#call('GET', '/v1/info', undefined, parseAgentInfo);
   }
 
   putJob(spec: JobSpecForAgent): Promise<PutJobAnswer> {
-    return this.#call('PUT', `/v1/jobs/${spec.id}`, spec);
+    return this.#call('PUT', `/v1/jobs/${spec.id}`, spec, parsePutJobAnswer);
   }
 
   /** `AgentRefusal` 404: an agent of before there were plans. */
   planImages(plan: ImagePlan): Promise<void> {
-    return this.#call('PUT', '/v1/images', plan);
+    return this.#call('PUT', '/v1/images', plan, nothing);
   }
 
   startJob(id: string, body: StartJob): Promise<JobState> {
-    return this.#call('POST', `/v1/jobs/${id}/start`, body);
+    return this.#call('POST', `/v1/jobs/${id}/start`, body, parseJobState);
   }
 
   stopJob(id: string, body: StopJob): Promise<JobState> {
-    return this.#call('POST', `/v1/jobs/${id}/stop`, body);
+    return this.#call('POST', `/v1/jobs/${id}/stop`, body, parseJobState);
   }
 
   deleteJob(id: string): Promise<void> {
-    return this.#call('DELETE', `/v1/jobs/${id}`);
+    return this.#call('DELETE', `/v1/jobs/${id}`, undefined, nothing);
   }
 
   uploadArchive(id: string, archiveId: string, content: Readable): Promise<void> {
-    return this.#send('PUT', `/v1/jobs/${id}/archives/${archiveId}`, content);
+    return this.#send('PUT', `/v1/jobs/${id}/archives/${archiveId}`, content, nothing);
   }
 
   uploadCode(id: string, content: Readable): Promise<void> {
-    return this.#send('PUT', `/v1/jobs/${id}/code`, content);
+    return this.#send('PUT', `/v1/jobs/${id}/code`, content, nothing);
   }
 
   /** The push stream. The caller listens for `open`, `message`, `close` and `error`. */
@@ -108,6 +115,7 @@ export class AgentClient {
     return new WebSocket('ws://agent/v1/stream', {
       headers: this.#headers(),
       perMessageDeflate: false,
+      maxPayload: MAX_FRAME,
       createConnection: this.#options.dial as never,
     });
   }
@@ -130,7 +138,7 @@ export class AgentClient {
         reject(new AgentUnreachable(`port ${port} of a job: ${error.message}`, { cause: error })),
       );
       request.on('response', (response) => {
-        void text(response).then(
+        void readAnswer(response).then(
           (body) => reject(refusal(response.statusCode ?? 0, body)),
           (error) => reject(new AgentUnreachable(String(error), { cause: error })),
         );
@@ -140,7 +148,8 @@ export class AgentClient {
         stream.setTimeout(0);
         if (head.length > 0) stream.unshift(head);
         const own = headers['dstack-address'];
-        resolve({ stream, ownAddress: typeof own === 'string' ? own : null });
+        const isLoopback = typeof own === 'string' && isIPv4(own) && own.startsWith('127.');
+        resolve({ stream, ownAddress: isLoopback ? own : null });
       });
       request.end();
     });
@@ -150,11 +159,16 @@ export class AgentClient {
     return { authorization: `Bearer ${this.#options.token}`, host: 'agent' };
   }
 
-  #call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    return this.#send(method, path, body === undefined ? null : JSON.stringify(body));
+  #call<T>(method: string, path: string, body: unknown, parse: Parse<T>): Promise<T> {
+    return this.#send(method, path, body === undefined ? null : JSON.stringify(body), parse);
   }
 
-  #send<T>(method: string, path: string, body: string | Readable | null): Promise<T> {
+  #send<T>(
+    method: string,
+    path: string,
+    body: string | Readable | null,
+    parse: Parse<T>,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const unreachable = (error: Error) =>
         reject(new AgentUnreachable(`${method} ${path}: ${error.message}`, { cause: error }));
@@ -174,19 +188,13 @@ export class AgentClient {
       request.on('timeout', () => request.destroy(new Error('no answer in time')));
       request.on('error', unreachable);
       request.on('response', (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', unreachable);
-        response.on('end', () => {
-          const body = Buffer.concat(chunks).toString('utf8');
-          const status = response.statusCode ?? 0;
-          if (status >= 400) return reject(refusal(status, body));
-          try {
-            resolve((body ? JSON.parse(body) : undefined) as T);
-          } catch (error) {
-            unreachable(error as Error);
-          }
-        });
+        void readAnswer(response)
+          .then((answer) => {
+            const status = response.statusCode ?? 0;
+            if (status >= 400) throw refusal(status, answer);
+            resolve(parse(answer === '' ? undefined : JSON.parse(answer)));
+          })
+          .catch((error) => (error instanceof AgentRefusal ? reject(error) : unreachable(error)));
       });
       if (body === null || typeof body === 'string') request.end(body ?? undefined);
       else body.on('error', (error) => request.destroy(error)).pipe(request);
@@ -194,12 +202,34 @@ export class AgentClient {
   }
 }
 
+type Parse<T> = (value: unknown) => T;
+
+function nothing(): void {}
+
+async function readAnswer(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_ANSWER) throw new Error(`the answer is over ${MAX_ANSWER} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
 function refusal(status: number, body: string): AgentRefusal {
   try {
     const { code, message } = JSON.parse(body);
-    return new AgentRefusal(status, String(code), String(message));
+    return new AgentRefusal(status, shown(code), shown(message));
   } catch {
     // Not one of the agent's own answers.
-    return new AgentRefusal(status, 'error', body.slice(0, 500) || `HTTP status ${status}`);
+    return new AgentRefusal(status, 'error', shown(body) || `HTTP status ${status}`);
   }
+}
+
+/** The words of a host that is not ours, for logs and terminals. */
+function shown(value: unknown): string {
+  return String(value)
+    .slice(0, 2000)
+    .replaceAll(/\p{Cc}+/gu, ' ');
 }

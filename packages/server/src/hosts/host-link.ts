@@ -1,11 +1,13 @@
 import {
   type AgentFrame,
   type AgentInfo,
-  decodeLogFrame,
   type JobMetrics,
   type JobState,
   type LogFrame,
+  Malformed,
   type PullProgress,
+  parseAgentFrame,
+  parseLogFrame,
   type ServerFrame,
 } from '@dstack/contract/agent';
 import type { WebSocket } from 'ws';
@@ -42,6 +44,10 @@ export interface HostLinkOptions {
 const RECONNECT_MIN_MS = 200;
 const RECONNECT_MAX_MS = 30_000;
 const PING_MS = 10_000;
+/** An agent whose frames are wrong sends them again: this is how often such a link is made anew. */
+const MALFORMED_ATTEMPTS = 7;
+/** Bytes of frames that wait to be handled; above them nothing more is read from the socket. */
+const MAX_WAITING = 4 * 1024 * 1024;
 
 /**
  * One agent's stream, kept open: connect, full sync, then pushes until it breaks, then again with
@@ -89,6 +95,10 @@ export class HostLink {
       await this.#serve(this.#options.client.openStream());
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
+      if (error instanceof Malformed) {
+        reason = `the agent sent a frame that is not as agreed: ${reason}`;
+        this.#attempt = MALFORMED_ATTEMPTS;
+      }
     }
     if (this.#closed) return;
     await this.#options.sink.lost(reason).catch((error) => {
@@ -107,7 +117,8 @@ export class HostLink {
     return new Promise((resolve, reject) => {
       const alive = setInterval(() => {
         if (!heard) return fail(new Error('the agent does not answer any more'));
-        heard = false;
+        // What is not read cannot be heard.
+        heard = socket.isPaused;
         // Before it is open there is nothing to ping, but the same time for an answer.
         if (socket.readyState === socket.OPEN) socket.ping();
       }, this.#options.pingMs ?? PING_MS);
@@ -121,9 +132,18 @@ export class HostLink {
       socket.on('pong', () => {
         heard = true;
       });
+      let waiting = 0;
       socket.on('message', (data: Buffer, binary) => {
         heard = true;
-        tail = tail.then(() => (failure ? undefined : this.#frame(data, binary))).catch(fail);
+        waiting += data.length;
+        if (waiting > MAX_WAITING) socket.pause();
+        tail = tail
+          .then(() => (failure ? undefined : this.#frame(data, binary)))
+          .catch(fail)
+          .finally(() => {
+            waiting -= data.length;
+            if (socket.isPaused && waiting <= MAX_WAITING / 2) socket.resume();
+          });
       });
       socket.on('error', (error) => {
         failure ??= error;
@@ -137,8 +157,13 @@ export class HostLink {
   }
 
   async #frame(data: Buffer, binary: boolean): Promise<void> {
-    if (binary) return await this.#logFrame(decodeLogFrame(data));
-    const frame = JSON.parse(data.toString('utf8')) as AgentFrame;
+    if (binary) return await this.#logFrame(parseLogFrame(data));
+    const frame = parseAgentFrame(data.toString('utf8'));
+    // A newer agent may say more than this server understands.
+    if (frame) await this.#handle(frame);
+  }
+
+  async #handle(frame: AgentFrame): Promise<void> {
     const { sink } = this.#options;
     switch (frame.type) {
       case 'hello':
@@ -157,14 +182,11 @@ export class HostLink {
         return sink.activity(frame.id, frame.no_connections_secs);
       case 'gap':
         return await sink.gap(frame.id, frame.offset);
-      default:
-        // A newer agent may say more than this server understands.
-        frame satisfies never;
     }
   }
 
   async #sync(jobs: readonly JobState[], last: number): Promise<void> {
-    if (!this.#info) throw new Error('the agent sent its jobs before it said hello');
+    if (!this.#info) throw new Malformed('sync', 'came before hello');
     const logs = await this.#options.sink.sync(jobs);
     this.send({ type: 'resume', server_id: this.#options.serverId, logs });
     this.send({ type: 'ack', states: last });

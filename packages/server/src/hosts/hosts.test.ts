@@ -6,8 +6,12 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { Hosts } from './hosts.ts';
+import { jobState } from './testing/agent-info.ts';
 
 const HOST = 'host';
+const JOB = '11111111-2222-4333-8444-555555555555';
+const OF_ANOTHER_HOST = '99999999-2222-4333-8444-555555555555';
+const VIEW = { job: { id: JOB, instanceId: 'i' }, run: { id: 'r', name: 'run' }, projectName: 'p' };
 
 /** An agent without jobs that says what it is told to say. */
 let agent: WebSocketServer;
@@ -44,11 +48,16 @@ function link(
   prepare = async () => {},
 ): Promise<boolean> {
   const none = async () => [];
+  const elsewhere = { job: { id: OF_ANOTHER_HOST, instanceId: 'o' }, run: VIEW.run };
+  const views: Record<string, unknown> = { [JOB]: VIEW, [OF_ANOTHER_HOST]: elsewhere };
   const store = {
     shared: false,
     hosts: { byId: async () => null, save: async () => {} },
-    jobs: { onHost: none },
-    instances: { onHost: none },
+    jobs: { onHost: none, byId: async (id: string) => views[id] ?? null },
+    instances: {
+      onHost: none,
+      byIds: async ([id]: string[]) => [{ hostId: id === 'i' ? HOST : 'other' }],
+    },
     engine: { pendingIntents: none, signal: none },
     reports: { byJobs: none, ...reports },
   } as unknown as Store;
@@ -69,7 +78,7 @@ it('lives on when the activity of a job cannot be stored', async () => {
   await link({ saveActivity }, log);
   const [socket] = await connection;
   const say = (frame: AgentFrame) => socket.send(JSON.stringify(frame));
-  say({ type: 'activity', id: 'job', no_connections_secs: 5 });
+  say({ type: 'activity', id: JOB, no_connections_secs: 5 });
   await warned;
   expect(hosts.has(HOST)).toBe(true);
 });
@@ -83,4 +92,23 @@ it('says why an agent is out of reach, once for each reason', async () => {
   });
   await last;
   expect(lines.filter((line) => line.includes('out of reach'))).toHaveLength(2);
+});
+
+it('believes a host about its own jobs only', async () => {
+  const saved: string[] = [];
+  const last = Promise.withResolvers<void>();
+  const saveActivity = async (id: string) => {
+    saved.push(id);
+    last.resolve();
+  };
+  const saveState = async (_: string, { id }: { id: string }) => saved.push(id);
+  const connection = once(agent, 'connection');
+  await link({ saveActivity, saveState } as never, logged().log);
+  const [socket] = await connection;
+  const say = (frame: AgentFrame) => socket.send(JSON.stringify(frame));
+  say({ type: 'state', n: 1, state: jobState(OF_ANOTHER_HOST) });
+  say({ type: 'activity', id: OF_ANOTHER_HOST, no_connections_secs: 5 });
+  say({ type: 'activity', id: JOB, no_connections_secs: 5 });
+  await last.promise;
+  expect(saved).toEqual([JOB]);
 });

@@ -14,6 +14,7 @@ import { HostLeases } from './host-leases.ts';
 import { HostLink, type HostLinkOptions, type HostSink } from './host-link.ts';
 import { type JobStream, JobStreams } from './job-streams.ts';
 import { LogIntake } from './log-intake.ts';
+import { NewestOnly } from './newest-only.ts';
 
 export interface HostsOptions {
   readonly store: Store;
@@ -52,6 +53,9 @@ interface Host {
   readonly link: Link;
   readonly intake: LogIntake;
 }
+
+/** Points of metrics that wait for the next write: ten for each job of a large server. */
+const MAX_POINTS = 100_000;
 
 /** The hosts this server is linked to: their pushes go into the store, commands go out through them. */
 export class Hosts {
@@ -158,6 +162,7 @@ export class Hosts {
   }
 
   #sink(hostId: string, client: AgentClient, intake: LogIntake): HostSink {
+    const { pulls, activities, points } = this.#progressOf(hostId);
     return {
       connected: async (info) => {
         await this.#saveHost(hostId, { connected: true, info, error: null });
@@ -172,23 +177,48 @@ export class Hosts {
       sync: (jobs) => this.#sync(hostId, client, intake, jobs),
       states: (states) => this.#states(hostId, intake, states),
       log: async (frame: LogFrame) => {
-        const stream = await this.#streams.find(frame.id);
+        const stream = await this.#streams.find(hostId, frame.id);
         return stream ? await intake.take(stream, frame) : { rewindTo: null };
       },
       gap: async (jobId, offset) => {
-        const stream = await this.#streams.find(jobId);
+        const stream = await this.#streams.find(hostId, jobId);
         if (stream) await intake.skip(stream, offset, this.#options.now());
       },
-      pull: (jobId, progress) => this.#savePull(jobId, progress),
-      metrics: (jobId, metrics) => this.#addMetrics(jobId, metrics),
-      activity: (jobId, seconds) => this.#saveActivity(jobId, seconds),
+      pull: (jobId, progress) => pulls.put(jobId, progress),
+      metrics: (jobId, metrics) => points.put(jobId, metrics),
+      activity: (jobId, seconds) => activities.put(jobId, seconds),
     };
+  }
+
+  /** What a host reports all the time, and what is lost without harm. */
+  #progressOf(hostId: string) {
+    const { reports } = this.#options.store;
+    return {
+      pulls: this.#ofJobs<PullProgress>(hostId, 'pull progress not stored', (jobId, progress) =>
+        reports.savePull(jobId, progress),
+      ),
+      activities: this.#ofJobs<number>(hostId, 'activity of a job not stored', (jobId, seconds) =>
+        reports.saveActivity(jobId, seconds),
+      ),
+      points: this.#ofJobs<JobMetrics>(hostId, 'metrics not stored', async (jobId, metrics) =>
+        this.#addMetrics(jobId, metrics),
+      ),
+    };
+  }
+
+  #ofJobs<T>(hostId: string, failure: string, save: (jobId: Id, value: T) => Promise<unknown>) {
+    return new NewestOnly<T>({
+      write: async (jobId, value) => {
+        if (await this.#streams.find(hostId, jobId)) await save(jobId, value);
+      },
+      onError: (job, error) => this.#options.log.warn({ job, err: error }, failure),
+    });
   }
 
   /** A state is stored, and whoever waits for it is woken, before the agent may forget it. */
   async #states(hostId: string, intake: LogIntake, states: readonly JobState[]): Promise<void> {
     for (const state of states) {
-      const stream = await this.#streams.find(state.id);
+      const stream = await this.#streams.find(hostId, state.id);
       if (stream) await this.#saveState(hostId, intake, stream, state);
     }
   }
@@ -209,7 +239,7 @@ export class Hosts {
   ): Promise<Readonly<Record<string, number>>> {
     const lengths: Record<string, number> = {};
     for (const state of jobs) {
-      const stream = await this.#streams.find(state.id);
+      const stream = await this.#streams.find(hostId, state.id);
       if (!stream) await this.#dropUnknown(client, state);
       else {
         await this.#saveState(hostId, intake, stream, state);
@@ -228,7 +258,7 @@ export class Hosts {
     const { store, logs } = this.#options;
     const missing = (await store.jobs.onHost(hostId)).filter((job) => !known.has(job.id));
     for (const { jobId, state } of await store.reports.byJobs(missing.map((job) => job.id))) {
-      const stream = await this.#streams.find(jobId);
+      const stream = await this.#streams.find(hostId, jobId);
       if (!stream || state.phase === 'exited') continue;
       const message = 'The agent of the host has lost the job';
       await this.#saveState(hostId, intake, stream, {
@@ -312,21 +342,9 @@ export class Hosts {
     ];
   }
 
-  #savePull(jobId: Id, progress: PullProgress): void {
-    this.#options.store.reports.savePull(jobId, progress).catch((error) => {
-      this.#options.log.warn({ job: jobId, err: error }, 'pull progress not stored');
-    });
-  }
-
-  #saveActivity(jobId: Id, seconds: number): void {
-    this.#options.store.reports.saveActivity(jobId, seconds).catch((error) => {
-      this.#options.log.warn({ job: jobId, err: error }, 'activity of a job not stored');
-    });
-  }
-
   /** Points of all jobs of a moment are written together. */
   #addMetrics(jobId: Id, metrics: JobMetrics): void {
-    this.#metrics.push({ jobId, metrics });
+    if (this.#metrics.length < MAX_POINTS) this.#metrics.push({ jobId, metrics });
     this.#flush ??= setTimeout(() => void this.#saveMetrics(), 1000).unref();
   }
 

@@ -1,0 +1,37 @@
+/** Most keys that wait for their write; more can only come from a host that makes them up. */
+const MAX_KEYS = 10_000;
+
+export interface NewestOnlyOptions<T> {
+  readonly write: (key: string, value: T) => Promise<void>;
+  /** Never throws. */
+  readonly onError: (key: string, error: unknown) => void;
+}
+
+/**
+ * Writes of what matters only in its newest form, one after the other: what comes faster than it can
+ * be written replaces what waits, so nothing piles up.
+ */
+export class NewestOnly<T> {
+  readonly #options: NewestOnlyOptions<T>;
+  readonly #waiting = new Map<string, T>();
+  #isWriting = false;
+
+  constructor(options: NewestOnlyOptions<T>) {
+    this.#options = options;
+  }
+
+  put(key: string, value: T): void {
+    if (this.#waiting.size >= MAX_KEYS && !this.#waiting.has(key)) return;
+    this.#waiting.set(key, value);
+    if (!this.#isWriting) void this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#isWriting = true;
+    for (const [key, value] of this.#waiting) {
+      this.#waiting.delete(key);
+      await this.#options.write(key, value).catch((error) => this.#options.onError(key, error));
+    }
+    this.#isWriting = false;
+  }
+}
