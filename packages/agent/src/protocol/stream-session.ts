@@ -66,7 +66,7 @@ export class StreamSession implements JobListener {
   }
 
   onPull(id: string, progress: (AgentFrame & { type: 'pull' })['progress']): void {
-    if (this.#resumed) this.#send({ type: 'pull', id, progress });
+    this.#sendIfTaken({ type: 'pull', id, progress });
   }
 
   /** Also for one that the server had forgotten when it connected and now asks for again. */
@@ -82,7 +82,7 @@ export class StreamSession implements JobListener {
 
   /** Frames that matter only now: lost while nobody listens. */
   sendNow(frame: AgentFrame & { type: 'metrics' | 'activity' }): void {
-    if (this.#resumed) this.#send(frame);
+    this.#sendIfTaken(frame);
   }
 
   close(code: number, reason: string): void {
@@ -186,6 +186,11 @@ export class StreamSession implements JobListener {
   #wake(id: string): void {
     this.#ready.add(id);
     void this.#pump();
+  }
+
+  /** What the next one replaces does not pile up for a server that reads nothing. */
+  #sendIfTaken(frame: AgentFrame): void {
+    if (this.#resumed && this.#socket.bufferedAmount <= MAX_BUFFERED) this.#send(frame);
   }
 
   #sendAfterResume(frame: AgentFrame): void {

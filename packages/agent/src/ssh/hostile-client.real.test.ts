@@ -147,6 +147,7 @@ describe('the SSH server of a job', () => {
           expect(crashes).toEqual([]);
         },
       ),
+      4,
     );
     client.end();
     await isServing();
