@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
+import { git } from '@dstack/testkit/git-hosts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
 
@@ -63,6 +65,26 @@ describe('files of this machine in a run', () => {
     const { code, stdout } = await run(commands, `files: ${JSON.stringify(files)}\n`);
     expect(code).toBe(0);
     expect(stdout).toMatch(/print\(1\)\s+data\s+print\(1\)/);
+  });
+
+  it('never replace what is on the machine, least of all where they came from', async () => {
+    const project = join(home.home, 'project');
+    git(home.home, 'init', '-q', 'project');
+    writeFileSync(join(project, '.gitignore'), 'weights\n');
+    writeFileSync(join(project, 'weights'), 'a week of work\n');
+    const all = () => execFileSync('ls', ['-lAR', '--full-time', project], { encoding: 'utf8' });
+    const before = all();
+    const targets = [project, `${project}/weights`, 'code/main.py:/'];
+    const { code, stderr } = await run(['true'], `files: ${JSON.stringify(targets)}\n`);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${project} exists and is not empty; ${project}/weights exists`);
+    expect(stderr).toContain('/ exists and is not empty');
+    expect(all()).toBe(before);
+    const inside = await run(
+      ['true'],
+      `working_dir: ${project}\nfiles: [project/weights:weights]\n`,
+    );
+    expect([inside.code, all()]).toEqual([1, before]);
   });
 
   it('are relative to the directory of the run, which may be in the home', async () => {
