@@ -1,7 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { JobSpecForAgent, RepoForAgent } from '@dstack/contract/agent';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { git, type HttpGit, startHttpGit } from '@dstack/testkit/git-hosts';
@@ -256,6 +265,50 @@ describe('the process executor on a machine that is somebody’s', () => {
     await agent.put(job);
     await agent.call('PUT', `/v1/jobs/${job.id}/code`, diff);
     expect((await stream.whole(job.id)).text).toBe('changed\r\nmain\r\n');
+  });
+});
+
+describe('an agent that is killed while it puts files in place', () => {
+  const NOBODY = { user: { username: 'nobody' } };
+  const KILLS = [
+    { ms: 0 },
+    { ms: 20 },
+    { ms: 60 },
+    ...[0, 80, 120, 200].map((ms) => ({ ms, ...NOBODY })),
+  ];
+
+  it('has its successor go on with them, and takes them for the job’s own', async () => {
+    const agent = new AgentHarness(undefined, undefined, undefined, PRIVATELY);
+    const user = join(agent.dir, 'user');
+    mkdirSync(user);
+    chmodSync(agent.dir, 0o755);
+    chmodSync(user, 0o777);
+    await agent.start();
+    let stream = await agent.connect();
+    const many = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`top/f${n}`, `${n}\n`]));
+    const tar = await tarOf({ 'top/': '', ...many });
+    const places = [`${user}/new/dir`, `${user}/empty`, 'own'];
+    const file_archives = places.map((path, n) => ({ id: `a${n}`, sha256: sha256(tar), path }));
+    for (const { ms, ...more } of KILLS) {
+      for (const name of ['new', 'empty'])
+        rmSync(join(user, name), { recursive: true, force: true });
+      mkdirSync(join(user, 'empty'));
+      chmodSync(join(user, 'empty'), 0o777);
+      const counts = places.map((path) => `ls ${path} | wc -l`);
+      const job = jobSpec(counts, { file_archives, repo: remote(), ...more });
+      await agent.put(job);
+      for (const { id } of file_archives) {
+        await agent.call('PUT', `/v1/jobs/${job.id}/archives/${id}`, tar);
+      }
+      await delay(ms);
+      stream = await agent.restartAfterKill(stream);
+      const { state, text } = await stream.whole(job.id);
+      expect(state.exit).toMatchObject({ status: 0, message: null });
+      expect(text).toBe('300\r\n300\r\n300\r\n');
+      expect(readdirSync(user).sort()).toEqual(['empty', 'new']);
+    }
+    await stream.close();
+    await agent.dispose();
   });
 });
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { read as readPiece } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -63,7 +64,7 @@ function repoItem(
   if (!repo || repoDir === null) return null;
   const item = { kind: 'repo', path: repoDir, failure: repoFailure } as const;
   if (repo.type === 'remote') {
-    const home = join(stage, 'git-home');
+    const home = join(stage, `git-home-${randomUUID()}`);
     return { ...item, make: (dir) => cloneRepo({ repo, code, dir, home, signal }) };
   }
   if (code === null) return null;

@@ -77,8 +77,9 @@ async function placeInChild(
     child.once('close', () => resolve());
   });
   const request: PlaceRequest = { uid, gid, username, placement };
+  // It stays open: the end of its input is how the program learns that this one has ended.
   stdin.on('error', () => {});
-  stdin.end(JSON.stringify(request));
+  stdin.write(`${JSON.stringify(request)}\n`);
   const [answer, errors] = await Promise.all([text(stdout), text(stderr), ended]);
   signal.removeEventListener('abort', onAbort);
   signal.throwIfAborted();

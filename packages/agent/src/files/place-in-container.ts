@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { closeSync, createReadStream, existsSync, mkdirSync, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
@@ -84,7 +85,9 @@ async function clone(repo: RepoForAgent, folder: JobFolder, signal: AbortSignal)
   const { scratch } = folder;
   await rm(scratch, { recursive: true, force: true });
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
-  const [dir, home] = [join(scratch, 'repo'), join(scratch, 'git-home')];
+  // A git that an agent before this one has started may still write to where it was told.
+  const attempt = randomUUID();
+  const [dir, home] = [join(scratch, `repo-${attempt}`), join(scratch, `git-home-${attempt}`)];
   const code = existsSync(folder.code) ? openSync(folder.code, 'r') : null;
   try {
     await cloneRepo({ repo, code, dir, home, signal });

@@ -1,10 +1,11 @@
 /**
- * Puts in place what a job brings along: reads a `PlaceRequest` from its standard input, takes the
- * rights of the account that it names, and answers with a `PlaceResult`. What was uploaded is open
- * from descriptor 3 on, the archives in the order of the request, then the code.
+ * Puts in place what a job brings along: reads a `PlaceRequest` from its standard input, one line,
+ * takes the rights of the account that it names, and answers with a `PlaceResult`. What was uploaded
+ * is open from descriptor 3 on, the archives in the order of the request, then the code. It ends with
+ * its input, wherever it is: the agent that has started it has ended, and the next one begins anew.
  */
 import { fstatSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
 import { JobFailure } from '../jobs/executor.ts';
 import type { HostPlacement } from './host-placement.ts';
 import { placeOnHost } from './place-on-host.ts';
@@ -28,7 +29,7 @@ interface InitGroups {
 const FIRST_UPLOAD = 3;
 
 async function main(): Promise<PlaceResult> {
-  const { uid, gid, username, placement }: PlaceRequest = JSON.parse(await text(process.stdin));
+  const { uid, gid, username, placement } = await requestOf();
   if (username === null) process.setgroups?.([]);
   else (process as InitGroups).initgroups?.(username, gid);
   process.setgid?.(gid);
@@ -48,6 +49,14 @@ async function main(): Promise<PlaceResult> {
   }
 }
 
+function requestOf(): Promise<PlaceRequest> {
+  return new Promise((resolve) => {
+    const lines = createInterface({ input: process.stdin });
+    lines.once('line', (line) => resolve(JSON.parse(line)));
+    lines.once('close', () => process.exit(1));
+  });
+}
+
 function isOpen(fd: number): boolean {
   try {
     return fstatSync(fd).isFile();
@@ -57,4 +66,4 @@ function isOpen(fd: number): boolean {
   }
 }
 
-process.stdout.write(JSON.stringify(await main()));
+process.stdout.write(JSON.stringify(await main()), () => process.exit(0));

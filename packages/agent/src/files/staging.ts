@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { UnsafeArchive } from './archive-names.ts';
@@ -14,6 +15,8 @@ export type MakeTree = (path: string) => Promise<void>;
  */
 export class Staging {
   readonly #dir: string;
+  /** A program of an attempt that was cut short may still write to where that one has told it. */
+  readonly #attempt = randomBytes(4).toString('hex');
   readonly #publications: Publication[] = [];
 
   constructor(dir: string) {
@@ -31,7 +34,7 @@ export class Staging {
       await make(await makeWay(outer.staged, relative(outer.target.path, target.path)));
       return;
     }
-    const staged = join(this.#dir, `tree-${this.#publications.length}`);
+    const staged = join(this.#dir, `tree-${this.#attempt}-${this.#publications.length}`);
     await make(staged);
     this.#publications.push({ staged, target });
   }
