@@ -66,6 +66,15 @@ test('secrets are read from the input, shown only when asked for, and deleted', 
   expect([deleted.code, deleted.err.split('\n')[0]]).toEqual([1, 'error: Secret x does not exist']);
 });
 
+test('what the server notes about a secret is printed when it is set', async () => {
+  const json = { id: '1', name: 'pin', value: '12', notes: ['pin is too short to be masked'] };
+  const fake = await startFakeServer({ [`POST ${BASE}/secrets/create_or_update`]: { json } });
+  const { err, code } = await runCommand(['secret', 'set', 'pin', '12'], {
+    env: serverEnv(fake.url),
+  });
+  expect([err, code]).toEqual(['note: pin is too short to be masked\nOK\n', 0]);
+});
+
 test('tokens of programs are made, printed once, listed and revoked', async () => {
   const token = {
     id: '1',

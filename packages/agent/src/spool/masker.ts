@@ -16,6 +16,8 @@ export interface Masked {
 export class Masker {
   readonly #values: readonly Buffer[];
   readonly #longest: number;
+  /** Rules out most places of an undecided end, which may be as long as the longest secret. */
+  readonly #firstBytes: ReadonlySet<number>;
   #held: Buffer = Buffer.alloc(0);
 
   constructor(values: readonly string[]) {
@@ -27,6 +29,7 @@ export class Masker {
       if (value.includes('\n')) texts.add(value.replace(/\r?\n/g, '\r\n'));
     }
     this.#values = [...texts].map((text) => Buffer.from(text));
+    this.#firstBytes = new Set(this.#values.flatMap((value) => value.subarray(0, 1).toJSON().data));
     this.#longest = Math.max(0, ...this.#values.map((value) => value.length));
   }
 
@@ -68,6 +71,7 @@ export class Masker {
   /** Where the undecided end of the input begins. */
   #cut(input: Buffer, secrets: readonly [number, number][]): number {
     for (let at = Math.max(0, input.length - this.#longest + 1); at < input.length; at++) {
+      if (!this.#firstBytes.has(input[at] ?? -1)) continue;
       if (!this.#mayBegin(input.subarray(at))) continue;
       const around = secrets.find(([from, to]) => from < at && at < to);
       const cut = around ? around[0] : at;

@@ -8,6 +8,7 @@ import type {
   Secret,
   ServiceToken,
   ServiceTokenScope,
+  SetSecret,
   Volume,
 } from '@dstack/contract/wire';
 import type { Transport } from '../transport.ts';
@@ -53,7 +54,7 @@ export function secretsOf(transport: Transport, base: string) {
     /** Values are null in the list. */
     list: (): Promise<Secret[]> => transport.read(`${base}/secrets/list`),
     get: (name: string): Promise<Secret> => transport.read(`${base}/secrets/get`, { name }),
-    set: (name: string, value: string): Promise<Secret> =>
+    set: (name: string, value: string): Promise<SetSecret> =>
       transport.write(`${base}/secrets/create_or_update`, { name, value }),
     delete: (names: readonly string[]): Promise<void> =>
       transport.write(`${base}/secrets/delete`, { secrets_names: names }),

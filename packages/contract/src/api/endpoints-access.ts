@@ -5,7 +5,7 @@ import { FileArchive } from '../wire/file.ts';
 import { Project, ProjectsInfoList } from '../wire/project.ts';
 import { RepoHead, RepoHeadWithCreds } from '../wire/repo.ts';
 import { Text } from '../wire/scalars.ts';
-import { Secret } from '../wire/secret.ts';
+import { Secret, SetSecret } from '../wire/secret.ts';
 import {
   GetUpstreamResponse,
   OAuthGetNextRedirectResponse,
@@ -201,7 +201,7 @@ export const accessEndpoints = {
     `${project}/secrets/create_or_update`,
     'project_manager',
     req.CreateOrUpdateSecretRequest,
-    Secret,
+    SetSecret,
     'Set a secret',
   ),
   'secrets.delete': call(

@@ -37,9 +37,9 @@ function uncut(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, uncut(item)]));
 }
 
-/** `notes` of a run plan is ours, the reference does not have it. */
+/** `notes` of run plans and of secrets that are set is ours, the reference does not have it. */
 function withoutNotes(value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || !('job_plans' in value)) return value;
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
   const { notes: _ours, ...rest } = value as { notes?: unknown };
   return rest;
 }

@@ -18,7 +18,10 @@ describe('interpolation', () => {
     ['${{ groups[0].nodes[1].IP_ADDRESS }}', '${{ groups[0].nodes[1].IP_ADDRESS }}'],
     ['cost: 5$', 'cost: 5$'],
   ])('%j', (text, expected) => {
-    expect(interpolate(text, values, ['secrets', 'groups'])).toEqual({ ok: true, text: expected });
+    expect(interpolate(text, values, ['secrets', 'groups'])).toMatchObject({
+      ok: true,
+      text: expected,
+    });
   });
 
   test.each([
@@ -32,6 +35,13 @@ describe('interpolation', () => {
     const result = interpolate(text, values);
     expect(result).toMatchObject({ ok: false, missing: [] });
     expect(!result.ok && result.error).toContain(words);
+  });
+
+  test('the names that were replaced are reported, those that were kept are not', () => {
+    const text = '${{ env.USER }} ${{ secrets.TOKEN }} ${{ run.args }} $${{ run.args }}';
+    expect(interpolate(text, values, ['secrets'])).toMatchObject({
+      used: ['env.USER', 'run.args'],
+    });
   });
 
   test('names without a value are told together', () => {
@@ -48,7 +58,7 @@ describe('interpolation', () => {
 
   test('a value is not scanned again', () => {
     const tricky = { run: { args: '${{ env.USER }} $$' } };
-    expect(interpolate('${{ run.args }}', tricky)).toEqual({
+    expect(interpolate('${{ run.args }}', tricky)).toMatchObject({
       ok: true,
       text: '${{ env.USER }} $$',
     });
@@ -59,7 +69,7 @@ describe('interpolation', () => {
       fc.property(
         fc.string().filter((text) => !text.includes('$')),
         (text) => {
-          expect(interpolate(text, {})).toEqual({ ok: true, text });
+          expect(interpolate(text, {})).toMatchObject({ ok: true, text });
         },
       ),
     );
@@ -69,6 +79,6 @@ describe('interpolation', () => {
     const result = substitute('a ${{ groups[1].nodes[0].IP_ADDRESS }} ${{ x.y }}', (name) =>
       name.startsWith('groups[') ? { text: '10.0.0.1' } : 'keep',
     );
-    expect(result).toEqual({ ok: true, text: 'a 10.0.0.1 ${{ x.y }}' });
+    expect(result).toMatchObject({ ok: true, text: 'a 10.0.0.1 ${{ x.y }}' });
   });
 });

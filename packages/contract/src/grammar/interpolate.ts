@@ -2,7 +2,12 @@
 export type Namespaces = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 export type Interpolated =
-  | { readonly ok: true; readonly text: string }
+  | {
+      readonly ok: true;
+      readonly text: string;
+      /** Names (`namespace.name`) that were replaced, in order. */
+      readonly used: readonly string[];
+    }
   | {
       readonly ok: false;
       /** What is wrong with the text, to complete a sentence. */
@@ -45,6 +50,7 @@ export function interpolate(
 /** The same scan with a rule of the caller's own for what each reference becomes. */
 export function substitute(text: string, resolve: (name: string) => Resolution): Interpolated {
   const missing: string[] = [];
+  const used: string[] = [];
   let result = '';
   let at = 0;
   for (;;) {
@@ -63,12 +69,13 @@ export function substitute(text: string, resolve: (name: string) => Resolution):
     const value = resolve(name);
     if (typeof value === 'object' && 'error' in value) return failed(value.error);
     if (value === 'missing') missing.push(name);
+    if (typeof value === 'object') used.push(name);
     result += text.slice(at, open);
     at = close + 2;
     result += typeof value === 'object' ? value.text : text.slice(open, at);
   }
   if (missing.length > 0) return failed(`uses ${missing.join(', ')}, which has no value`, missing);
-  return { ok: true, text: result + text.slice(at) };
+  return { ok: true, text: result + text.slice(at), used };
 }
 
 function illegal(name: string): Resolution {

@@ -1,4 +1,4 @@
-import { interpolate, type RegistryAuth } from '@dstack/contract';
+import type { RegistryAuth } from '@dstack/contract';
 import type { ClusterInfo, JobMount, JobSpecForAgent, RepoForAgent } from '@dstack/contract/agent';
 import type { JobSpec } from '@dstack/contract/wire';
 import {
@@ -7,6 +7,7 @@ import {
   LOCAL_PROCESS_INSTANCE,
   type RunRecord,
 } from '@dstack/core';
+import { JobSpecError, NamedSecrets } from './named-secrets.ts';
 
 /** Credentials for a remote repo, as the user who started the run gave them. */
 export interface RepoCreds {
@@ -38,18 +39,15 @@ export interface AgentJobInput {
   readonly cluster: ClusterInfo | null;
 }
 
-/** The job cannot be started as it was written; the message is for its author. */
-export class JobSpecError extends Error {
-  override name = 'JobSpecError';
-}
-
 /** Bytes in a GB of a specification: GB there means GiB, as everywhere in the language. */
 const GB = 2 ** 30;
 
 export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
   const { run, job } = input;
   const spec = job.spec;
-  const fill = secretsFilledIn(input.secrets);
+  const secrets = new NamedSecrets(input.secrets);
+  const env = jobEnv(input, secrets);
+  const auth = filledAuth(spec.registry_auth ?? null, secrets);
   const stopDuration =
     run.spec.configuration.stop_duration ?? run.spec.profile?.stop_duration ?? null;
   return {
@@ -63,12 +61,12 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
     replica_num: job.replicaNum,
     jobs_per_replica: spec.jobs_per_replica,
     image_name: imageName(spec, input.defaultRegistry),
-    registry_auth: registryAuth(spec, input.secrets),
+    registry_auth: auth,
     privileged: spec.privileged,
     user: userOf(input),
     commands: spec.commands,
     shell_commands: input.shellCommands,
-    env: jobEnv(input, fill),
+    env,
     working_dir: spec.working_dir ?? null,
     ...share(job),
     shm_size_bytes: bytes(spec.requirements.resources.shm_size ?? null),
@@ -89,7 +87,7 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
     max_duration: spec.max_duration ?? null,
     stop_duration: spec.stop_duration ?? null,
     stop_duration_set: stopDuration !== null,
-    masked_values: Object.values(input.secrets).filter((value) => value.length >= 4),
+    masked_values: secrets.maskedWith(repoSecrets(input)),
     hold: input.hold,
     cluster: input.cluster,
   };
@@ -101,22 +99,13 @@ function userOf({ run, job, instance }: AgentJobInput): JobSpec['user'] | null {
   return isProcess && !run.spec.configuration.user ? null : (job.spec.user ?? null);
 }
 
-type Fill = (text: string) => string;
-
-function secretsFilledIn(secrets: Readonly<Record<string, string>>): Fill {
-  return (text) => {
-    if (!text.includes('${{')) return text;
-    const answer = interpolate(text, { secrets });
-    if (!answer.ok) throw new JobSpecError(`Secrets interpolation error: ${answer.error}`);
-    return answer.text;
-  };
-}
-
 /** The reserved names come from the agent; of the rest the job's own value wins over the fleet's. */
-function jobEnv(input: AgentJobInput, fill: Fill): Record<string, string> {
+function jobEnv(input: AgentJobInput, secrets: NamedSecrets): Record<string, string> {
   const env = { ...input.fleetEnv, ...input.job.spec.env };
   if (input.run.spec.configuration.dstack) env.DSTACK_PROJECT ??= input.projectName;
-  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, fill(value)]));
+  return Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [name, secrets.fill(value)]),
+  );
 }
 
 /** Credentials of a job's registry with the project's secrets filled in; throws `JobSpecError`. */
@@ -124,9 +113,11 @@ export function registryAuth(
   spec: { readonly registry_auth?: RegistryAuth | null },
   secrets: Readonly<Record<string, string>>,
 ): RegistryAuth | null {
-  const fill = secretsFilledIn(secrets);
-  const auth = spec.registry_auth ?? null;
-  return auth && { username: fill(auth.username), password: fill(auth.password) };
+  return filledAuth(spec.registry_auth ?? null, new NamedSecrets(secrets));
+}
+
+function filledAuth(auth: RegistryAuth | null, secrets: NamedSecrets): RegistryAuth | null {
+  return auth && { username: secrets.fill(auth.username), password: secrets.fill(auth.password) };
 }
 
 /** What the job may use of its instance: all of it, or the blocks it claimed. */
@@ -175,6 +166,12 @@ function repo({ run, job, repoCreds }: AgentJobInput): RepoForAgent | null {
     oauth_token: repoCreds?.oauth_token ?? null,
     code_sha256: job.spec.repo_code_hash ?? null,
   };
+}
+
+/** The agent puts these into the job's home, where its commands can print them. */
+function repoSecrets({ job, repoCreds }: AgentJobInput): (string | null)[] {
+  if (!job.spec.repo_data || !repoCreds) return [];
+  return [repoCreds.oauth_token, repoCreds.private_key];
 }
 
 /**

@@ -11,7 +11,8 @@ import {
 } from '@dstack/core';
 import type { Blobs, JobView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
-import { agentJobSpec, JobSpecError, type RepoCreds } from './agent-job-spec.ts';
+import { agentJobSpec, type RepoCreds } from './agent-job-spec.ts';
+import { JobSpecError } from './named-secrets.ts';
 
 export interface JobStarterOptions {
   readonly store: Store;

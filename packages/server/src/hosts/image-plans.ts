@@ -1,7 +1,8 @@
 import type { ImagePlan } from '@dstack/contract/agent';
 import { type JobRecord, SECOND, type Timestamp } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import { imageName, JobSpecError, registryAuth } from '../effects/agent-job-spec.ts';
+import { imageName, registryAuth } from '../effects/agent-job-spec.ts';
+import { JobSpecError } from '../effects/named-secrets.ts';
 import type { Logger } from '../logging.ts';
 import { type AgentClient, AgentRefusal } from './agent-client.ts';
 

@@ -142,12 +142,13 @@ describe('projects', () => {
 describe('secrets', () => {
   it('are shown with their value only one by one, and unchanged ones are no event', async () => {
     const path = '/api/project/main/secrets';
-    const secret = { name: 'TOKEN', value: 'x1' };
+    const secret = { name: 'TOKEN', value: 'x1-and-more' };
     const set = await server.call(`${path}/create_or_update`, secret);
     expectWire('secrets.create_or_update', set.body);
     await server.call(`${path}/create_or_update`, secret);
-    expect((await server.call(`${path}/list`)).body).toEqual([{ ...set.body, value: null }]);
-    expect((await server.call(`${path}/get`, { name: 'TOKEN' })).body.value).toBe('x1');
+    const { id, name } = set.body;
+    expect((await server.call(`${path}/list`)).body).toEqual([{ id, name, value: null }]);
+    expect((await server.call(`${path}/get`, { name: 'TOKEN' })).body.value).toBe('x1-and-more');
     const events = await server.call('/api/events/list', { target_secrets: [set.body.id] });
     expect(events.body).toHaveLength(1);
     const unknown = await server.call(`${path}/delete`, { secrets_names: ['TOKEN', 'nosuch'] });
@@ -155,6 +156,18 @@ describe('secrets', () => {
       msg: 'Secrets not found: nosuch',
       code: 'resource_not_exists',
     });
+  });
+
+  it.each([
+    ['abc', 1],
+    [' ab\n', 1],
+    ['abcd', 0],
+  ])('of the value %j get %i notes about what is not masked', async (value, count) => {
+    const secret = { name: 'SHORT', value };
+    const set = await server.call('/api/project/main/secrets/create_or_update', secret);
+    expectWire('secrets.create_or_update', set.body);
+    expect(set.body.notes).toHaveLength(count);
+    for (const note of set.body.notes) expect(note).toMatch(/SHORT .*not masked/);
   });
 });
 

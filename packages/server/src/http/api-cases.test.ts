@@ -68,7 +68,7 @@ describe('calls of the wire contract', () => {
 function keysOf(body: unknown): string[] {
   const shown = Array.isArray(body) ? body[0] : body;
   if (typeof shown !== 'object' || shown === null) return [];
-  // `notes` of run plans is ours.
+  // `notes` of run plans and of secrets that are set is ours.
   return Object.keys(shown)
     .filter((key) => key !== 'notes')
     .sort();

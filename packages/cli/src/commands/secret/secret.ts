@@ -84,7 +84,8 @@ export async function runSecretSet(
     });
   }
   const { project } = await cli.connect();
-  await project.secrets.set(name, text);
+  const { notes = [] } = await project.secrets.set(name, text);
+  for (const note of notes) cli.io.say(`note: ${note}`);
   cli.io.say('OK');
 }
 

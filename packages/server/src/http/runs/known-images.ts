@@ -1,6 +1,7 @@
 import type { RunSpec } from '@dstack/contract/wire';
 import { type ImageConfig, replicaGroups, SCRATCH_IMAGE } from '@dstack/core';
-import { imageName, JobSpecError, registryAuth } from '../../effects/agent-job-spec.ts';
+import { imageName, registryAuth } from '../../effects/agent-job-spec.ts';
+import { JobSpecError } from '../../effects/named-secrets.ts';
 import type { HttpDeps } from '../ports.ts';
 
 /** What is known of the run's own image, by group of a service; null = nothing, which is no error. */

@@ -1,6 +1,12 @@
 /** Secrets of a project. */
 import { accessDenied, notExists, ruleError } from '@dstack/contract/api';
-import type { ProjectRole, Secret } from '@dstack/contract/wire';
+import {
+  maskedText,
+  type ProjectRole,
+  type Secret,
+  type SetSecret,
+  SHORTEST_MASKED,
+} from '@dstack/contract/wire';
 import type { NewEvent } from '@dstack/core';
 import type { ProjectRecord, SecretRecord, UserRecord } from '@dstack/store';
 import { checkName } from '../names.ts';
@@ -35,7 +41,7 @@ export async function putSecret(
   project: ProjectRecord,
   wanted: { readonly name: string; readonly value: string },
   actor: UserRecord,
-): Promise<Secret> {
+): Promise<SetSecret> {
   checkName('secret', wanted.name);
   if (wanted.value.length > MAX_VALUE) {
     throw ruleError(`The value has ${wanted.value.length} characters, at most ${MAX_VALUE} fit`);
@@ -44,7 +50,16 @@ export async function putSecret(
     { id: deps.context().newId(), projectId: project.id, ...wanted },
     (outcome, secret) => ({ events: [secretEvent(`Secret ${outcome}`, secret, actor)] }),
   );
-  return { id: secret.id, name: secret.name, value: wanted.value };
+  const { id, name } = secret;
+  return { id, name, value: wanted.value, notes: notesOn(name, wanted.value) };
+}
+
+function notesOn(name: string, value: string): string[] {
+  if (maskedText(value) !== null) return [];
+  return [
+    `${name} is shorter than ${SHORTEST_MASKED} characters, so it is not masked in the output of ` +
+      'jobs that use it. Use a longer value.',
+  ];
 }
 
 /** All or none. */

@@ -1,0 +1,120 @@
+import type { JobSpecForAgent } from '@dstack/contract/agent';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { insertInstances } from '../http/testing/services.ts';
+import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
+import { JobSpecError } from './named-secrets.ts';
+import { JobStarter } from './start-job.ts';
+
+const SECRETS = {
+  used: 'value-of-used',
+  other: 'value-of-other',
+  registry: 'value-of-registry',
+  fleet: 'value-of-fleet',
+  overridden: 'value-of-overridden',
+  short: 'abc',
+  padded: 'padded-value\n',
+} as const;
+
+let server: TestServer;
+let instanceId: string;
+
+beforeAll(async () => {
+  server = await startTestServer();
+  for (const [name, value] of Object.entries(SECRETS)) {
+    await server.call('/api/project/main/secrets/create_or_update', { name, value });
+  }
+  [instanceId = ''] = await insertInstances(server, 1);
+});
+afterAll(() => server.close());
+
+/** What the agent is given for the first job of a run with this configuration. */
+async function startedSpec(configuration: object, more: object = {}, fleetEnv = {}) {
+  const { store } = server;
+  const run_spec = {
+    ...more,
+    configuration: { type: 'task', commands: ['true'], ...configuration },
+    profile: { name: 'default' },
+  };
+  const submitted = await server.call('/api/project/main/runs/apply', {
+    plan: { run_spec },
+    force: false,
+  });
+  if (submitted.status !== 200) throw new Error(submitted.text);
+  const [job] = await store.jobs.ofRun(submitted.body.id);
+  const view = job && (await store.jobs.byId(job.id));
+  const instance = (await store.instances.byId(instanceId))?.instance;
+  if (!view || !instance) throw new Error('nothing to start');
+  const sent: JobSpecForAgent[] = [];
+  const agent = {
+    putJob: async (spec: JobSpecForAgent) => {
+      sent.push(spec);
+      return { state: {}, missing: { archives: [], code: false } };
+    },
+  };
+  const fleets = {
+    byId: async () => ({ fleet: { spec: { configuration: { env: fleetEnv } } } }),
+  };
+  const starter = new JobStarter({
+    store: { ...store, fleets: fleets as never },
+    blobs: { get: async () => null },
+    defaultRegistry: null,
+    serverUrl: 'http://127.0.0.1:3000',
+  });
+  await starter.start(agent as never, view, instance, false);
+  const [spec] = sent;
+  if (!spec) throw new Error('nothing was sent');
+  return spec;
+}
+
+describe('what a job takes along to its host', () => {
+  it('holds the secrets that the job names, and no other of its project', async () => {
+    const spec = await startedSpec(
+      {
+        env: { TOKEN: 'Bearer ${{ secrets.used }}', LEVEL: 'own' },
+        registry_auth: { username: 'me', password: '${{ secrets.registry }}' },
+      },
+      {},
+      { FLEET: '${{ secrets.fleet }}', LEVEL: '${{ secrets.overridden }}' },
+    );
+    expect(spec.env).toMatchObject({ TOKEN: 'Bearer value-of-used', FLEET: 'value-of-fleet' });
+    const named = [SECRETS.used, SECRETS.registry, SECRETS.fleet];
+    expect([...spec.masked_values].sort()).toEqual([...named].sort());
+    const text = JSON.stringify(spec);
+    for (const value of [SECRETS.other, SECRETS.overridden]) expect(text).not.toContain(value);
+  });
+
+  it('names no secret to mask where the job names none', async () => {
+    const spec = await startedSpec({ env: { A: 'plain $${{ secrets.used }}' } });
+    expect(spec.masked_values).toEqual([]);
+    expect(JSON.stringify(spec)).not.toContain('value-of');
+  });
+
+  it('masks values without the blanks at their ends, and none of under four characters', async () => {
+    const spec = await startedSpec({
+      env: { A: '${{ secrets.padded }}', B: '${{ secrets.short }}' },
+    });
+    expect(spec.env).toMatchObject({ A: 'padded-value\n', B: 'abc' });
+    expect(spec.masked_values).toEqual(['padded-value']);
+  });
+
+  it('masks the credentials of its repo, which lie in its home', async () => {
+    const creds = {
+      clone_url: 'https://git.test/me/code.git',
+      oauth_token: 'repo-token',
+      private_key: '-----BEGIN KEY-----\nabc\n-----END KEY-----\n',
+    };
+    const remote = { repo_type: 'remote', repo_name: 'code' };
+    const repo = { repo_id: 'code', repo_info: remote, repo_creds: creds };
+    await server.call('/api/project/main/repos/init', repo);
+    const data = { ...remote, repo_branch: 'main', repo_hash: 'abcdef0123' };
+    const spec = await startedSpec({}, { repo_id: 'code', repo_data: data });
+    expect(spec.repo).toMatchObject({ oauth_token: 'repo-token' });
+    expect(spec.masked_values).toEqual(['repo-token', creds.private_key.trim()]);
+  });
+
+  it('is refused where the job names a secret that the project does not have', async () => {
+    const started = startedSpec({ env: { A: '${{ secrets.nosuch }}' } });
+    await expect(started).rejects.toThrow(JobSpecError);
+    await expect(started).rejects.toThrow(/secrets\.nosuch/);
+  });
+});
