@@ -1,5 +1,6 @@
 import type { Timestamp } from '@dstack/core';
 import type { Kysely, Transaction } from 'kysely';
+import type { AccessSubject } from './access/types.ts';
 import type { Cipher } from './cipher.ts';
 import type { Bus } from './connection/bus.ts';
 import type { StoreLogger } from './logger.ts';
@@ -15,6 +16,8 @@ export interface Write {
   readonly tx: Tx;
   /** Events and signals that go along if it commits. */
   add(extras: WriteExtras | undefined): void;
+  /** Whoever holds something open for these must look at their access again after the commit. */
+  accessChanged(subjects: readonly AccessSubject[]): void;
   /** Rolls back; `write` then answers this value. */
   abort(value: unknown): never;
 }

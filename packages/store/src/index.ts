@@ -1,3 +1,4 @@
+export type * from './access/types.ts';
 export type * from './backends/types.ts';
 export type { Cipher } from './cipher.ts';
 export type * from './engine/types.ts';

@@ -1,3 +1,4 @@
+import { createAccess } from './access/access.ts';
 import { createBackends } from './backends/backends.ts';
 import type { Bus } from './connection/bus.ts';
 import { localBus } from './connection/bus.ts';
@@ -237,6 +238,7 @@ function createStore(
     groups: createGroups(context),
     exports: createExports(context),
     meta: createMeta(context),
+    access: createAccess(context),
     engine: createEngine(context),
     close: once(connection.close),
   };

@@ -1,4 +1,5 @@
 import type { Timestamp } from '@dstack/core';
+import type { Access } from './access/types.ts';
 import type { Backends } from './backends/types.ts';
 import type { Cipher } from './cipher.ts';
 import type { Engine } from './engine/types.ts';
@@ -72,6 +73,7 @@ export interface Store {
   readonly groups: Groups;
   readonly exports: Exports;
   readonly meta: Meta;
+  readonly access: Access;
   readonly engine: Engine;
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { Id, NewEvent, Signal } from '@dstack/core';
 import type { Transaction } from 'kysely';
+import type { AccessSubject } from '../access/types.ts';
 import type { StoreLogger } from '../logger.ts';
 import type { LogSignals } from '../logs/types.ts';
 import type { DB } from '../schema/db.ts';
@@ -8,6 +9,7 @@ import type { DB } from '../schema/db.ts';
 export interface Announcement {
   readonly signals: readonly Signal[];
   readonly events: readonly NewEvent[];
+  readonly access: readonly AccessSubject[];
 }
 
 /** Carries signals to every server on the database, this one included. */
@@ -17,11 +19,16 @@ export interface Bus {
   announce(tx: Transaction<DB>, announcement: Announcement): Promise<void>;
   /** After the commit: for this server. */
   deliver(signals: readonly Signal[]): void;
+  deliverAccess(subjects: readonly AccessSubject[]): void;
+  /** Of this server and of others; null: some may be missing. */
+  onAccessChanged(listener: AccessListener): () => void;
   /** Another server has written events; null: about no run, or about what was missed. */
   onEventsElsewhere(listener: (runId: Id | null) => void): () => void;
   readonly logs: LogSignals;
   close(): Promise<void>;
 }
+
+export type AccessListener = (subject: AccessSubject | null) => void;
 
 interface Subscriber {
   readonly listener: (signal: Signal) => void;
@@ -62,13 +69,43 @@ export class Subscribers {
   }
 }
 
+/** Like `Subscribers`, for a single kind of news. */
+export class Listeners<T> {
+  readonly #listeners = new Set<(news: T) => void>();
+  readonly #logger: StoreLogger;
+
+  constructor(logger: StoreLogger) {
+    this.#logger = logger;
+  }
+
+  add(listener: (news: T) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  notify(all: readonly T[]): void {
+    for (const news of all) {
+      for (const listener of this.#listeners) {
+        try {
+          listener(news);
+        } catch (error) {
+          this.#logger.error({ err: error }, 'a listener failed');
+        }
+      }
+    }
+  }
+}
+
 /** One server alone: nobody else to tell. */
 export function localBus(logger: StoreLogger): Bus {
   const subscribers = new Subscribers(logger);
+  const access = new Listeners<AccessSubject | null>(logger);
   return {
     subscribe: (listener, missed) => subscribers.add(listener, missed),
     announce: async () => {},
     deliver: (signals) => subscribers.deliver(signals),
+    deliverAccess: (subjects) => access.notify(subjects),
+    onAccessChanged: (listener) => access.add(listener),
     onEventsElsewhere: () => () => {},
     logs: { announce: () => {}, subscribe: () => () => {} },
     close: async () => {},

@@ -1,10 +1,11 @@
 import type { Id, NewEvent, WorkKind } from '@dstack/core';
 import { type Kysely, sql } from 'kysely';
 import pg from 'pg';
+import type { AccessSubject } from '../access/types.ts';
 import type { StoreLogger } from '../logger.ts';
 import type { DB } from '../schema/db.ts';
 import { answered, ended } from './answered.ts';
-import { type Bus, Subscribers } from './bus.ts';
+import { type Announcement, type Bus, Listeners, Subscribers } from './bus.ts';
 import { CONNECTION } from './postgres.ts';
 
 const CHANNEL = 'dstack_signals';
@@ -14,6 +15,9 @@ const LOG = 'log';
 
 /** In place of a kind of work: events are written, about this run if there is an id. */
 const EVENT = 'event';
+
+/** In place of a kind of work: access has changed of a user or to a project, `user/<id>`. */
+const ACCESS = 'access';
 
 /** For the few things that are asked on this connection; after them it only listens. */
 const ANSWER_MS = 10_000;
@@ -33,6 +37,7 @@ export async function postgresBus(options: {
   readonly logger: StoreLogger;
 }): Promise<Bus> {
   const subscribers = new Subscribers(options.logger);
+  const access = new Listeners<AccessSubject | null>(options.logger);
   const logListeners = new Set<(stream: string) => void>();
   const eventListeners = new Set<(runId: Id | null) => void>();
   const eventsElsewhere = (runId: Id | null) => {
@@ -43,25 +48,28 @@ export async function postgresBus(options: {
     (kind, id) => {
       if (kind === LOG) for (const onLog of logListeners) onLog(id);
       else if (kind === EVENT) eventsElsewhere(id || null);
+      else if (kind === ACCESS) access.notify([subjectOf(id)]);
       else subscribers.deliver([{ kind: kind as WorkKind, id }]);
     },
     () => {
       subscribers.missed();
       eventsElsewhere(null);
+      access.notify([null]);
     },
   );
   await listener.start();
   return {
     subscribe: (onSignal, missed) => subscribers.add(onSignal, missed),
-    async announce(tx, { signals, events }) {
-      const names = signals.map((signal) => `${signal.kind}:${signal.id}`);
-      const payloads = [...new Set([...names, ...runsOf(events).map((id) => `${EVENT}:${id}`)])];
+    async announce(tx, announcement) {
+      const payloads = payloadsOf(announcement);
       if (payloads.length === 0) return;
       await sql`select pg_notify(${CHANNEL}, payload) from unnest(${payloads}::text[]) payload`.execute(
         tx,
       );
     },
     deliver: (signals) => subscribers.deliver(signals),
+    deliverAccess: (subjects) => access.notify(subjects),
+    onAccessChanged: (onAccess) => access.add(onAccess),
     onEventsElsewhere(onEvents) {
       eventListeners.add(onEvents);
       return () => eventListeners.delete(onEvents);
@@ -81,6 +89,22 @@ export async function postgresBus(options: {
     },
     close: () => listener.close(),
   };
+}
+
+function payloadsOf({ signals, events, access }: Announcement): string[] {
+  return [
+    ...new Set([
+      ...signals.map(({ kind, id }) => `${kind}:${id}`),
+      ...runsOf(events).map((id) => `${EVENT}:${id}`),
+      ...access.map(({ kind, id }) => `${ACCESS}:${kind}/${id}`),
+    ]),
+  ];
+}
+
+/** Null, which stands for everybody, where a newer server names something that this one does not know. */
+function subjectOf(text: string): AccessSubject | null {
+  const [, kind, id = ''] = /^(user|project)\/(.+)$/.exec(text) ?? [];
+  return kind === undefined ? null : { kind: kind as AccessSubject['kind'], id };
 }
 
 /** Of each event the runs that it is about, '' where there is none. */

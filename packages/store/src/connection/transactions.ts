@@ -1,4 +1,5 @@
 import type { NewEvent, Signal } from '@dstack/core';
+import type { AccessSubject } from '../access/types.ts';
 import type { Db, Tx, Write } from '../context.ts';
 import type { WriteExtras } from '../writes.ts';
 import type { Bus } from './bus.ts';
@@ -55,6 +56,7 @@ async function writeOnce<T>(
 ): Promise<T> {
   const events: NewEvent[] = [];
   const signals: Signal[] = [];
+  const access: AccessSubject[] = [];
   const result = await options.db.transaction().execute(async (tx) => {
     const answer = await work({
       tx,
@@ -62,15 +64,19 @@ async function writeOnce<T>(
         if (extras?.events) events.push(...extras.events);
         if (extras?.signals) signals.push(...extras.signals);
       },
+      accessChanged(subjects) {
+        access.push(...subjects);
+      },
       abort(value: unknown): never {
         throw new Abort(value);
       },
     });
     await options.recordEvents(tx, events);
-    await options.bus.announce(tx, { signals, events });
+    await options.bus.announce(tx, { signals, events, access });
     return answer;
   });
   options.bus.deliver(signals);
+  options.bus.deliverAccess(access);
   if (events.length > 0) options.eventsWritten();
   return result;
 }

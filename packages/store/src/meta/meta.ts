@@ -1,3 +1,4 @@
+import { retireServiceTokens } from '../access/access.ts';
 import type { StoreContext } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { serviceTokenTable } from '../schema/account-tables.ts';
@@ -88,9 +89,11 @@ function createServiceTokens(context: StoreContext): ServiceTokens {
         .execute();
     },
     delete: (ids, extras) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, accessChanged }) => {
         add(extras);
         if (ids.length === 0) return;
+        const projectIds = await retireServiceTokens(context, tx, ids);
+        accessChanged(projectIds.map((id) => ({ kind: 'project', id })));
         await tx
           .deleteFrom('service_tokens')
           .where('id', 'in', [...ids])

@@ -9,6 +9,7 @@ import { sshHosts } from './0008-ssh-hosts.ts';
 import { serviceTokens } from './0009-service-tokens.ts';
 import { serviceRequests } from './0010-service-requests.ts';
 import { queue } from './0011-queue.ts';
+import { retiredTokens } from './0012-retired-tokens.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -27,4 +28,5 @@ export const MIGRATIONS: readonly Migration[] = [
   serviceTokens,
   serviceRequests,
   queue,
+  retiredTokens,
 ];

@@ -63,14 +63,16 @@ export function createMembers(context: StoreContext): Members {
       return (row?.role as ProjectRole | undefined) ?? null;
     },
     setMembers: (projectId, members, extras) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, accessChanged }) => {
         add(extras);
+        accessChanged([{ kind: 'project', id: projectId }]);
         await tx.deleteFrom('members').where('project_id', '=', projectId).execute();
         await upsert(tx, projectId, members, 0);
       }),
     addMembers: (projectId, members, extras) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, accessChanged }) => {
         add(extras);
+        accessChanged([{ kind: 'project', id: projectId }]);
         const last = await tx
           .selectFrom('members')
           .select((eb) => eb.fn.max('member_num').as('num'))
@@ -79,8 +81,9 @@ export function createMembers(context: StoreContext): Members {
         await upsert(tx, projectId, members, (last?.num ?? -1) + 1);
       }),
     removeMembers: (projectId, userIds, extras) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, accessChanged }) => {
         add(extras);
+        accessChanged([{ kind: 'project', id: projectId }]);
         if (userIds.length === 0) return;
         await tx
           .deleteFrom('members')

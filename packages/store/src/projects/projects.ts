@@ -65,8 +65,9 @@ export function createProjects(context: StoreContext): Projects {
       return row ? context.cipher.decrypt(row.ssh_private_key) : null;
     },
     update: (id, set, extras) =>
-      context.write(async ({ tx, add }) => {
+      context.write(async ({ tx, add, accessChanged }) => {
         add(extras);
+        if (set.isPublic !== undefined) accessChanged([{ kind: 'project', id }]);
         await tx
           .updateTable('projects')
           .set(projectTable.update(set))
@@ -75,12 +76,13 @@ export function createProjects(context: StoreContext): Projects {
       }),
     inUse: (ids) => projectsInUse(db, ids),
     delete: (ids, event) =>
-      context.write(async ({ tx, add }): Promise<DeleteProjectsOutcome> => {
+      context.write(async ({ tx, add, accessChanged }): Promise<DeleteProjectsOutcome> => {
         await lockProjects(context, tx, ids);
         const uses = await projectsInUse(tx, ids);
         if (uses.length > 0) return { type: 'in-use', uses };
         for (const id of ids) {
           const isDeleted = await deleteProject(context, tx, id);
+          accessChanged([{ kind: 'project', id }]);
           const told = isDeleted ? event?.(id) : undefined;
           if (told) add({ events: [told] });
         }

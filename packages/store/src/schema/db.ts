@@ -33,6 +33,7 @@ export interface DB {
   log_pieces: RowOf<typeof logPieceTable>;
   blobs: { sha256: string; bytes: Uint8Array };
   service_tokens: RowOf<typeof account.serviceTokenTable> & { token_hash: string };
+  retired_tokens: { token_hash: string; retired_at: number };
   server_meta: { key: string; value: string };
 
   runs: RowOf<typeof work.runTable> & Lease;

@@ -1,5 +1,6 @@
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
+import { retireToken } from '../access/access.ts';
 import type { StoreContext, Write } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { deletedName } from '../names.ts';
@@ -74,6 +75,7 @@ export function createUsers(context: StoreContext): Users {
     update: (id, set, extras) =>
       context.write(async (write) => {
         write.add(extras);
+        write.accessChanged([{ kind: 'user', id }]);
         await write.tx
           .updateTable('users')
           .set(userTable.update(set))
@@ -83,6 +85,8 @@ export function createUsers(context: StoreContext): Users {
     setToken: (id, token, extras) =>
       context.write(async (write) => {
         write.add(extras);
+        write.accessChanged([{ kind: 'user', id }]);
+        await retireToken(context, write.tx, id);
         await write.tx
           .updateTable('users')
           .set({ token: cipher.encrypt(token), token_hash: tokenHash(token) })
@@ -148,7 +152,10 @@ function decryptOrNull(context: StoreContext, sealed: string): string | null {
   }
 }
 
-async function deleteUser(context: StoreContext, { tx }: Write, id: Id): Promise<void> {
+async function deleteUser(context: StoreContext, write: Write, id: Id): Promise<void> {
+  const { tx } = write;
+  write.accessChanged([{ kind: 'user', id }]);
+  await retireToken(context, tx, id);
   await tx
     .updateTable('users')
     .set((eb) => ({

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { expect, it, vi } from 'vitest';
+import type { ServiceTokenRecord } from '../meta/types.ts';
+import { rawSql } from '../testing/raw-sql.ts';
+import { userRecord } from '../testing/records.ts';
+import { forEachStore, openWorld, type StoreTests } from '../testing/stores.ts';
+import type { AccessSubject } from './types.ts';
+
+type Heard = (AccessSubject | null)[];
+
+forEachStore((tests) => {
+  it('tells whose access may have changed, once the change is there to be read', async () => {
+    const world = await openWorld(tests);
+    const { store, projectId } = world;
+    const bob = userRecord({ name: 'bob' });
+    await store.users.insert(bob);
+    const heard: Heard = [];
+    store.access.onChanged((subject) => heard.push(subject));
+    const ofUser = { kind: 'user', id: bob.id } as const;
+    const ofProject = { kind: 'project', id: projectId } as const;
+    const member = { userId: bob.id, role: 'user' } as const;
+    const writes: [() => Promise<unknown>, AccessSubject][] = [
+      [() => store.projects.addMembers(projectId, [member]), ofProject],
+      [() => store.projects.setMembers(projectId, [member]), ofProject],
+      [() => store.projects.removeMembers(projectId, [bob.id]), ofProject],
+      [() => store.projects.update(projectId, { isPublic: true }), ofProject],
+      [() => store.users.update(bob.id, { active: false }), ofUser],
+      [() => store.users.setToken(bob.id, 'another'), ofUser],
+      [() => store.users.delete([bob.id]), ofUser],
+      [() => store.projects.delete([projectId]), ofProject],
+    ];
+    for (const [write, subject] of writes) {
+      await write();
+      expect(heard.splice(0)).toEqual([subject]);
+    }
+  });
+
+  it('tells nobody of what takes nothing from anybody, or was rolled back', async () => {
+    const { store, projectId, userId } = await openWorld(tests);
+    const heard: Heard = [];
+    store.access.onChanged((subject) => heard.push(subject));
+    await store.projects.update(projectId, { templatesRepo: 'https://example.com' });
+    await store.users.setSshKeys(userId, { privateKey: 'a', publicKey: 'b' });
+    const unknown = { userId: 'nobody', role: 'user' } as const;
+    await expect(store.projects.setMembers(projectId, [unknown])).rejects.toThrow();
+    expect(heard).toEqual([]);
+  });
+
+  it('tells of the project whose tokens of programs are deleted', async () => {
+    const { store, projectId, userId } = await openWorld(tests);
+    const token = serviceToken(projectId, userId);
+    await store.meta.serviceTokens.insert(token, 'dstack_st_1');
+    const heard: Heard = [];
+    store.access.onChanged((subject) => heard.push(subject));
+    await store.meta.serviceTokens.delete([token.id]);
+    expect(heard).toEqual([{ kind: 'project', id: projectId }]);
+  });
+
+  it('knows its tokens, also those that are not valid any more', async () => {
+    const { store, projectId, userId } = await openWorld(tests);
+    const bob = userRecord({ name: 'bob', token: 'of bob' });
+    await store.users.insert(bob);
+    const token = serviceToken(projectId, userId);
+    await store.meta.serviceTokens.insert(token, 'of a program');
+    await store.users.setToken(userId, 'first of alice');
+    await store.users.setToken(userId, 'second of alice');
+    await store.users.setToken(userId, 'first of alice');
+    const known = ['of bob', 'of a program', 'first of alice', 'second of alice'];
+    const answers = () => Promise.all([...known, 'of an app'].map(store.access.isToken));
+    expect(await answers()).toEqual([true, true, true, true, false]);
+    await store.users.delete([bob.id]);
+    await store.meta.serviceTokens.delete([token.id]);
+    expect(await answers()).toEqual([true, true, true, true, false]);
+    expect(await store.users.byToken('of bob')).toBeNull();
+  });
+
+  if (tests.dialect === 'postgres') betweenServers(tests);
+});
+
+function betweenServers(tests: StoreTests): void {
+  it('tells every server, and of everybody when calls may be missing', async () => {
+    const { store, url, userId } = await openWorld(tests);
+    const other = await tests.open({ url });
+    const heard = { here: [] as Heard, there: [] as Heard };
+    store.access.onChanged((subject) => heard.here.push(subject));
+    other.access.onChanged((subject) => heard.there.push(subject));
+    await store.users.setToken(userId, 'another');
+    const subject = { kind: 'user', id: userId };
+    await vi.waitFor(() => expect(heard.there).toEqual([subject]));
+    expect(heard.here).toEqual([subject]);
+    await rawSql(
+      url,
+      `select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = 'dstack signals' and datname = current_database()`,
+    );
+    await vi.waitFor(() => expect(heard.there).toEqual([subject, null]), { timeout: 10_000 });
+  });
+}
+
+function serviceToken(projectId: string, createdBy: string): ServiceTokenRecord {
+  return {
+    ...{ id: randomUUID(), projectId, name: 'ci', scope: 'read', createdBy, createdAt: 1 },
+    ...{ expiresAt: null, lastUsedAt: null },
+  };
+}
