@@ -1,6 +1,16 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { INITIAL_CREDIT } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startAgent } from './agent.ts';
@@ -11,6 +21,8 @@ import { Owner } from './owner.ts';
 import { ProcessExecutor } from './process/process-executor.ts';
 import { AgentHarness, callAgent, jobSpec } from './testing/agent-harness.ts';
 import { TestStream } from './testing/test-stream.ts';
+
+const run = promisify(execFile);
 
 let agent: AgentHarness;
 beforeEach(async () => {
@@ -49,6 +61,55 @@ describe('a job of the process executor', () => {
     expect(await agent.call('DELETE', `/v1/jobs/${spec.id}`)).toMatchObject({ status: 204 });
     expect((await agent.put(spec)).body.state).toMatchObject({ phase: 'exited' });
     await stream.close();
+  });
+});
+
+describe('the keys of a job’s users', () => {
+  const login = (port: number, key: string) =>
+    run('ssh', [
+      ...['-F', '/dev/null', '-i', join(agent.dir, key), '-p', String(port)],
+      ...['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'],
+      ...['-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none', 'root@127.0.0.1', 'echo inside'],
+    ]).then(
+      ({ stdout }) => stdout.trim(),
+      (error) => (String(error.stderr).includes('Permission denied') ? 'refused' : String(error)),
+    );
+
+  it('are replaced while it runs, for the next agent too', async () => {
+    const keys: Record<string, string> = {};
+    for (const name of ['old', 'new']) {
+      const file = join(agent.dir, name);
+      await run('ssh-keygen', ['-q', '-N', '', '-t', 'ed25519', '-f', file]);
+      keys[name] = readFileSync(`${file}.pub`, 'utf8');
+    }
+    const stream = await agent.connect();
+    const authorized_keys = { user: [keys.old!], project: [], job: [] };
+    const spec = jobSpec(['sleep 600'], { authorized_keys });
+    await agent.put(spec);
+    const running = await stream.until(
+      () => stream.state(spec.id)?.phase === 'running' && stream.state(spec.id),
+    );
+    const before = running.ssh_port!;
+    expect([await login(before, 'old'), await login(before, 'new')]).toEqual(['inside', 'refused']);
+    const unknown = '00000000-0000-4000-8000-000000000000';
+    const jobs = { [spec.id]: [keys.new!], [unknown]: [keys.old!] };
+    expect((await agent.call('PUT', '/v1/keys', { jobs })).status).toBe(204);
+    expect([await login(before, 'old'), await login(before, 'new')]).toEqual(['refused', 'inside']);
+    const next = await agent.restartAfterKill(stream);
+    const port = next.state(spec.id)?.ssh_port ?? before;
+    await vi.waitFor(async () => expect(await login(port, 'new')).toBe('inside'));
+    expect(await login(port, 'old')).toBe('refused');
+    // A server that lost the answer to its `PUT` repeats it with the keys of that moment.
+    await agent.put(spec);
+    expect([await login(port, 'old'), await login(port, 'new')]).toEqual(['inside', 'refused']);
+    await next.close();
+  });
+
+  it('are left alone by a command that is no list of keys', async () => {
+    for (const jobs of [{ a: 'ssh-rsa AAAA' }, { a: [1] }, ['x'], null]) {
+      const { status, body } = await agent.call('PUT', '/v1/keys', { jobs });
+      expect([status, body.code]).toEqual([400, 'bad_request']);
+    }
   });
 });
 

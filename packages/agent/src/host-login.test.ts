@@ -21,6 +21,7 @@ describe('users of a job at the host’s own sshd', () => {
   const open: OpenJobAccess = async () => ({
     port: 40022,
     lastActivity: () => null,
+    authorizeUsers: () => {},
     ended: async () => {},
     close: async () => {},
   });
@@ -35,6 +36,15 @@ describe('users of a job at the host’s own sshd', () => {
       spec: { id: ID, authorized_keys: { user, project: [], job: [] } },
     }) as unknown as JobAccessOptions;
   const file = () => readFileSync(path, 'utf8');
+
+  it('may no longer reach it with a key that was replaced', async () => {
+    const access = await login()(options(KEY));
+    access?.authorizeUsers(['ssh-ed25519 BBBB bob@laptop']);
+    expect(file()).toContain('ssh-ed25519 BBBB');
+    expect(file()).not.toContain('AAAAC3Nza');
+    await access?.close();
+    expect(file()).not.toContain('ssh-ed25519');
+  });
 
   it('may reach the job’s port while it is open, and nothing else', async () => {
     const access = await login()(options(KEY));

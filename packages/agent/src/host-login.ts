@@ -40,11 +40,18 @@ export function withHostLogin(open: OpenJobAccess, path: string, log: Logger): O
     const access = await open(options);
     if (access === null) return null;
     const { id, authorized_keys } = options.spec;
-    jobs.set(id, { keys: authorized_keys.user, port: access.port });
-    write();
+    const authorize = (keys: readonly string[]) => {
+      jobs.set(id, { keys, port: access.port });
+      write();
+    };
+    authorize(authorized_keys.user);
     return {
       port: access.port,
       lastActivity: () => access.lastActivity(),
+      authorizeUsers: (keys) => {
+        access.authorizeUsers(keys);
+        authorize(keys);
+      },
       ended: () => access.ended(),
       close: async () => {
         jobs.delete(id);

@@ -77,7 +77,7 @@ async function openNode(
 }
 
 function withNode(
-  access: Pick<JobAccess, 'port' | 'lastActivity' | 'close'>,
+  access: Pick<JobAccess, 'port' | 'lastActivity' | 'close' | 'authorizeUsers'>,
   node: OpenNode | null,
 ): JobAccess {
   const ended = async () => {
@@ -86,6 +86,7 @@ function withNode(
   return {
     port: access.port,
     lastActivity: () => access.lastActivity(),
+    authorizeUsers: (keys) => access.authorizeUsers(keys),
     ended,
     close: async () => {
       await Promise.all([ended(), access.close()]);

@@ -28,6 +28,8 @@ export interface JobAccess {
   readonly port: number;
   /** Milliseconds since the epoch when a user was last connected; null = never yet. */
   lastActivity(): number | null;
+  /** Replaces the users' keys; connections by keys that are not among them any more end. */
+  authorizeUsers(keys: readonly string[]): void;
   /** The job is over: other nodes have no business in it any more. */
   ended(): Promise<void>;
   close(): Promise<void>;

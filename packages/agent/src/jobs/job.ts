@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type {
   HostGpu,
   JobExit,
@@ -142,6 +143,14 @@ export class Job {
       // Nobody is at work on a job that still waits for uploads.
       if (!this.#going) this.#exit({ status: null, reason: null, message: null });
     }
+  }
+
+  /** From now on these keys let users in, and no others. */
+  authorizeUsers(user: readonly string[]): void {
+    const { spec } = this.#record;
+    if (isDeepStrictEqual(spec.authorized_keys.user, user)) return;
+    this.#save({ spec: { ...spec, authorized_keys: { ...spec.authorized_keys, user } } });
+    this.#access?.authorizeUsers(user);
   }
 
   /** A connection to a port that the job's processes listen on. Throws `AgentError`. */
@@ -318,9 +327,10 @@ export class Job {
   }
 
   async #openAccess(): Promise<void> {
+    const { spec } = this.#record;
     this.#access = await this.#services.openAccess({
       preferredPort: this.#record.state.ssh_port,
-      spec: this.#record.spec,
+      spec,
       cluster: this.phase === 'exited' ? null : this.#record.cluster,
       started: this.#started.promise,
       dial: async (host, port) => {
@@ -331,6 +341,9 @@ export class Job {
       account: () => this.#execution?.account ?? this.#record.account,
       execution: () => (this.phase === 'exited' ? null : this.#execution),
     });
+    // They may have been replaced meanwhile.
+    const { user } = this.#record.spec.authorized_keys;
+    if (user !== spec.authorized_keys.user) this.#access?.authorizeUsers(user);
     const port = this.#access?.port ?? null;
     // After a restart the old port may be taken; then everybody has to learn the new one.
     if (this.#record.state.ssh_port !== port) this.#change({ ssh_port: port });

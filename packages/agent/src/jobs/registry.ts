@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type {
   HostGpu,
+  JobKeys,
   JobSpecForAgent,
   JobState,
   PullProgress,
@@ -107,10 +108,14 @@ export class JobRegistry {
     this.#idleWaiters.add(callback);
   }
 
-  /** A repeated `PUT` changes nothing and answers with the present state, a tombstone's too. */
+  /**
+   * A repeated `PUT` changes nothing but who may log in, and answers with the present state, a
+   * tombstone's too.
+   */
   put(spec: JobSpecForAgent): PutJobAnswer {
     const known = this.#jobs.get(spec.id);
     if (known) {
+      known.authorizeUsers(spec.authorized_keys.user);
       if (known.record.deletedAt === null) this.#tellPut(known);
       return known.answer;
     }
@@ -139,6 +144,10 @@ export class JobRegistry {
     const sha256 = job.record.spec.repo?.code_sha256;
     if (!sha256) throw new AgentError(404, 'no_code', 'The job expects no code');
     await this.#upload(job, body, job.folder.code, sha256);
+  }
+
+  authorize({ jobs }: JobKeys): void {
+    for (const [id, keys] of Object.entries(jobs)) this.#jobs.get(id)?.authorizeUsers(keys);
   }
 
   start(id: string, order: StartJob): JobState {

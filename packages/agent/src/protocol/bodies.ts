@@ -1,6 +1,7 @@
 import {
   type ClusterInfo,
   type ImagePlan,
+  type JobKeys,
   type JobMount,
   type JobSpecForAgent,
   type JobUser,
@@ -143,6 +144,10 @@ export function parseStop(body: unknown): StopJob {
     object<StopJob>({ grace: flag, reason: line(100), message: nullable(text()) }),
     body,
   );
+}
+
+export function parseJobKeys(body: unknown): JobKeys {
+  return checked(object<JobKeys>({ jobs: mapOf(uuid, keys) }), body);
 }
 
 export function parseImagePlan(body: unknown): ImagePlan {

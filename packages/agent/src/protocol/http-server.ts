@@ -6,7 +6,7 @@ import { WebSocketServer } from 'ws';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { Logger } from '../log.ts';
 import { AgentError } from './agent-error.ts';
-import { parseImagePlan, parseJobSpec, parseStart, parseStop } from './bodies.ts';
+import { parseImagePlan, parseJobKeys, parseJobSpec, parseStart, parseStop } from './bodies.ts';
 import { joinJobPort } from './job-port.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
 
@@ -92,6 +92,8 @@ export class AgentServer {
         return registry.start(id, parseStart(await readJson(request)));
       case 'POST v1 jobs :id stop':
         return registry.stop(id, parseStop(await readJson(request)));
+      case 'PUT v1 keys':
+        return registry.authorize(parseJobKeys(await readJson(request)));
       case 'PUT v1 images':
         return this.#options.planImages(parseImagePlan(await readJson(request)));
       case 'GET v1 jobs :id':

@@ -1,5 +1,5 @@
-import type { AuthContext, Connection, ParsedKey } from 'ssh2';
-import type { KeyOwner } from './authorized-keys.ts';
+import type { AuthContext, Connection } from 'ssh2';
+import type { KeyOwner, VerifyingKey } from './authorized-keys.ts';
 
 /** Keys a client may offer before it is cut off, as OpenSSH's MaxAuthTries. */
 const MAX_TRIES = 6;
@@ -15,7 +15,7 @@ export interface Identity {
  * Public keys only; `accepted` is called once, with what `find` has found, before the client may open
  * anything. `find` must take the same time whatever key is shown.
  */
-export function authenticate<Found extends { readonly key: ParsedKey }>(
+export function authenticate<Found extends { readonly key: VerifyingKey }>(
   client: Connection,
   find: (blob: Buffer) => Found | null,
   accepted: (found: Found, login: string) => void,

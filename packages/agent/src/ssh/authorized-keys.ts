@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import ssh2, { type ParsedKey } from 'ssh2';
+import { parseSecurityKey } from './security-key.ts';
 
 /**
  * Whose key a connection showed, which decides what it may do:
@@ -32,9 +33,12 @@ export const RIGHTS: Readonly<Record<KeyOwner, KeyRights>> = {
 /** Lines as in `authorized_keys`; options before the key are not supported. */
 export type AuthorizedKeyLines = Readonly<Record<KeyOwner, readonly string[]>>;
 
+/** What it takes to let somebody in. */
+export type VerifyingKey = Pick<ParsedKey, 'getPublicSSH' | 'verify'>;
+
 interface AuthorizedKey {
   readonly owner: KeyOwner;
-  readonly key: ParsedKey;
+  readonly key: VerifyingKey;
   readonly blob: Buffer;
 }
 
@@ -42,12 +46,12 @@ interface AuthorizedKey {
 export class AuthorizedKeys {
   readonly #keys: readonly AuthorizedKey[];
 
-  /** `unusable` hears of lines that are no key we can check (`sk-*` keys, for instance). */
+  /** `unusable` hears of lines that are no key we can check. */
   constructor(lines: AuthorizedKeyLines, unusable: (owner: KeyOwner, reason: string) => void) {
     // A key that is in several lists has the rights of the first.
     this.#keys = (['user', 'project', 'job'] as const).flatMap((owner) =>
       lines[owner].flatMap((line) => {
-        const parsed = ssh2.utils.parseKey(line.trim());
+        const parsed = parseSecurityKey(line) ?? ssh2.utils.parseKey(line.trim());
         if (!(parsed instanceof Error))
           return [{ owner, key: parsed, blob: parsed.getPublicSSH() }];
         unusable(owner, parsed.message);
@@ -57,7 +61,7 @@ export class AuthorizedKeys {
   }
 
   /** Takes the same time whatever key is shown, and wherever it is in the list. */
-  find(blob: Buffer): { readonly owner: KeyOwner; readonly key: ParsedKey } | null {
+  find(blob: Buffer): { readonly owner: KeyOwner; readonly key: VerifyingKey } | null {
     let found: AuthorizedKey | null = null;
     for (const candidate of this.#keys) {
       const equal = candidate.blob.length === blob.length && timingSafeEqual(candidate.blob, blob);

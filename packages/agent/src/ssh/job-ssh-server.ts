@@ -1,7 +1,12 @@
 import type { Duplex } from 'node:stream';
 import type { Connection } from 'ssh2';
 import { authenticate, type Identity } from './authentication.ts';
-import { type AuthorizedKeyLines, AuthorizedKeys, RIGHTS } from './authorized-keys.ts';
+import {
+  type AuthorizedKeyLines,
+  AuthorizedKeys,
+  type KeyOwner,
+  RIGHTS,
+} from './authorized-keys.ts';
 import { joinChannel } from './forward.ts';
 import type { JobOutput } from './job-output.ts';
 import { OUTPUT_PORT, OutputService } from './output-service.ts';
@@ -35,8 +40,17 @@ export interface JobSsh {
   readonly port: number;
   /** Milliseconds since the epoch when a user was last connected (now, if one is); null = never. */
   lastActivity(): number | null;
+  /** Replaces the users' keys; connections by keys that are not among them any more end. */
+  authorizeUsers(keys: readonly string[]): void;
   /** Ends all connections. */
   close(): Promise<void>;
+}
+
+interface LoggedIn {
+  readonly owner: KeyOwner;
+  /** The key that was shown. */
+  readonly blob: Buffer;
+  readonly hangUp: () => void;
 }
 
 const LOCAL = '127.0.0.1';
@@ -57,25 +71,29 @@ class JobSshServer implements JobSsh {
   readonly #options: JobSshOptions;
   readonly #output: OutputService;
   readonly #listener: SshListener;
+  #keys: AuthorizedKeys;
+  /** Whoever is logged in, by the key that was shown. */
+  readonly #clients = new Set<LoggedIn>();
   #users = 0;
   #lastUser: number | null = null;
   #port = 0;
 
   constructor(options: JobSshOptions) {
     this.#options = options;
-    const keys = new AuthorizedKeys(options.authorizedKeys, (owner, reason) =>
-      options.onUnusableKey?.(owner, reason),
-    );
+    this.#keys = this.#read(options.authorizedKeys);
     this.#output = new OutputService(options.logs);
     this.#listener = new SshListener({
       hostKeyPem: options.hostKeyPem,
       ...(options.loginMs === undefined ? {} : { loginMs: options.loginMs }),
-      serve: (client, loggedIn) =>
+      serve: (client, { done, hangUp }) =>
         authenticate(
           client,
-          (blob) => keys.find(blob),
-          ({ owner }, login) => {
-            loggedIn();
+          (blob) => this.#keys.find(blob),
+          ({ owner, key }, login) => {
+            done();
+            const loggedIn = { owner, blob: key.getPublicSSH(), hangUp };
+            this.#clients.add(loggedIn);
+            client.once('close', () => this.#clients.delete(loggedIn));
             this.#welcome(client, { owner, login });
           },
         ),
@@ -97,6 +115,19 @@ class JobSshServer implements JobSsh {
       if (port === 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
       this.#port = await this.#listener.listen(LOCAL, 0);
     }
+  }
+
+  authorizeUsers(user: readonly string[]): void {
+    this.#keys = this.#read({ ...this.#options.authorizedKeys, user });
+    for (const { owner, blob, hangUp } of this.#clients) {
+      if (this.#keys.find(blob)?.owner !== owner) hangUp();
+    }
+  }
+
+  #read(lines: AuthorizedKeyLines): AuthorizedKeys {
+    return new AuthorizedKeys(lines, (owner, reason) =>
+      this.#options.onUnusableKey?.(owner, reason),
+    );
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { describe, expect, it } from 'vitest';
 import { eachWithJobSsh } from '../testing/job-ssh-harness.ts';
+import { SecurityKeyAgent } from '../testing/security-key-agent.ts';
 
 const job = eachWithJobSsh();
 
@@ -83,6 +84,51 @@ describe('logging in', () => {
     }
     const shell = await job.run('ssh', job.sshArgs('user', '-tt', 'root@127.0.0.1'));
     expect(shell.code).toBe(1);
+  });
+
+  it.each(['sk-ssh-ed25519@openssh.com', 'sk-ecdsa-sha2-nistp256@openssh.com'] as const)(
+    'takes keys of hardware tokens (%s) that were touched',
+    async (kind) => {
+      const [token, stranger] = [new SecurityKeyAgent(kind), new SecurityKeyAgent(kind)];
+      const login = async (agent: SecurityKeyAgent) => {
+        const socket = join(job.dir, 'token.sock');
+        await agent.listen(socket);
+        const { stderr } = await job.run('ssh', [
+          ...['-F', '/dev/null', '-p', String(job.ssh.port), '-o', `IdentityAgent=${socket}`],
+          ...['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'],
+          ...['-o', 'LogLevel=ERROR', 'root@127.0.0.1', 'true'],
+        ]);
+        agent.close();
+        return /no commands or shells/.test(stderr) ? 'inside' : stderr.trim();
+      };
+      job.ssh.authorizeUsers([token.publicKey]);
+      expect(await login(token)).toBe('inside');
+      expect(await login(stranger)).toContain('Permission denied');
+      token.flags = 0;
+      expect(await login(token)).toContain('Permission denied');
+    },
+  );
+
+  it('ends, and is refused from then on, when the key is replaced', async () => {
+    const [port] = await job.attach('user', ['localhost:10999']);
+    const forwarded = connect(port!, '127.0.0.1');
+    await once(forwarded, 'connect');
+    const closed = once(forwarded.resume(), 'close');
+    job.ssh.authorizeUsers([job.publicKey('stranger')]);
+    await closed;
+    const login = (key: string) => job.run('ssh', job.sshArgs(key, 'root@127.0.0.1', 'true'));
+    expect((await login('user')).stderr).toContain('Permission denied (publickey)');
+    // The stranger is in: what ends the session is that this job has no shells.
+    expect((await login('stranger')).stderr).toContain('no commands or shells');
+  });
+
+  it.each(['user', 'project'])('stays where the key of the %s still counts', async (key) => {
+    await job.attach(key, ['localhost:10999']);
+    job.ssh.authorizeUsers([job.publicKey('stranger'), job.publicKey('user')]);
+    const { stdout, stderr } = await job.run('ssh', [
+      ...['-F', '/dev/null', '-S', job.control, '-O', 'check', 'root@127.0.0.1'],
+    ]);
+    expect(stdout + stderr).toContain('Master running');
   });
 
   it('counts as activity for users only', async () => {

@@ -84,12 +84,12 @@ class Door {
   constructor(hostKeyPem: string) {
     this.listener = new SshListener({
       hostKeyPem,
-      serve: (client, loggedIn) =>
+      serve: (client, { done }) =>
         authenticate(
           client,
           (blob) => this.#find(blob),
           ({ room }, login) => {
-            loggedIn();
+            done();
             welcome(client, room, login);
           },
         ),

@@ -7,8 +7,16 @@ export interface SshListenerOptions {
   readonly hostKeyPem: string;
   /** How long a connection may take to log in; 20 s if not given. */
   readonly loginMs?: number;
-  /** A client that has yet to log in; `loggedIn` lifts the limit on its time. */
-  readonly serve: (client: Connection, loggedIn: () => void) => void;
+  /** A client that has yet to log in. */
+  readonly serve: (client: Connection, login: Login) => void;
+}
+
+/** A connection that is being logged in. */
+export interface Login {
+  /** Lifts the limit on its time. */
+  done(): void;
+  /** Ends the connection, whatever the client makes of it. */
+  hangUp(): void;
 }
 
 const LOGIN_MS = 20_000;
@@ -21,7 +29,8 @@ export class SshListener {
   readonly #options: SshListenerOptions;
   readonly #ssh: Server;
   readonly #net: NetServer;
-  readonly #sockets = new Set<Socket>();
+  /** By remote address. */
+  readonly #sockets = new Map<string, Socket>();
   /** Connections that have not logged in yet, by remote address: their time is limited. */
   readonly #logins = new Map<string, NodeJS.Timeout>();
 
@@ -58,7 +67,7 @@ export class SshListener {
   /** Ends all connections. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()));
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.values()) socket.destroy();
     await closed;
   }
 
@@ -68,14 +77,14 @@ export class SshListener {
       return;
     }
     const address = addressOf(socket.remoteAddress, socket.remotePort);
-    this.#sockets.add(socket);
+    this.#sockets.set(address, socket);
     this.#logins.set(
       address,
       setTimeout(() => socket.destroy(), this.#options.loginMs ?? LOGIN_MS),
     );
     // ssh2 reports errors of the connection with those of the client.
     socket.on('close', () => {
-      this.#sockets.delete(socket);
+      this.#sockets.delete(address);
       this.#loggedIn(address);
     });
     this.#ssh.injectSocket(socket);
@@ -90,7 +99,11 @@ export class SshListener {
     // The close that follows is all that matters.
     client.on('error', () => {});
     limitChannels(client);
-    this.#options.serve(client, () => this.#loggedIn(address));
+    const socket = this.#sockets.get(address);
+    this.#options.serve(client, {
+      done: () => this.#loggedIn(address),
+      hangUp: () => socket?.destroy(),
+    });
   }
 }
 

@@ -172,6 +172,15 @@ export interface RepoForAgent {
   readonly code_sha256: string | null;
 }
 
+/**
+ * Users' public keys (one line each) that may log into jobs, by job id: in place of those that each
+ * was put with. Connections that a key has opened end when it is not among them any more. Jobs that
+ * are left out keep theirs; unknown ones are ignored.
+ */
+export interface JobKeys {
+  readonly jobs: Readonly<Record<string, readonly string[]>>;
+}
+
 /** `missing`: archives (ids) and code that must be uploaded before the job goes on. */
 export interface PutJobAnswer {
   readonly state: JobState;

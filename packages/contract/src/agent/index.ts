@@ -12,6 +12,7 @@
  *   POST   /v1/jobs/{id}/stop           StopJob -> JobState
  *   GET    /v1/jobs/{id}                -> JobState, 404 {"code":"unknown_job"}
  *   DELETE /v1/jobs/{id}                -> 204, 409 {"code":"job_alive"} while it runs
+ *   PUT    /v1/keys                     JobKeys -> 204, 404 from an agent that cannot replace keys
  *   PUT    /v1/images                   ImagePlan -> 204, 404 from an agent that knows no plans
  *   GET    /v1/stream                   WebSocket, frames below
  *
