@@ -4,6 +4,7 @@ import { assets } from '../assets.ts';
 import { systemNow } from '../clock.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { ImagePlans } from '../hosts/image-plans.ts';
+import { JobKeys } from '../hosts/job-keys.ts';
 import { isLocalHost } from '../hosts/local-agent.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
 import { SshFleets } from '../hosts/ssh/ssh-fleets.ts';
@@ -22,6 +23,7 @@ export interface Links {
   readonly hosts: Hosts;
   readonly logs: LogStore;
   readonly quota: LogQuota;
+  readonly jobKeys: JobKeys;
 }
 
 export function makeLinks(parts: Parts, serverId: string): Links {
@@ -47,9 +49,14 @@ export function makeLinks(parts: Parts, serverId: string): Links {
     log,
     now: systemNow,
     onState: prober.hear,
-    onConnected: (hostId) => imagePlans.hear(hostId),
+    onConnected: (hostId) => {
+      imagePlans.hear(hostId);
+      jobKeys.push(hostId);
+    },
   });
   closing.add(() => hosts.close());
+  const jobKeys = new JobKeys({ store, log, hosts: () => hosts.ids, client });
+  closing.add(() => jobKeys.close());
   const imagePlans = new ImagePlans({
     store,
     log,
@@ -60,7 +67,7 @@ export function makeLinks(parts: Parts, serverId: string): Links {
     now: systemNow,
   });
   closing.add(() => imagePlans.close());
-  return { hosts, logs, quota };
+  return { hosts, logs, quota, jobKeys };
 }
 
 export function makeSshFleets(

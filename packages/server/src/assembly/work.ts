@@ -35,12 +35,13 @@ export interface EngineParts {
 export function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
   const { links, sshFleets, backends, offers, context, changes, blobs, url } = parts;
   const { services, metrics } = parts;
-  const { hosts, quota } = links;
+  const { hosts, quota, jobKeys } = links;
   const starter = new JobStarter({
     store,
     blobs,
     defaultRegistry: settings.images.defaultRegistry,
     serverUrl: settings.url ?? url,
+    pushKeys: (hostId) => jobKeys.push(hostId),
   });
   const effect = effects({
     store,

@@ -23,6 +23,8 @@ export interface AgentJobInput {
   readonly instance: InstanceRecord;
   readonly projectName: string;
   readonly projectPublicKey: string;
+  /** Public keys of the run's owner. */
+  readonly userKeys: readonly string[];
   /** Private key for the other nodes of the job's replica; null outside clusters. */
   readonly nodeKey: string | null;
   readonly secrets: Readonly<Record<string, string>>;
@@ -79,7 +81,7 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
       sha256: required(input.archiveHashes[archive.id], `uploaded archive ${archive.id}`),
     })),
     authorized_keys: {
-      user: [run.spec.ssh_key_pub].filter((key) => key !== null && key !== undefined),
+      user: input.userKeys,
       project: [input.projectPublicKey],
       job: spec.ssh_key ? [spec.ssh_key.public] : [],
     },

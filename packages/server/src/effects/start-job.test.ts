@@ -59,6 +59,7 @@ async function startedSpec(configuration: object, more: object = {}, fleetEnv = 
     blobs: { get: async () => null },
     defaultRegistry: null,
     serverUrl: 'http://127.0.0.1:3000',
+    pushKeys: () => {},
   });
   await starter.start(agent as never, view, instance, false);
   const [spec] = sent;

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
 import type { ClusterInfo, StartJob } from '@dstack/contract/agent';
-import type { InstanceRecord, JobRecord } from '@dstack/core';
+import type { InstanceRecord, JobRecord, RunRecord } from '@dstack/core';
 import {
   fillGroupAddresses,
   groupMemberJob,
@@ -11,6 +12,7 @@ import {
 } from '@dstack/core';
 import type { Blobs, JobView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
+import { keysOfRun } from '../hosts/run-keys.ts';
 import { agentJobSpec, type RepoCreds } from './agent-job-spec.ts';
 import { JobSpecError } from './named-secrets.ts';
 
@@ -19,6 +21,8 @@ export interface JobStarterOptions {
   readonly blobs: Pick<Blobs, 'get'>;
   readonly defaultRegistry: string | null;
   readonly serverUrl: string;
+  /** Sends the keys of all jobs of a host to its agent. */
+  readonly pushKeys: (hostId: string) => void;
 }
 
 /** Hands jobs to agents: the spec with its secrets filled in, then what the agent says it lacks. */
@@ -32,8 +36,9 @@ export class JobStarter {
   async start(agent: AgentClient, view: JobView, instance: InstanceRecord, hold: boolean) {
     const { store, defaultRegistry, serverUrl } = this.#options;
     const { job, run } = view;
-    const [project, secrets, archives, repoCreds, fleet] = await Promise.all([
+    const [project, userKeys, secrets, archives, repoCreds, fleet] = await Promise.all([
       store.projects.byId(run.projectId),
+      keysOfRun(store, run),
       store.secrets.values(run.projectId),
       store.files.archivesByIds(job.spec.file_archives.map((archive) => archive.id)),
       this.#repoCreds(view),
@@ -51,6 +56,7 @@ export class JobStarter {
       hold,
       projectName: project.name,
       projectPublicKey: project.sshPublicKey,
+      userKeys,
       nodeKey: job.spec.ssh_key ? store.cipher.decrypt(job.spec.ssh_key.private) : null,
       archiveHashes: Object.fromEntries(archives.map((archive) => [archive.id, archive.sha256])),
       fleetEnv: fleetEnv(fleet?.fleet.spec.configuration.env),
@@ -58,6 +64,7 @@ export class JobStarter {
       cluster: hold ? null : await this.#cluster(view),
     });
     const { missing } = await agent.putJob(spec);
+    await this.#followKeys(run, instance, userKeys);
     for (const id of missing.archives) {
       const sha256 = archives.find((archive) => archive.id === id)?.sha256;
       await agent.uploadArchive(job.id, id, await this.#blob(sha256, `archive ${id}`));
@@ -65,6 +72,14 @@ export class JobStarter {
     if (missing.code) {
       await agent.uploadCode(job.id, await this.#blob(await this.#codeHash(view), 'code'));
     }
+  }
+
+  /** Keys that changed before the agent knew the job were not sent to it. */
+  async #followKeys({ id }: RunRecord, { hostId }: InstanceRecord, sent: readonly string[]) {
+    const { store, pushKeys } = this.#options;
+    const run = (await store.runs.byId(id))?.run;
+    const now = run ? await keysOfRun(store, run) : [];
+    if (hostId !== null && !isDeepStrictEqual(now, sent)) pushKeys(hostId);
   }
 
   /** All that the job was held for is known now. */

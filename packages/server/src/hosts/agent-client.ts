@@ -2,6 +2,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { isIPv4 } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import {
+  type JobKeys,
   type AgentInfo,
   type ImagePlan,
   type JobSpecForAgent,
@@ -88,6 +89,11 @@ export class AgentClient {
   /** `AgentRefusal` 404: an agent of before there were plans. */
   planImages(plan: ImagePlan): Promise<void> {
     return this.#call('PUT', '/v1/images', plan, nothing);
+  }
+
+  /** `AgentRefusal` 404: an agent that cannot replace keys. */
+  replaceKeys(keys: JobKeys): Promise<void> {
+    return this.#call('PUT', '/v1/keys', keys, nothing);
   }
 
   startJob(id: string, body: StartJob): Promise<JobState> {

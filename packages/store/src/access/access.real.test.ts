@@ -36,11 +36,10 @@ forEachStore((tests) => {
   });
 
   it('tells nobody of what takes nothing from anybody, or was rolled back', async () => {
-    const { store, projectId, userId } = await openWorld(tests);
+    const { store, projectId } = await openWorld(tests);
     const heard: Heard = [];
     store.access.onChanged((subject) => heard.push(subject));
     await store.projects.update(projectId, { templatesRepo: 'https://example.com' });
-    await store.users.setSshKeys(userId, { privateKey: 'a', publicKey: 'b' });
     const unknown = { userId: 'nobody', role: 'user' } as const;
     await expect(store.projects.setMembers(projectId, [unknown])).rejects.toThrow();
     expect(heard).toEqual([]);

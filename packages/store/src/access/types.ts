@@ -1,6 +1,6 @@
 import type { Id } from '@dstack/core';
 
-/** Whose access may have changed: a user's token, role or account, or who may enter a project. */
+/** Whose access may have changed: a user's token, keys, role or account, or who may enter a project. */
 export interface AccessSubject {
   readonly kind: 'user' | 'project';
   readonly id: Id;

@@ -49,6 +49,32 @@ export function createJobs(context: StoreContext): Jobs {
         .execute();
       return rows.map(jobTable.decode);
     },
+    async viewsOnHost(hostId) {
+      const rows = await db
+        .selectFrom('jobs as j')
+        .innerJoin('instances as i', 'i.id', 'j.instance_id')
+        .select('j.id')
+        .where('i.host_id', '=', hostId)
+        .where('j.status', 'in', UNFINISHED_JOB)
+        .execute();
+      return jobViews(
+        db,
+        rows.map((row) => row.id),
+      );
+    },
+    async hostsOf({ kind, id }) {
+      const rows = await db
+        .selectFrom('jobs as j')
+        .innerJoin('runs as r', 'r.id', 'j.run_id')
+        .innerJoin('instances as i', 'i.id', 'j.instance_id')
+        .select('i.host_id')
+        .distinct()
+        .where(kind === 'user' ? 'r.user_id' : 'r.project_id', '=', id)
+        .where('j.status', 'in', UNFINISHED_JOB)
+        .where('i.host_id', 'is not', null)
+        .execute();
+      return rows.flatMap((row) => row.host_id ?? []);
+    },
     async recentInFleet(fleetId, since, limit) {
       const rows = await db
         .selectFrom('jobs as j')

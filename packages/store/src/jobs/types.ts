@@ -8,6 +8,7 @@ import type {
   RunRecord,
   Timestamp,
 } from '@dstack/core';
+import type { AccessSubject } from '../access/types.ts';
 import type { WriteExtras } from '../writes.ts';
 
 export interface JobView {
@@ -34,6 +35,10 @@ export interface Jobs {
   latest(runId: Id, replicaNum: number, jobNum: number): Promise<JobRecord | null>;
   /** Unfinished jobs that claim an instance of this host. */
   onHost(hostId: string): Promise<JobRecord[]>;
+  /** The same with their runs. */
+  viewsOnHost(hostId: string): Promise<JobView[]>;
+  /** Hosts with unfinished jobs of this user's runs, or of this project. */
+  hostsOf(subject: AccessSubject): Promise<string[]>;
   /** Jobs of runs that came to this fleet since then, the latest submissions first. */
   recentInFleet(fleetId: Id, since: Timestamp, limit: number): Promise<JobRecord[]>;
   /** Unfinished, with their run's names; for metrics and proxies. */

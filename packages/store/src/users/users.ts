@@ -5,11 +5,12 @@ import type { StoreContext, Write } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { deletedName } from '../names.ts';
 import { forIds, lower, notDeleted } from '../query.ts';
-import { publicKeyTable, userTable } from '../schema/account-tables.ts';
+import { userTable } from '../schema/account-tables.ts';
 import { sameToken, tokenHash } from '../token-hash.ts';
 import type { WriteExtras } from '../writes.ts';
 import { countUsers, listUsers } from './list-users.ts';
 import type { NewUser, UserCredentials, UserRecord, Users } from './types.ts';
+import { createUserKeys } from './user-keys.ts';
 
 export function createUsers(context: StoreContext): Users {
   const { db, cipher } = context;
@@ -93,24 +94,12 @@ export function createUsers(context: StoreContext): Users {
           .where('id', '=', id)
           .execute();
       }),
-    setSshKeys: (id, keys, extras) =>
-      context.write(async (write) => {
-        write.add(extras);
-        await write.tx
-          .updateTable('users')
-          .set({
-            ssh_public_key: keys.publicKey,
-            ssh_private_key: cipher.encrypt(keys.privateKey),
-          })
-          .where('id', '=', id)
-          .execute();
-      }),
     delete: (ids, extras) =>
       context.write(async (write) => {
         write.add(extras);
         for (const id of ids) await deleteUser(context, write, id);
       }),
-    ...publicKeys(context),
+    ...createUserKeys(context),
   };
 }
 
@@ -170,38 +159,4 @@ async function deleteUser(context: StoreContext, write: Write, id: Id): Promise<
     .where(notDeleted('deleted'))
     .execute();
   await tx.deleteFrom('members').where('user_id', '=', id).execute();
-}
-
-function publicKeys(
-  context: StoreContext,
-): Pick<Users, 'publicKeys' | 'addPublicKey' | 'deletePublicKeys'> {
-  return {
-    async publicKeys(userId) {
-      const rows = await context.db
-        .selectFrom('public_keys')
-        .selectAll()
-        .where('user_id', '=', userId)
-        .orderBy('added_at', 'desc')
-        .orderBy('id')
-        .execute();
-      return rows.map(publicKeyTable.decode);
-    },
-    addPublicKey: (key, extras) =>
-      namedInsert(context, async (write) => {
-        write.add(extras);
-        await write.tx.insertInto('public_keys').values(publicKeyTable.insert(key)).execute();
-      }),
-    deletePublicKeys: (userId, ids, extras) =>
-      context.write(async (write) => {
-        const rows = await forIds(ids, (slice) =>
-          write.tx
-            .deleteFrom('public_keys')
-            .where('user_id', '=', userId)
-            .where('id', 'in', slice)
-            .returningAll()
-            .execute(),
-        );
-        if (rows.length > 0) write.add(extras?.(rows.map(publicKeyTable.decode)));
-      }),
-  };
 }

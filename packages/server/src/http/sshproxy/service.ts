@@ -3,6 +3,7 @@ import { notExists } from '@dstack/contract/api';
 import type { GetUpstreamResponse, UpstreamHost } from '@dstack/contract/wire';
 import { isJobRunning, type ProvisioningData } from '@dstack/core';
 import type { JobView } from '@dstack/store';
+import { keysOfRun } from '../../hosts/run-keys.ts';
 import type { HttpDeps } from '../ports.ts';
 
 /** The port of a job's SSH server inside its container. */
@@ -19,7 +20,7 @@ export async function upstreamOf(deps: HttpDeps, id: string): Promise<GetUpstrea
   }
   return {
     hosts: await hostsOf(deps, view, view.job.provisioningData),
-    authorized_keys: await authorizedKeys(deps, view),
+    authorized_keys: await keysOfRun(deps.store, view.run),
   };
 }
 
@@ -63,14 +64,4 @@ async function jumpHost(
       private_key: proxy?.ssh_key?.private ?? projectKey,
     },
   ];
-}
-
-/** Every key with which the run's owner may come. */
-async function authorizedKeys({ store }: HttpDeps, { run }: JobView): Promise<string[]> {
-  const [user, registered] = await Promise.all([
-    store.users.byId(run.userId),
-    store.users.publicKeys(run.userId),
-  ]);
-  const keys = [...registered.map(({ key }) => key), run.spec.ssh_key_pub, user?.sshPublicKey];
-  return [...new Set(keys.flatMap((key) => (key ? [key.trim()] : [])))];
 }

@@ -101,6 +101,7 @@ export class SimServer {
       },
       starter: new JobStarter({
         ...{ store, serverUrl: 'http://127.0.0.1:3000', defaultRegistry: null },
+        pushKeys: () => {},
         blobs: { get: async () => null },
       }),
       drain: new Drain({ store, services: this.#services(), now }),

@@ -1,0 +1,88 @@
+/** Keys with which users log into their runs: the pair that the server made, and their own. */
+import type { Id } from '@dstack/core';
+import { sql } from 'kysely';
+import type { StoreContext, Write } from '../context.ts';
+import { namedInsert } from '../named-insert.ts';
+import { forIds } from '../query.ts';
+import { publicKeyTable } from '../schema/account-tables.ts';
+import { UNFINISHED_RUN } from '../schema/statuses.ts';
+import { runTable } from '../schema/work-tables.ts';
+import type { Users } from './types.ts';
+
+type UserKeys = Pick<Users, 'setSshKeys' | 'publicKeys' | 'addPublicKey' | 'deletePublicKeys'>;
+
+export function createUserKeys(context: StoreContext): UserKeys {
+  const { cipher } = context;
+  return {
+    setSshKeys: (id, keys, extras) =>
+      context.write(async (write) => {
+        write.add(extras);
+        write.accessChanged([{ kind: 'user', id }]);
+        await replaceInRuns(write, id, keys.publicKey);
+        await write.tx
+          .updateTable('users')
+          .set({
+            ssh_public_key: keys.publicKey,
+            ssh_private_key: cipher.encrypt(keys.privateKey),
+          })
+          .where('id', '=', id)
+          .execute();
+      }),
+    async publicKeys(userId) {
+      const rows = await context.db
+        .selectFrom('public_keys')
+        .selectAll()
+        .where('user_id', '=', userId)
+        .orderBy('added_at', 'desc')
+        .orderBy('id')
+        .execute();
+      return rows.map(publicKeyTable.decode);
+    },
+    addPublicKey: (key, extras) =>
+      namedInsert(context, async (write) => {
+        write.add(extras);
+        write.accessChanged([{ kind: 'user', id: key.userId }]);
+        await write.tx.insertInto('public_keys').values(publicKeyTable.insert(key)).execute();
+      }),
+    deletePublicKeys: (userId, ids, extras) =>
+      context.write(async (write) => {
+        const rows = await forIds(ids, (slice) =>
+          write.tx
+            .deleteFrom('public_keys')
+            .where('user_id', '=', userId)
+            .where('id', 'in', slice)
+            .returningAll()
+            .execute(),
+        );
+        if (rows.length === 0) return;
+        write.accessChanged([{ kind: 'user', id: userId }]);
+        write.add(extras?.(rows.map(publicKeyTable.decode)));
+      }),
+  };
+}
+
+/** A key that was replaced must not go on opening what it has opened. */
+async function replaceInRuns({ tx }: Write, userId: Id, publicKey: string): Promise<void> {
+  const user = await tx
+    .selectFrom('users')
+    .select('ssh_public_key')
+    .where('id', '=', userId)
+    .executeTakeFirst();
+  const earlier = user?.ssh_public_key;
+  if (!earlier) return;
+  const rows = await tx
+    .selectFrom('runs')
+    .selectAll()
+    .where('user_id', '=', userId)
+    .where('status', 'in', UNFINISHED_RUN)
+    .execute();
+  for (const run of rows.map(runTable.decode)) {
+    if (run.spec.ssh_key_pub !== earlier) continue;
+    const spec = { ...run.spec, ssh_key_pub: publicKey };
+    await tx
+      .updateTable('runs')
+      .set({ ...runTable.update({ spec }), version: sql`version + 1` })
+      .where('id', '=', run.id)
+      .execute();
+  }
+}
