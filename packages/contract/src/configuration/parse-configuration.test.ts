@@ -140,6 +140,8 @@ describe('warnings', () => {
     ['env: {"1a": x}', 'env.1a', 'no usable name'],
     ['retry: {duration: -5}', 'retry.duration', 'negative'],
     ['volumes: [":/data"]', 'volumes.0', 'empty'],
+    ['setup: [make]', 'setup', 'no effect in a task'],
+    ['home_dir: /home/me', 'home_dir', 'no effect'],
   ])('%s', (lines, path, words) => {
     const warnings = warningsOf(`type: task\ncommands: [a]\n${lines}\n`);
     expect(warnings).toHaveLength(1);
@@ -150,7 +152,6 @@ describe('warnings', () => {
   test.each([
     ['scaling: {metric: rps, target: 1}', 'no effect without replicas'],
     ['probes: [{type: http, body: x}]', 'method: post'],
-    ['probes: [{type: http, url: "/${{ secrets.x }}"}]', 'secrets'],
   ])('service with %s', (lines, words) => {
     const warnings = warningsOf(`type: service\nport: 80\ncommands: [a]\n${lines}\n`);
     expect(warnings.join()).toContain(words);
@@ -165,6 +166,15 @@ describe('warnings', () => {
       'new volumes',
     ],
     ['type: task\ncommands: [a]\nworking_dir: src', 'absolute'],
+    ['type: fleet\nnodes: 1\nretry: true', 'nodes.min'],
+    ['type: dev-environment\nsetup: [make]', 'use init'],
+    ['type: dev-environment\ninit: ["a ${{ secrets.x }}"]', 'init.0: uses a secret'],
+    ['type: task\ncommands: ["a ${{secrets.x}}"]', 'commands.0: uses a secret'],
+    ['type: task\ngroups: [{commands: ["a ${{ secrets.x }}"]}]', 'groups.0.commands.0'],
+    [
+      'type: service\nport: 80\ngroups: [{replicas: 1, commands: ["${{ secrets.x }}"]}]',
+      'groups.0.commands.0: uses a secret',
+    ],
   ])('%j is accepted here, but not by the server', (text, words) => {
     expect(warningsOf(text).join()).toContain(words);
   });
@@ -176,6 +186,7 @@ describe('warnings', () => {
 
   test.each([
     'python: 3.10',
+    'env: {A: "${{ secrets.x }}"}',
     'max_price: 1.50',
     'nodes: 2',
     'env: {V: "3.10"}',

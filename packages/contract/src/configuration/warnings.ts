@@ -37,6 +37,17 @@ export function configurationWarnings(value: unknown): ConfigurationNote[] {
 const REFUSED = 'will be refused by the server';
 
 function fleetNotes(fleet: FleetConfiguration): ConfigurationNote[] {
+  return [...fleetKindNotes(fleet), ...fleetRetryNotes(fleet)];
+}
+
+/** `false` says what happens anyway. */
+function fleetRetryNotes({ retry }: FleetConfiguration): ConfigurationNote[] {
+  if (!retry) return [];
+  const message = 'has no effect: a fleet always tries again to have its nodes.min instances';
+  return [{ path: ['retry'], message }];
+}
+
+function fleetKindNotes(fleet: FleetConfiguration): ConfigurationNote[] {
   if ((fleet.nodes === null) !== (fleet.ssh_config === null)) return [];
   const what =
     fleet.nodes === null ? 'has neither nodes nor ssh_config' : 'has nodes and ssh_config';
@@ -89,7 +100,10 @@ function runNotes(run: Run): ConfigurationNote[] {
   const notes: ConfigurationNote[] = [...resourceNotes(run.resources, ['resources'])];
   const note = (path: readonly PropertyKey[], message: string) => notes.push({ path, message });
   if (run.image && run.nvcc) note(['nvcc'], 'has no effect with image');
-  if (run.setup.length > 0) note(['setup'], 'is deprecated: use commands or init');
+  if (run.setup.length > 0) note(['setup'], setupNote(run));
+  for (const [index, line] of ownCommands(run).entries()) {
+    if (SECRET.test(line)) note([commandKey(run), index], SECRETS_IN_COMMANDS);
+  }
   if (run.home_dir !== '/root') note(['home_dir'], 'is deprecated and has no effect');
   if (run.retry && typeof run.retry === 'object' && (run.retry.duration ?? 0) < 0) {
     note(['retry', 'duration'], `is negative and ${REFUSED}`);
@@ -106,14 +120,47 @@ function runNotes(run: Run): ConfigurationNote[] {
   return notes;
 }
 
+const SECRET = /\$\{\{\s*secrets\./;
+
+const SECRETS_IN_COMMANDS =
+  'uses a secret, which is not filled in in commands: set a variable in env and use that';
+
+function setupNote({ type }: Run): string {
+  if (type === 'dev-environment') return 'is deprecated: use init';
+  return `is deprecated and has no effect in a ${type}: use commands`;
+}
+
+function commandKey({ type }: Run): 'init' | 'commands' {
+  return type === 'dev-environment' ? 'init' : 'commands';
+}
+
+function ownCommands(run: Run): readonly string[] {
+  return run.type === 'dev-environment' ? run.init : run.commands;
+}
+
+function groupCommandNotes(
+  groups: readonly { readonly commands: readonly string[] }[],
+): ConfigurationNote[] {
+  return groups.flatMap(({ commands }, group) =>
+    commands.flatMap((line, index) =>
+      SECRET.test(line)
+        ? [{ path: ['groups', group, 'commands', index], message: SECRETS_IN_COMMANDS }]
+        : [],
+    ),
+  );
+}
+
 const DEFAULTS = JSON.stringify({ cpu: { min: 2, max: null }, memory: { min: 8, max: null } });
 
 function taskNotes(task: TaskConfiguration): ConfigurationNote[] {
   if (!task.groups) return [];
-  const notes = task.groups.flatMap((group, index) => [
-    ...portNotes(group.ports, ['groups', index, 'ports']),
-    ...resourceNotes(group.resources, ['groups', index, 'resources']),
-  ]);
+  const notes = [
+    ...groupCommandNotes(task.groups),
+    ...task.groups.flatMap((group, index) => [
+      ...portNotes(group.ports, ['groups', index, 'ports']),
+      ...resourceNotes(group.resources, ['groups', index, 'resources']),
+    ]),
+  ];
   return hasDefaultResources(task) ? notes : [...notes, ignoredResources];
 }
 
@@ -129,7 +176,7 @@ function hasDefaultResources({ resources }: Pick<Run, 'resources'>): boolean {
 }
 
 function serviceNotes(service: ServiceConfiguration): ConfigurationNote[] {
-  const notes: ConfigurationNote[] = [];
+  const notes: ConfigurationNote[] = groupCommandNotes(service.groups ?? []);
   if (service.scaling && !service.replicas && !service.groups) {
     notes.push({
       path: ['scaling'],
@@ -144,10 +191,6 @@ function serviceNotes(service: ServiceConfiguration): ConfigurationNote[] {
         path,
         message: 'has a body, but its method is get by default: set method: post',
       });
-    }
-    const texts = [probe.url, probe.body, ...probe.headers.map((header) => header.value)];
-    if (texts.some((text) => text?.includes('secrets.') && text.includes('${{'))) {
-      notes.push({ path, message: 'uses secrets, which are not filled in within probes: use env' });
     }
   }
   return notes;

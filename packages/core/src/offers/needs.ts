@@ -80,6 +80,7 @@ export function unmetNeed(needs: JobNeeds, offer: Offer): NeedName | null {
 function withoutContainers(needs: JobNeeds): NeedName | null {
   if (needs.dind) return 'docker';
   if (needs.privileged) return 'privileged';
+  if (needs.instanceMounts) return 'volumes';
   return needs.registryAuth ? 'registry_auth' : null;
 }
 

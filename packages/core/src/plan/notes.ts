@@ -33,10 +33,23 @@ function localNotes(input: PlanInput, offers: readonly Offer[]): string[] {
   if (local.instance.name !== LOCAL_PROCESS_INSTANCE) {
     return ["local: the job runs in a Docker container on the server's machine"];
   }
-  const image = input.options?.forOffersOnly ? null : input.spec.configuration.image;
   return [
     "local: the job runs as a plain process on the server's machine, without a container",
+    ...(input.options?.forOffersOnly ? [] : withoutContainerNotes(input)),
+  ];
+}
+
+/** What is a property of containers and is left out without one. */
+const OF_CONTAINERS = ['shell', 'python', 'nvcc'] as const;
+
+function withoutContainerNotes({ spec: { configuration }, jobSpecs }: PlanInput): string[] {
+  const { image, user } = configuration;
+  const unused: string[] = OF_CONTAINERS.filter((key) => configuration[key]);
+  if (jobSpecs.some((job) => job.requirements.resources.shm_size)) unused.push('shm_size');
+  return [
     ...(image ? [`local: \`image\` (${image}) is not used there`] : []),
+    ...unused.map((key) => `local: \`${key}\` is not used there`),
+    ...(user ? ['local: `user` is not used there unless the server runs as root'] : []),
   ];
 }
 

@@ -154,6 +154,30 @@ describe('offers of a plan', () => {
 });
 
 describe('notes of a plan', () => {
+  it.each([
+    [{ shell: 'bash' }, '`shell` is not used there'],
+    [{ python: '3.12', image: null }, '`python` is not used there'],
+    [{ nvcc: true }, '`nvcc` is not used there'],
+    [{ resources: { shm_size: '1GB' } }, '`shm_size` is not used there'],
+    [{ user: 'me', image: 'x' }, '`user` is not used there unless the server runs as root'],
+  ])('say of %j that it needs a container', (configuration, text) => {
+    const { notes } = plan(configuration, { offers: [localOffer('process')] });
+    expect(notes).toContain(`local: ${text}`);
+  });
+
+  it.each([
+    ['docker', ['data:/data']],
+    ['process', ['data:/data']],
+    ['process', ['/mnt/data:/data']],
+  ] as const)(
+    'on the server’s machine (%s) rule %j out, which would not be mounted',
+    (kind, volumes) => {
+      const { notes, jobPlans } = plan({ volumes }, { offers: [localOffer(kind)] });
+      expect(jobPlans[0]?.offers).toEqual([]);
+      expect(notes).toContain('1 offer is ruled out by `volumes`');
+    },
+  );
+
   it('say how many offers which property rules out', () => {
     const offers = [anOffer(), anOffer(), anOffer({ gpus: 8, price: 20 })];
     const { notes } = plan({ resources: { gpu: 'H100:8' }, max_price: 5 }, { offers });
@@ -178,7 +202,8 @@ describe('notes of a plan', () => {
   });
 
   it('say that a container is used where there is one', () => {
-    const { notes } = plan({ image: 'busybox' }, { offers: [localOffer('docker')] });
+    const notAlone = { image: 'busybox', shell: 'bash', user: 'me' };
+    const { notes } = plan(notAlone, { offers: [localOffer('docker')] });
     expect(notes).toEqual(["local: the job runs in a Docker container on the server's machine"]);
   });
 

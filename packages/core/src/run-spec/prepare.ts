@@ -3,7 +3,7 @@ import type { VolumeRecord } from '../model/resources.ts';
 import { nodesRequired } from '../placement/gang-request.ts';
 import { mergedProfile } from '../profile/merge.ts';
 import { isVolumeActive } from '../status/volume-status.ts';
-import { groupReferenceError } from './group-references.ts';
+import { groupMembers, groupReferenceError } from './group-references.ts';
 import { resourcesError, withResourceDefaults } from './resources.ts';
 import { nameError, type PreparedRunSpec, type SpecError, specError } from './result.ts';
 
@@ -152,10 +152,8 @@ function serviceError(
   if (service.gateway === false && settings.forbidServicesWithoutGateway) {
     return specError('Services without a gateway are not allowed on this server');
   }
-  const router = service.groups?.find((group) => group.router != null)?.router;
-  if (router?.type === 'dynamo' && profile.retry != null) {
-    return specError('`retry` is not supported with a Dynamo router');
-  }
+  const router = routerError(service, profile);
+  if (router) return router;
   const probes = service.probes ?? [];
   if (probes.length > settings.maxProbes) {
     return specError(`A service may have at most ${settings.maxProbes} probes`);
@@ -164,6 +162,24 @@ function serviceError(
     return specError(`\`probes[].timeout\` must not exceed ${settings.maxProbeTimeout} seconds`);
   }
   return null;
+}
+
+/** Requests go to the router alone; who its workers are it must be told by its commands. */
+function routerError(service: ServiceConfiguration, profile: Profile): SpecError | null {
+  const groups = service.groups ?? [];
+  const group = groups.find(({ router }) => router != null);
+  if (!group) return null;
+  if (group.router?.type === 'dynamo' && profile.retry != null) {
+    return specError('`retry` is not supported with a Dynamo router');
+  }
+  if (groups.length === 1 || groups.some(({ commands }) => groupMembers(commands).length > 0)) {
+    return null;
+  }
+  return specError(
+    `groups: the router in group ${group.name} and its workers do not find each other by themselves ` +
+      'on this server yet. Give one the addresses of the others in `commands`, as ' +
+      '`${{ groups[0].replicas[0].IP_ADDRESS }}`',
+  );
 }
 
 function mayBeEmpty(service: ServiceConfiguration): boolean {

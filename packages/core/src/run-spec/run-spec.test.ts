@@ -107,6 +107,17 @@ describe('refusals', () => {
       /autoscaling to zero/,
     ],
     [
+      'a router that does not learn of its workers',
+      sent({
+        ...{ type: 'service', port: 80, image: 'x' },
+        groups: [
+          { name: 'r', replicas: 1, commands: ['x'], router: { type: 'smg' } },
+          { name: 'w', replicas: 1, commands: ['x'] },
+        ],
+      }),
+      /router in group r and its workers do not find each other/,
+    ],
+    [
       'Dynamo with retry',
       sent({
         type: 'service',

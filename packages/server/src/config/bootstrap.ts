@@ -71,6 +71,10 @@ async function applyBackends(
 ): Promise<void> {
   const present = await store.backends.listWithCredentials(project.id);
   for (const entry of wanted) {
+    log.warn(
+      { project: project.name, backend: entry.type },
+      'this server shows offers of the backend, but cannot make machines there yet',
+    );
     const { config, auth } = splitSecrets(entry);
     const set = { config, sourceConfig: config, auth, sourceAuth: auth };
     const type: BackendType = entry.type;

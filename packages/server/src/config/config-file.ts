@@ -23,10 +23,20 @@ export async function loadServerConfig(
   const created = !existsSync(path);
   const text = created ? 'projects:\n- name: main\n' : await readText(path);
   const config = parse(text, path);
+  refusePlugins(config, path);
   if (config.encryption?.keys && config.encryption.keys.length > 0) return { config, created };
   const key = { type: 'aes', name: 'generated', secret: generateKey() } as const;
   await writePrivate(path, withKey(text, key));
   return { config: { ...config, encryption: { keys: [key] } }, created };
+}
+
+/** Plugins change and refuse what is applied: without them, what they forbid would be let through. */
+function refusePlugins({ plugins }: ServerConfig, path: string): void {
+  if (!plugins || plugins.length === 0) return;
+  throw new StartError(
+    `${path}: \`plugins\` (${plugins.join(', ')}) are not supported, so nothing would enforce their policies`,
+    { next: 'remove the key `plugins` to run without them, and start again' },
+  );
 }
 
 async function readText(path: string): Promise<string> {

@@ -1,4 +1,5 @@
 import type { JobSpecForAgent } from '@dstack/contract/agent';
+import type { JobRecord } from '@dstack/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertInstances } from '../http/testing/services.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
@@ -28,7 +29,12 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 /** What the agent is given for the first job of a run with this configuration. */
-async function startedSpec(configuration: object, more: object = {}, fleetEnv = {}) {
+async function startedSpec(
+  configuration: object,
+  more: object = {},
+  fleetEnv = {},
+  volumes: object[] | null = null,
+) {
   const { store } = server;
   const run_spec = {
     ...more,
@@ -41,7 +47,9 @@ async function startedSpec(configuration: object, more: object = {}, fleetEnv = 
   });
   if (submitted.status !== 200) throw new Error(submitted.text);
   const [job] = await store.jobs.ofRun(submitted.body.id);
-  const view = job && (await store.jobs.byId(job.id));
+  const found = job && (await store.jobs.byId(job.id));
+  const mounted = found && { ...found.job, spec: { ...found.job.spec, volumes } };
+  const view = found && (volumes ? { ...found, job: mounted as JobRecord } : found);
   const instance = (await store.instances.byId(instanceId))?.instance;
   if (!view || !instance) throw new Error('nothing to start');
   const sent: JobSpecForAgent[] = [];
@@ -111,6 +119,11 @@ describe('what a job takes along to its host', () => {
     const spec = await startedSpec({}, { repo_id: 'code', repo_data: data });
     expect(spec.repo).toMatchObject({ oauth_token: 'repo-token' });
     expect(spec.masked_values).toEqual(['repo-token', creds.private_key.trim()]);
+  });
+
+  it('is refused where a volume would be missing', async () => {
+    const mounted = startedSpec({}, {}, {}, [{ name: 'data', path: '/data' }]);
+    await expect(mounted).rejects.toThrow('volume data cannot be mounted there');
   });
 
   it('is refused where the job names a secret that the project does not have', async () => {

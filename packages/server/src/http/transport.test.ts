@@ -119,6 +119,26 @@ describe('transport', () => {
     const schema = await server.call(path, undefined, { method: 'GET', token: null });
     expect(schema.body.$defs).toHaveProperty('TaskConfiguration');
   });
+
+  it.each([
+    ['configuration', 'DstackConfiguration'],
+    ['profiles', 'ProfilesConfig'],
+    ['server-config', 'ServerConfig'],
+  ])('gives editors the schema %s, once for as long as it is the same', async (name, title) => {
+    const get = (headers = {}) =>
+      server.call(`/schemas/${name}.json`, undefined, { method: 'GET', token: null, headers });
+    const first = await get();
+    expect([first.status, first.body.title]).toEqual([200, title]);
+    expect(first.headers).toMatchObject({
+      'content-type': expect.stringContaining('application/json'),
+      'cache-control': expect.stringContaining('public'),
+      'access-control-allow-origin': '*',
+    });
+    const etag = String(first.headers.etag);
+    const again = await get({ 'if-none-match': `"other", W/${etag}` });
+    expect([again.status, again.text, again.headers.etag]).toEqual([304, '', etag]);
+    expect((await get({ 'if-none-match': '"other"' })).status).toBe(200);
+  });
 });
 
 describe('uploads', () => {

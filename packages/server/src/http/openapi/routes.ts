@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto';
 import {
   configurationJsonSchema,
   profilesJsonSchema,
   serverConfigJsonSchema,
 } from '@dstack/contract';
 import { openApiDocument } from '@dstack/contract/api';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sendJsonText } from '../error-answers.ts';
 
 const DOCUMENTS = {
@@ -14,12 +15,44 @@ const DOCUMENTS = {
   '/schemas/server-config.json': serverConfigJsonSchema,
 } as const;
 
-/** The API and the configuration language described for programs; made when first asked for. */
+interface Document {
+  readonly text: string;
+  readonly etag: string;
+}
+
+/**
+ * The API and the configuration language described for programs; made when first asked for. Open to
+ * everybody: editors fetch them without a token, those in a browser from another origin. They are the
+ * same until the server is another version, so whoever has one asks for a change only.
+ */
 export function openApiRoutes(app: FastifyInstance): void {
-  for (const [path, document] of Object.entries(DOCUMENTS)) {
-    const text = once(() => JSON.stringify(document()));
-    app.get(path, async (_request, reply) => sendJsonText(reply, 200, text()));
+  for (const [path, make] of Object.entries(DOCUMENTS)) {
+    const document = once(() => describe(make()));
+    app.get(path, async (request, reply) => answer(request, reply, document()));
   }
+}
+
+function describe(value: object): Document {
+  const text = JSON.stringify(value);
+  const hash = createHash('sha256').update(text).digest('base64url').slice(0, 27);
+  return { text, etag: `"${hash}"` };
+}
+
+function answer(request: FastifyRequest, reply: FastifyReply, { text, etag }: Document) {
+  reply.headers({
+    etag,
+    'cache-control': 'public, max-age=300, stale-while-revalidate=86400',
+    'access-control-allow-origin': '*',
+    'x-content-type-options': 'nosniff',
+  });
+  if (knownTags(request).includes(etag)) return reply.code(304).send();
+  return sendJsonText(reply, 200, text);
+}
+
+/** A proxy that compresses marks its tags as weak; the document is the same. */
+function knownTags({ headers }: FastifyRequest): string[] {
+  const given = headers['if-none-match'] ?? '';
+  return given.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
 }
 
 function once<T>(make: () => T): () => T {

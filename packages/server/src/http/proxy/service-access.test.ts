@@ -37,7 +37,7 @@ describe('callers of a service', () => {
 
 describe('a service behind a router', () => {
   it('lets through what a router serves', async () => {
-    const group = { replicas: 1, commands: ['serve'] };
+    const group = { replicas: 1, commands: ['serve ${{ groups[1].replicas[0].IP_ADDRESS }}'] };
     const groups = [
       { ...group, name: 'router', router: { type: 'smg' } },
       { ...group, name: 'worker' },

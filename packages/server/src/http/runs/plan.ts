@@ -1,6 +1,6 @@
 /** What applying a run would do. */
 import type { GetRunPlanRequest } from '@dstack/contract/api';
-import type { JobSpec, RunPlan } from '@dstack/contract/wire';
+import type { JobSpec, RunPlan, RunSpec } from '@dstack/contract/wire';
 import {
   isRunFinished,
   type Offer,
@@ -54,8 +54,17 @@ export async function planRun(
       current && { finished: isRunFinished(current.run.status), spec: current.run.spec },
       effective,
     ),
-    notes: [...planned.notes],
+    notes: [...planned.notes, ...protocolNotes(project, effective)],
   };
+}
+
+/** Without a gateway there is no address of the service's own that could have a certificate. */
+function protocolNotes(project: ProjectRecord, { configuration }: RunSpec): string[] {
+  if (configuration.type !== 'service' || configuration.https !== true) return [];
+  const { gateway } = configuration;
+  const hasGateway = gateway !== false && (gateway !== null || project.defaultGatewayId !== null);
+  if (hasGateway) return [];
+  return ["`https` has no effect without a gateway: the service has the server's own address"];
 }
 
 /** The client reserves its ports by this, for the first offer is what the job most likely gets. */

@@ -1,0 +1,30 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { StartError } from '../start-error.ts';
+import { configPath, loadServerConfig } from './config-file.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'config-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+describe('plugins in config.yml', () => {
+  it('keep the server from starting, and the file stays as it is', async () => {
+    const text = 'projects: []\nplugins: [rest_plugin]\n';
+    writeFileSync(configPath(dir), text);
+    const loaded = loadServerConfig(dir);
+    await expect(loaded).rejects.toThrow(StartError);
+    await expect(loaded).rejects.toThrow(
+      /config\.yml: `plugins` \(rest_plugin\) are not supported/,
+    );
+    expect(readFileSync(configPath(dir), 'utf8')).toBe(text);
+  });
+
+  it('are nothing where there are none', async () => {
+    writeFileSync(configPath(dir), 'projects: []\nplugins: []\n');
+    expect((await loadServerConfig(dir)).config.plugins).toEqual([]);
+  });
+});
