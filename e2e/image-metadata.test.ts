@@ -36,7 +36,7 @@ describe.skipIf(missing !== null)('an image in a registry that the server can as
       registry.add('greeter:1', { layers, config: greeter });
       registry.add('empty:1', { layers });
     }
-    home = dockerInstallation(engine);
+    home = dockerInstallation(engine, { DSTACK_SERVER_OUTGOING_ALLOW: 'loopback' });
     await home.startServer();
     await applyFleet(home, '0..2');
     await home.ok('secret', 'set', 'password', 'secret');

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import type { EngineSettings } from '@dstack/core';
 import { type Env, integer, isSet, oneOf, SettingsError } from './environment.ts';
 import type { ImagePlanSettings } from './hosts/image-plans.ts';
+import { parseOutgoingAllow } from './outgoing/outgoing-rules.ts';
 
 /** All of the server's settings, compiled once at start from environment and options. */
 export interface ServerSettings {
@@ -21,6 +22,8 @@ export interface ServerSettings {
   readonly sshProxyToken: string | null;
   /** Prometheus: whether `/metrics` is there, and the bearer it asks for (null = open). */
   readonly metrics: { readonly enabled: boolean; readonly token: string | null };
+  /** Where the server may connect to on behalf of users, beside the public Internet. */
+  readonly outgoingAllow: readonly string[];
   /** Git repository with templates of projects that name none. */
   readonly templatesRepo: string | null;
   /** Backends may use the credentials of the server's environment. */
@@ -110,6 +113,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
       enabled: isSet(env, 'DSTACK_ENABLE_PROMETHEUS_METRICS'),
       token: env.DSTACK_PROMETHEUS_AUTH_TOKEN || null,
     },
+    outgoingAllow: parseOutgoingAllow(env.DSTACK_SERVER_OUTGOING_ALLOW ?? ''),
     templatesRepo: env.DSTACK_SERVER_TEMPLATES_REPO || null,
     defaultCredentials: !isSet(env, 'DSTACK_DEFAULT_CREDS_DISABLED'),
     adminToken: options.token || env.DSTACK_SERVER_ADMIN_TOKEN || null,

@@ -15,6 +15,8 @@ import type { Engine } from '../loops/engine.ts';
 import { RunChanges } from '../loops/run-changes.ts';
 import type { ServerMetrics, ServerMetricsOptions } from '../metrics/server-metrics.ts';
 import { offerSource } from '../offers/offer-source.ts';
+import { Outgoing } from '../outgoing/outgoing.ts';
+import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { makeLinks, makeServiceProxy, makeSshFleets } from './links.ts';
 import { listen } from './listen.ts';
 import type { Parts } from './parts.ts';
@@ -52,6 +54,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   closing.add(store.runs.onChangedElsewhere((runId) => changes.emit(runId)));
   const services = makeServiceProxy(parts, { hosts, sshFleets }, changes);
 
+  const hubUrl = env.HF_ENDPOINT || 'https://huggingface.co';
+  const outgoing = makeOutgoing(parts, hubUrl);
+
   let engine: Engine | null = null;
   const metrics = settings.metrics.enabled
     ? await serverMetrics(parts, () => engine?.depths() ?? null)
@@ -60,12 +65,12 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     store,
     logs,
     offers,
-    images: new ImageConfigs({ now: Date.now, log }),
+    images: new ImageConfigs({ now: Date.now, outgoing, log }),
     blobs,
     keys,
     context,
-    templates: gitTemplates(),
-    hub: tokenizerHub(env.HF_ENDPOINT || 'https://huggingface.co'),
+    templates: gitTemplates({ rules: outgoing.rules, own: settings.templatesRepo }),
+    hub: tokenizerHub(hubUrl, outgoing),
     services,
     metrics,
     loopsAreRunning: () => engine?.isRunning ?? false,
@@ -90,6 +95,14 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   startHousekeeping(parts);
   if (machine) closing.add(await keepLinked(hosts, machine.access, log));
   return { main, url, local: machine?.executor ?? null };
+}
+
+/** Hosts that the operator has configured need not be allowed once more. */
+function makeOutgoing({ settings, closing }: Parts, hubUrl: string): Outgoing {
+  const own = hostsOfSettings(settings.images.defaultRegistry, settings.templatesRepo, hubUrl);
+  const outgoing = new Outgoing(new OutgoingRules([...settings.outgoingAllow, ...own]));
+  closing.add(() => outgoing.close());
+  return outgoing;
 }
 
 /** Loaded only where it is wanted. */

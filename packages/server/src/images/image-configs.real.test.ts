@@ -1,6 +1,11 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { TestRegistry } from '@dstack/testkit/registry';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Outgoing } from '../outgoing/outgoing.ts';
+import { OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { ImageConfigs } from './image-configs.ts';
 import { parseImageReference } from './image-reference.ts';
 
@@ -12,16 +17,19 @@ const tool = {
 };
 
 let registry: TestRegistry | null = null;
+let outgoing: Outgoing | null = null;
 afterEach(async () => {
+  await outgoing?.close();
   await registry?.close();
   registry = null;
 });
 
-async function started(access: 'none' | 'basic' | 'bearer') {
+async function started(access: 'none' | 'basic' | 'bearer', allowed = ['loopback']) {
   registry = await TestRegistry.start({ access });
   const { host } = registry;
   let now = 0;
-  const configs = new ImageConfigs({ now: () => now, log });
+  outgoing = new Outgoing(new OutgoingRules(allowed));
+  const configs = new ImageConfigs({ now: () => now, outgoing, log });
   const pass = (seconds: number) => {
     now += seconds * 1000;
   };
@@ -65,6 +73,34 @@ describe('what a registry says about an image', () => {
     expect(await configs.find(at('tool:1'), { ...auth, password: 'wrong' })).toBeNull();
     expect(await configs.find(at('none:1'), auth)).toBeNull();
     expect(await configs.find('No Name', auth)).toBeNull();
+  });
+
+  it('is not asked for inside the network', async () => {
+    const { registry, configs, at } = await started('none', []);
+    registry.add('tool:1', tool);
+    expect(await configs.find(at('tool:1'), null)).toBeNull();
+    expect(registry.requests).toEqual([]);
+  });
+
+  it('is not asked for with credentials that would go elsewhere unencrypted', async () => {
+    const { configs } = await started('none');
+    let shown = 0;
+    const elsewhere = createServer((_request, response) => {
+      shown += 1;
+      response.end('{}');
+    });
+    elsewhere.listen(0, '127.0.0.2');
+    await once(elsewhere, 'listening');
+    const { port } = elsewhere.address() as AddressInfo;
+    const liar = createServer((_request, response) => {
+      const challenge = `Bearer realm="http://127.0.0.2:${port}/token",service="x"`;
+      response.writeHead(401, { 'www-authenticate': challenge }).end();
+    });
+    liar.listen(0, '127.0.0.1');
+    await once(liar, 'listening');
+    const image = `127.0.0.1:${(liar.address() as AddressInfo).port}/tool:1`;
+    expect([await configs.find(image, auth), shown]).toEqual([null, 0]);
+    for (const server of [elsewhere, liar]) server.close();
   });
 
   it('is asked for once in a while only, however many ask', async () => {

@@ -2,12 +2,15 @@ import { createHash } from 'node:crypto';
 import type { RegistryAuth } from '@dstack/contract';
 import type { ImageConfig } from '@dstack/core';
 import type { Logger } from '../logging.ts';
+import type { Outgoing } from '../outgoing/outgoing.ts';
+import { OutgoingFailed } from '../outgoing/outgoing-error.ts';
 import { parseImageReference } from './image-reference.ts';
 import { readImageConfig } from './registry-client.ts';
 
 export interface ImageConfigsOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  readonly outgoing: Outgoing;
   readonly log: Logger;
   readonly timeoutMs?: number;
 }
@@ -52,15 +55,14 @@ export class ImageConfigs {
   }
 
   async #ask(image: string, auth: RegistryAuth | null): Promise<ImageConfig | null> {
-    const { now, log, timeoutMs = TIMEOUT_MS } = this.#options;
+    const { now, log, outgoing, timeoutMs = TIMEOUT_MS } = this.#options;
     const reference = parseImageReference(image);
     if (!reference || (this.#silent.get(reference.origin) ?? 0) > now()) return null;
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-      return await readImageConfig(reference, auth, signal);
+      return await readImageConfig(outgoing, reference, auth, signal);
     } catch (error) {
-      // `fetch` says so where nobody answers, or not in time.
-      if (error instanceof TypeError || signal.aborted) {
+      if (error instanceof OutgoingFailed || signal.aborted) {
         this.#silent.set(reference.origin, now() + KEPT_MS);
       }
       log.info({ image, reason: String(error) }, 'no registry tells about an image');

@@ -1,5 +1,6 @@
 import type { RegistryAuth } from '@dstack/contract';
 import type { ImageConfig } from '@dstack/core';
+import type { Outgoing, OutgoingAnswer } from '../outgoing/outgoing.ts';
 import type { ImageReference } from './image-reference.ts';
 
 /** Manifests and configurations are small; anything larger is none. */
@@ -46,14 +47,15 @@ interface ConfigBlob extends Platform {
 
 /**
  * Reads what a registry says about an image, without any of its layers. Throws `RegistryError`, and
- * whatever `fetch` throws where nothing answers.
+ * `OutgoingRefused` or `OutgoingFailed` where nothing answers.
  */
 export async function readImageConfig(
+  outgoing: Outgoing,
   image: ImageReference,
   auth: RegistryAuth | null,
   signal: AbortSignal,
 ): Promise<ImageConfig> {
-  const registry = new Registry(image, auth, signal);
+  const registry = new Registry(outgoing, image, auth, signal);
   const top = await registry.json<Manifest>(`manifests/${image.reference}`, [
     ...LISTS,
     ...MANIFESTS,
@@ -81,12 +83,19 @@ function architecturesOf(platforms: readonly (Platform | undefined)[]): ('x86' |
 
 /** Requests about one image. What the registry asks for to let us in is kept for the next ones. */
 class Registry {
+  readonly #outgoing: Outgoing;
   readonly #image: ImageReference;
   readonly #auth: RegistryAuth | null;
   readonly #signal: AbortSignal;
   #authorization: string | null = null;
 
-  constructor(image: ImageReference, auth: RegistryAuth | null, signal: AbortSignal) {
+  constructor(
+    outgoing: Outgoing,
+    image: ImageReference,
+    auth: RegistryAuth | null,
+    signal: AbortSignal,
+  ) {
+    this.#outgoing = outgoing;
     this.#image = image;
     this.#auth = auth;
     this.#signal = signal;
@@ -96,18 +105,17 @@ class Registry {
     const url = `${this.#image.origin}/v2/${this.#image.name}/${path}`;
     let response = await this.#get(url, accept);
     if (response.status === 401 && this.#authorization === null) {
-      const challenge = response.headers.get('www-authenticate') ?? '';
-      await response.body?.cancel();
+      const challenge = response.header('www-authenticate') ?? '';
       this.#authorization = await this.#authorize(challenge);
       response = await this.#get(url, accept);
     }
-    return (await readJson(response)) as T;
+    return readJson(response) as T;
   }
 
-  #get(url: string, accept: readonly string[]): Promise<Response> {
+  #get(url: string, accept: readonly string[]): Promise<OutgoingAnswer> {
     const headers: Record<string, string> = { accept: accept.join(', ') };
     if (this.#authorization) headers.authorization = this.#authorization;
-    return fetch(url, { headers, signal: this.#signal });
+    return this.#ask(url, headers);
   }
 
   async #authorize(challenge: string): Promise<string> {
@@ -120,30 +128,37 @@ class Registry {
     if (!/^bearer/i.test(challenge) || !realm) {
       throw new RegistryError('the registry asks for an unknown kind of credentials', 401);
     }
-    const url = new URL(realm, this.#image.origin);
+    const url = this.#realm(realm);
     const service = field('service');
     if (service) url.searchParams.set('service', service);
     url.searchParams.set('scope', `repository:${this.#image.name}:pull`);
     const headers: Record<string, string> = this.#auth ? { authorization: basic(this.#auth) } : {};
-    const answer = await readJson(await fetch(url, { headers, signal: this.#signal }));
+    const answer = readJson(await this.#ask(url, headers));
     const { token, access_token: other } = answer as { token?: string; access_token?: string };
     return `Bearer ${token ?? other ?? ''}`;
   }
+
+  /** Who gives out tokens is the registry's to say; the password goes there as safely as to itself. */
+  #realm(text: string): URL {
+    const { origin } = this.#image;
+    if (!URL.canParse(text, origin)) throw new RegistryError(`${text} is no URL`, 401);
+    const url = new URL(text, origin);
+    if (url.protocol === 'https:' || url.origin === origin) return url;
+    const own = new URL(origin);
+    if (own.protocol === url.protocol && own.hostname === url.hostname) return url;
+    throw new RegistryError(`the registry sends credentials to ${url.origin}, unencrypted`, 401);
+  }
+
+  #ask(url: string | URL, headers: Readonly<Record<string, string>>): Promise<OutgoingAnswer> {
+    return this.#outgoing.get(url, { headers, maxBytes: MAX_BYTES, signal: this.#signal });
+  }
 }
 
-async function readJson(response: Response): Promise<unknown> {
-  if (!response.ok) {
-    await response.body?.cancel();
-    throw new RegistryError(`the registry answers ${response.status}`, response.status);
+function readJson({ status, body }: OutgoingAnswer): unknown {
+  if (status < 200 || status > 299) {
+    throw new RegistryError(`the registry answers ${status}`, status);
   }
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of response.body ?? []) {
-    size += part.length;
-    if (size > MAX_BYTES) throw new RegistryError(`an answer is over ${MAX_BYTES} bytes`);
-    parts.push(part);
-  }
-  const parsed: unknown = JSON.parse(Buffer.concat(parts).toString());
+  const parsed: unknown = JSON.parse(body.toString());
   if (typeof parsed !== 'object' || parsed === null) throw new RegistryError('no JSON object');
   return parsed;
 }

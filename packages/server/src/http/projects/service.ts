@@ -17,6 +17,7 @@ import type {
   ProjectUse,
   UserRecord,
 } from '@dstack/store';
+import { OutgoingRefused } from '../../outgoing/outgoing-error.ts';
 import { wireProject } from '../mapping/project.ts';
 import { checkName } from '../names.ts';
 import { pageOf } from '../paging.ts';
@@ -177,6 +178,7 @@ export async function updateProject(
 async function checkReadable(deps: HttpDeps, url: string): Promise<void> {
   await deps.templates.probe(url).catch((error: unknown) => {
     deps.log.info({ err: error }, 'templates repository refused');
+    if (error instanceof OutgoingRefused) throw ruleError(`templates_repo: ${error.message}`);
     throw ruleError('The templates repository cannot be read: check its URL and who may read it');
   });
 }

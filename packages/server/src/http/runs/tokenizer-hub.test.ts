@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Outgoing } from '../../outgoing/outgoing.ts';
+import { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
 import { tokenizerHub } from './tokenizer-hub.ts';
 
 let server: Server;
@@ -21,7 +23,11 @@ afterAll(() => {
   server.close();
 });
 
-const hub = () => tokenizerHub(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+const outgoing = new Outgoing(new OutgoingRules(['127.0.0.1']));
+afterAll(() => outgoing.close());
+
+const hub = () =>
+  tokenizerHub(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, outgoing);
 
 it('reads how a model chats', async () => {
   answer = [200, '{"chat_template":"{{ x }}","eos_token":"</s>","other":1}'];

@@ -1,5 +1,6 @@
 /** Where the chat templates of models are found that a configuration does not bring along. */
 import * as z from 'zod';
+import type { Outgoing } from '../../outgoing/outgoing.ts';
 
 export interface ChatFormat {
   readonly chatTemplate: string | null;
@@ -12,6 +13,9 @@ export type TokenizerHub = (model: string, token: string | null) => Promise<Chat
 /** dstack 0.22.5 gives the hub this long, in milliseconds. */
 const TIMEOUT_MS = 10_000;
 
+/** Vocabularies of special tokens lie in these files, too. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
 const Token = z.union([z.string(), z.object({ content: z.string() })]).nullish();
 
 /** Models may have several templates; the one for chats is the default. */
@@ -22,12 +26,13 @@ const Template = z
 const Config = z.object({ chat_template: Template, eos_token: Token });
 
 /** `endpoint`: as Hugging Face's own tools read it from `HF_ENDPOINT`. */
-export function tokenizerHub(endpoint: string): TokenizerHub {
+export function tokenizerHub(endpoint: string, outgoing: Outgoing): TokenizerHub {
   return async (model, token) => {
     const url = `${endpoint}/${model}/resolve/main/tokenizer_config.json`;
-    const headers = token ? { authorization: `Bearer ${token}` } : undefined;
+    const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
     const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const answer = await fetch(url, { signal, ...(headers && { headers }) }).catch((error) => {
+    const asked = { headers, signal, maxBytes: MAX_BYTES };
+    const answer = await outgoing.get(url, asked).catch((error) => {
       throw failure(reasonOf(error));
     });
     if (answer.status === 403) throw new Error('Private HF models are not supported');
@@ -36,17 +41,21 @@ export function tokenizerHub(endpoint: string): TokenizerHub {
       throw new Error(`Failed to get tokenizer info: set ${what} in \`env\` of the service`);
     }
     if (answer.status !== 200) throw failure(`status ${answer.status}`);
-    const { chat_template: template, eos_token: eos } = Config.parse(
-      await answer.json().catch((error) => {
-        throw failure(reasonOf(error));
-      }),
-    );
+    const { chat_template: template, eos_token: eos } = configOf(answer.body);
     const chat = Array.isArray(template)
       ? (template.find(({ name }) => name === 'default') ?? template[0])?.template
       : template;
     const end = typeof eos === 'object' ? eos?.content : eos;
     return { chatTemplate: chat ?? null, eosToken: end ?? null };
   };
+}
+
+function configOf(body: Buffer): z.infer<typeof Config> {
+  try {
+    return Config.parse(JSON.parse(body.toString()));
+  } catch (error) {
+    throw failure(reasonOf(error));
+  }
 }
 
 const failure = (why: string) => new Error(`Failed to get tokenizer info: ${why}`);

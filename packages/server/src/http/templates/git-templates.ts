@@ -1,66 +1,143 @@
-/** Files of a Git repository at its newest commit, without a working copy that stays. */
+/** Files of a Git repository at its newest commit, without a working copy. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { GuardedProxy } from '../../outgoing/guarded-proxy.ts';
+import { OutgoingRefused } from '../../outgoing/outgoing-error.ts';
+import type { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
 
 const run = promisify(execFile);
 
 /** Longest that a repository may take to answer, in ms. */
 const TIMEOUT = 30_000;
 
-/** Larger files are no templates. */
+/** Larger files are no templates, and more of them are not looked at. */
 const MAX_FILE = 256 * 1024;
+const MAX_FILES = 200;
 
-/** Transports that reach other machines only; `ext` would run programs, `file` read this one. */
-export const REMOTE_PROTOCOLS = 'https:http:ssh:git';
+/** Bytes that a repository may send. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
+const FOLDER = '.dstack/templates/';
+
+/** The transport of which every connection is looked at. */
+const GUARDED_PROTOCOLS = 'https:http';
+
+/** Of the operator's own repository: `ext` would run programs, `file` read this machine. */
+const OWN_PROTOCOLS = 'https:http:ssh:git';
 
 export interface TemplateSource {
-  /** Texts of the template files, by name. Throws what Git said. */
+  /** Texts of the template files, by name. Throws `OutgoingRefused`, or what Git said. */
   read(url: string): Promise<readonly string[]>;
   /** Throws unless the repository answers. */
   probe(url: string): Promise<void>;
 }
 
-/** `protocols`: those that Git may use, in the form of `GIT_ALLOW_PROTOCOL`. */
-export function gitTemplates(protocols: string = REMOTE_PROTOCOLS): TemplateSource {
-  const git = (...args: string[]) =>
-    run('git', args, {
-      timeout: TIMEOUT,
-      env: {
-        PATH: process.env.PATH,
-        HOME: process.env.HOME,
-        GIT_ALLOW_PROTOCOL: protocols,
-        // Nobody is there to be asked for a password or about a host's key.
-        GIT_TERMINAL_PROMPT: '0',
-        GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new',
-      },
-    });
+export interface GitTemplatesOptions {
+  readonly rules: OutgoingRules;
+  /** The repository of the operator, read with the operator's own credentials and configuration. */
+  readonly own: string | null;
+  /** Where tests have their repositories, in the form of `GIT_ALLOW_PROTOCOL`. */
+  readonly protocols?: string;
+}
+
+type Git = (...args: string[]) => Promise<string>;
+
+export function gitTemplates(options: GitTemplatesOptions): TemplateSource {
   return {
-    probe: async (url) => {
-      await git('ls-remote', '--exit-code', '--', url, 'HEAD');
-    },
-    async read(url) {
-      const dir = await mkdtemp(join(tmpdir(), 'dstack-templates-'));
-      try {
-        const checkout = join(dir, 'repo');
-        await git('clone', '--quiet', '--depth', '1', '--no-tags', '--', url, checkout);
-        return await templateFiles(join(checkout, '.dstack', 'templates'));
-      } finally {
-        await rm(dir, { recursive: true, force: true });
-      }
-    },
+    probe: (url) =>
+      withGit(options, url, async (git) => {
+        await git('ls-remote', '--exit-code', '--end-of-options', url, 'HEAD');
+      }),
+    read: (url) =>
+      withGit(options, url, async (git, dir) => {
+        const repo = join(dir, 'repo');
+        const shallow = ['--bare', '--depth=1', '--single-branch', '--no-tags'];
+        await git('clone', '--quiet', ...shallow, '--end-of-options', url, repo);
+        return await templateFiles((...args) => git(`--git-dir=${repo}`, ...args));
+      }),
   };
 }
 
-/** In the order of their names; links are not followed. */
-async function templateFiles(dir: string): Promise<string[]> {
-  const entries = await readdir(dir, { withFileTypes: true });
-  const names = entries
-    .filter((entry) => entry.isFile() && /\.ya?ml$/.test(entry.name))
-    .map((entry) => entry.name)
-    .sort();
-  const texts = await Promise.all(names.map((name) => readFile(join(dir, name), 'utf8')));
-  return texts.filter((text) => text.length <= MAX_FILE);
+/** Git with a folder of its own, which is its home too, and connections that are looked at. */
+async function withGit<T>(
+  { rules, own, protocols = GUARDED_PROTOCOLS }: GitTemplatesOptions,
+  url: string,
+  work: (git: Git, dir: string) => Promise<T>,
+): Promise<T> {
+  const isOwn = url === own;
+  if (!isOwn) checkUrl(url, protocols);
+  const dir = await mkdtemp(join(tmpdir(), 'dstack-templates-'));
+  const proxy = isOwn ? null : await GuardedProxy.open(rules, MAX_BYTES);
+  const env = isOwn
+    ? { HOME: process.env.HOME, GIT_ALLOW_PROTOCOL: OWN_PROTOCOLS }
+    : { ...strangers(join(dir, 'home')), ...through(proxy), GIT_ALLOW_PROTOCOL: protocols };
+  try {
+    await mkdir(join(dir, 'home'), { mode: 0o700 });
+    return await work(gitRunner(dir, env), dir);
+  } catch (error) {
+    throw proxy?.refusal ?? error;
+  } finally {
+    await proxy?.close();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+function checkUrl(url: string, protocols: string): void {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : url.split(/[:/]/, 1)[0];
+  if (protocols.split(':').includes(protocol?.replace(/:$/, '') ?? '')) return;
+  throw new OutgoingRefused({ rule: 'protocol', protocol: protocol ?? url });
+}
+
+/** Nothing of this machine's user takes part: no credentials, no configuration. */
+function strangers(home: string): NodeJS.ProcessEnv {
+  const names = Object.keys(process.env).filter((name) =>
+    /^(GIT_SSL_CA(INFO|PATH)|SSL_CERT_(FILE|DIR))$/.test(name),
+  );
+  return {
+    ...Object.fromEntries(names.map((name) => [name, process.env[name]])),
+    HOME: home,
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+  };
+}
+
+function through(proxy: GuardedProxy | null): NodeJS.ProcessEnv {
+  return proxy ? { http_proxy: proxy.url, https_proxy: proxy.url, no_proxy: '' } : {};
+}
+
+function gitRunner(cwd: string, env: NodeJS.ProcessEnv): Git {
+  const common: NodeJS.ProcessEnv = {
+    PATH: process.env.PATH,
+    LC_ALL: 'C',
+    // Nobody is there to be asked for a password or about a host's key.
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_ASKPASS: '/bin/false',
+    GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new',
+    ...env,
+  };
+  const signal = AbortSignal.timeout(TIMEOUT);
+  // Large objects are streamed, so that packed ones do not fill the memory.
+  const words = ['-c', 'core.bigFileThreshold=1m', '-c', 'core.hooksPath=/dev/null'];
+  return async (...args) => {
+    const options = { cwd, env: common, signal, maxBuffer: MAX_FILES * MAX_FILE };
+    const { stdout } = await run('git', [...words, ...args], options);
+    return stdout;
+  };
+}
+
+/** In the order of their names; only plain files that are small enough. */
+async function templateFiles(git: Git): Promise<string[]> {
+  const listed = await git('ls-tree', '-z', '-l', 'HEAD', FOLDER);
+  const blobs = listed.split('\0').flatMap((line) => {
+    const [, hash = '', size = '', path = ''] =
+      /^100(?:644|755) blob ([0-9a-f]+) +(\d+)\t(.*)$/s.exec(line) ?? [];
+    return /\.ya?ml$/.test(path) && Number(size) <= MAX_FILE ? [{ hash, path }] : [];
+  });
+  const wanted = blobs.sort((a, b) => (a.path < b.path ? -1 : 1)).slice(0, MAX_FILES);
+  const texts: string[] = [];
+  for (const { hash } of wanted) texts.push(await git('cat-file', 'blob', hash));
+  return texts;
 }

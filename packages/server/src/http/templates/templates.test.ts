@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 import { gitTemplates } from './git-templates.ts';
 
@@ -77,10 +78,18 @@ describe('templates', () => {
     expect(await list()).toEqual([]);
   });
 
-  it.each(['ext::sh -c true', 'file:///etc', '--upload-pack=true'])(
-    'are never asked for with %s',
-    async (bad) => {
-      await expect(gitTemplates().probe(bad)).rejects.toThrow();
-    },
-  );
+  it('of an address inside the network are refused, with the setting that allows it', async () => {
+    const source = gitTemplates({ rules: new OutgoingRules([]), own: null });
+    const inside = await startTestServer({}, { templates: source });
+    const set = (templates_repo: string) =>
+      inside.call('/api/projects/main/update', { templates_repo });
+    const answer = await set('http://127.0.0.1:1/templates.git');
+    expect(answer.status).toBe(400);
+    expect(answer.body.detail[0].msg).toMatch(
+      /^templates_repo: 127\.0\.0\.1 .*DSTACK_SERVER_OUTGOING_ALLOW/,
+    );
+    const other = await set('ssh://git@example.com/templates.git');
+    expect(other.body.detail[0].msg).toMatch(/^templates_repo: ssh: is not used/);
+    await inside.close();
+  });
 });

@@ -16,6 +16,7 @@ import { fileBlobs } from '../../blobs/file-blobs.ts';
 import { FileLogStore } from '../../logs/file/file-log-store.ts';
 import type { LogStore } from '../../logs/log-store.ts';
 import { ServerMetrics } from '../../metrics/server-metrics.ts';
+import { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
 import type { OpenPort } from '../../proxy/replica-connections.ts';
 import { ServiceProxy } from '../../proxy/service-proxy.ts';
 import { buildHttp } from '../app.ts';
@@ -162,7 +163,7 @@ function testDeps({ store, logs, now, log, offers, dir, settings, services }: Pa
     images: { find: async () => null },
     blobs: fileBlobs(join(dir, 'blobs')),
     keys: keyMaker(),
-    templates: gitTemplates('file'),
+    templates: gitTemplates({ rules: new OutgoingRules([]), own: null, protocols: 'file' }),
     hub: () => Promise.reject(new Error('there is no hub')),
     services,
     metrics: new ServerMetrics({ store, now, depths: () => null, onError: () => {} }),

@@ -1,0 +1,152 @@
+import type { lookup } from 'node:dns';
+import { Agent, type Dispatcher, request } from 'undici';
+import { guardedConnector } from './guarded-connect.ts';
+import { OutgoingFailed, OutgoingRefused } from './outgoing-error.ts';
+import type { OutgoingRules } from './outgoing-rules.ts';
+
+export interface OutgoingRequest {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Longest answer, in bytes. */
+  readonly maxBytes: number;
+  /** Ends it early; it has `TIMEOUT_MS` otherwise. */
+  readonly signal?: AbortSignal;
+}
+
+export interface OutgoingAnswer {
+  readonly status: number;
+  header(name: string): string | null;
+  readonly body: Buffer;
+}
+
+const TIMEOUT_MS = 15_000;
+/** A connection waits for the next request of the same errand. */
+const KEPT_MS = 2000;
+const MOST_REDIRECTS = 5;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** What says who we are, and is for the origin that it was given for. */
+const CREDENTIALS: ReadonlySet<string> = new Set([
+  'authorization',
+  'cookie',
+  'proxy-authorization',
+]);
+
+/**
+ * The one way of the server to addresses that users name (registries, hubs): every hop goes to an
+ * address that the rules allow, credentials go to their own origin alone, sizes and times are bounded.
+ */
+export class Outgoing {
+  readonly rules: OutgoingRules;
+  readonly #agent: Agent;
+
+  /** `resolve`: the system's own unless a test says otherwise. */
+  constructor(rules: OutgoingRules, resolve?: typeof lookup) {
+    this.rules = rules;
+    this.#agent = new Agent({
+      connect: guardedConnector(rules, resolve),
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
+      // One that is kept for long would outlive what its name stands for.
+      keepAliveTimeout: KEPT_MS,
+      keepAliveMaxTimeout: KEPT_MS,
+    });
+  }
+
+  /** Follows redirects. Throws `OutgoingRefused` or `OutgoingFailed`; any status is an answer. */
+  async get(url: string | URL, asked: OutgoingRequest): Promise<OutgoingAnswer> {
+    const deadline = AbortSignal.timeout(TIMEOUT_MS);
+    const signal = asked.signal ? AbortSignal.any([asked.signal, deadline]) : deadline;
+    let target = parsed(url);
+    let headers = asked.headers ?? {};
+    for (let hop = 0; hop <= MOST_REDIRECTS; hop++) {
+      checkProtocol(target);
+      const response = await this.#once(target, headers, signal);
+      const next = redirectOf(response, target);
+      if (next === null) return await answerOf(response, asked.maxBytes);
+      await discard(response);
+      if (target.protocol === 'https:' && next.protocol !== 'https:') {
+        throw new OutgoingRefused({ rule: 'protocol', protocol: next.protocol });
+      }
+      if (next.origin !== target.origin) headers = withoutCredentials(headers);
+      target = next;
+    }
+    throw new OutgoingRefused({ rule: 'redirects', most: MOST_REDIRECTS });
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  async #once(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal) {
+    try {
+      return await request(url, { dispatcher: this.#agent, headers, signal });
+    } catch (error) {
+      throw asOutgoingError(error);
+    }
+  }
+}
+
+function parsed(url: string | URL): URL {
+  if (url instanceof URL) return url;
+  if (!URL.canParse(url)) throw new OutgoingFailed(`${url} is no URL`);
+  return new URL(url);
+}
+
+function checkProtocol({ protocol }: URL): void {
+  if (protocol !== 'https:' && protocol !== 'http:') {
+    throw new OutgoingRefused({ rule: 'protocol', protocol });
+  }
+}
+
+type Response = Dispatcher.ResponseData;
+
+function redirectOf({ statusCode, headers }: Response, from: URL): URL | null {
+  const { location } = headers;
+  if (!REDIRECTS.has(statusCode) || typeof location !== 'string') return null;
+  return URL.canParse(location, from.href) ? new URL(location, from) : null;
+}
+
+function withoutCredentials(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !CREDENTIALS.has(name.toLowerCase())),
+  );
+}
+
+async function answerOf(response: Response, maxBytes: number): Promise<OutgoingAnswer> {
+  const { statusCode, headers } = response;
+  return {
+    status: statusCode,
+    header: (name) => {
+      const value = headers[name.toLowerCase()];
+      return (Array.isArray(value) ? value[0] : value) ?? null;
+    },
+    body: await bodyOf(response, maxBytes),
+  };
+}
+
+async function bodyOf({ body }: Response, maxBytes: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const part of body) {
+      size += part.length;
+      if (size > maxBytes) throw new OutgoingRefused({ rule: 'size', bytes: maxBytes });
+      parts.push(part);
+    }
+  } catch (error) {
+    throw asOutgoingError(error);
+  }
+  return Buffer.concat(parts);
+}
+
+/** What a redirect says beside its address is of no interest, however long it is. */
+async function discard({ body }: Response): Promise<void> {
+  body.on('error', () => {});
+  body.destroy();
+}
+
+function asOutgoingError(error: unknown): Error {
+  if (error instanceof OutgoingRefused) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new OutgoingFailed(message, { cause: error });
+}
