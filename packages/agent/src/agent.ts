@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type AgentInfo, PROTOCOL } from '@dstack/contract/agent';
+import { type AgentInfo, FEATURES, PROTOCOL } from '@dstack/contract/agent';
 import { findHostFacts } from './host/host-facts.ts';
 import { publicHostKey } from './job-ssh.ts';
 import type { Executor } from './jobs/executor.ts';
@@ -58,6 +58,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   });
   const info = (): AgentInfo => ({
     version: setup.version,
+    features: FEATURES,
     protocol: PROTOCOL,
     server_id: owner.id,
     executor: executor.kind,

@@ -1,4 +1,5 @@
 /** What belongs to a project and has no life of its own: backends, secrets, repos, files, meta. */
+import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { ServiceTokenRecord } from './meta/types.ts';
 import { rawSql } from './testing/raw-sql.ts';
@@ -44,6 +45,25 @@ forEachStore((tests) => {
     const readable = await store.backends.listWithCredentials(projectId);
     expect(readable.map((backend) => backend.type)).toEqual(['gcp']);
     expect(await store.backends.list([projectId])).toHaveLength(2);
+  });
+
+  it('makes the same token of a job on every server, and tells whose it is', async () => {
+    const url = await tests.createDatabase();
+    const first = await tests.open({ url });
+    const [one, two] = ['0123abcd-4567-4890-8abc-def012345678', randomUUID()];
+    const token = await first.meta.jobTokens.of(one);
+    expect(await first.meta.jobTokens.of(two)).not.toBe(token);
+    await first.close();
+    const { meta, access } = await tests.open({ url });
+    expect(await meta.jobTokens.of(one)).toBe(token);
+    expect(await meta.jobTokens.jobOf(token)).toBe(one);
+    const changed = token.replace('0123abcd', '0123abce');
+    for (const wrong of [changed, `${token}x`, token.toUpperCase(), 'dstack_st_job_', '']) {
+      expect(await meta.jobTokens.jobOf(wrong)).toBeNull();
+    }
+    expect(await access.isToken(token)).toBe(true);
+    const [row] = await rawSql(url, `select value from server_meta where key = 'job_token_key'`);
+    expect((row as { value: string }).value).toMatch(/^sealed:/);
   });
 
   it('creates and replaces secrets, and tells which', async () => {

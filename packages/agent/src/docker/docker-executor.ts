@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { ImagePlan, JobUser, PullProgress } from '@dstack/contract/agent';
+import { basename, dirname, join } from 'node:path';
+import {
+  type ImagePlan,
+  type JobUser,
+  type PullProgress,
+  SERVER_SOCKET,
+} from '@dstack/contract/agent';
 import type Docker from 'dockerode';
 import { writeDurably } from '../durable-file.ts';
 import { placeInContainer } from '../files/place-in-container.ts';
 import { type Execution, type Executor, type ExecutorJob, JobFailure } from '../jobs/executor.ts';
 import { isExportedFunction, jobEnvironment, proxyEnvironment } from '../jobs/job-environment.ts';
+import type { JobFolder } from '../jobs/job-folder.ts';
+import type { ServerSocket } from '../jobs/server-access.ts';
 import type { Logger } from '../log.ts';
 import { type ResolvedUser, resolveUser } from '../process/accounts.ts';
 import { placeIn } from '../process/place-in.ts';
@@ -111,6 +118,12 @@ export class DockerExecutor implements Executor {
     await removeContainer(this.#options.docker.getContainer(containerName(spec.id)));
   }
 
+  /** In a folder of its own, which the container sees; its users are whoever the image has. */
+  serverSocket(folder: JobFolder): ServerSocket {
+    const path = join(folder.serverFolder, basename(SERVER_SOCKET));
+    return { path, folderMode: 0o755, mode: 0o666, owner: null };
+  }
+
   planImages(plan: ImagePlan): void {
     this.#store.plan(plan);
   }
@@ -211,7 +224,10 @@ export class DockerExecutor implements Executor {
       workingDir,
       // A name without a value takes the variable out of the image's environment.
       env: [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...hidden],
-      mounts: await hostMounts(spec.mounts, this.#options.forbiddenMounts),
+      mounts: [
+        ...(await hostMounts(spec.mounts, this.#options.forbiddenMounts)),
+        ...(spec.server_access ? [serverMount(job)] : []),
+      ],
     };
   }
 
@@ -254,6 +270,12 @@ export class DockerExecutor implements Executor {
       throw new JobFailure('executor_error', `inspectContainer error: ${wordsOf(error)}`);
     }
   }
+}
+
+/** Read-only: a job must not put anything in the place of the socket, which the agent makes anew. */
+function serverMount({ folder }: ExecutorJob): Docker.MountSettings {
+  const Target = dirname(SERVER_SOCKET);
+  return { Type: 'bind', Source: folder.serverFolder, Target, ReadOnly: true };
 }
 
 /** An image's `USER`: `name|uid[:group|gid]`, empty for root. */

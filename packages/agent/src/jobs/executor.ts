@@ -10,6 +10,7 @@ import type {
 import type { SpoolReader } from '../spool/spool-reader.ts';
 import type { SessionHost } from '../ssh/sessions/session-host.ts';
 import type { JobFolder } from './job-folder.ts';
+import type { ServerSocket } from './server-access.ts';
 
 /** A job that cannot go on; `reason` is a termination reason of the wire. */
 export class JobFailure extends Error {
@@ -91,6 +92,8 @@ export interface Executor {
   adopt(job: ExecutorJob): Promise<Execution | null>;
   /** Removes what an ended job has left on the machine, its folder excepted. Repeatable. */
   remove(job: ExecutorJob): Promise<void>;
+  /** Where the job finds its server, `account` being the one it runs under, once that is known. */
+  serverSocket(folder: JobFolder, account: JobAccount | null): ServerSocket;
   /** Which images the machine should have, and when they go; a hint. */
   planImages(plan: ImagePlan): void;
   /** Lets go of everything that would keep this process alive; jobs go on. */

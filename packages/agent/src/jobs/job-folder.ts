@@ -2,6 +2,9 @@ import { existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { mountPoints, mountWithin } from './mount-points.ts';
 
+/** Bytes of a unix socket's path. */
+const LONGEST_SOCKET = 107;
+
 /** The files of one job: `<state directory>/jobs/<id>`. Only the agent's user may look inside. */
 export class JobFolder {
   readonly path: string;
@@ -59,8 +62,23 @@ export class JobFolder {
   }
 
   /** Path of a unix socket of this job. */
-  socket(kind: 's' | 'r'): string {
-    return join(this.#socketDir, `${this.#id.replaceAll('-', '').slice(0, 16)}.${kind}`);
+  socket(kind: 's' | 'r' | 'a'): string {
+    return join(this.#socketDir, `${this.#shortId}.${kind}`);
+  }
+
+  /** A folder for nothing but the socket that leads to the server, to be seen by the job as a whole. */
+  get serverFolder(): string {
+    return join(this.#socketDir, `${this.#shortId}.d`);
+  }
+
+  /** The same for a job that sees this machine's files: beside its home, where that is short enough. */
+  get serverSocket(): string {
+    const path = join(this.path, 'server.sock');
+    return Buffer.byteLength(path) <= LONGEST_SOCKET ? path : this.socket('a');
+  }
+
+  get #shortId(): string {
+    return this.#id.replaceAll('-', '').slice(0, 16);
   }
 
   make(): void {
@@ -78,9 +96,9 @@ export class JobFolder {
   removeContents(): void {
     const folders = [
       ...[this.home, this.work, this.stage, this.bin],
-      ...[this.uploads, this.scratch, this.spool],
+      ...[this.uploads, this.scratch, this.spool, this.serverFolder],
     ];
-    const sockets = [this.socket('s'), this.socket('r')];
+    const sockets = [this.socket('s'), this.socket('r'), this.serverSocket];
     const failures: unknown[] = [];
     const mounted = mountPoints();
     for (const path of [...folders, ...sockets]) {

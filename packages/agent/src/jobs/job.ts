@@ -331,6 +331,8 @@ export class Job {
     this.#access = await this.#services.openAccess({
       preferredPort: this.#record.state.ssh_port,
       spec,
+      folder: this.folder,
+      over: this.phase === 'exited',
       cluster: this.phase === 'exited' ? null : this.#record.cluster,
       started: this.#started.promise,
       dial: async (host, port) => {

@@ -39,6 +39,7 @@ function registry(
     start,
     adopt: async () => null,
     remove,
+    serverSocket: () => ({ path: '', folderMode: null, mode: 0o600, owner: null }),
     planImages: () => {},
     close: () => {},
     sweep: async () => {},
@@ -74,6 +75,7 @@ it('removes a job when it is asked again, after the machine could not', async ()
     onPull: () => {},
     onPut: () => {},
     onDeleted: (job) => deleted.push(job),
+    onTunnel: () => {},
   });
   await expect(jobs.remove(id)).rejects.toThrow('the daemon is away');
   expect(jobs.jobs.map((job) => job.id)).toEqual([id]);

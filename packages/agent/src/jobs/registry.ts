@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type {
   HostGpu,
   JobKeys,
@@ -24,6 +24,7 @@ import type { PortConnection } from './job-ports.ts';
 import { type JobRecord, readRecords } from './job-record.ts';
 import { saveUpload } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
+import { withServerAccess } from './with-server-access.ts';
 
 /** How long a deleted job's state is remembered, and how long its output can still be read over SSH. */
 const TOMBSTONE_MS = 24 * 3600_000;
@@ -46,6 +47,7 @@ export interface JobListener {
   onPull(id: string, progress: PullProgress): void;
   onPut(job: Job): void;
   onDeleted(id: string): void;
+  onTunnel(id: string, tunnel: string): void;
 }
 
 /** All jobs of this agent, those of its predecessors included. */
@@ -55,6 +57,7 @@ export class JobRegistry {
   readonly #jobs = new Map<string, Job>();
   readonly #listeners = new Set<JobListener>();
   readonly #gpus: GpuPool;
+  readonly #openAccess: OpenJobAccess;
   readonly #burials = new Map<string, LongTimer>();
   readonly #idleWaiters = new Set<() => void>();
   #lastNumber = 0;
@@ -63,6 +66,9 @@ export class JobRegistry {
     this.#options = options;
     this.#jobsDir = join(options.stateDir, 'jobs');
     this.#gpus = new GpuPool(options.gpus);
+    this.#openAccess = withServerAccess(options, (id, tunnel) => {
+      for (const listener of this.#listeners) listener.onTunnel(id, tunnel);
+    });
     mkdirSync(this.#jobsDir, { recursive: true, mode: 0o700 });
     mkdirSync(options.socketDir, { recursive: true, mode: 0o700 });
   }
@@ -172,6 +178,13 @@ export class JobRegistry {
     return await this.#get(id).dialPort(port);
   }
 
+  /** A connection from the job to the server. Throws `AgentError`: `unknown_job`, `unknown_tunnel`. */
+  takeTunnel(id: string, tunnel: string): Duplex {
+    const found = this.#get(id).access?.tunnels?.take(tunnel);
+    if (!found) throw new AgentError(404, 'unknown_tunnel', `Nobody waits as ${tunnel}`);
+    return found;
+  }
+
   async remove(id: string): Promise<void> {
     const job = this.#get(id);
     if (isLive(job.phase)) throw new AgentError(409, 'job_alive', `The job is ${job.phase}`);
@@ -253,7 +266,7 @@ export class JobRegistry {
     return {
       executor: this.#options.executor,
       log: this.#options.log,
-      openAccess: this.#options.openAccess,
+      openAccess: this.#openAccess,
       nextNumber: () => this.#nextNumber(),
       onState: (number, state) => this.#tellState(number, state),
       onPull: (job, progress) => {

@@ -38,6 +38,7 @@ export class MetricsTicker {
       onDeleted: (id) => this.#forget(id),
       onPull: () => {},
       onPut: () => {},
+      onTunnel: () => {},
     });
   }
 

@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { chmod, chown, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
 import type { HostPlacement } from '../files/host-placement.ts';
 import { makeFolders } from '../files/make-folders.ts';
 import { placeAs } from '../files/place-as.ts';
@@ -19,6 +20,8 @@ import {
   mpiHostfile,
   proxyEnvironment,
 } from '../jobs/job-environment.ts';
+import type { JobFolder } from '../jobs/job-folder.ts';
+import type { ServerSocket } from '../jobs/server-access.ts';
 import { hostAccount, ownAccount } from './accounts.ts';
 import { makeJobCgroup, removeCgroup } from './cgroup.ts';
 import { jobCommand, wrapCommand } from './job-command.ts';
@@ -84,6 +87,12 @@ export class ProcessExecutor implements Executor {
     removeCgroup(cgroup);
   }
 
+  /** Open to the job's own account, which may not be the agent's. */
+  serverSocket(folder: JobFolder, account: JobAccount | null): ServerSocket {
+    const owner = account && account.uid !== process.getuid?.() ? account : null;
+    return { path: folder.serverSocket, folderMode: null, mode: 0o600, owner };
+  }
+
   planImages(): void {}
 
   close(): void {}
@@ -112,6 +121,7 @@ export class ProcessExecutor implements Executor {
       cpus: spec.cpu_limit,
       memoryBytes: spec.memory_limit_bytes,
     });
+    if (spec.server_access) await chown(folder.serverSocket, account.uid, account.gid);
     const argv = jobCommand(spec, this.#terminal !== 'pipes');
     if (argv.length === 0) throw new JobFailure('executor_error', 'The job has no command to run');
     const other = account.uid !== process.getuid?.() ? account : null;
@@ -122,7 +132,7 @@ export class ProcessExecutor implements Executor {
         ...inherited(),
         ...(await ownPrograms(job, account)),
         DSTACK_LISTEN_ADDRESS: listenAddress(spec.id) ?? 'localhost',
-        ...jobEnvironment(spec, job.cluster, own, job.gpus.length),
+        ...withServerSocket(jobEnvironment(spec, job.cluster, own, job.gpus.length), job),
         ...gpuEnv(job),
       },
       cwd,
@@ -159,6 +169,15 @@ async function ownPrograms(
   { home }: JobAccount,
 ): Promise<Record<string, string>> {
   return spec.jobs_per_replica > 1 ? { PATH: await makeSshPrograms(folder.bin, home) } : {};
+}
+
+/** The server is at a socket of this job alone, not at the place where containers see theirs. */
+function withServerSocket(
+  env: Record<string, string>,
+  { spec, folder }: ExecutorJob,
+): Record<string, string> {
+  if (!spec.server_access || env.DSTACK_SERVER_URL !== socketUrl(SERVER_SOCKET)) return env;
+  return { ...env, DSTACK_SERVER_URL: socketUrl(folder.serverSocket) };
 }
 
 /** The user that the job asks for, where we may change to it; else our own. */

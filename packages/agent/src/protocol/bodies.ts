@@ -123,6 +123,7 @@ const jobSpec = object<JobSpecForAgent>({
   stop_duration: nullable(amount),
   stop_duration_set: flag,
   masked_values: list(text(LONG)),
+  server_access: nullable(flag),
   hold: flag,
   cluster: nullable(cluster),
 });

@@ -7,7 +7,7 @@ import type { JobRegistry } from '../jobs/registry.ts';
 import type { Logger } from '../log.ts';
 import { AgentError } from './agent-error.ts';
 import { parseImagePlan, parseJobKeys, parseJobSpec, parseStart, parseStop } from './bodies.ts';
-import { joinJobPort } from './job-port.ts';
+import { joinJobPort, joinTunnel } from './job-port.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
 
 const MAX_JSON = 16 * 1024 * 1024;
@@ -113,6 +113,10 @@ export class AgentServer {
       if (version !== 'v1' || rest.length > 0) throw notFound();
       if (kind === 'jobs' && part === 'ports') {
         await joinJobPort(this.#options.registry, { id, port }, socket, head);
+        return;
+      }
+      if (kind === 'jobs' && part === 'tunnels') {
+        joinTunnel(this.#options.registry, { id, tunnel: port }, socket, head);
         return;
       }
       if (kind !== 'stream' || id !== '') throw notFound();

@@ -33,3 +33,23 @@ export async function joinJobPort(
   if (head.length > 0) socket.unshift(head);
   join(socket, stream);
 }
+
+/**
+ * `GET /v1/jobs/{id}/tunnels/{tunnel}` with `Upgrade: tcp`: from the answer on, the connection is the one
+ * that somebody in the job has opened to the server. Throws `AgentError`.
+ */
+export function joinTunnel(
+  registry: JobRegistry,
+  target: { readonly id: string; readonly tunnel: string },
+  socket: Duplex,
+  head: Buffer,
+): void {
+  const stream = registry.takeTunnel(target.id, target.tunnel);
+  if (socket.destroyed) {
+    stream.destroy();
+    return;
+  }
+  socket.write(`${SWITCHED}\r\n`);
+  if (head.length > 0) socket.unshift(head);
+  join(socket, stream);
+}

@@ -80,6 +80,10 @@ export class StreamSession implements JobListener {
     this.#ready.delete(id);
   }
 
+  onTunnel(id: string, tunnel: string): void {
+    if (this.#resumed) this.#send({ type: 'tunnel', id, tunnel });
+  }
+
   /** Frames that matter only now: lost while nobody listens. */
   sendNow(frame: AgentFrame & { type: 'metrics' | 'activity' }): void {
     this.#sendIfTaken(frame);
@@ -130,6 +134,7 @@ export class StreamSession implements JobListener {
     for (const job of this.#options.registry.jobs) {
       const stored = logs[job.id];
       if (stored !== undefined) this.#push(job, stored);
+      for (const tunnel of job.access?.tunnels?.waiting ?? []) this.onTunnel(job.id, tunnel);
     }
     void this.#pump();
   }

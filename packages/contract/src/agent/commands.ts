@@ -6,11 +6,24 @@ export const PROTOCOL = { min: 1, max: 1 } as const;
 /** Who is asking: an agent belongs to one server until another takes it over. */
 export interface AgentInfo {
   readonly version: string;
+  /** What it can do that older agents cannot; see `FEATURES`. */
+  readonly features?: readonly string[];
   readonly protocol: { readonly min: number; readonly max: number };
   /** Id of the server that owns this agent, null before the first one connected. */
   readonly server_id: string | null;
   readonly executor: 'docker' | 'process';
   readonly host: HostFacts;
+}
+
+/** `server-access`: jobs may reach the API of the server (`JobSpecForAgent.server_access`). */
+export const FEATURES = ['server-access'] as const;
+
+/** Where jobs in containers find the server; of processes the agent tells a path of their own. */
+export const SERVER_SOCKET = '/run/dstack/server.sock';
+
+/** The URL of a server at a unix socket, as clients of dstack read it. */
+export function socketUrl(path: string): string {
+  return `http+unix://${encodeURIComponent(path)}`;
 }
 
 /** What the agent found out about its machine. */
@@ -152,6 +165,12 @@ export interface JobSpecForAgent {
   readonly stop_duration_set: boolean;
   /** Texts masked with `***` before output touches the disk. */
   readonly masked_values: readonly string[];
+
+  /**
+   * Whether a socket that leads to the server is open in the job. A `DSTACK_SERVER_URL` that names
+   * `SERVER_SOCKET` is changed to the socket of the job where that lies elsewhere.
+   */
+  readonly server_access?: boolean | null;
 
   readonly hold: boolean;
   readonly cluster: ClusterInfo | null;

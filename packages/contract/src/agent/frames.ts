@@ -33,6 +33,11 @@ export type AgentFrame =
   | { readonly type: 'metrics'; readonly id: string; readonly metrics: JobMetrics }
   /** Seconds since a user was last connected to the job, for inactivity rules. */
   | { readonly type: 'activity'; readonly id: string; readonly no_connections_secs: number }
+  /**
+   * Somebody in the job has connected to its socket of the server, and waits to be fetched by
+   * `GET /v1/jobs/{id}/tunnels/{tunnel}`. Told again whenever a stream begins, while it waits.
+   */
+  | { readonly type: 'tunnel'; readonly id: string; readonly tunnel: string }
   /** The spool has lost bytes before `offset` (rotation, full disk): the log goes on from there. */
   | { readonly type: 'gap'; readonly id: string; readonly offset: number };
 

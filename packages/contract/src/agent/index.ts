@@ -14,6 +14,8 @@
  *   DELETE /v1/jobs/{id}                -> 204, 409 {"code":"job_alive"} while it runs
  *   PUT    /v1/keys                     JobKeys -> 204, 404 from an agent that cannot replace keys
  *   PUT    /v1/images                   ImagePlan -> 204, 404 from an agent that knows no plans
+ *   GET    /v1/jobs/{id}/ports/{port}   Upgrade: tcp -> a connection to that port of the job
+ *   GET    /v1/jobs/{id}/tunnels/{tid}  Upgrade: tcp -> a connection from the job to the server
  *   GET    /v1/stream                   WebSocket, frames below
  *
  * Errors of requests: `{"code": string, "message": string}` with a 4xx or 5xx status.

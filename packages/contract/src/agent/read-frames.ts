@@ -64,6 +64,7 @@ const readFacts: Read<HostFacts> = object<HostFacts>({
 
 const readInfo: Read<AgentInfo> = object<AgentInfo>({
   version: line(100),
+  features: (value, path) => nullable(list(line(100), 100))(value, path) ?? [],
   protocol: object({ min: whole(), max: whole() }),
   server_id: nullable(line(100)),
   executor: oneOf('docker', 'process'),
@@ -93,6 +94,7 @@ const readAgentFrame = byType<AgentFrame>({
   metrics: object({ id: uuid, metrics: readMetrics }),
   activity: object({ id: uuid, no_connections_secs: rounded }),
   gap: object({ id: uuid, offset: whole() }),
+  tunnel: object({ id: uuid, tunnel: uuid }),
 });
 
 const lengths = mapOf(uuid, whole(), MAX_JOBS);

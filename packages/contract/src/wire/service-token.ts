@@ -2,6 +2,12 @@
 import type * as z from 'zod';
 import { model, nullable, Text, Uuid, words } from './scalars.ts';
 
+/** Tokens of programs can be told from users' tokens, in logs and by scanners of repositories. */
+export const SERVICE_TOKEN_PREFIX = 'dstack_st_';
+
+/** Tokens of jobs (`dstack: true`) are tokens of programs that nobody has made by hand. */
+export const JOB_TOKEN_PREFIX = `${SERVICE_TOKEN_PREFIX}job_`;
+
 /** Only to look, or what a member with that role may do. */
 export const ServiceTokenScope = words(['read', 'user', 'manager', 'admin']);
 export type ServiceTokenScope = z.infer<typeof ServiceTokenScope>;

@@ -1,3 +1,4 @@
+import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
 import type { JobSpec, Profile, RunSpec } from '@dstack/contract/wire';
 import { spotOf } from '../fleet-spec/requirements.ts';
 import { mergedProfile } from '../profile/merge.ts';
@@ -163,7 +164,7 @@ function jobEnv(configuration: RunConfiguration): Record<string, string> {
   for (const [name, value] of Object.entries(configuration.env)) {
     if (typeof value === 'string') env[name] = value;
   }
-  if (configuration.dstack) env.DSTACK_SERVER_URL ??= 'http+unix://%2Frun%2Fdstack%2Fserver.sock';
+  if (configuration.dstack) env.DSTACK_SERVER_URL ??= socketUrl(SERVER_SOCKET);
   return env;
 }
 

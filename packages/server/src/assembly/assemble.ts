@@ -11,6 +11,7 @@ import { streamRoutes } from '../http/streams/routes.ts';
 import { gitTemplates } from '../http/templates/git-templates.ts';
 import { httpSettings } from '../http-settings.ts';
 import { ImageConfigs } from '../images/image-configs.ts';
+import { limitJobRequests } from '../job-tunnels/job-requests.ts';
 import type { Engine } from '../loops/engine.ts';
 import { RunChanges } from '../loops/run-changes.ts';
 import type { ServerMetrics, ServerMetricsOptions } from '../metrics/server-metrics.ts';
@@ -80,12 +81,14 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   };
   const http = buildHttp(deps);
   streamRoutes(http, { ...deps, logStore: logs, changes });
+  limitJobRequests(http, links.tunnels, Date.now);
   closing.add(() => http.close());
   // Before HTTP: connections that have become WebSockets would keep it open.
   closing.add(() => services.close());
   const url = await listen(http, settings);
+  links.tunnels.open((connection) => http.server.emit('connection', connection));
 
-  const workParts = { links, sshFleets, backends, offers, context, changes, blobs, url };
+  const workParts = { links, sshFleets, backends, offers, context, changes, blobs };
   engine = makeEngine(parts, { ...workParts, services, metrics });
   closing.add(() => engine?.close());
   // Before the loops end: they wait for deployments under way.

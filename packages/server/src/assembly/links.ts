@@ -9,6 +9,7 @@ import { isLocalHost } from '../hosts/local-agent.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
 import { SshFleets } from '../hosts/ssh/ssh-fleets.ts';
 import { admission } from '../http/proxy/admission.ts';
+import { JobTunnels } from '../job-tunnels/job-tunnels.ts';
 import type { LogStore } from '../logs/log-store.ts';
 import { openLogs } from '../logs/open-logs.ts';
 import { LogQuota } from '../loops/log-quota.ts';
@@ -24,6 +25,7 @@ export interface Links {
   readonly logs: LogStore;
   readonly quota: LogQuota;
   readonly jobKeys: JobKeys;
+  readonly tunnels: JobTunnels;
 }
 
 export function makeLinks(parts: Parts, serverId: string): Links {
@@ -49,12 +51,16 @@ export function makeLinks(parts: Parts, serverId: string): Links {
     log,
     now: systemNow,
     onState: prober.hear,
+    onTunnel: (hostId, jobId, tunnel) => tunnels.fetch(hostId, jobId, tunnel),
     onConnected: (hostId) => {
       imagePlans.hear(hostId);
       jobKeys.push(hostId);
     },
   });
   closing.add(() => hosts.close());
+  const forbidden = settings.limits.forbidDstackInRuns;
+  const tunnels = new JobTunnels({ store, client, forbidden, now: Date.now, log });
+  closing.add(() => tunnels.close());
   const jobKeys = new JobKeys({ store, log, hosts: () => hosts.ids, client });
   closing.add(() => jobKeys.close());
   const imagePlans = new ImagePlans({
@@ -67,7 +73,7 @@ export function makeLinks(parts: Parts, serverId: string): Links {
     now: systemNow,
   });
   closing.add(() => imagePlans.close());
-  return { hosts, logs, quota, jobKeys };
+  return { hosts, logs, quota, jobKeys, tunnels };
 }
 
 export function makeSshFleets(

@@ -26,21 +26,19 @@ export interface EngineParts {
   readonly context: () => RunContext;
   readonly changes: RunChanges;
   readonly blobs: Blobs;
-  readonly url: string;
   readonly services: ServiceProxy;
   readonly metrics: ServerMetrics | null;
 }
 
 /** The loops that bring the world to where the database wants it. Not started yet. */
 export function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
-  const { links, sshFleets, backends, offers, context, changes, blobs, url } = parts;
+  const { links, sshFleets, backends, offers, context, changes, blobs } = parts;
   const { services, metrics } = parts;
   const { hosts, quota, jobKeys } = links;
   const starter = new JobStarter({
     store,
     blobs,
     defaultRegistry: settings.images.defaultRegistry,
-    serverUrl: settings.url ?? url,
     pushKeys: (hostId) => jobKeys.push(hostId),
   });
   const effect = effects({

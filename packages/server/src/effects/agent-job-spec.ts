@@ -1,5 +1,12 @@
 import type { RegistryAuth } from '@dstack/contract';
-import type { ClusterInfo, JobMount, JobSpecForAgent, RepoForAgent } from '@dstack/contract/agent';
+import {
+  type ClusterInfo,
+  type JobMount,
+  type JobSpecForAgent,
+  type RepoForAgent,
+  SERVER_SOCKET,
+  socketUrl,
+} from '@dstack/contract/agent';
 import type { JobSpec } from '@dstack/contract/wire';
 import {
   type InstanceRecord,
@@ -36,7 +43,8 @@ export interface AgentJobInput {
   /** The user's lines without wrapping; null when the image's own command runs. */
   readonly shellCommands: readonly string[] | null;
   readonly defaultRegistry: string | null;
-  readonly serverUrl: string;
+  /** By which the job may reach the API (`dstack: true`); null = it may not. */
+  readonly token: string | null;
   readonly hold: boolean;
   readonly cluster: ClusterInfo | null;
 }
@@ -89,7 +97,8 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
     max_duration: spec.max_duration ?? null,
     stop_duration: spec.stop_duration ?? null,
     stop_duration_set: stopDuration !== null,
-    masked_values: secrets.maskedWith(repoSecrets(input)),
+    masked_values: secrets.maskedWith([input.token, ...repoSecrets(input)]),
+    server_access: input.token !== null,
     hold: input.hold,
     cluster: input.cluster,
   };
@@ -104,7 +113,11 @@ function userOf({ run, job, instance }: AgentJobInput): JobSpec['user'] | null {
 /** The reserved names come from the agent; of the rest the job's own value wins over the fleet's. */
 function jobEnv(input: AgentJobInput, secrets: NamedSecrets): Record<string, string> {
   const env = { ...input.fleetEnv, ...input.job.spec.env };
-  if (input.run.spec.configuration.dstack) env.DSTACK_PROJECT ??= input.projectName;
+  if (input.token !== null) {
+    env.DSTACK_PROJECT ??= input.projectName;
+    // For nobody else: the user may have named another server.
+    if (env.DSTACK_SERVER_URL === socketUrl(SERVER_SOCKET)) env.DSTACK_TOKEN ??= input.token;
+  }
   return Object.fromEntries(
     Object.entries(env).map(([name, value]) => [name, secrets.fill(value)]),
   );

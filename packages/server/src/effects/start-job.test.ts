@@ -1,6 +1,6 @@
 import type { JobSpecForAgent } from '@dstack/contract/agent';
 import type { JobRecord } from '@dstack/core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { insertInstances } from '../http/testing/services.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
 import { JobSpecError } from './named-secrets.ts';
@@ -29,6 +29,8 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 /** What the agent is given for the first job of a run with this configuration. */
+let features: readonly string[] | undefined;
+
 async function startedSpec(
   configuration: object,
   more: object = {},
@@ -54,6 +56,7 @@ async function startedSpec(
   if (!view || !instance) throw new Error('nothing to start');
   const sent: JobSpecForAgent[] = [];
   const agent = {
+    info: async () => ({ features }),
     putJob: async (spec: JobSpecForAgent) => {
       sent.push(spec);
       return { state: {}, missing: { archives: [], code: false } };
@@ -66,7 +69,6 @@ async function startedSpec(
     store: { ...store, fleets: fleets as never },
     blobs: { get: async () => null },
     defaultRegistry: null,
-    serverUrl: 'http://127.0.0.1:3000',
     pushKeys: () => {},
   });
   await starter.start(agent as never, view, instance, false);
@@ -119,6 +121,45 @@ describe('what a job takes along to its host', () => {
     const spec = await startedSpec({}, { repo_id: 'code', repo_data: data });
     expect(spec.repo).toMatchObject({ oauth_token: 'repo-token' });
     expect(spec.masked_values).toEqual(['repo-token', creds.private_key.trim()]);
+  });
+
+  describe('with `dstack: true`', () => {
+    const URL = 'http+unix://%2Frun%2Fdstack%2Fserver.sock';
+    beforeEach(() => {
+      features = ['server-access'];
+    });
+
+    it('holds a token of the job’s own, to be masked, and the way to the server', async () => {
+      const spec = await startedSpec({ dstack: true });
+      const token = await server.store.meta.jobTokens.of(spec.id);
+      expect(token).toMatch(/^dstack_st_job_[0-9a-f]{32}_[\w-]{43}$/);
+      expect(spec.env).toEqual({
+        ...{ DSTACK_PROJECT: 'main', DSTACK_SERVER_URL: URL, DSTACK_TOKEN: token },
+      });
+      expect([spec.server_access, spec.masked_values]).toEqual([true, [token]]);
+      expect(await server.store.meta.jobTokens.jobOf(token)).toBe(spec.id);
+    });
+
+    it.each([
+      [{ DSTACK_TOKEN: 'mine' }, {}, { DSTACK_TOKEN: 'mine', DSTACK_SERVER_URL: URL }],
+      [{}, { DSTACK_TOKEN: 'the fleet’s' }, { DSTACK_TOKEN: 'the fleet’s' }],
+      [{ DSTACK_PROJECT: 'other' }, {}, { DSTACK_PROJECT: 'other' }],
+    ])('leaves what %j and the fleet’s %j say', async (env, fleetEnv, expected) => {
+      const spec = await startedSpec({ dstack: true, env }, {}, fleetEnv);
+      expect(spec.env).toMatchObject(expected);
+    });
+
+    it('shows the token to no server that the user has named', async () => {
+      const env = { DSTACK_SERVER_URL: 'https://other.example' };
+      const spec = await startedSpec({ dstack: true, env });
+      expect(spec.env).toEqual({ ...env, DSTACK_PROJECT: 'main' });
+    });
+
+    it('is refused where the host’s agent cannot give the job such access', async () => {
+      features = undefined;
+      await expect(startedSpec({ dstack: true })).rejects.toThrow(/needs a newer agent/);
+      expect((await startedSpec({})).server_access).toBe(false);
+    });
   });
 
   it('is refused where a volume would be missing', async () => {

@@ -20,7 +20,6 @@ export interface JobStarterOptions {
   readonly store: Store;
   readonly blobs: Pick<Blobs, 'get'>;
   readonly defaultRegistry: string | null;
-  readonly serverUrl: string;
   /** Sends the keys of all jobs of a host to its agent. */
   readonly pushKeys: (hostId: string) => void;
 }
@@ -34,7 +33,7 @@ export class JobStarter {
   }
 
   async start(agent: AgentClient, view: JobView, instance: InstanceRecord, hold: boolean) {
-    const { store, defaultRegistry, serverUrl } = this.#options;
+    const { store, defaultRegistry } = this.#options;
     const { job, run } = view;
     const [project, userKeys, secrets, archives, repoCreds, fleet] = await Promise.all([
       store.projects.byId(run.projectId),
@@ -52,11 +51,11 @@ export class JobStarter {
       secrets,
       repoCreds,
       defaultRegistry,
-      serverUrl,
       hold,
       projectName: project.name,
       projectPublicKey: project.sshPublicKey,
       userKeys,
+      token: await this.#token(agent, view),
       nodeKey: job.spec.ssh_key ? store.cipher.decrypt(job.spec.ssh_key.private) : null,
       archiveHashes: Object.fromEntries(archives.map((archive) => [archive.id, archive.sha256])),
       fleetEnv: fleetEnv(fleet?.fleet.spec.configuration.env),
@@ -72,6 +71,16 @@ export class JobStarter {
     if (missing.code) {
       await agent.uploadCode(job.id, await this.#blob(await this.#codeHash(view), 'code'));
     }
+  }
+
+  /** An agent of before there was such access would start the job without it. */
+  async #token(agent: AgentClient, { job, run }: JobView): Promise<string | null> {
+    if (!run.spec.configuration.dstack) return null;
+    const { features = [] } = await agent.info();
+    if (!features.includes('server-access')) {
+      throw new JobSpecError('`dstack: true` needs a newer agent on the host');
+    }
+    return await this.#options.store.meta.jobTokens.of(job.id);
   }
 
   /** Keys that changed before the agent knew the job were not sent to it. */

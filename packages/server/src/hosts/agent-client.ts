@@ -1,10 +1,15 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
 import { isIPv4 } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import {
-  type JobKeys,
   type AgentInfo,
   type ImagePlan,
+  type JobKeys,
   type JobSpecForAgent,
   type JobState,
   type PutJobAnswer,
@@ -130,8 +135,23 @@ export class AgentClient {
    * A connection to a port of a running job. Rejects with `AgentRefusal` (`port_refused`: nothing
    * listens there; `not_running`, `unknown_job`) or `AgentUnreachable`.
    */
-  openPort(id: string, port: number): Promise<PortConnection> {
-    const path = `/v1/jobs/${id}/ports/${port}`;
+  async openPort(id: string, port: number): Promise<PortConnection> {
+    const { stream, headers } = await this.#upgrade(`/v1/jobs/${id}/ports/${port}`);
+    const own = headers['dstack-address'];
+    const isLoopback = typeof own === 'string' && isIPv4(own) && own.startsWith('127.');
+    return { stream, ownAddress: isLoopback ? own : null };
+  }
+
+  /**
+   * A connection that somebody in the job has opened to the server, see `AgentFrame` `tunnel`. Rejects
+   * with `AgentRefusal` (`unknown_tunnel`: whoever it was waits no more) or `AgentUnreachable`.
+   */
+  async openTunnel(id: string, tunnel: string): Promise<Duplex> {
+    return (await this.#upgrade(`/v1/jobs/${id}/tunnels/${tunnel}`)).stream;
+  }
+
+  /** A connection of which the answer is the beginning. */
+  #upgrade(path: string): Promise<{ stream: Duplex; headers: IncomingHttpHeaders }> {
     return new Promise((resolve, reject) => {
       const request = httpRequest({
         path,
@@ -141,7 +161,7 @@ export class AgentClient {
       });
       request.on('timeout', () => request.destroy(new Error('no answer in time')));
       request.on('error', (error) =>
-        reject(new AgentUnreachable(`port ${port} of a job: ${error.message}`, { cause: error })),
+        reject(new AgentUnreachable(`${path}: ${error.message}`, { cause: error })),
       );
       request.on('response', (response) => {
         void readAnswer(response).then(
@@ -153,9 +173,7 @@ export class AgentClient {
         stream.removeAllListeners('timeout');
         stream.setTimeout(0);
         if (head.length > 0) stream.unshift(head);
-        const own = headers['dstack-address'];
-        const isLoopback = typeof own === 'string' && isIPv4(own) && own.startsWith('127.');
-        resolve({ stream, ownAddress: isLoopback ? own : null });
+        resolve({ stream, headers });
       });
       request.end();
     });

@@ -27,6 +27,8 @@ export interface HostSink {
   pull(jobId: string, progress: PullProgress): void;
   metrics(jobId: string, metrics: JobMetrics): void;
   activity(jobId: string, noConnectionsSecs: number): void;
+  /** Somebody in a job has connected to the server and waits to be fetched. */
+  tunnel(jobId: string, tunnel: string): void;
 }
 
 export interface HostLinkOptions {
@@ -180,6 +182,8 @@ export class HostLink {
         return sink.metrics(frame.id, frame.metrics);
       case 'activity':
         return sink.activity(frame.id, frame.no_connections_secs);
+      case 'tunnel':
+        return sink.tunnel(frame.id, frame.tunnel);
       case 'gap':
         return await sink.gap(frame.id, frame.offset);
     }

@@ -71,6 +71,7 @@ function startLink(pingMs = 10_000): void {
     pull: () => {},
     metrics: () => {},
     activity: () => {},
+    tunnel: () => {},
   };
   const log = pino({ level: 'silent' });
   const prepare = async () => {};

@@ -26,6 +26,8 @@ export interface HostsOptions {
   readonly log: Logger;
   /** A link was made, and what its agent knows is stored. */
   readonly onConnected?: (hostId: string) => void;
+  /** Somebody in a job of the host has connected to the server and waits to be fetched. */
+  readonly onTunnel?: (hostId: string, jobId: string, tunnel: string) => void;
   /** Hears what agents say of jobs, all of it again whenever a link is made. */
   readonly onState?: (hostId: string, state: JobState) => void;
   /** Makes the link to an agent; left out: a WebSocket over what `dial` opens. */
@@ -187,6 +189,7 @@ export class Hosts {
       pull: (jobId, progress) => pulls.put(jobId, progress),
       metrics: (jobId, metrics) => points.put(jobId, metrics),
       activity: (jobId, seconds) => activities.put(jobId, seconds),
+      tunnel: (jobId, tunnel) => this.#options.onTunnel?.(hostId, jobId, tunnel),
     };
   }
 

@@ -8,14 +8,9 @@ import {
   notFound,
   type Permission,
 } from '@dstack/contract/api';
-import type { ProjectRole } from '@dstack/contract/wire';
+import { type ProjectRole, SERVICE_TOKEN_PREFIX } from '@dstack/contract/wire';
 import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
-import {
-  checkCall,
-  SERVICE_TOKEN_PREFIX,
-  serviceCaller,
-  tokenRole,
-} from './service-tokens/scope.ts';
+import { checkCall, serviceCaller, tokenRole } from './service-tokens/scope.ts';
 
 export interface Identity {
   readonly user: UserRecord | null;
@@ -26,7 +21,7 @@ export interface Identity {
 const NOBODY: Identity = { user: null, project: null, role: null };
 
 export interface IdentityDeps {
-  readonly store: Pick<Store, 'users' | 'projects' | 'meta'>;
+  readonly store: Pick<Store, 'users' | 'projects' | 'meta' | 'jobs'>;
   readonly now: () => number;
   /** Static token that endpoints with `service_token` ask for; null = they refuse everybody. */
   readonly sshProxyToken: string | null;
@@ -67,8 +62,9 @@ async function programIdentity(
   text: string,
   projectName: string | undefined,
 ): Promise<Identity> {
-  const { user, token, makerIsGlobalAdmin } = await serviceCaller(deps.store, text, deps.now());
-  checkCall(endpoint, token);
+  const caller = await serviceCaller(deps.store, text, deps.now());
+  const { user, token, makerIsGlobalAdmin } = caller;
+  checkCall(endpoint, caller);
   const project = await deps.store.projects.byId(token.projectId);
   if (project === null || project.deleted) throw invalidToken();
   const membership = await deps.store.projects.role(project.id, token.createdBy);

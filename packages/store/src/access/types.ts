@@ -15,7 +15,7 @@ export interface Access {
   onChanged(listener: (subject: AccessSubject | null) => void): () => void;
   /**
    * Whether the text is a token of this installation, or was one: of a user, also a deleted or
-   * inactive one, or of a program. Tells what must not be handed on, not what may sign in.
+   * inactive one, of a program, or of a job. Tells what must not be handed on, not what may sign in.
    */
   isToken(text: string): Promise<boolean>;
 }

@@ -3,6 +3,7 @@ import type { StoreContext } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { serviceTokenTable } from '../schema/account-tables.ts';
 import { tokenHash } from '../token-hash.ts';
+import { createJobTokens } from './job-tokens.ts';
 import type { Meta, ServiceTokens } from './types.ts';
 
 const SERVER_ID = 'server_id';
@@ -50,6 +51,7 @@ export function createMeta(context: StoreContext): Meta {
       return row?.token ?? null;
     },
     serviceTokens: createServiceTokens(context),
+    jobTokens: createJobTokens(context, { get, setOnce }),
   };
 }
 

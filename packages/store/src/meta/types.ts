@@ -12,6 +12,15 @@ export interface Meta {
   /** Something encrypted (a user's token), to learn at start-up whether its key is there. */
   encryptedSample(): Promise<string | null>;
   serviceTokens: ServiceTokens;
+  jobTokens: JobTokens;
+}
+
+/** Tokens by which jobs reach the API of their project. */
+export interface JobTokens {
+  /** The job's, always the same. */
+  of(jobId: Id): Promise<string>;
+  /** Whose token it is, whatever has become of the job; null: nobody's. */
+  jobOf(token: string): Promise<Id | null>;
 }
 
 /** What a token may do in its project: only look, or what a member with that role may. */

@@ -1,15 +1,14 @@
 /** What a token of a program may do: one project, and there no more than its scope says. */
 import { accessDenied, type Endpoint, invalidToken } from '@dstack/contract/api';
-import type { ProjectRole } from '@dstack/contract/wire';
-import type { Id } from '@dstack/core';
+import { JOB_TOKEN_PREFIX, type ProjectRole } from '@dstack/contract/wire';
+import { type Id, isJobFinished } from '@dstack/core';
 import type { ServiceTokenRecord, Store, UserRecord } from '@dstack/store';
-
-/** Tokens of programs can be told from users' tokens, in logs and by scanners of repositories. */
-export const SERVICE_TOKEN_PREFIX = 'dstack_st_';
 
 /** The user in whose name a program acts, confined to one project. */
 export interface ConfinedUser extends UserRecord {
   readonly onlyProject: Id;
+  /** What it was let in with. */
+  readonly token: string;
 }
 
 export interface ServiceCaller {
@@ -21,30 +20,52 @@ export interface ServiceCaller {
 /** Times of use are kept to the minute (in µs): a write per call would be too many. */
 const USED_STEP = 60_000_000;
 
-/** Throws `ApiError` 403 for tokens that are unknown or expired, or whose maker is gone. */
+/**
+ * Throws `ApiError` 403 for tokens that are unknown or expired, whose maker is gone or whose job is over.
+ */
 export async function serviceCaller(
-  store: Pick<Store, 'meta' | 'users'>,
+  store: Pick<Store, 'meta' | 'users' | 'jobs'>,
   text: string,
   now: number,
 ): Promise<ServiceCaller> {
-  const { serviceTokens } = store.meta;
-  const token = await serviceTokens.byToken(text);
+  const { serviceTokens, jobTokens } = store.meta;
+  const jobId = await jobTokens.jobOf(text);
+  const token = jobId ? await tokenOfJob(store, jobId, now) : await serviceTokens.byToken(text);
   if (token === null || (token.expiresAt !== null && token.expiresAt <= now)) throw invalidToken();
   const maker = await store.users.byId(token.createdBy);
   if (maker === null || maker.deleted || !maker.active) throw invalidToken();
-  if (token.lastUsedAt === null || now - token.lastUsedAt >= USED_STEP) {
+  if (jobId === null && (token.lastUsedAt === null || now - token.lastUsedAt >= USED_STEP)) {
     await serviceTokens.used(token.id, now);
   }
   return {
-    user: { ...maker, globalRole: 'user', onlyProject: token.projectId },
+    user: { ...maker, globalRole: 'user', onlyProject: token.projectId, token: text },
     makerIsGlobalAdmin: maker.globalRole === 'admin',
     token,
   };
 }
 
+/** A job acts in the name of who started its run, with no more than a member's rights, while it lives. */
+async function tokenOfJob(
+  store: Pick<Store, 'jobs'>,
+  jobId: Id,
+  now: number,
+): Promise<ServiceTokenRecord | null> {
+  const view = await store.jobs.byId(jobId);
+  if (view === null || isJobFinished(view.job.status)) return null;
+  const { job, run } = view;
+  return {
+    ...{ id: job.id, projectId: run.projectId, name: job.name, scope: 'user' },
+    ...{ createdBy: run.userId, createdAt: now, expiresAt: null, lastUsedAt: now },
+  };
+}
+
 /** The project that confines a caller; null: a user's own token, which is confined to nothing. */
 export function confinement(user: UserRecord): Id | null {
-  return 'onlyProject' in user ? (user as ConfinedUser).onlyProject : null;
+  return isConfined(user) ? user.onlyProject : null;
+}
+
+export function isConfined(user: UserRecord): user is ConfinedUser {
+  return 'onlyProject' in user;
 }
 
 /** Calls outside of a project that are narrowed to the token's own, or about uploads alone. */
@@ -58,13 +79,20 @@ const OUTSIDE: ReadonlySet<string> = new Set([
   '/api/files/upload_archive',
 ]);
 
+/** Of jobs too: the official client asks for it, and is answered without credentials. */
+const OF_JOBS = '/api/users/get_my_user';
+
 /** Never: programs let nobody in, themselves neither, and see nobody's credentials. */
 const BARRED = /\/service_tokens\/|_members$|\/repos\/get$|\/config_info$|\/get_yaml$/;
 
 const READING = /\/(list|get|get_plan|poll|get_instance_health_checks)$/;
 
-export function checkCall(endpoint: Pick<Endpoint, 'method' | 'path'>, token: ServiceTokenRecord) {
+export function checkCall(
+  endpoint: Pick<Endpoint, 'method' | 'path'>,
+  { token, user }: Pick<ServiceCaller, 'token' | 'user'>,
+): void {
   const { method, path } = endpoint;
+  if (path === OF_JOBS && user.token.startsWith(JOB_TOKEN_PREFIX)) return;
   const isInProject = path.includes('{project_name}');
   if (BARRED.test(path) || (!isInProject && !OUTSIDE.has(path))) {
     throw accessDenied('Access denied: service tokens cannot be used for this');

@@ -5,6 +5,7 @@ import {
   type CreatedServiceToken,
   formatOptionalTimestamp,
   formatTimestamp,
+  SERVICE_TOKEN_PREFIX,
   type ServiceToken,
 } from '@dstack/contract/wire';
 import { SECOND } from '@dstack/core';
@@ -12,7 +13,6 @@ import type { ProjectRecord, ServiceTokenRecord, UserRecord } from '@dstack/stor
 import { checkName } from '../names.ts';
 import type { HttpDeps } from '../ports.ts';
 import { projectEvent } from '../projects/service.ts';
-import { SERVICE_TOKEN_PREFIX } from './scope.ts';
 
 export async function listServiceTokens(
   deps: HttpDeps,

@@ -14,6 +14,7 @@ import { wireUser, wireUserWithCreds } from '../mapping/user.ts';
 import { checkName } from '../names.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
+import { isConfined } from '../service-tokens/scope.ts';
 import { userEvent } from './events.ts';
 
 /** The user that every installation has. */
@@ -40,6 +41,11 @@ export async function listUsers(
 /** With credentials; a user without a key pair gets one. */
 export async function userWithCreds(deps: HttpDeps, user: UserRecord): Promise<UserWithCreds> {
   const { store, settings } = deps;
+  if (isConfined(user)) {
+    // A job: of its user's credentials it has none but its own token.
+    const own = { token: user.token, sshPrivateKey: null };
+    return wireUserWithCreds(user, own, settings.permissions);
+  }
   const current = user.sshPublicKey === null ? await withKeys(deps, user) : user;
   const credentials = await store.users.credentials(user.id);
   if (credentials === null) throw notExists('User not found');

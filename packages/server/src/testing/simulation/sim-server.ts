@@ -100,8 +100,7 @@ export class SimServer {
         remove: (instance) => this.#remove(instance),
       },
       starter: new JobStarter({
-        ...{ store, serverUrl: 'http://127.0.0.1:3000', defaultRegistry: null },
-        pushKeys: () => {},
+        ...{ store, defaultRegistry: null, pushKeys: () => {} },
         blobs: { get: async () => null },
       }),
       drain: new Drain({ store, services: this.#services(), now }),

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import type { Duplex } from 'node:stream';
+
+/** Where a job finds the server, and who may connect there. */
+export interface ServerSocket {
+  readonly path: string;
+  /** Mode of its folder, where it has one of its own; null = the folder is there. */
+  readonly folderMode: number | null;
+  readonly mode: number;
+  /** Null = the agent's own user. */
+  readonly owner: { readonly uid: number; readonly gid: number } | null;
+}
+
+/** Connections of one job at a time, those that wait included. */
+const MOST_CONNECTIONS = 32;
+
+/** Connections that the server is told of at once, and each second after that; others wait their turn. */
+const BURST = 50;
+const PER_SECOND = 20;
+
+/** A server that restarts is back within this time; then whoever waits for it hears of the end. */
+const WAIT_MS = 15_000;
+
+/**
+ * The unix socket by which a job reaches the API of its server. The agent cannot open connections to the
+ * server, so each one waits here until the server, told of it, fetches it (`take`).
+ */
+export class ServerAccess {
+  readonly #socket: ServerSocket;
+  readonly #onTunnel: (id: string) => void;
+  readonly #server: Server;
+  readonly #open = new Set<Socket>();
+  readonly #waiting = new Map<
+    string,
+    { readonly socket: Socket; readonly timer: NodeJS.Timeout }
+  >();
+
+  /** When as many as `BURST` could be told of; milliseconds since the epoch. */
+  #fullAt = 0;
+
+  private constructor(socket: ServerSocket, onTunnel: (id: string) => void) {
+    this.#socket = socket;
+    this.#onTunnel = onTunnel;
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (connection) =>
+      this.#accept(connection),
+    );
+  }
+
+  /** Rejects with Node's own error where it cannot listen there. */
+  static async open(socket: ServerSocket, onTunnel: (id: string) => void): Promise<ServerAccess> {
+    const access = new ServerAccess(socket, onTunnel);
+    await access.#listen();
+    return access;
+  }
+
+  /** Connections that the server has not fetched yet. */
+  get waiting(): readonly string[] {
+    return [...this.#waiting.keys()];
+  }
+
+  /** Null for one that is not there, or not any more. */
+  take(id: string): Duplex | null {
+    const found = this.#waiting.get(id);
+    if (!found) return null;
+    this.#waiting.delete(id);
+    clearTimeout(found.timer);
+    return found.socket;
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#open) socket.destroy();
+    await closed;
+    rmSync(this.#socket.path, { force: true });
+  }
+
+  async #listen(): Promise<void> {
+    const { path, folderMode, mode, owner } = this.#socket;
+    if (folderMode !== null) {
+      mkdirSync(dirname(path), { recursive: true });
+      chmodSync(dirname(path), folderMode);
+    }
+    // Of an agent that died.
+    rmSync(path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(path, () => {
+        this.#server.off('error', reject);
+        // A connection that cannot be taken, for want of descriptors, is no reason to end the others.
+        this.#server.on('error', () => {});
+        resolve();
+      });
+    });
+    // The folder is not writable for the job, so this is the socket that was made just now.
+    chmodSync(path, mode);
+    if (owner) chownSync(path, owner.uid, owner.gid);
+  }
+
+  #accept(socket: Socket): void {
+    socket.on('error', () => {});
+    if (this.#open.size >= MOST_CONNECTIONS) {
+      socket.destroy();
+      return;
+    }
+    const id = randomUUID();
+    const timer = setTimeout(() => socket.destroy(), WAIT_MS);
+    this.#open.add(socket);
+    this.#waiting.set(id, { socket, timer });
+    socket.on('close', () => {
+      clearTimeout(timer);
+      this.#open.delete(socket);
+      this.#waiting.delete(id);
+    });
+    this.#announce(id);
+  }
+
+  /** At once, or in its turn if there were many. */
+  #announce(id: string): void {
+    const now = Date.now();
+    const step = 1000 / PER_SECOND;
+    this.#fullAt = Math.max(this.#fullAt, now) + step;
+    const early = this.#fullAt - now - BURST * step;
+    if (early <= 0) this.#onTunnel(id);
+    else setTimeout(() => this.#waiting.has(id) && this.#onTunnel(id), early);
+  }
+}

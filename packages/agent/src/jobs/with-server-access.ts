@@ -1,0 +1,61 @@
+import type { Logger } from '../log.ts';
+import { type Executor, JobFailure } from './executor.ts';
+import type { JobAccess, JobAccessOptions, OpenJobAccess } from './job-access.ts';
+import { ServerAccess } from './server-access.ts';
+
+export interface ServerAccessOptions {
+  readonly openAccess: OpenJobAccess;
+  readonly executor: Pick<Executor, 'serverSocket'>;
+  readonly log: Logger;
+}
+
+/** Beside the way into a job the one out of it, to the API of its server, for jobs that may go it. */
+export function withServerAccess(
+  options: ServerAccessOptions,
+  onTunnel: (jobId: string, tunnel: string) => void,
+): OpenJobAccess {
+  return async (asked) => {
+    const access = await options.openAccess(asked);
+    if (access === null || asked.over || !asked.spec.server_access) return access;
+    try {
+      const server = await openServer(options, asked, onTunnel);
+      return server === null ? access : withServer(access, server);
+    } catch (error) {
+      await access.close();
+      throw error;
+    }
+  };
+}
+
+async function openServer(
+  { executor, log }: ServerAccessOptions,
+  { spec, folder, account, preferredPort }: JobAccessOptions,
+  onTunnel: (jobId: string, tunnel: string) => void,
+): Promise<ServerAccess | null> {
+  const socket = executor.serverSocket(folder, account());
+  try {
+    return await ServerAccess.open(socket, (tunnel) => onTunnel(spec.id, tunnel));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `The job has no access to the server: ${socket.path} cannot be made (${why})`;
+    // A job that runs already is better off without than ended.
+    if (preferredPort === null) throw new JobFailure('executor_error', message);
+    log.error('no access to the server', error, { job: spec.id });
+    return null;
+  }
+}
+
+function withServer(access: JobAccess, server: ServerAccess): JobAccess {
+  return {
+    port: access.port,
+    tunnels: server,
+    lastActivity: () => access.lastActivity(),
+    authorizeUsers: (keys) => access.authorizeUsers(keys),
+    ended: async () => {
+      await Promise.all([server.close(), access.ended()]);
+    },
+    close: async () => {
+      await Promise.all([server.close(), access.close()]);
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import { Duplex } from 'node:stream';
+import { type Id, isJobFinished } from '@dstack/core';
+import type { Store } from '@dstack/store';
+import type { AgentClient } from '../hosts/agent-client.ts';
+import type { Logger } from '../logging.ts';
+import { Pace } from './pace.ts';
+
+export interface JobTunnelsOptions {
+  readonly store: Pick<Store, 'jobs' | 'instances'>;
+  readonly client: (hostId: string) => Pick<AgentClient, 'openTunnel'> | null;
+  /** `DSTACK_FORBID_DSTACK_IN_RUNS`. */
+  readonly forbidden: boolean;
+  /** Milliseconds. */
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+/** Takes a connection as if it had come to where the server listens. */
+export type Serve = (connection: Duplex) => void;
+
+/** Connections at a time: of one job (its agent allows as many) and of all. */
+const MOST_OF_JOB = 32;
+const MOST = 2000;
+
+/** More than an agent of ours reports. */
+const CONNECTIONS = { burst: 100, perSecond: 40 };
+
+/**
+ * Connections of jobs to the API (`dstack: true`): fetched from the agent that reports them, and served
+ * like those that come by themselves. What they may do is up to the tokens of their requests.
+ */
+export class JobTunnels {
+  readonly #options: JobTunnelsOptions;
+  /** By job; null = one that is being fetched. */
+  readonly #places = new Map<Id, Set<{ connection: Duplex | null }>>();
+  readonly #jobs = new WeakMap<object, Id>();
+  readonly #pace: Pace;
+  #serve: Serve | null = null;
+  #count = 0;
+
+  constructor(options: JobTunnelsOptions) {
+    this.#options = options;
+    this.#pace = new Pace(CONNECTIONS, options.now);
+  }
+
+  /** From now on connections are fetched. */
+  open(serve: Serve): void {
+    this.#serve = serve;
+  }
+
+  /** Ends all of them. */
+  close(): void {
+    this.#serve = null;
+    for (const places of this.#places.values()) {
+      for (const { connection } of places) connection?.destroy();
+    }
+  }
+
+  /** The job that a connection comes from; null = it is none of a job. */
+  jobOf(connection: object): Id | null {
+    return this.#jobs.get(connection) ?? null;
+  }
+
+  /** Does not wait. Whoever is refused is left to wait at the agent, which ends that. */
+  fetch(hostId: string, jobId: Id, tunnel: string): void {
+    this.#fetch(hostId, jobId, tunnel).catch((error) => {
+      this.#options.log.debug({ job: jobId, err: error }, 'connection of a job not fetched');
+    });
+  }
+
+  async #fetch(hostId: string, jobId: Id, tunnel: string): Promise<void> {
+    const places = this.#places.get(jobId) ?? new Set();
+    if (this.#serve === null || places.size >= MOST_OF_JOB || this.#count >= MOST) return;
+    if (this.#pace.wait(jobId) > 0) return;
+    const place: { connection: Duplex | null } = { connection: null };
+    this.#places.set(jobId, places.add(place));
+    this.#count += 1;
+    const free = () => {
+      if (!places.delete(place)) return;
+      this.#count -= 1;
+      if (places.size === 0) this.#places.delete(jobId);
+    };
+    try {
+      const client = (await this.#mayConnect(hostId, jobId)) ? this.#options.client(hostId) : null;
+      const stream = await client?.openTunnel(jobId, tunnel);
+      if (!stream) return free();
+      place.connection = asConnection(stream, jobId).once('close', free);
+      this.#jobs.set(place.connection, jobId);
+      this.#hand(place.connection);
+    } catch (error) {
+      free();
+      throw error;
+    }
+  }
+
+  #hand(connection: Duplex): void {
+    if (this.#serve === null) connection.destroy();
+    else this.#serve(connection);
+  }
+
+  /** An agent speaks of its own jobs only. */
+  async #mayConnect(hostId: string, jobId: Id): Promise<boolean> {
+    const { store, forbidden } = this.#options;
+    const view = forbidden ? null : await store.jobs.byId(jobId);
+    if (!view || isJobFinished(view.job.status)) return false;
+    if (!view.run.spec.configuration.dstack || view.job.instanceId === null) return false;
+    return (await store.instances.byId(view.job.instanceId))?.instance.hostId === hostId;
+  }
+}
+
+/**
+ * A connection as HTTP servers take it. A duplex of its own, since one that is a socket is read past
+ * its buffer, where bytes that came along with the agent's answer lie.
+ */
+function asConnection(stream: Duplex, jobId: Id): Duplex {
+  const connection = Duplex.from({ readable: stream, writable: stream });
+  connection.on('error', () => connection.destroy());
+  connection.once('close', () => stream.destroy());
+  return Object.defineProperty(connection, 'remoteAddress', { value: jobAddress(jobId) });
+}
+
+/**
+ * What limits per address count a job by: of the network that is kept for examples, so that nobody
+ * trusts it as a proxy's.
+ */
+export function jobAddress(jobId: Id): string {
+  const digits = jobId.replaceAll('-', '').slice(0, 24);
+  return ['2001', 'db8', ...(digits.match(/.{4}/g) ?? [])].join(':');
+}

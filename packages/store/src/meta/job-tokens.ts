@@ -1,0 +1,46 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { JOB_TOKEN_PREFIX } from '@dstack/contract/wire';
+import type { Id } from '@dstack/core';
+import type { StoreContext } from '../context.ts';
+import { sameToken } from '../token-hash.ts';
+import type { JobTokens, Meta } from './types.ts';
+
+const KEY = 'job_token_key';
+
+const FORM = new RegExp(
+  `^${JOB_TOKEN_PREFIX}([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})_[\\w-]{43}$`,
+);
+
+/**
+ * A job's token is its id and a signature by a key of the installation: the same whenever it is asked
+ * for, so that a job whose start is repeated keeps the one it has, and there is none to be stored or
+ * forgotten. Whether it is still good is a matter of the job.
+ */
+export function createJobTokens(
+  context: StoreContext,
+  meta: Pick<Meta, 'get' | 'setOnce'>,
+): JobTokens {
+  let known: Buffer | null = null;
+
+  async function key(): Promise<Buffer> {
+    const made = () => context.cipher.encrypt(randomBytes(32).toString('base64'));
+    const sealed = (await meta.get(KEY)) ?? (await meta.setOnce(KEY, made()));
+    known ??= Buffer.from(context.cipher.decrypt(sealed), 'base64');
+    return known;
+  }
+
+  async function of(jobId: Id): Promise<string> {
+    const signature = createHmac('sha256', known ?? (await key())).update(`job ${jobId}`);
+    return `${JOB_TOKEN_PREFIX}${jobId.replaceAll('-', '')}_${signature.digest('base64url')}`;
+  }
+
+  return {
+    of,
+    async jobOf(token) {
+      const parts = FORM.exec(token)?.slice(1);
+      if (!parts) return null;
+      const jobId = parts.join('-');
+      return sameToken(await of(jobId), token) ? jobId : null;
+    },
+  };
+}
