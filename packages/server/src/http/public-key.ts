@@ -26,6 +26,8 @@ export interface PublicKey {
 export function parsePublicKey(
   line: string,
 ): PublicKey | { readonly unsupported: string } | 'invalid' {
+  // A key is printed where it is listed; its comment must not speak to a terminal.
+  if (/[\x00-\x08\x0a-\x1f\x7f-\x9f]/.test(line.trim())) return 'invalid';
   const match = /^(\S+)[ \t]+([A-Za-z0-9+/]+={0,2})(?:[ \t]+(.*))?$/.exec(line.trim());
   if (match === null) return 'invalid';
   const [, type = '', base64 = '', comment = ''] = match;

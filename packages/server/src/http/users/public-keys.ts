@@ -6,6 +6,12 @@ import type { HttpDeps } from '../ports.ts';
 import { parsePublicKey } from '../public-key.ts';
 import { userEvent } from './events.ts';
 
+/** All of them go to every job of the user. */
+const MOST_KEYS = 100;
+
+/** Characters of a line; an RSA key of 16384 bits has 3000. */
+const LONGEST_KEY = 8192;
+
 export async function listPublicKeys(deps: HttpDeps, user: UserRecord): Promise<PublicKeyInfo[]> {
   return (await deps.store.users.publicKeys(user.id)).map(wirePublicKey);
 }
@@ -15,12 +21,17 @@ export async function addPublicKey(
   user: UserRecord,
   request: AddPublicKeyRequest,
 ): Promise<PublicKeyInfo> {
-  const parsed = parsePublicKey(request.key);
+  const parsed = request.key.length > LONGEST_KEY ? 'invalid' : parsePublicKey(request.key);
   if (parsed === 'invalid') {
     throw ruleError('Invalid public key, must be in OpenSSH public key format');
   }
   if ('unsupported' in parsed) throw ruleError(`Unsupported key type: ${parsed.unsupported}`);
   const { now, newId } = deps.context();
+  if ((await deps.store.users.publicKeys(user.id)).length >= MOST_KEYS) {
+    throw ruleError(
+      `A user may have ${MOST_KEYS} public keys: delete one that is not used any more`,
+    );
+  }
   const key: PublicKeyRecord = {
     id: newId(),
     userId: user.id,
