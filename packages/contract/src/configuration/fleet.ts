@@ -3,6 +3,7 @@ import { classifyIp, classifyNetwork } from '../grammar/ip.ts';
 import { isAnyNumber } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { splitRange } from '../grammar/range.ts';
+import { parseSshHost, parseSshIdentityFile, parseSshPort, parseSshUser } from '../grammar/ssh.ts';
 import { Env } from './env.ts';
 import { delegate, report } from './issue.ts';
 import { describeJson } from './json-form.ts';
@@ -33,13 +34,34 @@ export const Blocks: Reader<number | 'auto'> = reader<number | 'auto'>(
 export const SSHKey = named('SSHKey', closed({ public: string(), private: optional(string()) }));
 export type SSHKey = z.infer<typeof SSHKey>;
 
+const SshHostName = sshText(parseSshHost);
+const SshUser = sshText(parseSshUser);
+const IdentityFile = sshText(parseSshIdentityFile);
+const SshPort: Reader<number> = reader(
+  (value) => {
+    const port = readInt(value);
+    return port instanceof Problem ? port : parseSshPort(port);
+  },
+  { type: 'integer' },
+);
+
+function sshText(parse: (text: string) => string | Problem): Reader<string> {
+  return reader(
+    (value) => {
+      const text = readString(value);
+      return text instanceof Problem ? text : parse(text);
+    },
+    { type: 'string' },
+  );
+}
+
 export const SSHProxyParams = named(
   'SSHProxyParams',
   closed({
-    hostname: string(),
-    port: optional(int()),
-    user: string(),
-    identity_file: string(),
+    hostname: SshHostName,
+    port: optional(SshPort),
+    user: SshUser,
+    identity_file: IdentityFile,
     ssh_key: optional(SSHKey),
   }),
 );
@@ -60,10 +82,10 @@ const InternalIp: Reader<string> = reader(
 export const SSHHostParams = named(
   'SSHHostParams',
   closed({
-    hostname: string(),
-    port: optional(int()),
-    user: optional(string()),
-    identity_file: optional(string()),
+    hostname: SshHostName,
+    port: optional(SshPort),
+    user: optional(SshUser),
+    identity_file: optional(IdentityFile),
     proxy_jump: optional(SSHProxyParams),
     internal_ip: optional(InternalIp),
     ssh_key: optional(SSHKey),
@@ -72,11 +94,9 @@ export const SSHHostParams = named(
 );
 export type SSHHostParams = z.infer<typeof SSHHostParams>;
 
-const HostName = string();
-
 /** A host name or address, or a map with its own settings. */
 export const SSHHost: Reader<string | SSHHostParams> = oneOf<string | SSHHostParams>(
-  (value) => (isMap(value) ? SSHHostParams : HostName),
+  (value) => (isMap(value) ? SSHHostParams : SshHostName),
   (ref) => ({ anyOf: [ref(SSHHostParams), { type: 'string' }] }),
 );
 
@@ -95,9 +115,9 @@ const PrivateNetwork: Reader<string> = reader(
 export const SSHParams = named(
   'SSHParams',
   closed({
-    user: optional(string()),
-    port: optional(int()),
-    identity_file: optional(string()),
+    user: optional(SshUser),
+    port: optional(SshPort),
+    identity_file: optional(IdentityFile),
     ssh_key: optional(SSHKey),
     proxy_jump: optional(SSHProxyParams),
     hosts: z.array(SSHHost),

@@ -46,6 +46,41 @@ describe('errors', () => {
     ]);
   });
 
+  test('what would be more than one value of an SSH configuration is no value of a fleet', () => {
+    const evil = '"root\\n  ProxyCommand touch x"';
+    const text = [
+      'type: fleet',
+      'ssh_config:',
+      `  user: ${evil}`,
+      '  port: 0',
+      '  identity_file: "k\\n"',
+      `  proxy_jump: {hostname: -oX, user: ${evil}, port: 65536, identity_file: k}`,
+      '  hosts:',
+      '    - "a b"',
+      `    - {hostname: "a\\nb", user: ${evil}, port: -1, identity_file: ""}`,
+      `    - {hostname: a, proxy_jump: {hostname: b, user: -oX, identity_file: k}}`,
+    ].join('\n');
+    const found = errorsOf(text).map(({ path, message }) => `${path} ${message}`);
+    expect(found).toHaveLength(12);
+    for (const [index, start] of [
+      'ssh_config.user must be the name of a login user',
+      'ssh_config.port must be a port',
+      'ssh_config.identity_file must be the path of a private key',
+      'ssh_config.proxy_jump.hostname must be a host name',
+      'ssh_config.proxy_jump.user must be',
+      'ssh_config.proxy_jump.port must be',
+      'ssh_config.hosts.0 must be a host name',
+      'ssh_config.hosts.1 hostname must be',
+      'ssh_config.hosts.1 user must be',
+      'ssh_config.hosts.1 port must be',
+      'ssh_config.hosts.1 identity_file must be',
+      'ssh_config.hosts.2 proxy_jump.user must be',
+    ].entries()) {
+      expect(found[index]).toContain(start);
+    }
+    expect(errorsOf('type: task\ncommands: [a]\nuser: "a b:c"\n')[0]?.path).toBe('user');
+  });
+
   test('a rule over several keys is reported beside other problems', () => {
     const errors = errorsOf('type: task\nimage: x\npython: 3.12\nmax_price: 0\n');
     expect(errors.map((error) => error.path)).toEqual(['python', 'max_price']);

@@ -21,4 +21,5 @@ export * from './problem.ts';
 export * from './range.ts';
 export * from './repo.ts';
 export * from './resources-format.ts';
+export * from './ssh.ts';
 export * from './unix-user.ts';

@@ -13,6 +13,9 @@ const openssh = (start: string) =>
 const ssh = (hosts: unknown[], more: object = {}) =>
   fleet({ ssh_config: { user: 'root', ssh_key: KEY, hosts, ...more } });
 
+const withEnv = (env: object) =>
+  fleet({ env, ssh_config: { user: 'root', ssh_key: KEY, hosts: ['a'] } });
+
 describe('a fleet spec', () => {
   it.each([
     ['cloud', fleet({ nodes: 2 })],
@@ -57,6 +60,9 @@ describe('a fleet spec', () => {
       }),
       /passphrase.*ssh-keygen -p/,
     ],
+    ['a name that no shell takes', withEnv({ 'A; id #': 'x' }), /env: "A; id #" is no name/],
+    ['a value that no process takes', withEnv({ A: 'a\0b' }), /env: the value of A holds a NUL/],
+    ['a variable without value', withEnv({ A: { key: 'A' } }), /env: the variable A has no value/],
     ['a host twice', ssh(['a', 'A']), /listed twice/],
     [
       'some internal addresses',

@@ -1,3 +1,4 @@
+import { ENV_NAME } from '@dstack/contract';
 import type { FleetSpec } from '@dstack/contract/wire';
 import {
   nameError,
@@ -85,7 +86,8 @@ function sshError(spec: FleetSpec, ssh: SshConfig, context: FleetSpecContext): S
     return specError(`Fleets with \`ssh_config\` may not have: ${wrong.join(', ')}`);
   }
   for (const [name, value] of Object.entries(configuration.env)) {
-    if (typeof value !== 'string') return specError(`env: the variable ${name} has no value`);
+    const wrong = envProblem(name, value);
+    if (wrong) return specError(`env: ${wrong}`);
   }
   const hosts = fleetHosts(ssh);
   for (const host of hosts) {
@@ -93,6 +95,15 @@ function sshError(spec: FleetSpec, ssh: SshConfig, context: FleetSpecContext): S
     if (error) return error;
   }
   return addressesError(ssh, hosts);
+}
+
+/** They become the environment of a program on the host, which takes no other names and values. */
+function envProblem(name: string, value: unknown): string | null {
+  if (!ENV_NAME.test(name)) {
+    return `${JSON.stringify(name)} is no name of a variable: use letters, digits and _`;
+  }
+  if (typeof value !== 'string') return `the variable ${name} has no value`;
+  return value.includes('\0') ? `the value of ${name} holds a NUL character` : null;
 }
 
 /** All hosts of an SSH fleet, each with the fleet's user, port and key where it has none. */

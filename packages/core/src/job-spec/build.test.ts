@@ -65,6 +65,11 @@ describe('commands', () => {
     expect(job.user_lines).toBeNull();
   });
 
+  it('take no user from an image that no client could log in as', () => {
+    const image = { ...IMAGE, user: 'root\n  ProxyCommand x' };
+    expect(one({ image: 'x', commands: [] }, image).user).toBeNull();
+  });
+
   it('stay open for an image that nobody knows yet', () => {
     expect(one({ image: 'x', commands: [] }).commands).toEqual([]);
   });

@@ -38,6 +38,15 @@ describe('a job on an idle instance', () => {
     ]);
   });
 
+  test('takes no name from its host that no client could log in with', () => {
+    const world = placed();
+    world.pass();
+    world.running('job-1');
+    world.report('job-1', { username: 'a\n  ProxyCommand x' });
+    world.pass();
+    expect(world.job('job-1').runtimeData?.username).toBeNull();
+  });
+
   test('does not pass pulling where there are no containers', () => {
     const world = placed({}, 'process');
     world.pass();

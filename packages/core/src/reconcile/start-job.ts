@@ -1,5 +1,6 @@
 /** From a machine to a running process: the order to the host, and what its agent says of it. */
 
+import { isSshUser } from '@dstack/contract';
 import { occupyInstance } from '../instances/index.ts';
 import type {
   HostRecord,
@@ -107,7 +108,8 @@ export function noteAddress(pass: RunPass, job: JobRecord, report: JobReport): J
       ...runtimeData,
       ports: ssh_port === null ? runtimeData.ports : { ...runtimeData.ports, '10022': ssh_port },
       working_dir: working_dir ?? runtimeData.working_dir,
-      username: username ?? runtimeData.username,
+      // A name out of the image's own files that no client could log in with is none.
+      username: username && isSshUser(username) ? username : runtimeData.username,
     },
   });
 }

@@ -28,6 +28,15 @@ function expectWire(name: EndpointName, body: unknown): void {
 }
 
 describe('fleets', () => {
+  it('name the field that would be more than one line of an SSH configuration', async () => {
+    const evil = 'root\n  ProxyCommand touch x';
+    const ssh_config = { user: evil, hosts: [{ hostname: evil, user: 'root' }], ssh_key: KEY };
+    const answer = await apply(fleet('hosts', { nodes: null, ssh_config }));
+    expect(answer.status).toBe(422);
+    const where = answer.body.detail.map(({ loc }: { loc: unknown[] }) => loc.join('.'));
+    expect(where.join()).toMatch(/ssh_config\.user.*ssh_config\.hosts\.0/);
+  });
+
   it('are planned with offers, and created without instances where none are wanted', async () => {
     const planned = await plan(fleet('pool'));
     expectWire('fleets.get_plan', planned.body);

@@ -22,6 +22,7 @@ import {
 import type { RunView } from '@dstack/store';
 import { perRecord } from '../kept-parts.ts';
 import { optionalWireBackend, wireBackend } from './backend-name.ts';
+import { IDE_NAMES, ideUrl } from './ide-url.ts';
 import { isLocalProcess, withPortsBeside } from './local-ports.ts';
 import { wireOffer } from './offer.ts';
 
@@ -109,13 +110,6 @@ function wireRuntimeData(data: RuntimeData): JobRuntimeData {
   return { ...data, offer: data.offer && wireOffer(data.offer) };
 }
 
-const IDES = {
-  vscode: { name: 'VS Code', scheme: 'vscode' },
-  cursor: { name: 'Cursor', scheme: 'cursor' },
-  windsurf: { name: 'Windsurf', scheme: 'windsurf' },
-  zed: { name: 'Zed', scheme: 'zed' },
-} as const;
-
 /** The host name is an alias that an attached client makes: the run's for its first job. */
 function connectionInfo(job: JobRecord, spec: RunSpec): JobConnectionInfo {
   const isFirst = job.jobNum === 0 && job.replicaNum === 0;
@@ -123,7 +117,7 @@ function connectionInfo(job: JobRecord, spec: RunSpec): JobConnectionInfo {
   const ide = spec.configuration.type === 'dev-environment' ? spec.configuration.ide : null;
   const directory = job.runtimeData?.working_dir ?? null;
   return {
-    ide_name: ide === null ? null : IDES[ide].name,
+    ide_name: ide === null ? null : IDE_NAMES[ide],
     attached_ide_url: ide === null || directory === null ? null : ideUrl(ide, alias, directory),
     proxied_ide_url: null,
     attached_ssh_command: ['ssh', alias],
@@ -132,10 +126,4 @@ function connectionInfo(job: JobRecord, spec: RunSpec): JobConnectionInfo {
     sshproxy_port: null,
     sshproxy_upstream_id: null,
   };
-}
-
-function ideUrl(ide: keyof typeof IDES, alias: string, directory: string): string {
-  const { scheme } = IDES[ide];
-  if (ide === 'zed') return `zed://ssh/${alias}${directory}`;
-  return `${scheme}://vscode-remote/ssh-remote+${alias}${directory}`;
 }

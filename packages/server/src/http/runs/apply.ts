@@ -1,4 +1,5 @@
 /** Submitting a run, or updating the active one of its name. */
+import { isPublicKeyLine } from '@dstack/contract';
 import { type ApplyRunPlanRequest, notExists, ruleError } from '@dstack/contract/api';
 import type { Run, RunSpec } from '@dstack/contract/wire';
 import {
@@ -29,12 +30,19 @@ export async function applyRun(
   request: ApplyRunPlanRequest,
 ): Promise<Run> {
   const spec = await effectiveRunSpec(deps, project, user, request.plan.run_spec);
+  checkPublicKey(spec.ssh_key_pub);
   const active = await activeRunId(deps, project, spec.run_name);
   const updated = active !== null && (await update(deps, active, spec, request, user));
   const id = updated ? active : await submit(deps, project, user, spec);
   const view = await deps.store.runs.byId(id);
   if (view === null) throw notExists('Run not found');
   return wireRun(view, { now: deps.context().now });
+}
+
+/** It becomes a line of `authorized_keys`. Plans are made of any: searches for offers name none. */
+function checkPublicKey(key: string | null): void {
+  if (key === null || isPublicKeyLine(key)) return;
+  throw ruleError('`ssh_key_pub` must be one public key in the format of OpenSSH: one line');
 }
 
 async function activeRunId(

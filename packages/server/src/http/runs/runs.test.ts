@@ -196,6 +196,8 @@ describe('runs', () => {
       [task('x', {}), "Invalid name 'x'"],
       [{ ...task('aa'), repo_data: { repo_type: 'virtual' } }, 'repo_data must not be set'],
       [task('aa', { env: ['TOKEN'] }), 'TOKEN'],
+      [{ ...task('aa'), ssh_key_pub: 'ssh-rsa AA\nssh-rsa BB' }, '`ssh_key_pub` must be one'],
+      [{ ...task('aa'), ssh_key_pub: 'command="sh" ssh-rsa AA' }, '`ssh_key_pub` must be one'],
       [task('aa', { volumes: ['v:/data'] }), 'Volume v not found'],
       [
         { ...task('aa'), repo_id: 'r', repo_data: { repo_type: 'local', repo_dir: '/x' } },
