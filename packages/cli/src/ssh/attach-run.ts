@@ -3,9 +3,10 @@ import type { Cli, Connection } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { currentSubmission, findJob, isJobFinished, isRunFinished } from '../runs/run-status.ts';
 import { absolute } from '../runs/service-url.ts';
-import { hostAlias } from './host-config.ts';
 import { type ForwardedPort, parsePort, type WantedPort } from './ports.ts';
+import { hostAlias } from './route.ts';
 import { type Link, type LinkInput, openLink } from './run-link.ts';
+import { portNumber } from './ssh-value.ts';
 import { FIRST_TRIES } from './tunnel.ts';
 import { UrlRewriter } from './url-rewriter.ts';
 
@@ -171,8 +172,10 @@ export function describeAttachment(attachment: Attachment): string[] {
 /** The run's own ports, with what the command line says about them. */
 export function wantedPorts(job: Job, overrides: readonly string[]): WantedPort[] {
   const wanted: WantedPort[] = (job.job_spec.app_specs ?? []).map((app) => ({
-    local: app.map_to_port ?? null,
-    remote: app.port,
+    local: app.map_to_port
+      ? portNumber(app.map_to_port, 'a port of the run on this machine')
+      : null,
+    remote: portNumber(app.port, 'a port of the run'),
     firm: false,
   }));
   for (const override of overrides.map(parsePort)) {

@@ -1,106 +1,11 @@
 import { chmod, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Job, Run } from '@dstack/contract/wire';
-import { CliError } from '../errors.ts';
 import { makeFolders } from '../files/make-folders.ts';
 import { withFileLock } from './file-lock.ts';
+import { type HostBlock, renderBlocks } from './route.ts';
+import { configuredPath } from './ssh-value.ts';
 import { findHost } from './user-config.ts';
-
-/** One `Host` block of an OpenSSH configuration. */
-export interface HostBlock {
-  readonly host: string;
-  readonly options: Readonly<Record<string, string | number>>;
-}
-
-/** How OpenSSH reaches a job: blocks to add, and the host to connect to. */
-export interface Route {
-  readonly blocks: readonly HostBlock[];
-  readonly destination: string;
-  readonly user: string;
-}
-
-/** Of no use between two machines that have never met, and in the way when addresses are reused. */
-const UNCHECKED = {
-  StrictHostKeyChecking: 'no',
-  UserKnownHostsFile: '/dev/null',
-  IdentitiesOnly: 'yes',
-  // Else every connection says that it has learned a host that it forgets at once, and OpenSSH from
-  // 10.1 on that there is no post-quantum key exchange. `WarnWeakCrypto` is no way to say so: older
-  // ones do not know it, and `IgnoreUnknown` has no effect on blocks of other hosts.
-  LogLevel: 'ERROR',
-} as const;
-
-/** The port of a job's SSH server inside its container. */
-const JOB_SSH_PORT = 10_022;
-
-/** The name by which `ssh` knows a job: the run's for its first job, else the job's. */
-export function hostAlias(run: Run, job: Job): string {
-  const { replica_num: replica, job_num: number, job_name: name } = job.job_spec;
-  return replica === 0 && number === 0 ? (run.run_spec.run_name ?? name) : name;
-}
-
-/** The chain of hosts to a running job, as dstack 0.22.5 writes it. */
-export function routeTo(run: Run, job: Job, identity: string): Route {
-  const alias = hostAlias(run, job);
-  const submission = job.job_submissions.at(-1);
-  const placed = submission?.job_provisioning_data;
-  if (!submission || !placed?.hostname) {
-    throw new CliError(`Run ${run.run_spec.run_name} has no address yet`, {
-      why: `its status is ${run.status}`,
-      next: `dstack ps`,
-    });
-  }
-  const info = job.job_connection_info;
-  const user = submission.job_runtime_data?.username || job.job_spec.user?.username || 'root';
-  const own = { ...UNCHECKED, IdentityFile: quoted(identity) };
-  if (info?.sshproxy_hostname) {
-    const upstream = info.sshproxy_upstream_id ?? '';
-    const options = {
-      HostName: info.sshproxy_hostname,
-      Port: info.sshproxy_port ?? 22,
-      User: upstream,
-    };
-    return {
-      blocks: [{ host: alias, options: { ...options, ...own } }],
-      destination: alias,
-      user: upstream,
-    };
-  }
-  const blocks: HostBlock[] = [];
-  const proxy = placed.ssh_proxy;
-  const jump = `${alias}-jump-host`;
-  if (proxy) {
-    const { hostname, port, username } = proxy;
-    // A jump host before a machine is the user's own: ssh finds the key for it by itself.
-    const key = placed.dockerized
-      ? { StrictHostKeyChecking: 'no', UserKnownHostsFile: '/dev/null' }
-      : own;
-    blocks.push({
-      host: jump,
-      options: { HostName: hostname, Port: port, User: username, ...key },
-    });
-  }
-  const through: Record<string, string> = proxy ? { ProxyJump: jump } : {};
-  const port = placed.ssh_port ?? 22;
-  if (!placed.dockerized) {
-    const options = { HostName: placed.hostname, Port: port, User: user, ...own, ...through };
-    blocks.push({ host: alias, options });
-    return { blocks, destination: alias, user };
-  }
-  const machine = `${alias}-host`;
-  const { username } = placed;
-  blocks.push({
-    host: machine,
-    options: { HostName: placed.hostname, Port: port, User: username, ...own, ...through },
-  });
-  const jobPort = submission.job_runtime_data?.ports?.[String(JOB_SSH_PORT)] ?? JOB_SSH_PORT;
-  blocks.push({
-    host: alias,
-    options: { HostName: 'localhost', Port: jobPort, User: user, ...own, ProxyJump: machine },
-  });
-  return { blocks, destination: alias, user };
-}
 
 export function sshConfigPath(home: string): string {
   return join(home, '.dstack', 'ssh', 'config');
@@ -153,16 +58,7 @@ export function withInclude(text: string, home: string): string {
   const at = lines.findIndex(isOurs);
   if (at >= 0 && (firstHost < 0 || at < firstHost)) return text;
   const rest = lines.filter((line) => !isOurs(line)).join('');
-  return `Include ${quoted(short)}\n\n${rest}`;
-}
-
-export function renderBlocks(blocks: readonly HostBlock[]): string {
-  return blocks
-    .map(({ host, options }) => {
-      const lines = Object.entries(options).map(([name, value]) => `    ${name} ${value}\n`);
-      return `Host ${host}\n${lines.join('')}\n`;
-    })
-    .join('');
+  return `Include ${configuredPath(short)}\n\n${rest}`;
 }
 
 /** A block ends where the next `Host` or `Match` begins. */
@@ -198,8 +94,4 @@ async function editConfig(path: string, edit: (text: string) => string): Promise
     await chmod(temporary, mode);
     await rename(temporary, target);
   });
-}
-
-function quoted(path: string): string {
-  return /\s/.test(path) ? `"${path}"` : path;
 }

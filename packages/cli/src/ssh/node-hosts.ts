@@ -1,8 +1,8 @@
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
 import { currentSubmission } from '../runs/run-status.ts';
-import { hostAlias } from './host-config.ts';
 import { identityForRun } from './identity.ts';
+import { hostAlias } from './route.ts';
 import { addRoute, type RouteEntries } from './run-link.ts';
 
 export interface NodeHosts {

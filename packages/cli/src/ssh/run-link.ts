@@ -2,18 +2,12 @@ import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { currentSubmission } from '../runs/run-status.ts';
-import {
-  addHosts,
-  type HostBlock,
-  hasHosts,
-  includeInUserConfig,
-  type Route,
-  removeHosts,
-  routeTo,
-} from './host-config.ts';
+import { addHosts, hasHosts, includeInUserConfig, removeHosts } from './host-config.ts';
 import { identityForRun, requireIdentity } from './identity.ts';
 import { allocatePorts, type ForwardedPort, type WantedPort } from './ports.ts';
+import { type HostBlock, type Route, routeTo } from './route.ts';
 import { findMaster, type Master, OUTPUT_PORT, sharedTunnel } from './shared-master.ts';
+import { configuredPath, fixed } from './ssh-value.ts';
 import { controlSocket, openTunnel, type Tunnel } from './tunnel.ts';
 import { lookUpHost } from './user-config.ts';
 
@@ -131,10 +125,9 @@ async function completeRoute(route: Route, job: Job, home: string): Promise<Rout
   const host = await lookUpHost(placed.ssh_proxy.hostname, home);
   const key = host?.identityFile;
   if (!key) return route;
+  const own = { IdentityFile: configuredPath(key), IdentitiesOnly: fixed('yes') };
   const withKey = (block: HostBlock): HostBlock =>
-    block.host.endsWith('-jump-host')
-      ? { ...block, options: { ...block.options, IdentityFile: key, IdentitiesOnly: 'yes' } }
-      : block;
+    block.host.endsWith('-jump-host') ? { ...block, options: { ...block.options, ...own } } : block;
   return { ...route, blocks: route.blocks.map(withKey) };
 }
 

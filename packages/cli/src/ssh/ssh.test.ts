@@ -6,18 +6,19 @@ import type { Run } from '@dstack/contract/wire';
 import { expect, test } from 'vitest';
 import { recordedAnswer } from '../testing/recordings.ts';
 import { withDirectory } from '../testing/run-command.ts';
+import { wantedPorts } from './attach-run.ts';
 import {
   addHosts,
   includeInUserConfig,
   removeHosts,
-  renderBlocks,
-  routeTo,
   sshConfigPath,
   withInclude,
   withoutHosts,
 } from './host-config.ts';
 import { userKeyPath } from './identity.ts';
 import { allocatePorts, parsePort } from './ports.ts';
+import { type HostBlock, renderBlocks, routeTo } from './route.ts';
+import { aliasValue, pathValue, portValue } from './ssh-value.ts';
 import { UrlRewriter } from './url-rewriter.ts';
 
 async function runWith(placed: object, runtime: object | null = null): Promise<Run> {
@@ -46,7 +47,7 @@ test('a container is reached through its host, on its mapped port', async () => 
     hosts: ['train-host', 'train'],
     last: expect.objectContaining({
       HostName: 'localhost',
-      Port: 32_771,
+      Port: '32771',
       User: 'dev',
       ProxyJump: 'train-host',
     }),
@@ -59,7 +60,7 @@ test('a job that is its own SSH server is reached directly', async () => {
     hosts: ['train'],
     last: expect.objectContaining({
       HostName: '10.0.0.1',
-      Port: 2222,
+      Port: '2222',
       User: 'root',
       IdentityFile: '/key',
     }),
@@ -83,23 +84,79 @@ test('the SSH proxy of the server wins', async () => {
   Object.assign(run.jobs[0] ?? {}, { job_connection_info: info });
   expect(route(run)).toEqual({
     hosts: ['train'],
-    last: expect.objectContaining({ HostName: 'ssh.example.com', Port: 2200, User: 'abc' }),
+    last: expect.objectContaining({ HostName: 'ssh.example.com', Port: '2200', User: 'abc' }),
   });
 });
+
+const block = (host: string, port: number): HostBlock => ({
+  host: aliasValue(host),
+  options: { Port: portValue(port, 'a host') },
+});
+
+const EVIL = 'root\n  ProxyCommand touch x';
+
+test.each([
+  [{ hostname: EVIL }, 'the address of the host is "root\\n'],
+  [{ hostname: '-oProxyCommand=x' }, 'the address of the host is "-oProxyCommand=x"'],
+  [{ username: EVIL }, 'the login user of the host is "root\\n'],
+  [{ username: '' }, 'the login user of the host is ""'],
+  [{ ssh_port: '22\n  ProxyCommand x' }, 'the SSH port of the host is "22\\n'],
+  [{ ssh_proxy: { ...proxy, hostname: EVIL } }, 'the address of the jump host is "root\\n'],
+  [{ ssh_proxy: { ...proxy, username: '-l' } }, 'the login user of the jump host is "-l"'],
+  [{ ssh_proxy: { ...proxy, port: 0 } }, 'the SSH port of the jump host is 0'],
+])('%j of a server is refused, and named', async (placed, why) => {
+  const run = await runWith({ ...direct, dockerized: true, ...placed });
+  expect(() => route(run)).toThrow(
+    expect.objectContaining({ why: expect.stringContaining(why) }) as Error,
+  );
+});
+
+test('a name of a run that is no name is refused', async () => {
+  const run = await runWith({ ...direct, dockerized: false });
+  for (const name of ['../../x', '-oProxyCommand=x', 'a b', 'a\nHost *', '*', 'A', '']) {
+    run.run_spec.run_name = name;
+    expect(() => route(run)).toThrow();
+  }
+});
+
+test('ports of a run that are none are refused', async () => {
+  const run = await runWith({ ...direct, dockerized: false });
+  const job = run.jobs[0];
+  if (!job) throw new Error('no job');
+  const app = { app_name: 'a', url_path: null, url_query_params: null };
+  for (const wrong of [{ port: '8000 -oX' }, { port: 70_000 }, { port: 80, map_to_port: 'x' }]) {
+    job.job_spec.app_specs = [{ map_to_port: null, ...app, ...wrong } as never];
+    expect(() => wantedPorts(job, [])).toThrow('in a way that SSH cannot use');
+  }
+});
+
+test.each([
+  ['/home/me/key', '/home/me/key'],
+  ['/home/my key', '"/home/my key"'],
+  ["/home/it's/100%", `"/home/it's/100%%"`],
+  ['/home/#1', '"/home/#1"'],
+])('the path %s is written as %s', (path, expected) => {
+  expect(pathValue(path)).toBe(expected);
+});
+
+test.each(['/a"b', '/a\nb', '/${HOME}', '/a\\', '/a\\\\b'])(
+  'the path %j cannot be written',
+  (path) => {
+    expect(() => pathValue(path)).toThrow('OpenSSH cannot use the path');
+  },
+);
 
 test('blocks are added, replaced and removed without touching others', () =>
   withDirectory(async (home) => {
     const path = sshConfigPath(home);
-    await addHosts(home, [{ host: 'other', options: { Port: 1 } }]);
-    await addHosts(home, [{ host: 'train', options: { Port: 2 } }]);
-    await addHosts(home, [{ host: 'train', options: { Port: 3 } }]);
+    await addHosts(home, [block('other', 1)]);
+    await addHosts(home, [block('train', 2)]);
+    await addHosts(home, [block('train', 3)]);
     expect(await readFile(path, 'utf8')).toBe(
       'Host other\n    Port 1\n\nHost train\n    Port 3\n\n',
     );
-    await removeHosts(home, [{ host: 'train', options: {} }]);
-    expect(await readFile(path, 'utf8')).toBe(
-      renderBlocks([{ host: 'other', options: { Port: 1 } }]),
-    );
+    await removeHosts(home, [block('train', 3)]);
+    expect(await readFile(path, 'utf8')).toBe(renderBlocks([block('other', 1)]));
   }));
 
 test('text before the first host is never dropped', () => {

@@ -84,8 +84,10 @@ export function controlSocket(destination: string, home: string): string {
 function sshArguments(options: TunnelOptions, paths: TunnelPaths): string[] {
   const set = (...settings: string[]): string[] => settings.flatMap((setting) => ['-o', setting]);
   const bind = options.bindAddress.includes(':') ? `[${options.bindAddress}]` : options.bindAddress;
+  // OpenSSH expands what begins with `%` in it.
+  const socket = paths.socket.replaceAll('%', '%%');
   return [
-    ...['-F', paths.config, '-i', options.identity, '-E', paths.log, '-N', '-S', paths.socket],
+    ...['-F', paths.config, '-i', options.identity, '-E', paths.log, '-N', '-S', socket],
     ...set(`ControlMaster=${paths.socket === 'none' ? 'no' : 'yes'}`, 'ExitOnForwardFailure=yes'),
     ...set('BatchMode=yes', 'ConnectTimeout=10', 'LogLevel=ERROR'),
     ...set('ServerAliveInterval=5', 'ServerAliveCountMax=3'),

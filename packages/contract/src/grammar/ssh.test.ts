@@ -45,6 +45,9 @@ describe('values of OpenSSH’s configuration', () => {
     'fe80::1%e%f',
     'fe80::1%e h',
     '*',
+    '0',
+    '127.1',
+    'a.0x7F',
     `${'a'.repeat(64)}.org`,
     `${'a.'.repeat(127)}bc`,
   ])('the host %j is none', (host) => expect(isSshHost(host)).toBe(false));

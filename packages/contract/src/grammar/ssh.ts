@@ -13,6 +13,7 @@ const MAX_USER = 128;
 
 const LABEL = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
 const MAX_HOST = 253;
+const NUMERIC = /^(?:\d+|0x[0-9a-f]*)$/i;
 
 /** Name of the network interface behind an IPv6 address: `fe80::1%eth0`. */
 const ZONE = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/;
@@ -30,7 +31,8 @@ export function isSshHost(text: string): boolean {
   if (text.includes(':')) return isIpv6(text);
   if (text.length > MAX_HOST) return false;
   const labels = text.replace(/\.$/, '').split('.');
-  return labels.every((label) => LABEL.test(label));
+  // `1` and `0x7f.1` are addresses to OpenSSH, other ones than they look.
+  return labels.every((label) => LABEL.test(label)) && !NUMERIC.test(labels.at(-1) ?? '');
 }
 
 function isIpv6(text: string): boolean {

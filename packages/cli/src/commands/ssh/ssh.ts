@@ -8,8 +8,8 @@ import { CliError } from '../../errors.ts';
 import { integer } from '../../options.ts';
 import { getRun } from '../../runs/get-run.ts';
 import { isRunFinished } from '../../runs/run-status.ts';
-import { renderBlocks, routeTo } from '../../ssh/host-config.ts';
 import { identityForRun, requireIdentity } from '../../ssh/identity.ts';
+import { renderBlocks, routeTo } from '../../ssh/route.ts';
 import { noClient, sshProgram } from '../../ssh/ssh-client.ts';
 import { chooseJob, started } from '../attach/attach.ts';
 

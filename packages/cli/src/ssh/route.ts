@@ -1,0 +1,145 @@
+import type { Job, JobProvisioningData, JobSubmission, Run } from '@dstack/contract/wire';
+import { CliError } from '../errors.ts';
+import {
+  aliasValue,
+  fixed,
+  hostNameValue,
+  pathValue,
+  portValue,
+  type SshValue,
+  userValue,
+} from './ssh-value.ts';
+
+type Keyword =
+  | 'HostName'
+  | 'Port'
+  | 'User'
+  | 'IdentityFile'
+  | 'IdentitiesOnly'
+  | 'StrictHostKeyChecking'
+  | 'UserKnownHostsFile'
+  | 'LogLevel'
+  | 'ProxyJump';
+
+export type HostOptions = Readonly<Partial<Record<Keyword, SshValue>>>;
+
+/** One `Host` block of an OpenSSH configuration. */
+export interface HostBlock {
+  readonly host: SshValue;
+  readonly options: HostOptions;
+}
+
+/** How OpenSSH reaches a job: blocks to add, and the host to connect to. */
+export interface Route {
+  readonly blocks: readonly HostBlock[];
+  readonly destination: SshValue;
+}
+
+/** Of no use between two machines that have never met, and in the way when addresses are reused. */
+const UNCHECKED = {
+  StrictHostKeyChecking: fixed('no'),
+  UserKnownHostsFile: fixed('/dev/null'),
+} as const;
+
+/** The port of a job's SSH server inside its container. */
+const JOB_SSH_PORT = 10_022;
+
+/** The name by which `ssh` knows a job: the run's for its first job, else the job's. */
+export function hostAlias(run: Run, job: Job): SshValue {
+  const { replica_num: replica, job_num: number, job_name: name } = job.job_spec;
+  const isFirst = (replica ?? 0) === 0 && number === 0;
+  return aliasValue(isFirst ? (run.run_spec.run_name ?? name) : name);
+}
+
+/**
+ * The chain of hosts to a running job, as dstack 0.22.5 writes it. What the server says of them is
+ * checked: a `CliError` says what cannot be used.
+ */
+export function routeTo(run: Run, job: Job, identity: string): Route {
+  const alias = hostAlias(run, job);
+  const submission = job.job_submissions.at(-1);
+  const placed = submission?.job_provisioning_data;
+  if (!submission || !placed?.hostname) {
+    throw new CliError(`Run ${run.run_spec.run_name} has no address yet`, {
+      why: `its status is ${run.status}`,
+      next: `dstack ps`,
+    });
+  }
+  const own = ownOptions(identity);
+  const proxied = throughProxyOfServer(job, alias, own);
+  if (proxied) return proxied;
+  const name = submission.job_runtime_data?.username || job.job_spec.user?.username || 'root';
+  const User = userValue(name, 'the run');
+  const jump = placed.ssh_proxy ? [jumpHost(placed, alias, own)] : [];
+  const through = jump[0] ? { ProxyJump: jump[0].host } : {};
+  const first = {
+    HostName: hostNameValue(placed.hostname, 'the host'),
+    Port: portValue(placed.ssh_port ?? 22, 'the host'),
+  };
+  if (!placed.dockerized) {
+    const options = { ...first, User, ...own, ...through };
+    return { blocks: [...jump, { host: alias, options }], destination: alias };
+  }
+  const host = `${alias}-host` as SshValue;
+  const machine = {
+    host,
+    options: { ...first, User: userValue(placed.username, 'the host'), ...own, ...through },
+  };
+  const behind = {
+    HostName: fixed('localhost'),
+    Port: portValue(jobPort(submission), 'the run'),
+    ...{ User, ...own, ProxyJump: host },
+  };
+  return { blocks: [...jump, machine, { host: alias, options: behind }], destination: alias };
+}
+
+function ownOptions(identity: string): HostOptions {
+  return {
+    ...UNCHECKED,
+    IdentitiesOnly: fixed('yes'),
+    // Else every connection says that it has learned a host that it forgets at once, and OpenSSH from
+    // 10.1 on that there is no post-quantum key exchange. `WarnWeakCrypto` is no way to say so: older
+    // ones do not know it, and `IgnoreUnknown` has no effect on blocks of other hosts.
+    LogLevel: fixed('ERROR'),
+    IdentityFile: pathValue(identity),
+  };
+}
+
+/** Where the server has an SSH proxy, it is the only step. */
+function throughProxyOfServer(job: Job, alias: SshValue, own: HostOptions): Route | null {
+  const info = job.job_connection_info;
+  if (!info?.sshproxy_hostname) return null;
+  const options = {
+    HostName: hostNameValue(info.sshproxy_hostname, 'the SSH proxy'),
+    Port: portValue(info.sshproxy_port ?? 22, 'the SSH proxy'),
+    User: userValue(info.sshproxy_upstream_id, 'the SSH proxy'),
+  };
+  return { blocks: [{ host: alias, options: { ...options, ...own } }], destination: alias };
+}
+
+function jumpHost(placed: JobProvisioningData, alias: SshValue, own: HostOptions): HostBlock {
+  const { hostname, port, username } = placed.ssh_proxy ?? {};
+  return {
+    host: `${alias}-jump-host` as SshValue,
+    options: {
+      HostName: hostNameValue(hostname, 'the jump host'),
+      Port: portValue(port ?? 22, 'the jump host'),
+      User: userValue(username, 'the jump host'),
+      // A jump host before a machine is the user's own: ssh finds the key for it by itself.
+      ...(placed.dockerized ? UNCHECKED : own),
+    },
+  };
+}
+
+function jobPort(submission: JobSubmission): unknown {
+  return submission.job_runtime_data?.ports?.[String(JOB_SSH_PORT)] ?? JOB_SSH_PORT;
+}
+
+export function renderBlocks(blocks: readonly HostBlock[]): string {
+  return blocks
+    .map(({ host, options }) => {
+      const lines = Object.entries(options).map(([name, value]) => `    ${name} ${value}\n`);
+      return `Host ${host}\n${lines.join('')}\n`;
+    })
+    .join('');
+}
