@@ -58,9 +58,9 @@ module.exports = {
           '^packages/$1/',
           '/src/index\\.ts$',
           '^packages/contract/src/(wire|api|agent)/index\\.ts$',
-          // A constant and a grammar, without the schemas beside them.
+          // A constant and grammars, without the schemas beside them.
           '^packages/contract/src/wire/version\\.ts$',
-          '^packages/contract/src/grammar/ssh\\.ts$',
+          '^packages/contract/src/grammar/(ssh|plain-text)\\.ts$',
           '^packages/testkit/src/',
         ],
       },

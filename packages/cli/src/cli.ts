@@ -72,8 +72,8 @@ async function runCommand(
   const program = new Command('dstack')
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => void io.out.write(text),
-      writeErr: (text) => void io.err.write(text),
+      writeOut: (text) => io.print(text),
+      writeErr: (text) => io.put(text),
       getOutHelpWidth: () => io.width ?? 80,
       getOutHasColors: () => io.width !== null,
     })

@@ -12,14 +12,18 @@ export async function report(error: unknown, io: Io, debug: boolean): Promise<nu
   }
   const shown = error instanceof CliError ? error : await translate(error);
   const paint = io.paintErr;
-  if (shown.blankLine) io.err.write('\n');
-  io.say(`${paint('error', 'error:')} ${shown.message}`);
-  if (shown.excerpt)
-    io.err.write(shown.excerpt.endsWith('\n') ? shown.excerpt : `${shown.excerpt}\n`);
-  if (shown.why) io.say(`  ${paint('secondary', 'why:')}  ${shown.why}`);
-  if (shown.next) io.say(`  ${paint('secondary', 'next:')} ${shown.next}`);
+  if (shown.blankLine) io.endLine();
+  io.say(`${paint('error', 'error:')} ${indented(shown.message)}`);
+  if (shown.excerpt) io.say(shown.excerpt.replace(/\n$/, ''));
+  if (shown.why) io.say(`  ${paint('secondary', 'why:')}  ${indented(shown.why)}`);
+  if (shown.next) io.say(`  ${paint('secondary', 'next:')} ${indented(shown.next)}`);
   if (debug && error instanceof Error) io.say(paint('dim', traceOf(error)));
   return shown.exitCode;
+}
+
+/** Further lines stand where the first one does, so that none looks like another part. */
+function indented(text: string): string {
+  return text.replace(/\r?\n(?! )/g, `\n${' '.repeat(8)}`);
 }
 
 function traceOf(error: Error): string {

@@ -1,3 +1,4 @@
+import { plainLine } from '@dstack/contract';
 import { type Logger as PinoLogger, pino } from 'pino';
 
 export type Logger = PinoLogger;
@@ -37,14 +38,17 @@ const LEVELS: Record<number, string> = {
   60: 'FATAL',
 };
 
-/** `[HH:MM:SS] LEVEL  text  key=value …`, the layout that users of the server know. */
-function prettyLine(line: string): string {
+/**
+ * `[HH:MM:SS] LEVEL  text  key=value …`, the layout that users of the server know. A terminal carries
+ * out nothing of the values.
+ */
+export function prettyLine(line: string): string {
   const { level, time, msg, err, ...rest } = JSON.parse(line);
   const clock = new Date(time).toTimeString().slice(0, 8);
   const pairs = Object.entries(rest).map(([key, value]) => `${key}=${plain(value)}`);
   const cause = err?.message ? [`cause=${plain(err.message)}`] : [];
   const head = `[${clock}] ${(LEVELS[level] ?? 'INFO').padEnd(8)}`;
-  return `${[`${head}${msg ?? ''}`, ...pairs, ...cause].join(' ')}\n`;
+  return `${plainLine([`${head}${msg ?? ''}`, ...pairs, ...cause].join(' '))}\n`;
 }
 
 function plain(value: unknown): string {

@@ -33,12 +33,12 @@ export function nodeSink(
   write: (bytes: Uint8Array) => void,
   cli: Cli,
 ): NodeSink {
-  const shown = cli.io.out.isTTY === true ? new TerminalQueries(write) : null;
+  const shown = cli.io.width !== null ? new TerminalQueries(write) : null;
   const show = (bytes: Uint8Array): void => (shown ? shown.add(bytes) : write(bytes));
   if (jobs.length < 2) return { add: show, end: () => shown?.end() };
   const width = String(Math.max(...jobs.map((one) => one.job_spec.job_num))).length;
   const label = cli.io.paint('secondary', `job=${String(job.job_spec.job_num).padEnd(width)} |`);
-  const lines = new NodeLines(`${label} `, show, cli.now);
+  const lines = new NodeLines(`${cli.io.styled(label)} `, show, cli.now);
   const end = (): void => {
     lines.end();
     shown?.end();

@@ -32,7 +32,7 @@ export class StartProgress {
       if (detail) io.say(detail);
       return;
     }
-    const layout = { width: io.err.columns ?? 80, paint: io.paintErr };
+    const layout = { width: io.errWidth, paint: io.paintErr };
     const table = runTable([run], { verbose: false, now: this.#cli.now(), layout });
     this.#block.show(`${title} ${name}...`, detail ? `${table}${detail}\n` : table);
   }

@@ -1,15 +1,16 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { createIo } from './io.ts';
+import { LiveBlock } from './live.ts';
 
 const io = (out: PassThrough) => createIo({ out, err: out, input: out }, {}, 'never');
 
 test('a slow reader is waited for, so that what it has not read yet stays small', async () => {
   const out = new PassThrough({ highWaterMark: 10 });
-  const { out: sink, drained } = io(out);
-  sink.write('short');
+  const { output, drained } = io(out);
+  output(Buffer.from('short'));
   await drained();
-  sink.write('more than it takes');
+  output(Buffer.from('more than it takes'));
   let waits = true;
   const waiting = drained().then(() => {
     waits = false;
@@ -22,9 +23,92 @@ test('a slow reader is waited for, so that what it has not read yet stays small'
 
 test('a reader that has gone is not waited for', async () => {
   const out = new PassThrough({ highWaterMark: 10 });
-  const { out: sink, drained } = io(out);
-  sink.write('more than it takes');
+  const { output, drained } = io(out);
+  output(Buffer.from('more than it takes'));
   const waiting = drained();
   out.destroy();
   await waiting;
+});
+
+/** One terminal behind both streams. */
+function onTerminal(colour: 'always' | 'never' = 'never', rows?: number, columns = 40) {
+  const written: string[] = [];
+  const sink = {
+    write: (data: string | Uint8Array) => void written.push(Buffer.from(data as string).toString()),
+    isTTY: true,
+    columns,
+    rows,
+  };
+  const source = { isTTY: true, async *[Symbol.asyncIterator]() {} };
+  const terminal = createIo({ out: sink, err: sink, input: source }, {}, colour);
+  return { terminal, shown: () => written.splice(0).join('') };
+}
+
+test('text that comes from outside is shown, and never carried out, whichever way it takes', () => {
+  const { terminal, shown } = onTerminal('always');
+  const evil = 'a\u001b[2J\u001b[1mb';
+  const plain = 'a\\x1b[2J\\x1b[1mb';
+  terminal.print(evil);
+  terminal.say(evil);
+  terminal.warn(evil);
+  terminal.put(`${evil}\n`);
+  terminal.redrawnErr?.draw(evil);
+  terminal.print(terminal.styled(terminal.paint('bold', evil)));
+  const text = shown();
+  expect(text.split(plain)).toHaveLength(7);
+  expect(text).not.toContain('\u001b[2J');
+  terminal.print(terminal.paint('bold', evil));
+  expect(shown()).toContain(`\u001b[1m${plain}\u001b[0m`);
+});
+
+test('JSON holds the same value in characters that no terminal carries out', () => {
+  const { terminal, shown } = onTerminal();
+  const value = { text: '\u001b[2J \u009b31m \u007f \u202e \u2028 ünï\ud800' };
+  terminal.json(value);
+  const text = shown();
+  expect(text).not.toMatch(/[\u001b\u007f-\u009f\u202e\u2028]/);
+  expect(JSON.parse(text)).toEqual(value);
+});
+
+test('a block that is drawn in place leaves a line of output that has not ended', () => {
+  const { terminal, shown } = onTerminal();
+  terminal.output(Buffer.from('half a line'));
+  const block = new LiveBlock(terminal);
+  block.show('Waiting...');
+  block.show('Waiting longer...');
+  block.stop();
+  const text = shown();
+  // One line up from below the block is the block's own line.
+  expect(text).toMatch(
+    /^half a line\u001b\[\?25l\n\S Waiting\.\.\.\n\u001b\[1A\r\u001b\[J\S Waiting longer/,
+  );
+  terminal.say('done');
+  expect(shown()).toBe('done\n');
+});
+
+test('what is said begins a line of its own, and a drawn block makes room for it', () => {
+  const { terminal, shown } = onTerminal();
+  terminal.output(Buffer.from('half'));
+  terminal.say('told');
+  expect(shown()).toBe('half\ntold\n');
+  terminal.redrawnErr?.draw('block\nof two');
+  terminal.warn('careful');
+  expect(shown()).toBe('block\nof two\n\u001b[2A\r\u001b[Jwarning: careful\n');
+  terminal.redrawnErr?.draw('again');
+  expect(shown()).toBe('again\n');
+});
+
+test('a block taller than the screen is cut, since what has left the screen cannot be erased', () => {
+  const { terminal, shown } = onTerminal('never', 4);
+  terminal.redrawnErr?.draw('1\n2\n3\n4\n5');
+  expect(shown()).toBe('1\n2\n... (3 more lines)\n');
+  terminal.redrawnErr?.draw('1\n2\n3');
+  expect(shown()).toBe('\u001b[3A\r\u001b[J1\n2\n3\n');
+});
+
+test('a terminal that does not know its size is drawn to all the same', () => {
+  const { terminal, shown } = onTerminal('never', 0, 0);
+  terminal.redrawnErr?.draw('1\n2');
+  terminal.redrawnErr?.erase();
+  expect(shown()).toBe('1\n2\n\u001b[2A\r\u001b[J');
 });

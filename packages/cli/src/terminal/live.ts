@@ -1,5 +1,4 @@
 import type { Io } from './io.ts';
-import { textWidth } from './text-width.ts';
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 80;
@@ -10,28 +9,25 @@ const FRAME_MS = 80;
  */
 export class LiveBlock {
   readonly #io: Io;
-  readonly #active: boolean;
   #timer: NodeJS.Timeout | null = null;
   #frame = 0;
   #title = '';
   #body = '';
-  #drawn = 0;
 
   constructor(io: Io) {
     this.#io = io;
-    this.#active = io.err.isTTY === true;
   }
 
   get active(): boolean {
-    return this.#active;
+    return this.#io.redrawnErr !== null;
   }
 
   show(title: string, body = ''): void {
     this.#title = title;
     this.#body = body;
-    if (!this.#active) return;
+    if (!this.active) return;
     if (this.#timer === null) {
-      this.#io.err.write('\u001b[?25l');
+      this.#io.redrawnErr?.showCursor(false);
       this.#timer = setInterval(() => this.#draw(), FRAME_MS);
       // A forgotten block must not keep the process alive.
       this.#timer.unref();
@@ -43,24 +39,14 @@ export class LiveBlock {
     if (this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
-    this.#erase();
-    this.#io.err.write('\u001b[?25h');
+    this.#io.redrawnErr?.erase();
+    this.#io.redrawnErr?.showCursor(true);
   }
 
   #draw(): void {
     this.#frame = (this.#frame + 1) % FRAMES.length;
     const spinner = this.#io.paintErr('progress', FRAMES[this.#frame] ?? '');
-    const text = `${spinner} ${this.#title}\n${this.#body}`;
-    this.#erase();
-    this.#io.err.write(text.endsWith('\n') ? text : `${text}\n`);
-    const width = this.#io.err.columns ?? 80;
-    const lines = text.replace(/\n$/, '').split('\n');
-    this.#drawn = lines.reduce((n, l) => n + Math.max(1, Math.ceil(textWidth(l) / width)), 0);
-  }
-
-  #erase(): void {
-    if (this.#drawn > 0) this.#io.err.write(`\u001b[${this.#drawn}A\r\u001b[J`);
-    this.#drawn = 0;
+    this.#io.redrawnErr?.draw(`${spinner} ${this.#title}\n${this.#body}`);
   }
 }
 

@@ -21,10 +21,11 @@ export class Prompter {
   async confirm(question: string, hint = '--yes', byDefault?: boolean): Promise<boolean> {
     const choice = byDefault === undefined ? '[y/n]' : byDefault ? '[Y/n]' : '[y/N]';
     for (;;) {
-      this.#io.err.write(`${question} ${this.#io.paintErr('code', choice)}: `);
+      this.#io.put(`${question} ${this.#io.paintErr('code', choice)}: `);
       const line = await this.#readLine(question, hint);
       const answer = line.trim().toLowerCase();
-      if (!this.#io.interactive) this.#io.err.write('\n');
+      if (this.#io.interactive) this.#io.lineTyped();
+      else this.#io.endLine();
       if (answer === '' && byDefault !== undefined) return byDefault;
       if (answer === 'y' || answer === 'yes') return true;
       if (answer === 'n' || answer === 'no') return false;

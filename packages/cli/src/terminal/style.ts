@@ -35,14 +35,25 @@ const CODES: Readonly<Record<Style, string>> = {
   gold: '38;5;220',
 };
 
-/** Wraps text in a style, or leaves it alone where colour is off. */
+/**
+ * Marks a text as styled. The escape code is put in only when the text is printed, by `styledText`:
+ * until then the mark is one that no value from outside can hold.
+ */
 export type Paint = (style: Style, text: string) => string;
+
+/** No secret, but unknown to whoever made a value that is printed. */
+const NONCE = Math.random().toString(36).slice(2);
+
+const MARK = (code: string): string => `\u001b${NONCE}[${code}m`;
+
+/** Marks as `painter` makes them; the code is in the first group. */
+export const STYLE_MARK = `\\u001b${NONCE}\\[([\\d;]+)m`;
 
 export function painter(colour: boolean): Paint {
   if (!colour) return (_style, text) => text;
   return (style, text) => {
     const code = CODES[style];
-    return code === '' || text === '' ? text : `\u001b[${code}m${text}\u001b[0m`;
+    return code === '' || text === '' ? text : `${MARK(code)}${text}${MARK('0')}`;
   };
 }
 

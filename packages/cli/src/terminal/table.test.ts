@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { painter } from './style.ts';
+import { styledText } from './styled-text.ts';
 import { renderProperties, renderTable } from './table.ts';
 import { textWidth } from './text-width.ts';
 
@@ -52,7 +53,7 @@ test('colour surrounds cells and never changes their width', () => {
     width: null,
     paint,
   });
-  expect(text).toContain('\u001b[1ma   \u001b[0m');
+  expect(styledText(text)).toContain('\u001b[1ma   \u001b[0m');
   const lines = text.trimEnd().split('\n').map(textWidth);
   expect(lines).toEqual([29, 24]);
 });
@@ -72,4 +73,18 @@ test('properties are a name and a value', () => {
       plain,
     ),
   ).toBe(' Project  main\n User\n');
+});
+
+test('values from outside neither draw nor add rows', () => {
+  const evil = [['a\u001b[2J', 'b\nc', '\u009b1m', 'd\re']];
+  const off = renderTable(columns, evil, { width: null, paint: plain });
+  expect(off.trimEnd().split('\n')).toEqual([
+    ' NAME      BACKEND  PRICE   STATUS',
+    ' a\\x1b[2J  b c      \\x9b1m  d\\x0de',
+  ]);
+  const on = renderTable(columns, evil, { width: 80, paint: plain });
+  expect(on.trimEnd().split('\n')).toHaveLength(3);
+  expect(renderProperties([['Message', 'one\nUser  root']], plain)).toBe(
+    ' Message  one\n          User  root\n',
+  );
 });

@@ -1,3 +1,4 @@
+import { plainLine, plainText } from '@dstack/contract/plain-text';
 import type { Paint, Style } from './style.ts';
 import { longestWord, textWidth, wrapText } from './text-width.ts';
 
@@ -33,7 +34,7 @@ export function renderTable(
   rows: readonly Row[],
   layout: TableLayout,
 ): string {
-  const grid = rows.map((row) => row.map(toCell));
+  const grid = rows.map((row) => row.map((cell) => toCell(cell, layout.width)));
   const visible = fitColumns(columns, grid, layout.width);
   const lines: string[] = [
     line(
@@ -55,9 +56,16 @@ export function renderProperties(
 ): string {
   const width = Math.max(0, ...properties.map(([name]) => textWidth(name)));
   return properties
-    .map(([name, value]) => ` ${paint('bold', pad(name, width))}${GAP}${value}`.trimEnd())
+    .map(([name, value]) =>
+      ` ${paint('bold', pad(name, width))}${GAP}${aligned(value, 1 + width + GAP.length)}`.trimEnd(),
+    )
     .map((text) => `${text}\n`)
     .join('');
+}
+
+/** Further lines of a value stand below its first one, so that none looks like another property. */
+function aligned(value: string, column: number): string {
+  return value.replaceAll('\n', `\n${' '.repeat(column)}`);
 }
 
 interface Placed {
@@ -176,6 +184,8 @@ function pad(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - textWidth(text)));
 }
 
-function toCell(cell: Cell | string): Cell {
-  return typeof cell === 'string' ? { text: cell } : cell;
+/** Measured as it will be printed. Off a terminal a row is one line, whatever is in it. */
+function toCell(cell: Cell | string, width: number | null): Cell {
+  const given = typeof cell === 'string' ? { text: cell } : cell;
+  return { ...given, text: width === null ? plainLine(given.text) : plainText(given.text) };
 }

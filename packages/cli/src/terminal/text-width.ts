@@ -1,4 +1,5 @@
-const ESCAPES = /\u001b\[[0-9;?]*[A-Za-z]/g;
+/** Of styles, before and after they are printed. */
+const ESCAPES = /\u001b[0-9a-z]*\[[0-9;]*m/g;
 
 /** Terminal columns that a text takes: escapes none, wide characters (CJK, emoji) two. */
 export function textWidth(text: string): number {

@@ -13,7 +13,7 @@ export async function watchFrames(
   intervalMs = REDRAW_MS,
 ): Promise<void> {
   const { io } = cli;
-  if (io.width === null) {
+  if (io.redrawnOut === null) {
     throw new UsageError('--watch needs a terminal', {
       why: 'the output is redirected',
       next: 'leave --watch out, or use --json in a loop',
@@ -21,14 +21,11 @@ export async function watchFrames(
   }
   const stop = new AbortController();
   const release = cli.onInterrupt(() => stop.abort());
-  let drawn = 0;
   try {
     while (!stop.signal.aborted) {
       const text = await frame();
       if (stop.signal.aborted) break;
-      const up = drawn > 0 ? `\u001b[${drawn}A\r\u001b[J` : '';
-      io.out.write(up + text);
-      drawn = text.split('\n').length - 1;
+      io.redrawnOut?.draw(text);
       await cli.wait(intervalMs, stop.signal).catch(() => undefined);
     }
   } finally {

@@ -1,3 +1,5 @@
+import { plainText } from './plain-text.ts';
+
 /**
  * Why a value was refused. The grammars return it in place of a result, so a caller tells the two
  * apart with `instanceof Problem`.
@@ -30,14 +32,18 @@ export interface ProblemDetails {
   readonly at?: readonly PropertyKey[];
 }
 
-/** Shows a value in a message: strings quoted, long texts and collections cut. */
+/** Shows a value in a message: strings quoted in one line, long texts and collections cut. */
 export function quote(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (typeof value === 'string')
-    return `'${value.length > 60 ? `${value.slice(0, 57)}...` : value}'`;
+    return `'${inOneLine(value.length > 60 ? `${value.slice(0, 57)}...` : value)}'`;
   if (Array.isArray(value)) return 'a list';
   if (value instanceof Date) return 'a date';
   if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
     return 'a map';
   return String(value);
+}
+
+function inOneLine(text: string): string {
+  return plainText(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
 }

@@ -54,7 +54,7 @@ async function follow(
   cli: Cli,
 ): Promise<Run> {
   // With --json the one document is all that stdout gets.
-  const out = options.json ? cli.io.err : cli.io.out;
+  const to = options.json ? 'err' : 'out';
   let seen: string | null = null;
   for (;;) {
     const started = await waitForStart(name, seen, connection, signal, cli);
@@ -76,7 +76,7 @@ async function follow(
     try {
       // Ports are forwarded from the one job only.
       const write = (bytes: Uint8Array, from: Job) =>
-        void out.write(from === job ? access.rewriteUrls(bytes) : bytes);
+        cli.io.output(from === job ? access.rewriteUrls(bytes) : bytes, to);
       const nodes = nodesBeside(started, job);
       await streamNodes(connection, nodes, { runName: name, write, signal }, cli);
     } finally {
@@ -120,10 +120,8 @@ export function jobToFollow(run: Run): Job | undefined {
 function announceStart(run: Run, connection: Connection, cli: Cli): void {
   const { io } = cli;
   const failed = run.status === 'failed';
-  const width = io.err.isTTY === true ? (io.err.columns ?? 80) : null;
-  io.err.write(
-    runTable([run], { verbose: failed, now: null, layout: { width, paint: io.paintErr } }),
-  );
+  const layout = { width: io.errWidth, paint: io.paintErr };
+  io.say(runTable([run], { verbose: failed, now: null, layout }).trimEnd());
   const name = io.paintErr('code', run.run_spec.run_name ?? '');
   io.say(`\n${name} provisioning completed (${run.status})`);
   for (const line of serviceLines(run, connection)) io.say(line);

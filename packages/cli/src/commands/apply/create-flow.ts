@@ -121,7 +121,7 @@ export async function watchProvisioning<T>(
     release();
   }
   cli.setExitCode(EXIT.interrupted);
-  cli.io.err.write('\n');
+  cli.io.endLine();
   if (!options.yes && (await cli.prompt.confirm(`Delete the ${watch.noun} before exiting?`))) {
     await watch.delete();
     cli.io.say('Deleting...');

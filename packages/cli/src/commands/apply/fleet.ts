@@ -157,7 +157,7 @@ async function provision(
       noun: 'fleet',
       get: () => project.fleets.get({ name: fleet.name }),
       done: (f) => !f.instances.some((i) => WAITING.includes(i.status)),
-      table: table(cli.now(), io.err.columns ?? 80),
+      table: table(cli.now(), io.errWidth),
       steps: (f) => f.instances.map(hostMessage).filter((step) => step !== ''),
       delete: () => project.fleets.delete([fleet.name]),
     },

@@ -14,7 +14,7 @@ export async function askAndStop(
   { connection, options }: FollowInput,
   cli: Cli,
 ): Promise<void> {
-  cli.io.err.write('\n');
+  cli.io.endLine();
   if (options.yes || !(await wantsStop(name, cli))) {
     cli.io.say(`Detached (dstack attach ${name}, dstack stop ${name})`);
     return;
@@ -47,7 +47,7 @@ async function wantsStop(name: string, cli: Cli): Promise<boolean> {
     const question = `Stop the run ${cli.io.paintErr('code', name)} before detaching?`;
     return await Promise.race([cli.prompt.confirm(question), again]);
   } catch {
-    cli.io.err.write('\n');
+    cli.io.endLine();
     return false;
   } finally {
     release();

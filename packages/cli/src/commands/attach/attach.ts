@@ -104,7 +104,7 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
     cli.io.say('Press Ctrl+C to detach...');
     // Ports are forwarded from the one job only.
     const write = (bytes: Uint8Array, from: Job) =>
-      void cli.io.out.write(from === job ? attachment.rewriteUrls(bytes) : bytes);
+      cli.io.output(from === job ? attachment.rewriteUrls(bytes) : bytes);
     const followed = { run: options.run, jobs: nodes, since, write, attachment };
     if (options.logs) await streamLogs(followed, connection, stop.signal, cli);
     await untilEnded(followed, connection, stop.signal, cli);
@@ -187,7 +187,7 @@ async function showFinished(
 ): Promise<void> {
   if (options.logs && run.jobs.length > 0) {
     const job = chooseJob(run, options);
-    const write = (bytes: Uint8Array) => void cli.io.out.write(bytes);
+    const write = (bytes: Uint8Array) => cli.io.output(bytes);
     const jobs = nodesOf(run, job, options);
     const followed = { run: options.run, jobs, since, write, attachment: null };
     await streamLogs(followed, connection, cli.signal, cli);

@@ -1,17 +1,20 @@
+import { plainLine } from '@dstack/contract/plain-text';
 import type { Event } from '@dstack/contract/wire';
 import { localDateTime } from '../../format/time.ts';
 import type { Paint } from '../../terminal/style.ts';
 
 /** `[2026-11-24 13:37:36] [👤admin] [run train-llama] Run submitted. Status: SUBMITTED` */
 export function eventLine(event: Event, project: string, paint: Paint): string {
-  const actor = event.actor_user ? `${paint('secondary', `[👤${event.actor_user}]`)} ` : '';
+  const actor = event.actor_user
+    ? `${paint('secondary', `[👤${plainLine(event.actor_user)}]`)} `
+    : '';
   const targets = event.targets
     .map((target) => {
       const foreign = target.project_name && target.project_name !== project;
       const name = foreign ? `${target.project_name}/${target.name}` : target.name;
-      return `${paint('secondary', target.type)} ${paint('code', name)}`;
+      return `${paint('secondary', target.type)} ${paint('code', plainLine(name))}`;
     })
     .join(', ');
   const time = paint('secondary', `[${localDateTime(event.recorded_at)}]`);
-  return `${time} ${actor}[${targets}] ${event.message}`;
+  return `${time} ${actor}[${targets}] ${plainLine(event.message)}`;
 }

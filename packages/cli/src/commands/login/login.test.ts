@@ -88,3 +88,18 @@ test.each([
     expect(err).toContain(next);
   }),
 );
+
+test.each(['file:///etc/passwd', '-a Calculator', 'x\u001b[2J', 'javascript:alert(1)'])(
+  'what a server names as its page and is none (%j) is not opened',
+  (authorization_url) =>
+    withDirectory(async (home) => {
+      const { url } = await startFakeServer({
+        'POST /api/auth/list_providers': { json: [{ name: 'okta', enabled: true }] },
+        'POST /api/auth/okta/authorize': { json: { authorization_url } },
+      });
+      const { err, code } = await runCommand(['login', '--url', url], { home });
+      expect(code).toBe(1);
+      expect(err).toContain('names no page to log in at');
+      expect(err).not.toContain('\u001b');
+    }),
+);

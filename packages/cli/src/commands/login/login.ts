@@ -101,7 +101,7 @@ async function tokenFromProvider(client: Client, options: LoginOptions, cli: Cli
   const provider = await chooseProvider(client, options.provider, cli);
   const server = await CallbackServer.start();
   try {
-    const { authorization_url: page } = await client.auth.authorize(provider, server.port);
+    const page = webPage((await client.auth.authorize(provider, server.port)).authorization_url);
     cli.io.say(`Log in with your browser; if it does not open by itself, go to:\n  ${page}`);
     openBrowser(page, cli);
     const { code, state, finish } = await Promise.race([server.arrival(), interrupted(cli.signal)]);
@@ -142,10 +142,20 @@ async function chooseProvider(client: Client, wanted: string | null, cli: Cli): 
       next: `dstack login --provider ${first}`,
     });
   }
-  const { select } = await import('@inquirer/prompts');
-  return select({
-    message: 'Log in with',
-    choices: enabled.map((name) => ({ value: name, name })),
+  const { choose } = await import('../../terminal/choose.ts');
+  return choose(
+    'Log in with',
+    enabled.map((value) => ({ value })),
+  );
+}
+
+/** What is opened comes from the server: a page, and neither a file nor an option of the opener. */
+function webPage(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url.href;
+  throw new CliError('The server names no page to log in at', {
+    why: `it says ${JSON.stringify(text)}`,
+    next: 'tell who runs the server',
   });
 }
 
@@ -184,9 +194,9 @@ async function defaultProject(
 }
 
 async function chooseDefault(names: readonly string[]): Promise<string> {
-  const { select } = await import('@inquirer/prompts');
-  return select({
-    message: 'Default project',
-    choices: names.map((name) => ({ value: name, name })),
-  });
+  const { choose } = await import('../../terminal/choose.ts');
+  return choose(
+    'Default project',
+    names.map((value) => ({ value })),
+  );
 }

@@ -64,14 +64,14 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
   const jobs = options.allNodes ? nodesBeside(run, job) : [job];
   if (options.follow) {
     const { run: runName, lines } = options;
-    const write = (bytes: Uint8Array) => void cli.io.out.write(bytes);
+    const write = (bytes: Uint8Array) => cli.io.output(bytes);
     await streamNodes(connection, jobs, { runName, since, lines, write, signal: cli.signal }, cli);
     return;
   }
   for (const each of jobs) {
     const submission = currentSubmission(each);
     if (submission === undefined) continue;
-    const sink = nodeSink(each, jobs, (bytes) => void cli.io.out.write(bytes), cli);
+    const sink = nodeSink(each, jobs, (bytes) => cli.io.output(bytes), cli);
     await printLogs(connection, options, submission, since, sink.add, cli.io.drained);
     sink.end();
   }

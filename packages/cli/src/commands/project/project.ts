@@ -162,12 +162,9 @@ async function chooseProject(config: ConfigFile, cli: Cli): Promise<string> {
       next: 'dstack project set-default NAME',
     });
   }
-  const { select } = await import('@inquirer/prompts');
-  return select({
-    message: 'Default project',
-    choices: config.projects.map((p) => ({ value: p.name, name: `${p.name} (${p.url})` })),
-    ...(config.default ? { default: config.default.name } : {}),
-  });
+  const { choose } = await import('../../terminal/choose.ts');
+  const choices = config.projects.map((p) => ({ value: p.name, name: `${p.name} (${p.url})` }));
+  return choose('Default project', choices, config.default?.name);
 }
 
 function requireProject(config: ConfigFile, name: string): void {

@@ -1,0 +1,24 @@
+import { spelledOut, TERMINAL_CONTROLS } from '@dstack/contract/plain-text';
+import { STYLE_MARK } from './style.ts';
+
+const MARK_OR_CONTROL = new RegExp(`${STYLE_MARK}|\\r\\n|[${TERMINAL_CONTROLS}]`, 'g');
+
+/**
+ * Text as it is printed: our own styles become escape codes, and whatever else a terminal would
+ * carry out is spelled out. Everything but a job's own output goes through here.
+ */
+export function styledText(text: string): string {
+  return text.replace(MARK_OR_CONTROL, (found: string, code: string | undefined) => {
+    if (code !== undefined) return `\u001b[${code}m`;
+    return found === '\r\n' ? '\n' : spelledOut(found);
+  });
+}
+
+/** Characters that JSON may hold as they are, though a terminal takes some for commands. */
+const IN_JSON = new RegExp(`[${TERMINAL_CONTROLS}\\u2028\\u2029]`, 'g');
+
+/** JSON of the same value, in characters that a terminal only shows. */
+export function printableJson(value: unknown, indent?: number): string {
+  const text = JSON.stringify(value, null, indent) ?? 'null';
+  return text.replace(IN_JSON, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
