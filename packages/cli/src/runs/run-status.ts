@@ -1,4 +1,5 @@
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
+import { localDateTime } from '../format/time.ts';
 import type { Style } from '../terminal/style.ts';
 
 /**
@@ -70,9 +71,18 @@ export interface StatusText {
   readonly style: Style;
 }
 
+/** With the time of its next start, if the run waits for its schedule. */
 export function runStatusText(run: Run): StatusText {
   const text = run.status_message || run.status;
-  return { text, style: TEXT_STYLES[text] ?? RUN_STYLES[run.status] ?? 'plain' };
+  const style = TEXT_STYLES[text] ?? RUN_STYLES[run.status] ?? 'plain';
+  const next = scheduledStart(run);
+  return { text: next === null ? text : `${text} (next run ${next})`, style };
+}
+
+/** Local `YYYY-MM-DD HH:MM`; null for a run that does not wait for its schedule. */
+export function scheduledStart(run: Run): string | null {
+  if (run.status !== 'pending' || !run.next_triggered_at) return null;
+  return localDateTime(run.next_triggered_at).slice(0, 16);
 }
 
 export function jobStatusText(submission: JobSubmission): StatusText {

@@ -90,7 +90,7 @@ function mergedRow(run: Run, job: Job, options: RunTableOptions): Fields {
   return {
     ...placement(submission),
     name: { text: run.run_spec.run_name ?? '', style: 'bold' },
-    status: withInactivity(status, submission, options.verbose),
+    status: withInactivity(status, run, submission, options.verbose),
     probes: probeGlyphs(job),
     submitted: when(run.submitted_at, options),
     error: run.error || (submission?.error ?? ''),
@@ -103,11 +103,14 @@ function mergedStatus(run: Run, submission: JobSubmission): Cell {
   return waiting ? runStatusText(run) : jobStatusText(submission);
 }
 
+/** Of a service or task that nobody is connected to this says nothing: it may work all the time. */
 function withInactivity(
   status: Cell,
+  run: Run,
   submission: JobSubmission | undefined,
   verbose: boolean,
 ): Cell {
+  if (run.run_spec.configuration.type !== 'dev-environment') return status;
   const seconds = submission?.inactivity_secs ?? 0;
   if (!verbose || seconds <= 0 || submission?.status !== 'running') return status;
   return { ...status, text: `${status.text} (inactive for ${durationInUnits(seconds)})` };
@@ -135,7 +138,7 @@ function jobRows(run: Run, deployments: boolean, options: RunTableOptions): Fiel
       ...placement(submission),
       name: { text: `   ${parts.join(' ') || `job=${job.job_spec.job_num}`}`, style: 'dim' },
       status: submission
-        ? withInactivity(jobStatusText(submission), submission, options.verbose)
+        ? withInactivity(jobStatusText(submission), run, submission, options.verbose)
         : '',
       probes: probeGlyphs(job),
       submitted: submission ? when(submission.submitted_at, options) : '',

@@ -2,7 +2,13 @@ import type { Run } from '@dstack/contract/wire';
 import type { Cli } from '../context.ts';
 import { localDateTime } from '../format/time.ts';
 import { LiveBlock } from '../terminal/live.ts';
-import { currentSubmission, isJobFinished, jobStatusText, runStatusText } from './run-status.ts';
+import {
+  currentSubmission,
+  isJobFinished,
+  jobStatusText,
+  runStatusText,
+  scheduledStart,
+} from './run-status.ts';
 import { runTable } from './run-table.ts';
 
 /**
@@ -51,9 +57,9 @@ function plainStatus(run: Run): string {
 }
 
 function waitingFor(run: Run, seen: string | null): { title: string; detail: string } {
-  if (run.status === 'pending' && run.next_triggered_at) {
-    const next = `Next run: ${localDateTime(run.next_triggered_at).slice(0, 16)}`;
-    return { title: 'Waiting for the schedule of', detail: next };
+  const next = scheduledStart(run);
+  if (next !== null) {
+    return { title: 'Waiting for the schedule of', detail: `Next run: ${next}` };
   }
   const live = run.jobs.some((job) => {
     const submission = currentSubmission(job);

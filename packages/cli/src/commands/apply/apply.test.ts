@@ -20,6 +20,14 @@ test('-d sends what the official client sends, and returns', async () => {
   }
 });
 
+test('-d says where a service is published', async () => {
+  const fake = await startFakeServer(await recordedRoutes('apply-service'));
+  const service = 'type: service\nname: sdd080\nimage: ref/base:1\ncommands: [x]\nport: 80:8124\n';
+  const { code, err } = await apply(service, ['-y', '-d'], fake);
+  expect(code).toBe(0);
+  expect(err).toContain(`Service is published at:\n  ${fake.url}/proxy/services/main/sdd080/\n`);
+});
+
 test('--json prints the submitted run only', async () => {
   const fake = await startFakeServer(await recordedRoutes('apply-d'));
   const { out } = await apply(TASK, ['-y', '-d', '--json'], fake);

@@ -1,3 +1,4 @@
+import type { Run } from '@dstack/contract/wire';
 import { expect, test } from 'vitest';
 import {
   apply,
@@ -10,6 +11,7 @@ import {
 import {
   LOG_END,
   logEvent,
+  type Route,
   runEvent,
   startFakeServer,
   wireError,
@@ -56,6 +58,60 @@ test('a failed run ends with 1, and the reason', async () => {
   expect(code).toBe(1);
   expect(err).toContain('Exited (3)');
   expect(err).toContain('dstack logs -d cdd080');
+});
+
+/** The same run with a further submission of its job. */
+function triedAgain(run: Run, id: string): Run {
+  const copy = structuredClone(run);
+  const job = copy.jobs[0];
+  const last = job?.job_submissions.at(-1);
+  if (job && last) job.job_submissions.push({ ...structuredClone(last), id });
+  return copy;
+}
+
+/** Whoever watches sees one state; the next one the next. */
+function inTurn(...states: Run[]): Route {
+  return () => {
+    const state = states.length > 1 ? states.shift() : states[0];
+    return { events: [runEvent(state)], open: true };
+  };
+}
+
+test('a run that is tried again says how its job ended, and follows the next one', async () => {
+  const run = await attachedRun();
+  const failed = withStatus(run, 'pending', 'failed', 'exited (3)');
+  const again = withStatus(triedAgain(run, 'second'), 'done', 'done', 'exited (0)');
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-d')),
+    [`GET ${BASE}/runs/watch`]: inTurn(failed, again),
+    [`GET ${BASE}/logs/stream`]: ({ query }) => ({
+      events: [logEvent(`output of ${query.get('job_submission_id')}\n`, 9), LOG_END],
+    }),
+  });
+  const { code, out, err } = await apply(TASK, ['-y'], fake);
+  expect(code).toBe(0);
+  expect(out).toMatch(/output of .*\noutput of second\n$/);
+  expect(err).not.toContain('(pending)');
+  expect(err).toMatch(
+    /cdd080 has ended and is tried again: exited \(3\)[\s\S]*cdd080 provisioning completed \(done\)/,
+  );
+});
+
+test('a run that found no machine is not said to be provisioned', async () => {
+  const run = await attachedRun();
+  const waiting = withStatus(run, 'pending', 'failed', 'no capacity');
+  const submission = waiting.jobs[0]?.job_submissions.at(-1);
+  if (submission) submission.job_provisioning_data = null;
+  const again = withStatus(triedAgain(run, 'second'), 'done', 'done', 'exited (0)');
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-d')),
+    [`GET ${BASE}/runs/watch`]: inTurn(waiting, again),
+    [`GET ${BASE}/logs/stream`]: { events: [LOG_END] },
+  });
+  const { err } = await apply(TASK, ['-y'], fake);
+  expect(err).toContain('cdd080 has ended and is tried again: no capacity');
+  expect(err.match(/provisioning completed/g)).toHaveLength(1);
+  expect(fake.calls.filter((call) => call.includes('/logs/stream'))).toHaveLength(1);
 });
 
 test('on a server without streams the run and its logs are polled', async () => {

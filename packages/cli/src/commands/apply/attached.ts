@@ -1,10 +1,16 @@
-import type { Job, Run } from '@dstack/contract/wire';
+import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
 import { EXIT } from '../../errors.ts';
 import type { InterruptSignal } from '../../interrupts.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
 import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
-import { currentSubmission, hasStarted, isRunFinished } from '../../runs/run-status.ts';
+import {
+  currentSubmission,
+  hasStarted,
+  isJobFinished,
+  isRunFinished,
+  jobStatusText,
+} from '../../runs/run-status.ts';
 import { runTable } from '../../runs/run-table.ts';
 import { serviceLines } from '../../runs/service-url.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
@@ -61,10 +67,14 @@ async function follow(
     const job = jobToFollow(started);
     const submission = job && currentSubmission(job);
     if (!job || !submission || submission.id === seen) return announceEnd(started, cli);
-    announceStart(started, connection, cli);
+    const isRetried = isJobFinished(submission.status) && !isRunFinished(started.status);
+    if (!isRetried) announceStart(started, submission, connection, cli);
+    seen = submission.id;
     // What was never placed on a machine has no output either.
-    if (!submission.job_provisioning_data && isRunFinished(started.status)) {
-      return announceEnd(started, cli);
+    if (!submission.job_provisioning_data) {
+      if (!isRetried) return announceEnd(started, cli);
+      announceRetry(started, submission, cli);
+      continue;
     }
     const access = new JobAccess();
     const attaching = attachIfLive(started, job, { connection, options }, access.signal, cli).then(
@@ -84,7 +94,7 @@ async function follow(
       await attaching;
       await (await beside)?.close();
     }
-    seen = submission.id;
+    if (isRetried) announceRetry(started, submission, cli);
   }
 }
 
@@ -117,13 +127,26 @@ export function jobToFollow(run: Run): Job | undefined {
   return running ?? firsts[0];
 }
 
-function announceStart(run: Run, connection: Connection, cli: Cli): void {
-  const { io } = cli;
+/** A job that has ended while its run goes on. */
+function announceRetry(run: Run, submission: JobSubmission, { io }: Cli): void {
+  const name = io.paintErr('code', run.run_spec.run_name ?? '');
+  const why = submission.termination_reason_message;
+  const ended = jobStatusText(submission).text + (why ? ` (${why})` : '');
+  io.say(`${name} has ended and is tried again: ${ended}`);
+}
+
+function announceStart(
+  run: Run,
+  submission: JobSubmission,
+  connection: Connection,
+  { io }: Cli,
+): void {
   const failed = run.status === 'failed';
   const layout = { width: io.errWidth, paint: io.paintErr };
   io.say(runTable([run], { verbose: failed, now: null, layout }).trimEnd());
   const name = io.paintErr('code', run.run_spec.run_name ?? '');
-  io.say(`\n${name} provisioning completed (${run.status})`);
+  const status = isRunFinished(run.status) ? run.status : submission.status;
+  io.say(`\n${name} provisioning completed (${status})`);
   for (const line of serviceLines(run, connection)) io.say(line);
 }
 

@@ -7,7 +7,8 @@ import type { RunConfiguration } from '../../configuration/types.ts';
 import type { Cli, Connection } from '../../context.ts';
 import { uploadFiles } from '../../files/upload.ts';
 import type { PreparedRepo } from '../../repos/prepare.ts';
-import { isRunFinished } from '../../runs/run-status.ts';
+import { isRunFinished, scheduledStart } from '../../runs/run-status.ts';
+import { serviceLines } from '../../runs/service-url.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { followRun } from './attached.ts';
@@ -181,6 +182,9 @@ async function submit(submission: Submission, options: ApplyOptions, cli: Cli): 
     cli.io.say(
       `Run ${cli.io.paintErr('code', runName)} submitted, detaching... (dstack logs -f ${runName})`,
     );
+    const next = scheduledStart(run);
+    if (next !== null) cli.io.say(`Next run: ${next}`);
+    for (const line of serviceLines(run, connection)) cli.io.say(line);
     return;
   }
   await followRun(run, { connection, options }, cli);

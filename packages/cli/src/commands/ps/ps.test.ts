@@ -1,5 +1,6 @@
 import type { Run } from '@dstack/contract/wire';
 import { expect, test } from 'vitest';
+import { localDateTime } from '../../format/time.ts';
 import { type FakeServer, startFakeServer } from '../../testing/fake-server.ts';
 import { parseCommand } from '../../testing/parse-command.ts';
 import { recordedAnswer } from '../../testing/recordings.ts';
@@ -123,6 +124,34 @@ test('several jobs have rows of their own', async () => {
     '    job=1',
     '',
   ]);
+});
+
+test('a run that waits for its schedule says when it starts next', async () => {
+  const [run] = structuredClone(await recordedRuns());
+  if (!run) throw new Error('no run recorded');
+  const next_triggered_at = '2026-11-25T08:00:00Z';
+  Object.assign(run, { status: 'pending', status_message: 'pending', jobs: [], next_triggered_at });
+  const { out } = await runCommand(['ps'], {
+    env: serverEnv((await serving([run])).url),
+    now: NOW,
+  });
+  expect(out).toContain(`pending (next run ${localDateTime(next_triggered_at).slice(0, 16)})`);
+});
+
+test('only dev environments are inactive while nobody is connected', async () => {
+  const [run] = structuredClone(await recordedRuns());
+  const submission = run?.jobs[0]?.job_submissions.at(-1);
+  if (!run || !submission) throw new Error('no job recorded');
+  Object.assign(submission, { status: 'running', status_message: 'running', inactivity_secs: 90 });
+  const shown = async () => {
+    const fake = await serving([run]);
+    return (await runCommand(['ps', '-v'], { env: serverEnv(fake.url), now: NOW })).out;
+  };
+  expect(await shown()).not.toContain('inactive');
+  Object.assign(run.run_spec.configuration, { type: 'service' });
+  expect(await shown()).not.toContain('inactive');
+  Object.assign(run.run_spec.configuration, { type: 'dev-environment' });
+  expect(await shown()).toContain('running (inactive for 1m 30s)');
 });
 
 test('--watch needs a terminal', async () => {

@@ -48,19 +48,21 @@ const wireJobSpec = perRecord((spec: JobSpec, ports: 'beside' | ''): JobSpec => 
 
 export function wireSubmission(
   job: JobRecord,
-  view: Pick<RunView, 'probes' | 'pulls' | 'stages'>,
+  view: Pick<RunView, 'run' | 'probes' | 'pulls' | 'stages'>,
 ): JobSubmission {
   const probes = (view.probes[job.id] ?? []).map((streak) => ({ success_streak: streak }));
   const pull = isJobPulling(job.status) ? (view.pulls[job.id] ?? null) : null;
   const stage = view.stages[job.id] ?? null;
-  const submission = bareSubmission(job);
+  // How long nobody was connected says nothing of what other people, or programs, do with a run.
+  const isInteractive = view.run.spec.configuration.type === 'dev-environment';
+  const submission = bareSubmission(job, isInteractive ? 'interactive' : '');
   if (probes.length === 0 && pull === null && stage === null) return submission;
   const status_message = jobStatusMessage(job, stage);
   return { ...submission, status_message, probes, image_pull_progress: pull };
 }
 
 /** Without what changes beside the job. */
-const bareSubmission = perRecord((job: JobRecord): JobSubmission => {
+const bareSubmission = perRecord((job: JobRecord, use: 'interactive' | ''): JobSubmission => {
   return {
     id: job.id,
     submission_num: job.submissionNum,
@@ -68,7 +70,7 @@ const bareSubmission = perRecord((job: JobRecord): JobSubmission => {
     submitted_at: formatTimestamp(job.submittedAt),
     last_processed_at: formatTimestamp(job.statusChangedAt),
     finished_at: formatOptionalTimestamp(job.finishedAt),
-    inactivity_secs: job.inactivitySecs,
+    inactivity_secs: use === 'interactive' ? job.inactivitySecs : null,
     status: job.status,
     status_message: jobStatusMessage(job),
     termination_reason: job.terminationReason,

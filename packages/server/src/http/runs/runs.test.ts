@@ -237,6 +237,20 @@ describe('runs', () => {
     });
   });
 
+  it('say for how long nobody was connected only where that matters', async () => {
+    const inactivity = async (name: string, type: object) => {
+      const { body } = await apply({ ...task(name), configuration: { commands: ['x'], ...type } });
+      await server.store.reports.saveActivity(body.latest_job_submission.id, 90);
+      const run = await server.call(path('runs/get'), { run_name: name });
+      return run.body.latest_job_submission.inactivity_secs;
+    };
+    expect(await inactivity('serving', { type: 'service', port: 80 })).toBeNull();
+    expect(await inactivity('training', { type: 'task' })).toBeNull();
+    expect(
+      await inactivity('desktop', { type: 'dev-environment', commands: undefined, ide: 'zed' }),
+    ).toBe(90);
+  });
+
   it('with a schedule wait for it without jobs', async () => {
     const run = await apply(task('nightly', { schedule: { cron: '0 3 * * *' } }));
     expect(run.body).toMatchObject({
