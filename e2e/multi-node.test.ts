@@ -132,7 +132,7 @@ ${more}ssh_config:
     const group = (name: string, command: string) =>
       `  - name: ${name}\n    commands: ["${command}"]\n    resources: { cpu: 1.., memory: 1GB.., disk: 1GB.., gpu: 0 }\n`;
     const reference = '${{ groups[0].nodes[0].IP_ADDRESS }}';
-    const yaml = `type: task\nname: grouped\nimage: mpi:test\ngroups:\n${group('head', 'sleep 5')}${group('work', `echo head at ${reference}, kept '$$$${reference}'`)}`;
+    const yaml = `type: task\nname: grouped\nimage: mpi:test\ngroups:\n${group('head', 'sleep 5')}${group('work', `echo head at ${reference}, kept '$${reference}'`)}`;
     await home.ok('apply', '-f', configuration(home, 'grouped.dstack.yml', yaml), '-y', '-d');
     expect((await finished('grouped')).status).toBe('done');
     expect((await lines('grouped', 1)).join()).toContain(

@@ -1,9 +1,11 @@
+import { interpolate as interpolateOnServer } from '@dstack/contract';
 import { expect, test } from 'vitest';
 import { resolveEnv } from './env.ts';
 import { interpolate, shellJoin } from './interpolate.ts';
 
 const VALUES = { 'run.args': '--lr 1', 'env.A': 'x' };
-const SKIP = ['secrets', 'groups'];
+const IN_COMMANDS = { skip: ['secrets', 'groups'], later: 'groups' } as const;
+const WITH_SECRETS = { skip: ['secrets'], later: 'all' } as const;
 
 test.each([
   ['echo $$', 'echo $'],
@@ -16,7 +18,7 @@ test.each([
   ['${{ groups[0].nodes[1].IP_ADDRESS }}', '${{ groups[0].nodes[1].IP_ADDRESS }}'],
   ['no reference', 'no reference'],
 ])('"%s" becomes "%s"', (text, expected) => {
-  expect(interpolate(text, VALUES, SKIP)).toBe(expected);
+  expect(interpolate(text, VALUES, IN_COMMANDS)).toBe(expected);
 });
 
 test.each([
@@ -24,7 +26,39 @@ test.each([
   ['${{ run.other }}', 'run.other'],
   ['${{ run.args', 'No closing'],
 ])('"%s" is an error', (text, message) => {
-  expect(() => interpolate(text, VALUES, SKIP)).toThrow(message);
+  expect(() => interpolate(text, VALUES, IN_COMMANDS)).toThrow(message);
+});
+
+test.each([
+  ['echo $${{ groups[0].nodes[1].IP_ADDRESS }}', 'echo $${{ groups[0].nodes[1].IP_ADDRESS }}'],
+  ['$${{groups.x}} $${{ run.args }}', '$${{groups.x}} ${{ run.args }}'],
+  ['$$${{ groups[0].nodes[1].IP_ADDRESS }}', '$${{ groups[0].nodes[1].IP_ADDRESS }}'],
+  ['$${{ secrets.T }}', '${{ secrets.T }}'],
+])('an escape that a later step takes off is left to it: %s', (text, expected) => {
+  expect(interpolate(text, VALUES, IN_COMMANDS)).toBe(expected);
+});
+
+test('arguments are no references', () => {
+  const args = { 'run.args': '${{ groups[0].nodes[0].IP_ADDRESS }}' };
+  expect(interpolate('echo ${{ run.args }}', args, IN_COMMANDS)).toBe(
+    'echo $${{ groups[0].nodes[0].IP_ADDRESS }}',
+  );
+});
+
+test.each([
+  ['pa$$word', 'pa$word'],
+  ['$$$${{ secrets.T }}', '$${{ secrets.T }}'],
+  ['$${{ secrets.T }}', '${{ secrets.T }}'],
+  ['$$$$ ${{ secrets.T }}', '$$ s3$$cret'],
+  ['$${{ env.A }} ${{ secrets.T }}', '${{ env.A }} s3$$cret'],
+  ['${{ env.B }}', 'a$$b ${{ secrets.T }}'],
+])('%s is %s on the host, where the server replaces secrets after us', (text, expected) => {
+  const values = { 'env.A': 'x', 'env.B': 'a$$b ${{ secrets.T }}' };
+  const sent = interpolate(text, values, WITH_SECRETS);
+  // As the server does: texts without a reference are no business of its.
+  const secrets = { T: 's3$$cret' };
+  const answer = sent.includes('${{') ? interpolateOnServer(sent, { secrets }) : null;
+  expect(answer === null ? sent : answer.ok && answer.text).toBe(expected);
 });
 
 test('words are quoted for a shell', () => {

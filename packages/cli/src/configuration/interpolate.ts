@@ -4,44 +4,26 @@ const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$/;
 const ANY_NAME = /^[A-Za-z_][A-Za-z0-9_.[\]]*$/;
 
 /**
- * Replaces `${{ namespace.name }}`, exactly as dstack 0.22.5 does: `$$` stands for one `$` where
- * the scan meets it, text before a reference is taken as it is, and references to the namespaces
- * in `skip` are left for the server.
+ * What is done with a text after this: nothing, only escapes of the skipped namespace `groups` are
+ * taken off, or the same replacement is made again, if a reference is left.
+ */
+export type LaterStep = 'none' | 'groups' | 'all';
+
+/**
+ * Replaces `${{ namespace.name }}`, as dstack 0.22.5 does: `$$` stands for one `$` where the scan
+ * meets it, text before a reference is taken as it is, and references to the namespaces in `skip` are
+ * left for the server. What the server would take for an escape or a reference, though it is none
+ * any more, is escaped for it.
  *
  * @param values by full name, e.g. `run.args`
  */
 export function interpolate(
   text: string,
   values: Readonly<Record<string, string>>,
-  skip: readonly string[],
+  { skip, later }: { readonly skip: readonly string[]; readonly later: LaterStep },
 ): string {
-  let output = '';
-  let at = 0;
   const missing: string[] = [];
-  while (at < text.length) {
-    if (text[at] !== '$') {
-      output += text[at];
-      at += 1;
-      continue;
-    }
-    if (text[at + 1] === '$') {
-      output += '$';
-      at += 2;
-      continue;
-    }
-    const start = text.indexOf('${{', at);
-    if (start < 0) {
-      output += text.slice(at);
-      break;
-    }
-    output += text.slice(at, start);
-    const end = text.indexOf('}}', start);
-    if (end < 0) throw new CliError(`No closing }} in "${text}"`);
-    const name = text.slice(start + 3, end).trim();
-    const whole = text.slice(start, end + 2);
-    at = end + 2;
-    output += resolveName(name, whole, values, skip, missing);
-  }
+  const pieces = scan(text, (name, whole) => resolveName(name, whole, values, skip, missing));
   if (missing.length > 0) {
     throw new CliError(`Unknown name in \${{ }}: ${missing.join(', ')}`, {
       why: `in "${text}"`,
@@ -50,7 +32,66 @@ export function interpolate(
         : `known: ${Object.keys(values).join(', ') || 'nothing'}`,
     });
   }
-  return output;
+  return joined(pieces, later);
+}
+
+/** A part of the result: text, or a reference that is left. */
+interface Piece {
+  readonly text: string;
+  readonly isReference: boolean;
+}
+
+function scan(text: string, resolve: (name: string, whole: string) => Piece): Piece[] {
+  const pieces: Piece[] = [];
+  const literal = (part: string): void => void pieces.push({ text: part, isReference: false });
+  let at = 0;
+  for (;;) {
+    const dollar = text.indexOf('$', at);
+    if (dollar < 0) break;
+    if (text[dollar + 1] === '$') {
+      literal(`${text.slice(at, dollar)}$`);
+      at = dollar + 2;
+      continue;
+    }
+    const start = text.indexOf('${{', at);
+    if (start < 0) break;
+    literal(text.slice(at, start));
+    const end = text.indexOf('}}', start);
+    if (end < 0) throw new CliError(`No closing }} in "${text}"`);
+    at = end + 2;
+    pieces.push(resolve(text.slice(start + 3, end).trim(), text.slice(start, at)));
+  }
+  literal(text.slice(at));
+  return pieces;
+}
+
+function joined(pieces: readonly Piece[], later: LaterStep): string {
+  const plain = pieces.map(({ text }) => text).join('');
+  if (later === 'groups') return escapedGroups(pieces);
+  // The server looks at texts with `${{` only, and there at every `$`.
+  if (later === 'none' || !plain.includes('${{')) return plain;
+  return pieces
+    .map(({ text, isReference }) => (isReference ? text : text.replaceAll('$', '$$$$')))
+    .join('');
+}
+
+/** Literal text that reads like a reference to a group's member keeps the dollar that escapes it. */
+function escapedGroups(pieces: readonly Piece[]): string {
+  let literal = '';
+  let result = '';
+  const flush = (): void => {
+    result += literal.replace(/\$\{\{\s*groups\b/g, '$$$&');
+    literal = '';
+  };
+  for (const { text, isReference } of pieces) {
+    if (!isReference) literal += text;
+    else {
+      flush();
+      result += text;
+    }
+  }
+  flush();
+  return result;
 }
 
 function resolveName(
@@ -59,14 +100,13 @@ function resolveName(
   values: Readonly<Record<string, string>>,
   skip: readonly string[],
   missing: string[],
-): string {
+): Piece {
   const namespace = name.split(/[.[]/, 1)[0] ?? '';
-  if (skip.includes(namespace) && ANY_NAME.test(name)) return whole;
+  if (skip.includes(namespace) && ANY_NAME.test(name)) return { text: whole, isReference: true };
   if (!IDENTIFIER.test(name)) throw new CliError(`Illegal name in \${{ }}: "${name}"`);
   const value = values[name];
-  if (value !== undefined) return value;
-  missing.push(name);
-  return '';
+  if (value === undefined) missing.push(name);
+  return { text: value ?? '', isReference: false };
 }
 
 /** Quotes words for a POSIX shell, as `shlex.join`. */

@@ -46,13 +46,30 @@ export function fillGroupAddresses(
   commands: readonly string[],
   addressOf: (member: GroupMember) => string,
 ): string[] {
+  return replaceReferences(commands, (whole, name) => {
+    const member = memberOf(name);
+    return member === null ? whole : addressOf(member);
+  });
+}
+
+/** Commands that mention no address as they are run: what is escaped loses a dollar. */
+export function unescapeReferences(commands: readonly string[]): string[] {
+  return replaceReferences(commands, (whole) => whole);
+}
+
+function replaceReferences(
+  commands: readonly string[],
+  replace: (whole: string, name: string) => string,
+): string[] {
   const fill = (whole: string, inner: string): string => {
-    const member = memberOf(inner.trim());
-    if (member === null) return whole;
-    return whole.startsWith('$$') ? whole.slice(1) : addressOf(member);
+    const name = inner.trim();
+    if (whole.startsWith('$$')) return isOfGroups(name) ? whole.slice(1) : whole;
+    return replace(whole, name);
   };
   return commands.map((text) => text.replace(PLACEHOLDER, fill));
 }
+
+const isOfGroups = (name: string): boolean => name === 'groups' || /^groups\W/.test(name);
 
 function memberOf(reference: string): GroupMember | null {
   const match = REFERENCE.exec(reference);
@@ -64,7 +81,7 @@ function references(text: string): string[] {
   return [...text.matchAll(PLACEHOLDER)]
     .filter((match) => !match[0].startsWith('$$'))
     .map((match) => (match[1] ?? '').trim())
-    .filter((inner) => inner === 'groups' || /^groups\W/.test(inner));
+    .filter(isOfGroups);
 }
 
 function referenceProblem(

@@ -1,5 +1,10 @@
 export { diffRunSpecs, type RunSpecDiff, runPlanAction, sameRunSpec } from './diff.ts';
-export { fillGroupAddresses, type GroupMember, groupMembers } from './group-references.ts';
+export {
+  fillGroupAddresses,
+  type GroupMember,
+  groupMembers,
+  unescapeReferences,
+} from './group-references.ts';
 export {
   DEFAULT_RUN_SPEC_SETTINGS,
   prepareRunSpec,

@@ -13,6 +13,7 @@ import {
   type JobRecord,
   LOCAL_PROCESS_INSTANCE,
   type RunRecord,
+  unescapeReferences,
 } from '@dstack/core';
 import { JobSpecError, NamedSecrets } from './named-secrets.ts';
 
@@ -74,8 +75,7 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
     registry_auth: auth,
     privileged: spec.privileged,
     user: userOf(input),
-    commands: spec.commands,
-    shell_commands: input.shellCommands,
+    ...commandsOf(input),
     env,
     working_dir: spec.working_dir ?? null,
     ...share(job),
@@ -101,6 +101,15 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
     server_access: input.token !== null,
     hold: input.hold,
     cluster: input.cluster,
+  };
+}
+
+/** Of a job that is held they come with its start, with addresses filled in. */
+function commandsOf({ job, hold, shellCommands }: AgentJobInput) {
+  const ready = hold ? (commands: readonly string[]) => commands : unescapeReferences;
+  return {
+    commands: ready(job.spec.commands),
+    shell_commands: shellCommands && ready(shellCommands),
   };
 }
 

@@ -158,7 +158,8 @@ export function resolveReferences(
   );
   const result: Record<string, unknown> = { ...configuration, env };
   const values = Object.fromEntries(Object.entries(env).map(([k, v]) => [`env.${k}`, v]));
-  const inEnv = (text: string): string => interpolate(text, values, ['secrets']);
+  const inEnv = (text: string): string =>
+    interpolate(text, values, { skip: ['secrets'], later: 'all' });
   if (configuration.registry_auth) {
     const { username, password } = configuration.registry_auth;
     result.registry_auth = { username: inEnv(username), password: inEnv(password) };
@@ -174,7 +175,8 @@ export function resolveReferences(
   if (configuration.type !== 'dev-environment') {
     const args: Record<string, string> =
       input.runArgs.length > 0 ? { 'run.args': shellJoin(input.runArgs) } : {};
-    const command = (text: string): string => interpolate(text, args, ['secrets', 'groups']);
+    const command = (text: string): string =>
+      interpolate(text, args, { skip: ['secrets', 'groups'], later: 'groups' });
     result.commands = configuration.commands?.map(command);
     if (configuration.groups) {
       result.groups = configuration.groups.map((group) => ({
