@@ -97,6 +97,12 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     const second = terminal('attach', 'web');
     expect(await forwarded(second)).toBe(url);
     expect(tunnels()).toHaveLength(1);
+    // One that goes while the first one stays takes nothing away.
+    const third = terminal('attach', 'web');
+    expect(await forwarded(third)).toBe(url);
+    third.pressCtrlC();
+    expect(await third.end()).toBe(130);
+    expect(await status(url)).toBe(200);
     first.pressCtrlC();
     await first.end();
     await second.until(/Connected to web again/);

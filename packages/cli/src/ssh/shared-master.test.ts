@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeMaster } from './shared-master.ts';
+import { describeMaster, sharedTunnel } from './shared-master.ts';
 
 const ours = (owner: number) =>
   `ssh -F /h/.dstack/ssh/config -i /h/k -E /h/.dstack/ssh/web.${owner}.log -N -S /h/web.control.sock ` +
@@ -30,4 +30,11 @@ test('a daemon of dstack 0.22.5 belongs to nobody and is no leftover', () => {
     bindAddress: '::1',
     leftover: false,
   });
+});
+
+test('a connection of another terminal that is let go of is lost at once', async () => {
+  const master = { pid: process.pid, ports: [], bindAddress: 'localhost', leftover: false };
+  const tunnel = sharedTunnel(master);
+  await tunnel.close();
+  expect(await tunnel.lost).toBe('');
 });

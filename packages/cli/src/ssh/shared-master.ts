@@ -33,15 +33,15 @@ export async function findMaster(
 
 /** Uses the connection of somebody else; closing it only means looking away. */
 export function sharedTunnel(master: Master, intervalMs = 500): Tunnel {
-  let timer: NodeJS.Timeout | undefined;
-  const lost = new Promise<string>((resolve) => {
-    timer = setInterval(() => {
-      if (isAlive(master.pid)) return;
-      clearInterval(timer);
-      resolve('the attachment that held it has ended');
-    }, intervalMs);
-  });
-  return { lost, close: async () => clearInterval(timer) };
+  const { promise: lost, resolve } = Promise.withResolvers<string>();
+  const end = (why: string): void => {
+    clearInterval(timer);
+    resolve(why);
+  };
+  const timer = setInterval(() => {
+    if (!isAlive(master.pid)) end('the attachment that held it has ended');
+  }, intervalMs);
+  return { lost, close: async () => end('') };
 }
 
 /**

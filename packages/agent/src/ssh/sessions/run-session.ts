@@ -2,6 +2,7 @@ import { type RunSession, SessionRefusal, type SessionRequest } from '../session
 import { forwardAgent } from './agent-forward.ts';
 import { channelOutput } from './channel-output.ts';
 import { startOwnSftp } from './own-sftp.ts';
+import { plainProgram } from './plain-program.ts';
 import type {
   SessionAccount,
   SessionCommand,
@@ -13,9 +14,8 @@ import { sftpCommand } from './sftp-command.ts';
 const NOT_RUNNING = 'The job does not run.';
 const NO_SHELL =
   'This job has no shell (neither that of its user nor /bin/bash or /bin/sh). Over SSH it takes ' +
-  'programs by their absolute paths, with plain words after them, and port forwards.';
-/** Words that mean the same with a shell and without one. */
-const PLAIN_PROGRAM = /^\/[\w@%+=:,./ -]*$/;
+  'programs by their absolute paths, with words after them (nothing that a shell fills in), and ' +
+  'port forwards.';
 /** What a shell answers for a command that it does not find. */
 const NOT_FOUND = 127;
 /** Shells of accounts that nobody is meant to log in to; who holds a key of the job is. */
@@ -61,7 +61,8 @@ function inShell(shell: string, host: SessionHost, { kind, command }: SessionReq
 }
 
 function withoutShell({ kind, command }: SessionRequest): string[] {
-  if (kind === 'exec' && command && PLAIN_PROGRAM.test(command)) return command.trim().split(/ +/);
+  const words = kind === 'exec' && command ? plainProgram(command) : null;
+  if (words) return words;
   throw new SessionRefusal(NO_SHELL, NOT_FOUND);
 }
 

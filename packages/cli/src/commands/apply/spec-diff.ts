@@ -1,3 +1,5 @@
+import { range } from '../../format/values.ts';
+
 /** One changed field; nested ones (of the configuration and the profile) in `fields`. */
 export interface Difference {
   readonly label: string;
@@ -43,15 +45,31 @@ export function diffSpecs(stored: Spec, wanted: Spec): Difference[] {
   });
 }
 
-function diffFields(before: Spec, after: Spec): Difference[] {
+/** Down to what differs: `resources.gpu.count`, not all the resources of a run. */
+function diffFields(before: Spec, after: Spec, path = ''): Difference[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return names
     .filter((name) => !sameValue(before[name], after[name]))
-    .map((name) =>
-      OPAQUE.has(name)
-        ? { label: name }
-        : { label: name, before: before[name], after: after[name] },
-    );
+    .flatMap((name): Difference[] => {
+      const label = path + name;
+      const [old, young] = [before[name], after[name]];
+      if (OPAQUE.has(name)) return [{ label }];
+      const parts = haveSameParts(old, young);
+      if (parts) return diffFields(partsOf(old), partsOf(young), `${label}.`);
+      return [{ label, before: old, after: young }];
+    });
+}
+
+/** Maps, or lists of as many maps; ranges are shown as one value. */
+function haveSameParts(a: unknown, b: unknown): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && [...a, ...b].every(isMap);
+  }
+  return isMap(a) && isMap(b) && !(isRange(a) && isRange(b));
+}
+
+function partsOf(value: unknown): Spec {
+  return Object.fromEntries(Object.entries(value ?? {}));
 }
 
 /** Equal up to key order and to fields that are null on one side and absent on the other. */
@@ -74,19 +92,41 @@ export function renderDiff(differences: readonly Difference[], indent = ''): str
     .map((d) => {
       if (d.fields) return `${indent}- ${d.label}:\n${renderDiff(d.fields, `${indent}  `)}`;
       const shown = 'before' in d || 'after' in d;
-      const values = shown ? `: ${brief(d.before)} -> ${brief(d.after)}` : '';
+      const values = shown ? `: ${briefly(d.before, d.after).join(' -> ')}` : '';
       return `${indent}- ${d.label}${values}\n`;
     })
     .join('');
 }
 
 const MAX_VALUE = 60;
+const LEAD = 15;
 
-function brief(value: unknown): string {
+/** Both values, cut so that the place where they part is in sight. */
+function briefly(before: unknown, after: unknown): string[] {
+  const lines = [inOneLine(before), inOneLine(after)];
+  const [a = '', b = ''] = lines;
+  if (lines.every((line) => line.length <= MAX_VALUE)) return lines;
+  let shared = 0;
+  while (shared < a.length && a[shared] === b[shared]) shared += 1;
+  const start = shared - LEAD;
+  return lines.map((line) => cut(line, start > LEAD ? start : 0));
+}
+
+function cut(line: string, start: number): string {
+  const rest = start > 0 ? `…${line.slice(start)}` : line;
+  return rest.length > MAX_VALUE ? `${rest.slice(0, MAX_VALUE - 1)}…` : rest;
+}
+
+function inOneLine(value: unknown): string {
   if (value === null || value === undefined) return '(none)';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  const line = text.replace(/\s+/g, ' ');
-  return line.length > MAX_VALUE ? `${line.slice(0, MAX_VALUE - 1)}…` : line;
+  if (isRange(value)) return range(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value, withoutSecrets);
+  return text.replace(/\s+/g, ' ');
+}
+
+/** What is not set, or must not be shown wherever it stands, is left out. */
+function withoutSecrets(key: string, value: unknown): unknown {
+  return value === null || OPAQUE.has(key) ? undefined : value;
 }
 
 function capitalised(name: string): string {
@@ -100,4 +140,10 @@ function asSpec(value: unknown): Spec {
 
 function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isRange(value: unknown): value is { min?: number | null; max?: number | null } {
+  return (
+    isMap(value) && 'min' in value && Object.keys(value).every((key) => /^m(in|ax)$/.test(key))
+  );
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { shellJoin } from '../../configuration/interpolate.ts';
 import type { Cli } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { integer } from '../../options.ts';
@@ -11,11 +12,12 @@ import { isRunFinished } from '../../runs/run-status.ts';
 import { identityForRun, requireIdentity } from '../../ssh/identity.ts';
 import { renderBlocks, routeTo } from '../../ssh/route.ts';
 import { noClient, sshProgram } from '../../ssh/ssh-client.ts';
+import { configuredPath } from '../../ssh/ssh-value.ts';
 import { chooseJob, started } from '../attach/attach.ts';
 
 export interface SshOptions {
   readonly run: string;
-  /** Words for the job's shell, joined by spaces as `ssh` does; none = a shell to sit at. */
+  /** One word is a line for the job's shell, several are a command and its arguments; none = a shell. */
   readonly command: readonly string[];
   readonly sshIdentity: string | null;
   /** Gives a command a terminal. */
@@ -29,7 +31,10 @@ export function declareSsh(program: Command, cli: Cli, run: typeof runSsh = runS
     .command('ssh')
     .description('Run a command, or a shell, in a run; ends with its exit code')
     .argument('<run>', 'name of the run')
-    .argument('[command...]', 'after --: the command and its arguments')
+    .argument(
+      '[command...]',
+      'after --: a command and its arguments, or one word for a line of shell',
+    )
     .option('--ssh-identity <file>', 'private SSH key, if the run was submitted with one')
     .option('-t, --tty', 'give the command a terminal')
     .option('--replica <n>', 'number of the replica', integer(0))
@@ -68,15 +73,21 @@ export async function runSsh(options: SshOptions, cli: Cli): Promise<void> {
   try {
     const config = join(dir, 'config');
     // The user's own settings come after ours: for a jump host they may hold the key.
-    const own = `Host *\n    LogLevel ERROR\n\nInclude ${join(cli.home, '.ssh', 'config')}\n`;
+    const include = configuredPath(join(cli.home, '.ssh', 'config'));
+    const own = `Host *\n    LogLevel ERROR\n\nInclude ${include}\n`;
     await writeFile(config, renderBlocks(blocks) + own, { mode: 0o600 });
     const terminal = options.tty ? ['-tt'] : [];
-    const command = options.command.length > 0 ? [options.command.join(' ')] : [];
-    const args = ['-F', config, ...terminal, destination, ...command];
+    const args = ['-F', config, ...terminal, '--', destination, ...shellLine(options.command)];
     cli.setExitCode(await runInForeground(args, cli));
   } finally {
     await rm(dir, { recursive: true });
   }
+}
+
+/** What is handed to the job's shell: arguments come there as they were given here. */
+export function shellLine(command: readonly string[]): string[] {
+  if (command.length <= 1) return [...command];
+  return [shellJoin(command)];
 }
 
 function runInForeground(args: readonly string[], cli: Cli): Promise<number> {
