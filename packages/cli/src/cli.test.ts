@@ -334,6 +334,24 @@ test.each([
   expect((await runCommand(argv, { env: serverEnv(fake.url) })).out).toBe(expected);
 });
 
+test('names that a shell would carry out are not completed', async () => {
+  const names = [
+    '$(touch x)',
+    '`touch x`',
+    'a;b',
+    'a b',
+    "a'b",
+    'a\nb',
+    '\u001b[2J',
+    '../a',
+    'good-1',
+  ];
+  const json = names.map((name) => ({ run_spec: { run_name: name } }));
+  const fake = await startFakeServer({ 'POST /api/runs/list': { json } });
+  const argv = ['__complete', 'logs', ''];
+  expect((await runCommand(argv, { env: serverEnv(fake.url) })).out).toBe('good-1\n');
+});
+
 test('a failing completion says nothing', async () => {
   const { out, err, code } = await runCommand(['__complete', 'logs', 'a']);
   expect([out, err, code]).toEqual(['', '', 0]);

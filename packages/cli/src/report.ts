@@ -78,7 +78,8 @@ function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: Client
   const id = error.requestId ? ` (request ${error.requestId})` : '';
   const answer = `${error.request} was answered with status ${error.status}${id}`;
   if (error instanceof client.ForbiddenError || error instanceof client.UnauthorizedError) {
-    const token = /token|authenticated/i.test(error.message);
+    // Of a token that is known, but may not do this, the message speaks too.
+    const token = /^(invalid token|not authenticated)/i.test(error.message);
     return new CliError(token ? 'The server does not accept your token' : 'Access denied', {
       why: token ? answer : error.message,
       next: token

@@ -22,6 +22,17 @@ export async function orNull<T>(get: () => Promise<T>): Promise<T | null> {
   }
 }
 
+/** As {@link orNull}, for what the token may not see: those of programs see no user. */
+export async function orForbidden<T>(get: () => Promise<T>): Promise<T | null> {
+  try {
+    return await get();
+  } catch (error) {
+    const { ForbiddenError } = await import('@dstack/client');
+    if (error instanceof ForbiddenError && !/^invalid token/i.test(error.message)) return null;
+    throw error;
+  }
+}
+
 /** Splits `project/name`; `project` is null for a plain name. */
 export function entityReference(text: string): { project: string | null; name: string } {
   const parts = text.split('/');

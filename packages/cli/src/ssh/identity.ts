@@ -8,6 +8,7 @@ import { readIfThere } from '../config/config-file.ts';
 import type { Cli, Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { makeFolders } from '../files/make-folders.ts';
+import { orForbidden } from '../resource-error.ts';
 
 const run = promisify(execFile);
 
@@ -104,7 +105,13 @@ export async function ensureUserKey(connection: Connection, cli: Cli): Promise<s
     () => Number.POSITIVE_INFINITY,
   );
   if (age < KEY_MAX_AGE_MS) return path;
-  const user = await connection.client.users.getMyUser();
+  const user = await orForbidden(() => connection.client.users.getMyUser());
+  if (user === null) {
+    throw new CliError('The token of a program has no SSH key', {
+      why: 'such tokens see no keys of users',
+      next: 'pass --ssh-identity FILE with the key that the run was submitted with',
+    });
+  }
   if (!user.ssh_private_key || !user.ssh_public_key) {
     throw new CliError('Your user has no SSH key on the server', {
       next: 'pass --ssh-identity FILE to apply and attach',

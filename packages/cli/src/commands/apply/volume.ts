@@ -2,7 +2,7 @@ import type { Volume, VolumeConfiguration } from '@dstack/contract/wire';
 import type { LoadedConfiguration } from '../../configuration/load-file.ts';
 import type { Cli, Connection } from '../../context.ts';
 import { sizeGb } from '../../format/values.ts';
-import { orNull } from '../../resource-error.ts';
+import { orForbidden, orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
 import { volumeTable } from '../volume/volume-table.ts';
@@ -25,14 +25,14 @@ export async function applyVolume(loaded: Loaded, options: ApplyOptions, cli: Cl
   const configuration = { ...loaded.value, name } as VolumeConfiguration;
   const connection = await cli.connect();
   const { project, client } = connection;
-  const user = await client.users.getMyUser();
+  const user = (await orForbidden(() => client.users.getMyUser()))?.username ?? '-';
   const current = name ? await orNull(() => project.volumes.get(name)) : null;
   const decision = decideVolume(name, current, configuration);
-  const plan = { project_name: project.name, user: user.username, configuration, current };
+  const plan = { project_name: project.name, user, configuration, current };
   if (options.json) {
     if (options.dryRun) cli.io.json(plan);
   } else {
-    cli.io.print(planText(configuration, loaded.path, user.username, connection, cli));
+    cli.io.print(planText(configuration, loaded.path, user, connection, cli));
     if (decision.notice) cli.io.print(decision.notice);
   }
   if (options.dryRun) return;

@@ -5,12 +5,17 @@ import { COMMANDS } from '../../program.ts';
 /** Nobody waits longer for a TAB. */
 const BUDGET_MS = 1500;
 
+/** Names are a server's, and a shell may carry out anything else that it is given to complete. */
+const WORD = /^-{0,2}[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
+
 /** Answers one TAB: candidates for the last word, one a line. Never fails. */
 export async function complete(words: readonly string[], cli: Cli): Promise<void> {
   try {
     const found = await candidates(words, cli);
     const current = words.at(-1) ?? '';
-    for (const candidate of found) if (candidate.startsWith(current)) cli.io.print(candidate);
+    for (const candidate of found) {
+      if (candidate.startsWith(current) && WORD.test(candidate)) cli.io.print(candidate);
+    }
   } catch {
     // A TAB that cannot be answered completes nothing; an error text would garble the prompt.
   }

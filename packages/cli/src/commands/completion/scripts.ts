@@ -17,8 +17,12 @@ _dstack() {
   case "\${COMP_WORDS[COMP_CWORD-1]}" in
     -f|--file) COMPREPLY=($(compgen -f -X '!*.y*ml' -- "$cur") $(compgen -d -- "$cur")); return ;;
   esac
-  local IFS=$'\\n'
-  COMPREPLY=($(compgen -W "$(dstack __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "$cur"))
+  local answer
+  COMPREPLY=()
+  # Not by compgen -W, which would carry out what is in the words.
+  while IFS= read -r answer; do
+    [ -z "$answer" ] || COMPREPLY+=("$answer")
+  done <<< "$(dstack __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)"
 }
 complete -o default -F _dstack dstack
 `;

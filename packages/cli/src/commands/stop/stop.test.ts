@@ -41,6 +41,15 @@ test.each([
   expect(fake.bodyOf(`${BASE}/runs/stop`)).toEqual(body);
 });
 
+test('a token that may not do this is not said to be wrong', async () => {
+  const msg = 'Access denied: the service token ci may only read';
+  const fake = await serving('running');
+  fake.set(`POST ${BASE}/runs/stop`, { status: 403, json: { detail: { msg, code: null } } });
+  const { code, err } = await runCommand(['stop', 'a', '-y'], { env: serverEnv(fake.url) });
+  expect(code).toBe(1);
+  expect(err).toContain(`error: Access denied\n  why:  ${msg}`);
+});
+
 test('nothing is stopped after "no", or if one of the names is wrong', async () => {
   const fake = await serving('running');
   const env = serverEnv(fake.url);
