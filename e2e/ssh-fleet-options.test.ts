@@ -163,6 +163,23 @@ describe.skipIf(missing !== null)('what an SSH fleet says of its hosts', () => {
     );
   });
 
+  it('an environment, whatever is in it, and nothing of it is carried out', async () => {
+    const LINES =
+      "one\nDSTACK_LAUNCHER\ntouch /pwned\nDSTACK_TOKEN\n'two' $(touch /pwned)`touch /pwned`\n";
+    await apply({ ...root(), hosts: [first.address] }, { env: { LINES } });
+    await idle();
+    expect(await first.exec('ls /pwned 2>/dev/null; cat /var/lib/dstack/start-agent')).not.toMatch(
+      /pwned/,
+    );
+    const kept = await first.exec('ls -l /var/lib/dstack');
+    expect(kept).toMatch(/^-rw------- .* environment\.json$/m);
+    expect(kept).toMatch(/^-rw------- .* token$/m);
+    expect(kept).not.toContain('incoming');
+    const { output } = await task('exact', 'printf "%s" "$LINES" | base64 | tr -d "\\n"; echo .');
+    expect(output).toContain(`${Buffer.from(LINES).toString('base64')}.`);
+    expect(await first.exec('ls /pwned 2>/dev/null || echo clean')).toBe('clean\n');
+  });
+
   it('a network, in which the hosts reach each other', async () => {
     await first.exec('ip addr replace 10.98.0.7/24 dev eth0');
     await apply({ ...root(), network: '10.98.0.0/16', hosts: [first.address] });

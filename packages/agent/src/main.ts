@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { startAgent } from './agent.ts';
 import { AgentRunning, endHolder, lockStateDir } from './agent-lock.ts';
 import { chooseExecutor } from './choose-executor.ts';
+import { readEnvironment } from './environment.ts';
 import { withHostLogin } from './host-login.ts';
 import { openJobAccess } from './job-ssh.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
@@ -26,6 +27,8 @@ async function main(): Promise<void> {
     process.stderr.write(`error: ${message}\n\n${USAGE}`);
     process.exit(BAD_USAGE);
   }
+  if (options.environment !== null)
+    Object.assign(process.env, readEnvironment(options.environment));
   const log = createLogger((line) => process.stderr.write(line));
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
   closeToOthers(options.stateDir);

@@ -12,6 +12,8 @@ export interface AgentOptions {
   readonly exitWhenIdle: number | null;
   /** `authorized_keys` of the user through whom users of jobs reach this machine; null = nobody's. */
   readonly authorizedKeys: string | null;
+  /** JSON file with variables for the agent's own environment; null = none. */
+  readonly environment: string | null;
 }
 
 /** The kernel's limit for a unix socket's path, the closing zero left out. */
@@ -27,6 +29,7 @@ export const USAGE = `usage: main.js --state DIR --socket PATH [options]
   --replace                 end the agent that runs on this directory; jobs go on
   --exit-when-idle SECONDS  end when no server is connected and no job lives
   --authorized-keys PATH    let users of jobs jump through this machine's sshd
+  --environment PATH        JSON object of variables for the agent's environment
 `;
 
 /** Throws an `Error` whose message is for a person. */
@@ -42,6 +45,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
       replace: { type: 'boolean', default: false },
       'exit-when-idle': { type: 'string' },
       'authorized-keys': { type: 'string' },
+      environment: { type: 'string' },
     },
   });
   const { state, socket, executor } = values;
@@ -61,6 +65,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
     replace: values.replace,
     exitWhenIdle: seconds(values['exit-when-idle']),
     authorizedKeys: values['authorized-keys'] ?? null,
+    environment: values.environment ?? null,
   };
 }
 

@@ -46,3 +46,17 @@ describe('files of a cluster', () => {
     expect(fileOf('dstack_job', cluster())?.over('OLD')).toBe('KEY\n');
   });
 });
+
+describe('what a host reports of itself', () => {
+  it('adds no line to the files of jobs on other hosts', () => {
+    const evil = { ...cluster(['ssh-ed25519 AAA\n* ssh-ed25519 EVIL', 'ssh-ed25519 BBB']) };
+    expect(fileOf('dstack_known_hosts', evil)).toBeUndefined();
+    const ips = { ...cluster(), job_ips: ['10.0.0.1', 'x\n  ProxyCommand touch x', '*'] };
+    expect(fileOf('config', ips)?.text).toMatch(/^# dstack.*\nHost 10\.0\.0\.1\n/);
+    expect(fileOf('config', ips)?.text).not.toContain('ProxyCommand');
+  });
+
+  it('leaves out files of a home that cannot be written into a configuration', () => {
+    expect(clusterFiles(SPEC, cluster(), '/home/a"\n  ProxyCommand x')).toEqual([]);
+  });
+});

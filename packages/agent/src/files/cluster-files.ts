@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import type { ClusterInfo, JobSpecForAgent } from '@dstack/contract/agent';
 import { NODE_SSH_PORT } from '../ssh/node-gateway.ts';
@@ -6,6 +7,10 @@ import type { SmallFile } from './small-files.ts';
 /** The lines of ours in a user's `~/.ssh/config`. */
 const BEGIN = '# dstack: nodes of this run';
 const END = '# dstack: end';
+
+/** Type and key, as other agents tell them: no line of their choice gets into a job's files. */
+const HOST_KEY = /^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}$/;
+const INEXPRESSIBLE = /[\0-\x1f\x7f"]|\\(?:["'\\]|$)|\$\{/;
 
 /** A node that has not quite started yet refuses, and is tried again a second later. */
 const ATTEMPTS = 30;
@@ -21,8 +26,10 @@ export function clusterFiles(
   cluster: ClusterInfo | null,
   home: string,
 ): SmallFile[] {
-  const ips = cluster?.job_ips.filter((ip) => ip !== '') ?? [];
+  const ips = cluster?.job_ips.filter((ip) => isIP(ip) !== 0) ?? [];
   if (spec.jobs_per_replica < 2 || spec.job_private_key === null) return [];
+  // An image may name any home; not every name can be written into the configuration.
+  if (INEXPRESSIBLE.test(home)) return [];
   const at = (name: string) => posix.join(home, '.ssh', name);
   const replaced = (name: string, text: string): SmallFile => ({
     path: at(name),
@@ -56,7 +63,8 @@ export function clusterFiles(
 function knownHosts({ job_ips: ips, host_keys: keys }: ClusterInfo): string | null {
   const lines = ips.map((ip, node) => {
     const key = keys?.[node];
-    return ip === '' || !key ? null : `[${ip}]:${NODE_SSH_PORT} ${key}\n`;
+    const isKnown = isIP(ip) !== 0 && key && HOST_KEY.test(key);
+    return isKnown ? `[${ip}]:${NODE_SSH_PORT} ${key}\n` : null;
   });
   return lines.length === 0 || lines.includes(null) ? null : [...new Set(lines)].join('');
 }

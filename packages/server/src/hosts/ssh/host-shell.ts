@@ -28,8 +28,11 @@ export class HostShell {
     return checked(what, await this.try(script, timeoutMs));
   }
 
-  /** Feeds data to a script made of our own words only; it must not hold a single quote. */
-  async feed(what: string, script: string, data: Readable, timeoutMs: number): Promise<void> {
+  /**
+   * Feeds data to a script made of our own words only; it must not hold a single quote. Values of
+   * users travel as such data, never as part of a script.
+   */
+  async feed(what: string, script: string, data: Readable, timeoutMs = 60_000): Promise<void> {
     const command = `${this.#prefix}sh -c '${script}'`;
     checked(what, await this.#connection.exec(command, { input: data, timeoutMs }));
   }

@@ -1,22 +1,33 @@
 import { hostname } from 'node:os';
+import { basename } from 'node:path';
+import { Readable } from 'node:stream';
 import { type HostShell, quoted } from './host-shell.ts';
 import {
   AGENT_LOG,
   AGENT_SOCKET,
+  ENVIRONMENT,
+  INCOMING_DIR,
   INSTALL_DIRS,
   LAUNCHER,
+  OWNER_NAME,
   SOCKET_DIR,
+  STARTED,
   STATE_DIR,
   SUPERVISOR,
   SUPERVISOR_PID,
+  TOKEN,
   UNIT,
   UNIT_FILE,
 } from './layout.ts';
 import type { Preflight } from './preflight.ts';
 import type { Installed } from './put-programs.ts';
+import { tarOf } from './tar.ts';
 
 /** Time to end the containers of a hundred jobs, in milliseconds. */
 const REMOVE_MS = 5 * 60_000;
+
+/** The end of lines of `authorized_keys` that the agent has written. */
+const OUR_KEYS = ' dstack:[0-9a-f,-]*$';
 
 /** Names of programs begin so. */
 const KINDS = ['node', 'libraries', 'agent'] as const;
@@ -34,26 +45,42 @@ export interface AgentSettings {
  * restarted when nothing has changed.
  */
 export async function startAgent(host: Preflight, settings: AgentSettings): Promise<void> {
+  await bringFiles(host, settings);
   const script = `
 set -e
 umask 077
-mkdir -p ${STATE_DIR}
-old=$(cat ${LAUNCHER} ${STATE_DIR}/token 2>/dev/null || true)
-cat > ${STATE_DIR}/token.new <<'DSTACK_TOKEN'
-${settings.token}
-DSTACK_TOKEN
-mv ${STATE_DIR}/token.new ${STATE_DIR}/token
-printf '%s\\n' ${quoted(hostname())} > ${STATE_DIR}/owner-name
-cat > ${LAUNCHER}.new <<'DSTACK_LAUNCHER'
-${launcher(host, settings)}
-DSTACK_LAUNCHER
-mv ${LAUNCHER}.new ${LAUNCHER}
-new=$(cat ${LAUNCHER} ${STATE_DIR}/token)
+old=$(cat ${STARTED} 2>/dev/null || true)
+for file in ${INCOMING_DIR}/*; do mv -f "$file" ${STATE_DIR}/; done
+rmdir ${INCOMING_DIR}
+new=$(cat ${COMPARED.join(' ')})
 ${AGENT_PID}
 ${host.systemd ? startBySystemd() : startBySupervisor()}
+cat ${COMPARED.join(' ')} > ${STARTED}
 ${forgetOldPrograms(settings.installed)}
 `;
   await host.shell.run('Starting the agent', script);
+}
+
+/** A change of one of these needs another start. */
+const COMPARED = [LAUNCHER, ENVIRONMENT, TOKEN];
+
+/** They hold values of users and of this machine, which no script on the host does. */
+async function bringFiles(host: Preflight, settings: AgentSettings): Promise<void> {
+  const file = (path: string, text: string) => ({
+    ...{ name: basename(path), bytes: Buffer.from(text), mode: 0o600 },
+  });
+  const files = tarOf([
+    file(TOKEN, `${settings.token}\n`),
+    file(OWNER_NAME, `${hostname()}\n`),
+    file(ENVIRONMENT, JSON.stringify(settings.env)),
+    file(LAUNCHER, `${launcher(host, settings)}\n`),
+  ]);
+  const script = [
+    'set -e; umask 077',
+    `mkdir -p ${STATE_DIR}; rm -rf ${INCOMING_DIR}; mkdir ${INCOMING_DIR}`,
+    `tar -xf - -C ${INCOMING_DIR}`,
+  ].join('; ');
+  await host.shell.feed('Configuring the agent', script, Readable.from([files]));
 }
 
 /** Sets `pid` to that of the living agent, or to nothing. */
@@ -64,9 +91,6 @@ if [ -n "$pid" ] && ! grep -q main.js "/proc/$pid/cmdline" 2>/dev/null; then pid
 
 function launcher({ gid, home }: Preflight, settings: AgentSettings): string {
   const { node, main } = settings.installed;
-  const exports = Object.entries(settings.env).map(
-    ([name, value]) => `export ${name}=${quoted(value)}`,
-  );
   const program = [...node, '--max-old-space-size=256', main];
   const options = [
     ...['--state', STATE_DIR],
@@ -74,11 +98,11 @@ function launcher({ gid, home }: Preflight, settings: AgentSettings): string {
     ...['--executor', 'docker'],
     ...['--server-id', settings.serverId],
     ...['--authorized-keys', `${home}/.ssh/authorized_keys`],
+    ...['--environment', ENVIRONMENT],
   ];
   return [
     '#!/bin/sh',
     '# Written by the dstack server, which starts the agent with it.',
-    ...exports,
     // By which the agent starts its side programs; with a loader its own path is no Node.
     `export DSTACK_AGENT_NODE=${quoted(node.join(' '))}`,
     // The group of the login user, who reaches the socket in it; new files inherit the group.
@@ -170,11 +194,11 @@ export async function agentListens(host: Preflight): Promise<boolean> {
 export async function removeAgent(shell: HostShell, token: string): Promise<boolean> {
   const script = `
 set -e
-if [ ! -e ${STATE_DIR}/token ]; then
+if [ ! -e ${TOKEN} ]; then
   rm -rf ${INSTALL_DIRS.join(' ')} 2>/dev/null || true
   rmdir ${STATE_DIR} 2>/dev/null || true
 fi
-if [ "$(cat ${STATE_DIR}/token 2>/dev/null)" != ${quoted(token)} ]; then echo foreign; exit 0; fi
+if [ "$(cat ${TOKEN} 2>/dev/null)" != ${quoted(token)} ]; then echo foreign; exit 0; fi
 if [ -f ${UNIT_FILE} ]; then
   systemctl disable --now ${UNIT} >/dev/null 2>&1 || true
   rm -f ${UNIT_FILE}; systemctl daemon-reload || true
@@ -191,11 +215,23 @@ fi
 for job in ${STATE_DIR}/jobs/*; do
   if [ -d "$job" ] && command -v docker >/dev/null 2>&1; then docker rm -fv "dstack-\${job##*/}" >/dev/null 2>&1 || true; fi
 done
-if [ -n "$keys" ] && [ -f "$keys" ] && grep -q ' dstack:' "$keys"; then
-  grep -v ' dstack:[0-9a-f,-]*$' "$keys" > "$keys.dstack" || true
-  cat "$keys.dstack" > "$keys"; rm -f "$keys.dstack"
-fi
+${removeOurKeys()}
 rm -rf ${STATE_DIR} ${SOCKET_DIR} ${SUPERVISOR_PID} /opt/dstack
 `;
   return (await shell.run('Removing the agent', script, REMOVE_MS)).trim() !== 'foreign';
+}
+
+/**
+ * Takes our lines out of the file `$keys`: under another name first, so that nobody is locked out of
+ * the host if this is cut short. A copy has the owner and the rights of the file.
+ */
+function removeOurKeys(): string {
+  return `
+if [ -n "$keys" ] && [ -f "$keys" ] && grep -q ${quoted(OUR_KEYS)} "$keys"; then
+  file=$(readlink -f "$keys")
+  cp -p "$file" "$file.dstack"
+  grep -v ${quoted(OUR_KEYS)} "$file" > "$file.dstack" || true
+  mv -f "$file.dstack" "$file"
+fi
+`;
 }

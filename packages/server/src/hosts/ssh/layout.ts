@@ -9,6 +9,14 @@ export const DOCKER_SOCKET = '/var/run/docker.sock';
 /** Programs: the first of these from which programs can be run. */
 export const INSTALL_DIRS = ['/opt/dstack', `${STATE_DIR}/programs`] as const;
 
+/** Files of an agent's start, as they arrive, and where they are kept. */
+export const INCOMING_DIR = `${STATE_DIR}/incoming`;
+export const TOKEN = `${STATE_DIR}/token`;
+export const OWNER_NAME = `${STATE_DIR}/owner-name`;
+/** JSON of the agent's environment. */
+export const ENVIRONMENT = `${STATE_DIR}/environment.json`;
+/** What the agent was started with the last time. */
+export const STARTED = `${STATE_DIR}/started-with`;
 export const LAUNCHER = `${STATE_DIR}/start-agent`;
 export const SUPERVISOR = `${STATE_DIR}/keep-agent`;
 export const AGENT_LOG = `${STATE_DIR}/agent.log`;
