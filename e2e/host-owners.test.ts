@@ -6,7 +6,7 @@ import {
   startPostgres,
 } from '@dstack/testkit';
 import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
 import {
   allIdle,
@@ -113,6 +113,18 @@ describe.skipIf(missingForHosts() !== null)('a host', () => {
       await applySshFleet(first, machines, 'next', [host]);
       await untilInstances(first, 'next', allIdle);
       const second = await server(env, first);
+      // Roles are given and taken through the server that has no link to the host.
+      await second.api('/api/users/create', { username: 'mary', global_role: 'user' });
+      const lines = () => host.exec('grep dstack-shell: /root/.ssh/authorized_keys || true');
+      const members = (...roles: [string, string][]) =>
+        second.api('/api/projects/main/set_members', {
+          members: roles.map(([username, project_role]) => ({ username, project_role })),
+        });
+      await members(['admin', 'admin'], ['mary', 'manager']);
+      await vi.waitFor(async () => expect(await lines()).toContain('dstack-shell:mary'), 20_000);
+      await members(['admin', 'admin']);
+      await vi.waitFor(async () => expect(await lines()).not.toContain('mary'), 20_000);
+      expect(await lines()).toContain('dstack-shell:admin');
       await first.stopServer();
       await submit(second, 'last', counting(3), onFleet('next'));
       const run = await untilRun(second, 'last', isFinished);

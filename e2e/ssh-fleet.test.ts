@@ -52,7 +52,8 @@ describe.skipIf(missing !== null)('an SSH fleet', () => {
     machines = await startHosts({ count: 3, docker: [1, 2] });
     [first, second, bare] = machines.hosts as [TestHost, TestHost, TestHost];
     await machines.busybox('busybox:test', [first, second]);
-    home = newInstallation();
+    // Lines of users of jobs are looked at here; `host-shell.test.ts` has those of managers.
+    home = newInstallation({ DSTACK_SERVER_HOST_SHELL: 'off' });
     await home.startServer();
   });
   afterEach(({ task }) => afterFailure(task, home, machines.hosts));

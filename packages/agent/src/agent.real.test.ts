@@ -113,6 +113,11 @@ describe('the keys of a job’s users', () => {
   });
 });
 
+it('an agent whose machine lets nobody in by its own sshd opens no shells', async () => {
+  const { status } = await agent.call('PUT', '/v1/host-shell', { keys: [], valid_for: 60 });
+  expect(status).toBe(404);
+});
+
 describe('files of a deleted job', () => {
   it('keep no agent from starting when they cannot be removed', async () => {
     const stream = await agent.connect();
@@ -252,6 +257,7 @@ describe('the protocol', () => {
     const log = createLogger(() => {});
     const setup = { stateDir: state, socket, diskPath: state, version: '1', exitWhenIdle: null };
     const running = await startAgent({
+      openShells: null,
       ...setup,
       executor: new ProcessExecutor(),
       owner: new Owner(state),

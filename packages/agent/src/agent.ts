@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type AgentInfo, FEATURES, PROTOCOL } from '@dstack/contract/agent';
+import { type AgentInfo, FEATURES, type HostShellKeys, PROTOCOL } from '@dstack/contract/agent';
 import { findHostFacts } from './host/host-facts.ts';
 import { publicHostKey } from './job-ssh.ts';
 import type { Executor } from './jobs/executor.ts';
@@ -19,6 +19,8 @@ export interface AgentSetup {
   readonly executor: Executor;
   readonly owner: Owner;
   readonly openAccess: OpenJobAccess;
+  /** Null: this machine opens no shells to users of the server. */
+  readonly openShells: ((keys: HostShellKeys) => void) | null;
   readonly version: string;
   /** Where images and jobs lie, for the figure of free disk. */
   readonly diskPath: string;
@@ -73,6 +75,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     registry,
     log,
     planImages: (plan) => executor.planImages(plan),
+    openShells: setup.openShells,
     claim: (serverId) => owner.claim(serverId),
     onPresence: (present) => idle.setPresent(present),
   });

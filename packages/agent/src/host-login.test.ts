@@ -1,8 +1,19 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { withHostLogin } from './host-login.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { HostLogin } from './host-login.ts';
 import type { JobAccessOptions, OpenJobAccess } from './jobs/job-access.ts';
 import { createLogger } from './log.ts';
 
@@ -25,12 +36,8 @@ describe('users of a job at the host’s own sshd', () => {
     ended: async () => {},
     close: async () => {},
   });
-  const login = () =>
-    withHostLogin(
-      open,
-      path,
-      createLogger(() => {}),
-    );
+  const silent = createLogger(() => {});
+  const login = () => new HostLogin(path, silent).withJobs(open);
   const options = (...user: string[]) =>
     ({
       spec: { id: ID, authorized_keys: { user, project: [], job: [] } },
@@ -80,5 +87,129 @@ describe('users of a job at the host’s own sshd', () => {
   it('cannot smuggle options in with a key', async () => {
     await login()(options('command="sh" ssh-ed25519 AAAA', 'ssh-ed25519 AA\nssh-rsa BB'));
     expect(file()).not.toMatch(/command="sh"|BB/);
+  });
+});
+
+describe('those whom the server names', () => {
+  let dir: string;
+  let path: string;
+  beforeEach(() => {
+    vi.useFakeTimers();
+    dir = mkdtempSync(join(tmpdir(), 'login-'));
+    path = join(dir, '.ssh', 'authorized_keys');
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    rmSync(dir, { recursive: true });
+  });
+
+  const logged: string[] = [];
+  const login = () =>
+    new HostLogin(
+      path,
+      createLogger((line) => void logged.push(line)),
+    );
+  const file = () => readFileSync(path, 'latin1');
+  const shells = (...keys: (readonly [string, string])[]) => ({
+    keys: keys.map(([user, key]) => ({ user, key })),
+    valid_for: 3600,
+  });
+  const alice = ['alice', 'ssh-rsa AAAA alice@laptop\n'] as const;
+  const bob = ['bob', 'ssh-ed25519 BBBB'] as const;
+
+  it('get a shell of the host, each key by a line that says whose it is', () => {
+    const into = login();
+    into.openShells(shells(alice, bob, ['carol', 'ssh-ed25519 BBBB']));
+    expect(file()).toBe(
+      'ssh-rsa AAAA dstack-shell:alice\nssh-ed25519 BBBB dstack-shell:bob,carol\n',
+    );
+    into.openShells(shells(bob));
+    expect(file()).toBe('ssh-ed25519 BBBB dstack-shell:bob\n');
+    into.openShells(shells());
+    expect(file()).toBe('');
+  });
+
+  it('have one line with a shell while it counts, else one that leads to their jobs', async () => {
+    const into = login();
+    const open: OpenJobAccess = async () => ({
+      port: 40022,
+      lastActivity: () => null,
+      authorizeUsers: () => {},
+      ended: async () => {},
+      close: async () => {},
+    });
+    const spec = { id: ID, authorized_keys: { user: [alice[1]], project: [], job: [] } };
+    await into.withJobs(open)({ spec } as unknown as JobAccessOptions);
+    into.openShells(shells(alice));
+    expect(file()).toBe('ssh-rsa AAAA dstack-shell:alice\n');
+    into.openShells(shells());
+    expect(file()).toMatch(new RegExp(`^restrict,.* ssh-rsa AAAA dstack:${ID}\n$`));
+  });
+
+  it('lose it when the agent starts anew, until they are named again', () => {
+    login().openShells(shells(alice));
+    login();
+    expect(file()).toBe('');
+  });
+
+  it('lose it when no server has named them for long', () => {
+    const into = login();
+    into.openShells(shells(alice));
+    vi.advanceTimersByTime(3_599_000);
+    into.openShells(shells(alice));
+    vi.advanceTimersByTime(3_599_000);
+    expect(file()).not.toBe('');
+    vi.advanceTimersByTime(1000);
+    expect(file()).toBe('');
+  });
+
+  it('lose it later where the file cannot be written at that time', () => {
+    const into = login();
+    into.openShells(shells(alice));
+    mkdirSync(`${path}.dstack`);
+    vi.advanceTimersByTime(3_600_000);
+    expect(file()).not.toBe('');
+    rmSync(`${path}.dstack`, { recursive: true });
+    vi.advanceTimersByTime(60_000);
+    expect(file()).toBe('');
+  });
+
+  it('are not said to have it where the file cannot be written', () => {
+    const into = login();
+    into.openShells(shells(alice));
+    mkdirSync(`${path}.dstack`);
+    expect(() => into.openShells(shells())).toThrow();
+    rmSync(`${path}.dstack`, { recursive: true });
+    into.openShells(shells());
+    expect(file()).toBe('');
+  });
+
+  it('change nothing that others have written, its encoding, rights and links included', () => {
+    mkdirSync(join(dir, '.ssh'));
+    const real = join(dir, 'keys-of-mine');
+    const own =
+      '# m\xfcller\r\nfrom="10.0.0.1" ssh-rsa CCCC dstack:me\n\n  ssh-rsa DDDD dstack-shell: x\nssh-rsa EEEE';
+    writeFileSync(real, own, 'latin1');
+    chmodSync(real, 0o640);
+    symlinkSync(real, path);
+    const into = login();
+    into.openShells(shells(alice));
+    expect(file()).toBe(`${own}\nssh-rsa AAAA dstack-shell:alice\n`);
+    into.openShells(shells());
+    expect(file()).toBe(`${own}\n`);
+    expect(lstatSync(path).isSymbolicLink()).toBe(true);
+    expect(statSync(real).mode & 0o777).toBe(0o640);
+  });
+
+  it('make no file where there is nobody to let in', () => {
+    login().openShells(shells());
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('cannot smuggle options or lines in with a key', () => {
+    login().openShells(
+      shells(['eve', 'command="sh" ssh-rsa AAAA'], ['eve', 'ssh-rsa AA\nssh-rsa BB']),
+    );
+    expect(file()).toBe('ssh-rsa AA dstack-shell:eve\n');
   });
 });

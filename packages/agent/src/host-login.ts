@@ -1,19 +1,12 @@
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import type { HostShellKeys } from '@dstack/contract/agent';
+import { AuthorizedKeysFile } from './authorized-keys-file.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 import type { Logger } from './log.ts';
 
-/** Ends the lines that are ours; the ids of the jobs follow. */
-const MARK = ' dstack:';
+/** Ends the lines that are ours: the ids of the jobs, or the names of the users, follow. */
+const JOBS = ' dstack:';
+const SHELL = ' dstack-shell:';
+const OURS = / dstack:[0-9a-f-]{36}(,[0-9a-f-]{36})*$| dstack-shell:[\w-]+(,[\w-]+)*$/;
 
 /** Whoever asks for a shell of the host itself; no character that a shell or sshd would take up. */
 const ABOUT =
@@ -26,63 +19,145 @@ interface OpenJob {
   readonly port: number;
 }
 
+/** Time between two tries to take keys away whose time is over, in milliseconds. */
+const RETRY_MS = 60_000;
+/** What a timer takes at most. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /**
- * Lets users of a job jump through the host's own sshd to the job's port, and nowhere else: their
- * keys are in the login user's `authorized_keys` while the job's access is open. Entries left by an
- * agent that died go when the next one starts.
+ * Who comes in through the host's own sshd, by lines in the login user's `authorized_keys`: users of
+ * jobs to the jobs' ports and nowhere else, while the job's access is open; those whom the server
+ * names, to a shell of the host. Lines left by an agent that died go when the next one starts, and the
+ * server names its users anew.
  */
-export function withHostLogin(open: OpenJobAccess, path: string, log: Logger): OpenJobAccess {
-  const file = new AuthorizedKeys(path);
-  const jobs = new Map<string, OpenJob>();
-  const write = () => attempt(log, () => file.replaceOurs(entries(jobs)));
-  write();
-  return async (options) => {
-    const access = await open(options);
-    if (access === null) return null;
-    const { id, authorized_keys } = options.spec;
-    const authorize = (keys: readonly string[]) => {
-      jobs.set(id, { keys, port: access.port });
-      write();
+export class HostLogin {
+  readonly #file: AuthorizedKeysFile;
+  readonly #log: Logger;
+  readonly #jobs = new Map<string, OpenJob>();
+  #shells: HostShellKeys['keys'] = [];
+  #expiry: NodeJS.Timeout | undefined;
+
+  constructor(path: string, log: Logger) {
+    this.#file = new AuthorizedKeysFile(path, (line) => OURS.test(line));
+    this.#log = log;
+    this.#attempt();
+  }
+
+  /** Access to jobs that is also open through the host. */
+  withJobs(open: OpenJobAccess): OpenJobAccess {
+    return async (options) => {
+      const access = await open(options);
+      if (access === null) return null;
+      const { id, authorized_keys } = options.spec;
+      const authorize = (keys: readonly string[]) => {
+        this.#jobs.set(id, { keys, port: access.port });
+        this.#attempt();
+      };
+      authorize(authorized_keys.user);
+      return {
+        port: access.port,
+        lastActivity: () => access.lastActivity(),
+        authorizeUsers: (keys) => {
+          access.authorizeUsers(keys);
+          authorize(keys);
+        },
+        ended: () => access.ended(),
+        close: async () => {
+          this.#jobs.delete(id);
+          this.#attempt();
+          await access.close();
+        },
+      };
     };
-    authorize(authorized_keys.user);
-    return {
-      port: access.port,
-      lastActivity: () => access.lastActivity(),
-      authorizeUsers: (keys) => {
-        access.authorizeUsers(keys);
-        authorize(keys);
+  }
+
+  /**
+   * From now on these keys open a shell, and no others, until a server names them anew or their time
+   * is over: a server that is gone for good can take nothing back. Throws when they are not written.
+   */
+  openShells({ keys, valid_for: seconds }: HostShellKeys): void {
+    this.#shells = keys;
+    clearTimeout(this.#expiry);
+    if (keys.length > 0) this.#expireIn(seconds * 1000);
+    this.#write();
+  }
+
+  close(): void {
+    clearTimeout(this.#expiry);
+  }
+
+  #expireIn(ms: number): void {
+    this.#expiry = setTimeout(
+      () => {
+        this.#shells = [];
+        if (this.#attempt())
+          this.#log.info('no server for long: no key opens a shell any more', {});
+        else this.#expireIn(RETRY_MS);
       },
-      ended: () => access.ended(),
-      close: async () => {
-        jobs.delete(id);
-        write();
-        await access.close();
-      },
-    };
-  };
+      Math.min(ms, LONGEST_MS),
+    ).unref();
+  }
+
+  #write(): void {
+    this.#file.replaceOurs(entries(this.#jobs, this.#shells));
+  }
+
+  /** Without it users cannot attach through the host, but their jobs run. */
+  #attempt(): boolean {
+    try {
+      this.#write();
+      return true;
+    } catch (error) {
+      this.#log.info('authorized keys of the host not written', { error: String(error) });
+      return false;
+    }
+  }
+}
+
+interface Entry {
+  readonly ids: string[];
+  readonly ports: number[];
+  readonly users: string[];
 }
 
 /**
- * One line per key for all jobs that it opens: sshd takes the first line with a key and looks at no
- * other, so a second line would let nobody in.
+ * One line per key for all that it opens: sshd takes the first line with a key and looks at no other,
+ * so a second line would let nobody in.
  */
-function entries(jobs: ReadonlyMap<string, OpenJob>): string[] {
-  const byKey = new Map<string, { ids: string[]; ports: number[] }>();
+function entries(
+  jobs: ReadonlyMap<string, OpenJob>,
+  shells: HostShellKeys['keys'],
+): readonly string[] {
+  const byKey = new Map<string, Entry>();
+  const entryOf = (key: string): Entry => {
+    const entry = byKey.get(key) ?? { ids: [], ports: [], users: [] };
+    byKey.set(key, entry);
+    return entry;
+  };
   for (const [id, { keys, port }] of jobs) {
     for (const key of new Set(keys.flatMap(bareKey))) {
-      const entry = byKey.get(key) ?? { ids: [], ports: [] };
-      entry.ids.push(id);
-      entry.ports.push(port);
-      byKey.set(key, entry);
+      const { ids, ports } = entryOf(key);
+      ids.push(id);
+      ports.push(port);
     }
   }
-  return [...byKey].map(([key, { ids, ports }]) => {
-    const targets = ports.flatMap((port) =>
-      ['localhost', '127.0.0.1'].map((host) => `permitopen="${host}:${port}"`),
-    );
-    const options = ['restrict', 'port-forwarding', ...targets, `command="${INSTEAD_OF_SHELL}"`];
-    return `${options.join(',')} ${key}${MARK}${ids.join(',')}`;
-  });
+  for (const { user, key } of shells) {
+    for (const bare of bareKey(key)) {
+      const { users } = entryOf(bare);
+      if (!users.includes(user)) users.push(user);
+    }
+  }
+  return [...byKey].map(([key, entry]) => lineOf(key, entry));
+}
+
+/** Whoever has a shell needs no way to a job's port beside it. */
+function lineOf(key: string, { ids, ports, users }: Entry): string {
+  if (users.length > 0) return `${key}${SHELL}${users.join(',')}`;
+  const targets = ports.flatMap((port) =>
+    ['localhost', '127.0.0.1'].map((host) => `permitopen="${host}:${port}"`),
+  );
+  const options = ['restrict', 'port-forwarding', ...targets, `command="${INSTEAD_OF_SHELL}"`];
+  return `${options.join(',')} ${key}${JOBS}${ids.join(',')}`;
 }
 
 /** Only type and blob of a key are taken over: whatever else a user wrote there could be an option. */
@@ -91,51 +166,3 @@ function bareKey(key: string): string[] {
   if (!type || !blob || !/^[a-z0-9@.-]+$/.test(type) || !/^[A-Za-z0-9+/]+=*$/.test(blob)) return [];
   return [`${type} ${blob}`];
 }
-
-/** Without it users cannot attach through the host, but their jobs run. */
-function attempt(log: Logger, work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    log.info('authorized keys of the host not written', { error: String(error) });
-  }
-}
-
-class AuthorizedKeys {
-  readonly #path: string;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  /** Keeps all lines that are not ours and puts these in place of those that are. */
-  replaceOurs(added: readonly string[]): void {
-    const text = existsSync(this.#path) ? readFileSync(this.#path, 'utf8') : '';
-    const lines = text
-      .split('\n')
-      .filter((line, index, all) => line !== '' || index < all.length - 1);
-    const kept = lines.filter((line) => !isOurs(line));
-    if (added.length === 0 && kept.length === lines.length) return;
-    this.#write(`${[...kept, ...added].join('\n')}\n`);
-  }
-
-  /** Owner and rights stay those of the file, or of the home it is made in. */
-  #write(text: string): void {
-    const dir = dirname(this.#path);
-    const home = statSync(existsSync(dir) ? dir : dirname(dir));
-    if (!existsSync(dir)) {
-      mkdirSync(dir, { mode: 0o700 });
-      chownSync(dir, home.uid, home.gid);
-    }
-    const { uid, gid, mode } = existsSync(this.#path)
-      ? statSync(this.#path)
-      : { uid: home.uid, gid: home.gid, mode: 0o600 };
-    const part = `${this.#path}.dstack`;
-    writeFileSync(part, text, { mode: 0o600 });
-    chownSync(part, uid, gid);
-    chmodSync(part, mode & 0o777);
-    renameSync(part, this.#path);
-  }
-}
-
-const isOurs = (line: string): boolean => / dstack:[0-9a-f-]{36}(,[0-9a-f-]{36})*$/.test(line);

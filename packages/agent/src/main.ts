@@ -3,9 +3,8 @@ import { startAgent } from './agent.ts';
 import { AgentRunning, endHolder, lockStateDir } from './agent-lock.ts';
 import { chooseExecutor } from './choose-executor.ts';
 import { readEnvironment } from './environment.ts';
-import { withHostLogin } from './host-login.ts';
+import { HostLogin } from './host-login.ts';
 import { openJobAccess } from './job-ssh.ts';
-import type { OpenJobAccess } from './jobs/job-access.ts';
 import { createLogger, type Logger } from './log.ts';
 import { type AgentOptions, parseOptions, USAGE } from './options.ts';
 import { Owner } from './owner.ts';
@@ -71,13 +70,17 @@ async function run(
   process.on('SIGINT', () => end('SIGINT'));
   process.on('SIGHUP', () => {});
   const { executor, diskPath } = await chooseExecutor(options, process.env, log);
+  const hostLogin =
+    options.authorizedKeys === null ? null : new HostLogin(options.authorizedKeys, log);
+  const openAccess = openJobAccess(options.stateDir, log);
   const agent = await startAgent({
     stateDir: options.stateDir,
     socket: options.socket,
     executor,
     owner,
     diskPath,
-    openAccess: jobAccess(options, log),
+    openAccess: hostLogin?.withJobs(openAccess) ?? openAccess,
+    openShells: hostLogin && ((keys) => hostLogin.openShells(keys)),
     version: agentVersion(),
     exitWhenIdle: options.exitWhenIdle,
     metricsMs: METRICS_MS,
@@ -86,13 +89,9 @@ async function run(
   });
   log.info('ending', { reason: await ended });
   await agent.close();
+  hostLogin?.close();
   unlock();
   process.exit(0);
-}
-
-function jobAccess({ stateDir, authorizedKeys }: AgentOptions, log: Logger): OpenJobAccess {
-  const open = openJobAccess(stateDir, log);
-  return authorizedKeys === null ? open : withHostLogin(open, authorizedKeys, log);
 }
 
 main().catch((error) => {

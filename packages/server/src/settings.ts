@@ -3,6 +3,7 @@ import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { EngineSettings } from '@dstack/core';
 import { type Env, integer, isSet, oneOf, SettingsError } from './environment.ts';
+import type { HostShellSetting } from './hosts/host-shells.ts';
 import type { ImagePlanSettings } from './hosts/image-plans.ts';
 import { parseOutgoingAllow } from './outgoing/outgoing-rules.ts';
 
@@ -39,6 +40,8 @@ export interface ServerSettings {
   readonly engine: EngineSettings;
   readonly limits: Limits;
   readonly images: ImageSettings;
+  /** Who gets a shell of hosts of SSH fleets by `ssh <run>-host` (`DSTACK_SERVER_HOST_SHELL`). */
+  readonly hostShell: HostShellSetting;
   readonly eventsTtlSeconds: number;
   /** Seconds without a byte after which the answer of a service is given up. */
   readonly serviceTimeoutSeconds: number;
@@ -137,6 +140,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
       defaultRegistry: env.DSTACK_SERVER_DEFAULT_DOCKER_REGISTRY || null,
       onHosts: imagesOnHosts(env),
     },
+    hostShell: oneOf(env, 'DSTACK_SERVER_HOST_SHELL', ['managers', 'off', 'users']),
     eventsTtlSeconds: integer(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
     serviceTimeoutSeconds: integer(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
   };

@@ -2,7 +2,13 @@ import type { RepoForAgent } from '@dstack/contract/agent';
 import { describe, expect, it } from 'vitest';
 import { jobSpec } from '../testing/agent-harness.ts';
 import { AgentError } from './agent-error.ts';
-import { parseImagePlan, parseJobSpec, parseStart, parseStop } from './bodies.ts';
+import {
+  parseHostShellKeys,
+  parseImagePlan,
+  parseJobSpec,
+  parseStart,
+  parseStop,
+} from './bodies.ts';
 
 const REPO: RepoForAgent = {
   ...{ type: 'remote', dir: 'repo', exists_action: null, clone_url: 'https://host/x' },
@@ -18,6 +24,7 @@ const CLUSTER = {
 
 const spec = jobSpec(['echo "a\nb"'], {
   env: { A: 'two\nlines' },
+  server_access: true,
   user: { uid: 1000, gid: null, username: null, groupname: null },
   repo: REPO,
   file_archives: [ARCHIVE],
@@ -69,4 +76,24 @@ it.each([null, undefined, 7, 'x', [], { grace: 'yes' }])('%j is no order', (body
   for (const parseBody of [parseStart, parseStop, parseImagePlan]) {
     expect(() => parseBody(body)).toThrow(/^The body is not as agreed: /);
   }
+});
+
+const key = 'ssh-ed25519 AAAA alice@laptop';
+
+it('keys that open a shell come with the names of their users', () => {
+  const body = { keys: [{ user: 'alice', key }], valid_for: 60 };
+  expect(parseHostShellKeys(body)).toEqual(body);
+});
+
+it.each([
+  { keys: [{ user: 'a\nssh-rsa BBBB', key }], valid_for: 60 },
+  { keys: [{ user: 'a,b c', key }], valid_for: 60 },
+  { keys: [{ user: '', key }], valid_for: 60 },
+  { keys: [{ user: 'alice', key: 1 }], valid_for: 60 },
+  { keys: 'ssh-rsa AAAA', valid_for: 60 },
+  { keys: [], valid_for: -1 },
+  { keys: [{ user: 'alice', key: `${key}\n${key}` }], valid_for: 60 },
+  { keys: [] },
+])('%j is no list of them', (body) => {
+  expect(() => parseHostShellKeys(body)).toThrow(/: (keys|valid_for)/);
 });

@@ -1,5 +1,6 @@
 import {
   type ClusterInfo,
+  type HostShellKeys,
   type ImagePlan,
   type JobKeys,
   type JobMount,
@@ -149,6 +150,17 @@ export function parseStop(body: unknown): StopJob {
 
 export function parseJobKeys(body: unknown): JobKeys {
   return checked(object<JobKeys>({ jobs: mapOf(uuid, keys) }), body);
+}
+
+/** Names of users end up in lines of `authorized_keys`. */
+const userName: read.Read<string> = (value, path) => {
+  if (typeof value === 'string' && /^[A-Za-z0-9_-]{1,60}$/.test(value)) return value;
+  throw new Malformed(path, 'is no name of a user');
+};
+
+export function parseHostShellKeys(body: unknown): HostShellKeys {
+  const key = object({ user: userName, key: line(16 * 1024) });
+  return checked(object<HostShellKeys>({ keys: list(key), valid_for: amount }), body);
 }
 
 export function parseImagePlan(body: unknown): ImagePlan {

@@ -1,12 +1,19 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { AgentInfo, ImagePlan } from '@dstack/contract/agent';
+import type { AgentInfo, HostShellKeys, ImagePlan } from '@dstack/contract/agent';
 import { WebSocketServer } from 'ws';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { Logger } from '../log.ts';
 import { AgentError } from './agent-error.ts';
-import { parseImagePlan, parseJobKeys, parseJobSpec, parseStart, parseStop } from './bodies.ts';
+import {
+  parseHostShellKeys,
+  parseImagePlan,
+  parseJobKeys,
+  parseJobSpec,
+  parseStart,
+  parseStop,
+} from './bodies.ts';
 import { joinJobPort, joinTunnel } from './job-port.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
 
@@ -21,6 +28,8 @@ export interface AgentServerOptions {
   readonly log: Logger;
   /** Takes note of what the server thinks about images. */
   readonly planImages: (plan: ImagePlan) => void;
+  /** Null: this machine opens no shells to users of the server. */
+  readonly openShells: ((keys: HostShellKeys) => void) | null;
   readonly claim: (serverId: string) => boolean;
   /** Called when a server has connected (true) or the last one has gone (false). */
   readonly onPresence: (present: boolean) => void;
@@ -94,6 +103,8 @@ export class AgentServer {
         return registry.stop(id, parseStop(await readJson(request)));
       case 'PUT v1 keys':
         return registry.authorize(parseJobKeys(await readJson(request)));
+      case 'PUT v1 host-shell':
+        return this.#openShells(parseHostShellKeys(await readJson(request)));
       case 'PUT v1 images':
         return this.#options.planImages(parseImagePlan(await readJson(request)));
       case 'GET v1 jobs :id':
@@ -103,6 +114,12 @@ export class AgentServer {
       default:
         throw notFound();
     }
+  }
+
+  #openShells(keys: HostShellKeys): void {
+    const { openShells } = this.#options;
+    if (openShells === null) throw notFound();
+    openShells(keys);
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

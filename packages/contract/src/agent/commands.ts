@@ -200,6 +200,15 @@ export interface JobKeys {
   readonly jobs: Readonly<Record<string, readonly string[]>>;
 }
 
+/**
+ * Public keys (one line each) that open a shell of the host itself, in place of those sent before.
+ * They count for so many seconds, unless they are sent again.
+ */
+export interface HostShellKeys {
+  readonly keys: readonly { readonly user: string; readonly key: string }[];
+  readonly valid_for: number;
+}
+
 /** `missing`: archives (ids) and code that must be uploaded before the job goes on. */
 export interface PutJobAnswer {
   readonly state: JobState;

@@ -13,6 +13,7 @@
  *   GET    /v1/jobs/{id}                -> JobState, 404 {"code":"unknown_job"}
  *   DELETE /v1/jobs/{id}                -> 204, 409 {"code":"job_alive"} while it runs
  *   PUT    /v1/keys                     JobKeys -> 204, 404 from an agent that cannot replace keys
+ *   PUT    /v1/host-shell               HostShellKeys -> 204, 404 from an agent that opens no shells
  *   PUT    /v1/images                   ImagePlan -> 204, 404 from an agent that knows no plans
  *   GET    /v1/jobs/{id}/ports/{port}   Upgrade: tcp -> a connection to that port of the job
  *   GET    /v1/jobs/{id}/tunnels/{tid}  Upgrade: tcp -> a connection from the job to the server

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { assets } from '../assets.ts';
 import { systemNow } from '../clock.ts';
+import { HostShells } from '../hosts/host-shells.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { ImagePlans } from '../hosts/image-plans.ts';
 import { JobKeys } from '../hosts/job-keys.ts';
@@ -55,6 +56,7 @@ export function makeLinks(parts: Parts, serverId: string): Links {
     onConnected: (hostId) => {
       imagePlans.hear(hostId);
       jobKeys.push(hostId);
+      hostShells.connected(hostId);
     },
   });
   closing.add(() => hosts.close());
@@ -63,6 +65,14 @@ export function makeLinks(parts: Parts, serverId: string): Links {
   closing.add(() => tunnels.close());
   const jobKeys = new JobKeys({ store, log, hosts: () => hosts.ids, client });
   closing.add(() => jobKeys.close());
+  const hostShells = new HostShells({
+    store,
+    log,
+    setting: settings.hostShell,
+    hosts: () => hosts.ids,
+    client,
+  });
+  closing.add(() => hostShells.close());
   const imagePlans = new ImagePlans({
     store,
     log,

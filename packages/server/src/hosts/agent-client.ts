@@ -8,6 +8,7 @@ import { isIPv4 } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import {
   type AgentInfo,
+  type HostShellKeys,
   type ImagePlan,
   type JobKeys,
   type JobSpecForAgent,
@@ -94,6 +95,11 @@ export class AgentClient {
   /** `AgentRefusal` 404: an agent of before there were plans. */
   planImages(plan: ImagePlan): Promise<void> {
     return this.#call('PUT', '/v1/images', plan, nothing);
+  }
+
+  /** `AgentRefusal` 404: an agent that opens no shells. */
+  openShells(keys: HostShellKeys): Promise<void> {
+    return this.#call('PUT', '/v1/host-shell', keys, nothing);
   }
 
   /** `AgentRefusal` 404: an agent that cannot replace keys. */

@@ -73,6 +73,40 @@ forEachStore((tests) => {
     expect(await store.users.byToken('of bob')).toBeNull();
   });
 
+  it('knows the keys of those who have a role in a project, and of global admins', async () => {
+    const { store, projectId } = await openWorld(tests);
+    const { users, projects, access } = store;
+    const named = (name: string, more = {}) =>
+      userRecord({ name, sshPublicKey: `ssh-rsa ${name}`, ...more });
+    const [boss, mary, user] = [
+      named('boss', { globalRole: 'admin' }),
+      named('mary'),
+      named('user'),
+    ];
+    const keyless = named('keyless', { sshPublicKey: null });
+    for (const one of [boss, mary, user, keyless, named('stranger')]) await users.insert(one);
+    await projects.setMembers(projectId, [
+      { userId: mary.id, role: 'manager' },
+      { userId: keyless.id, role: 'admin' },
+      { userId: user.id, role: 'user' },
+    ]);
+    const laptop = { id: 'k1', name: 'laptop', type: 'ssh-ed25519', fingerprint: 'SHA256:x' };
+    await users.addPublicKey({ ...laptop, userId: mary.id, key: 'ssh-ed25519 LAPTOP', addedAt: 1 });
+    const managers = async () => {
+      const keys = await access.keysOf(projectId, ['admin', 'manager']);
+      return keys.map((one) => `${one.user}: ${one.key}`);
+    };
+    const ofMary = ['mary: ssh-ed25519 LAPTOP', 'mary: ssh-rsa mary'];
+    expect(await managers()).toEqual(['boss: ssh-rsa boss', ...ofMary]);
+    expect(await access.keysOf(projectId, ['admin', 'manager', 'user'])).toContainEqual({
+      ...{ user: 'user', key: 'ssh-rsa user' },
+    });
+    await users.update(mary.id, { active: false });
+    expect(await managers()).toEqual(['boss: ssh-rsa boss']);
+    await users.delete([boss.id]);
+    expect(await managers()).toEqual([]);
+  });
+
   if (tests.dialect === 'postgres') betweenServers(tests);
 });
 

@@ -1,8 +1,9 @@
-import { JOB_TOKEN_PREFIX } from '@dstack/contract/wire';
+import { JOB_TOKEN_PREFIX, type ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
-import type { StoreContext, Tx } from '../context.ts';
+import type { Db, StoreContext, Tx } from '../context.ts';
+import { forIds, notDeleted } from '../query.ts';
 import { tokenHash } from '../token-hash.ts';
-import type { Access } from './types.ts';
+import type { Access, UserKey } from './types.ts';
 
 export function createAccess(context: StoreContext): Access {
   const { db, bus } = context;
@@ -26,7 +27,40 @@ export function createAccess(context: StoreContext): Access {
         .executeTakeFirst();
       return row !== undefined;
     },
+    keysOf: (projectId, roles) => keysOf(db, projectId, roles),
   };
+}
+
+async function keysOf(db: Db, projectId: Id, roles: readonly ProjectRole[]): Promise<UserKey[]> {
+  const users = await db
+    .selectFrom('users')
+    .select(['id', 'name', 'ssh_public_key'])
+    .where(notDeleted('deleted'))
+    .where('active', '=', true)
+    .where(({ or, eb, selectFrom }) =>
+      or([
+        eb('global_role', '=', 'admin'),
+        eb(
+          'id',
+          'in',
+          selectFrom('members')
+            .select('user_id')
+            .where('project_id', '=', projectId)
+            .where('role', 'in', [...roles]),
+        ),
+      ]),
+    )
+    .execute();
+  const registered = await forIds(
+    users.map(({ id }) => id),
+    (slice) => db.selectFrom('public_keys').selectAll().where('user_id', 'in', slice).execute(),
+  );
+  const keys = users.flatMap(({ id, name, ssh_public_key }) => [
+    ...(ssh_public_key === null ? [] : [{ user: name, key: ssh_public_key }]),
+    ...registered.flatMap(({ user_id, key }) => (user_id === id ? [{ user: name, key }] : [])),
+  ]);
+  const order = ({ user, key }: UserKey) => `${user} ${key}`;
+  return keys.sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }
 
 /** To be called before a user's token is replaced or removed, in the same transaction. */

@@ -1,3 +1,4 @@
+import type { ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 
 /** Whose access may have changed: a user's token, keys, role or account, or who may enter a project. */
@@ -18,4 +19,16 @@ export interface Access {
    * inactive one, of a program, or of a job. Tells what must not be handed on, not what may sign in.
    */
   isToken(text: string): Promise<boolean>;
+  /**
+   * Public keys of the active users who have one of these roles in the project, or are global admins:
+   * the pair that the server made and those that they have registered, by user and key.
+   */
+  keysOf(projectId: Id, roles: readonly ProjectRole[]): Promise<UserKey[]>;
+}
+
+export interface UserKey {
+  /** The user's name. */
+  readonly user: string;
+  /** One OpenSSH line. */
+  readonly key: string;
 }

@@ -26,8 +26,9 @@ import { tarOf } from './tar.ts';
 /** Time to end the containers of a hundred jobs, in milliseconds. */
 const REMOVE_MS = 5 * 60_000;
 
-/** The end of lines of `authorized_keys` that the agent has written. */
-const OUR_KEYS = ' dstack:[0-9a-f,-]*$';
+/** The end of lines of `authorized_keys` that the agent has written, as `grep -E` knows it. */
+const JOB_IDS = '[0-9a-f-]{36}(,[0-9a-f-]{36})*';
+const OUR_KEYS = ` dstack:${JOB_IDS}$| dstack-shell:[A-Za-z0-9_,-]+$`;
 
 /** Names of programs begin so. */
 const KINDS = ['node', 'libraries', 'agent'] as const;
@@ -227,10 +228,10 @@ rm -rf ${STATE_DIR} ${SOCKET_DIR} ${SUPERVISOR_PID} /opt/dstack
  */
 function removeOurKeys(): string {
   return `
-if [ -n "$keys" ] && [ -f "$keys" ] && grep -q ${quoted(OUR_KEYS)} "$keys"; then
+if [ -n "$keys" ] && [ -f "$keys" ] && grep -qE ${quoted(OUR_KEYS)} "$keys"; then
   file=$(readlink -f "$keys")
   cp -p "$file" "$file.dstack"
-  grep -v ${quoted(OUR_KEYS)} "$file" > "$file.dstack" || true
+  grep -vE ${quoted(OUR_KEYS)} "$file" > "$file.dstack" || true
   mv -f "$file.dstack" "$file"
 fi
 `;
