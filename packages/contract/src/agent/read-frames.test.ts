@@ -21,7 +21,8 @@ const state: JobState = {
   exit: { status: 137, reason: 'executor_error', message: 'killed\n\tby hand' },
 };
 const info: AgentInfo = {
-  ...{ version: '0.1.0', protocol: { min: 1, max: 1 }, server_id: null, executor: 'docker' },
+  ...{ version: '0.1.0', features: ['server-access'], protocol: { min: 1, max: 1 } },
+  ...{ server_id: null, executor: 'docker' },
   host: {
     ...{ hostname: 'h', arch: 'x86', cpus: 2, memory_bytes: 1, disk_bytes: 0 },
     ...{ addresses: ['10.0.0.1/24'], gpu_driver: null, ssh_host_key: 'ssh-ed25519 AAAA' },
