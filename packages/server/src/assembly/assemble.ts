@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { AccessWatch } from '../access/access-watch.ts';
 import { fileBlobs } from '../blobs/file-blobs.ts';
 import { systemNow } from '../clock.ts';
 import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/bootstrap.ts';
@@ -53,7 +54,11 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const blobs = store.shared ? store.files.blobs : fileBlobs(join(settings.dir, 'blobs'));
   const changes = new RunChanges();
   closing.add(store.runs.onChangedElsewhere((runId) => changes.emit(runId)));
-  const services = makeServiceProxy(parts, { hosts, sshFleets }, changes);
+  const access = new AccessWatch({
+    ...{ access: store.access, shared: store.shared, now: systemNow, log },
+  });
+  closing.add(() => access.close());
+  const services = makeServiceProxy(parts, { hosts, sshFleets, access }, changes);
 
   const hubUrl = env.HF_ENDPOINT || 'https://huggingface.co';
   const outgoing = makeOutgoing(parts, hubUrl);
@@ -73,6 +78,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     templates: gitTemplates({ rules: outgoing.rules, own: settings.templatesRepo }),
     hub: tokenizerHub(hubUrl, outgoing),
     services,
+    access,
     metrics,
     loopsAreRunning: () => engine?.isRunning ?? false,
     expectHosts: () => sshFleets.expectHosts(),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
 import { systemNow } from '../clock.ts';
 import { HostShells } from '../hosts/host-shells.ts';
@@ -96,17 +97,23 @@ export function makeSshFleets(
   return new SshFleets({ store, hosts, programs, serverId, log, now: systemNow });
 }
 
+export interface ProxyParts {
+  readonly hosts: Hosts;
+  readonly sshFleets: SshFleets;
+  readonly access: AccessWatch;
+}
+
 /** Services without a gateway, over connections to the agents of their hosts. */
 export function makeServiceProxy(
   { settings, store, log }: Parts,
-  { hosts, sshFleets }: { readonly hosts: Hosts; readonly sshFleets: SshFleets },
+  { hosts, sshFleets, access }: ProxyParts,
   changes: RunChanges,
 ): ServiceProxy {
   const client = (hostId: string) => hosts.client(hostId) ?? sshFleets.visit(hostId);
   const proxy = new ServiceProxy({
     services: store.services,
     open: openReplica({ client, isHere: isLocalHost }),
-    admit: admission({ store, now: systemNow, sshProxyToken: null }),
+    admit: admission({ store, now: systemNow, sshProxyToken: null, access }),
     timeoutMs: settings.serviceTimeoutSeconds * 1000,
     shared: store.shared,
     now: systemNow,

@@ -16,9 +16,11 @@ export interface Identity {
   readonly user: UserRecord | null;
   readonly project: ProjectRecord | null;
   readonly role: ProjectRole | null;
+  /** When the caller's token runs out; null = never. */
+  readonly expiresAt: number | null;
 }
 
-const NOBODY: Identity = { user: null, project: null, role: null };
+const NOBODY: Identity = { user: null, project: null, role: null, expiresAt: null };
 
 export interface IdentityDeps {
   readonly store: Pick<Store, 'users' | 'projects' | 'meta' | 'jobs'>;
@@ -46,13 +48,13 @@ export async function identify(
   const user = await signedInUser(deps, authorization);
   if (permission === 'global_admin' && user.globalRole !== 'admin') throw accessDenied();
   if (permission === 'auth' || permission === 'global_admin') {
-    return { user, project: null, role: null };
+    return { user, project: null, role: null, expiresAt: null };
   }
   const access = await deps.store.projects.access(projectName ?? '', user.id);
   if (access === null) throw notFound();
   const role = user.globalRole === 'admin' ? 'admin' : access.role;
   if (!passes(permission, role, access.project)) throw accessDenied();
-  return { user, project: access.project, role };
+  return { user, project: access.project, role, expiresAt: null };
 }
 
 /** Whoever calls with a token of a program: its maker, confined to the token's project and scope. */
@@ -70,10 +72,11 @@ async function programIdentity(
   const membership = await deps.store.projects.role(project.id, token.createdBy);
   const role = tokenRole(token, makerIsGlobalAdmin ? 'admin' : membership);
   if (role === null) throw accessDenied();
-  if (projectName === undefined) return { user, project: null, role: null };
+  const { expiresAt } = token;
+  if (projectName === undefined) return { user, project: null, role: null, expiresAt };
   if (projectName.toLowerCase() !== project.name.toLowerCase()) throw accessDenied();
   if (!passes(endpoint.permission, role, project)) throw accessDenied();
-  return { user, project, role };
+  return { user, project, role, expiresAt };
 }
 
 /** The caller of a request that must name one, whatever the endpoint is. */

@@ -11,6 +11,7 @@ import type {
   Timestamp,
 } from '@dstack/core';
 import type { Blobs, Store } from '@dstack/store';
+import type { AccessWatch } from '../access/access-watch.ts';
 import type { ImageConfigs } from '../images/image-configs.ts';
 import type { Logger } from '../logging.ts';
 import type { LogPage, PollQuery } from '../logs/event-page.ts';
@@ -33,6 +34,8 @@ export interface HttpDeps {
   readonly services: Pick<ServiceProxy, 'admit' | 'forward' | 'upgrade' | 'ask'>;
   /** Null: switched off. */
   readonly metrics: MetricsText | null;
+  /** Ends what is open for callers whose access is taken away. */
+  readonly access: AccessWatch;
   readonly loopsAreRunning: () => boolean;
   /** An SSH fleet is planned: what its hosts will be given can be made ready by the answer. */
   readonly expectHosts: () => void;

@@ -6,6 +6,7 @@ import type { Id } from '@dstack/core';
 import type { Services } from '@dstack/store';
 import { type Dispatcher, errors } from 'undici';
 import type { Logger } from '../logging.ts';
+import type { Admit, ServiceCaller } from './callers.ts';
 import { type Exchange, exchange, hasBody, type Outcome } from './exchange.ts';
 import { requestHeaders } from './headers.ts';
 import {
@@ -25,8 +26,7 @@ import { joinUpgrade } from './upgrade.ts';
 export interface ServiceProxyOptions {
   readonly services: Pick<Services, 'byName' | 'addRequests'>;
   readonly open: OpenPort;
-  /** Rejects with `ProxyRefusal` if the caller may not use services of the project. */
-  readonly admit: (project: string, request: IncomingMessage) => Promise<void>;
+  readonly admit: Admit;
   /** Milliseconds without a byte after which an answer is given up. */
   readonly timeoutMs: number;
   /** Other servers may change services without telling this one. */
@@ -64,7 +64,12 @@ export function serviceTarget(url: string): ServiceTarget | null {
 export interface Passage {
   readonly route: ServiceRoute;
   readonly target: ServiceTarget;
+  /** Null: the service takes everybody. */
+  readonly caller: ServiceCaller | null;
 }
+
+/** Whoever waits for an answer: gone once it is closed. */
+export type Client = ServerResponse | Duplex;
 
 /** How long what is known of a service may be used, in milliseconds; changes of one's own tell. */
 const TTL_SHARED = 1000;
@@ -122,14 +127,15 @@ export class ServiceProxy {
     await this.#traffic.close();
   }
 
-  /** Throws `ProxyRefusal`. */
-  async admit(target: ServiceTarget, request: IncomingMessage): Promise<Passage> {
+  /** Throws `ProxyRefusal`. The client is cut off once its access is taken away. */
+  async admit(target: ServiceTarget, request: IncomingMessage, client: Client): Promise<Passage> {
     const route = await this.#routes.find(target.project, target.run);
     if (!route || (route.replicas.length === 0 && !route.mayBeEmpty)) {
       throw serviceNotFound(target.project, target.run);
     }
-    await this.#check(route, target, request);
-    return { route, target };
+    const caller = route.auth ? await this.#caller(route.projectName, request, client) : null;
+    checkRequest(route, target, request);
+    return { route, target, caller };
   }
 
   /** Throws `ProxyRefusal` while nothing was answered; otherwise answers. */
@@ -212,15 +218,11 @@ export class ServiceProxy {
     }
   }
 
-  async #check(route: ServiceRoute, target: ServiceTarget, request: IncomingMessage) {
-    if (route.auth) await this.#options.admit(route.projectName, request);
-    const path = pathOf({ route, target });
-    if (route.behindRouter && !ROUTER_PATHS.test(path)) throw pathNotAllowed();
-    const protocol = request.headers.upgrade?.toLowerCase() ?? null;
-    // Whoever offers HTTP/2 is content with being answered in HTTP/1.1.
-    if (protocol !== null && protocol !== 'websocket' && protocol !== 'h2c') {
-      throw upgradeNotSupported();
-    }
+  async #caller(project: string, request: IncomingMessage, client: Client): Promise<ServiceCaller> {
+    const caller = await this.#options.admit(project, request, () => client.destroy());
+    if (client.destroyed) caller.leave();
+    else client.once('close', () => caller.leave());
+    return caller;
   }
 
   /** Another try goes elsewhere; to the same replica only if it `mayStay`. */
@@ -269,7 +271,7 @@ export class ServiceProxy {
   }
 
   /** Counts the request, and keeps it until there is a replica where the first one starts it. */
-  async #awake(route: ServiceRoute, client: ServerResponse | Duplex): Promise<ServiceRoute> {
+  async #awake(route: ServiceRoute, client: Client): Promise<ServiceRoute> {
     const isWaiting = !this.#replicas.some(route.replicas);
     if (route.scaled) this.#traffic.count(route.runId, isWaiting);
     if (!isWaiting) return route;
@@ -343,11 +345,22 @@ export interface ForwardedRequest {
   readonly id: string;
 }
 
-function pathOf({ route, target }: Passage): string {
+/** Throws `ProxyRefusal`. */
+function checkRequest(route: ServiceRoute, target: ServiceTarget, request: IncomingMessage): void {
+  const path = pathOf({ route, target });
+  if (route.behindRouter && !ROUTER_PATHS.test(path)) throw pathNotAllowed();
+  const protocol = request.headers.upgrade?.toLowerCase() ?? null;
+  // Whoever offers HTTP/2 is content with being answered in HTTP/1.1.
+  if (protocol !== null && protocol !== 'websocket' && protocol !== 'h2c') {
+    throw upgradeNotSupported();
+  }
+}
+
+function pathOf({ route, target }: Pick<Passage, 'route' | 'target'>): string {
   return route.stripPrefix ? target.rest : target.prefix + target.rest;
 }
 
-function prefixOf({ route, target }: Passage): string | null {
+function prefixOf({ route, target }: Pick<Passage, 'route' | 'target'>): string | null {
   return route.stripPrefix ? target.prefix : null;
 }
 

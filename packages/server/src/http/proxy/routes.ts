@@ -67,7 +67,7 @@ async function forward(
 ): Promise<FastifyReply> {
   const target = serviceTarget(request.originalUrl);
   if (!target) return answerUnknown(request, reply);
-  const passage = await services.admit(target, request.raw);
+  const passage = await services.admit(target, request.raw, reply.raw);
   reply.raw.removeHeader('x-request-id');
   await services.forward(passage, { request: request.raw, response: reply.raw, id: request.id });
   return reply.hijack();
@@ -81,6 +81,6 @@ async function upgrade(
 ): Promise<void> {
   const target = serviceTarget(request.url ?? '');
   if (!target) throw serviceNotFound('', '');
-  const passage = await services.admit(target, request);
+  const passage = await services.admit(target, request, socket);
   await services.upgrade(passage, request, socket, head);
 }

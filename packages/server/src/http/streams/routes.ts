@@ -2,10 +2,13 @@
  * Server-sent events of a project's runs and logs: ours, beside the polled endpoints that other
  * clients know.
  */
+import type { Writable } from 'node:stream';
 import { ListEventsRequest, notFound, ruleError, validationDetails } from '@dstack/contract/api';
 import { parseTimestamp } from '@dstack/contract/wire';
 import { isJobFinished } from '@dstack/core';
+import type { ProjectRecord } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AccessWatch, Caller } from '../../access/access-watch.ts';
 import type { LogStore } from '../../logs/log-store.ts';
 import { type LogStart, startOffset } from '../../logs/start-offset.ts';
 import { streamLog } from '../../logs/stream-log.ts';
@@ -17,6 +20,7 @@ import { type EventCursor, streamEvents } from './stream-events.ts';
 import { watchRun } from './watch-run.ts';
 
 export interface StreamDeps extends Pick<HttpDeps, 'store' | 'settings' | 'context'> {
+  readonly access: AccessWatch;
   readonly logStore: LogStore;
   readonly changes: RunChanges;
 }
@@ -34,7 +38,7 @@ const MEMBERS_ONLY = {
 
 export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
   app.get<ProjectRoute>('/api/project/:project_name/logs/stream', async (request, reply) => {
-    const project = await projectOf(request, deps);
+    const { project, gone } = await enter(request, reply, deps);
     const query = request.query;
     const run = required(query, 'run_name');
     const jobId = required(query, 'job_submission_id');
@@ -47,8 +51,8 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
       given === undefined
         ? await startOffset(deps.logStore, ref, logStart(query))
         : wholeNumber(given, 'offset');
-    const { sink, signal } = open(request, reply);
-    await streamLog(deps.logStore, ref, offset, sink, signal, {
+    const sink = open(request, reply);
+    await streamLog(deps.logStore, ref, offset, sink, gone, {
       over: async () => isOver(await deps.store.jobs.byId(jobId)),
       watchOver: (notify) => deps.changes.watch(view.run.id, notify),
     });
@@ -56,13 +60,13 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
   });
 
   app.get<ProjectRoute>('/api/project/:project_name/runs/watch', async (request, reply) => {
-    const project = await projectOf(request, deps);
+    const { project, gone } = await enter(request, reply, deps);
     const view = await deps.store.runs.byName(project.id, required(request.query, 'run_name'));
     if (!view) throw notFound('Run not found');
-    const { sink, signal } = open(request, reply);
+    const sink = open(request, reply);
     const seen = request.headers['last-event-id'];
     const watched = { runId: view.run.id, seen: typeof seen === 'string' ? seen : null };
-    await watchRun({ ...deps, ...watched, sink, signal });
+    await watchRun({ ...deps, ...watched, sink, signal: gone });
     return reply;
   });
 
@@ -72,13 +76,14 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
 /** Filters as those of `events/list`; several ids of one filter are separated by commas. */
 function eventStreamRoute(app: FastifyInstance, deps: StreamDeps): void {
   app.get<ProjectRoute>('/api/project/:project_name/events/stream', async (request, reply) => {
-    const project = await projectOf(request, deps);
+    const { project, gone } = await enter(request, reply, deps);
     const wanted = eventsWanted(request.query);
     const given = request.headers['last-event-id'];
     const from = typeof given === 'string' ? cursorOf(given) : startOf(wanted, deps);
-    const { sink, signal } = open(request, reply);
+    const sink = open(request, reply);
     const { store } = deps;
-    await streamEvents({ store, projectId: project.id, request: wanted, from, sink, signal });
+    const listener = { sink, signal: gone };
+    await streamEvents({ store, projectId: project.id, request: wanted, from, ...listener });
     return reply;
   });
 }
@@ -115,7 +120,34 @@ function cursorOf(text: string): EventCursor {
   return { at: Number(at), id };
 }
 
-async function projectOf(request: FastifyRequest<ProjectRoute>, deps: StreamDeps) {
+interface Entered {
+  readonly project: ProjectRecord;
+  /** Aborted when the client has left, or may not listen any more. */
+  readonly gone: AbortSignal;
+}
+
+/** Throws `ApiError`. Whoever has entered is watched until the answer is over. */
+async function enter(
+  request: FastifyRequest<ProjectRoute>,
+  reply: FastifyReply,
+  deps: StreamDeps,
+): Promise<Entered> {
+  const gone = new AbortController();
+  const leave = () => gone.abort();
+  const { caller, release } = await deps.access.admit(() => callerOf(request, deps), leave);
+  request.raw.once('close', leave);
+  reply.raw.once('close', release);
+  return { project: caller.project, gone: gone.signal };
+}
+
+interface Listener extends Caller {
+  readonly project: ProjectRecord;
+}
+
+async function callerOf(
+  request: FastifyRequest<ProjectRoute>,
+  deps: StreamDeps,
+): Promise<Listener> {
   const { store, settings } = deps;
   const identity = await identify(
     { store, now: () => deps.context().now, sshProxyToken: settings.sshProxyToken },
@@ -123,14 +155,13 @@ async function projectOf(request: FastifyRequest<ProjectRoute>, deps: StreamDeps
     request.headers.authorization,
     request.params.project_name,
   );
-  if (!identity.project) throw notFound('Project not found');
-  return identity.project;
+  const { user, project, expiresAt } = identity;
+  if (!user || !project) throw notFound('Project not found');
+  return { userId: user.id, projectId: project.id, expiresAt, project };
 }
 
 /** From here on the answer is a stream: errors can only end it. */
-function open(request: FastifyRequest, reply: FastifyReply) {
-  const gone = new AbortController();
-  request.raw.once('close', () => gone.abort());
+function open(request: FastifyRequest, reply: FastifyReply): Writable {
   reply.hijack();
   reply.raw.writeHead(200, {
     'content-type': 'text/event-stream',
@@ -140,7 +171,7 @@ function open(request: FastifyRequest, reply: FastifyReply) {
   });
   reply.raw.flushHeaders();
   request.raw.socket.setNoDelay(true);
-  return { sink: reply.raw, signal: gone.signal };
+  return reply.raw;
 }
 
 function required(query: ProjectRoute['Querystring'], name: string): string {

@@ -12,6 +12,7 @@ import {
 import { openStore, type Store } from '@dstack/store';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
+import { AccessWatch } from '../../access/access-watch.ts';
 import { fileBlobs } from '../../blobs/file-blobs.ts';
 import { FileLogStore } from '../../logs/file/file-log-store.ts';
 import type { LogStore } from '../../logs/log-store.ts';
@@ -33,6 +34,7 @@ export interface TestServer {
   readonly deps: HttpDeps;
   readonly services: ServiceProxy;
   readonly logs: LogStore;
+  readonly access: AccessWatch;
   /** Token of the global admin `admin`, who owns project `main`. */
   readonly token: string;
   /** Offers that every project's backends have. */
@@ -90,16 +92,17 @@ export async function startTestServer(
     onQuota: () => {},
     onSyncError: () => {},
   });
+  const access = new AccessWatch({ access: store.access, shared: false, now, log });
   const services = new ServiceProxy({
     services: store.services,
     open,
-    admit: admission({ store, now, sshProxyToken: null }),
+    admit: admission({ store, now, sshProxyToken: null, access }),
     timeoutMs: 1000,
     shared: false,
     now,
     log,
   });
-  const parts = { store, logs, now, log, offers, dir, settings, services };
+  const parts = { store, logs, now, log, offers, dir, settings, services, access };
   const deps = { ...testDeps(parts), ...instead };
   const app = buildHttp(deps);
   const admin = await createUser(
@@ -119,6 +122,7 @@ export async function startTestServer(
     deps,
     services,
     logs,
+    access,
     token: ADMIN_TOKEN,
     offers,
     advance: (seconds) => {
@@ -127,6 +131,7 @@ export async function startTestServer(
     call: (path, body, options = {}) => call(app, path, body, options),
     close: async () => {
       await services.close();
+      access.close();
       await app.close();
       await logs.close();
       await store.close();
@@ -144,9 +149,20 @@ interface Parts {
   readonly dir: string;
   readonly settings: Partial<HttpDeps['settings']>;
   readonly services: ServiceProxy;
+  readonly access: AccessWatch;
 }
 
-function testDeps({ store, logs, now, log, offers, dir, settings, services }: Parts): HttpDeps {
+function testDeps({
+  store,
+  logs,
+  now,
+  log,
+  offers,
+  dir,
+  settings,
+  services,
+  access,
+}: Parts): HttpDeps {
   return {
     store,
     log,
@@ -166,6 +182,7 @@ function testDeps({ store, logs, now, log, offers, dir, settings, services }: Pa
     templates: gitTemplates({ rules: new OutgoingRules([]), own: null, protocols: 'file' }),
     hub: () => Promise.reject(new Error('there is no hub')),
     services,
+    access,
     metrics: new ServerMetrics({ store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,
     expectHosts: () => {},

@@ -1,9 +1,10 @@
 /** Models of a project under one address, as OpenAI's API has them. */
 import type { ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { ApiError, type Endpoint, endpoints } from '@dstack/contract/api';
+import { ApiError, accessDenied, type Endpoint, endpoints } from '@dstack/contract/api';
 import type { ProjectRecord, ServiceView } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../../../access/access-watch.ts';
 import { notAdmitted, ProxyRefusal } from '../../../proxy/refusal.ts';
 import { routeOf, type ServiceRoute } from '../../../proxy/service-routes.ts';
 import { sendJson } from '../../error-answers.ts';
@@ -31,7 +32,7 @@ export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
     url: pathOf(LIST),
     config: guarded as object,
     handler: async (request, reply) => {
-      const project = await projectOf(deps, LIST, request);
+      const { project } = await enter(deps, LIST, request, reply);
       const served = await deps.store.services.withModels(project.id);
       return sendJson(reply, 200, { object: 'list', data: served.map(listed) });
     },
@@ -41,7 +42,7 @@ export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
     url: pathOf(CHAT),
     config: guarded as object,
     handler: async (request, reply) => {
-      const project = await projectOf(deps, CHAT, request);
+      const { project } = await enter(deps, CHAT, request, reply);
       const chat = chatRequest(request.body as Buffer | undefined);
       const { route, model } = await find(deps, project, chat.model);
       return await complete(deps, { route, model, chat }, reply);
@@ -49,22 +50,41 @@ export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
   });
 }
 
-async function projectOf(
+interface ModelUser extends Caller {
+  readonly project: ProjectRecord;
+}
+
+/** Whoever asks a model for something; the answer is cut off once their access is taken away. */
+async function enter(
   deps: HttpDeps,
   endpoint: Endpoint,
   request: FastifyRequest<ProjectRoute>,
-): Promise<ProjectRecord> {
-  const { store, settings } = deps;
+  { raw: answer }: FastifyReply,
+): Promise<ModelUser> {
   const name = request.params.project_name;
-  const parts = { store, now: () => deps.context().now, sshProxyToken: settings.sshProxyToken };
   try {
-    const { project } = await identify(parts, endpoint, request.headers.authorization, name);
-    if (project) return project;
+    const look = () => modelUser(deps, endpoint, request);
+    const { caller, release } = await deps.access.admit(look, () => answer.destroy());
+    if (answer.destroyed) release();
+    else answer.once('close', release);
+    return caller;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     throw notAdmitted(name, error);
   }
-  throw notAdmitted(name);
+}
+
+/** Throws `ApiError`. */
+async function modelUser(
+  { store, settings, context }: HttpDeps,
+  endpoint: Endpoint,
+  { headers, params }: FastifyRequest<ProjectRoute>,
+): Promise<ModelUser> {
+  const parts = { store, now: () => context().now, sshProxyToken: settings.sshProxyToken };
+  const name = params.project_name;
+  const { user, project, expiresAt } = await identify(parts, endpoint, headers.authorization, name);
+  if (!user || !project) throw accessDenied();
+  return { userId: user.id, projectId: project.id, expiresAt, project };
 }
 
 function listed({ run, projectName }: ServiceView) {

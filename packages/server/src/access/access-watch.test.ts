@@ -1,0 +1,161 @@
+import { accessDenied } from '@dstack/contract/api';
+import type { AccessSubject } from '@dstack/store';
+import { pino } from 'pino';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { AccessWatch, type Caller } from './access-watch.ts';
+
+const denied = () => accessDenied('no');
+const alice: Caller = { userId: 'alice', projectId: 'main', expiresAt: null };
+
+let change: (subject: AccessSubject | null) => void;
+let waits: number[];
+let watch: AccessWatch;
+/** What looking at a caller comes to; `looks` counts them. */
+let look: () => Promise<Caller>;
+let looks: number;
+let ended: string[];
+
+beforeEach(() => {
+  [looks, waits, ended] = [0, [], []];
+  look = async () => alice;
+  watch = new AccessWatch({
+    access: {
+      onChanged: (listener) => {
+        change = listener;
+        return () => {};
+      },
+    },
+    shared: false,
+    now: () => Date.now() * 1000,
+    log: pino({ level: 'silent' }),
+    wait: async (ms) => waits.push(ms),
+  });
+});
+
+const admit = (name = 'stream') =>
+  watch.admit(
+    () => {
+      looks += 1;
+      return look();
+    },
+    () => ended.push(name),
+  );
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('somebody who was let in', () => {
+  it.each([
+    [{ kind: 'user', id: 'alice' }, ['stream']],
+    [{ kind: 'project', id: 'main' }, ['stream']],
+    [null, ['stream']],
+    [{ kind: 'user', id: 'bob' }, []],
+    [{ kind: 'project', id: 'other' }, []],
+  ] as const)('is looked at again after a change of %j: %j ends', async (subject, ends) => {
+    await admit();
+    look = () => Promise.reject(denied());
+    change(subject);
+    await settled();
+    expect(ended).toEqual(ends);
+    change(subject);
+    await settled();
+    expect(ended).toEqual(ends);
+  });
+
+  it('stays as long as they may, and is forgotten when they leave', async () => {
+    const { release } = await admit();
+    change({ kind: 'user', id: 'alice' });
+    await settled();
+    expect([looks, ended]).toEqual([2, []]);
+    release();
+    look = () => Promise.reject(denied());
+    change(null);
+    await settled();
+    expect([looks, ended]).toEqual([2, []]);
+  });
+
+  it('is out where their token has become another user’s, or the project another one', async () => {
+    await admit('user');
+    look = async () => ({ ...alice, userId: 'bob' });
+    change(null);
+    await settled();
+    look = async () => alice;
+    await admit('project');
+    look = async () => ({ ...alice, projectId: 'new main' });
+    change(null);
+    await settled();
+    expect(ended).toEqual(['user', 'project']);
+  });
+
+  it('does not stay by a look from before the change', async () => {
+    const first = Promise.withResolvers<Caller>();
+    look = () => first.promise;
+    const admitted = admit();
+    change({ kind: 'user', id: 'alice' });
+    look = () => Promise.reject(denied());
+    first.resolve(alice);
+    await admitted;
+    await settled();
+    expect(ended).toEqual(['stream']);
+  });
+
+  it('is looked at once more where something changes during a look', async () => {
+    await admit();
+    const slow = Promise.withResolvers<Caller>();
+    look = () => slow.promise;
+    change(null);
+    change(null);
+    look = () => Promise.reject(denied());
+    slow.resolve(alice);
+    await settled();
+    expect([looks, ended]).toEqual([3, ['stream']]);
+  });
+
+  it('stays while the database is away for a moment, and is out where it stays away', async () => {
+    await admit();
+    const answers = [Promise.reject(new Error('away')), Promise.resolve(alice)];
+    look = () => answers.shift() ?? Promise.resolve(alice);
+    change(null);
+    await settled();
+    expect([waits.length, ended]).toEqual([1, []]);
+    look = () => Promise.reject(new Error('away'));
+    change(null);
+    await settled();
+    expect([waits.length, ended]).toEqual([5, ['stream']]);
+  });
+
+  it('is looked at when their token runs out', async () => {
+    vi.useFakeTimers();
+    try {
+      look = async () => ({ ...alice, expiresAt: (Date.now() + 60_000) * 1000 });
+      await admit();
+      look = () => Promise.reject(denied());
+      await vi.advanceTimersByTimeAsync(59_999);
+      expect(ended).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(ended).toEqual(['stream']);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('hears at once that something may have changed', async () => {
+    const heard: string[] = [];
+    const onChange = () => heard.push('changed');
+    const { release } = await watch.admit(
+      async () => alice,
+      () => ended.push('stream'),
+      onChange,
+    );
+    change({ kind: 'project', id: 'main' });
+    expect(heard).toEqual(['changed']);
+    release();
+  });
+});
+
+it('lets nobody in who may not', async () => {
+  look = () => Promise.reject(denied());
+  await expect(admit()).rejects.toMatchObject({ msg: 'no' });
+  change(null);
+  await settled();
+  expect([looks, ended]).toEqual([1, []]);
+});

@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ProxiedServices } from '../testing/proxied-services.ts';
+
+let proxy: ProxiedServices;
+beforeAll(async () => {
+  proxy = await ProxiedServices.start();
+});
+afterAll(() => proxy.close());
+
+async function member(username: string) {
+  const { server } = proxy;
+  await server.call('/api/users/create', { username, global_role: 'user' });
+  const members = [{ username, project_role: 'user' }];
+  await server.call('/api/projects/main/add_members', { members });
+  const { body } = await server.call('/api/users/get_user', { username });
+  return { authorization: `Bearer ${body.creds.token}` };
+}
+
+const refresh = (username: string) => proxy.server.call('/api/users/refresh_token', { username });
+
+describe('a member whose token is taken away', () => {
+  it('opens no service any more, from the very next request on', async () => {
+    const headers = await member('quick');
+    for (let i = 0; i < 3; i++) expect((await proxy.get('web/x', { headers })).status).toBe(200);
+    await refresh('quick');
+    expect((await proxy.get('web/x', { headers })).status).toBe(403);
+  });
+
+  it('loses the answers that are under way, and so does the app', async () => {
+    const headers = await member('streams');
+    proxy.signals.next = Promise.withResolvers();
+    const events = await proxy.get('web/events', { headers });
+    proxy.signals.silent = { arrived: Promise.withResolvers(), left: Promise.withResolvers() };
+    const silent = expect(proxy.get('web/silent', { headers })).rejects.toThrow();
+    await proxy.signals.silent.arrived.promise;
+    const others = await proxy.get('web/events');
+    await refresh('streams');
+    await expect(events.text()).rejects.toThrow();
+    await silent;
+    await proxy.signals.silent.left.promise;
+    proxy.signals.next.resolve();
+    expect(await others.text()).toBe('data: 0\n\ndata: 1\n\ndata: 2\n\n');
+  });
+
+  it('loses their WebSockets', async () => {
+    const headers = await member('sockets');
+    const socket = proxy.socket('main/web/ws', headers);
+    await once(socket, 'message');
+    await proxy.server.call('/api/projects/main/remove_members', { usernames: ['sockets'] });
+    await once(socket, 'close');
+  });
+
+  it('waits for no replica any more', async () => {
+    const scaling = { metric: 'rps', target: 1 };
+    await proxy.service('asleep', { replicas: '0..2', scaling }, []);
+    const headers = await member('waits');
+    const waiting = expect(proxy.get('asleep/x', { headers })).rejects.toThrow();
+    while (proxy.server.access.watched === 0) await new Promise((done) => setImmediate(done));
+    await proxy.server.call('/api/users/delete', { users: ['waits'] });
+    await waiting;
+  });
+});
+
+it('watches nobody who has their answer, once what is remembered of them has changed', async () => {
+  const headers = await member('idle');
+  await (await proxy.get('web/x', { headers })).text();
+  expect(proxy.server.access.watched).toBeGreaterThan(0);
+  await proxy.server.call('/api/projects/main/remove_members', { usernames: ['idle'] });
+  expect(proxy.server.access.watched).toBe(0);
+});
