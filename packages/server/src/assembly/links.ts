@@ -16,7 +16,9 @@ import type { LogStore } from '../logs/log-store.ts';
 import { openLogs } from '../logs/open-logs.ts';
 import { LogQuota } from '../loops/log-quota.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
+import { trustIn } from '../proxy/forwarded.ts';
 import { openReplica } from '../proxy/open-replica.ts';
+import { OwnTokens } from '../proxy/own-tokens.ts';
 import { Prober } from '../proxy/probes/prober.ts';
 import { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { Parts } from './parts.ts';
@@ -114,6 +116,13 @@ export function makeServiceProxy(
     services: store.services,
     open: openReplica({ client, isHere: isLocalHost }),
     admit: admission({ store, now: systemNow, sshProxyToken: null, access }),
+    ownTokens: new OwnTokens({
+      isToken: store.access.isToken,
+      settings: [settings.adminToken, settings.sshProxyToken, settings.metrics.token],
+      now: Date.now,
+      log,
+    }),
+    trust: trustIn(settings.trustedProxies),
     timeoutMs: settings.serviceTimeoutSeconds * 1000,
     shared: store.shared,
     now: systemNow,

@@ -7,6 +7,7 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import { SANDBOX } from '../proxy/headers.ts';
 import { apiDocsRoutes } from './api-docs/routes.ts';
 import { backendRoutes } from './backends/routes.ts';
 import type { On } from './call.ts';
@@ -98,6 +99,7 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     if (request.url.startsWith('/api/') && request.url.includes('%00')) {
       return answerUnknown(request, reply);
     }
+    if (request.url.startsWith('/proxy/')) reply.header(...SANDBOX);
     ignoreContentType(request);
   });
   guardSignIns(app, deps);

@@ -1,7 +1,7 @@
 /** One request sent to a replica, and its answer sent back, both as they come. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { responseHeaders } from './headers.ts';
+import { type ResponseContext, responseHeaders } from './headers.ts';
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -10,8 +10,7 @@ export interface Exchange {
   readonly path: string;
   /** Names and values in turn. */
   readonly headers: string[];
-  /** See `responseHeaders`. */
-  readonly prefix: string | null;
+  readonly answer: ResponseContext;
   readonly id: string;
 }
 
@@ -77,13 +76,19 @@ class Passage implements Dispatcher.DispatchHandler {
   ): void {
     // Hints on the way (100, 103) are for the hop that asked.
     if (status < 200) return;
-    const { response, request, prefix, id } = this.#order;
+    const { response, answer, id } = this.#order;
     const raw = (controller.rawHeaders ?? []) as readonly (Buffer | string)[];
     const text = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
-    const headers = responseHeaders(text, prefix, request.headers.host ?? null);
+    const headers = responseHeaders(text, answer);
     headers.push('X-Request-Id', id);
+    try {
+      response.writeHead(status, statusText, headers);
+    } catch (error) {
+      // Characters that Node does not send. Another answer must not begin with them either.
+      response.statusMessage = '';
+      throw error;
+    }
     this.#answering = true;
-    response.writeHead(status, statusText, headers);
     // An answer whose body is yet to come shows its head at once; a short one leaves in one piece.
     process.nextTick(() => {
       if (!this.#wrote) response.flushHeaders();

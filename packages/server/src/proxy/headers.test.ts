@@ -1,50 +1,177 @@
 import { describe, expect, it } from 'vitest';
-import { requestHeaders, responseHeaders } from './headers.ts';
+import { trustIn } from './forwarded.ts';
+import { type RequestContext, requestHeaders, responseHeaders } from './headers.ts';
 
-const sender = { address: '10.0.0.9', encrypted: false, prefix: '/proxy/services/main/web' };
+const OWN = 'Bearer own';
+const context: RequestContext = {
+  sender: { address: '10.0.0.9', isEncrypted: false, trust: trustIn([]) },
+  prefix: '/proxy/services/main/web',
+  user: null,
+  ownAuthorizations: new Set([OWN]),
+};
+const proxied = (trusted: string, address = '10.0.0.9'): RequestContext => ({
+  ...context,
+  sender: { address, isEncrypted: false, trust: trustIn([trusted]) },
+});
+
+/** As apps see them: by names in lower case. */
+function seen(raw: readonly string[], how: Partial<RequestContext> = {}) {
+  const headers = requestHeaders(raw, { ...context, ...how });
+  const pairs = headers.flatMap((part, i) => (i % 2 ? [] : [[part.toLowerCase(), headers[i + 1]]]));
+  return Object.fromEntries(pairs) as Record<string, string>;
+}
 
 describe('a request on its way to a service', () => {
   it('keeps what the client sent, but for what is of one connection', () => {
     const raw = [
-      ...['Host', 'server:3000', 'Authorization', 'Bearer t', 'Connection', 'X-Mine, keep-alive'],
-      ...['Keep-Alive', 'timeout=5', 'X-Mine', 'gone', 'Transfer-Encoding', 'chunked'],
+      ...['Host', 'server:3000', 'Authorization', 'Bearer of-app', 'Connection', 'X-Mine'],
+      ...['Keep-Alive', 'timeout=5', 'X-Mine', 'dropped', 'Transfer-Encoding', 'chunked'],
       ...['TE', 'trailers', 'Upgrade', 'h2c', 'HTTP2-Settings', 'x', 'Expect', '100-continue'],
+      ...['connection', 'keep-alive , x-second,host', 'X-Second', 'dropped'],
       ...['X-Twice', 'a', 'x-twice', 'b', 'Content-Length', '3'],
     ];
-    const kept = requestHeaders(raw, sender).slice(0, -8);
+    const kept = requestHeaders(raw, context).slice(0, -8);
     expect(kept).toEqual([
-      ...['Host', 'server:3000', 'Authorization', 'Bearer t'],
+      ...['Host', 'server:3000', 'Authorization', 'Bearer of-app'],
       ...['X-Twice', 'a', 'x-twice', 'b', 'Content-Length', '3'],
     ]);
   });
 
+  it('has no token of this server, beside one of the app or alone', () => {
+    expect(seen(['Host', 'h', 'AUTHORIZATION', OWN])).not.toHaveProperty('authorization');
+    const both = ['Authorization', OWN, 'authorization', 'Basic YTpi'];
+    expect(seen(both).authorization).toBe('Basic YTpi');
+  });
+
+  it('names its caller where there is one, and never one that the client names', () => {
+    const raw = [
+      ...['X-Dstack-User', 'root', 'x-dstack-user', 'root', 'X_Dstack_User', 'root'],
+      ...['X-Dstack-Other', 'x', 'Connection', 'X-Dstack-User'],
+    ];
+    expect(JSON.stringify(seen(raw))).not.toMatch(/root|other/i);
+    expect(seen(raw, { user: 'alice' })).toMatchObject({ 'x-dstack-user': 'alice' });
+    expect(requestHeaders(raw, { ...context, user: 'alice' }).join()).not.toMatch(/root/);
+  });
+
   it('says where it came from', () => {
-    expect(requestHeaders(['Host', 'server:3000'], sender).slice(2)).toEqual([
+    expect(requestHeaders(['Host', 'server:3000'], context).slice(2)).toEqual([
       ...['X-Forwarded-For', '10.0.0.9', 'X-Forwarded-Proto', 'http'],
       ...['X-Forwarded-Host', 'server:3000', 'X-Forwarded-Prefix', '/proxy/services/main/web'],
     ]);
   });
 
-  it('says what a proxy before this server has said', () => {
+  it('says it by this server alone where the client is no trusted proxy', () => {
     const raw = [
       ...['Host', 'server:3000', 'x-forwarded-for', '1.2.3.4', 'X-Forwarded-Proto', 'https'],
-      ...['X-Forwarded-Host', 'ai.example.com', 'X-Forwarded-Prefix', '/dstack'],
+      ...['X-Forwarded-Host', 'evil', 'X-Forwarded-Prefix', '/evil', 'Forwarded', 'for=1.2.3.4'],
+      ...['X-Forwarded-User', 'root', 'X-Real-IP', '1.2.3.4', 'X_Forwarded_For', '1.2.3.4'],
+      ...['True-Client-IP', '1.2.3.4', 'CF-Connecting-IP', '1.2.3.4', 'X_Real_IP', '1.2.3.4'],
     ];
-    const headers = requestHeaders(raw, { ...sender, prefix: '/p' });
-    expect(headers.slice(2)).toEqual([
-      ...['X-Forwarded-For', '1.2.3.4, 10.0.0.9', 'X-Forwarded-Proto', 'https'],
-      ...['X-Forwarded-Host', 'ai.example.com', 'X-Forwarded-Prefix', '/dstack/p'],
-    ]);
+    for (const how of [context, proxied('10.0.0.8')]) {
+      expect(requestHeaders(raw, how)).toEqual(requestHeaders(['Host', 'server:3000'], context));
+    }
+  });
+
+  it('says what a trusted proxy before this server has said', () => {
+    const raw = [
+      ...['Host', 'server:3000', 'x-forwarded-for', '1.2.3.4', 'X-Forwarded-Proto', 'https'],
+      ...['X-Forwarded-Host', 'ai.example.com', 'X-Forwarded-Prefix', '/dstack/'],
+      ...['X-Forwarded-Port', '8443', 'X-Real-IP', '1.2.3.4', 'Forwarded', 'for=1.2.3.4'],
+    ];
+    expect(seen(raw, { ...proxied('10.0.0.0/8'), prefix: '/p' })).toEqual({
+      host: 'server:3000',
+      'x-forwarded-for': '1.2.3.4, 10.0.0.9',
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'ai.example.com',
+      'x-forwarded-prefix': '/dstack/p',
+      'x-forwarded-port': '8443',
+      'x-real-ip': '1.2.3.4',
+      forwarded: 'for=1.2.3.4, for=10.0.0.9;proto=https',
+    });
+  });
+
+  it.each([
+    ['6.6.6.6, 1.2.3.4', '1.2.3.4, 10.0.0.9'],
+    ['6.6.6.6, 1.2.3.4 , 10.0.0.7', '1.2.3.4, 10.0.0.7, 10.0.0.9'],
+    ['10.0.0.7', '10.0.0.7, 10.0.0.9'],
+    ['6.6.6.6, unknown', 'unknown, 10.0.0.9'],
+    [', ,', '10.0.0.9'],
+  ])('passes of a chain %j on what trusted proxies vouch for', (given, passed) => {
+    const raw = ['X-Forwarded-For', given];
+    expect(seen(raw, proxied('10.0.0.0/8'))['x-forwarded-for']).toBe(passed);
+  });
+
+  it('is of a trusted proxy by any form of its address', () => {
+    const raw = ['X-Forwarded-For', '1.2.3.4', 'Forwarded', 'for=1.2.3.4'];
+    const mapped = seen(raw, proxied('10.0.0.9', '::ffff:10.0.0.9'));
+    expect(mapped['x-forwarded-for']).toBe('1.2.3.4, ::ffff:10.0.0.9');
+    const six = seen(raw, proxied('loopback', '::1'));
+    expect(six.forwarded).toBe('for=1.2.3.4, for="[::1]";proto=http');
+  });
+
+  it.each([
+    ['X-Forwarded-Proto', 'javascript', 'x-forwarded-proto', 'http'],
+    ['X-Forwarded-Proto', 'http, HTTPS', 'x-forwarded-proto', 'https'],
+    ['X-Forwarded-Prefix', 'nonsense', 'x-forwarded-prefix', '/proxy/services/main/web'],
+    ['X-Forwarded-Prefix', '/', 'x-forwarded-prefix', '/proxy/services/main/web'],
+  ])('makes of a trusted %s: %s what it can be', (name, value, seenAs, is) => {
+    expect(seen([name, value], proxied('loopback', '127.0.0.1'))[seenAs]).toBe(is);
+  });
+
+  it('keeps cookies but for those of this server', () => {
+    const cookie = (value: string) => seen(['Cookie', value]).cookie;
+    expect(cookie('a=1; dstack_session=x; b=2')).toBe('a=1; b=2');
+    expect(cookie('__Host-dstack-session=x')).toBeUndefined();
+    expect(cookie('not-dstack=1')).toBe('not-dstack=1');
+  });
+
+  it('keeps other names with an underscore', () => {
+    expect(seen(['api_key', '1', 'Transfer_Encoding', 'chunked'])).toMatchObject({ api_key: '1' });
+    expect(seen(['Transfer_Encoding', 'chunked'])).not.toHaveProperty('transfer_encoding');
   });
 });
 
 describe('an answer of a service', () => {
-  const answer = (raw: string[], prefix: string | null = '/p') =>
-    responseHeaders(raw, prefix, 'server:3000');
+  const answer = (raw: string[], isStripped = true) =>
+    responseHeaders(raw, { path: '/p', isStripped, host: 'server:3000' }).slice(0, -2);
 
   it('keeps cookies apart and loses what this server says itself', () => {
     const raw = ['Set-Cookie', 'a=1', 'Date', 'x', 'Server', 'y', 'Set-Cookie', 'b=2'];
-    expect(answer(raw)).toEqual(['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2']);
+    expect(answer(raw)).toEqual(['Set-Cookie', 'a=1; Path=/p/', 'Set-Cookie', 'b=2; Path=/p/']);
+  });
+
+  it.each([
+    ['a=1; Path=/; HttpOnly', 'a=1; HttpOnly; Path=/p/', 'a=1; HttpOnly; Path=/p/'],
+    ['a=1; path=/x;Domain=.com', 'a=1; Path=/p/x', 'a=1; Path=/p/'],
+    ['a=1;PATH = /p/x', 'a=1; Path=/p/x', 'a=1; Path=/p/x'],
+    ['a=1; Path=/p/x; Path=/', 'a=1; Path=/p/', 'a=1; Path=/p/'],
+    ['a=1; Path=/pages', 'a=1; Path=/p/pages', 'a=1; Path=/p/'],
+    ['a="x;Path=/api"', 'a="x; Path=/p/api"', 'a="x; Path=/p/'],
+    ['a=1; Path=', 'a=1; Path=/p/', 'a=1; Path=/p/'],
+    ['', '; Path=/p/', '; Path=/p/'],
+  ])('sets the cookie %j for itself alone', (given, stripped, whole) => {
+    expect(answer(['Set-Cookie', given], true)).toEqual(['Set-Cookie', stripped]);
+    expect(answer(['Set-Cookie', given], false)).toEqual(['Set-Cookie', whole]);
+  });
+
+  it('sets no cookie of this server', () => {
+    const raw = ['dstack_session=x', '__Host-dstack=1; Path=/', ' dstack=1'];
+    expect(answer(raw.flatMap((value) => ['Set-Cookie', value]))).toEqual([]);
+  });
+
+  it('says nothing that holds for more than the service', () => {
+    const raw = [
+      ...['Clear-Site-Data', '"*"', 'Strict-Transport-Security', 'max-age=1', 'Alt-Svc', 'h3=":1"'],
+      ...['Service-Worker-Allowed', '/', 'NEL', '{}', 'Report-To', '{}', 'X-Dstack-User', 'root'],
+    ];
+    expect(answer(raw)).toEqual([]);
+  });
+
+  it('is that of a stranger to browsers, whatever its own policy is', () => {
+    const own = ['Content-Security-Policy', 'sandbox allow-same-origin allow-scripts'];
+    const headers = responseHeaders(own, { path: '/p', isStripped: true, host: null });
+    // Of several policies each holds: what one forbids no other allows.
+    expect(headers).toEqual([...own, 'Content-Security-Policy', 'sandbox']);
   });
 
   it.each([
@@ -59,6 +186,6 @@ describe('an answer of a service', () => {
     ['?page=2', '?page=2'],
   ])('that redirects to %s leads to %s', (from, to) => {
     expect(answer(['Location', from])).toEqual(['Location', to]);
-    expect(answer(['Location', from], null)).toEqual(['Location', from]);
+    expect(answer(['Location', from], false)).toEqual(['Location', from]);
   });
 });

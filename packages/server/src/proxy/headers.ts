@@ -1,69 +1,84 @@
 /** What changes in the head of a request on its way to a service, and of the answer on its way back. */
+import { confinedCookie, withoutOwnCookies } from './cookies.ts';
+import { forwardedHeaders, isOfProxies, isRewritten, type Sender } from './forwarded.ts';
+import { passedOn, type RawHeaders } from './raw-headers.ts';
 
-/** Names and values in turn, as Node's `rawHeaders` has them: order, case and repetitions are kept. */
-export type RawHeaders = readonly string[];
+/** Headers by which this server tells services something: nobody else may. */
+const FOR_SERVICES = 'x-dstack-';
 
-/** Of one connection only (RFC 9110 §7.6.1), and `expect`, which this server has answered itself. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'expect',
-  'http2-settings',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+export interface RequestContext {
+  readonly sender: Sender;
+  /** What the service's path was cut by; null = it sees the whole path. */
+  readonly prefix: string | null;
+  /** Name of the caller, who was let in by a token; null = everybody is. */
+  readonly user: string | null;
+  /** Values of `Authorization` that are for this server. */
+  readonly ownAuthorizations: ReadonlySet<string>;
+}
 
-const FORWARDED: ReadonlySet<string> = new Set([
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-prefix',
-  'x-forwarded-proto',
-]);
+/** Everything that the client has sent, but for what is meant for this server or said by it. */
+export function requestHeaders(raw: RawHeaders, context: RequestContext): string[] {
+  const { sender, prefix, user, ownAuthorizations } = context;
+  const headers = passedOn(raw, (name, value) => {
+    if (isRewritten(name, sender) || isOurs(name) || isDisguised(name)) return null;
+    if (name === 'authorization') return ownAuthorizations.has(value) ? null : value;
+    return name === 'cookie' ? withoutOwnCookies(value) : value;
+  });
+  headers.push(...forwardedHeaders(raw, sender, prefix));
+  if (user !== null) headers.push('X-Dstack-User', user);
+  return headers;
+}
+
+const isOurs = (name: string) => name.startsWith(FOR_SERVICES);
+
+/** Many apps see no difference between `-` and `_`, so what may not be said can be said by neither. */
+function isDisguised(name: string): boolean {
+  if (!name.includes('_')) return false;
+  const meant = name.replaceAll('_', '-');
+  return isOurs(meant) || isOfProxies(meant) || meant === 'transfer-encoding';
+}
 
 /** This server says when it answered, and what it is. */
 const OWN: ReadonlySet<string> = new Set(['date', 'server']);
 
-export interface Sender {
-  readonly address: string;
-  readonly encrypted: boolean;
-  /** What the service's path was cut by; null = it sees the whole path. */
-  readonly prefix: string | null;
+/** What would hold for everything under this server's name, not for the service alone. */
+const FOR_WHOLE_ORIGIN: ReadonlySet<string> = new Set([
+  'alt-svc',
+  'clear-site-data',
+  'expect-ct',
+  'nel',
+  'public-key-pins',
+  'public-key-pins-report-only',
+  'report-to',
+  'reporting-endpoints',
+  'service-worker-allowed',
+  'set-cookie2',
+  'strict-transport-security',
+]);
+
+export interface ResponseContext {
+  /** The service's path. */
+  readonly path: string;
+  /** Whether the app sees its path without that. */
+  readonly isStripped: boolean;
+  /** The client's name for this server, for redirects that name it. */
+  readonly host: string | null;
 }
 
-/** Everything the client has sent, the token too, but for what belongs to its connection. */
-export function requestHeaders(raw: RawHeaders, sender: Sender): string[] {
-  const headers = kept(raw, (name) => FORWARDED.has(name));
-  const given = (name: string) => headerOf(raw, name);
-  const chain = given('x-forwarded-for');
-  headers.push('X-Forwarded-For', chain ? `${chain}, ${sender.address}` : sender.address);
-  headers.push(
-    'X-Forwarded-Proto',
-    given('x-forwarded-proto') ?? (sender.encrypted ? 'https' : 'http'),
-  );
-  const host = given('x-forwarded-host') ?? given('host');
-  if (host !== null) headers.push('X-Forwarded-Host', host);
-  const prefix = (given('x-forwarded-prefix') ?? '') + (sender.prefix ?? '');
-  if (prefix !== '') headers.push('X-Forwarded-Prefix', prefix);
-  return headers;
-}
+/**
+ * Apps answer from the API's own origin. Browsers are told to treat them as strangers there: without
+ * scripts, storage and cookies of that origin. What an app adds to the policy can only narrow it.
+ */
+export const SANDBOX = ['Content-Security-Policy', 'sandbox'] as const;
 
-/** `host`: the client's name for this server, for redirects that name it. */
-export function responseHeaders(
-  raw: RawHeaders,
-  prefix: string | null,
-  host: string | null,
-): string[] {
-  const headers = kept(raw, (name) => OWN.has(name));
-  if (prefix === null) return headers;
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]?.toLowerCase() !== 'location') continue;
-    headers[i + 1] = prefixedLocation(headers[i + 1] ?? '', prefix, host);
-  }
+export function responseHeaders(raw: RawHeaders, context: ResponseContext): string[] {
+  const { path, isStripped, host } = context;
+  const headers = passedOn(raw, (name, value) => {
+    if (OWN.has(name) || FOR_WHOLE_ORIGIN.has(name) || isOurs(name)) return null;
+    if (name === 'set-cookie') return confinedCookie(value, path, isStripped);
+    return name === 'location' && isStripped ? prefixedLocation(value, path, host) : value;
+  });
+  headers.push(...SANDBOX);
   return headers;
 }
 
@@ -77,24 +92,4 @@ function prefixedLocation(location: string, prefix: string, host: string | null)
   if (path === '' || (authority !== null && authority !== host)) return location;
   if (path === prefix || path.startsWith(`${prefix}/`)) return location;
   return `${origin}${prefix}${path}`;
-}
-
-function kept(raw: RawHeaders, isDropped: (name: string) => boolean): string[] {
-  const named = (headerOf(raw, 'connection') ?? '').toLowerCase().split(/\s*,\s*/);
-  const headers: string[] = [];
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const [key, value] = [raw[i] ?? '', raw[i + 1] ?? ''];
-    const name = key.toLowerCase();
-    if (HOP_BY_HOP.has(name) || named.includes(name) || isDropped(name)) continue;
-    headers.push(key, value);
-  }
-  return headers;
-}
-
-/** The first one of that name (lower case); null = there is none. */
-export function headerOf(raw: RawHeaders, wanted: string): string | null {
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    if (raw[i]?.toLowerCase() === wanted) return raw[i + 1] ?? null;
-  }
-  return null;
 }

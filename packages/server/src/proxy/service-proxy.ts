@@ -8,7 +8,10 @@ import { type Dispatcher, errors } from 'undici';
 import type { Logger } from '../logging.ts';
 import type { Admit, ServiceCaller } from './callers.ts';
 import { type Exchange, exchange, hasBody, type Outcome } from './exchange.ts';
-import { requestHeaders } from './headers.ts';
+import type { Trust } from './forwarded.ts';
+import { type ResponseContext, requestHeaders } from './headers.ts';
+import type { OwnTokens } from './own-tokens.ts';
+import { valuesOf } from './raw-headers.ts';
 import {
   type ProxyRefusal,
   pathNotAllowed,
@@ -27,6 +30,9 @@ export interface ServiceProxyOptions {
   readonly services: Pick<Services, 'byName' | 'addRequests'>;
   readonly open: OpenPort;
   readonly admit: Admit;
+  readonly ownTokens: Pick<OwnTokens, 'among'>;
+  /** Whose word on where a request comes from is taken and passed on. */
+  readonly trust: Trust;
   /** Milliseconds without a byte after which an answer is given up. */
   readonly timeoutMs: number;
   /** Other servers may change services without telling this one. */
@@ -66,6 +72,8 @@ export interface Passage {
   readonly target: ServiceTarget;
   /** Null: the service takes everybody. */
   readonly caller: ServiceCaller | null;
+  /** Values of `Authorization` that are not for the service. */
+  readonly ownAuthorizations: ReadonlySet<string>;
 }
 
 /** Whoever waits for an answer: gone once it is closed. */
@@ -135,15 +143,17 @@ export class ServiceProxy {
     }
     const caller = route.auth ? await this.#caller(route.projectName, request, client) : null;
     checkRequest(route, target, request);
-    return { route, target, caller };
+    const authorizations = valuesOf(request.rawHeaders, 'authorization');
+    const ownAuthorizations = await this.#options.ownTokens.among(authorizations);
+    return { route, target, caller, ownAuthorizations };
   }
 
   /** Throws `ProxyRefusal` while nothing was answered; otherwise answers. */
   async forward(passage: Passage, { request, response, id }: ForwardedRequest): Promise<void> {
-    const prefix = prefixOf(passage);
     const order = {
-      ...{ request, response, id, prefix, path: pathOf(passage) },
-      headers: requestHeaders(request.rawHeaders, senderOf(request, prefix)),
+      ...{ request, response, id, path: pathOf(passage) },
+      headers: this.#headers(passage, request),
+      answer: answerOf(passage, request),
     };
     const route = await this.#awake(passage.route, response);
     const until = this.#isStarting(route) ? this.#now() + START_MS : 0;
@@ -167,7 +177,6 @@ export class ServiceProxy {
     socket: Duplex,
     head: Buffer,
   ): Promise<void> {
-    const prefix = prefixOf(passage);
     const route = await this.#awake(passage.route, socket);
     const { replica, connection } = await this.#connect(route);
     this.#joined.add(socket);
@@ -175,8 +184,9 @@ export class ServiceProxy {
     if (socket.destroyed) connection.destroy();
     try {
       await joinUpgrade(connection, {
-        ...{ request, socket, head, prefix, path: pathOf(passage) },
-        headers: requestHeaders(request.rawHeaders, senderOf(request, prefix)),
+        ...{ request, socket, head, path: pathOf(passage) },
+        headers: this.#headers(passage, request),
+        answer: answerOf(passage, request),
         timeoutMs: this.#options.timeoutMs,
       });
     } catch (error) {
@@ -206,7 +216,10 @@ export class ServiceProxy {
     };
     try {
       const { path, body } = question;
-      const headers = { 'content-type': 'application/json' };
+      const headers = {
+        'content-type': 'application/json',
+        ...(route.auth && { 'x-dstack-user': question.user }),
+      };
       const options = { path, method: 'POST', body, headers, signal: gone.signal } as const;
       const answer = await replica.pool.request(options);
       answer.body.once('close', over);
@@ -223,6 +236,17 @@ export class ServiceProxy {
     if (client.destroyed) caller.leave();
     else client.once('close', () => caller.leave());
     return caller;
+  }
+
+  #headers(passage: Passage, { rawHeaders, socket }: IncomingMessage): string[] {
+    const { trust } = this.#options;
+    const address = socket.remoteAddress ?? '';
+    return requestHeaders(rawHeaders, {
+      sender: { address, isEncrypted: 'encrypted' in socket, trust },
+      prefix: passage.route.stripPrefix ? passage.target.prefix : null,
+      user: passage.caller?.name ?? null,
+      ownAuthorizations: passage.ownAuthorizations,
+    });
   }
 
   /** Another try goes elsewhere; to the same replica only if it `mayStay`. */
@@ -330,6 +354,8 @@ export class ServiceProxy {
 export interface Question {
   readonly path: string;
   readonly body: string | Buffer;
+  /** Name of the caller. */
+  readonly user: string;
   /** Whoever waits for the answer: without it nobody does. */
   readonly client: ServerResponse;
 }
@@ -360,12 +386,8 @@ function pathOf({ route, target }: Pick<Passage, 'route' | 'target'>): string {
   return route.stripPrefix ? target.rest : target.prefix + target.rest;
 }
 
-function prefixOf({ route, target }: Pick<Passage, 'route' | 'target'>): string | null {
-  return route.stripPrefix ? target.prefix : null;
-}
-
-function senderOf({ socket }: IncomingMessage, prefix: string | null) {
-  return { address: socket.remoteAddress ?? '', encrypted: 'encrypted' in socket, prefix };
+function answerOf({ route, target }: Passage, { headers }: IncomingMessage): ResponseContext {
+  return { path: target.prefix, isStripped: route.stripPrefix, host: headers.host ?? null };
 }
 
 /** Nothing of a body was lost, and doing it twice is as good as once. */

@@ -1,7 +1,8 @@
 /** Connections that stop being HTTP (WebSocket): joined once the service has agreed. */
 import { request as httpRequest, type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type RawHeaders, responseHeaders } from './headers.ts';
+import { type ResponseContext, responseHeaders, SANDBOX } from './headers.ts';
+import type { RawHeaders } from './raw-headers.ts';
 import type { ProxyRefusal } from './refusal.ts';
 
 export interface Upgrade {
@@ -11,13 +12,15 @@ export interface Upgrade {
   readonly head: Buffer;
   readonly path: string;
   readonly headers: readonly string[];
-  readonly prefix: string | null;
+  readonly answer: ResponseContext;
   readonly timeoutMs: number;
 }
 
 /** Resolves when both connections are closed; rejects when the service has not answered. */
 export function joinUpgrade(connection: Duplex, upgrade: Upgrade): Promise<void> {
-  const { request, socket, head, path, headers, prefix, timeoutMs } = upgrade;
+  const { request, socket, head, path, headers, answer, timeoutMs } = upgrade;
+  const answerTo = (response: IncomingMessage, own: readonly string[]) =>
+    headOf(response, [...responseHeaders(response.rawHeaders, answer), ...own]);
   return new Promise((resolve, reject) => {
     const outgoing = httpRequest({
       method: request.method,
@@ -32,15 +35,16 @@ export function joinUpgrade(connection: Duplex, upgrade: Upgrade): Promise<void>
     outgoing.on('upgrade', (response, upstream, upstreamHead) => {
       upstream.removeAllListeners('timeout');
       (upstream as Duplex & { setTimeout?(ms: number): void }).setTimeout?.(0);
-      socket.write(headOf(response, response.rawHeaders));
+      const protocol = response.headers.upgrade ?? '';
+      const own = ['Connection', 'Upgrade', 'Upgrade', protocol];
+      socket.write(answerTo(response, own), 'latin1');
       if (upstreamHead.length > 0) socket.write(upstreamHead);
       if (head.length > 0) upstream.write(head);
       join(socket, upstream, resolve);
     });
     outgoing.on('response', (response) => {
       // It has declined: an ordinary answer, after which the connection is of no more use.
-      const kept = responseHeaders(response.rawHeaders, prefix, request.headers.host ?? null);
-      socket.write(headOf(response, [...kept, 'Connection', 'close']));
+      socket.write(answerTo(response, ['Connection', 'close']), 'latin1');
       response.pipe(socket);
       response.once('close', resolve);
     });
@@ -79,6 +83,7 @@ export function refuseUpgrade(socket: Duplex, { status, message, retryAfter }: P
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Connection: close',
     'Content-Type: application/json',
+    SANDBOX.join(': '),
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...(retryAfter === null ? [] : [`Retry-After: ${retryAfter}`]),
   ];

@@ -17,7 +17,7 @@ describe('a service without a gateway', () => {
     const seen = await json(await proxy.get('web/echo?x=1&y=%2F', init));
     expect(seen).toMatchObject({ method, url: '/echo?x=1&y=%2F', body: body ?? '' });
     const headers = seen.headers.map((part: string) => part.toLowerCase());
-    expect(headers).toContain(`bearer ${proxy.server.token}`);
+    expect(headers).not.toContain(`bearer ${proxy.server.token}`);
     expect(headers).toContain('x-forwarded-prefix');
     if (body) expect(headers).toContain('application/x');
   });
@@ -29,7 +29,7 @@ describe('a service without a gateway', () => {
 
   it('gives its answer with its own headers', async () => {
     const answer = await proxy.get('web/echo');
-    expect(answer.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    expect(answer.headers.getSetCookie()).toHaveLength(2);
     expect(answer.headers.get('x-request-id')).toBeTruthy();
     const login = await proxy.get('web/login');
     expect(login.status).toBe(302);

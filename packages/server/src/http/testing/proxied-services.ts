@@ -3,6 +3,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { WebSocket } from 'ws';
+import type { HttpSettings } from '../ports.ts';
 import { AppSignals, ReplicaApp } from './replica-app.ts';
 import { insertInstances, openHere, serveAt, submitService } from './services.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
@@ -31,9 +32,9 @@ export class ProxiedServices {
     this.#refusals = refusals;
   }
 
-  static async start(): Promise<ProxiedServices> {
+  static async start(settings: Partial<HttpSettings> = {}): Promise<ProxiedServices> {
     const refusals = { count: 0 };
-    const server = await startTestServer({}, {}, (to) =>
+    const server = await startTestServer(settings, {}, (to) =>
       openHere(to).catch((error) => {
         refusals.count += 1;
         throw error;

@@ -50,13 +50,19 @@ export class ReplicaApp {
   /** Sockets say where they are, then everything that they hear. */
   #takeSockets(): void {
     const sockets = new WebSocketServer({ noServer: true });
+    sockets.on('headers', (lines, { url }) => {
+      if (url === '/ws-cookies') lines.push('Set-Cookie: d=4; Domain=example.com; Path=/');
+    });
     this.#server.on('upgrade', (incoming, socket, head) => {
       if (incoming.url === '/no-sockets') {
         socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope');
         return;
       }
       sockets.handleUpgrade(incoming, socket, head, (client) => {
-        client.send(`${this.#name} ${incoming.url}`);
+        const isAsked = incoming.url === '/ws-headers';
+        client.send(
+          isAsked ? JSON.stringify(incoming.rawHeaders) : `${this.#name} ${incoming.url}`,
+        );
         client.on('message', (data, isBinary) => client.send(data, { binary: isBinary }));
       });
     });
@@ -83,6 +89,8 @@ export class ReplicaApp {
         return void response.write('half', () => response.destroy());
       case '/drops':
         return void incoming.socket.destroy();
+      case '/own-policy':
+        return void response.writeHead(200, OWN_POLICY).end();
       case '/login':
         return void response.writeHead(302, { location: '/echo', server: 'app/1.0' }).end();
       default:
@@ -110,6 +118,13 @@ export class ReplicaApp {
     response.end();
   }
 }
+
+/** An app that wants more than is its own. */
+const OWN_POLICY = {
+  'Content-Security-Policy': 'sandbox allow-scripts allow-same-origin',
+  'Clear-Site-Data': '"*"',
+  'Set-Cookie': ['c=3; Path=/; Domain=localhost', 'dstack_session=x; Path=/'],
+};
 
 async function countBytes(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   let length = 0;

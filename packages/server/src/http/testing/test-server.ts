@@ -17,6 +17,8 @@ import { fileBlobs } from '../../blobs/file-blobs.ts';
 import { FileLogStore } from '../../logs/file/file-log-store.ts';
 import type { LogStore } from '../../logs/log-store.ts';
 import { ServerMetrics } from '../../metrics/server-metrics.ts';
+import { trustIn } from '../../proxy/forwarded.ts';
+import { OwnTokens } from '../../proxy/own-tokens.ts';
 import { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
 import type { OpenPort } from '../../proxy/replica-connections.ts';
 import { ServiceProxy } from '../../proxy/service-proxy.ts';
@@ -97,6 +99,13 @@ export async function startTestServer(
     services: store.services,
     open,
     admit: admission({ store, now, sshProxyToken: null, access }),
+    ownTokens: new OwnTokens({
+      isToken: store.access.isToken,
+      settings: [],
+      now: () => now() / 1000,
+      log,
+    }),
+    trust: trustIn(settings.trustedProxies ?? []),
     timeoutMs: 1000,
     shared: false,
     now,

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { SANDBOX } from '../../../proxy/headers.ts';
 import { DONE } from './openai-model.ts';
 
 /**
@@ -17,6 +18,8 @@ export async function streamChunks(
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',
     'x-accel-buffering': 'no',
+    'x-content-type-options': 'nosniff',
+    [SANDBOX[0]]: SANDBOX[1],
   });
   try {
     for (; !next.done && !response.destroyed; next = await iterator.next()) {

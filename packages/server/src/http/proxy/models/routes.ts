@@ -42,15 +42,16 @@ export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
     url: pathOf(CHAT),
     config: guarded as object,
     handler: async (request, reply) => {
-      const { project } = await enter(deps, CHAT, request, reply);
+      const { project, name: user } = await enter(deps, CHAT, request, reply);
       const chat = chatRequest(request.body as Buffer | undefined);
       const { route, model } = await find(deps, project, chat.model);
-      return await complete(deps, { route, model, chat }, reply);
+      return await complete(deps, { route, model, chat, user }, reply);
     },
   });
 }
 
 interface ModelUser extends Caller {
+  readonly name: string;
   readonly project: ProjectRecord;
 }
 
@@ -84,7 +85,7 @@ async function modelUser(
   const name = params.project_name;
   const { user, project, expiresAt } = await identify(parts, endpoint, headers.authorization, name);
   if (!user || !project) throw accessDenied();
-  return { userId: user.id, projectId: project.id, expiresAt, project };
+  return { name: user.name, userId: user.id, projectId: project.id, expiresAt, project };
 }
 
 function listed({ run, projectName }: ServiceView) {
@@ -120,15 +121,17 @@ interface Completion {
   readonly route: ServiceRoute;
   readonly model: Model;
   readonly chat: ChatRequest;
+  /** Name of the caller. */
+  readonly user: string;
 }
 
 async function complete(
   deps: HttpDeps,
-  { route, model, chat }: Completion,
+  { route, model, chat, user }: Completion,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const client = clientOf(model);
-  const ask = asker(deps, route, reply.raw);
+  const ask = asker(deps, route, user, reply.raw);
   if (chat.stream !== true) return sendJson(reply, 200, await client.complete(chat, ask));
   await streamChunks(client.stream(chat, ask), reply.raw);
   return reply.hijack();
@@ -141,9 +144,15 @@ function clientOf(model: Model): ModelClient {
 }
 
 /** What is not 200 goes to the client with the model's own words. */
-function asker({ services }: HttpDeps, route: ServiceRoute, client: ServerResponse): AskModel {
+function asker(
+  { services }: HttpDeps,
+  route: ServiceRoute,
+  user: string,
+  client: ServerResponse,
+): AskModel {
   return async (path, body) => {
-    const answer = await services.ask(route, { path, body, client }).catch((error: unknown) => {
+    const question = { path, body, user, client };
+    const answer = await services.ask(route, question).catch((error: unknown) => {
       if (error instanceof ProxyRefusal) throw error;
       const why = error instanceof Error ? error.message : String(error);
       throw new ProxyRefusal(502, `Error requesting model: ${why}`, { cause: error });

@@ -1,0 +1,116 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { json, ProxiedServices } from '../testing/proxied-services.ts';
+
+let proxy: ProxiedServices;
+beforeAll(async () => {
+  proxy = await ProxiedServices.start();
+  await proxy.service('open', { auth: false });
+});
+afterAll(() => proxy.close());
+
+const admin = () => `Bearer ${proxy.server.token}`;
+
+/** What the app sees: names in lower case; several values of a name are joined. */
+async function seen(path: string, headers: Record<string, string>) {
+  const { headers: raw } = await json(await proxy.get(path, { headers }));
+  return names(raw);
+}
+
+function names(raw: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    raw.flatMap((part, i) => (i % 2 ? [] : [[part.toLowerCase(), raw[i + 1] ?? '']])),
+  );
+}
+
+async function userWith(name: string): Promise<string> {
+  await proxy.server.call('/api/users/create', { username: name, global_role: 'user' });
+  const { body } = await proxy.server.call('/api/users/get_user', { username: name });
+  return body.creds.token;
+}
+
+async function program(name: string, scope: string): Promise<string> {
+  const request = { name, scope, expires_in: null };
+  const path = '/api/project/main/service_tokens/create';
+  return (await proxy.server.call(path, request)).body.token;
+}
+
+describe('a service that asks who calls', () => {
+  it('is told the name of its caller, and never their token', async () => {
+    const headers = await seen('web/echo', { authorization: admin(), 'X-Dstack-User': 'root' });
+    expect(headers).not.toHaveProperty('authorization');
+    expect(headers).toMatchObject({ 'x-dstack-user': 'admin' });
+  });
+
+  it('is told the name of whoever a program acts for', async () => {
+    const authorization = `Bearer ${await program('ci', 'user')}`;
+    const headers = await seen('web/echo', { authorization });
+    expect(headers).not.toHaveProperty('authorization');
+    expect(headers).toMatchObject({ 'x-dstack-user': 'admin' });
+  });
+
+  it('is told so when a WebSocket is opened, too', async () => {
+    const socket = proxy.socket('main/web/ws-headers', { 'x-dstack-user': 'root' });
+    const [message] = await once(socket, 'message');
+    const headers = names(JSON.parse(String(message)));
+    expect(headers).not.toHaveProperty('authorization');
+    expect(headers).toMatchObject({ 'x-dstack-user': 'admin', upgrade: 'websocket' });
+    socket.terminate();
+  });
+});
+
+describe('a service that takes everybody', () => {
+  it('never sees a token of this server, whoever’s it is or was', async () => {
+    const [valid, replaced, deleted] = await Promise.all(
+      ['valid', 'replaced', 'deleted'].map(userWith),
+    );
+    await proxy.server.call('/api/users/refresh_token', { username: 'replaced' });
+    await proxy.server.call('/api/users/delete', { users: ['deleted'] });
+    const tokens = [proxy.server.token, valid, replaced, deleted, 'dstack_st_never-made'];
+    for (const token of tokens) {
+      for (const authorization of [`Bearer ${token}`, `bearer  ${token}`, `${token}`]) {
+        const headers = await seen('open/echo', { authorization });
+        expect(headers).not.toHaveProperty('authorization');
+        expect(headers).not.toHaveProperty('x-dstack-user');
+      }
+    }
+  });
+
+  it.each(['Bearer of-the-app', 'Basic YTpi', 'Bearer 0b8a2ef3-4a51-4c0c-9d52-7f3a3d0f1c11'])(
+    'sees %s, which is its own',
+    async (authorization) => {
+      expect(await seen('open/echo', { authorization })).toMatchObject({ authorization });
+    },
+  );
+
+  it('sees no name that a client gives itself', async () => {
+    const headers = { authorization: '', 'X-Dstack-User': 'root', X_Dstack_User: 'root' };
+    expect(JSON.stringify(await seen('open/echo', headers))).not.toContain('root');
+  });
+});
+
+describe('where a request comes from', () => {
+  const made = { 'X-Forwarded-For': '6.6.6.6', Forwarded: 'for=6.6.6.6', 'X-Real-IP': '6.6.6.6' };
+
+  it('is said by this server alone where no proxy is trusted', async () => {
+    const headers = await seen('web/echo', made);
+    expect(headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'http' });
+    expect(JSON.stringify(headers)).not.toContain('6.6.6.6');
+    const socket = proxy.socket('main/web/ws-headers', made);
+    const [message] = await once(socket, 'message');
+    expect(names(JSON.parse(String(message)))).toMatchObject({ 'x-forwarded-for': '127.0.0.1' });
+    expect(String(message)).not.toContain('6.6.6.6');
+    socket.terminate();
+  });
+
+  it('is said by a trusted proxy before it', async () => {
+    const behind = await ProxiedServices.start({ trustedProxies: ['loopback'] });
+    const answer = await behind.get('web/echo', {
+      headers: { 'X-Forwarded-For': '6.6.6.6, 1.2.3.4', 'X-Forwarded-Proto': 'https' },
+    });
+    expect(names((await json(answer)).headers)).toMatchObject({
+      ...{ 'x-forwarded-for': '1.2.3.4, 127.0.0.1', 'x-forwarded-proto': 'https' },
+    });
+    await behind.close();
+  });
+});

@@ -1,0 +1,76 @@
+import { pino } from 'pino';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { OwnTokens } from './own-tokens.ts';
+
+const UUID = '0b8a2ef3-4a51-4c0c-9d52-7f3a3d0f1c11';
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+
+let known: Set<string>;
+let asked: string[];
+let time: number;
+let isAway: boolean;
+let tokens: OwnTokens;
+
+beforeEach(() => {
+  known = new Set(['alices token']);
+  asked = [];
+  time = 0;
+  isAway = false;
+  tokens = new OwnTokens({
+    isToken: async (text) => {
+      asked.push(text);
+      if (isAway) throw new Error('away');
+      return known.has(text);
+    },
+    settings: ['of-the-ssh-proxy', null],
+    now: () => time,
+    log: pino({ level: 'silent' }),
+  });
+});
+
+const isOwn = async (value: string) => (await tokens.among([value])).has(value);
+
+describe('what belongs to this server', () => {
+  it.each([
+    'Bearer alices token',
+    'bearer  alices token ',
+    'Token alices token',
+    `Basic ${base64('alice:alices token')}`,
+    `Basic ${base64('alices token:')}`,
+    'Bearer dstack_st_whatever',
+    'dstack_st_whatever',
+    `Basic ${base64('x:dstack_st_whatever')}`,
+    'Bearer of-the-ssh-proxy',
+  ])('is recognised in %j', async (value) => {
+    expect(await isOwn(value)).toBe(true);
+  });
+
+  it.each(['', 'Bearer', 'Bearer sk-1', `Bearer ${UUID}`, `Basic ${base64('a:b')}`, 'Negotiate ='])(
+    'is not %j',
+    async (value) => {
+      expect(await isOwn(value)).toBe(false);
+    },
+  );
+
+  it('is found among several values', async () => {
+    const values = ['Basic YTpi', 'Bearer alices token', 'Bearer sk-1'];
+    expect([...(await tokens.among(values))]).toEqual(['Bearer alices token']);
+    expect([...(await tokens.among([]))]).toEqual([]);
+  });
+
+  it('is looked up once, and what is not again after a while', async () => {
+    for (let i = 0; i < 3; i++) expect(await isOwn('Bearer alices token')).toBe(true);
+    for (let i = 0; i < 3; i++) expect(await isOwn('Bearer sk-1')).toBe(false);
+    expect(asked).toEqual(['alices token', 'sk-1']);
+    known.add('sk-1');
+    time = 60_000;
+    expect(await isOwn('Bearer sk-1')).toBe(true);
+  });
+
+  it('has the form of a token where the database is away, and is looked up afterwards', async () => {
+    isAway = true;
+    expect([await isOwn(`Bearer ${UUID}`), await isOwn('Bearer sk-1')]).toEqual([true, false]);
+    isAway = false;
+    expect(await isOwn(`Bearer ${UUID}`)).toBe(false);
+  });
+});

@@ -1,0 +1,54 @@
+/** Names and values in turn, as Node's `rawHeaders` has them: order, case and repetitions are kept. */
+export type RawHeaders = readonly string[];
+
+/** Of one connection only (RFC 9110 §7.6.1), and `expect`, which this server has answered itself. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** All values of that name (lower case), in their order. */
+export function valuesOf(raw: RawHeaders, wanted: string): string[] {
+  const values: string[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    if (raw[i]?.toLowerCase() === wanted) values.push(raw[i + 1] ?? '');
+  }
+  return values;
+}
+
+/**
+ * What is passed on: neither what belongs to the connection alone, nor what its end names as such.
+ * `pass` answers the value to pass on in place of the given one, null for none.
+ */
+export function passedOn(
+  raw: RawHeaders,
+  pass: (name: string, value: string) => string | null,
+): string[] {
+  const named = namedByConnection(raw);
+  const headers: string[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const key = raw[i] ?? '';
+    const name = key.toLowerCase();
+    if (HOP_BY_HOP.has(name) || named.has(name)) continue;
+    const value = pass(name, raw[i + 1] ?? '');
+    if (value !== null) headers.push(key, value);
+  }
+  return headers;
+}
+
+/** Without `host`, which is for everybody on the way. */
+function namedByConnection(raw: RawHeaders): ReadonlySet<string> {
+  const names = valuesOf(raw, 'connection').flatMap((value) => value.toLowerCase().split(','));
+  const named = new Set(names.map((name) => name.trim()));
+  named.delete('host');
+  return named;
+}
