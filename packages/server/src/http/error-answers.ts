@@ -3,7 +3,7 @@ import { ApiError, errorBody, notFound, ruleError } from '@dstack/contract/api';
 import { StoreError } from '@dstack/store';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isDiskFull } from '../disk-trouble.ts';
-import { ProxyRefusal } from '../proxy/refusal.ts';
+import { ProxyRefusal, refusalBody } from '../proxy/refusal.ts';
 import { UnprocessableError } from './request-body.ts';
 
 /** The one place where something thrown becomes an answer. */
@@ -18,7 +18,7 @@ export function answerError(
   }
   if (error instanceof ProxyRefusal) {
     if (error.retryAfter !== null) reply.header('retry-after', error.retryAfter);
-    return sendJson(reply, error.status, { detail: error.message });
+    return sendJson(reply, error.status, refusalBody(error));
   }
   if (error instanceof UnprocessableError) return sendJson(reply, 422, { detail: error.detail });
   // It was there when the request was let in.

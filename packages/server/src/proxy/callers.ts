@@ -1,4 +1,8 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/** Whoever waits for an answer: gone once it is closed. */
+export type Client = ServerResponse | Duplex;
 
 /** Somebody who was let into a service that does not take everybody. */
 export interface ServiceCaller {

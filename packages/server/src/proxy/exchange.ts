@@ -1,6 +1,7 @@
 /** One request sent to a replica, and its answer sent back, both as they come. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
+import type { Sent } from './delivery.ts';
 import { type ResponseContext, responseHeaders } from './headers.ts';
 
 export interface Exchange {
@@ -14,13 +15,11 @@ export interface Exchange {
   readonly id: string;
 }
 
-/** `unsent`: nothing of the request has left, so that it may be sent elsewhere. */
-export type Outcome =
-  | { readonly kind: 'answered' | 'client-gone' | 'cut-off' }
-  | { readonly kind: 'failed'; readonly error: Error; readonly unsent: boolean };
+/** How it ended, once something was answered or nobody waited any more. */
+export type Outcome = 'answered' | 'client-gone' | 'cut-off';
 
 /** Never rejects. On `failed` nothing was answered yet. */
-export function exchange(dispatcher: Dispatcher, order: Exchange): Promise<Outcome> {
+export function exchange(dispatcher: Dispatcher, order: Exchange): Promise<Sent<Outcome>> {
   return new Promise((resolve) => {
     const passage = new Passage(order, resolve);
     const { request, path, headers } = order;
@@ -51,13 +50,13 @@ class ClientGone extends Error {}
 
 class Passage implements Dispatcher.DispatchHandler {
   readonly #order: Exchange;
-  readonly #resolve: (outcome: Outcome) => void;
+  readonly #resolve: (sent: Sent<Outcome>) => void;
   #controller: Dispatcher.DispatchController | null = null;
   #answering = false;
   #wrote = false;
   #gone = false;
 
-  constructor(order: Exchange, resolve: (outcome: Outcome) => void) {
+  constructor(order: Exchange, resolve: (sent: Sent<Outcome>) => void) {
     this.#order = order;
     this.#resolve = resolve;
     order.response.on('close', this.#onClose);
@@ -109,16 +108,16 @@ class Passage implements Dispatcher.DispatchHandler {
     response.end();
     // Whatever the app did not want to read must not stand before the client's next request.
     request.resume();
-    this.#finish({ kind: 'answered' });
+    this.#finish({ kind: 'done', value: 'answered' });
   }
 
   onResponseError(_controller: unknown, error: Error): void {
     const { response } = this.#order;
-    if (this.#gone) this.#finish({ kind: 'client-gone' });
+    if (this.#gone) this.#finish({ kind: 'done', value: 'client-gone' });
     else if (this.#answering) {
       // The client must see that something is missing.
       response.destroy();
-      this.#finish({ kind: 'cut-off' });
+      this.#finish({ kind: 'done', value: 'cut-off' });
     } else {
       const unsent = this.#controller === null;
       // The rest of a body that nobody wants must not stand before the client's next request.
@@ -132,11 +131,11 @@ class Passage implements Dispatcher.DispatchHandler {
     this.#gone = true;
     this.#controller?.abort(new ClientGone());
     // Still waiting for a connection: nobody needs it any more.
-    if (this.#controller === null) this.#finish({ kind: 'client-gone' });
+    if (this.#controller === null) this.#finish({ kind: 'done', value: 'client-gone' });
   };
 
-  #finish(outcome: Outcome): void {
+  #finish(sent: Sent<Outcome>): void {
     this.#order.response.off('close', this.#onClose);
-    this.#resolve(outcome);
+    this.#resolve(sent);
   }
 }

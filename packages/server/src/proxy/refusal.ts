@@ -1,23 +1,41 @@
-/** Nothing is sent to a service: why, in the form that clients of dstack 0.22.5 know. */
+import type { Timestamp } from '@dstack/core';
+import type { Unavailability } from './unavailability.ts';
+import { failureText, retryAfter, unavailabilityText } from './unavailability-text.ts';
+import type { UpstreamFailure } from './upstream-failure.ts';
+
+/** Nothing comes from a service: why. `message` is for people, `code` for programs. */
 export class ProxyRefusal extends Error {
   override name = 'ProxyRefusal';
   readonly status: number;
+  /** Null where the status says it all. */
+  readonly code: string | null;
   /** Seconds after which another try may help. */
   readonly retryAfter: number | null;
 
   constructor(
     status: number,
     detail: string,
-    options: ErrorOptions & { readonly retryAfter?: number } = {},
+    options: ErrorOptions & { readonly retryAfter?: number; readonly code?: string } = {},
   ) {
     super(detail, options);
     this.status = status;
+    this.code = options.code ?? null;
     this.retryAfter = options.retryAfter ?? null;
   }
 }
 
-export const serviceNotFound = (project: string, run: string) =>
-  new ProxyRefusal(404, `Service ${project}/${run} not found`);
+/** The form that clients of dstack 0.22.5 know, and `code`. */
+export function refusalBody({ message, code }: ProxyRefusal) {
+  return { detail: message, ...(code !== null && { code }) };
+}
+
+export interface ServiceName {
+  readonly projectName: string;
+  readonly runName: string;
+}
+
+export const serviceNotFound = ({ projectName, runName }: ServiceName, cause?: unknown) =>
+  new ProxyRefusal(404, `Service ${projectName}/${runName} not found`, { cause });
 
 export const notAdmitted = (project: string, cause?: unknown) =>
   new ProxyRefusal(403, `Unauthenticated or unauthorized to access project ${project}`, { cause });
@@ -27,12 +45,27 @@ export const pathNotAllowed = () => new ProxyRefusal(403, 'Path is not allowed f
 export const upgradeNotSupported = () =>
   new ProxyRefusal(400, 'Upgrading connections is not supported');
 
-export const timedOut = () => new ProxyRefusal(504, 'Timed out requesting upstream');
+/** `forMembers`: with what is meant for members of the project alone. */
+export function unavailable(
+  { projectName, runName }: ServiceName,
+  why: Unavailability,
+  { forMembers, now }: { readonly forMembers: boolean; readonly now: Timestamp },
+): ProxyRefusal {
+  const text = unavailabilityText(why, forMembers);
+  return new ProxyRefusal(503, `Service ${projectName}/${runName} is not available: ${text}`, {
+    code: why.cause,
+    retryAfter: retryAfter(why, now),
+  });
+}
 
-export const upstreamFailed = () => new ProxyRefusal(502, 'Error requesting upstream');
-
-/** Seconds: as long as it takes most apps to start, with their image there. */
-const START_AGAIN = 5;
-
-export const stillStarting = (project: string, run: string) =>
-  new ProxyRefusal(503, `Service ${project}/${run} is starting`, { retryAfter: START_AGAIN });
+export function noAnswer(
+  { projectName, runName }: ServiceName,
+  why: UpstreamFailure,
+  cause: Error,
+): ProxyRefusal {
+  if (why.cause === 'timed_out') {
+    return new ProxyRefusal(504, 'Timed out requesting upstream', { cause });
+  }
+  const text = `Service ${projectName}/${runName} does not answer: ${failureText(why)}`;
+  return new ProxyRefusal(502, text, { code: why.cause, cause });
+}

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Id } from '@dstack/core';
 import type { ServiceReplica } from '@dstack/store';
 import { Pool } from 'undici';
+import { ConnectFailure } from './upstream-failure.ts';
 
 /** Opens a connection to the app of a replica. */
 export type OpenPort = (replica: ServiceReplica) => Promise<Duplex>;
@@ -69,9 +70,13 @@ export class ReplicaConnections {
     for (const tell of (replica as Known).idle) tell();
   }
 
-  /** A connection beside the pool, for what takes it over. */
-  open(replica: Replica): Promise<Duplex> {
-    return this.#options.open(replica.target);
+  /** A connection beside the pool, for what takes it over. Rejects with `ConnectFailure`. */
+  async open({ target }: Replica): Promise<Duplex> {
+    try {
+      return await this.#options.open(target);
+    } catch (error) {
+      throw new ConnectFailure(target.port, error);
+    }
   }
 
   /** Whether connections to replicas of this run are held. */
@@ -124,7 +129,7 @@ export class ReplicaConnections {
       connect: (_options, callback) => {
         open(target).then(
           (socket) => callback(null, socket as never),
-          (error) => callback(error as Error, null),
+          (error) => callback(new ConnectFailure(target.port, error), null),
         );
       },
     });

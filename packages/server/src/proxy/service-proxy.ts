@@ -1,33 +1,38 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
 import type { Services } from '@dstack/store';
-import { type Dispatcher, errors } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Logger } from '../logging.ts';
-import type { Admit, ServiceCaller } from './callers.ts';
-import { type Exchange, exchange, hasBody, type Outcome } from './exchange.ts';
+import type { Admit, Client, ServiceCaller } from './callers.ts';
+import { type Delivered, Delivery, NoReplica, type Order, Undelivered } from './delivery.ts';
+import { exchange, hasBody } from './exchange.ts';
 import type { Trust } from './forwarded.ts';
 import { type ResponseContext, requestHeaders } from './headers.ts';
+import { type LookAtService, Outages } from './outages.ts';
 import type { OwnTokens } from './own-tokens.ts';
 import { valuesOf } from './raw-headers.ts';
 import {
-  type ProxyRefusal,
+  ProxyRefusal,
   pathNotAllowed,
+  type ServiceName,
   serviceNotFound,
-  stillStarting,
-  timedOut,
   upgradeNotSupported,
-  upstreamFailed,
 } from './refusal.ts';
-import { type OpenPort, type Replica, ReplicaConnections } from './replica-connections.ts';
+import { type OpenPort, ReplicaConnections } from './replica-connections.ts';
 import { type ServiceRoute, ServiceRoutes } from './service-routes.ts';
+import type { ServiceTarget } from './service-target.ts';
 import { Traffic } from './traffic.ts';
-import { joinUpgrade } from './upgrade.ts';
+import { askUpgrade } from './upgrade.ts';
+import { ConnectFailure } from './upstream-failure.ts';
+import { WaitingRequests } from './waiting-requests.ts';
+import { type JoinedSocket, POLICY_VIOLATION } from './web-socket.ts';
 
 export interface ServiceProxyOptions {
   readonly services: Pick<Services, 'byName' | 'addRequests'>;
+  /** Asked where there is no replica, and where one does not answer. */
+  readonly look: LookAtService;
   readonly open: OpenPort;
   readonly admit: Admit;
   readonly ownTokens: Pick<OwnTokens, 'among'>;
@@ -42,30 +47,6 @@ export interface ServiceProxyOptions {
   readonly log: Logger;
 }
 
-/** A request for a service: who is meant, and its URL as it was sent. */
-export interface ServiceTarget {
-  readonly project: string;
-  readonly run: string;
-  /** `/proxy/services/<project>/<run>`, undecoded. */
-  readonly prefix: string;
-  /** What follows it, the query included; empty or from a slash or question mark on. */
-  readonly rest: string;
-}
-
-const TARGET = /^(\/proxy\/services\/([^/?]+)\/([^/?]+))(?=[/?]|$)(.*)$/s;
-
-/** Null: the URL is not one of a service. */
-export function serviceTarget(url: string): ServiceTarget | null {
-  const [, prefix = '', project = '', run = '', rest = ''] = TARGET.exec(url) ?? [];
-  try {
-    const names = { project: decodeURIComponent(project), run: decodeURIComponent(run) };
-    return prefix === '' ? null : { ...names, prefix, rest };
-  } catch {
-    // Broken percent encoding names nobody.
-    return null;
-  }
-}
-
 /** A service found, and a caller admitted to it. */
 export interface Passage {
   readonly route: ServiceRoute;
@@ -76,20 +57,9 @@ export interface Passage {
   readonly ownAuthorizations: ReadonlySet<string>;
 }
 
-/** Whoever waits for an answer: gone once it is closed. */
-export type Client = ServerResponse | Duplex;
-
 /** How long what is known of a service may be used, in milliseconds; changes of one's own tell. */
 const TTL_SHARED = 1000;
 const TTL = 30_000;
-
-/** Requests for a service that starts are kept this long, and no more than so many of them. */
-const HOLD_MS = 60_000;
-const MAX_HELD = 1000;
-
-/** What was started listens within this time, and is asked again so often meanwhile. */
-const START_MS = 10_000;
-const ASK_AGAIN_MS = 100;
 
 /** Requests that may be repeated where they have been sent and not been answered. */
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -101,21 +71,36 @@ export class ServiceProxy {
   readonly #options: ServiceProxyOptions;
   readonly #routes: ServiceRoutes;
   readonly #replicas: ReplicaConnections;
+  readonly #delivery: Delivery;
+  readonly #waiting: WaitingRequests;
+  readonly #outages: Outages;
   readonly #traffic: Traffic;
-  readonly #joined = new Set<Duplex>();
-  #held = 0;
+  readonly #joined = new Map<Client, JoinedSocket>();
 
   constructor(options: ServiceProxyOptions) {
-    const { services, open, timeoutMs, shared, now, log } = options;
+    const { services, look, open, timeoutMs, shared, now, log } = options;
     this.#options = options;
-    this.#replicas = new ReplicaConnections({ open, timeoutMs });
-    this.#traffic = new Traffic({ services, owner: randomUUID(), now, log });
-    this.#routes = new ServiceRoutes({
+    const replicas = new ReplicaConnections({ open, timeoutMs });
+    const routes = new ServiceRoutes({
       services,
       ttlMs: shared ? TTL_SHARED : TTL,
       now: () => now() / 1000,
-      wants: (runId) => this.#replicas.holds(runId),
-      onRoute: (route) => this.#replicas.keepOnly(route.runId, route.replicas),
+      wants: (runId) => replicas.holds(runId),
+      onRoute: (route) => replicas.keepOnly(route.runId, route.replicas),
+    });
+    this.#replicas = replicas;
+    this.#routes = routes;
+    this.#waiting = new WaitingRequests({ routes, replicas });
+    this.#outages = new Outages({ look, now });
+    this.#traffic = new Traffic({ services, owner: randomUUID(), now, log });
+    this.#delivery = new Delivery({
+      replicas,
+      current: ({ projectName, runName }) => routes.find(projectName, runName),
+      now: () => now() / 1000,
+      onFailure: ({ projectName, runName }, { target }, error) => {
+        const service = `${projectName}/${runName}`;
+        log.debug({ service, job: target.jobId, err: error }, 'a replica did not answer');
+      },
     });
   }
 
@@ -130,7 +115,8 @@ export class ServiceProxy {
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#joined) socket.destroy();
+    for (const joined of this.#joined.values()) joined.destroy();
+    this.#waiting.close();
     this.#replicas.close();
     await this.#traffic.close();
   }
@@ -138,10 +124,13 @@ export class ServiceProxy {
   /** Throws `ProxyRefusal`. The client is cut off once its access is taken away. */
   async admit(target: ServiceTarget, request: IncomingMessage, client: Client): Promise<Passage> {
     const route = await this.#routes.find(target.project, target.run);
-    if (!route || (route.replicas.length === 0 && !route.mayBeEmpty)) {
-      throw serviceNotFound(target.project, target.run);
+    const service = route ?? (await this.#outages.find(target.project, target.run));
+    if (service === null) {
+      throw serviceNotFound({ projectName: target.project, runName: target.run });
     }
-    const caller = route.auth ? await this.#caller(route.projectName, request, client) : null;
+    const mayAnswer = route !== null && (route.replicas.length > 0 || route.mayBeEmpty);
+    const caller = service.auth ? await this.#caller(service, mayAnswer, request, client) : null;
+    if (!mayAnswer) throw await this.#outages.noReplica(service, service.auth);
     checkRequest(route, target, request);
     const authorizations = valuesOf(request.rawHeaders, 'authorization');
     const ownAuthorizations = await this.#options.ownTokens.among(authorizations);
@@ -155,19 +144,12 @@ export class ServiceProxy {
       headers: this.#headers(passage, request),
       answer: answerOf(passage, request),
     };
-    const route = await this.#awake(passage.route, response);
-    const until = this.#isStarting(route) ? this.#now() + START_MS : 0;
-    let attempt = await this.#send(route, order, null, false);
-    for (let tries = 1; attempt.outcome.kind === 'failed'; tries++) {
-      const { error, unsent } = attempt.outcome;
-      if (!unsent && (tries > 1 || !isRepeatable(request, error))) throw refusalOf(error);
-      // Whoever has just been started is given the time to listen.
-      const mayWait = unsent && this.#now() < until && !response.destroyed;
-      if (tries > 1 && !mayWait) throw refusalOf(error);
-      if (tries > 1) await delay(ASK_AGAIN_MS);
-      const current = await this.#routes.find(route.projectName, route.runName);
-      attempt = await this.#send(current ?? route, order, attempt, mayWait || !unsent);
-    }
+    const { replica } = await this.#deliver(passage.route, response, {
+      isRepeatable: REPEATABLE.has(request.method ?? '') && !hasBody(request),
+      isUnwanted: () => response.destroyed,
+      send: ({ pool }) => exchange(pool, order),
+    });
+    this.#replicas.release(replica);
   }
 
   /** Throws `ProxyRefusal` while nothing was answered; resolves when the connection is over. */
@@ -177,65 +159,81 @@ export class ServiceProxy {
     socket: Duplex,
     head: Buffer,
   ): Promise<void> {
-    const route = await this.#awake(passage.route, socket);
-    const { replica, connection } = await this.#connect(route);
-    this.#joined.add(socket);
-    // The client may have gone while a replica was waited for.
-    if (socket.destroyed) connection.destroy();
-    try {
-      await joinUpgrade(connection, {
-        ...{ request, socket, head, path: pathOf(passage) },
-        headers: this.#headers(passage, request),
-        answer: answerOf(passage, request),
-        timeoutMs: this.#options.timeoutMs,
-      });
-    } catch (error) {
-      this.#note(route, replica, error as Error);
-      throw upstreamFailed();
-    } finally {
-      this.#joined.delete(socket);
-      this.#replicas.release(replica);
-    }
+    const order = {
+      ...{ request, socket, head, path: pathOf(passage) },
+      headers: this.#headers(passage, request),
+      answer: answerOf(passage, request),
+      timeoutMs: this.#options.timeoutMs,
+    };
+    const { replica, value: joined } = await this.#deliver(passage.route, socket, {
+      isRepeatable: true,
+      isUnwanted: () => socket.destroyed,
+      send: (one) => askUpgrade(() => this.#replicas.open(one), order),
+    });
+    this.#joined.set(socket, joined);
+    await joined.over;
+    this.#joined.delete(socket);
+    this.#replicas.release(replica);
   }
 
-  /**
-   * A request of the server's own; the answer's body must be read or destroyed. Throws
-   * `ProxyRefusal` where nobody is there to ask, else what went wrong on the way.
-   */
+  /** A request of the server's own; the answer's body must be read or destroyed. Throws `ProxyRefusal`. */
   async ask(route: ServiceRoute, question: Question): Promise<Dispatcher.ResponseData> {
-    const client = question.client;
-    const current = await this.#awake(route, client);
-    const replica = this.#replicas.acquire(current.runId, current.replicas);
-    if (replica === null) throw serviceNotFound(route.projectName, route.runName);
+    const { client, path, body, user } = question;
     const gone = new AbortController();
     const abort = () => gone.abort();
     client.once('close', abort);
-    const over = () => {
-      client.off('close', abort);
-      this.#replicas.release(replica);
+    const headers = {
+      'content-type': 'application/json',
+      ...(route.auth && { 'x-dstack-user': user }),
     };
+    const options = { path, method: 'POST', body, headers, signal: gone.signal } as const;
     try {
-      const { path, body } = question;
-      const headers = {
-        'content-type': 'application/json',
-        ...(route.auth && { 'x-dstack-user': question.user }),
-      };
-      const options = { path, method: 'POST', body, headers, signal: gone.signal } as const;
-      const answer = await replica.pool.request(options);
-      answer.body.once('close', over);
+      const { value: answer, replica } = await this.#deliver(route, client, {
+        isRepeatable: false,
+        isUnwanted: () => client.destroyed,
+        send: async ({ pool }) => {
+          try {
+            return { kind: 'done', value: await pool.request(options) };
+          } catch (error) {
+            const unsent = error instanceof ConnectFailure;
+            return { kind: 'failed', error: error as Error, unsent };
+          }
+        },
+      });
+      answer.body.once('close', () => {
+        client.off('close', abort);
+        this.#replicas.release(replica);
+      });
       return answer;
     } catch (error) {
-      over();
-      this.#note(route, replica, error as Error);
+      client.off('close', abort);
       throw error;
     }
   }
 
-  async #caller(project: string, request: IncomingMessage, client: Client): Promise<ServiceCaller> {
-    const caller = await this.#options.admit(project, request, () => client.destroy());
-    if (client.destroyed) caller.leave();
-    else client.once('close', () => caller.leave());
-    return caller;
+  async #caller(
+    service: ServiceName,
+    mayAnswer: boolean,
+    request: IncomingMessage,
+    client: Client,
+  ): Promise<ServiceCaller> {
+    try {
+      const end = () => this.#cutOff(client);
+      const caller = await this.#options.admit(service.projectName, request, end);
+      if (client.destroyed) caller.leave();
+      else client.once('close', () => caller.leave());
+      return caller;
+    } catch (error) {
+      // What does not answer is known to members of its project only.
+      if (mayAnswer || !(error instanceof ProxyRefusal)) throw error;
+      throw serviceNotFound(service, error.cause);
+    }
+  }
+
+  #cutOff(client: Client): void {
+    const joined = this.#joined.get(client);
+    if (joined) joined.end(POLICY_VIOLATION);
+    else client.destroy();
   }
 
   #headers(passage: Passage, { rawHeaders, socket }: IncomingMessage): string[] {
@@ -249,104 +247,24 @@ export class ServiceProxy {
     });
   }
 
-  /** Another try goes elsewhere; to the same replica only if it `mayStay`. */
-  async #send(
+  /** Counts the request and brings it to a replica, the first one if need be. Throws `ProxyRefusal`. */
+  async #deliver<T>(
     route: ServiceRoute,
-    order: Exchange,
-    before: Attempt | null,
-    mayStay: boolean,
-  ): Promise<Attempt> {
-    const tried = new Set(before ? [before.replica.target.jobId] : []);
-    const replica =
-      this.#replicas.acquire(route.runId, route.replicas, tried) ??
-      (mayStay ? this.#replicas.acquire(route.runId, route.replicas) : null);
-    if (replica === null) {
-      if (before?.outcome.kind === 'failed') throw refusalOf(before.outcome.error);
-      throw serviceNotFound(route.projectName, route.runName);
-    }
-    try {
-      const outcome = await exchange(replica.pool, order);
-      if (outcome.kind === 'failed') this.#note(route, replica, outcome.error);
-      return { replica, outcome };
-    } finally {
-      this.#replicas.release(replica);
-    }
-  }
-
-  async #connect(route: ServiceRoute): Promise<{ replica: Replica; connection: Duplex }> {
-    const until = this.#isStarting(route) ? this.#now() + START_MS : 0;
-    const tried = new Set<Id>();
-    for (;;) {
-      const replica = this.#replicas.acquire(route.runId, route.replicas, tried);
-      if (replica === null) {
-        if (this.#now() >= until || tried.size === 0) throw upstreamFailed();
-        tried.clear();
-        await delay(ASK_AGAIN_MS);
-        continue;
-      }
-      try {
-        return { replica, connection: await this.#replicas.open(replica) };
-      } catch (error) {
-        this.#replicas.release(replica);
-        this.#note(route, replica, error as Error);
-        tried.add(replica.target.jobId);
-      }
-    }
-  }
-
-  /** Counts the request, and keeps it until there is a replica where the first one starts it. */
-  async #awake(route: ServiceRoute, client: Client): Promise<ServiceRoute> {
+    client: Client,
+    order: Omit<Order<T>, 'route'>,
+  ): Promise<Delivered<T>> {
     const isWaiting = !this.#replicas.some(route.replicas);
     if (route.scaled) this.#traffic.count(route.runId, isWaiting);
-    if (!isWaiting) return route;
-    const { projectName, runName } = route;
-    if (!route.mayBeEmpty) throw serviceNotFound(projectName, runName);
-    if (this.#held >= MAX_HELD) throw stillStarting(projectName, runName);
-    this.#held += 1;
-    const over = new AbortController();
-    const end = () => over.abort();
-    const limit = setTimeout(end, HOLD_MS);
-    client.once('close', end);
+    const holds = isWaiting && route.mayBeEmpty;
+    const awake = holds ? await this.#waiting.firstReplica(route, client) : route;
     try {
-      return await this.#firstReplica(route, over.signal);
-    } finally {
-      clearTimeout(limit);
-      client.off('close', end);
-      over.abort();
-      this.#held -= 1;
+      if (awake === null) throw new NoReplica();
+      return await this.#delivery.deliver({ ...order, route: awake });
+    } catch (error) {
+      if (error instanceof NoReplica) throw await this.#outages.noReplica(route, route.auth);
+      if (!(error instanceof Undelivered)) throw error;
+      throw await this.#outages.failed(route, error.cause, route.auth);
     }
-  }
-
-  async #firstReplica(
-    { runId, projectName, runName }: ServiceRoute,
-    over: AbortSignal,
-  ): Promise<ServiceRoute> {
-    while (!over.aborted) {
-      // Listened for before looking, so that no change falls in between.
-      const change = this.#routes.nextChange(runId, TTL_SHARED, over);
-      const route = await this.#routes.find(projectName, runName);
-      if (!route) throw serviceNotFound(projectName, runName);
-      if (this.#replicas.some(route.replicas)) return route;
-      await change;
-    }
-    throw stillStarting(projectName, runName);
-  }
-
-  /** Some replica may be running and not listening yet. */
-  #isStarting({ replicas }: ServiceRoute): boolean {
-    const now = this.#now();
-    return replicas.some(({ runningAt }) => now - runningAt / 1000 < START_MS);
-  }
-
-  /** Milliseconds. */
-  #now(): number {
-    return this.#options.now() / 1000;
-  }
-
-  #note({ projectName, runName }: ServiceRoute, { target }: Replica, error: Error): void {
-    const { log } = this.#options;
-    const service = `${projectName}/${runName}`;
-    log.debug({ service, job: target.jobId, err: error }, 'a replica did not answer');
   }
 }
 
@@ -358,11 +276,6 @@ export interface Question {
   readonly user: string;
   /** Whoever waits for the answer: without it nobody does. */
   readonly client: ServerResponse;
-}
-
-interface Attempt {
-  readonly replica: Replica;
-  readonly outcome: Outcome;
 }
 
 export interface ForwardedRequest {
@@ -388,21 +301,4 @@ function pathOf({ route, target }: Pick<Passage, 'route' | 'target'>): string {
 
 function answerOf({ route, target }: Passage, { headers }: IncomingMessage): ResponseContext {
   return { path: target.prefix, isStripped: route.stripPrefix, host: headers.host ?? null };
-}
-
-/** Nothing of a body was lost, and doing it twice is as good as once. */
-function isRepeatable(request: IncomingMessage, error: Error): boolean {
-  return REPEATABLE.has(request.method ?? '') && !hasBody(request) && !isTimeout(error);
-}
-
-function isTimeout(error: Error): boolean {
-  return (
-    error instanceof errors.HeadersTimeoutError ||
-    error instanceof errors.BodyTimeoutError ||
-    error instanceof errors.ConnectTimeoutError
-  );
-}
-
-function refusalOf(error: Error): ProxyRefusal {
-  return isTimeout(error) ? timedOut() : upstreamFailed();
 }

@@ -1,9 +1,12 @@
-/** Connections that stop being HTTP (WebSocket): joined once the service has agreed. */
+/** Requests that ask for another protocol (WebSocket): joined once the service has agreed. */
 import { request as httpRequest, type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Sent } from './delivery.ts';
 import { type ResponseContext, responseHeaders, SANDBOX } from './headers.ts';
 import type { RawHeaders } from './raw-headers.ts';
-import type { ProxyRefusal } from './refusal.ts';
+import { type ProxyRefusal, refusalBody } from './refusal.ts';
+import { NoAnswerInTime } from './upstream-failure.ts';
+import { type JoinedSocket, joinSockets } from './web-socket.ts';
 
 export interface Upgrade {
   readonly request: IncomingMessage;
@@ -16,11 +19,29 @@ export interface Upgrade {
   readonly timeoutMs: number;
 }
 
-/** Resolves when both connections are closed; rejects when the service has not answered. */
-export function joinUpgrade(connection: Duplex, upgrade: Upgrade): Promise<void> {
+/** Never rejects. On `failed` nothing was answered yet. */
+export async function askUpgrade(
+  open: () => Promise<Duplex>,
+  upgrade: Upgrade,
+): Promise<Sent<JoinedSocket>> {
+  let connection: Duplex;
+  try {
+    connection = await open();
+  } catch (error) {
+    return { kind: 'failed', error: error as Error, unsent: true };
+  }
+  // The client may have gone while a replica was waited for.
+  if (upgrade.socket.destroyed) connection.destroy();
+  try {
+    return { kind: 'done', value: await ask(connection, upgrade) };
+  } catch (error) {
+    return { kind: 'failed', error: error as Error, unsent: false };
+  }
+}
+
+/** Rejects when the service has not answered. */
+function ask(connection: Duplex, upgrade: Upgrade): Promise<JoinedSocket> {
   const { request, socket, head, path, headers, answer, timeoutMs } = upgrade;
-  const answerTo = (response: IncomingMessage, own: readonly string[]) =>
-    headOf(response, [...responseHeaders(response.rawHeaders, answer), ...own]);
   return new Promise((resolve, reject) => {
     const outgoing = httpRequest({
       method: request.method,
@@ -29,56 +50,55 @@ export function joinUpgrade(connection: Duplex, upgrade: Upgrade): Promise<void>
       createConnection: () => connection as never,
       timeout: timeoutMs,
     });
-    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer in time')));
-    outgoing.on('error', reject);
-    socket.once('close', () => outgoing.destroy());
+    const abort = () => outgoing.destroy();
+    outgoing.on('timeout', () => outgoing.destroy(new NoAnswerInTime()));
+    outgoing.on('error', (error) => {
+      socket.off('close', abort);
+      reject(error);
+    });
+    socket.once('close', abort);
     outgoing.on('upgrade', (response, upstream, upstreamHead) => {
+      socket.off('close', abort);
       upstream.removeAllListeners('timeout');
       (upstream as Duplex & { setTimeout?(ms: number): void }).setTimeout?.(0);
       const protocol = response.headers.upgrade ?? '';
-      const own = ['Connection', 'Upgrade', 'Upgrade', protocol];
-      socket.write(answerTo(response, own), 'latin1');
-      if (upstreamHead.length > 0) socket.write(upstreamHead);
-      if (head.length > 0) upstream.write(head);
-      join(socket, upstream, resolve);
+      writeHead(socket, response, answer, ['Connection', 'Upgrade', 'Upgrade', protocol]);
+      const app = { stream: upstream, head: upstreamHead };
+      resolve(joinSockets({ stream: socket, head }, app));
     });
     outgoing.on('response', (response) => {
-      // It has declined: an ordinary answer, after which the connection is of no more use.
-      socket.write(answerTo(response, ['Connection', 'close']), 'latin1');
-      response.pipe(socket);
-      response.once('close', resolve);
+      writeHead(socket, response, answer, ['Connection', 'close']);
+      resolve(declined(response, socket));
     });
     outgoing.end();
   });
 }
 
-function headOf(response: IncomingMessage, headers: RawHeaders): string {
+/** An ordinary answer, after which the connection is of no more use. */
+function declined(response: IncomingMessage, socket: Duplex): JoinedSocket {
+  response.pipe(socket);
+  const over = new Promise<void>((resolve) => response.once('close', () => resolve()));
+  const destroy = () => socket.destroy();
+  return { over, end: destroy, destroy };
+}
+
+function writeHead(
+  socket: Duplex,
+  response: IncomingMessage,
+  answer: ResponseContext,
+  own: RawHeaders,
+): void {
+  const headers = [...responseHeaders(response.rawHeaders, answer), ...own];
   const { statusCode = 502, statusMessage = '' } = response;
   const lines = [`HTTP/1.1 ${statusCode} ${statusMessage}`];
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
-  return `${lines.join('\r\n')}\r\n\r\n`;
-}
-
-function join(a: Duplex, b: Duplex, done: () => void): void {
-  let open = 2;
-  const pairs = [
-    [a, b],
-    [b, a],
-  ] as const;
-  for (const [one, other] of pairs) {
-    one.pipe(other);
-    one.once('error', () => other.destroy());
-    one.once('close', () => {
-      if (!one.readableEnded) other.destroy();
-      open -= 1;
-      if (open === 0) done();
-    });
-  }
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
 
 /** An answer where there is no response object to write it to. */
-export function refuseUpgrade(socket: Duplex, { status, message, retryAfter }: ProxyRefusal): void {
-  const body = JSON.stringify({ detail: message });
+export function refuseUpgrade(socket: Duplex, refusal: ProxyRefusal): void {
+  const { status, retryAfter } = refusal;
+  const body = JSON.stringify(refusalBody(refusal));
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Connection: close',

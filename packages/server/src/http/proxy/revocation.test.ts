@@ -48,7 +48,8 @@ describe('a member whose token is taken away', () => {
     const socket = proxy.socket('main/web/ws', headers);
     await once(socket, 'message');
     await proxy.server.call('/api/projects/main/remove_members', { usernames: ['sockets'] });
-    await once(socket, 'close');
+    const [code] = await once(socket, 'close');
+    expect(code).toBe(1008);
   });
 
   it('waits for no replica any more', async () => {

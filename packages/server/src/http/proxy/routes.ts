@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ProxyRefusal, serviceNotFound } from '../../proxy/refusal.ts';
-import { serviceTarget } from '../../proxy/service-proxy.ts';
+import { serviceTarget } from '../../proxy/service-target.ts';
 import { refuseUpgrade } from '../../proxy/upgrade.ts';
 import { answerUnknown } from '../error-answers.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -80,7 +80,7 @@ async function upgrade(
   head: Buffer,
 ): Promise<void> {
   const target = serviceTarget(request.url ?? '');
-  if (!target) throw serviceNotFound('', '');
+  if (!target) throw serviceNotFound({ projectName: '', runName: '' });
   const passage = await services.admit(target, request, socket);
   await services.upgrade(passage, request, socket, head);
 }

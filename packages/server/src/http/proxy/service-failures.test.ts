@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { closedPort, json, ProxiedServices } from '../testing/proxied-services.ts';
@@ -12,22 +13,29 @@ beforeAll(async () => {
 afterAll(() => proxy.close());
 
 describe('a service that cannot answer', () => {
-  const failed = { detail: 'Error requesting upstream' };
   const notFound = (name: string) => ({ detail: `Service main/${name} not found` });
 
-  it('is not found', async () => {
+  it('is not found by whoever may not know of it, and where there is none', async () => {
     await proxy.service('idle', {}, [null]);
     for (const name of ['nosuch', 'idle']) {
-      const answer = await proxy.get(`${name}/x`, { headers: { authorization: '' } });
-      expect([answer.status, await answer.json()]).toEqual([404, notFound(name)]);
+      for (const authorization of ['', 'Bearer wrong']) {
+        const answer = await proxy.get(`${name}/x`, { headers: { authorization } });
+        expect([answer.status, await answer.json()]).toEqual([404, notFound(name)]);
+      }
     }
+    const answer = await proxy.get('nosuch/x');
+    expect([answer.status, await answer.json()]).toEqual([404, notFound('nosuch')]);
   });
 
-  it('is asked at another replica when one takes no connection, whatever the method', async () => {
-    await proxy.service('halved', {}, [await closedPort(), proxy.apps[0]?.port ?? 0]);
-    for (let i = 0; i < 4; i++) {
+  it('is asked at every other replica when one takes no connection, whatever the method', async () => {
+    const ports = [await closedPort(), await closedPort(), proxy.apps[0]?.port ?? 0];
+    await proxy.service('halved', {}, ports);
+    for (let i = 0; i < 6; i++) {
       const answer = await proxy.get('halved/echo', { method: 'POST', body: 'once' });
       expect((await json(answer)).body).toBe('once');
+      const socket = proxy.socket('main/halved/ws');
+      await once(socket, 'message');
+      socket.terminate();
     }
   });
 
@@ -53,17 +61,39 @@ describe('a service that cannot answer', () => {
   it('is a bad gateway when no replica takes a connection', async () => {
     await proxy.service('dead', {}, [await closedPort(), await closedPort()]);
     const answer = await proxy.get('dead/x');
-    expect([answer.status, await answer.json()]).toEqual([502, failed]);
+    const { detail, code } = await json(answer);
+    expect([answer.status, code]).toEqual([502, 'connection_refused']);
+    expect(detail).toMatch(/^Service main\/dead does not answer: nothing listens at port \d+ of/);
+    const socket = proxy.socket('main/dead/ws');
+    const [, response] = await once(socket, 'unexpected-response');
+    expect(response.statusCode).toBe(502);
+    socket.on('error', () => {});
+    socket.terminate();
   });
 
   it('is asked again only for what may be asked twice', async () => {
     const before = proxy.apps.map((app) => app.requests);
     const count = () =>
       proxy.apps.reduce((sum, app, i) => sum + app.requests - (before[i] ?? 0), 0);
-    expect((await proxy.get('web/drops')).status).toBe(502);
+    const dropped = await proxy.get('web/drops');
+    expect([dropped.status, (await json(dropped)).code]).toEqual([502, 'connection_broken']);
     expect(count()).toBe(2);
     expect((await proxy.get('web/drops', { method: 'POST', body: 'x' })).status).toBe(502);
     expect(count()).toBe(3);
+  });
+
+  it('is asked for a WebSocket at another replica when one breaks the connection', async () => {
+    const rude = createTcpServer((socket) => socket.once('data', () => socket.destroy()));
+    rude.listen(0, '127.0.0.1');
+    await once(rude, 'listening');
+    const { port } = rude.address() as AddressInfo;
+    await proxy.service('rude', {}, [port, proxy.apps[0]?.port ?? 0]);
+    for (let i = 0; i < 4; i++) {
+      const socket = proxy.socket('main/rude/ws');
+      await once(socket, 'message');
+      socket.terminate();
+    }
+    rude.close();
   });
 
   it('is too slow after its time', async () => {

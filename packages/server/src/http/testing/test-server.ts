@@ -18,6 +18,7 @@ import { FileLogStore } from '../../logs/file/file-log-store.ts';
 import type { LogStore } from '../../logs/log-store.ts';
 import { ServerMetrics } from '../../metrics/server-metrics.ts';
 import { trustIn } from '../../proxy/forwarded.ts';
+import { lookAtService } from '../../proxy/look-at-service.ts';
 import { OwnTokens } from '../../proxy/own-tokens.ts';
 import { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
 import type { OpenPort } from '../../proxy/replica-connections.ts';
@@ -97,6 +98,7 @@ export async function startTestServer(
   const access = new AccessWatch({ access: store.access, shared: false, now, log });
   const services = new ServiceProxy({
     services: store.services,
+    look: lookAtService(store),
     open,
     admit: admission({ store, now, sshProxyToken: null, access }),
     ownTokens: new OwnTokens({

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { closedPort } from '../../testing/proxied-services.ts';
 import { insertInstances, openHere, serveAt, submitService } from '../../testing/services.ts';
 import { startTestServer, type TestServer } from '../../testing/test-server.ts';
 
@@ -119,6 +120,15 @@ describe('models of a project', () => {
       detail: 'Model nosuch not found in project main',
     });
   });
+});
+
+it('a model is asked at another replica when one takes no connection', async () => {
+  const { port } = model.address() as AddressInfo;
+  const { id } = await submitService(server, 'half', { model: 'half', probes: [], replicas: 3 });
+  const instances = await insertInstances(server, 3);
+  await serveAt(server, id, [await closedPort(), await closedPort(), port], instances);
+  answer = [200, '{"choices":[]}'];
+  for (let i = 0; i < 4; i++) expect((await chat('half')).status).toBe(200);
 });
 
 describe('a model of Text Generation Inference', () => {

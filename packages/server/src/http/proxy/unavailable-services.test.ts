@@ -1,0 +1,155 @@
+import { once } from 'node:events';
+import type { Change, JobRecord, RunRecord } from '@dstack/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { json, ProxiedServices } from '../testing/proxied-services.ts';
+import { submitService } from '../testing/services.ts';
+
+let proxy: ProxiedServices;
+beforeAll(async () => {
+  proxy = await ProxiedServices.start();
+});
+afterAll(() => proxy.close());
+
+const scaled = { replicas: '0..2', scaling: { metric: 'rps', target: 1 } };
+const failed = { status: 'failed', terminationReason: 'job_failed' } as const;
+
+/** Changes the run and its jobs as passes would, and tells the proxy. */
+async function become(id: string, run: Partial<RunRecord>, job: Partial<JobRecord> | null = null) {
+  const { store, services } = proxy.server;
+  const view = await store.runs.byId(id);
+  const jobs = await store.jobs.ofRun(id);
+  const changes: Change[] = [
+    { type: 'run.update', id, version: view?.run.version ?? 0, set: run },
+    ...jobs.flatMap(({ id: jobId, version }): Change[] =>
+      job ? [{ type: 'job.update', id: jobId, version, set: job }] : [],
+    ),
+  ];
+  expect(await store.engine.apply(changes)).toBe('applied');
+  services.changed(id);
+}
+
+async function answerOf(name: string, init?: RequestInit) {
+  const answer = await proxy.get(`${name}/x`, init);
+  const { detail, code } = await json(answer);
+  return { status: answer.status, detail, code, wait: answer.headers.get('retry-after') };
+}
+
+describe('a service that has no replica says why', () => {
+  it('when its app has exited', async () => {
+    const { id } = await proxy.service('exits', {}, [null]);
+    const job = { status: 'failed', terminationReason: 'container_exited_with_error' } as const;
+    await become(id, failed, { ...job, exitStatus: 7 });
+    expect(await answerOf('exits')).toEqual({
+      ...{ status: 503, code: 'exited', wait: '60' },
+      detail: 'Service main/exits is not available: exited with code 7',
+    });
+  });
+
+  it('when there is no capacity for it', async () => {
+    const { id } = await submitService(proxy.server, 'waits', {});
+    const reason = 'failed_to_start_due_to_no_capacity';
+    const job = { terminationReason: reason, terminationMessage: 'No offers match' } as const;
+    await become(id, failed, { status: 'failed', ...job });
+    expect(await answerOf('waits')).toMatchObject({
+      ...{ status: 503, code: 'no_capacity' },
+      detail: 'Service main/waits is not available: no capacity: No offers match',
+    });
+    const anybody = await answerOf('waits', { headers: { authorization: 'Bearer no' } });
+    expect(anybody).toMatchObject({ status: 404, detail: 'Service main/waits not found' });
+  });
+
+  it('when it is to have none', async () => {
+    await submitService(proxy.server, 'none', { replicas: 0 });
+    expect(await answerOf('none')).toMatchObject({
+      ...{ status: 503, code: 'scaled_to_zero', wait: '60' },
+      detail: expect.stringContaining('scaled to 0'),
+    });
+  });
+
+  it('when it is starting', async () => {
+    const { id } = await submitService(proxy.server, 'young', {});
+    await become(id, { status: 'provisioning' }, { status: 'pulling' });
+    expect(await answerOf('young')).toMatchObject({
+      ...{ status: 503, code: 'starting', wait: '5' },
+      detail: 'Service main/young is not available: starting: its image is being pulled',
+    });
+  });
+
+  it('to everybody where everybody may ask, but not what members alone may know', async () => {
+    const { id } = await submitService(proxy.server, 'open', { auth: false });
+    const reason = 'failed_to_start_due_to_no_capacity';
+    const job = { terminationReason: reason, terminationMessage: 'No offers match' } as const;
+    await become(id, failed, { status: 'failed', ...job });
+    expect(await answerOf('open', { headers: { authorization: '' } })).toMatchObject({
+      ...{ status: 503, detail: 'Service main/open is not available: no capacity' },
+    });
+  });
+
+  it('to WebSockets too', async () => {
+    await submitService(proxy.server, 'sockets', { replicas: 0 });
+    const socket = proxy.socket('main/sockets/ws');
+    const [, response] = await once(socket, 'unexpected-response');
+    expect([response.statusCode, response.headers['retry-after']]).toEqual([503, '60']);
+    socket.on('error', () => {});
+    socket.terminate();
+  });
+});
+
+describe('a request that waits for the first replica', () => {
+  const waiting = async (name: string) => {
+    const { id } = await submitService(proxy.server, name, scaled);
+    const heard = Promise.withResolvers<void>();
+    const end = proxy.server.store.engine.onSignal((signal) => {
+      if (signal.id === id) heard.resolve();
+    });
+    const answer = answerOf(name);
+    await heard.promise;
+    end();
+    return { id, answer };
+  };
+
+  it('is told at once when the run has failed, and why', async () => {
+    const { id, answer } = await waiting('asleep');
+    const [first] = await proxy.server.store.jobs.ofRun((await proxy.service('donor')).id);
+    const { now, newId } = proxy.server.deps.context();
+    const end = { status: 'failed', terminationReason: 'container_exited_with_error' } as const;
+    const own = { id: newId(), runId: id, submittedAt: now, version: 0, registered: false };
+    const job = { ...first, ...own, ...end, exitStatus: 9 } as never;
+    await proxy.server.store.engine.apply([{ type: 'job.insert', job }]);
+    await become(id, failed);
+    expect(await answer).toMatchObject({
+      ...{ status: 503, code: 'exited' },
+      detail: 'Service main/asleep is not available: exited with code 9',
+    });
+  });
+
+  it('is told at once when the run was stopped', async () => {
+    const { id, answer } = await waiting('dozing');
+    await become(id, { status: 'terminated', terminationReason: 'stopped_by_user' });
+    expect(await answer).toMatchObject({
+      ...{ status: 503, detail: 'Service main/dozing is not available: stopped' },
+    });
+  });
+
+  it('is told that there is none once a run of a gateway has its name', async () => {
+    const { id, answer } = await waiting('moved');
+    await become(id, { gatewayId: proxy.server.deps.context().newId() });
+    expect(await answer).toMatchObject({ status: 404, detail: 'Service main/moved not found' });
+  });
+});
+
+it('a replica whose app has exited meanwhile is no bad gateway', async () => {
+  const { jobs } = await proxy.service('races', {}, [proxy.apps[0]?.port ?? 0]);
+  // The proxy knows the replica, and nobody has told it of the end yet.
+  expect((await proxy.get('races/x')).status).toBe(200);
+  const end = { status: 'failed', terminationReason: 'container_exited_with_error' } as const;
+  const changes = jobs.map(({ id, version }): Change => {
+    return { type: 'job.update', id, version, set: { ...end, exitStatus: 137 } };
+  });
+  await proxy.server.store.engine.apply(changes);
+  const answer = await proxy.get('races/drops');
+  expect([answer.status, (await json(answer)).detail]).toEqual([
+    503,
+    'Service main/races is not available: exited with code 137',
+  ]);
+});

@@ -1,0 +1,14 @@
+import type { Store } from '@dstack/store';
+import type { LookAtService } from './outages.ts';
+
+/** Services without a gateway, finished or not, with all their jobs. */
+export function lookAtService(store: Pick<Store, 'projects' | 'runs'>): LookAtService {
+  return async (projectName, runName) => {
+    const project = await store.projects.byName(projectName);
+    const view = project && (await store.runs.byName(project.id, runName));
+    if (!view) return null;
+    const { run, jobs } = view;
+    const isServedHere = run.serviceSpec !== null && run.gatewayId === null;
+    return isServedHere ? { run, jobs, projectName: project.name, runName: run.name } : null;
+  };
+}

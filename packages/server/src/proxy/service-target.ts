@@ -1,0 +1,23 @@
+/** A request for a service: who is meant, and its URL as it was sent. */
+export interface ServiceTarget {
+  readonly project: string;
+  readonly run: string;
+  /** `/proxy/services/<project>/<run>`, undecoded. */
+  readonly prefix: string;
+  /** What follows it, the query included; empty or from a slash or question mark on. */
+  readonly rest: string;
+}
+
+const TARGET = /^(\/proxy\/services\/([^/?]+)\/([^/?]+))(?=[/?]|$)(.*)$/s;
+
+/** Null: the URL is not one of a service. */
+export function serviceTarget(url: string): ServiceTarget | null {
+  const [, prefix = '', project = '', run = '', rest = ''] = TARGET.exec(url) ?? [];
+  try {
+    const names = { project: decodeURIComponent(project), run: decodeURIComponent(run) };
+    return prefix === '' ? null : { ...names, prefix, rest };
+  } catch {
+    // Broken percent encoding names nobody.
+    return null;
+  }
+}

@@ -1,0 +1,189 @@
+/** Why a service has no replica that takes requests, read from its run and the jobs of it. */
+import {
+  isCapacityReason,
+  isEndedByUser,
+  isJobAlive,
+  isJobFinished,
+  isJobPulling,
+  isJobRunning,
+  isJobSubmitted,
+  isRunFinished,
+  isRunTerminating,
+  type JobRecord,
+  type RunRecord,
+  SECOND,
+  scalesByDemand,
+  type Timestamp,
+} from '@dstack/core';
+
+/** What is known of a service, whatever has become of it. */
+export interface ServiceState {
+  readonly run: Pick<
+    RunRecord,
+    'spec' | 'status' | 'terminationReason' | 'desiredReplicas' | 'nextTriggeredAt'
+  >;
+  /** All submissions. */
+  readonly jobs: readonly ReplicaJob[];
+}
+
+export type ReplicaJob = Pick<
+  JobRecord,
+  | 'jobNum'
+  | 'replicaNum'
+  | 'submissionNum'
+  | 'spec'
+  | 'status'
+  | 'terminationReason'
+  | 'terminationMessage'
+  | 'exitStatus'
+  | 'registered'
+  | 'runningAt'
+  | 'statusChangedAt'
+  | 'disconnectedAt'
+>;
+
+/** `message`: what is known beyond the reason, in words for members of the project. */
+export type Unavailability =
+  /** Its replicas are on their way, none for the second time. */
+  | { readonly cause: 'starting'; readonly stage: 'waiting' | 'machine' | 'image' | 'app' }
+  /** A replica runs, and its probes have not succeeded for so many seconds. */
+  | { readonly cause: 'failing_probe'; readonly seconds: number }
+  | { readonly cause: 'no_capacity'; readonly message: string | null }
+  | {
+      readonly cause: 'exited';
+      readonly exitStatus: number | null;
+      readonly message: string | null;
+      /** It is being started again. */
+      readonly restarts: boolean;
+    }
+  /** So many submissions in a row of one replica have ended with an error. */
+  | { readonly cause: 'crash_loop'; readonly exitStatus: number | null; readonly exits: number }
+  /** Whatever else has ended a replica. */
+  | {
+      readonly cause: 'failed';
+      readonly reason: JobRecord['terminationReason'];
+      readonly message: string | null;
+    }
+  | { readonly cause: 'unreachable' }
+  | { readonly cause: 'stopping' }
+  /** `wakes`: the next request starts a replica. */
+  | { readonly cause: 'scaled_to_zero'; readonly wakes: boolean }
+  /** Until its schedule starts it. */
+  | { readonly cause: 'scheduled'; readonly at: Timestamp }
+  /** Nothing will come of this run any more. */
+  | { readonly cause: 'ended'; readonly reason: RunRecord['terminationReason'] };
+
+/** So many ends with an error in a row are no accident. */
+const CRASH_LOOP = 3;
+
+/** An app may take this long (µs) to answer its probes before they are said to fail. */
+const PROBE_GRACE = 30 * SECOND;
+
+/** Null: some replica takes requests. */
+export function unavailabilityOf(state: ServiceState, now: Timestamp): Unavailability | null {
+  const { run } = state;
+  const replicas = replicasThatServe(state);
+  const isOver = isRunFinished(run.status) || isRunTerminating(run.status);
+  if (isOver && isEndedByUser(run.terminationReason)) return ended(run);
+  if (!isOver && replicas.some(([latest]) => latest !== undefined && serves(latest))) return null;
+  const causes = replicas.flatMap((submissions) => causeOf(submissions, now) ?? []);
+  causes.sort((a, b) => rank(a) - rank(b));
+  if (isOver) return causes.find(isEnd) ?? ended(run);
+  if (run.nextTriggeredAt !== null && !replicas.some(isAlive)) {
+    return { cause: 'scheduled', at: run.nextTriggeredAt };
+  }
+  const [first] = causes;
+  if (first !== undefined) return first;
+  const wanted = Object.values(run.desiredReplicas).reduce((sum, count) => sum + count, 0);
+  if (wanted === 0) return { cause: 'scaled_to_zero', wakes: scalesByDemand(run) };
+  return { cause: 'starting', stage: 'waiting' };
+}
+
+const ended = ({ terminationReason }: ServiceState['run']): Unavailability => ({
+  cause: 'ended',
+  reason: terminationReason,
+});
+
+const serves = (job: ReplicaJob) =>
+  isJobRunning(job.status) && job.registered && job.disconnectedAt === null;
+
+/** Of each replica that requests could be sent to: its submissions, the latest first. */
+function replicasThatServe({ run, jobs }: ServiceState): ReplicaJob[][] {
+  const { configuration } = run.spec;
+  const groups = configuration.type === 'service' ? (configuration.groups ?? []) : [];
+  const router = groups.find((group) => group.router != null)?.name;
+  const byNum = new Map<number, ReplicaJob[]>();
+  for (const job of jobs) {
+    if (job.jobNum !== 0 || (router !== undefined && job.spec.replica_group !== router)) continue;
+    byNum.set(job.replicaNum, [...(byNum.get(job.replicaNum) ?? []), job]);
+  }
+  return [...byNum.values()].map((one) => one.sort((a, b) => b.submissionNum - a.submissionNum));
+}
+
+const isAlive = ([latest]: readonly ReplicaJob[]) =>
+  latest !== undefined && isJobAlive(latest.status);
+
+/** Null: of no interest, it was taken away on purpose. */
+function causeOf(submissions: readonly ReplicaJob[], now: Timestamp): Unavailability | null {
+  const [latest, ...earlier] = submissions;
+  if (latest === undefined) return null;
+  if (isJobRunning(latest.status)) return causeOfRunning(latest, now);
+  if (isJobAlive(latest.status)) return failureOf(earlier, true) ?? startingOf(latest);
+  if (latest.terminationReason === 'scaled_down') {
+    return isJobFinished(latest.status) ? null : { cause: 'stopping' };
+  }
+  return failureOf(submissions, false) ?? { cause: 'stopping' };
+}
+
+function causeOfRunning(job: ReplicaJob, now: Timestamp): Unavailability {
+  if (job.disconnectedAt !== null) return { cause: 'unreachable' };
+  const since = now - (job.runningAt ?? job.statusChangedAt);
+  const isProbed = (job.spec.probes ?? []).length > 0;
+  if (!isProbed || since < PROBE_GRACE) return { cause: 'starting', stage: 'app' };
+  return { cause: 'failing_probe', seconds: Math.floor(since / SECOND) };
+}
+
+function startingOf({ status }: ReplicaJob): Unavailability {
+  if (isJobPulling(status)) return { cause: 'starting', stage: 'image' };
+  return { cause: 'starting', stage: isJobSubmitted(status) ? 'waiting' : 'machine' };
+}
+
+/** How the first of these has ended; null: not by a failure. */
+function failureOf(submissions: readonly ReplicaJob[], restarts: boolean): Unavailability | null {
+  const [latest] = submissions;
+  const reason = latest?.terminationReason ?? null;
+  if (latest === undefined || reason === null || isJobAlive(latest.status)) return null;
+  const { exitStatus, terminationMessage: message } = latest;
+  if (isCapacityReason(reason)) return { cause: 'no_capacity', message };
+  if (reason === 'done_by_runner') {
+    return { cause: 'exited', exitStatus: exitStatus ?? 0, message, restarts };
+  }
+  if (reason === 'container_exited_with_error') {
+    const exits = exitsInARow(submissions);
+    if (exits >= CRASH_LOOP) return { cause: 'crash_loop', exitStatus, exits };
+    return { cause: 'exited', exitStatus, message, restarts };
+  }
+  if (reason === 'scaled_down') return null;
+  return { cause: 'failed', reason, message };
+}
+
+function exitsInARow(submissions: readonly ReplicaJob[]): number {
+  const other = submissions.findIndex(
+    ({ terminationReason }) => terminationReason !== 'container_exited_with_error',
+  );
+  return other < 0 ? submissions.length : other;
+}
+
+/** What says most about when the service will answer: the replica that is nearest to it. */
+function rank(one: Unavailability): number {
+  return RANKS.indexOf(one.cause === 'starting' ? `starting ${one.stage}` : one.cause);
+}
+
+const RANKS: readonly string[] = [
+  ...['starting app', 'failing_probe', 'starting image', 'starting machine', 'unreachable'],
+  ...['crash_loop', 'exited', 'no_capacity', 'starting waiting', 'failed', 'stopping'],
+];
+
+/** What can have ended a run. */
+const isEnd = ({ cause }: Unavailability) =>
+  ['crash_loop', 'exited', 'no_capacity', 'failed'].includes(cause);

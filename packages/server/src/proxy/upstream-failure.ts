@@ -1,0 +1,51 @@
+/** What has gone wrong between this server and the app of a replica. */
+import { errors } from 'undici';
+
+/** No connection to the app: nothing of the request has left this server. */
+export class ConnectFailure extends Error {
+  override name = 'ConnectFailure';
+  readonly port: number;
+
+  constructor(port: number, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.port = port;
+  }
+}
+
+/** Nothing has come for as long as an app may take. */
+export class NoAnswerInTime extends Error {
+  override name = 'NoAnswerInTime';
+}
+
+export type UpstreamFailure =
+  | { readonly cause: 'connection_refused'; readonly port: number }
+  | { readonly cause: 'no_connection' | 'connection_broken' | 'invalid_answer' }
+  | { readonly cause: 'timed_out' };
+
+export function upstreamFailure(error: Error): UpstreamFailure {
+  if (isTimeout(error)) return { cause: 'timed_out' };
+  if (error instanceof ConnectFailure) {
+    const code = codeOf(error.cause);
+    // The second one is the agent's word for it.
+    const isRefused = code === 'ECONNREFUSED' || code === 'port_refused';
+    return isRefused
+      ? { cause: 'connection_refused', port: error.port }
+      : { cause: 'no_connection' };
+  }
+  const isNonsense = /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES|ERR_INVALID_|ERR_HTTP_)/;
+  return { cause: isNonsense.test(codeOf(error)) ? 'invalid_answer' : 'connection_broken' };
+}
+
+export function isTimeout(error: Error): boolean {
+  return (
+    error instanceof NoAnswerInTime ||
+    error instanceof errors.HeadersTimeoutError ||
+    error instanceof errors.BodyTimeoutError ||
+    error instanceof errors.ConnectTimeoutError
+  );
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}
