@@ -44,6 +44,8 @@ export const isRunPending = (status: RunStatus): boolean => status === 'pending'
 
 export const isRunTerminating = (status: RunStatus): boolean => status === 'terminating';
 
+export const isRunRunning = (status: RunStatus): boolean => status === 'running';
+
 /** Its status follows from its jobs. */
 export const isRunActive = (status: RunStatus): boolean =>
   status === 'submitted' || status === 'provisioning' || status === 'running';

@@ -69,7 +69,7 @@ forEachStore((tests) => {
     }
   });
 
-  it('lists running services with models, newest first', async () => {
+  it('lists services with models, newest first, finished ones apart', async () => {
     const world = await openWorld(tests);
     const model = { name: 'm', base_url: '/', type: 'chat' };
     const serviceSpec = { url: '/', model, options: {} };
@@ -78,8 +78,13 @@ forEachStore((tests) => {
     }
     await insertService(world, { run: { name: 'plain' } });
     await insertService(world, { run: { name: 'waiting', serviceSpec, status: 'submitted' } });
-    const views = await world.store.services.withModels(world.projectId);
-    expect(views.map(({ run }) => run.name)).toEqual(['new', 'old']);
+    await insertService(world, { run: { name: 'over', serviceSpec, status: 'failed' } });
+    const names = async (which: 'unfinished' | 'finished') => {
+      const views = await world.store.services.withModels(world.projectId, which);
+      return views.map(({ run }) => run.name);
+    };
+    expect(await names('unfinished')).toEqual(['waiting', 'new', 'old']);
+    expect(await names('finished')).toEqual(['over']);
   });
 
   it('adds up what all servers have counted, for services that scale by demand', async () => {

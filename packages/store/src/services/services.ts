@@ -11,17 +11,20 @@ export function createServices(context: StoreContext): Services {
   const { db } = context;
   return {
     async byName(projectName, runName) {
-      const rows = await servedRuns(db)
+      const rows = await runsServedHere(db)
+        .where('r.status', 'in', UNFINISHED_RUN)
         .where(sql<string>`lower(p.name)`, '=', projectName.toLowerCase())
         .where('r.name', '=', runName)
         .execute();
       return (await toViews(db, rows))[0] ?? null;
     },
-    async withModels(projectId) {
-      const rows = await servedRuns(db)
+    async withModels(projectId, which) {
+      const isFinished = which === 'finished';
+      const rows = await runsServedHere(db)
         .where('r.project_id', '=', projectId)
-        .where('r.status', '=', 'running')
+        .where('r.status', isFinished ? 'not in' : 'in', UNFINISHED_RUN)
         .orderBy('r.submitted_at', 'desc')
+        .$if(isFinished, (query) => query.limit(MAX_FINISHED))
         .execute();
       const views = await toViews(db, rows);
       return views.filter(({ run }) => run.serviceSpec?.model != null);
@@ -30,8 +33,11 @@ export function createServices(context: StoreContext): Services {
   };
 }
 
+/** Those that one may still ask for, not knowing of their end. */
+const MAX_FINISHED = 100;
+
 /** What has a gateway is served there. */
-function servedRuns(db: Db) {
+function runsServedHere(db: Db) {
   return db
     .selectFrom('runs as r')
     .innerJoin('projects as p', 'p.id', 'r.project_id')
@@ -39,7 +45,6 @@ function servedRuns(db: Db) {
     .select('p.name as project_name')
     .where('r.service_spec', 'is not', null)
     .where('r.gateway_id', 'is', null)
-    .where('r.status', 'in', UNFINISHED_RUN)
     .where(notDeleted('r.deleted'))
     .where(notDeleted('p.deleted'));
 }

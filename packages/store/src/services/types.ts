@@ -30,8 +30,11 @@ export interface RequestCount {
 export interface Services {
   /** Null: no such run in no such project, or none that the proxy serves. */
   byName(projectName: string, runName: string): Promise<ServiceView | null>;
-  /** Running services of a project that serve a model, newest first. */
-  withModels(projectId: Id): Promise<ServiceView[]>;
+  /**
+   * Services of a project that serve a model, newest first: all that are not finished, or the latest
+   * finished ones.
+   */
+  withModels(projectId: Id, which: 'unfinished' | 'finished'): Promise<ServiceView[]>;
   /** Adds to what this process (`owner`) has counted, and forgets what no window reaches. */
   addRequests(
     owner: string,

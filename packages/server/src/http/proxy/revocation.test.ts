@@ -52,6 +52,20 @@ describe('a member whose token is taken away', () => {
     expect(code).toBe(1008);
   });
 
+  it('loses what a model has to say', async () => {
+    await proxy.service('chat', { model: 'parrot', probes: [] });
+    const headers = { ...(await member('chats')), 'content-type': 'application/json' };
+    proxy.signals.next = Promise.withResolvers();
+    const body = JSON.stringify({ model: 'parrot', messages: [], stream: true });
+    const url = `${proxy.url}/proxy/models/main/chat/completions`;
+    const answer = await fetch(url, { method: 'POST', headers, body });
+    const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await reader?.read())?.value).toBe('data:0\n\n');
+    await refresh('chats');
+    await expect(reader?.read()).rejects.toThrow();
+    proxy.signals.next.resolve();
+  });
+
   it('waits for no replica any more', async () => {
     const scaling = { metric: 'rps', target: 1 };
     await proxy.service('asleep', { replicas: '0..2', scaling }, []);

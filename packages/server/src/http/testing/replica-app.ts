@@ -78,6 +78,7 @@ export class ReplicaApp {
       case '/download':
         return void Readable.from(pieces(16)).pipe(response);
       case '/events':
+      case '/v1/chat/completions':
         return this.#sendEvents(response);
       case '/silent':
         this.#signals.silent.arrived.resolve();

@@ -3,6 +3,9 @@ import type { ServerResponse } from 'node:http';
 import { SANDBOX } from '../../../proxy/headers.ts';
 import { DONE } from './openai-model.ts';
 
+/** Browsers take an answer for what it says it is. */
+export const NO_SNIFF = ['X-Content-Type-Options', 'nosniff'] as const;
+
 /**
  * Sends chunks as server-sent events. The first one is waited for, so that a model's refusal is the
  * answer's status; whatever goes wrong later is said in a comment, and the stream ends without its
@@ -18,7 +21,7 @@ export async function streamChunks(
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',
     'x-accel-buffering': 'no',
-    'x-content-type-options': 'nosniff',
+    [NO_SNIFF[0]]: NO_SNIFF[1],
     [SANDBOX[0]]: SANDBOX[1],
   });
   try {

@@ -1,7 +1,5 @@
-import type { ServerResponse } from 'node:http';
 import type { ServiceConfiguration } from '@dstack/contract/wire';
 import type { Dispatcher } from 'undici';
-import type { ServiceRoute } from '../../../proxy/service-routes.ts';
 import type { ChatRequest } from './chat-request.ts';
 
 export type Model = NonNullable<ServiceConfiguration['model']>;
@@ -14,10 +12,4 @@ export interface ModelClient {
   complete(request: ChatRequest, ask: AskModel): Promise<unknown>;
   /** Chunks in OpenAI's form, as JSON texts. */
   stream(request: ChatRequest, ask: AskModel): AsyncIterable<string>;
-}
-
-export interface ServedModel {
-  readonly route: ServiceRoute;
-  readonly model: Model;
-  readonly client: ServerResponse;
 }

@@ -97,7 +97,7 @@ describe('models of a project', () => {
   ] as const)('that answer %j to %j are told as %j', async (given, more, [status, detail]) => {
     answer = given as never;
     const { status: seen, body } = await chat('parrot', more);
-    expect([seen, body]).toEqual([status, { detail }]);
+    expect([seen, body.detail, body.error.message]).toEqual([status, detail, detail]);
   });
 
   it('that fail in the middle end without the last word', async () => {
@@ -116,8 +116,11 @@ describe('models of a project', () => {
       ['body', 'model'],
       ['body', 'messages'],
     ]);
+    expect(unnamed.body.error).toMatchObject({ type: 'invalid_request_error', param: 'model' });
+    const message = 'Model nosuch not found in project main';
     expect((await chat('nosuch')).body).toEqual({
-      detail: 'Model nosuch not found in project main',
+      detail: message,
+      error: { message, type: 'invalid_request_error', param: null, code: 'model_not_found' },
     });
   });
 });
@@ -182,7 +185,9 @@ describe('a model of Text Generation Inference', () => {
     expect((await chat('tgi', { stream: true })).text).not.toContain('</s>');
     answer = [200, 'data: {"error":"too long","error_type":"validation"}\n\n'];
     const refused = await chat('tgi', { stream: true });
-    expect([refused.status, refused.body]).toEqual([400, { detail: 'too long' }]);
+    expect([refused.status, refused.body]).toMatchObject([
+      ...[400, { detail: 'too long', error: { message: 'too long' } }],
+    ]);
   });
 
   it('is looked up where its configuration does not say how it chats', async () => {

@@ -1,6 +1,6 @@
-import { text } from 'node:stream/consumers';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import type { ModelClient } from './model-client.ts';
+import { answerText } from './read-answer.ts';
 import { sseData } from './sse-data.ts';
 
 /** The end of a stream of OpenAI. */
@@ -12,7 +12,7 @@ export function openAiModel(prefix: string): ModelClient {
   return {
     async complete(request, ask) {
       const answer = await ask(path, JSON.stringify(request));
-      const body = await text(answer.body);
+      const body = await answerText(answer.body);
       try {
         return JSON.parse(body);
       } catch (error) {

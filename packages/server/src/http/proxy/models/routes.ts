@@ -1,7 +1,7 @@
 /** Models of a project under one address, as OpenAI's API has them. */
 import type { ServerResponse } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { ApiError, accessDenied, type Endpoint, endpoints } from '@dstack/contract/api';
+import { isRunRunning } from '@dstack/core';
 import type { ProjectRecord, ServiceView } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../../access/access-watch.ts';
@@ -12,9 +12,11 @@ import { identify } from '../../identity.ts';
 import type { HttpDeps } from '../../ports.ts';
 import type { GuardedRoute } from '../../sign-in-guard.ts';
 import { type ChatRequest, chatRequest } from './chat-request.ts';
-import { streamChunks } from './chunk-stream.ts';
+import { NO_SNIFF, streamChunks } from './chunk-stream.ts';
 import type { AskModel, Model, ModelClient } from './model-client.ts';
+import { answerModelError, modelRefusal } from './model-errors.ts';
 import { openAiModel } from './openai-model.ts';
+import { answerText } from './read-answer.ts';
 import { tgiModel } from './tgi-model.ts';
 
 interface ProjectRoute {
@@ -26,6 +28,17 @@ const CHAT = endpoints['proxy.chat_completions'];
 const pathOf = (endpoint: Endpoint) => endpoint.path.replace('{project_name}', ':project_name');
 
 export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
+  app.register(async (scope) => {
+    scope.setErrorHandler(answerModelError);
+    // Nothing but JSON and events, whatever browsers make of what a model says.
+    scope.addHook('onRequest', async (_request, reply) => {
+      reply.header(...NO_SNIFF);
+    });
+    routes(scope, deps);
+  });
+}
+
+function routes(app: FastifyInstance, deps: HttpDeps): void {
   const guarded: GuardedRoute = { asksForUser: true };
   app.route<ProjectRoute>({
     method: LIST.method,
@@ -33,8 +46,9 @@ export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
     config: guarded as object,
     handler: async (request, reply) => {
       const { project } = await enter(deps, LIST, request, reply);
-      const served = await deps.store.services.withModels(project.id);
-      return sendJson(reply, 200, { object: 'list', data: served.map(listed) });
+      const views = await deps.store.services.withModels(project.id, 'unfinished');
+      const data = views.filter(isOffered).map(listed);
+      return sendJson(reply, 200, { object: 'list', data });
     },
   });
   app.route<ProjectRoute>({
@@ -88,6 +102,11 @@ async function modelUser(
   return { name: user.name, userId: user.id, projectId: project.id, expiresAt, project };
 }
 
+/** What runs, or starts when it is asked. */
+function isOffered(view: ServiceView): boolean {
+  return isRunRunning(view.run.status) || routeOf(view)?.mayBeEmpty === true;
+}
+
 function listed({ run, projectName }: ServiceView) {
   return {
     object: 'model',
@@ -97,14 +116,34 @@ function listed({ run, projectName }: ServiceView) {
   };
 }
 
-/** Of several services with a model of that name the newest that can answer. */
+/**
+ * Of several services with a model of that name the newest that can answer, else the newest that starts
+ * when it is asked, else the newest: it says why it does not answer.
+ */
 async function find(
   { store }: HttpDeps,
   project: ProjectRecord,
   name: string,
-): Promise<{ route: ServiceRoute; model: Model }> {
-  const views = await store.services.withModels(project.id);
-  const served = views.flatMap((view) => {
+): Promise<ServedModel> {
+  const served = serving(name, await store.services.withModels(project.id, 'unfinished'));
+  const found =
+    served.find(({ route }) => route.replicas.length > 0) ??
+    served.find(({ route }) => route.mayBeEmpty) ??
+    served[0] ??
+    serving(name, await store.services.withModels(project.id, 'finished')).map(finished)[0];
+  if (found) return found;
+  throw new ProxyRefusal(404, `Model ${name} not found in project ${project.name}`, {
+    code: 'model_not_found',
+  });
+}
+
+/** Nothing starts it any more. */
+function finished({ route, model }: ServedModel): ServedModel {
+  return { route: { ...route, scaled: false, mayBeEmpty: false }, model };
+}
+
+function serving(name: string, views: readonly ServiceView[]): ServedModel[] {
+  return views.flatMap((view) => {
     const { configuration } = view.run.spec;
     // As it was completed when the service was submitted.
     const completed = view.run.serviceSpec?.options.openai as { model?: Model } | undefined;
@@ -112,14 +151,14 @@ async function find(
     const route = routeOf(view);
     return route && model && model.name === name ? [{ route, model }] : [];
   });
-  const found = served.find(({ route }) => route.replicas.length > 0) ?? served[0];
-  if (found) return found;
-  throw new ProxyRefusal(404, `Model ${name} not found in project ${project.name}`);
 }
 
-interface Completion {
+interface ServedModel {
   readonly route: ServiceRoute;
   readonly model: Model;
+}
+
+interface Completion extends ServedModel {
   readonly chat: ChatRequest;
   /** Name of the caller. */
   readonly user: string;
@@ -151,13 +190,9 @@ function asker(
   client: ServerResponse,
 ): AskModel {
   return async (path, body) => {
-    const question = { path, body, user, client };
-    const answer = await services.ask(route, question).catch((error: unknown) => {
-      if (error instanceof ProxyRefusal) throw error;
-      const why = error instanceof Error ? error.message : String(error);
-      throw new ProxyRefusal(502, `Error requesting model: ${why}`, { cause: error });
-    });
+    const answer = await services.ask(route, { path, body, user, client });
     if (answer.statusCode === 200) return answer;
-    throw new ProxyRefusal(answer.statusCode, await text(answer.body));
+    const said = await answerText(answer.body);
+    throw modelRefusal(answer.statusCode, said, answer.headers['retry-after']);
   };
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { text } from 'node:stream/consumers';
 import * as z from 'zod';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import type { ChatRequest } from './chat-request.ts';
 import { render } from './jinja/render.ts';
 import type { ModelClient } from './model-client.ts';
+import { answerText } from './read-answer.ts';
 import { sseData } from './sse-data.ts';
 
 /** How a model of Text Generation Inference wants to be spoken to. */
@@ -44,7 +44,11 @@ export function tgiModel(model: TgiModel): ModelClient {
   return {
     async complete(request, ask) {
       const answer = await ask('/generate', JSON.stringify(question(model, request, false)));
-      const generated = parsed(Generated, await text(answer.body), 'Invalid response from model');
+      const generated = parsed(
+        Generated,
+        await answerText(answer.body),
+        'Invalid response from model',
+      );
       return completion(model, generated);
     },
     async *stream(request, ask) {

@@ -1,0 +1,157 @@
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Change, RunRecord } from '@dstack/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { insertInstances, openHere, serveAt, submitService } from '../../testing/services.ts';
+import { startTestServer, type TestServer } from '../../testing/test-server.ts';
+import { modelRefusal } from './model-errors.ts';
+
+let server: TestServer;
+let model: Server;
+let seen: readonly string[] = [];
+let reply: (response: ServerResponse) => void = (response) => response.end('{}');
+
+beforeAll(async () => {
+  server = await startTestServer({}, {}, openHere);
+  model = createServer((request, response) => {
+    seen = request.rawHeaders;
+    request.resume().on('end', () => reply(response));
+  });
+  model.listen(0, '127.0.0.1');
+  await once(model, 'listening');
+  const { id } = await submitService(server, 'one', { model: 'parrot', probes: [] });
+  const ports = [(model.address() as AddressInfo).port];
+  await serveAt(server, id, ports, await insertInstances(server, 1));
+});
+afterAll(async () => {
+  await server.close();
+  model.closeAllConnections();
+  model.close();
+});
+
+const messages = [{ role: 'user', content: 'hi' }];
+const chat = (name: string, more: object = {}, token?: string) =>
+  server.call(
+    '/proxy/models/main/chat/completions',
+    { model: name, messages, ...more },
+    token === undefined ? {} : { token },
+  );
+const list = async () => {
+  const answer = await server.call('/proxy/models/main/models', undefined, { method: 'GET' });
+  return answer.body.data.map(({ id }: { id: string }) => id);
+};
+
+async function become(id: string, set: Partial<RunRecord>): Promise<void> {
+  const version = (await server.store.runs.byId(id))?.run.version ?? 0;
+  const change: Change = { type: 'run.update', id, version, set };
+  expect(await server.store.engine.apply([change])).toBe('applied');
+  server.services.changed(id);
+}
+
+describe('a model that cannot answer', () => {
+  it('is started by being asked where it is scaled to nothing, and offered meanwhile', async () => {
+    const scaling = { metric: 'rps', target: 1 };
+    const more = { model: 'sleepy', probes: [], replicas: '0..1', scaling };
+    const { id } = await submitService(server, 'asleep', more);
+    expect(await list()).toEqual(['sleepy', 'parrot']);
+    const heard = Promise.withResolvers<void>();
+    server.store.engine.onSignal((signal) => {
+      if (signal.id === id) heard.resolve();
+    });
+    const answer = chat('sleepy');
+    await heard.promise;
+    await become(id, { status: 'terminated', terminationReason: 'stopped_by_user' });
+    expect(await answer).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '60' },
+      body: { error: { code: 'ended', type: 'server_error', param: null } },
+    });
+    expect(await list()).toEqual(['parrot']);
+  });
+
+  it('says why, also when its run is over', async () => {
+    const { id } = await submitService(server, 'young', { model: 'young', probes: [] });
+    const message = 'Service main/young is not available: starting: it waits for a machine';
+    const error = { message, type: 'server_error', param: null, code: 'starting' };
+    expect((await chat('young')).body).toEqual({ detail: message, error });
+    expect(await list()).not.toContain('young');
+    await become(id, { status: 'failed', terminationReason: 'server_error' });
+    expect(await chat('young', { stream: true })).toMatchObject({
+      ...{ status: 503, body: { error: { code: 'ended' } } },
+    });
+  });
+
+  it('is an error of OpenAI’s form to strangers too', async () => {
+    expect(await chat('parrot', {}, 'wrong')).toMatchObject({
+      status: 403,
+      body: {
+        detail: 'Unauthenticated or unauthorized to access project main',
+        error: { type: 'permission_error', message: expect.stringContaining('unauthorized') },
+      },
+    });
+  });
+
+  it.each([{}, { stream: true }])('has broken off: %j', async (more) => {
+    reply = (response) => {
+      response.writeHead(200, { 'content-length': '100' });
+      response.write('half', () => response.destroy());
+    };
+    expect(await chat('parrot', more)).toMatchObject({
+      ...{ status: 502, body: { error: { code: 'connection_broken', type: 'server_error' } } },
+    });
+  });
+
+  it('says when to come again', async () => {
+    reply = (response) =>
+      response.writeHead(429, { 'retry-after': '7' }).end('{"error":{"message":"slow"}}');
+    const { status, headers, body } = await chat('parrot');
+    expect([status, headers['retry-after'], body.error.message]).toEqual([429, '7', 'slow']);
+  });
+});
+
+describe('an answer of a model', () => {
+  it.each([{}, { stream: true }])('is JSON or events, and nothing else: %j', async (more) => {
+    reply = (response) => response.end('data: {"a":"<script>"}\n\n');
+    const { headers } = await chat('parrot', more);
+    expect(headers).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': 'sandbox',
+      'content-type': expect.stringMatching(/^(application\/json|text\/event-stream)/),
+    });
+  });
+
+  it('is asked for in the caller’s name, without their token', async () => {
+    reply = (response) => response.end('{}');
+    expect((await chat('parrot')).status).toBe(200);
+    const at = seen.findIndex((name) => name.toLowerCase() === 'x-dstack-user');
+    expect(seen[at + 1]).toBe('admin');
+    expect(seen.join()).not.toContain(server.token);
+  });
+});
+
+it.each([
+  [
+    '{"error":{"message":"too long","type":"invalid","param":"n","code":"x","extra":1}}',
+    { message: 'too long', type: 'invalid', param: 'n', code: 'x', extra: 1 },
+  ],
+  ['{"object":"error","message":"no","code":404}', { message: 'no', code: 404, object: 'error' }],
+  ['{"error":"too long","error_type":"validation"}', { message: 'too long' }],
+  ['{"detail":"Not Found"}', { message: 'Not Found' }],
+  ['{"detail":[{"msg":"x"}]}', { message: '{"detail":[{"msg":"x"}]}' }],
+  ['{"error":null}', { message: '{"error":null}' }],
+  ['[1]', { message: '[1]' }],
+  ['slow down', { message: 'slow down' }],
+  ['', { message: '' }],
+])('the error %j of a model is read as %j', (body, error) => {
+  expect(modelRefusal(400, body, undefined).error).toEqual(error);
+});
+
+it.each([
+  ['7', 7],
+  ['soon', null],
+  ['-1', null],
+  [undefined, null],
+])('of Retry-After %j seconds are passed on: %j', (header, seconds) => {
+  expect(modelRefusal(503, '', header).retryAfter).toBe(seconds);
+});

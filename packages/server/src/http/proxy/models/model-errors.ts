@@ -1,0 +1,102 @@
+/** Errors of models as OpenAI's API has them; `detail` beside it is what dstack 0.22.5 answers. */
+import { ApiError } from '@dstack/contract/api';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { ProxyRefusal } from '../../../proxy/refusal.ts';
+import { sendJson } from '../../error-answers.ts';
+import { UnprocessableError } from '../../request-body.ts';
+
+/** What clients of OpenAI read. A model may say more than this. */
+export interface ModelError {
+  readonly message: string;
+  readonly type: string;
+  readonly param: string | null;
+  readonly code: string | number | null;
+}
+
+/** The model has refused, in its own words. */
+export class ModelRefusal extends ProxyRefusal {
+  override name = 'ModelRefusal';
+  readonly error: Partial<ModelError>;
+
+  constructor(status: number, error: Partial<ModelError>, retryAfter: number | null) {
+    super(status, error.message ?? '', retryAfter === null ? {} : { retryAfter });
+    this.error = error;
+  }
+}
+
+/** Of whatever a model answers in place of a completion. */
+export function modelRefusal(
+  status: number,
+  body: string,
+  retryAfter: string | string[] | undefined,
+): ModelRefusal {
+  const seconds = Number(retryAfter ?? Number.NaN);
+  const wait = Number.isSafeInteger(seconds) && seconds >= 0 ? seconds : null;
+  // Neither an answer nor an error of HTTP: a redirect, say.
+  if (status < 400) return new ModelRefusal(502, { message: 'Invalid response from model' }, null);
+  return new ModelRefusal(status, errorIn(body), wait);
+}
+
+/** OpenAI's form, the one of vLLM, which leaves out the envelope, or that of others: a text. */
+function errorIn(body: string): Partial<ModelError> {
+  const parsed = objectIn(body);
+  const inner = parsed?.error ?? parsed?.detail ?? parsed;
+  if (typeof inner === 'string') return { message: inner };
+  if (typeof inner !== 'object' || inner === null || !('message' in inner)) {
+    return { message: body };
+  }
+  return { ...inner, message: String(inner.message) };
+}
+
+function objectIn(body: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+      ? (parsed as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The error handler of all models. */
+export function answerModelError(
+  error: FastifyError | Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (error instanceof UnprocessableError) {
+    const [first] = error.detail;
+    const param = first?.loc.slice(1).join('.') || null;
+    const found = { message: first?.msg ?? error.message, param };
+    return sendJson(reply, 422, { detail: error.detail, error: completed(422, found) });
+  }
+  if (error instanceof ProxyRefusal) {
+    if (error.retryAfter !== null) reply.header('retry-after', error.retryAfter);
+    const { status, message, code } = error;
+    const own = error instanceof ModelRefusal ? error.error : { code };
+    return sendJson(reply, status, {
+      detail: message,
+      error: completed(status, { ...own, message }),
+    });
+  }
+  const status = error instanceof ApiError ? error.status : statusOf(error);
+  const message = status < 500 ? error.message : 'Internal Server Error';
+  if (status >= 500) request.log.error({ err: error }, 'request failed');
+  return sendJson(reply, status, { detail: message, error: completed(status, { message }) });
+}
+
+function statusOf(error: Error): number {
+  const status = 'statusCode' in error ? Number(error.statusCode) : 500;
+  return status >= 400 && status < 600 ? status : 500;
+}
+
+function completed(status: number, error: Partial<ModelError>): Partial<ModelError> {
+  return { type: typeOf(status), param: null, code: null, ...error };
+}
+
+function typeOf(status: number): string {
+  if (status === 403) return 'permission_error';
+  if (status === 429) return 'rate_limit_error';
+  return status < 500 ? 'invalid_request_error' : 'server_error';
+}
