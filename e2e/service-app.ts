@@ -34,6 +34,10 @@ const answers: Readonly<Record<string, Answer>> = {
     }
     response.end();
   },
+  '/endless': (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: 0\n\n');
+  },
   '/upload': async (request, response) => {
     let length = 0;
     for await (const chunk of request) length += chunk.length;

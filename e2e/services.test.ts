@@ -29,13 +29,18 @@ interface ServiceRun extends ShownRun {
   }[];
 }
 
-async function apply(name: string, more: string): Promise<void> {
+async function apply(
+  name: string,
+  more: string,
+  command = `exec ${process.execPath} ${app}`,
+  resources = '{gpu: 0}',
+): Promise<void> {
   const yaml = [
     'type: service',
     `name: ${name}`,
     'port: 8000',
-    `commands: ['exec ${process.execPath} ${app}']`,
-    'resources: {gpu: 0}',
+    `commands: ['${command}']`,
+    `resources: ${resources}`,
     more,
   ].join('\n');
   const file = configuration(home, `${name}.dstack.yml`, yaml);
@@ -154,9 +159,9 @@ describe('a service', () => {
     expect(words).toEqual(['HOW', 'ARE', 'YOU']);
     expect(streamed.endsWith('data: [DONE]\n\n')).toBe(true);
     const unknown = await chat(false, 'cat');
-    expect([unknown.status, await unknown.json()]).toEqual([
+    expect([unknown.status, await unknown.json()]).toMatchObject([
       404,
-      { detail: 'Model cat not found in project main' },
+      { detail: 'Model cat not found in project main', error: { code: 'model_not_found' } },
     ]);
   });
 
@@ -164,6 +169,43 @@ describe('a service', () => {
     const [submission] = latest(await show('web'));
     expect(submission?.probes[0]?.success_streak).toBeGreaterThan(0);
     expect(await home.ok('ps', '-v')).toMatch(/web.*✓/s);
+  });
+
+  it('answers to the end when the server is told to end, and its output is followed on', async () => {
+    const [submission] = latest(await show('web'));
+    const query = `run_name=web&job_submission_id=${submission?.id}`;
+    const logs = await fetch(`${home.url}/api/project/main/logs/stream?${query}`, {
+      headers: { authorization: `Bearer ${home.token()}` },
+    });
+    const parts = (await get('web/events')).body?.pipeThrough(new TextDecoderStream()).getReader();
+    let seen = (await parts?.read())?.value ?? '';
+    const stopped = home.stopServer('SIGTERM');
+    for (let part = await parts?.read(); !part?.done; part = await parts?.read())
+      seen += part?.value;
+    expect(seen).toBe('data: 0\n\ndata: 1\n\ndata: 2\n\n');
+    expect(await logs.text()).toContain('data: ');
+    expect(await stopped).toBe(0);
+    await home.startServer();
+  });
+
+  it('is left at once at the second signal', async () => {
+    await untilReady('web', 1);
+    const answer = await get('web/endless');
+    const reader = answer.body?.getReader();
+    await reader?.read();
+    const pid = home.serverPid;
+    const stopped = home.stopServer('SIGTERM');
+    // It has begun to end once it takes nobody new.
+    while (
+      await fetch(`${home.url}/healthcheck`).then(
+        () => true,
+        () => false,
+      )
+    );
+    process.kill(pid, 'SIGTERM');
+    expect(await stopped).toBe(130);
+    await expect(reader?.read()).rejects.toThrow();
+    await home.startServer();
   });
 
   it('goes on when the server is started again', async () => {
@@ -219,6 +261,26 @@ describe('replicas', () => {
     const versions = [...(await untilReady('pair', 2)).values()].map(({ version }) => version);
     expect(versions).toEqual(['2', '2']);
     await home.ok('stop', 'pair', '-y');
+  });
+
+  it('say why they do not come', async () => {
+    const scaling = 'scaling: {metric: rps, target: 1}\nreplicas: 0..1\n';
+    await apply('exits', `${scaling}`, 'sleep 1; exit 7');
+    await apply('huge', `${scaling}`, 'true', '{gpu: 8}');
+    await apply('none', 'replicas: 0\n');
+    const why = async (name: string) => {
+      const answer = await get(`${name}/`);
+      const { detail } = (await answer.json()) as { detail: string };
+      return [answer.status, detail, Number(answer.headers.get('retry-after')) > 0];
+    };
+    for (let i = 0; i < 2; i++) {
+      expect(await Promise.all(['exits', 'huge', 'none', 'nosuch'].map(why))).toEqual([
+        [503, 'Service main/exits is not available: exited with code 7', true],
+        [503, expect.stringContaining('main/huge is not available: no capacity'), true],
+        [503, expect.stringContaining('main/none is not available: scaled to 0'), true],
+        [404, 'Service main/nosuch not found', false],
+      ]);
+    }
   });
 
   it('come with the first request, and more of them with more', async () => {

@@ -53,6 +53,15 @@ describe('settings', () => {
     );
   });
 
+  it('say how the server ends', () => {
+    expect(compileSettings({}).shutdown).toEqual({ delaySeconds: 0, limitSeconds: 25 });
+    const own = { DSTACK_SERVER_SHUTDOWN_TIMEOUT: '0', DSTACK_SERVER_SHUTDOWN_DELAY: '5' };
+    expect(compileSettings(own).shutdown).toEqual({ delaySeconds: 5, limitSeconds: 0 });
+    expect(() => compileSettings({ DSTACK_SERVER_SHUTDOWN_TIMEOUT: '86401' })).toThrow(
+      'DSTACK_SERVER_SHUTDOWN_TIMEOUT is 86401; it may be at most 86400 seconds',
+    );
+  });
+
   it('say when images go from hosts, 0 standing for never', () => {
     const never = {
       DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT: '0',

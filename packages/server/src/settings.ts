@@ -45,6 +45,15 @@ export interface ServerSettings {
   readonly eventsTtlSeconds: number;
   /** Seconds without a byte after which the answer of a service is given up. */
   readonly serviceTimeoutSeconds: number;
+  readonly shutdown: ShutdownSettings;
+}
+
+/** What is under way when the server is told to end. */
+export interface ShutdownSettings {
+  /** How long requests are still taken while health checks fail already. */
+  readonly delaySeconds: number;
+  /** How long requests under way may take to end. */
+  readonly limitSeconds: number;
 }
 
 /** Of PostgreSQL; SQLite has one connection and waits for nobody. */
@@ -143,6 +152,10 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
     hostShell: oneOf(env, 'DSTACK_SERVER_HOST_SHELL', ['managers', 'off', 'users']),
     eventsTtlSeconds: integer(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
     serviceTimeoutSeconds: integer(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
+    shutdown: {
+      delaySeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_DELAY', 0),
+      limitSeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_TIMEOUT', 25),
+    },
   };
 }
 
@@ -177,6 +190,13 @@ export function listensOnLoopback(host: string): boolean {
 }
 
 const DAY_SECONDS = 86_400;
+
+/** No longer than a day. */
+function seconds(env: Env, name: string, fallback: number): number {
+  const value = integer(env, name, fallback);
+  if (value <= DAY_SECONDS) return value;
+  throw new SettingsError(`${name} is ${value}; it may be at most ${DAY_SECONDS} seconds`);
+}
 
 function database(env: Env): DatabaseSettings {
   const poolSize = integer(env, 'DSTACK_DB_POOL_SIZE', 10);

@@ -8,6 +8,7 @@ import { keepLinked } from '../hosts/keep-linked.ts';
 import { buildHttp } from '../http/app.ts';
 import { keyMaker } from '../http/keys.ts';
 import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
+import { endHttp, Shutdown } from '../http/shutdown.ts';
 import { streamRoutes } from '../http/streams/routes.ts';
 import { gitTemplates } from '../http/templates/git-templates.ts';
 import { httpSettings } from '../http-settings.ts';
@@ -63,6 +64,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const hubUrl = env.HF_ENDPOINT || 'https://huggingface.co';
   const outgoing = makeOutgoing(parts, hubUrl);
 
+  const shutdown = new Shutdown();
   let engine: Engine | null = null;
   const metrics = settings.metrics.enabled
     ? await serverMetrics(parts, () => engine?.depths() ?? null)
@@ -79,6 +81,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     hub: tokenizerHub(hubUrl, outgoing),
     services,
     access,
+    shutdown,
     metrics,
     loopsAreRunning: () => engine?.isRunning ?? false,
     expectHosts: () => sshFleets.expectHosts(),
@@ -103,6 +106,14 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await sshFleets.start();
   startHousekeeping(parts);
   if (machine) closing.add(await keepLinked(hosts, machine.access, log));
+  // First of all: what is under way needs everything else.
+  closing.add(() =>
+    endHttp({
+      ...{ server: http.server, shutdown, giveUp: () => services.giveUp(), log },
+      delayMs: settings.shutdown.delaySeconds * 1000,
+      limitMs: settings.shutdown.limitSeconds * 1000,
+    }),
+  );
   return { main, url, local: machine?.executor ?? null };
 }
 

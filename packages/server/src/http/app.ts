@@ -30,9 +30,10 @@ import { proxyRoutes, routedUrl, takesUpgrade } from './proxy/routes.ts';
 import { repoRoutes } from './repos/routes.ts';
 import { runRoutes } from './runs/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
-import { healthRoutes } from './server-info/health.ts';
+import { HEALTH_PATHS, healthRoutes } from './server-info/health.ts';
 import { serverInfoRoutes } from './server-info/routes.ts';
 import { serviceTokenRoutes } from './service-tokens/routes.ts';
+import { shuttingDown } from './shutdown.ts';
 import { guardSignIns } from './sign-in-guard.ts';
 import { sshProxyRoutes } from './sshproxy/routes.ts';
 import { templateRoutes } from './templates/routes.ts';
@@ -92,6 +93,7 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     rewriteUrl: ({ url }) => routedUrl(url ?? '/'),
     http: { shouldUpgradeCallback: takesUpgrade },
   }) as unknown as FastifyInstance;
+  const { shutdown } = deps;
   takeBytes(app);
   app.addHook('onRequest', async (request, reply) => {
     nameRequest(request, reply);
@@ -100,6 +102,8 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
       return answerUnknown(request, reply);
     }
     if (request.url.startsWith('/proxy/')) reply.header(...SANDBOX);
+    if (shutdown.isEnding) refuseLate(request, reply);
+    shutdown.track(reply.raw);
     ignoreContentType(request);
   });
   guardSignIns(app, deps);
@@ -113,6 +117,12 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
   openApiRoutes(app);
   proxyRoutes(app, deps);
   return app;
+}
+
+/** On connections that were open already. Health checks are answered: they say the same. */
+function refuseLate({ url }: FastifyRequest, reply: FastifyReply): void {
+  reply.header('connection', 'close');
+  if (!HEALTH_PATHS.includes(url)) throw shuttingDown();
 }
 
 /**

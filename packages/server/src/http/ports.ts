@@ -18,6 +18,7 @@ import type { LogPage, PollQuery } from '../logs/event-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { TokenizerHub } from './runs/tokenizer-hub.ts';
+import type { Shutdown } from './shutdown.ts';
 import type { TemplateSource } from './templates/git-templates.ts';
 
 /** Everything that handlers may use; made once when the server starts. */
@@ -36,6 +37,7 @@ export interface HttpDeps {
   readonly metrics: MetricsText | null;
   /** Ends what is open for callers whose access is taken away. */
   readonly access: AccessWatch;
+  readonly shutdown: Shutdown;
   readonly loopsAreRunning: () => boolean;
   /** An SSH fleet is planned: what its hosts will be given can be made ready by the answer. */
   readonly expectHosts: () => void;

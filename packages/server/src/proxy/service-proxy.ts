@@ -27,7 +27,7 @@ import { Traffic } from './traffic.ts';
 import { askUpgrade } from './upgrade.ts';
 import { ConnectFailure } from './upstream-failure.ts';
 import { WaitingRequests } from './waiting-requests.ts';
-import { type JoinedSocket, POLICY_VIOLATION } from './web-socket.ts';
+import { GOING_AWAY, type JoinedSocket, POLICY_VIOLATION } from './web-socket.ts';
 
 export interface ServiceProxyOptions {
   readonly services: Pick<Services, 'byName' | 'addRequests'>;
@@ -112,6 +112,12 @@ export class ServiceProxy {
   /** See `ReplicaConnections.leave`. */
   leave(jobId: Id, whenIdle: () => void): boolean {
     return this.#replicas.leave(jobId, whenIdle);
+  }
+
+  /** Requests that wait for a replica are refused, WebSockets are ended. */
+  giveUp(): void {
+    this.#waiting.close();
+    for (const joined of this.#joined.values()) joined.end(GOING_AWAY);
   }
 
   async close(): Promise<void> {

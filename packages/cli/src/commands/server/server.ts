@@ -96,28 +96,44 @@ interface RunningServer {
 }
 
 /**
- * Runs the server in this process until Ctrl-C. It is found by path, not imported: the command line
- * must not carry the server in its bundle.
+ * Runs the server in this process until Ctrl-C or SIGTERM; the second one ends it at once. It is found
+ * by path, not imported: the command line must not carry the server in its bundle.
  */
 export async function runServer(options: ServerOptions, cli: Cli): Promise<void> {
   const stop = new AbortController();
+  const ended = new AbortController();
   const given = Promise.withResolvers<never>();
-  let signals = 0;
+  let isOneKey = true;
   const release = cli.onInterrupt(
-    () => {
-      signals += 1;
-      stop.abort();
-      if (signals === 1) cli.io.say('Stopping... (jobs go on)');
-      // Two may be one key: programs that run others hand on what they get.
-      else if (signals === 2) cli.io.say('Still stopping; once more ends the server at once.');
-      else given.reject(new CancelledError());
+    (signal) => {
+      if (!stop.signal.aborted) {
+        cli.io.say('Stopping... (jobs go on)');
+        stop.abort();
+        void pressedOnce(cli, ended.signal).then(() => {
+          isOneKey = false;
+        });
+      } else if (signal === 'SIGTERM' || !isOneKey) given.reject(new CancelledError());
     },
     { terminate: true },
   );
   try {
     await Promise.race([serve(options, cli, stop.signal), given.promise]);
   } finally {
+    ended.abort();
     release();
+  }
+}
+
+/** One key may be two signals: programs that run others hand on what they get. */
+const SAME_KEY_MS = 250;
+
+/** Resolves when the next Ctrl-C is another one. */
+async function pressedOnce(cli: Cli, ended: AbortSignal): Promise<void> {
+  try {
+    await cli.wait(SAME_KEY_MS, ended);
+    cli.io.say('Still stopping; once more ends the server at once.');
+  } catch {
+    // It has stopped meanwhile.
   }
 }
 

@@ -7,6 +7,7 @@ import { serviceTarget } from '../../proxy/service-target.ts';
 import { refuseUpgrade } from '../../proxy/upgrade.ts';
 import { answerUnknown } from '../error-answers.ts';
 import type { HttpDeps } from '../ports.ts';
+import { shuttingDown } from '../shutdown.ts';
 import { modelRoutes } from './models/routes.ts';
 
 const PATH = '/proxy/services/:project_name/:run_name';
@@ -74,11 +75,13 @@ async function forward(
 }
 
 async function upgrade(
-  { services }: HttpDeps,
+  { services, shutdown }: HttpDeps,
   request: FastifyRequest['raw'],
   socket: Duplex,
   head: Buffer,
 ): Promise<void> {
+  if (shutdown.isEnding) throw shuttingDown();
+  shutdown.track(socket);
   const target = serviceTarget(request.url ?? '');
   if (!target) throw serviceNotFound({ projectName: '', runName: '' });
   const passage = await services.admit(target, request, socket);

@@ -2,16 +2,25 @@ import type { FastifyInstance } from 'fastify';
 import { sendJson } from '../error-answers.ts';
 import type { HttpDeps } from '../ports.ts';
 
+/** What load balancers ask. */
+export const HEALTH_PATHS: readonly string[] = ['/healthcheck', '/readyz'];
+
 /** Longest that the database may take to answer, in ms, before it counts as away. */
 const DATABASE_LIMIT = 2000;
 
 /**
  * `/healthcheck` says that the process answers (its body is part of the wire contract), `/readyz`
- * whether it can do its work: 503 while the database is away or the loops have not started.
+ * whether it can do its work: 503 while the database is away or the loops have not started. Both are
+ * 503 once the server goes, so that nobody is sent here any more.
  */
 export function healthRoutes(app: FastifyInstance, deps: HttpDeps): void {
-  app.get('/healthcheck', async (_request, reply) => sendJson(reply, 200, { status: 'running' }));
+  app.get('/healthcheck', async (_request, reply) =>
+    deps.shutdown.isAnnounced
+      ? sendJson(reply, 503, { status: 'shutting down' })
+      : sendJson(reply, 200, { status: 'running' }),
+  );
   app.get('/readyz', async (request, reply) => {
+    if (deps.shutdown.isAnnounced) return sendJson(reply, 503, { status: 'shutting down' });
     const database = await answers(deps).catch((error: unknown) => {
       request.log.warn({ err: error }, 'the database does not answer');
       return false;

@@ -19,7 +19,7 @@ import { UnprocessableError } from '../request-body.ts';
 import { type EventCursor, streamEvents } from './stream-events.ts';
 import { watchRun } from './watch-run.ts';
 
-export interface StreamDeps extends Pick<HttpDeps, 'store' | 'settings' | 'context'> {
+export interface StreamDeps extends Pick<HttpDeps, 'store' | 'settings' | 'context' | 'shutdown'> {
   readonly access: AccessWatch;
   readonly logStore: LogStore;
   readonly changes: RunChanges;
@@ -122,7 +122,7 @@ function cursorOf(text: string): EventCursor {
 
 interface Entered {
   readonly project: ProjectRecord;
-  /** Aborted when the client has left, or may not listen any more. */
+  /** Aborted when the client has left or may not listen any more, or the server goes. */
   readonly gone: AbortSignal;
 }
 
@@ -137,7 +137,8 @@ async function enter(
   const { caller, release } = await deps.access.admit(() => callerOf(request, deps), leave);
   request.raw.once('close', leave);
   reply.raw.once('close', release);
-  return { project: caller.project, gone: gone.signal };
+  const signals = [gone.signal, deps.shutdown.signal];
+  return { project: caller.project, gone: AbortSignal.any(signals) };
 }
 
 interface Listener extends Caller {

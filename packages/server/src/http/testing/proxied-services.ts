@@ -32,7 +32,11 @@ export class ProxiedServices {
     this.#refusals = refusals;
   }
 
-  static async start(settings: Partial<HttpSettings> = {}): Promise<ProxiedServices> {
+  /** `more`: adds routes before the server listens. */
+  static async start(
+    settings: Partial<HttpSettings> = {},
+    more: (server: TestServer) => void = () => {},
+  ): Promise<ProxiedServices> {
     const refusals = { count: 0 };
     const server = await startTestServer(settings, {}, (to) =>
       openHere(to).catch((error) => {
@@ -40,6 +44,7 @@ export class ProxiedServices {
         throw error;
       }),
     );
+    more(server);
     await server.app.listen({ host: '127.0.0.1', port: 0 });
     const signals = new AppSignals();
     const apps = [await ReplicaApp.start('one', signals), await ReplicaApp.start('two', signals)];

@@ -28,6 +28,7 @@ import { keyMaker } from '../keys.ts';
 import type { HttpDeps } from '../ports.ts';
 import { createProject } from '../projects/service.ts';
 import { admission } from '../proxy/admission.ts';
+import { Shutdown } from '../shutdown.ts';
 import { gitTemplates } from '../templates/git-templates.ts';
 import { createUser } from '../users/service.ts';
 
@@ -194,6 +195,7 @@ function testDeps({
     hub: () => Promise.reject(new Error('there is no hub')),
     services,
     access,
+    shutdown: new Shutdown(),
     metrics: new ServerMetrics({ store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,
     expectHosts: () => {},
