@@ -58,7 +58,6 @@ async function insertFleet({ store, projectId }: World) {
 const insertGateway = (world: World, part: Partial<GatewayRecord> = {}) =>
   world.store.gateways.insert(part.projectId ?? world.projectId, { exact: 'gate' }, () => ({
     gateway: gatewayRecord(world, part),
-    isDefault: false,
   }));
 
 forEachStore((tests) => {

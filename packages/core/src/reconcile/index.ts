@@ -4,8 +4,10 @@ export { type NewSubmissions, newSubmissions } from './new-submission.ts';
 export { groupMemberJob, nodeAddress } from './node-address.ts';
 export { reconcileFleet } from './reconcile-fleet.ts';
 export {
+  canBeDefault,
   defaultGatewayChanges,
   defaultGatewayEvent,
+  defaultOnRunning,
   reconcileGateway,
 } from './reconcile-gateway.ts';
 export { reconcileInstance } from './reconcile-instance.ts';

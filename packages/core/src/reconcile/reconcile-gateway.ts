@@ -9,7 +9,11 @@ import type {
   GatewaySnapshot,
   NewEvent,
 } from '../model/index.ts';
-import { GATEWAY_TRANSITIONS, isGatewayPassing } from '../status/gateway-status.ts';
+import {
+  GATEWAY_TRANSITIONS,
+  isGatewayPassing,
+  isGatewayRunning,
+} from '../status/gateway-status.ts';
 import { assertTransition } from '../status/transitions.ts';
 
 /**
@@ -24,7 +28,7 @@ export function reconcileGateway(snapshot: GatewaySnapshot, { now }: DecisionCon
     const set = { deleted: true, nextPassAt: null, lastProcessedAt: now };
     return decision(gateway, set, [...withoutDefault(snapshot), { type: 'event', event }]);
   }
-  if (!isGatewayPassing(gateway.status)) return nothing(gateway);
+  if (!isGatewayPassing(gateway.status)) return withoutFailedDefault(snapshot);
   assertTransition('gateway', GATEWAY_TRANSITIONS, gateway.status, 'failed');
   const statusMessage = snapshot.backendConfigured
     ? `This server cannot create gateways in backend ${gateway.backend}`
@@ -32,10 +36,36 @@ export function reconcileGateway(snapshot: GatewaySnapshot, { now }: DecisionCon
   const text = `Gateway status changed ${gateway.status.toUpperCase()} -> FAILED (${statusMessage})`;
   const event = newEvent(text, [gatewayTarget(gateway)]);
   const set = { status: 'failed', statusMessage, nextPassAt: null, lastProcessedAt: now } as const;
-  return decision(gateway, set, [{ type: 'event', event }]);
+  return decision(gateway, set, [{ type: 'event', event }, ...withoutDefault(snapshot)]);
 }
 
-/** A deleted gateway is nobody's default. */
+/** Services that name no gateway go through the default, so it must be one that serves. */
+export function canBeDefault(
+  gateway: Pick<GatewayRecord, 'status' | 'toBeDeleted' | 'deleted'>,
+): boolean {
+  return isGatewayRunning(gateway.status) && !gateway.toBeDeleted && !gateway.deleted;
+}
+
+/**
+ * To be applied along with the step to `running`: the gateway becomes the default of its project if it
+ * is to be that, or if it says nothing and there is no other.
+ */
+export function defaultOnRunning(snapshot: GatewaySnapshot): Change[] {
+  const { gateway, projectName, projectDefaultId } = snapshot;
+  const wanted = gateway.configuration.default ?? projectDefaultId === null;
+  if (!wanted || projectDefaultId === gateway.id) return [];
+  const project = { id: gateway.projectId, name: projectName };
+  const change = { from: projectDefaultId, to: gateway.id, actorUserId: null };
+  return defaultGatewayChanges(gateway, project, change);
+}
+
+function withoutFailedDefault(snapshot: GatewaySnapshot): Decision {
+  const { gateway } = snapshot;
+  const changes = canBeDefault(gateway) ? [] : withoutDefault(snapshot);
+  return changes.length === 0 ? nothing(gateway) : { ...nothing(gateway), changes };
+}
+
+/** What does not serve is nobody's default. */
 function withoutDefault({ gateway, defaultOf }: GatewaySnapshot): Change[] {
   return defaultOf.flatMap((project) =>
     defaultGatewayChanges(gateway, project, { from: gateway.id, to: null, actorUserId: null }),

@@ -36,6 +36,8 @@ export interface RunSpecContext {
   readonly userPublicKey: string | null;
   /** The project's volumes by name, without deleted ones; left out = not looked at. */
   readonly volumes?: ReadonlyMap<string, VolumeState>;
+  /** Whether services that name no gateway get the project's default one; left out = they do. */
+  readonly hasDefaultGateway?: boolean;
   /** Clients before 0.19.27 rely on jobs starting in `/workflow`. */
   readonly legacyWorkingDir?: boolean;
   readonly settings?: RunSpecSettings;
@@ -56,6 +58,7 @@ export function prepareRunSpec(spec: RunSpec, context: RunSpecContext): Prepared
     repoError(spec) ??
     profileError(profile, settings) ??
     configurationError(spec, profile, settings) ??
+    gatewayError(spec, context, settings) ??
     volumesError(spec, context.volumes);
   if (error) return error;
   const sshKey = spec.ssh_key_pub ?? context.userPublicKey;
@@ -149,9 +152,6 @@ function serviceError(
   if (profile.schedule && mayBeEmpty(service)) {
     return specError('Scheduled services with autoscaling to zero are not supported');
   }
-  if (service.gateway === false && settings.forbidServicesWithoutGateway) {
-    return specError('Services without a gateway are not allowed on this server');
-  }
   const router = routerError(service, profile);
   if (router) return router;
   const probes = service.probes ?? [];
@@ -180,6 +180,19 @@ function routerError(service: ServiceConfiguration, profile: Profile): SpecError
       'on this server yet. Give one the addresses of the others in `commands`, as ' +
       '`${{ groups[0].replicas[0].IP_ADDRESS }}`',
   );
+}
+
+/** What to do about it differs: a service that asks for none must change, others need a default. */
+function gatewayError(
+  { configuration }: RunSpec,
+  { hasDefaultGateway = true }: RunSpecContext,
+  { forbidServicesWithoutGateway }: RunSpecSettings,
+): SpecError | null {
+  if (configuration.type !== 'service' || !forbidServicesWithoutGateway) return null;
+  const text = 'Services without a gateway are not allowed on this server';
+  if (configuration.gateway === false) return specError(`${text}: \`gateway\` must not be false`);
+  if (configuration.gateway !== null || hasDefaultGateway) return null;
+  return specError(`${text}, and the project has no default one that runs: set \`gateway\``);
 }
 
 function mayBeEmpty(service: ServiceConfiguration): boolean {

@@ -1,6 +1,12 @@
 import { RunSpec } from '@dstack/contract/wire';
 import { describe, expect, it } from 'vitest';
-import { diffRunSpecs, prepareRunSpec, type RunSpecContext, runPlanAction } from './index.ts';
+import {
+  DEFAULT_RUN_SPEC_SETTINGS,
+  diffRunSpecs,
+  prepareRunSpec,
+  type RunSpecContext,
+  runPlanAction,
+} from './index.ts';
 
 const CONTEXT: RunSpecContext = { userPublicKey: 'ssh-ed25519 AAAA me' };
 const sent = (configuration: object, spec: object = {}): RunSpec =>
@@ -167,6 +173,29 @@ describe('refusals', () => {
     const volumes = new Map([['data', { ...ACTIVE, ...state }]]);
     const refused = prepareRunSpec(sent(task(volume)), { ...CONTEXT, volumes });
     expect(refused).toMatchObject({ ok: false, message: `Volume data ${message}` });
+  });
+
+  it('a service without a gateway, where that is forbidden', () => {
+    const settings = { ...DEFAULT_RUN_SPEC_SETTINGS, forbidServicesWithoutGateway: true };
+    const message = (gateway: unknown, hasDefaultGateway?: boolean) => {
+      const context = {
+        ...CONTEXT,
+        settings,
+        ...(hasDefaultGateway !== undefined && { hasDefaultGateway }),
+      };
+      const prepared = prepareRunSpec(sent(service({ gateway })), context);
+      return prepared.ok ? 'accepted' : prepared.message;
+    };
+    const text = 'Services without a gateway are not allowed on this server';
+    expect(message(false, true)).toBe(`${text}: \`gateway\` must not be false`);
+    expect(message(null, false)).toContain(`${text}, and the project has no default one`);
+    expect(message(null, true)).toBe('accepted');
+    expect(message('edge', false)).toBe('accepted');
+    expect(message(true, false)).toBe('accepted');
+    expect(prepareRunSpec(sent(service()), { ...CONTEXT, hasDefaultGateway: false }).ok).toBe(true);
+    expect(
+      prepareRunSpec(sent(task()), { ...CONTEXT, settings, hasDefaultGateway: false }).ok,
+    ).toBe(true);
   });
 
   it('a user without any key', () => {

@@ -43,16 +43,9 @@ export function createGateways(context: StoreContext): Gateways {
         await lockNames(context, tx, 'gateway', projectId);
         const chosen = await chooseName(tx, 'gateway', projectId, name);
         if (chosen === null) return { type: 'name-taken' };
-        const { gateway, isDefault, ...extras } = build(chosen, await defaultOf(tx, projectId));
+        const { gateway, ...extras } = build(chosen);
         add(extras);
         await tx.insertInto('gateways').values(gatewayTable.insert(gateway)).execute();
-        if (isDefault) {
-          await tx
-            .updateTable('projects')
-            .set({ default_gateway_id: gateway.id })
-            .where('id', '=', projectId)
-            .execute();
-        }
         return { type: 'created', gateway };
       }),
     update: (id, version, set, extras) =>
@@ -68,15 +61,6 @@ export function createGateways(context: StoreContext): Gateways {
       }),
     ...createReplicas(context),
   };
-}
-
-async function defaultOf(tx: Db, projectId: Id): Promise<Id | null> {
-  const row = await tx
-    .selectFrom('projects')
-    .select('default_gateway_id')
-    .where('id', '=', projectId)
-    .executeTakeFirst();
-  return row?.default_gateway_id ?? null;
 }
 
 /** Gateways that projects import: a subquery of ids. */

@@ -51,8 +51,6 @@ export interface GatewayView {
 
 export interface NewGateway extends WriteExtras {
   readonly gateway: GatewayRecord;
-  /** Make it the default of its project. */
-  readonly isDefault: boolean;
 }
 
 export interface Gateways {
@@ -64,8 +62,7 @@ export interface Gateways {
   insert(
     projectId: Id,
     name: NameChoice,
-    /** `projectDefault`: the default of the project as it is, null if there is none. */
-    build: (name: string, projectDefault: Id | null) => NewGateway,
+    build: (name: string) => NewGateway,
   ): Promise<
     { readonly type: 'created'; readonly gateway: GatewayRecord } | { readonly type: 'name-taken' }
   >;

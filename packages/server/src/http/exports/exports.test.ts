@@ -174,7 +174,10 @@ describe('exports', () => {
 
   it('lend a gateway no longer than they last, also as the default of a project', async () => {
     const configuration = { type: 'gateway', name: 'edge', backend: 'aws', region: 'eu-west-1' };
-    await server.call('/api/project/main/gateways/create', { configuration });
+    const made = await server.call('/api/project/main/gateways/create', { configuration });
+    const { id } = made.body;
+    const set = { status: 'running' } as const;
+    await server.store.engine.apply([{ type: 'gateway.update', id, version: 0, set }]);
     const lent = { importer_projects: ['shop'], exported_gateways: ['edge'] };
     await call('create', { name: 'ingress', ...lent });
     const shop = (path: string, body: unknown) => server.call(`/api/project/shop/${path}`, body);
@@ -183,7 +186,7 @@ describe('exports', () => {
       const configuration = { type: 'service', port: 80, commands: ['serve'], gateway };
       return shop('runs/apply', { plan: { run_spec: { configuration } }, force: false });
     };
-    expect((await serve(null)).body.detail[0].msg).toMatch(/^Gateway 'edge' is submitted/);
+    expect((await serve(null)).body.detail[0].msg).toMatch(/^Gateway 'edge' is running/);
     const given = { export_name: 'ingress', export_project_name: 'main' };
     await shop('imports/delete', given);
     expect((await serve(null)).status).toBe(200);

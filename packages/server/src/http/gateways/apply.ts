@@ -3,8 +3,8 @@ import { type ApplyGatewayPlanRequest, alreadyExists, ruleError } from '@dstack/
 import type { Gateway, GatewayConfiguration } from '@dstack/contract/wire';
 import {
   type Change,
+  canBeDefault,
   defaultGatewayChanges,
-  defaultGatewayEvent,
   diffGatewayConfigurations,
   type GatewayRecord,
   type GatewaySnapshot,
@@ -60,20 +60,18 @@ async function insertGateway(
   const outcome = await deps.store.gateways.insert(
     project.id,
     name === null ? { propose: randomName } : { exact: name },
-    (certain, projectDefault) =>
-      newGateway(deps, project, { ...configuration, name: certain }, user, projectDefault),
+    (certain) => newGateway(deps, project, { ...configuration, name: certain }, user),
   );
   if (outcome.type === 'created') return await shownGateway(deps, project, outcome.gateway.id);
   throw taken === null ? alreadyExists(`Gateway '${name}' exists already`) : ruleError(taken);
 }
 
-/** The first gateway of a project is its default unless it says otherwise. */
+/** Whether it becomes the default of its project is decided once it runs. */
 function newGateway(
   deps: HttpDeps,
   project: ProjectRecord,
   configuration: GatewayConfiguration,
   user: UserRecord,
-  projectDefault: string | null,
 ): NewGateway {
   const { now, newId } = deps.context();
   const gateway: GatewayRecord = {
@@ -96,13 +94,10 @@ function newGateway(
     nextPassAt: now,
     version: 0,
   };
-  const isDefault = configuration.default ?? projectDefault === null;
   const created = newEvent('Gateway created. Status: SUBMITTED', [gatewayTarget(gateway)], user.id);
-  const change = { to: gateway.id, actorUserId: user.id };
   return {
     gateway,
-    isDefault,
-    events: [created, ...(isDefault ? [defaultGatewayEvent(gateway, project, change)] : [])],
+    events: [created],
     signals: [{ kind: 'gateway', id: gateway.id }],
   };
 }
@@ -114,7 +109,8 @@ function updateChanges(
 ): Change[] {
   const { gateway } = snapshot;
   checkUpdatable(gateway);
-  const stored = withDefault(gateway.configuration, snapshot.projectDefaultId === gateway.id);
+  const isDefault = snapshot.projectDefaultId === gateway.id && canBeDefault(gateway);
+  const stored = withDefault(gateway.configuration, isDefault);
   const seen = plan.current_resource;
   const isCurrent = seen?.id === gateway.id && differences(seen.configuration, stored).length === 0;
   if (!force && !isCurrent) throw ruleError(CHANGED);
@@ -127,24 +123,27 @@ function updateChanges(
   }
   if (changed.length === 0) return [];
   const text = `Gateway updated. Changed fields: ${changed.join(', ')}`;
+  const kept = { ...wanted, default: wanted.default ?? gateway.configuration.default };
   return [
     {
       type: 'gateway.update',
       id: gateway.id,
       version: gateway.version,
       // 0: replicas are looked at again at once, whatever failed before.
-      set: { configuration: wanted, wildcardDomain: wanted.domain, scaleOutAttempt: 0 },
+      set: { configuration: kept, wildcardDomain: wanted.domain, scaleOutAttempt: 0 },
     },
     { type: 'event', event: newEvent(text, [gatewayTarget(gateway)], user.id) },
     ...(changed.includes('default') ? defaultChanges(snapshot, wanted.default, user) : []),
   ];
 }
 
+/** One that does not run yet keeps the wish, and becomes the default when it does. */
 function defaultChanges(
   { gateway, projectName, projectDefaultId }: GatewaySnapshot,
   wanted: boolean | null,
   user: UserRecord,
 ): Change[] {
+  if (!canBeDefault(gateway)) return [];
   const project = { id: gateway.projectId, name: projectName };
   const to = wanted ? gateway.id : null;
   return defaultGatewayChanges(gateway, project, {

@@ -1,4 +1,5 @@
 import { type EndpointName, endpoints } from '@dstack/contract/api';
+import { type Change, defaultOnRunning } from '@dstack/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gatewayPass } from '../../loops/passes.ts';
 import { passDeps } from '../testing/pass-deps.ts';
@@ -33,6 +34,20 @@ const apply = (
 const get = (name: string): Promise<TestAnswer> => server.call(path('get'), { name });
 const pass = (id: string) => gatewayPass(passDeps(server))(id);
 
+/** As a backend that can make gateways would. */
+async function become(name: string, status: 'running' | 'submitted' | 'failed'): Promise<void> {
+  const project = await server.store.projects.byName('main');
+  const view = await server.store.gateways.byName(project?.id ?? '', name);
+  const { id = '', version = 0 } = view?.gateway ?? {};
+  const snapshot = await server.store.engine.loadGateway(id);
+  const changes: Change[] = snapshot && status === 'running' ? defaultOnRunning(snapshot) : [];
+  await server.store.engine.apply([
+    { type: 'gateway.update', id, version, set: { status } },
+    ...changes,
+  ]);
+}
+const run = (name: string) => become(name, 'running');
+
 async function events(id: string): Promise<string[]> {
   const answer = await server.call('/api/events/list', { within_gateways: [id], ascending: true });
   return answer.body.map((event: { message: string }) => event.message);
@@ -43,25 +58,39 @@ function expectWire(name: EndpointName, body: unknown): void {
 }
 
 describe('gateways', () => {
-  it('are planned and made, the first one as the default of its project', async () => {
+  it('are planned and made, none as the default of its project before it runs', async () => {
     const planned = await plan('first');
     expectWire('gateways.get_plan', planned.body);
     expect(planned.body).toMatchObject({ action: 'create', current_resource: null });
     const created = await apply('first');
     expectWire('gateways.apply', created.body);
     expect(created.body).toMatchObject({
-      ...{ status: 'submitted', default: true, wildcard_domain: 'x.example', replicas: [] },
-      configuration: { default: true },
+      ...{ status: 'submitted', default: false, wildcard_domain: 'x.example', replicas: [] },
+      configuration: { default: false },
     });
+    expect((await server.store.projects.byName('main'))?.defaultGatewayId).toBeNull();
     const second = { configuration: spec('second').configuration };
     const other = await server.call(path('create'), second);
     expect(other.body.default).toBe(false);
     const again = await server.call(path('create'), second);
     expect(again.body.detail[0].code).toBe('resource_exists');
-    expect(await events(created.body.id)).toEqual([
-      'Gateway created. Status: SUBMITTED',
-      'Gateway set as project default',
-    ]);
+    expect(await events(created.body.id)).toEqual(['Gateway created. Status: SUBMITTED']);
+  });
+
+  it('cannot be made the default while they do not run, but may be meant to be', async () => {
+    const refused = await server.call(path('set_default'), { name: 'first' });
+    expect(refused.body.detail[0].msg).toBe(
+      'Gateway first is submitted: only a running gateway can be the default',
+    );
+    const meant = await apply('first', { default: true }, null, true);
+    expect(meant.body.default).toBe(false);
+    const { body } = await apply('first', { domain: 'w.example' }, null, true);
+    const view = await server.store.gateways.byId(body.id);
+    expect(view?.gateway.configuration.default).toBe(true);
+    await run('first');
+    expect((await get('first')).body).toMatchObject({ status: 'running', default: true });
+    expect((await events(body.id)).at(-1)).toBe('Gateway set as project default');
+    await apply('first', { domain: 'x.example' }, null, true);
   });
 
   it('are changed in place only by who has seen them as they are', async () => {
@@ -79,9 +108,10 @@ describe('gateways', () => {
     expect(moved.body.detail[0].msg).toMatch(/cannot be updated in-place\. Delete it/);
     const unset = await apply('first', { domain: 'y.example', default: false }, null, true);
     expect(unset.body.default).toBe(false);
+    await run('second');
     const taken = await apply('second', { default: true }, null, true);
     expect(taken.body.default).toBe(true);
-    expect((await events(updated.body.id)).slice(2)).toEqual([
+    expect((await events(updated.body.id)).slice(-3)).toEqual([
       'Gateway updated. Changed fields: domain',
       'Gateway updated. Changed fields: default',
       'Gateway unset as project default',
@@ -109,21 +139,26 @@ describe('gateways', () => {
 
   it('fail with a reason where nobody can make them, and ask for a new one then', async () => {
     const { id } = (await get('first')).body;
+    await become('first', 'submitted');
     await pass(id);
     const reason = 'Backend aws is not configured in project main';
     expect((await get('first')).body).toMatchObject({ status: 'failed', status_message: reason });
-    expect((await events(id)).at(-1)).toBe(
+    expect((await events(id)).slice(-2)).toEqual([
       `Gateway status changed SUBMITTED -> FAILED (${reason})`,
-    );
+      'Gateway unset as project default',
+    ]);
+    expect((await server.store.projects.byName('main'))?.defaultGatewayId).toBeNull();
     expect((await plan('first')).body.detail[0].msg).toMatch(/has failed .* Delete it/);
   });
 
   it('are nobody’s default once they are gone', async () => {
-    const { id } = (await get('first')).body;
-    expect((await server.call(path('delete'), { names: ['first', 'nosuch'] })).text).toBe('null');
-    expect((await plan('first')).body.detail[0].msg).toMatch(/is being deleted/);
+    const { id } = (await get('second')).body;
+    await server.call(path('set_default'), { name: 'second' });
+    expect((await server.call(path('delete'), { names: ['second', 'nosuch'] })).text).toBe('null');
+    expect((await get('second')).body.default).toBe(false);
+    expect((await plan('second')).body.detail[0].msg).toMatch(/is being deleted/);
     await pass(id);
-    expect((await get('first')).body.detail[0].code).toBe('resource_not_exists');
+    expect((await get('second')).body.detail[0].code).toBe('resource_not_exists');
     expect((await events(id)).slice(-3)).toEqual([
       'Gateway marked for deletion',
       'Gateway unset as project default',

@@ -1,7 +1,7 @@
 /** Deleting gateways, the default of a project, and what older clients set apart. */
-import { notExists, type SetDefaultGatewayRequest } from '@dstack/contract/api';
+import { notExists, ruleError, type SetDefaultGatewayRequest } from '@dstack/contract/api';
 import type { Gateway } from '@dstack/contract/wire';
-import { defaultGatewayEvent, gatewayTarget, newEvent } from '@dstack/core';
+import { canBeDefault, defaultGatewayEvent, gatewayTarget, newEvent } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { checkNotLeaving } from './plan.ts';
@@ -44,6 +44,11 @@ export async function setDefaultGateway(
   const { name, gateway_project } = request;
   const { gateway } = await usableGateway(deps, project, { name, project: gateway_project });
   checkNotLeaving(gateway);
+  if (!canBeDefault(gateway)) {
+    throw ruleError(
+      `Gateway ${gateway.name} is ${gateway.status}: only a running gateway can be the default`,
+    );
+  }
   const { id } = gateway;
   if (project.defaultGatewayId === id) return;
   const event = defaultGatewayEvent(gateway, project, { to: id, actorUserId: actor.id });

@@ -1,5 +1,6 @@
 /** Gateways that a project's services may use: its own, and those of its imports. */
 import { notExists } from '@dstack/contract/api';
+import { canBeDefault } from '@dstack/core';
 import type { GatewayView, ProjectRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 
@@ -18,14 +19,15 @@ export async function usableGateway(
   return view;
 }
 
-/** A default of another project lasts as long as it is imported. */
+/** A default of another project lasts as long as it is imported; one that does not run is none. */
 export async function usableDefault(
   deps: HttpDeps,
   project: ProjectRecord,
 ): Promise<GatewayView | null> {
   const id = project.defaultGatewayId;
   const view = id === null ? null : await deps.store.gateways.byId(id);
-  return view !== null && (await isUsable(deps, project, view)) ? view : null;
+  if (view === null || !canBeDefault(view.gateway)) return null;
+  return (await isUsable(deps, project, view)) ? view : null;
 }
 
 async function isUsable(

@@ -1,10 +1,11 @@
 import { formatTimestamp, type Gateway } from '@dstack/contract/wire';
+import { canBeDefault } from '@dstack/core';
 import type { GatewayView, ProjectRecord } from '@dstack/store';
 
 /** `viewer`: the project from which it is looked at decides whether it is the default. */
 export function wireGateway(view: GatewayView, viewer: ProjectRecord): Gateway {
   const { gateway, replicas } = view;
-  const isDefault = viewer.defaultGatewayId === gateway.id;
+  const isDefault = viewer.defaultGatewayId === gateway.id && canBeDefault(gateway);
   const first = replicas[0];
   return {
     id: gateway.id,

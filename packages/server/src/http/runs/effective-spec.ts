@@ -1,6 +1,7 @@
 import type { RunSpec } from '@dstack/contract/wire';
 import { prepareRunSpec } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
+import { usableDefault } from '../gateways/usable-gateway.ts';
 import type { HttpDeps } from '../ports.ts';
 import { accepted } from '../spec-errors.ts';
 
@@ -16,9 +17,21 @@ export async function effectiveRunSpec(
     ? await deps.store.volumes.list({ projectIds: [project.id], onlyActive: true })
     : [];
   const prepared = prepareRunSpec(spec, {
+    hasDefaultGateway: await hasDefaultGateway(deps, project, spec),
     userPublicKey: user.sshPublicKey,
     volumes: new Map(volumes.map(({ volume }) => [volume.name, volume])),
     settings: deps.settings.runSpecs,
   });
   return accepted(prepared).spec;
+}
+
+/** Looked up only where it matters. */
+async function hasDefaultGateway(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  { configuration }: RunSpec,
+): Promise<boolean> {
+  if (configuration.type !== 'service' || configuration.gateway !== null) return true;
+  if (!deps.settings.runSpecs.forbidServicesWithoutGateway) return true;
+  return (await usableDefault(deps, project)) !== null;
 }

@@ -20,7 +20,13 @@ export async function servicePlace(
   const gateway = await gatewayOf(deps, project, configuration);
   const model = await completeModel(deps, project, configuration);
   const service = { ...configuration, model };
-  if (gateway === null) return inServer(project, service);
+  if (gateway === null) {
+    // It was there when the configuration was looked at.
+    if (deps.settings.runSpecs.forbidServicesWithoutGateway) {
+      throw notExists('The project has no default gateway any more');
+    }
+    return inServer(project, service);
+  }
   return behindGateway(project, gateway, service);
 }
 

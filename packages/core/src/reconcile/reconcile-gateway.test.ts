@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest';
+import type { Change, GatewayRecord, GatewaySnapshot } from '../model/index.ts';
+import { canBeDefault, defaultOnRunning, reconcileGateway } from './reconcile-gateway.ts';
+import { SETTINGS, T0 } from './testing.ts';
+
+function aGateway(patch: Partial<GatewayRecord> = {}, isDefault: boolean | null = null) {
+  return {
+    ...{ id: 'gateway', projectId: 'project', name: 'edge', backend: 'aws', region: 'eu-west-1' },
+    configuration: { default: isDefault } as GatewayRecord['configuration'],
+    ...{ status: 'submitted', statusMessage: null, wildcardDomain: null, hostname: null },
+    ...{ backendData: null, scaleOutAttempt: 0, createdAt: T0, lastProcessedAt: T0 },
+    ...{ toBeDeleted: false, deleted: false, nextPassAt: T0, version: 3, ...patch },
+  } as GatewayRecord;
+}
+
+function aSnapshot(gateway: GatewayRecord, projectDefaultId: string | null): GatewaySnapshot {
+  const project = { id: 'project', name: 'main' };
+  const defaultOf = projectDefaultId === gateway.id ? [project] : [];
+  return { gateway, projectName: 'main', backendConfigured: true, defaultOf, projectDefaultId };
+}
+
+const context = { now: T0 + 1, newId: () => 'new', settings: SETTINGS };
+
+const defaults = (changes: readonly Change[]) =>
+  changes.flatMap((one) => (one.type === 'project.default-gateway' ? [[one.from, one.to]] : []));
+
+const pass = (gateway: GatewayRecord, projectDefaultId: string | null) =>
+  reconcileGateway(aSnapshot(gateway, projectDefaultId), context).changes;
+
+describe('the default gateway of a project', () => {
+  test('is none that fails', () => {
+    expect(defaults(pass(aGateway(), 'gateway'))).toEqual([['gateway', null]]);
+    expect(defaults(pass(aGateway(), 'other'))).toEqual([]);
+  });
+
+  test('is none that has failed before, or is deleted', () => {
+    const failed = aGateway({ status: 'failed' });
+    expect(defaults(pass(failed, 'gateway'))).toEqual([['gateway', null]]);
+    expect(pass(failed, null)).toEqual([]);
+    const leaving = aGateway({ status: 'running', toBeDeleted: true });
+    expect(defaults(pass(leaving, 'gateway'))).toEqual([['gateway', null]]);
+  });
+
+  test('stays as long as it runs', () => {
+    expect(pass(aGateway({ status: 'running' }), 'gateway')).toEqual([]);
+  });
+
+  test.each([
+    [null, null, [[null, 'gateway']]],
+    [null, 'other', []],
+    [null, 'gateway', []],
+    [true, 'other', [['other', 'gateway']]],
+    [true, null, [[null, 'gateway']]],
+    [true, 'gateway', []],
+    [false, null, []],
+  ])('is one that runs now and says %j, where it was %j: %j', (wanted, present, changes) => {
+    const gateway = aGateway({ status: 'provisioning' }, wanted);
+    expect(defaults(defaultOnRunning(aSnapshot(gateway, present)))).toEqual(changes);
+  });
+
+  test.each([
+    ['running', {}, true],
+    ['running', { toBeDeleted: true }, false],
+    ['running', { deleted: true }, false],
+    ['submitted', {}, false],
+    ['provisioning', {}, false],
+    ['failed', {}, false],
+  ] as const)('can be one that is %s %j: %j', (status, patch, can) => {
+    expect(canBeDefault(aGateway({ status, ...patch }))).toBe(can);
+  });
+});

@@ -1,0 +1,70 @@
+import { DEFAULT_RUN_SPEC_SETTINGS } from '@dstack/core';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+
+let server: TestServer;
+afterEach(() => server.close());
+
+const spec = (more: object) => ({
+  run_name: 'web',
+  configuration: { type: 'service', port: 80, commands: ['serve'], ...more },
+});
+const plan = (more: object = {}) =>
+  server.call('/api/project/main/runs/get_plan', { run_spec: spec(more) });
+const apply = (more: object = {}) =>
+  server.call('/api/project/main/runs/apply', { plan: { run_spec: spec(more) }, force: false });
+
+/** The default of the project, in whatever state. */
+async function defaultGateway(status: 'failed' | 'running'): Promise<void> {
+  const configuration = { type: 'gateway', name: 'edge', backend: 'aws', region: 'eu-west-1' };
+  const { body } = await server.call('/api/project/main/gateways/create', { configuration });
+  await server.store.engine.apply([
+    { type: 'gateway.update', id: body.id, version: 0, set: { status } },
+  ]);
+  const project = await server.store.projects.byName('main');
+  await server.store.projects.update(project?.id ?? '', { defaultGatewayId: body.id });
+}
+
+describe('a service that names no gateway', () => {
+  it('is served by the server where the default one has failed', async () => {
+    server = await startTestServer();
+    await defaultGateway('failed');
+    const { status, body } = await apply();
+    expect([status, body.service?.url]).toEqual([200, '/proxy/services/main/web/']);
+  });
+
+  it('finds no default where the only one has failed', async () => {
+    server = await startTestServer();
+    await defaultGateway('failed');
+    expect((await apply({ gateway: true })).body.detail[0].msg).toBe(
+      'The project has no default gateway',
+    );
+  });
+
+  it.each([
+    [{}, /and the project has no default one that runs: set `gateway`/],
+    [{ gateway: false }, /`gateway` must not be false/],
+  ])(
+    'is refused where that is forbidden, when it is planned and applied: %j',
+    async (more, why) => {
+      const runSpecs = { ...DEFAULT_RUN_SPEC_SETTINGS, forbidServicesWithoutGateway: true };
+      server = await startTestServer({ runSpecs });
+      await defaultGateway('failed');
+      for (const answer of [await plan(more), await apply(more)]) {
+        expect([answer.status, answer.body.detail[0].msg]).toEqual([
+          400,
+          expect.stringMatching(why),
+        ]);
+      }
+    },
+  );
+
+  it('goes through the default one where it runs', async () => {
+    const runSpecs = { ...DEFAULT_RUN_SPEC_SETTINGS, forbidServicesWithoutGateway: true };
+    server = await startTestServer({ runSpecs });
+    await defaultGateway('running');
+    expect((await plan()).status).toBe(200);
+    // It has no replica here, which only a service that goes through it would learn.
+    expect((await apply()).body.detail[0].msg).toMatch(/^Gateway 'edge' is running/);
+  });
+});
