@@ -111,6 +111,32 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
     });
   });
 
+  it('end through one what was opened with a token that is replaced through the other', async () => {
+    const one = await newServer();
+    const two = newInstallation({ DSTACK_DATABASE_URL: url });
+    homes.push(two);
+    mkdirSync(two.serverDir, { recursive: true });
+    copyFileSync(`${one.serverDir}/config.yml`, `${two.serverDir}/config.yml`);
+    await two.startServer();
+    const username = 'ann';
+    await one.api('/api/users/create', { username, global_role: 'user' });
+    const members = [{ username, project_role: 'user' }];
+    await one.api('/api/projects/main/add_members', { members });
+    const { creds } = await one.api<{ creds: { token: string } }>('/api/users/get_user', {
+      username,
+    });
+    const open = () =>
+      fetch(`${two.url}/api/project/main/events/stream`, {
+        headers: { authorization: `Bearer ${creds.token}` },
+      });
+    const stream = await open();
+    expect(stream.status).toBe(200);
+    await one.api('/api/users/refresh_token', { username });
+    // Whatever has come until then; the end is what is waited for.
+    await stream.text();
+    expect((await open()).status).toBe(403);
+  });
+
   it('refuse to start beside one whose key they do not have', async () => {
     await newServer();
     const other = newInstallation({ DSTACK_DATABASE_URL: url });

@@ -58,6 +58,12 @@ describe('what belongs to this server', () => {
     expect([...(await tokens.among([]))]).toEqual([]);
   });
 
+  it('may be in what comes behind the first few values, which are looked up', async () => {
+    const values = Array.from({ length: 600 }, (_value, i) => `Bearer sk-${i}`);
+    expect((await tokens.among(values)).size).toBe(596);
+    expect(asked).toHaveLength(4);
+  });
+
   it('is looked up once, and what is not again after a while', async () => {
     for (let i = 0; i < 3; i++) expect(await isOwn('Bearer alices token')).toBe(true);
     for (let i = 0; i < 3; i++) expect(await isOwn('Bearer sk-1')).toBe(false);

@@ -76,6 +76,7 @@ export class ServiceProxy {
   readonly #outages: Outages;
   readonly #traffic: Traffic;
   readonly #joined = new Map<Client, JoinedSocket>();
+  #isClosed = false;
 
   constructor(options: ServiceProxyOptions) {
     const { services, look, open, timeoutMs, shared, now, log } = options;
@@ -121,6 +122,7 @@ export class ServiceProxy {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const joined of this.#joined.values()) joined.destroy();
     this.#waiting.close();
     this.#replicas.close();
@@ -138,8 +140,7 @@ export class ServiceProxy {
     const caller = service.auth ? await this.#caller(service, mayAnswer, request, client) : null;
     if (!mayAnswer) throw await this.#outages.noReplica(service, service.auth);
     checkRequest(route, target, request);
-    const authorizations = valuesOf(request.rawHeaders, 'authorization');
-    const ownAuthorizations = await this.#options.ownTokens.among(authorizations);
+    const ownAuthorizations = await this.#ownAuthorizations(request, caller !== null);
     return { route, target, caller, ownAuthorizations };
   }
 
@@ -176,6 +177,8 @@ export class ServiceProxy {
       isUnwanted: () => socket.destroyed,
       send: (one) => askUpgrade(() => this.#replicas.open(one), order),
     });
+    // Nobody would end it any more.
+    if (this.#isClosed) joined.destroy();
     this.#joined.set(socket, joined);
     await joined.over;
     this.#joined.delete(socket);
@@ -234,6 +237,17 @@ export class ServiceProxy {
       if (mayAnswer || !(error instanceof ProxyRefusal)) throw error;
       throw serviceNotFound(service, error.cause);
     }
+  }
+
+  /** `isAdmitted`: by the first of them, which therefore need not be looked up. */
+  async #ownAuthorizations(
+    { headers, rawHeaders }: IncomingMessage,
+    isAdmitted: boolean,
+  ): Promise<ReadonlySet<string>> {
+    const admitted = (isAdmitted && headers.authorization) || null;
+    const others = valuesOf(rawHeaders, 'authorization').filter((value) => value !== admitted);
+    const own = await this.#options.ownTokens.among(others);
+    return admitted === null ? own : new Set([admitted, ...own]);
   }
 
   #cutOff(client: Client): void {
