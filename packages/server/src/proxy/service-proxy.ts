@@ -9,17 +9,12 @@ import type { Admit, Client, ServiceCaller } from './callers.ts';
 import { type Delivered, Delivery, NoReplica, type Order, Undelivered } from './delivery.ts';
 import { exchange, hasBody } from './exchange.ts';
 import type { Trust } from './forwarded.ts';
-import { type ResponseContext, requestHeaders } from './headers.ts';
+import { requestHeaders } from './headers.ts';
 import { type LookAtService, Outages } from './outages.ts';
 import type { OwnTokens } from './own-tokens.ts';
+import { answerOf, checkRequest, type Passage, pathOf } from './passage.ts';
 import { valuesOf } from './raw-headers.ts';
-import {
-  ProxyRefusal,
-  pathNotAllowed,
-  type ServiceName,
-  serviceNotFound,
-  upgradeNotSupported,
-} from './refusal.ts';
+import { ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
 import { type OpenPort, ReplicaConnections } from './replica-connections.ts';
 import { type ServiceRoute, ServiceRoutes } from './service-routes.ts';
 import type { ServiceTarget } from './service-target.ts';
@@ -47,24 +42,12 @@ export interface ServiceProxyOptions {
   readonly log: Logger;
 }
 
-/** A service found, and a caller admitted to it. */
-export interface Passage {
-  readonly route: ServiceRoute;
-  readonly target: ServiceTarget;
-  /** Null: the service takes everybody. */
-  readonly caller: ServiceCaller | null;
-  /** Values of `Authorization` that are not for the service. */
-  readonly ownAuthorizations: ReadonlySet<string>;
-}
-
 /** How long what is known of a service may be used, in milliseconds; changes of one's own tell. */
 const TTL_SHARED = 1000;
 const TTL = 30_000;
 
 /** Requests that may be repeated where they have been sent and not been answered. */
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS']);
-
-const ROUTER_PATHS = /^(\/generate|\/chat\/completions|\/v1\/[^?]*)(\?|$)/;
 
 /** Sends requests to the replicas of services that have no gateway. */
 export class ServiceProxy {
@@ -302,23 +285,4 @@ export interface ForwardedRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly id: string;
-}
-
-/** Throws `ProxyRefusal`. */
-function checkRequest(route: ServiceRoute, target: ServiceTarget, request: IncomingMessage): void {
-  const path = pathOf({ route, target });
-  if (route.behindRouter && !ROUTER_PATHS.test(path)) throw pathNotAllowed();
-  const protocol = request.headers.upgrade?.toLowerCase() ?? null;
-  // Whoever offers HTTP/2 is content with being answered in HTTP/1.1.
-  if (protocol !== null && protocol !== 'websocket' && protocol !== 'h2c') {
-    throw upgradeNotSupported();
-  }
-}
-
-function pathOf({ route, target }: Pick<Passage, 'route' | 'target'>): string {
-  return route.stripPrefix ? target.rest : target.prefix + target.rest;
-}
-
-function answerOf({ route, target }: Passage, { headers }: IncomingMessage): ResponseContext {
-  return { path: target.prefix, isStripped: route.stripPrefix, host: headers.host ?? null };
 }

@@ -1,4 +1,5 @@
 /** Reasons why a service does not answer, in words. */
+import { refusalText } from '@dstack/contract/wire';
 import { jobError, runError, SECOND, type Timestamp } from '@dstack/core';
 import type { Unavailability } from './unavailability.ts';
 import type { UpstreamFailure } from './upstream-failure.ts';
@@ -15,7 +16,7 @@ export function unavailabilityText(one: Unavailability, forMembers: boolean): st
     case 'failing_probe':
       return `failing probe: it has run for ${one.seconds} s without being ready`;
     case 'no_capacity':
-      return `no capacity${more(one.message)}`;
+      return `no capacity${more(one.message ?? (one.refusal && refusalText(one.refusal)))}`;
     case 'exited':
       return `${exit(one.exitStatus)}${one.restarts ? ', is being started again' : ''}${more(one.message)}`;
     case 'crash_loop':

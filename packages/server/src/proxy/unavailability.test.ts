@@ -11,7 +11,7 @@ type JobPart = Partial<Omit<ReplicaJob, 'spec'>> & { spec?: Partial<ReplicaJob['
 function job({ spec, ...part }: JobPart): ReplicaJob {
   return {
     ...{ jobNum: 0, replicaNum: 0, submissionNum: 0, status: 'running', registered: false },
-    ...{ terminationReason: null, terminationMessage: null, exitStatus: null },
+    ...{ terminationReason: null, terminationMessage: null, exitStatus: null, refusal: null },
     ...{ runningAt: ago(1), statusChangedAt: ago(1), disconnectedAt: null, ...part },
     spec: { probes: [], replica_group: '0', ...spec } as never,
   };
@@ -54,12 +54,18 @@ describe('a service is not available because', () => {
     ['its job is about to be told', [{ runningAt: ago(99) }], {}, ['starting', 'app']],
     ['its probe fails', [{ spec: probed, runningAt: ago(40) }], {}, ['failing_probe', 40]],
     ['its host is lost', [{ registered: true, disconnectedAt: ago(9) }], {}, ['unreachable']],
-    ['there is no capacity', [noCapacity], failedRun, ['no_capacity', 'No offers']],
+    ['there is no capacity', [noCapacity], failedRun, ['no_capacity', null, 'No offers']],
+    [
+      'it waits for what is not there',
+      [{ status: 'submitted', refusal: { kind: 'no-fleets' } }],
+      {},
+      ['no_capacity', { kind: 'no-fleets' }],
+    ],
     [
       'there was none at the last try',
       [noCapacity, { submissionNum: 1, status: 'submitted' }],
       {},
-      ['no_capacity', 'No offers'],
+      ['no_capacity', null, 'No offers'],
     ],
     ['its app has exited', [exited(0)], failedRun, ['exited', 3]],
     [
@@ -171,6 +177,12 @@ describe('whoever asks', () => {
 
   it.each<[readonly JobPart[], Partial<ServiceState['run']>, string, number]>([
     [[noCapacity], failedRun, 'available: no capacity: No offers', 30],
+    [
+      [{ status: 'submitted', refusal: { kind: 'no-fleets' } }],
+      {},
+      "available: no capacity: No matching fleet found: the project has none. Create one with 'dstack apply'",
+      30,
+    ],
     [[exited(0)], failedRun, 'available: exited with code 3', 60],
     [[{ ...exited(0), exitStatus: null }], failedRun, 'available: could not be started', 60],
     [

@@ -1,4 +1,5 @@
 /** Why a service has no replica that takes requests, read from its run and the jobs of it. */
+import type { Refusal } from '@dstack/contract/wire';
 import {
   isCapacityReason,
   isEndedByUser,
@@ -36,6 +37,7 @@ export type ReplicaJob = Pick<
   | 'terminationReason'
   | 'terminationMessage'
   | 'exitStatus'
+  | 'refusal'
   | 'registered'
   | 'runningAt'
   | 'statusChangedAt'
@@ -48,7 +50,12 @@ export type Unavailability =
   | { readonly cause: 'starting'; readonly stage: 'waiting' | 'machine' | 'image' | 'app' }
   /** A replica runs, and its probes have not succeeded for so many seconds. */
   | { readonly cause: 'failing_probe'; readonly seconds: number }
-  | { readonly cause: 'no_capacity'; readonly message: string | null }
+  /** `refusal`: of placement; null where a machine was promised and did not come. */
+  | {
+      readonly cause: 'no_capacity';
+      readonly refusal: Refusal | null;
+      readonly message: string | null;
+    }
   | {
       readonly cause: 'exited';
       readonly exitStatus: number | null;
@@ -143,7 +150,8 @@ function causeOfRunning(job: ReplicaJob, now: Timestamp): Unavailability {
   return { cause: 'failing_probe', seconds: Math.floor(since / SECOND) };
 }
 
-function startingOf({ status }: ReplicaJob): Unavailability {
+function startingOf({ status, refusal }: ReplicaJob): Unavailability {
+  if (refusal !== null) return { cause: 'no_capacity', refusal, message: null };
   if (isJobPulling(status)) return { cause: 'starting', stage: 'image' };
   return { cause: 'starting', stage: isJobSubmitted(status) ? 'waiting' : 'machine' };
 }
@@ -153,8 +161,8 @@ function failureOf(submissions: readonly ReplicaJob[], restarts: boolean): Unava
   const [latest] = submissions;
   const reason = latest?.terminationReason ?? null;
   if (latest === undefined || reason === null || isJobAlive(latest.status)) return null;
-  const { exitStatus, terminationMessage: message } = latest;
-  if (isCapacityReason(reason)) return { cause: 'no_capacity', message };
+  const { exitStatus, refusal, terminationMessage: message } = latest;
+  if (isCapacityReason(reason)) return { cause: 'no_capacity', refusal, message };
   if (reason === 'done_by_runner') {
     return { cause: 'exited', exitStatus: exitStatus ?? 0, message, restarts };
   }

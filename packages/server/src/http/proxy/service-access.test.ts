@@ -51,5 +51,10 @@ describe('a service behind a router', () => {
     expect(await Promise.all(['/', '/v1', '/generate/x', '/workers'].map(status))).toEqual([
       403, 403, 403, 403,
     ]);
+    const raw = async (path: string) =>
+      (await proxy.raw(`/proxy/services/main/routed${path}`)).response.statusCode;
+    const up = ['/v1/../workers', '/v1/%2E%2e/workers', '/v1/x/..', '/v1/./x?a'];
+    expect(await Promise.all(up.map(raw))).toEqual([403, 403, 403, 403]);
+    expect(await Promise.all(['/v1/a..b', '/v1/x?a=/../b'].map(raw))).toEqual([200, 200]);
   });
 });
