@@ -48,11 +48,11 @@ export interface ServerSettings {
   readonly shutdown: ShutdownSettings;
 }
 
-/** What is under way when the server is told to end. */
+/** Graceful shutdown. */
 export interface ShutdownSettings {
-  /** How long requests are still taken while health checks fail already. */
+  /** How long health checks fail before new requests are refused. */
   readonly delaySeconds: number;
-  /** How long requests under way may take to end. */
+  /** How long requests under way may take. */
   readonly limitSeconds: number;
 }
 
@@ -191,7 +191,7 @@ export function listensOnLoopback(host: string): boolean {
 
 const DAY_SECONDS = 86_400;
 
-/** No longer than a day. */
+/** Accepts at most a day. */
 function seconds(env: Env, name: string, fallback: number): number {
   const value = integer(env, name, fallback);
   if (value <= DAY_SECONDS) return value;

@@ -39,7 +39,7 @@ export function reconcileGateway(snapshot: GatewaySnapshot, { now }: DecisionCon
   return decision(gateway, set, [{ type: 'event', event }, ...withoutDefault(snapshot)]);
 }
 
-/** Services that name no gateway go through the default, so it must be one that serves. */
+/** Services without a gateway of their own use the default, so it must be running. */
 export function canBeDefault(
   gateway: Pick<GatewayRecord, 'status' | 'toBeDeleted' | 'deleted'>,
 ): boolean {
@@ -47,8 +47,8 @@ export function canBeDefault(
 }
 
 /**
- * To be applied along with the step to `running`: the gateway becomes the default of its project if it
- * is to be that, or if it says nothing and there is no other.
+ * Apply together with the transition to `running`: the gateway becomes the default of its project if
+ * its configuration requests that, or if it leaves this open and the project has no default.
  */
 export function defaultOnRunning(snapshot: GatewaySnapshot): Change[] {
   const { gateway, projectName, projectDefaultId } = snapshot;
@@ -65,7 +65,7 @@ function withoutFailedDefault(snapshot: GatewaySnapshot): Decision {
   return changes.length === 0 ? nothing(gateway) : { ...nothing(gateway), changes };
 }
 
-/** What does not serve is nobody's default. */
+/** Projects lose a default gateway that fails or is deleted. */
 function withoutDefault({ gateway, defaultOf }: GatewaySnapshot): Change[] {
   return defaultOf.flatMap((project) =>
     defaultGatewayChanges(gateway, project, { from: gateway.id, to: null, actorUserId: null }),

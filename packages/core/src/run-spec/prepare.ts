@@ -36,7 +36,7 @@ export interface RunSpecContext {
   readonly userPublicKey: string | null;
   /** The project's volumes by name, without deleted ones; left out = not looked at. */
   readonly volumes?: ReadonlyMap<string, VolumeState>;
-  /** Whether services that name no gateway get the project's default one; left out = they do. */
+  /** Whether the project has a running default gateway; left out = it has. */
   readonly hasDefaultGateway?: boolean;
   /** Clients before 0.19.27 rely on jobs starting in `/workflow`. */
   readonly legacyWorkingDir?: boolean;
@@ -182,7 +182,7 @@ function routerError(service: ServiceConfiguration, profile: Profile): SpecError
   );
 }
 
-/** What to do about it differs: a service that asks for none must change, others need a default. */
+/** Two messages, because the fixes differ: change the service, or give the project a default. */
 function gatewayError(
   { configuration }: RunSpec,
   { hasDefaultGateway = true }: RunSpecContext,

@@ -10,7 +10,7 @@ const alice: Caller = { userId: 'alice', projectId: 'main', expiresAt: null };
 let change: (subject: AccessSubject | null) => void;
 let waits: number[];
 let watch: AccessWatch;
-/** What looking at a caller comes to; `looks` counts them. */
+/** What identifying the caller results in; `looks` counts the calls. */
 let look: () => Promise<Caller>;
 let looks: number;
 let ended: string[];

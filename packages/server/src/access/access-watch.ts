@@ -4,20 +4,20 @@ import type { Id, Timestamp } from '@dstack/core';
 import type { Access, AccessSubject } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 
-/** Who was let in, and where. */
+/** An admitted user, and the project that they were admitted to. */
 export interface Caller {
   readonly userId: Id;
   readonly projectId: Id;
-  /** When their token runs out; null = never. */
+  /** When the token expires; null = never. */
   readonly expiresAt: Timestamp | null;
 }
 
-/** Says who the caller is; throws `ApiError` if they may not come in. */
-export type LookAtCaller<C extends Caller> = () => Promise<C>;
+/** Identifies the caller; throws `ApiError` if access is denied. */
+export type IdentifyCaller<C extends Caller> = () => Promise<C>;
 
 export interface AccessWatchOptions {
   readonly access: Pick<Access, 'onChanged'>;
-  /** Other servers may take access from somebody too. */
+  /** Whether other servers may revoke access too. */
   readonly shared: boolean;
   /** Microseconds. */
   readonly now: () => Timestamp;
@@ -26,36 +26,36 @@ export interface AccessWatchOptions {
   readonly wait?: (ms: number) => Promise<unknown>;
 }
 
-/** Somebody who was let in and is still there. */
+/** A caller whose access is watched. */
 export interface Admission<C extends Caller> {
   readonly caller: C;
-  /** To be called when they have left. */
+  /** Stops watching; call it when the request or stream is over. */
   release(): void;
 }
 
 interface Watched {
   readonly caller: Caller;
-  readonly look: LookAtCaller<Caller>;
-  readonly end: () => void;
+  readonly identify: IdentifyCaller<Caller>;
+  readonly onRevoked: () => void;
   readonly onChange: (() => void) | undefined;
   expiry: NodeJS.Timeout | undefined;
-  isLooking: boolean;
-  lookAgain: boolean;
+  isChecking: boolean;
+  checkAgain: boolean;
 }
 
-/** A database that does not answer for this many seconds leaves access unproven. */
+/** Access that the database cannot confirm within this many tries, a second apart, counts as revoked. */
 const TRIES = 5;
 const TRY_AGAIN_MS = 1000;
 
-/** Finds what a broken connection to other servers has swallowed. */
+/** Catches revocations whose notification was lost. */
 const SWEEP_MS = 60_000;
 
-/** The longest that a timer can be set to, in milliseconds. */
+/** The longest delay that Node's timers accept, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
- * Ends what was opened by somebody who may not have it any more: streams, tunnels, requests. Their
- * access is looked at again whenever it may have changed, and when their token runs out.
+ * Ends streams, tunnels and requests when the access of the user who opened them is revoked. It checks
+ * the access again whenever it may have changed, and when the token expires.
  */
 export class AccessWatch {
   readonly #options: AccessWatchOptions;
@@ -70,27 +70,28 @@ export class AccessWatch {
   }
 
   /**
-   * Lets somebody in and calls `end` at most once, when their access is taken from them. `onChange`
-   * is called at once when that may be so, before anything is known. Throws what `look` throws.
+   * Identifies a caller and watches their access until `release`. Calls `onChange` as soon as the access
+   * may have changed, and `onRevoked` at most once, after a check has shown that it is revoked. Throws
+   * what `identify` throws.
    */
   async admit<C extends Caller>(
-    look: LookAtCaller<C>,
-    end: () => void,
+    identify: IdentifyCaller<C>,
+    onRevoked: () => void,
     onChange?: () => void,
   ): Promise<Admission<C>> {
     const changesBefore = this.#changes;
-    const caller = await look();
-    const entry = { caller, look, end, onChange, isLooking: false, lookAgain: false };
+    const caller = await identify();
+    const entry = { caller, identify, onRevoked, onChange, isChecking: false, checkAgain: false };
     const watched: Watched = { ...entry, expiry: undefined };
     this.#watched.add(watched);
     this.#awaitExpiry(watched);
     this.#sweepWhileNeeded();
-    // The caller may have been read before a change that nobody watched for yet.
+    // `identify` may have read the state from before a change that came while it ran.
     if (changesBefore !== this.#changes) this.#onChange(watched);
     return { caller, release: () => this.#release(watched) };
   }
 
-  /** How many are watched. */
+  /** Number of callers that are watched. */
   get watched(): number {
     return this.#watched.size;
   }
@@ -109,34 +110,34 @@ export class AccessWatch {
 
   #onChange(watched: Watched): void {
     watched.onChange?.();
-    // It may have been released just now.
-    if (this.#watched.has(watched)) void this.#look(watched);
+    // `onChange` may have released it.
+    if (this.#watched.has(watched)) void this.#check(watched);
   }
 
-  async #look(watched: Watched): Promise<void> {
-    watched.lookAgain = true;
-    if (watched.isLooking) return;
-    watched.isLooking = true;
+  async #check(watched: Watched): Promise<void> {
+    watched.checkAgain = true;
+    if (watched.isChecking) return;
+    watched.isChecking = true;
     let isAdmitted = true;
-    while (watched.lookAgain && isAdmitted && this.#watched.has(watched)) {
-      watched.lookAgain = false;
+    while (watched.checkAgain && isAdmitted && this.#watched.has(watched)) {
+      watched.checkAgain = false;
       isAdmitted = await this.#isAdmitted(watched);
     }
-    watched.isLooking = false;
+    watched.isChecking = false;
     if (isAdmitted || !this.#watched.has(watched)) return;
     this.#release(watched);
-    watched.end();
+    watched.onRevoked();
   }
 
-  async #isAdmitted({ caller, look }: Watched): Promise<boolean> {
+  async #isAdmitted({ caller, identify }: Watched): Promise<boolean> {
     const { log, wait = delay } = this.#options;
     for (let tries = 1; ; tries++) {
       try {
-        const found = await look();
+        const found = await identify();
         return found.userId === caller.userId && found.projectId === caller.projectId;
       } catch (error) {
         if (error instanceof ApiError) return false;
-        log.warn({ err: error, tries }, 'access cannot be looked at again');
+        log.warn({ err: error, tries }, 'access cannot be checked again');
         if (tries === TRIES) return false;
         await wait(TRY_AGAIN_MS);
       }
@@ -148,7 +149,7 @@ export class AccessWatch {
     if (expiresAt === null) return;
     const left = Math.ceil((expiresAt - this.#options.now()) / 1000);
     const onTime = () => {
-      // Timers are cut short where the time is too long for them, and may be early by a little.
+      // A timer fires early when its delay was cut to the longest one, or by rounding.
       if (this.#options.now() < expiresAt) this.#awaitExpiry(watched);
       else this.#onChange(watched);
     };

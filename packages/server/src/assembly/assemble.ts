@@ -106,7 +106,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await sshFleets.start();
   startHousekeeping(parts);
   if (machine) closing.add(await keepLinked(hosts, machine.access, log));
-  // First of all: what is under way needs everything else.
+  // The first step of closing: requests under way still need all other parts.
   closing.add(() =>
     endHttp({
       ...{ server: http.server, shutdown, giveUp: () => services.giveUp(), log },

@@ -17,11 +17,11 @@ import { openLogs } from '../logs/open-logs.ts';
 import { LogQuota } from '../loops/log-quota.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import { trustIn } from '../proxy/forwarded.ts';
-import { lookAtService } from '../proxy/look-at-service.ts';
 import { openReplica } from '../proxy/open-replica.ts';
 import { OwnTokens } from '../proxy/own-tokens.ts';
 import { Prober } from '../proxy/probes/prober.ts';
 import { ServiceProxy } from '../proxy/service-proxy.ts';
+import { serviceStateReader } from '../proxy/service-state-reader.ts';
 import type { Parts } from './parts.ts';
 
 /** The hosts, and what comes and goes over the links to their agents. */
@@ -115,7 +115,7 @@ export function makeServiceProxy(
   const client = (hostId: string) => hosts.client(hostId) ?? sshFleets.visit(hostId);
   const proxy = new ServiceProxy({
     services: store.services,
-    look: lookAtService(store),
+    readState: serviceStateReader(store),
     open: openReplica({ client, isHere: isLocalHost }),
     admit: admission({ store, now: systemNow, sshProxyToken: null, access }),
     ownTokens: new OwnTokens({

@@ -119,7 +119,7 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
   return app;
 }
 
-/** On connections that were open already. Health checks are answered: they say the same. */
+/** Refuses requests on connections that were open before. Health checks get their own 503. */
 function refuseLate({ url }: FastifyRequest, reply: FastifyReply): void {
   reply.header('connection', 'close');
   if (!HEALTH_PATHS.includes(url)) throw shuttingDown();

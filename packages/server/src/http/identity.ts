@@ -16,7 +16,7 @@ export interface Identity {
   readonly user: UserRecord | null;
   readonly project: ProjectRecord | null;
   readonly role: ProjectRole | null;
-  /** When the caller's token runs out; null = never. */
+  /** When the caller's token expires; null = never. */
   readonly expiresAt: number | null;
 }
 

@@ -35,7 +35,7 @@ export interface HttpDeps {
   readonly services: Pick<ServiceProxy, 'admit' | 'forward' | 'upgrade' | 'ask'>;
   /** Null: switched off. */
   readonly metrics: MetricsText | null;
-  /** Ends what is open for callers whose access is taken away. */
+  /** Ends streams and requests of callers whose access is revoked. */
   readonly access: AccessWatch;
   readonly shutdown: Shutdown;
   readonly loopsAreRunning: () => boolean;

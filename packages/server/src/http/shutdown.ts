@@ -1,18 +1,18 @@
-/** The end of a server that answers: what is under way ends well, or after a limit. */
+/** Graceful shutdown: requests under way may end within a limit, new ones are refused. */
 import { type Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../logging.ts';
 import { ProxyRefusal } from '../proxy/refusal.ts';
 
-/** What clients wait for: an answer, or a connection that has become a WebSocket. */
+/** A response that is not complete, or the socket of a WebSocket. */
 type UnderWay = ServerResponse | Duplex;
 
-/** Streams that were told to end have ended by then, in milliseconds; and farewells have left. */
+/** Milliseconds after which aborted streams are closed, and close frames of WebSockets are sent. */
 const SHORTLY_MS = 100;
-const FAREWELL_MS = 1000;
+const CLOSE_FRAME_MS = 1000;
 
-/** Whether requests are still taken, and which are under way. */
+/** The state of the shutdown, and the requests that are under way. */
 export class Shutdown {
   readonly #underWay = new Set<UnderWay>();
   readonly #ending = new AbortController();
@@ -20,17 +20,17 @@ export class Shutdown {
   #onIdle: (() => void) | null = null;
   #onAnswered: (() => void) | null = null;
 
-  /** Health checks fail from now on, so that nobody else is sent here. */
+  /** Whether health checks fail. */
   get isAnnounced(): boolean {
     return this.#isAnnounced;
   }
 
-  /** Nothing new is taken. */
+  /** Whether new requests are refused. */
   get isEnding(): boolean {
     return this.#ending.signal.aborted;
   }
 
-  /** Ends what has no end of its own: streams whose clients come again by themselves. */
+  /** Aborted with `end`: streams of logs and events end on it, because nothing else ends them. */
   get signal(): AbortSignal {
     return this.#ending.signal;
   }
@@ -39,7 +39,7 @@ export class Shutdown {
     return this.#underWay.size;
   }
 
-  /** Until it is closed it is under way. */
+  /** It is under way until it is closed. */
   track(one: UnderWay): void {
     if (one.destroyed) return;
     this.#underWay.add(one);
@@ -54,18 +54,18 @@ export class Shutdown {
     this.#isAnnounced = true;
   }
 
-  /** `onAnswered` is called whenever something that was under way is over. */
+  /** Refuses new requests. Calls `onAnswered` whenever a request under way has ended. */
   end(onAnswered: () => void): void {
     this.#isAnnounced = true;
     this.#onAnswered = onAnswered;
     for (const one of this.#underWay) {
-      // Said in answers whose head has not left yet.
+      // Adds `Connection: close` to responses whose head is not sent yet.
       if (one instanceof ServerResponse) one.shouldKeepAlive = false;
     }
     this.#ending.abort();
   }
 
-  /** Resolves when nothing is under way; false: not within `ms`. */
+  /** Resolves with true when nothing is under way, with false after `ms`. */
   async idle(ms: number): Promise<boolean> {
     if (this.#underWay.size === 0) return true;
     const limit = new AbortController();
@@ -88,21 +88,21 @@ export function shuttingDown(): ProxyRefusal {
 export interface EndHttpOptions {
   readonly server: Pick<Server, 'close' | 'closeIdleConnections'>;
   readonly shutdown: Shutdown;
-  /** Gives up waiting requests, and ends WebSockets in a way that tells clients to come again. */
+  /** Refuses requests that wait for a replica, and closes WebSockets with code 1001. */
   readonly giveUp: () => void;
-  /** Milliseconds in which requests are still taken, while health checks fail already. */
+  /** Milliseconds for which health checks fail before new requests are refused. */
   readonly delayMs: number;
-  /** Milliseconds that requests under way have to end. */
+  /** Milliseconds that requests under way may take. */
   readonly limitMs: number;
   readonly log: Logger;
 }
 
-/** Resolves when nothing is left that would be worth waiting for. */
+/** Resolves when no request is under way, or after the limit. */
 export async function endHttp(options: EndHttpOptions): Promise<void> {
   const { server, shutdown, giveUp, delayMs, limitMs, log } = options;
   shutdown.announce();
   if (delayMs > 0) await delay(delayMs);
-  // Connections that are kept alive are closed as soon as they have nothing to answer.
+  // Keep-alive connections close as soon as they are idle.
   shutdown.end(() => server.closeIdleConnections());
   server.close();
   server.closeIdleConnections();
@@ -111,5 +111,5 @@ export async function endHttp(options: EndHttpOptions): Promise<void> {
   if (await shutdown.idle(limitMs)) return;
   log.warn({ underWay: shutdown.underWay }, 'requests under way are cut off');
   giveUp();
-  await shutdown.idle(FAREWELL_MS);
+  await shutdown.idle(CLOSE_FRAME_MS);
 }

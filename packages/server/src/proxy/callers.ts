@@ -1,23 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-/** Whoever waits for an answer: gone once it is closed. */
+/** Where the response goes; closed once the client has disconnected. */
 export type Client = ServerResponse | Duplex;
 
-/** Somebody who was let into a service that does not take everybody. */
+/** A user who was admitted to a service with `auth: true`. */
 export interface ServiceCaller {
-  /** Of the user, also where a program acts in their name. */
+  /** Name of the user, also if a program acts on their behalf. */
   readonly name: string;
-  /** To be called when they have got what they came for. */
-  leave(): void;
+  /** Call it when the request is over. */
+  release(): void;
 }
 
 /**
- * Lets somebody in and calls `end` if their access is taken from them before they leave. Rejects
- * with `ProxyRefusal` if they may not use services of the project.
+ * Admits the caller of a request, and calls `onRevoked` if their access is revoked before `release`.
+ * Rejects with `ProxyRefusal` if they may not use services of the project.
  */
 export type Admit = (
   project: string,
   request: IncomingMessage,
-  end: () => void,
+  onRevoked: () => void,
 ) => Promise<ServiceCaller>;

@@ -1,18 +1,18 @@
-/** Cookies between clients and apps that share the API's origin. */
+/** Cookies of apps, which are served from the API's own origin. */
 
-/** Names of cookies that are this server's own begin so. */
+/** Prefix of the names of this server's own cookies. */
 const OWN = /^(__host-|__secure-)?dstack/i;
 
-/** Without this server's own ones; null: nothing is left. */
+/** Removes this server's own cookies; null if no other is left. */
 export function withoutOwnCookies(cookie: string): string | null {
   const kept = cookie.split(';').filter((pair) => !OWN.test(pair.trim()));
   return kept.some((pair) => pair.trim() !== '') ? kept.join(';').trim() : null;
 }
 
 /**
- * A `Set-Cookie` that reaches no farther than the service: browsers send the cookie nowhere else.
- * `prefix`: the service's path, `isStripped`: the app does not know of it. Null: a name that is
- * this server's own.
+ * Limits a `Set-Cookie` to the service's path, so that browsers send the cookie to this service only.
+ * `prefix`: the service's path; `isStripped`: whether the app receives paths without it. Null: the
+ * cookie has a name of this server's own, and must be dropped.
  */
 export function confinedCookie(
   setCookie: string,

@@ -4,41 +4,41 @@ import type { Replica, ReplicaConnections } from './replica-connections.ts';
 import type { ServiceRoute } from './service-routes.ts';
 import { isTimeout } from './upstream-failure.ts';
 
-/** What came of sending something to one replica. `unsent`: nothing of it has left this server. */
+/** The outcome of sending a request to one replica. `unsent`: no byte of it was sent. */
 export type Sent<T> =
   | { readonly kind: 'done'; readonly value: T }
   | { readonly kind: 'failed'; readonly error: Error; readonly unsent: boolean };
 
 export interface Order<T> {
   readonly route: ServiceRoute;
-  /** Whether doing it twice is as good as once, and nothing of a body would be missing. */
+  /** Whether it may be sent twice: it is idempotent and has no body. */
   readonly isRepeatable: boolean;
-  /** Whether nobody waits for the answer any more. */
+  /** Whether the client has disconnected. */
   readonly isUnwanted: () => boolean;
   readonly send: (replica: Replica) => Promise<Sent<T>>;
 }
 
 export interface Delivered<T> {
   readonly value: T;
-  /** To be released by whoever gets it. */
+  /** The caller must release it. */
   readonly replica: Replica;
 }
 
 export interface DeliveryOptions {
   readonly replicas: ReplicaConnections;
-  /** The route as it is now; null: there is no such service any more. */
+  /** Reads the route again; null if the service does not exist any more. */
   readonly current: (route: ServiceRoute) => Promise<ServiceRoute | null>;
   /** Milliseconds. */
   readonly now: () => number;
   readonly onFailure: (route: ServiceRoute, replica: Replica, error: Error) => void;
 }
 
-/** No replica is there to be asked. */
+/** The service has no replica that takes requests. */
 export class NoReplica extends Error {
   override name = 'NoReplica';
 }
 
-/** A replica was asked, and did not answer. */
+/** Every try has failed; `cause` is the error of the last one. */
 export class Undelivered extends Error {
   override name = 'Undelivered';
   override readonly cause: Error;
@@ -49,11 +49,11 @@ export class Undelivered extends Error {
   }
 }
 
-/** What was started listens within this time, and is asked again so often meanwhile. */
+/** Replicas that have just started may refuse connections this long; tries are this far apart. */
 const START_MS = 10_000;
 const ASK_AGAIN_MS = 100;
 
-/** Brings requests to replicas: to another one where one does not take it. */
+/** Sends requests to replicas, and tries another replica when one fails. */
 export class Delivery {
   readonly #options: DeliveryOptions;
 
@@ -62,8 +62,8 @@ export class Delivery {
   }
 
   /**
-   * What was not sent is tried at every replica there is. What was sent and not answered is tried
-   * once more if it may be repeated. Throws `NoReplica` or `Undelivered`.
+   * Tries every replica while no byte was sent. Repeats once a request that was sent and not answered,
+   * if it is repeatable. Throws `NoReplica` or `Undelivered`.
    */
   async deliver<T>({ route, isRepeatable, isUnwanted, send }: Order<T>): Promise<Delivered<T>> {
     const { replicas, current, onFailure } = this.#options;
@@ -75,7 +75,7 @@ export class Delivery {
       if (at === null || !replicas.some(at.replicas)) throw new NoReplica();
       const replica = replicas.acquire(at.runId, at.replicas, tried);
       if (replica === null) {
-        // Whoever has just been started is given the time to listen.
+        // A replica that has just started may not listen yet.
         if (last === null) throw new NoReplica();
         if (last.unsent && this.#options.now() >= until) throw new Undelivered(last.error);
         if (last.unsent) await delay(ASK_AGAIN_MS);
@@ -95,7 +95,7 @@ export class Delivery {
     }
   }
 
-  /** Some replica may be running and not listening yet. */
+  /** Until when a refused connection may come from a replica that has just started; 0 = not at all. */
   #startsUntil({ replicas }: ServiceRoute): number {
     const now = this.#options.now();
     const isStarting = replicas.some(({ runningAt }) => now - runningAt / 1000 < START_MS);

@@ -15,13 +15,13 @@ export interface Exchange {
   readonly id: string;
 }
 
-/** How it ended, once something was answered or nobody waited any more. */
+/** How an exchange ended in which the app answered or the client disconnected. */
 export type Outcome = 'answered' | 'client-gone' | 'cut-off';
 
 /** Never rejects. On `failed` nothing was answered yet. */
 export function exchange(dispatcher: Dispatcher, order: Exchange): Promise<Sent<Outcome>> {
   return new Promise((resolve) => {
-    const passage = new Passage(order, resolve);
+    const handler = new ExchangeHandler(order, resolve);
     const { request, path, headers } = order;
     try {
       dispatcher.dispatch(
@@ -33,10 +33,10 @@ export function exchange(dispatcher: Dispatcher, order: Exchange): Promise<Sent<
           // answers before it has read everything.
           body: hasBody(request) ? (request.iterator({ destroyOnReturn: false }) as never) : null,
         },
-        passage,
+        handler,
       );
     } catch (error) {
-      passage.onResponseError(null, error as Error);
+      handler.onResponseError(null, error as Error);
     }
   });
 }
@@ -48,7 +48,7 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 
 class ClientGone extends Error {}
 
-class Passage implements Dispatcher.DispatchHandler {
+class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #order: Exchange;
   readonly #resolve: (sent: Sent<Outcome>) => void;
   #controller: Dispatcher.DispatchController | null = null;
@@ -83,7 +83,7 @@ class Passage implements Dispatcher.DispatchHandler {
     try {
       response.writeHead(status, statusText, headers);
     } catch (error) {
-      // Characters that Node does not send. Another answer must not begin with them either.
+      // Node refuses some characters. Without the reset it would refuse the error response as well.
       response.statusMessage = '';
       throw error;
     }

@@ -1,25 +1,25 @@
-/** What a service is told of the way that a request has come. */
+/** Headers that describe the client and the proxies before this server. */
 import proxyAddr from '@fastify/proxy-addr';
 import { type RawHeaders, valuesOf } from './raw-headers.ts';
 
-/** Whether whoever has this address may say where a request came from. */
+/** Whether the forwarded headers of a peer with this address are trusted. */
 export type Trust = (address: string) => boolean;
 
 export interface Sender {
-  /** Of the connection's other end. */
+  /** Address of the peer of the connection. */
   readonly address: string;
   readonly isEncrypted: boolean;
   readonly trust: Trust;
 }
 
-/** `proxies`: addresses, networks, and the names of networks that Fastify knows. */
+/** `proxies`: addresses, networks, and Fastify's names of networks (`loopback`, …). */
 export function trustIn(proxies: readonly string[]): Trust {
   if (proxies.length === 0) return () => false;
   const isTrusted = proxyAddr.compile([...proxies]);
   return (address) => isTrusted(address, 0);
 }
 
-/** Made anew for each request, whoever sent it. */
+/** This server writes these itself, also for requests of trusted proxies. */
 const REWRITTEN: ReadonlySet<string> = new Set([
   'forwarded',
   'x-forwarded-for',
@@ -28,7 +28,7 @@ const REWRITTEN: ReadonlySet<string> = new Set([
   'x-forwarded-proto',
 ]);
 
-/** Names under which proxies tell of the client's address, beside `X-Forwarded-…`. */
+/** Other headers in which proxies pass the client's address. */
 const ADDRESSES: ReadonlySet<string> = new Set([
   'cf-connecting-ip',
   'fastly-client-ip',
@@ -39,29 +39,29 @@ const ADDRESSES: ReadonlySet<string> = new Set([
   'x-real-ip',
 ]);
 
-/** Whether a header of that name (lower case) is said by proxies only. */
+/** Whether only proxies may send a header of that name (lower case). */
 export function isOfProxies(name: string): boolean {
   return name === 'forwarded' || name.startsWith('x-forwarded-') || ADDRESSES.has(name);
 }
 
-/** Whether the header is not passed on as it came. */
+/** Whether the header is dropped or replaced. */
 export function isRewritten(name: string, { address, trust }: Sender): boolean {
   return REWRITTEN.has(name) || (isOfProxies(name) && !trust(address));
 }
 
-/** `prefix`: what the service's path was cut by; null = it sees the whole path. */
+/** `prefix`: the part of the path that was stripped; null = none. */
 export function forwardedHeaders(raw: RawHeaders, sender: Sender, prefix: string | null): string[] {
   const isTrusted = sender.trust(sender.address);
-  const said = (name: string) => (isTrusted ? lastEntry(raw, name) : null);
-  const proto = schemeOf(said('x-forwarded-proto')) ?? (sender.isEncrypted ? 'https' : 'http');
-  const host = said('x-forwarded-host') ?? valuesOf(raw, 'host')[0];
+  const trusted = (name: string) => (isTrusted ? lastEntry(raw, name) : null);
+  const proto = schemeOf(trusted('x-forwarded-proto')) ?? (sender.isEncrypted ? 'https' : 'http');
+  const host = trusted('x-forwarded-host') ?? valuesOf(raw, 'host')[0];
   const headers = [
     'X-Forwarded-For',
     (isTrusted ? chain(raw, sender) : [sender.address]).join(', '),
   ];
   headers.push('X-Forwarded-Proto', proto);
   if (host !== undefined) headers.push('X-Forwarded-Host', host);
-  const path = (pathOf(said('x-forwarded-prefix')) ?? '') + (prefix ?? '');
+  const path = (pathOf(trusted('x-forwarded-prefix')) ?? '') + (prefix ?? '');
   if (path !== '') headers.push('X-Forwarded-Prefix', path);
   const before = isTrusted ? valuesOf(raw, 'forwarded') : [];
   if (before.length > 0) headers.push('Forwarded', [...before, element(sender, proto)].join(', '));
@@ -69,13 +69,13 @@ export function forwardedHeaders(raw: RawHeaders, sender: Sender, prefix: string
 }
 
 /**
- * From the first address that no trusted proxy vouches for to the one that this server sees: what is
- * said before it may be made up by the client.
+ * The part of `X-Forwarded-For` that trusted proxies have written, and the peer's own address. The
+ * client may have made up everything before it.
  */
 function chain(raw: RawHeaders, { address, trust }: Sender): string[] {
-  const said = valuesOf(raw, 'x-forwarded-for').flatMap(entries);
+  const given = valuesOf(raw, 'x-forwarded-for').flatMap(entries);
   const known = [address];
-  for (let next = said.pop(); next !== undefined && trust(known[0] ?? ''); next = said.pop()) {
+  for (let next = given.pop(); next !== undefined && trust(known[0] ?? ''); next = given.pop()) {
     known.unshift(next);
   }
   return known;
@@ -85,21 +85,21 @@ function entries(value: string): string[] {
   return value.split(',').flatMap((entry) => entry.trim() || []);
 }
 
-/** Of a list to which each proxy adds what it has seen. */
+/** The entry that the nearest proxy has added. */
 function lastEntry(raw: RawHeaders, name: string): string | null {
   return valuesOf(raw, name).flatMap(entries).at(-1) ?? null;
 }
 
-function schemeOf(said: string | null): string | null {
-  const scheme = said?.toLowerCase() ?? '';
+function schemeOf(given: string | null): string | null {
+  const scheme = given?.toLowerCase() ?? '';
   return ['http', 'https', 'ws', 'wss'].includes(scheme) ? scheme : null;
 }
 
-function pathOf(said: string | null): string | null {
-  return said?.startsWith('/') === true && said !== '/' ? said.replace(/\/+$/, '') : null;
+function pathOf(given: string | null): string | null {
+  return given?.startsWith('/') === true && given !== '/' ? given.replace(/\/+$/, '') : null;
 }
 
-/** RFC 7239: addresses of IPv6 stand in brackets and quotes. */
+/** RFC 7239 requires brackets and quotes around IPv6 addresses. */
 function element({ address }: Sender, proto: string): string {
   const node = address.includes(':') ? `"[${address}]"` : address;
   return `for=${node};proto=${proto}`;

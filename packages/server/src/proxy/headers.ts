@@ -3,20 +3,20 @@ import { confinedCookie, withoutOwnCookies } from './cookies.ts';
 import { forwardedHeaders, isOfProxies, isRewritten, type Sender } from './forwarded.ts';
 import { passedOn, type RawHeaders } from './raw-headers.ts';
 
-/** Headers by which this server tells services something: nobody else may. */
+/** Prefix of the headers that this server adds for services; clients may not send them. */
 const FOR_SERVICES = 'x-dstack-';
 
 export interface RequestContext {
   readonly sender: Sender;
-  /** What the service's path was cut by; null = it sees the whole path. */
+  /** The part of the path that was stripped; null = none. */
   readonly prefix: string | null;
-  /** Name of the caller, who was let in by a token; null = everybody is. */
+  /** Name of the caller; null for services with `auth: false`. */
   readonly user: string | null;
-  /** Values of `Authorization` that are for this server. */
+  /** Values of `Authorization` that carry a token of this server. */
   readonly ownAuthorizations: ReadonlySet<string>;
 }
 
-/** Everything that the client has sent, but for what is meant for this server or said by it. */
+/** Passes on the client's headers, without credentials for this server, and adds this server's own. */
 export function requestHeaders(raw: RawHeaders, context: RequestContext): string[] {
   const { sender, prefix, user, ownAuthorizations } = context;
   const headers = passedOn(raw, (name, value) => {
@@ -31,17 +31,17 @@ export function requestHeaders(raw: RawHeaders, context: RequestContext): string
 
 const isOurs = (name: string) => name.startsWith(FOR_SERVICES);
 
-/** Many apps see no difference between `-` and `_`, so what may not be said can be said by neither. */
+/** Many frameworks treat `-` and `_` alike, so `X_Dstack_User` must not pass either. */
 function isDisguised(name: string): boolean {
   if (!name.includes('_')) return false;
-  const meant = name.replaceAll('_', '-');
-  return isOurs(meant) || isOfProxies(meant) || meant === 'transfer-encoding';
+  const read = name.replaceAll('_', '-');
+  return isOurs(read) || isOfProxies(read) || read === 'transfer-encoding';
 }
 
 /** This server says when it answered, and what it is. */
 const OWN: ReadonlySet<string> = new Set(['date', 'server']);
 
-/** What would hold for everything under this server's name, not for the service alone. */
+/** Headers that browsers apply to the whole origin, not to the service alone. */
 const FOR_WHOLE_ORIGIN: ReadonlySet<string> = new Set([
   'alt-svc',
   'clear-site-data',
@@ -59,15 +59,15 @@ const FOR_WHOLE_ORIGIN: ReadonlySet<string> = new Set([
 export interface ResponseContext {
   /** The service's path. */
   readonly path: string;
-  /** Whether the app sees its path without that. */
+  /** Whether the app receives paths without it. */
   readonly isStripped: boolean;
-  /** The client's name for this server, for redirects that name it. */
+  /** The `Host` that the client sent; redirects to it are rewritten. */
   readonly host: string | null;
 }
 
 /**
- * Apps answer from the API's own origin. Browsers are told to treat them as strangers there: without
- * scripts, storage and cookies of that origin. What an app adds to the policy can only narrow it.
+ * Apps are served from the API's own origin, so browsers must isolate them from it: no scripts, no
+ * storage, no cookies. A policy of the app can only add restrictions.
  */
 export const SANDBOX = ['Content-Security-Policy', 'sandbox'] as const;
 

@@ -4,35 +4,35 @@ import type { Logger } from '../logging.ts';
 export interface OwnTokensOptions {
   /** See `Access.isToken` of the store. */
   readonly isToken: (text: string) => Promise<boolean>;
-  /** Tokens that are in no database. */
+  /** Tokens from the server's settings. */
   readonly settings: readonly (string | null)[];
   /** Milliseconds. */
   readonly now: () => number;
   readonly log: Logger;
 }
 
-/** How this server's tokens of programs begin. */
+/** Prefix of service tokens. */
 const PREFIX = 'dstack_';
 
-/** The form of users' tokens. Apps have keys of that form too, so it decides only where nothing else can. */
+/** Users' tokens are UUIDs. So are many API keys of apps: used only if the database does not answer. */
 const FORM = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** What was no token is looked up again after this long (ms); what was one stays one. */
+/** A value that is no token is looked up again after this long (ms). */
 const FOREIGN_TTL_MS = 60_000;
 
 const MAX_REMEMBERED = 10_000;
 
-/** Of one request; what comes behind them is not passed on, so that it need not be looked up. */
+/** Values looked up per request; further ones are never passed on. */
 const MAX_VALUES = 4;
 
 /**
- * Recognises what is, or was, a token of this server, which no app may see: whoever has it can do
- * everything that its owner can. Revoked tokens are recognised too.
+ * Recognises tokens of this server in credentials, revoked ones included: no app may receive one,
+ * because it could act as the token's owner.
  */
 export class OwnTokens {
   readonly #options: OwnTokensOptions;
   readonly #digests: readonly Buffer[];
-  /** By digest: until when it counts as nothing of ours. */
+  /** Digests of values that are no tokens, and until when that is assumed. */
   readonly #foreign = new Map<string, number>();
   readonly #own = new Set<string>();
 
@@ -41,7 +41,7 @@ export class OwnTokens {
     this.#digests = options.settings.flatMap((text) => (text ? digest(text) : []));
   }
 
-  /** Those of these values of `Authorization` that carry a token of this server, or may do so. */
+  /** The values of `Authorization` that carry a token of this server, or were not looked up. */
   async among(values: readonly string[]): Promise<ReadonlySet<string>> {
     if (values.length === 0) return NONE;
     const own = await Promise.all(values.slice(0, MAX_VALUES).map((value) => this.#isIn(value)));
@@ -66,7 +66,10 @@ export class OwnTokens {
       this.#remember(key, isOwn);
       return isOwn;
     } catch (error) {
-      log.warn({ err: error }, 'a credential is judged by its form: it cannot be looked up');
+      log.warn(
+        { err: error },
+        'a credential cannot be looked up; its form decides whether it is passed on',
+      );
       return FORM.test(text);
     }
   }
@@ -85,7 +88,7 @@ const NONE: ReadonlySet<string> = new Set();
 
 const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
-/** Whatever could be a token in there: with its scheme and without, a name or password of `Basic`. */
+/** The parts of a value that may be a token: all behind the scheme; user and password of `Basic`. */
 function credentialsIn(value: string): string[] {
   const whole = value.trim();
   const [, scheme = '', rest = ''] = /^(\S+)\s+(.*)$/.exec(whole) ?? [];

@@ -26,8 +26,8 @@ export function valuesOf(raw: RawHeaders, wanted: string): string[] {
 }
 
 /**
- * What is passed on: neither what belongs to the connection alone, nor what its end names as such.
- * `pass` answers the value to pass on in place of the given one, null for none.
+ * Drops hop-by-hop headers, and those that `Connection` lists. `pass` returns the value to pass on for
+ * each other header; null drops it.
  */
 export function passedOn(
   raw: RawHeaders,
@@ -45,7 +45,7 @@ export function passedOn(
   return headers;
 }
 
-/** Without `host`, which is for everybody on the way. */
+/** `Host` is never hop-by-hop, whatever `Connection` lists. */
 function namedByConnection(raw: RawHeaders): ReadonlySet<string> {
   const names = valuesOf(raw, 'connection').flatMap((value) => value.toLowerCase().split(','));
   const named = new Set(names.map((name) => name.trim()));

@@ -3,11 +3,11 @@ import type { Unavailability } from './unavailability.ts';
 import { failureText, retryAfter, unavailabilityText } from './unavailability-text.ts';
 import type { UpstreamFailure } from './upstream-failure.ts';
 
-/** Nothing comes from a service: why. `message` is for people, `code` for programs. */
+/** A request that the proxy refuses or cannot deliver. `message` is for people, `code` for programs. */
 export class ProxyRefusal extends Error {
   override name = 'ProxyRefusal';
   readonly status: number;
-  /** Null where the status says it all. */
+  /** Null if the status is enough. */
   readonly code: string | null;
   /** Seconds after which another try may help. */
   readonly retryAfter: number | null;
@@ -24,7 +24,7 @@ export class ProxyRefusal extends Error {
   }
 }
 
-/** The form that clients of dstack 0.22.5 know, and `code`. */
+/** `detail` as dstack 0.22.5 has it, and `code`. */
 export function refusalBody({ message, code }: ProxyRefusal) {
   return { detail: message, ...(code !== null && { code }) };
 }
@@ -45,7 +45,7 @@ export const pathNotAllowed = () => new ProxyRefusal(403, 'Path is not allowed f
 export const upgradeNotSupported = () =>
   new ProxyRefusal(400, 'Upgrading connections is not supported');
 
-/** `forMembers`: with what is meant for members of the project alone. */
+/** `forMembers`: whether to include details that only members of the project may see. */
 export function unavailable(
   { projectName, runName }: ServiceName,
   why: Unavailability,

@@ -70,7 +70,7 @@ export class ReplicaConnections {
     for (const tell of (replica as Known).idle) tell();
   }
 
-  /** A connection beside the pool, for what takes it over. Rejects with `ConnectFailure`. */
+  /** Opens a connection outside of the pool, for a WebSocket. Rejects with `ConnectFailure`. */
   async open({ target }: Replica): Promise<Duplex> {
     try {
       return await this.#options.open(target);

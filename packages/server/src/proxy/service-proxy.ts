@@ -5,14 +5,14 @@ import type { Id } from '@dstack/core';
 import type { Services } from '@dstack/store';
 import type { Dispatcher } from 'undici';
 import type { Logger } from '../logging.ts';
+import { type AdmittedRequest, answerOf, checkRequest, pathOf } from './admitted-request.ts';
 import type { Admit, Client, ServiceCaller } from './callers.ts';
 import { type Delivered, Delivery, NoReplica, type Order, Undelivered } from './delivery.ts';
 import { exchange, hasBody } from './exchange.ts';
 import type { Trust } from './forwarded.ts';
 import { requestHeaders } from './headers.ts';
-import { type LookAtService, Outages } from './outages.ts';
+import { Outages, type ReadServiceState } from './outages.ts';
 import type { OwnTokens } from './own-tokens.ts';
-import { answerOf, checkRequest, type Passage, pathOf } from './passage.ts';
 import { valuesOf } from './raw-headers.ts';
 import { ProxyRefusal, type ServiceName, serviceNotFound } from './refusal.ts';
 import { type OpenPort, ReplicaConnections } from './replica-connections.ts';
@@ -26,12 +26,12 @@ import { GOING_AWAY, type JoinedSocket, POLICY_VIOLATION } from './web-socket.ts
 
 export interface ServiceProxyOptions {
   readonly services: Pick<Services, 'byName' | 'addRequests'>;
-  /** Asked where there is no replica, and where one does not answer. */
-  readonly look: LookAtService;
+  /** Reads a service when it has no replica or a replica does not answer. */
+  readonly readState: ReadServiceState;
   readonly open: OpenPort;
   readonly admit: Admit;
   readonly ownTokens: Pick<OwnTokens, 'among'>;
-  /** Whose word on where a request comes from is taken and passed on. */
+  /** Which peers may send forwarded headers. */
   readonly trust: Trust;
   /** Milliseconds without a byte after which an answer is given up. */
   readonly timeoutMs: number;
@@ -42,7 +42,7 @@ export interface ServiceProxyOptions {
   readonly log: Logger;
 }
 
-/** How long what is known of a service may be used, in milliseconds; changes of one's own tell. */
+/** How long a route is used without being read again, in milliseconds; own changes invalidate it. */
 const TTL_SHARED = 1000;
 const TTL = 30_000;
 
@@ -62,7 +62,7 @@ export class ServiceProxy {
   #isClosed = false;
 
   constructor(options: ServiceProxyOptions) {
-    const { services, look, open, timeoutMs, shared, now, log } = options;
+    const { services, readState, open, timeoutMs, shared, now, log } = options;
     this.#options = options;
     const replicas = new ReplicaConnections({ open, timeoutMs });
     const routes = new ServiceRoutes({
@@ -75,7 +75,7 @@ export class ServiceProxy {
     this.#replicas = replicas;
     this.#routes = routes;
     this.#waiting = new WaitingRequests({ routes, replicas });
-    this.#outages = new Outages({ look, now });
+    this.#outages = new Outages({ readState, now });
     this.#traffic = new Traffic({ services, owner: randomUUID(), now, log });
     this.#delivery = new Delivery({
       replicas,
@@ -98,7 +98,7 @@ export class ServiceProxy {
     return this.#replicas.leave(jobId, whenIdle);
   }
 
-  /** Requests that wait for a replica are refused, WebSockets are ended. */
+  /** Refuses requests that wait for a replica, and closes WebSockets. */
   giveUp(): void {
     this.#waiting.close();
     for (const joined of this.#joined.values()) joined.end(GOING_AWAY);
@@ -112,8 +112,12 @@ export class ServiceProxy {
     await this.#traffic.close();
   }
 
-  /** Throws `ProxyRefusal`. The client is cut off once its access is taken away. */
-  async admit(target: ServiceTarget, request: IncomingMessage, client: Client): Promise<Passage> {
+  /** Throws `ProxyRefusal`. Cuts off the client when its access is revoked. */
+  async admit(
+    target: ServiceTarget,
+    request: IncomingMessage,
+    client: Client,
+  ): Promise<AdmittedRequest> {
     const route = await this.#routes.find(target.project, target.run);
     const service = route ?? (await this.#outages.find(target.project, target.run));
     if (service === null) {
@@ -128,13 +132,16 @@ export class ServiceProxy {
   }
 
   /** Throws `ProxyRefusal` while nothing was answered; otherwise answers. */
-  async forward(passage: Passage, { request, response, id }: ForwardedRequest): Promise<void> {
+  async forward(
+    admitted: AdmittedRequest,
+    { request, response, id }: ForwardedRequest,
+  ): Promise<void> {
     const order = {
-      ...{ request, response, id, path: pathOf(passage) },
-      headers: this.#headers(passage, request),
-      answer: answerOf(passage, request),
+      ...{ request, response, id, path: pathOf(admitted) },
+      headers: this.#headers(admitted, request),
+      answer: answerOf(admitted, request),
     };
-    const { replica } = await this.#deliver(passage.route, response, {
+    const { replica } = await this.#deliver(admitted.route, response, {
       isRepeatable: REPEATABLE.has(request.method ?? '') && !hasBody(request),
       isUnwanted: () => response.destroyed,
       send: ({ pool }) => exchange(pool, order),
@@ -144,23 +151,23 @@ export class ServiceProxy {
 
   /** Throws `ProxyRefusal` while nothing was answered; resolves when the connection is over. */
   async upgrade(
-    passage: Passage,
+    admitted: AdmittedRequest,
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
   ): Promise<void> {
     const order = {
-      ...{ request, socket, head, path: pathOf(passage) },
-      headers: this.#headers(passage, request),
-      answer: answerOf(passage, request),
+      ...{ request, socket, head, path: pathOf(admitted) },
+      headers: this.#headers(admitted, request),
+      answer: answerOf(admitted, request),
       timeoutMs: this.#options.timeoutMs,
     };
-    const { replica, value: joined } = await this.#deliver(passage.route, socket, {
+    const { replica, value: joined } = await this.#deliver(admitted.route, socket, {
       isRepeatable: true,
       isUnwanted: () => socket.destroyed,
       send: (one) => askUpgrade(() => this.#replicas.open(one), order),
     });
-    // Nobody would end it any more.
+    // `close` has run, and did not know of this one.
     if (this.#isClosed) joined.destroy();
     this.#joined.set(socket, joined);
     await joined.over;
@@ -168,7 +175,7 @@ export class ServiceProxy {
     this.#replicas.release(replica);
   }
 
-  /** A request of the server's own; the answer's body must be read or destroyed. Throws `ProxyRefusal`. */
+  /** Sends a request of the server's own; the caller must read or destroy the body. Throws `ProxyRefusal`. */
   async ask(route: ServiceRoute, question: Question): Promise<Dispatcher.ResponseData> {
     const { client, path, body, user } = question;
     const gone = new AbortController();
@@ -212,17 +219,17 @@ export class ServiceProxy {
     try {
       const end = () => this.#cutOff(client);
       const caller = await this.#options.admit(service.projectName, request, end);
-      if (client.destroyed) caller.leave();
-      else client.once('close', () => caller.leave());
+      if (client.destroyed) caller.release();
+      else client.once('close', () => caller.release());
       return caller;
     } catch (error) {
-      // What does not answer is known to members of its project only.
+      // Only members may learn that a service exists which does not answer.
       if (mayAnswer || !(error instanceof ProxyRefusal)) throw error;
       throw serviceNotFound(service, error.cause);
     }
   }
 
-  /** `isAdmitted`: by the first of them, which therefore need not be looked up. */
+  /** `isAdmitted`: the first value has admitted the caller, so it needs no look-up. */
   async #ownAuthorizations(
     { headers, rawHeaders }: IncomingMessage,
     isAdmitted: boolean,
@@ -239,18 +246,18 @@ export class ServiceProxy {
     else client.destroy();
   }
 
-  #headers(passage: Passage, { rawHeaders, socket }: IncomingMessage): string[] {
+  #headers(admitted: AdmittedRequest, { rawHeaders, socket }: IncomingMessage): string[] {
     const { trust } = this.#options;
     const address = socket.remoteAddress ?? '';
     return requestHeaders(rawHeaders, {
       sender: { address, isEncrypted: 'encrypted' in socket, trust },
-      prefix: passage.route.stripPrefix ? passage.target.prefix : null,
-      user: passage.caller?.name ?? null,
-      ownAuthorizations: passage.ownAuthorizations,
+      prefix: admitted.route.stripPrefix ? admitted.target.prefix : null,
+      user: admitted.caller?.name ?? null,
+      ownAuthorizations: admitted.ownAuthorizations,
     });
   }
 
-  /** Counts the request and brings it to a replica, the first one if need be. Throws `ProxyRefusal`. */
+  /** Counts the request, waits for a replica if it must, and delivers it. Throws `ProxyRefusal`. */
   async #deliver<T>(
     route: ServiceRoute,
     client: Client,
@@ -277,7 +284,7 @@ export interface Question {
   readonly body: string | Buffer;
   /** Name of the caller. */
   readonly user: string;
-  /** Whoever waits for the answer: without it nobody does. */
+  /** Aborts the request when it closes. */
   readonly client: ServerResponse;
 }
 

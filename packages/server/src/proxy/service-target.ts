@@ -1,4 +1,4 @@
-/** A request for a service: who is meant, and its URL as it was sent. */
+/** The service that a URL addresses, and the parts of the URL as they were sent. */
 export interface ServiceTarget {
   readonly project: string;
   readonly run: string;
@@ -17,7 +17,7 @@ export function serviceTarget(url: string): ServiceTarget | null {
     const names = { project: decodeURIComponent(project), run: decodeURIComponent(run) };
     return prefix === '' ? null : { ...names, prefix, rest };
   } catch {
-    // Broken percent encoding names nobody.
+    // Broken percent encoding addresses no service.
     return null;
   }
 }

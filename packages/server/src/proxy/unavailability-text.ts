@@ -1,13 +1,13 @@
-/** Reasons why a service does not answer, in words. */
+/** Texts for people, and `Retry-After`, for services that do not answer. */
 import { refusalText } from '@dstack/contract/wire';
 import { jobError, runError, SECOND, type Timestamp } from '@dstack/core';
 import type { Unavailability } from './unavailability.ts';
 import type { UpstreamFailure } from './upstream-failure.ts';
 
-/** Longer messages say what they have to say at their beginning. */
+/** Characters of a message that are shown. */
 const MAX_MESSAGE = 500;
 
-/** `forMembers`: with what is meant for members of the project alone. */
+/** `forMembers`: whether to include details that only members of the project may see. */
 export function unavailabilityText(one: Unavailability, forMembers: boolean): string {
   const more = (message: string | null) => (forMembers && message ? `: ${oneLine(message)}` : '');
   switch (one.cause) {

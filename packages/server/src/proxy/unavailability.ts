@@ -17,7 +17,7 @@ import {
   type Timestamp,
 } from '@dstack/core';
 
-/** What is known of a service, whatever has become of it. */
+/** A run of a service, finished or not, and its jobs. */
 export interface ServiceState {
   readonly run: Pick<
     RunRecord,
@@ -44,13 +44,13 @@ export type ReplicaJob = Pick<
   | 'disconnectedAt'
 >;
 
-/** `message`: what is known beyond the reason, in words for members of the project. */
+/** `message`: details for members of the project. */
 export type Unavailability =
-  /** Its replicas are on their way, none for the second time. */
+  /** A replica starts, and has not failed before. */
   | { readonly cause: 'starting'; readonly stage: 'waiting' | 'machine' | 'image' | 'app' }
-  /** A replica runs, and its probes have not succeeded for so many seconds. */
+  /** A replica has run for so many seconds without passing its probes. */
   | { readonly cause: 'failing_probe'; readonly seconds: number }
-  /** `refusal`: of placement; null where a machine was promised and did not come. */
+  /** `refusal`: from placement; null if a backend failed to provide the machine. */
   | {
       readonly cause: 'no_capacity';
       readonly refusal: Refusal | null;
@@ -60,12 +60,12 @@ export type Unavailability =
       readonly cause: 'exited';
       readonly exitStatus: number | null;
       readonly message: string | null;
-      /** It is being started again. */
+      /** Whether the replica is being started again. */
       readonly restarts: boolean;
     }
-  /** So many submissions in a row of one replica have ended with an error. */
+  /** So many submissions of one replica in a row have exited with an error. */
   | { readonly cause: 'crash_loop'; readonly exitStatus: number | null; readonly exits: number }
-  /** Whatever else has ended a replica. */
+  /** A replica ended for another reason. */
   | {
       readonly cause: 'failed';
       readonly reason: JobRecord['terminationReason'];
@@ -73,20 +73,20 @@ export type Unavailability =
     }
   | { readonly cause: 'unreachable' }
   | { readonly cause: 'stopping' }
-  /** `wakes`: the next request starts a replica. */
+  /** `wakes`: whether a request starts a replica. */
   | { readonly cause: 'scaled_to_zero'; readonly wakes: boolean }
-  /** Until its schedule starts it. */
+  /** The schedule starts the service at this time. */
   | { readonly cause: 'scheduled'; readonly at: Timestamp }
-  /** Nothing will come of this run any more. */
+  /** The run is finished or being stopped. */
   | { readonly cause: 'ended'; readonly reason: RunRecord['terminationReason'] };
 
-/** So many ends with an error in a row are no accident. */
+/** Exits with an error in a row that count as a crash loop. */
 const CRASH_LOOP = 3;
 
-/** An app may take this long (µs) to answer its probes before they are said to fail. */
+/** Probes that have not passed count as failing this long (µs) after the start. */
 const PROBE_GRACE = 30 * SECOND;
 
-/** Null: some replica takes requests. */
+/** Null if some replica takes requests. */
 export function unavailabilityOf(state: ServiceState, now: Timestamp): Unavailability | null {
   const { run } = state;
   const replicas = replicasThatServe(state);
@@ -114,7 +114,7 @@ const ended = ({ terminationReason }: ServiceState['run']): Unavailability => ({
 const serves = (job: ReplicaJob) =>
   isJobRunning(job.status) && job.registered && job.disconnectedAt === null;
 
-/** Of each replica that requests could be sent to: its submissions, the latest first. */
+/** The submissions of each replica that can take requests, the latest first. */
 function replicasThatServe({ run, jobs }: ServiceState): ReplicaJob[][] {
   const { configuration } = run.spec;
   const groups = configuration.type === 'service' ? (configuration.groups ?? []) : [];
@@ -130,7 +130,7 @@ function replicasThatServe({ run, jobs }: ServiceState): ReplicaJob[][] {
 const isAlive = ([latest]: readonly ReplicaJob[]) =>
   latest !== undefined && isJobAlive(latest.status);
 
-/** Null: of no interest, it was taken away on purpose. */
+/** Null if the replica was scaled down. */
 function causeOf(submissions: readonly ReplicaJob[], now: Timestamp): Unavailability | null {
   const [latest, ...earlier] = submissions;
   if (latest === undefined) return null;
@@ -156,7 +156,7 @@ function startingOf({ status, refusal }: ReplicaJob): Unavailability {
   return { cause: 'starting', stage: isJobSubmitted(status) ? 'waiting' : 'machine' };
 }
 
-/** How the first of these has ended; null: not by a failure. */
+/** The failure of the first submission; null if it has not failed. */
 function failureOf(submissions: readonly ReplicaJob[], restarts: boolean): Unavailability | null {
   const [latest] = submissions;
   const reason = latest?.terminationReason ?? null;
@@ -182,7 +182,7 @@ function exitsInARow(submissions: readonly ReplicaJob[]): number {
   return other < 0 ? submissions.length : other;
 }
 
-/** What says most about when the service will answer: the replica that is nearest to it. */
+/** Lower for replicas that are closer to taking requests: those decide what is reported. */
 function rank(one: Unavailability): number {
   return RANKS.indexOf(one.cause === 'starting' ? `starting ${one.stage}` : one.cause);
 }
@@ -192,6 +192,6 @@ const RANKS: readonly string[] = [
   ...['crash_loop', 'exited', 'no_capacity', 'starting waiting', 'failed', 'stopping'],
 ];
 
-/** What can have ended a run. */
+/** Causes that end a run. */
 const isEnd = ({ cause }: Unavailability) =>
   ['crash_loop', 'exited', 'no_capacity', 'failed'].includes(cause);

@@ -1,4 +1,4 @@
-/** Requests that ask for another protocol (WebSocket): joined once the service has agreed. */
+/** Requests for another protocol (WebSocket): the connections are joined once the app accepts. */
 import { request as httpRequest, type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Sent } from './delivery.ts';
@@ -19,7 +19,7 @@ export interface Upgrade {
   readonly timeoutMs: number;
 }
 
-/** Never rejects. On `failed` nothing was answered yet. */
+/** Never rejects. With `failed` no byte was sent to the client. */
 export async function askUpgrade(
   open: () => Promise<Duplex>,
   upgrade: Upgrade,
@@ -30,7 +30,7 @@ export async function askUpgrade(
   } catch (error) {
     return { kind: 'failed', error: error as Error, unsent: true };
   }
-  // The client may have gone while a replica was waited for.
+  // The client may have disconnected in the meantime.
   if (upgrade.socket.destroyed) connection.destroy();
   try {
     return { kind: 'done', value: await ask(connection, upgrade) };
@@ -39,7 +39,7 @@ export async function askUpgrade(
   }
 }
 
-/** Rejects when the service has not answered. */
+/** Rejects if the app does not answer. */
 function ask(connection: Duplex, upgrade: Upgrade): Promise<JoinedSocket> {
   const { request, socket, head, path, headers, answer, timeoutMs } = upgrade;
   return new Promise((resolve, reject) => {
@@ -74,7 +74,7 @@ function ask(connection: Duplex, upgrade: Upgrade): Promise<JoinedSocket> {
   });
 }
 
-/** An ordinary answer, after which the connection is of no more use. */
+/** The app has sent an ordinary response; the connection closes after it. */
 function declined(response: IncomingMessage, socket: Duplex): JoinedSocket {
   response.pipe(socket);
   const over = new Promise<void>((resolve) => response.once('close', () => resolve()));

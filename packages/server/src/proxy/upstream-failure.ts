@@ -1,7 +1,7 @@
-/** What has gone wrong between this server and the app of a replica. */
+/** Failures between this server and the app of a replica. */
 import { errors } from 'undici';
 
-/** No connection to the app: nothing of the request has left this server. */
+/** The connection to the app could not be opened; no byte of the request was sent. */
 export class ConnectFailure extends Error {
   override name = 'ConnectFailure';
   readonly port: number;
@@ -12,7 +12,7 @@ export class ConnectFailure extends Error {
   }
 }
 
-/** Nothing has come for as long as an app may take. */
+/** The app has sent no byte within the timeout. */
 export class NoAnswerInTime extends Error {
   override name = 'NoAnswerInTime';
 }
@@ -26,7 +26,7 @@ export function upstreamFailure(error: Error): UpstreamFailure {
   if (isTimeout(error)) return { cause: 'timed_out' };
   if (error instanceof ConnectFailure) {
     const code = codeOf(error.cause);
-    // The second one is the agent's word for it.
+    // `port_refused` is the agent's code for it.
     const isRefused = code === 'ECONNREFUSED' || code === 'port_refused';
     return isRefused
       ? { cause: 'connection_refused', port: error.port }

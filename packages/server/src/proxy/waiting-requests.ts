@@ -2,11 +2,11 @@ import type { Client } from './callers.ts';
 import type { ReplicaConnections } from './replica-connections.ts';
 import type { ServiceRoute, ServiceRoutes } from './service-routes.ts';
 
-/** Requests for a service that starts are kept this long, and no more than so many of them. */
+/** How long a request may wait for the first replica, and how many may wait at a time. */
 const HOLD_MS = 60_000;
 const MAX_HELD = 1000;
 
-/** Changes that other servers have made are seen after this long. */
+/** Changes made by other servers are seen after this long. */
 const LOOK_AGAIN_MS = 1000;
 
 export interface WaitingRequestsOptions {
@@ -14,7 +14,7 @@ export interface WaitingRequestsOptions {
   readonly replicas: ReplicaConnections;
 }
 
-/** Requests that are kept until a replica is there, because they are what starts it. */
+/** Requests that start a service which is scaled to zero wait here for its first replica. */
 export class WaitingRequests {
   readonly #options: WaitingRequestsOptions;
   readonly #held = new Set<AbortController>();
@@ -23,7 +23,7 @@ export class WaitingRequests {
     this.#options = options;
   }
 
-  /** The route once it has a replica; null: there is none in time, or the client has left. */
+  /** Resolves with a route that has a replica; null after the limit or when the client disconnects. */
   async firstReplica(route: ServiceRoute, client: Client): Promise<ServiceRoute | null> {
     if (this.#held.size >= MAX_HELD) return null;
     const over = new AbortController();
@@ -41,7 +41,7 @@ export class WaitingRequests {
     }
   }
 
-  /** Nobody waits any longer. */
+  /** Ends the wait of all requests. */
   close(): void {
     for (const over of this.#held) over.abort();
   }
@@ -52,7 +52,7 @@ export class WaitingRequests {
   ): Promise<ServiceRoute | null> {
     const { routes, replicas } = this.#options;
     while (!over.aborted) {
-      // Listened for before looking, so that no change falls in between.
+      // Subscribed before reading, so that no change is missed in between.
       const change = routes.nextChange(runId, LOOK_AGAIN_MS, over);
       const route = await routes.find(projectName, runName);
       if (route?.runId !== runId) return null;

@@ -1,32 +1,32 @@
-/** Two ends of a WebSocket, joined byte by byte, which can still be ended as the protocol wants it. */
+/** Joins a client and an app byte by byte, and can still close both with a WebSocket close frame. */
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 
-/** Two connections that have become one. */
+/** The joined connections of a client and an app. */
 export interface JoinedSocket {
-  /** Resolves when both are closed. */
+  /** Resolves when both connections are closed. */
   readonly over: Promise<void>;
-  /** Tells both ends why (RFC 6455 §7.4), between two frames, and closes them. */
+  /** Sends both a close frame with the code (RFC 6455 §7.4) between two frames, and closes them. */
   end(code: number): void;
   destroy(): void;
 }
 
-/** The end of a frame, and then the other side's farewell, are waited for this long, in ms. */
-const FAREWELL_MS = 1000;
+/** Time for the present frame to end and for both sides to close, in ms. */
+const CLOSING_MS = 1000;
 
-/** The server goes, and the client may come again; the client may not be here. */
+/** Codes of RFC 6455: the server shuts down; the client's access is revoked. */
 export const GOING_AWAY = 1001;
 export const POLICY_VIOLATION = 1008;
 
 export interface End {
   readonly stream: Duplex;
-  /** What came from there along with the handshake. */
+  /** Bytes that followed the handshake at once. */
   readonly head: Buffer;
 }
 
 export function joinSockets(client: End, app: End): JoinedSocket {
   const [a, b] = [client.stream, app.stream];
-  // Frames are masked on their way to the app.
+  // Frames to the app must be masked.
   const directions = [new Direction(a, b, true), new Direction(b, a, false)];
   const over = Promise.all([closed(a, b), closed(b, a)]).then(() => {});
   if (client.head.length > 0) directions[0]?.push(client.head);
@@ -39,14 +39,14 @@ export function joinSockets(client: End, app: End): JoinedSocket {
     over,
     end(code) {
       for (const direction of directions) direction.end(code);
-      const limit = setTimeout(destroy, FAREWELL_MS);
+      const limit = setTimeout(destroy, CLOSING_MS);
       void over.then(() => clearTimeout(limit));
     },
     destroy,
   };
 }
 
-/** Where one side is cut off, the other is. */
+/** Cuts off the other side when one is cut off. */
 function closed(one: Duplex, other: Duplex): Promise<void> {
   one.once('error', () => other.destroy());
   return new Promise((resolve) => {
@@ -57,13 +57,13 @@ function closed(one: Duplex, other: Duplex): Promise<void> {
   });
 }
 
-/** Bytes on their way from one end to the other. */
+/** Copies bytes from one side to the other. */
 class Direction {
   readonly #from: Duplex;
   readonly #to: Duplex;
   readonly #isMasked: boolean;
   readonly #frames = new Frames();
-  /** With which code it is to end; null = it goes on. */
+  /** Code of the close frame to send at the end of the present frame; null = none. */
   #code: number | null = null;
 
   constructor(from: Duplex, to: Duplex, isMasked: boolean) {
@@ -88,28 +88,28 @@ class Direction {
   #endBetweenFrames(): void {
     if (this.#code === null || !this.#frames.isBetween || !this.#to.writable) return;
     this.#to.end(closeFrame(this.#code, this.#isMasked));
-    // Read on, so that the other side's farewell does not keep the connection open.
+    // Keeps reading, so that the close frame of the other side is consumed.
     this.#from.resume();
   }
 }
 
-/** Where frames begin and end: their heads are read, their contents are not. */
+/** Finds the boundaries of frames by reading their headers. */
 class Frames {
   readonly #head: number[] = [];
-  /** Bytes of the present frame that are still to come. */
+  /** Bytes that are missing of the present frame. */
   #left = 0;
 
   get isBetween(): boolean {
     return this.#left === 0 && this.#head.length === 0;
   }
 
-  /** Answers the chunk's length. */
+  /** Reads the whole chunk; returns its length. */
   follow(chunk: Buffer): number {
     for (let at = 0; at < chunk.length; ) at = this.#step(chunk, at);
     return chunk.length;
   }
 
-  /** Answers how much of the chunk belongs to the frame that has begun; does not begin another one. */
+  /** Reads the chunk up to the end of the present frame; returns how far. */
   finish(chunk: Buffer): number {
     let at = 0;
     while (at < chunk.length && !this.isBetween) at = this.#step(chunk, at);
@@ -132,7 +132,7 @@ class Frames {
   }
 }
 
-/** Null: the head goes on. */
+/** Null while the header is incomplete. */
 function contentLength(head: readonly number[]): number | null {
   const second = head[1];
   if (second === undefined) return null;

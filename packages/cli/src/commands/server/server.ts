@@ -124,16 +124,16 @@ export async function runServer(options: ServerOptions, cli: Cli): Promise<void>
   }
 }
 
-/** One key may be two signals: programs that run others hand on what they get. */
+/** One Ctrl-C can arrive as two signals: a parent process may forward it to a child that also got it. */
 const SAME_KEY_MS = 250;
 
-/** Resolves when the next Ctrl-C is another one. */
+/** Resolves when a further SIGINT can only come from another Ctrl-C. */
 async function pressedOnce(cli: Cli, ended: AbortSignal): Promise<void> {
   try {
     await cli.wait(SAME_KEY_MS, ended);
     cli.io.say('Still stopping; once more ends the server at once.');
   } catch {
-    // It has stopped meanwhile.
+    // The server has stopped in the meantime.
   }
 }
 

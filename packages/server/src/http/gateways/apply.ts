@@ -66,7 +66,7 @@ async function insertGateway(
   throw taken === null ? alreadyExists(`Gateway '${name}' exists already`) : ruleError(taken);
 }
 
-/** Whether it becomes the default of its project is decided once it runs. */
+/** It can become the default of its project only when it runs (`defaultOnRunning`). */
 function newGateway(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -137,7 +137,7 @@ function updateChanges(
   ];
 }
 
-/** One that does not run yet keeps the wish, and becomes the default when it does. */
+/** A gateway that is not running yet only stores the setting; it takes effect when it runs. */
 function defaultChanges(
   { gateway, projectName, projectDefaultId }: GatewaySnapshot,
   wanted: boolean | null,

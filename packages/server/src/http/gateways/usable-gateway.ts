@@ -19,7 +19,7 @@ export async function usableGateway(
   return view;
 }
 
-/** A default of another project lasts as long as it is imported; one that does not run is none. */
+/** Null also if the default is not running, or belongs to a project whose export has ended. */
 export async function usableDefault(
   deps: HttpDeps,
   project: ProjectRecord,

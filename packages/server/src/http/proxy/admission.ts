@@ -6,7 +6,7 @@ import type { Admit } from '../../proxy/callers.ts';
 import { notAdmitted } from '../../proxy/refusal.ts';
 import { type IdentityDeps, identify } from '../identity.ts';
 
-/** How long a member that was let in is not looked at again unless something has changed, in ms. */
+/** A grant is used for this many milliseconds without another check, unless access has changed. */
 const TTL_MS = 5000;
 
 const MAX_REMEMBERED = 10_000;
@@ -26,22 +26,22 @@ export function admission(deps: AdmissionDeps): Admit {
     if (remembered.get(key) === grant) remembered.delete(key);
     grant.forget();
   };
-  return async (project, request, end) => {
+  return async (project, request, onRevoked) => {
     const method = request.method ?? 'GET';
     const { authorization } = request.headers;
     const now = deps.now() / 1000;
     const key = hash('sha256', `${project}\n${method}\n${authorization}`, 'base64');
     const known = remembered.get(key);
-    if (known && now < known.until) return { name: known.name, leave: known.hold(end) };
+    if (known && now < known.until) return { name: known.name, release: known.hold(onRevoked) };
     if (known) forget(key, known);
     const grant = new Grant(now + TTL_MS);
-    // Before anything is known, so that no change falls in between.
-    const leave = grant.hold(end);
+    // Held before the caller is identified, so that no change is missed in between.
+    const release = grant.hold(onRevoked);
     try {
-      const look = () => serviceUser(deps, project, { method, authorization });
+      const identifyUser = () => serviceUser(deps, project, { method, authorization });
       const onChange = () => forget(key, grant);
-      const { caller, release } = await deps.access.admit(look, () => grant.end(), onChange);
-      grant.given(caller.name, release);
+      const admitted = await deps.access.admit(identifyUser, () => grant.revoke(), onChange);
+      grant.given(admitted.caller.name, admitted.release);
     } catch (error) {
       if (error instanceof ApiError) throw notAdmitted(project, error);
       throw error;
@@ -50,7 +50,7 @@ export function admission(deps: AdmissionDeps): Admit {
       for (const [old, one] of remembered) forget(old, one);
     }
     if (!grant.isForgotten) remembered.set(key, grant);
-    return { name: grant.name, leave };
+    return { name: grant.name, release };
   };
 }
 
@@ -70,11 +70,11 @@ async function serviceUser(
   return { userId, name, projectId: found.project.id, expiresAt: found.expiresAt };
 }
 
-/** What a member was given for a while, and what is open by it. */
+/** The admission of one member for some seconds, with the requests that it admitted. */
 class Grant {
   /** Milliseconds. */
   readonly until: number;
-  readonly #visits = new Set<() => void>();
+  readonly #open = new Set<() => void>();
   #name = '';
   #release: () => void = () => {};
   #isForgotten = false;
@@ -96,30 +96,30 @@ class Grant {
     return this.#name;
   }
 
-  /** Calls `end` if the access is taken away, until the function that it answers is called. */
-  hold(end: () => void): () => void {
-    // Not `end` itself: it may be the same function for two visits.
-    const visit = () => end();
-    this.#visits.add(visit);
+  /** Calls `onRevoked` if the access is revoked before the returned function is called. */
+  hold(onRevoked: () => void): () => void {
+    // A function of its own: two requests may pass the same one.
+    const request = () => onRevoked();
+    this.#open.add(request);
     return () => {
-      this.#visits.delete(visit);
+      this.#open.delete(request);
       this.#releaseUnused();
     };
   }
 
-  /** Nobody else comes in by it; who is in stays watched. */
+  /** Admits no further requests; those that are open stay watched. */
   forget(): void {
     this.#isForgotten = true;
     this.#releaseUnused();
   }
 
-  end(): void {
-    const visits = [...this.#visits];
-    this.#visits.clear();
-    for (const end of visits) end();
+  revoke(): void {
+    const open = [...this.#open];
+    this.#open.clear();
+    for (const onRevoked of open) onRevoked();
   }
 
   #releaseUnused(): void {
-    if (this.#isForgotten && this.#visits.size === 0) this.#release();
+    if (this.#isForgotten && this.#open.size === 0) this.#release();
   }
 }

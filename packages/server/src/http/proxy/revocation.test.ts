@@ -77,6 +77,36 @@ describe('a member whose token is taken away', () => {
   });
 });
 
+it('nothing that a token has opened outlives it, whenever it was opened', async () => {
+  for (let round = 0; round < 4; round++) {
+    const username = `storm-${round}`;
+    const headers = await member(username);
+    proxy.signals.next = Promise.withResolvers();
+    const open = async () => {
+      const answer = await proxy.get('web/events', { headers });
+      if (answer.status === 403) return 'refused';
+      // The app does not end it.
+      return await answer.text().then(
+        () => 'ended',
+        () => 'cut off',
+      );
+    };
+    const opened: Promise<string>[] = [];
+    const openSome = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        opened.push(open().catch(() => 'cut off'));
+        if (i % 3 === round % 3) await new Promise((done) => setImmediate(done));
+      }
+    };
+    await openSome(5);
+    await Promise.all([openSome(20), refresh(username), openSome(20)]);
+    const outcomes = new Set(await Promise.all(opened));
+    expect([...outcomes].filter((one) => one === 'ended')).toEqual([]);
+    expect(await open()).toBe('refused');
+    proxy.signals.next.resolve();
+  }
+});
+
 it('watches nobody who has their answer, once what is remembered of them has changed', async () => {
   const headers = await member('idle');
   await (await proxy.get('web/x', { headers })).text();

@@ -68,9 +68,9 @@ async function forward(
 ): Promise<FastifyReply> {
   const target = serviceTarget(request.originalUrl);
   if (!target) return answerUnknown(request, reply);
-  const passage = await services.admit(target, request.raw, reply.raw);
+  const admitted = await services.admit(target, request.raw, reply.raw);
   reply.raw.removeHeader('x-request-id');
-  await services.forward(passage, { request: request.raw, response: reply.raw, id: request.id });
+  await services.forward(admitted, { request: request.raw, response: reply.raw, id: request.id });
   return reply.hijack();
 }
 
@@ -84,6 +84,6 @@ async function upgrade(
   shutdown.track(socket);
   const target = serviceTarget(request.url ?? '');
   if (!target) throw serviceNotFound({ projectName: '', runName: '' });
-  const passage = await services.admit(target, request, socket);
-  await services.upgrade(passage, request, socket, head);
+  const admitted = await services.admit(target, request, socket);
+  await services.upgrade(admitted, request, socket, head);
 }

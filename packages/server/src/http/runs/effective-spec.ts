@@ -25,7 +25,7 @@ export async function effectiveRunSpec(
   return accepted(prepared).spec;
 }
 
-/** Looked up only where it matters. */
+/** Reads the gateway only if the setting depends on it. */
 async function hasDefaultGateway(
   deps: HttpDeps,
   project: ProjectRecord,

@@ -21,7 +21,7 @@ export async function servicePlace(
   const model = await completeModel(deps, project, configuration);
   const service = { ...configuration, model };
   if (gateway === null) {
-    // It was there when the configuration was looked at.
+    // The default existed when the configuration was checked.
     if (deps.settings.runSpecs.forbidServicesWithoutGateway) {
       throw notExists('The project has no default gateway any more');
     }

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { sendJson } from '../error-answers.ts';
 import type { HttpDeps } from '../ports.ts';
 
-/** What load balancers ask. */
+/** Paths for load balancers. */
 export const HEALTH_PATHS: readonly string[] = ['/healthcheck', '/readyz'];
 
 /** Longest that the database may take to answer, in ms, before it counts as away. */
@@ -10,8 +10,8 @@ const DATABASE_LIMIT = 2000;
 
 /**
  * `/healthcheck` says that the process answers (its body is part of the wire contract), `/readyz`
- * whether it can do its work: 503 while the database is away or the loops have not started. Both are
- * 503 once the server goes, so that nobody is sent here any more.
+ * whether it can do its work: 503 while the database is away or the loops have not started. Both answer
+ * 503 during shutdown, so that load balancers choose another server.
  */
 export function healthRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.get('/healthcheck', async (_request, reply) =>

@@ -38,7 +38,7 @@ const MEMBERS_ONLY = {
 
 export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
   app.get<ProjectRoute>('/api/project/:project_name/logs/stream', async (request, reply) => {
-    const { project, gone } = await enter(request, reply, deps);
+    const { project, gone } = await enterStream(request, reply, deps);
     const query = request.query;
     const run = required(query, 'run_name');
     const jobId = required(query, 'job_submission_id');
@@ -60,7 +60,7 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
   });
 
   app.get<ProjectRoute>('/api/project/:project_name/runs/watch', async (request, reply) => {
-    const { project, gone } = await enter(request, reply, deps);
+    const { project, gone } = await enterStream(request, reply, deps);
     const view = await deps.store.runs.byName(project.id, required(request.query, 'run_name'));
     if (!view) throw notFound('Run not found');
     const sink = open(request, reply);
@@ -76,7 +76,7 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
 /** Filters as those of `events/list`; several ids of one filter are separated by commas. */
 function eventStreamRoute(app: FastifyInstance, deps: StreamDeps): void {
   app.get<ProjectRoute>('/api/project/:project_name/events/stream', async (request, reply) => {
-    const { project, gone } = await enter(request, reply, deps);
+    const { project, gone } = await enterStream(request, reply, deps);
     const wanted = eventsWanted(request.query);
     const given = request.headers['last-event-id'];
     const from = typeof given === 'string' ? cursorOf(given) : startOf(wanted, deps);
@@ -122,12 +122,12 @@ function cursorOf(text: string): EventCursor {
 
 interface Entered {
   readonly project: ProjectRecord;
-  /** Aborted when the client has left or may not listen any more, or the server goes. */
+  /** Aborted when the client disconnects, its access is revoked, or the server shuts down. */
   readonly gone: AbortSignal;
 }
 
-/** Throws `ApiError`. Whoever has entered is watched until the answer is over. */
-async function enter(
+/** Throws `ApiError`. Watches the caller's access until the response is closed. */
+async function enterStream(
   request: FastifyRequest<ProjectRoute>,
   reply: FastifyReply,
   deps: StreamDeps,

@@ -19,10 +19,10 @@ import type { LogStore } from '../../logs/log-store.ts';
 import { ServerMetrics } from '../../metrics/server-metrics.ts';
 import { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
 import { trustIn } from '../../proxy/forwarded.ts';
-import { lookAtService } from '../../proxy/look-at-service.ts';
 import { OwnTokens } from '../../proxy/own-tokens.ts';
 import type { OpenPort } from '../../proxy/replica-connections.ts';
 import { ServiceProxy } from '../../proxy/service-proxy.ts';
+import { serviceStateReader } from '../../proxy/service-state-reader.ts';
 import { buildHttp } from '../app.ts';
 import { keyMaker } from '../keys.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -99,7 +99,7 @@ export async function startTestServer(
   const access = new AccessWatch({ access: store.access, shared: false, now, log });
   const services = new ServiceProxy({
     services: store.services,
-    look: lookAtService(store),
+    readState: serviceStateReader(store),
     open,
     admit: admission({ store, now, sshProxyToken: null, access }),
     ownTokens: new OwnTokens({

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { SANDBOX } from '../../../proxy/headers.ts';
 import { DONE } from './openai-model.ts';
 
-/** Browsers take an answer for what it says it is. */
+/** Browsers must not guess the type of a response. */
 export const NO_SNIFF = ['X-Content-Type-Options', 'nosniff'] as const;
 
 /**

@@ -1,11 +1,11 @@
-/** Errors of models as OpenAI's API has them; `detail` beside it is what dstack 0.22.5 answers. */
+/** Errors of model endpoints in the form of OpenAI's API, with the `detail` of dstack 0.22.5 beside it. */
 import { ApiError } from '@dstack/contract/api';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import { sendJson } from '../../error-answers.ts';
 import { UnprocessableError } from '../../request-body.ts';
 
-/** What clients of OpenAI read. A model may say more than this. */
+/** The fields that clients of OpenAI read; a model may send more. */
 export interface ModelError {
   readonly message: string;
   readonly type: string;
@@ -13,7 +13,7 @@ export interface ModelError {
   readonly code: string | number | null;
 }
 
-/** The model has refused, in its own words. */
+/** An error that the model itself has sent. */
 export class ModelRefusal extends ProxyRefusal {
   override name = 'ModelRefusal';
   readonly error: Partial<ModelError>;
@@ -24,7 +24,7 @@ export class ModelRefusal extends ProxyRefusal {
   }
 }
 
-/** Of whatever a model answers in place of a completion. */
+/** Reads a response that is not 200. */
 export function modelRefusal(
   status: number,
   body: string,
@@ -32,12 +32,12 @@ export function modelRefusal(
 ): ModelRefusal {
   const seconds = Number(retryAfter ?? Number.NaN);
   const wait = Number.isSafeInteger(seconds) && seconds >= 0 ? seconds : null;
-  // Neither an answer nor an error of HTTP: a redirect, say.
+  // Neither a completion nor an error, for example a redirect.
   if (status < 400) return new ModelRefusal(502, { message: 'Invalid response from model' }, null);
   return new ModelRefusal(status, errorIn(body), wait);
 }
 
-/** OpenAI's form, the one of vLLM, which leaves out the envelope, or that of others: a text. */
+/** Accepts OpenAI's form, vLLM's (without the envelope), and plain text. */
 function errorIn(body: string): Partial<ModelError> {
   const parsed = objectIn(body);
   const inner = parsed?.error ?? parsed?.detail ?? parsed;
@@ -59,7 +59,7 @@ function objectIn(body: string): Readonly<Record<string, unknown>> | null {
   }
 }
 
-/** The error handler of all models. */
+/** Error handler of the model endpoints. */
 export function answerModelError(
   error: FastifyError | Error,
   request: FastifyRequest,

@@ -30,7 +30,7 @@ const pathOf = (endpoint: Endpoint) => endpoint.path.replace('{project_name}', '
 export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
   app.register(async (scope) => {
     scope.setErrorHandler(answerModelError);
-    // Nothing but JSON and events, whatever browsers make of what a model says.
+    // Responses are JSON or events; browsers must not guess another type.
     scope.addHook('onRequest', async (_request, reply) => {
       reply.header(...NO_SNIFF);
     });
@@ -45,7 +45,7 @@ function routes(app: FastifyInstance, deps: HttpDeps): void {
     url: pathOf(LIST),
     config: guarded as object,
     handler: async (request, reply) => {
-      const { project } = await enter(deps, LIST, request, reply);
+      const { project } = await admitCaller(deps, LIST, request, reply);
       const views = await deps.store.services.withModels(project.id, 'unfinished');
       const data = views.filter(isOffered).map(listed);
       return sendJson(reply, 200, { object: 'list', data });
@@ -56,7 +56,7 @@ function routes(app: FastifyInstance, deps: HttpDeps): void {
     url: pathOf(CHAT),
     config: guarded as object,
     handler: async (request, reply) => {
-      const { project, name: user } = await enter(deps, CHAT, request, reply);
+      const { project, name: user } = await admitCaller(deps, CHAT, request, reply);
       const chat = chatRequest(request.body as Buffer | undefined);
       const { route, model } = await find(deps, project, chat.model);
       return await complete(deps, { route, model, chat, user }, reply);
@@ -69,8 +69,8 @@ interface ModelUser extends Caller {
   readonly project: ProjectRecord;
 }
 
-/** Whoever asks a model for something; the answer is cut off once their access is taken away. */
-async function enter(
+/** Admits the caller, and cuts off the response when their access is revoked. */
+async function admitCaller(
   deps: HttpDeps,
   endpoint: Endpoint,
   request: FastifyRequest<ProjectRoute>,
@@ -78,8 +78,8 @@ async function enter(
 ): Promise<ModelUser> {
   const name = request.params.project_name;
   try {
-    const look = () => modelUser(deps, endpoint, request);
-    const { caller, release } = await deps.access.admit(look, () => answer.destroy());
+    const identifyCaller = () => modelUser(deps, endpoint, request);
+    const { caller, release } = await deps.access.admit(identifyCaller, () => answer.destroy());
     if (answer.destroyed) release();
     else answer.once('close', release);
     return caller;
@@ -102,7 +102,7 @@ async function modelUser(
   return { name: user.name, userId: user.id, projectId: project.id, expiresAt, project };
 }
 
-/** What runs, or starts when it is asked. */
+/** Whether the model runs, or starts on request. */
 function isOffered(view: ServiceView): boolean {
   return isRunRunning(view.run.status) || routeOf(view)?.mayBeEmpty === true;
 }
@@ -117,8 +117,8 @@ function listed({ run, projectName }: ServiceView) {
 }
 
 /**
- * Of several services with a model of that name the newest that can answer, else the newest that starts
- * when it is asked, else the newest: it says why it does not answer.
+ * Prefers, among services with a model of that name, those with a replica, then those that start on
+ * request, then others, whose refusal has the cause; the newest of each.
  */
 async function find(
   { store }: HttpDeps,
@@ -137,7 +137,7 @@ async function find(
   });
 }
 
-/** Nothing starts it any more. */
+/** A finished run cannot be started by requests. */
 function finished({ route, model }: ServedModel): ServedModel {
   return { route: { ...route, scaled: false, mayBeEmpty: false }, model };
 }

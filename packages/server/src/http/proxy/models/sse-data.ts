@@ -6,7 +6,7 @@ const MAX_LINE = 1024 * 1024;
 
 /**
  * The `data` of each event as it comes, without the blank after the colon; other fields are left out.
- * Throws `ProxyRefusal` where the stream breaks off.
+ * Throws `ProxyRefusal` if the connection breaks.
  */
 export async function* sseData(body: Readable): AsyncIterable<string> {
   let rest = '';

@@ -1,8 +1,8 @@
 import type { Store } from '@dstack/store';
-import type { LookAtService } from './outages.ts';
+import type { ReadServiceState } from './outages.ts';
 
-/** Services without a gateway, finished or not, with all their jobs. */
-export function lookAtService(store: Pick<Store, 'projects' | 'runs'>): LookAtService {
+/** Reads services from the database. */
+export function serviceStateReader(store: Pick<Store, 'projects' | 'runs'>): ReadServiceState {
   return async (projectName, runName) => {
     const project = await store.projects.byName(projectName);
     const view = project && (await store.runs.byName(project.id, runName));

@@ -5,19 +5,19 @@ import { pathNotAllowed, upgradeNotSupported } from './refusal.ts';
 import type { ServiceRoute } from './service-routes.ts';
 import type { ServiceTarget } from './service-target.ts';
 
-/** A service found, and a caller admitted to it. */
-export interface Passage {
+/** A request to a service that exists, by a caller who may use it. */
+export interface AdmittedRequest {
   readonly route: ServiceRoute;
   readonly target: ServiceTarget;
-  /** Null: the service takes everybody. */
+  /** Null for services with `auth: false`. */
   readonly caller: ServiceCaller | null;
-  /** Values of `Authorization` that are not for the service. */
+  /** Values of `Authorization` that carry a token of this server. */
   readonly ownAuthorizations: ReadonlySet<string>;
 }
 
 const ROUTER_PATHS = /^(\/generate|\/chat\/completions|\/v1\/[^?]*)(\?|$)/;
 
-/** Parts of a path that some apps read as a way up: what is allowed must not lead to what is not. */
+/** `.` and `..` in a path: some apps resolve them, which would lead out of the allowed paths. */
 const DOTS = /^[^?]*\/(\.|%2e){1,2}(\/|\?|$)/i;
 
 /** Throws `ProxyRefusal`. */
@@ -29,18 +29,18 @@ export function checkRequest(
   const path = pathOf({ route, target });
   if (route.behindRouter && (!ROUTER_PATHS.test(path) || DOTS.test(path))) throw pathNotAllowed();
   const protocol = request.headers.upgrade?.toLowerCase() ?? null;
-  // Whoever offers HTTP/2 is content with being answered in HTTP/1.1.
+  // Clients that offer HTTP/2 accept HTTP/1.1 as well.
   if (protocol !== null && protocol !== 'websocket' && protocol !== 'h2c') {
     throw upgradeNotSupported();
   }
 }
 
-export function pathOf({ route, target }: Pick<Passage, 'route' | 'target'>): string {
+export function pathOf({ route, target }: Pick<AdmittedRequest, 'route' | 'target'>): string {
   return route.stripPrefix ? target.rest : target.prefix + target.rest;
 }
 
 export function answerOf(
-  { route, target }: Passage,
+  { route, target }: AdmittedRequest,
   { headers }: IncomingMessage,
 ): ResponseContext {
   return { path: target.prefix, isStripped: route.stripPrefix, host: headers.host ?? null };
