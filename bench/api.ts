@@ -100,7 +100,7 @@ async function measure(database: string, home: Installation): Promise<void> {
 }
 
 /** The passes over all that a server finds at its start are not what is measured. */
-async function untilAtRest(home: Installation): Promise<void> {
+export async function untilAtRest(home: Installation): Promise<void> {
   for (let quiet = 0; quiet < QUIET_SPELLS; ) {
     const before = usage(home.serverPid).cpuMs;
     await delay(SPELL_MS);
@@ -216,7 +216,7 @@ interface Load {
 }
 
 /** Callers with one request at a time each; answers ms per request. */
-async function load(home: Installation, { path, body, ms, callers = CONCURRENCY }: Load) {
+export async function load(home: Installation, { path, body, ms, callers = CONCURRENCY }: Load) {
   const url = new URL(path, home.url);
   const init = {
     method: 'POST',

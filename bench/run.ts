@@ -10,6 +10,7 @@ import { fleet } from './fleet.ts';
 import { latency } from './latency.ts';
 import { liveJobs } from './live-jobs.ts';
 import { proxy } from './proxy.ts';
+import { queue } from './queue.ts';
 import { serverStart } from './server-start.ts';
 import { simulate } from './simulate.ts';
 import { ssh } from './ssh.ts';
@@ -26,6 +27,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   api,
   proxy,
   'at-rest': atRest,
+  queue,
   simulate,
 };
 

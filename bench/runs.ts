@@ -138,7 +138,7 @@ const booted =
   Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1_000_000;
 
 /** ISO 8601 with up to six digits of a second. */
-function micros(iso: string): number {
+export function micros(iso: string): number {
   const fraction = /\.(\d+)Z$/.exec(iso)?.[1] ?? '';
   const seconds = Date.parse(iso.replace(/\.\d+Z$/, 'Z')) / 1000;
   return seconds * 1_000_000 + Number(fraction.padEnd(6, '0'));
