@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { api } from './api.ts';
 import { atRest } from './at-rest.ts';
 import { commandLine } from './command-line.ts';
+import { crashLoop } from './crash-loop.ts';
 import { fleet } from './fleet.ts';
 import { latency } from './latency.ts';
 import { liveJobs } from './live-jobs.ts';
@@ -28,6 +29,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   proxy,
   'at-rest': atRest,
   queue,
+  'crash-loop': crashLoop,
   simulate,
 };
 

@@ -1,0 +1,62 @@
+/** What runs that fail again and again, or lack room, leave in the database. */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { usage } from './at-rest.ts';
+import { installation } from './installation.ts';
+import { print } from './measure.ts';
+import { applyFleet, submit } from './runs.ts';
+
+const MINUTES = '10';
+const SLOTS = 3;
+
+const always = { on_events: ['no-capacity', 'error', 'interruption'], duration: '1d' };
+/** The first replica serves, each other one ends at once. */
+const fails = '[ "$DSTACK_REPLICA_NUM" = 0 ] || exit 7; exec sleep 86400';
+
+const LOOPS: Readonly<Record<string, Record<string, unknown>>> = {
+  // Two replicas, each of which finds no room beside the others.
+  crowded: { replicas: 2, commands: ['exec sleep 86400'] },
+  'half-alive': { replicas: 2, commands: [fails] },
+  task: { type: 'task', commands: ['exit 7'] },
+};
+
+interface Shown {
+  readonly jobs: readonly { readonly job_submissions: readonly object[] }[];
+}
+
+/** `minutes`: how long they go on. */
+export async function crashLoop(minutes = MINUTES): Promise<void> {
+  const home = installation({ DSTACK_LOCAL_MAX_INSTANCES: String(SLOTS) });
+  const file = join(home.serverDir, 'data', 'dstack.db');
+  const bytes = () => [file, `${file}-wal`].reduce((sum, path) => sum + sizeOf(path), 0);
+  try {
+    await home.startServer();
+    await applyFleet(home, `0..${SLOTS}`);
+    const before = bytes();
+    for (const [name, more] of Object.entries(LOOPS)) {
+      await submit(home, name, { type: 'service', port: 8000, retry: always, ...more });
+    }
+    const { cpuMs } = usage(home.serverPid);
+    await delay(Number(minutes) * 60_000);
+    const perMinute = Math.round((usage(home.serverPid).cpuMs - cpuMs) / Number(minutes));
+    const kept: Record<string, number> = {};
+    for (const run_name of Object.keys(LOOPS)) {
+      const run = await home.api<Shown>('/api/project/main/runs/get', { run_name });
+      kept[run_name] = run.jobs.flatMap((job) => job.job_submissions).length;
+    }
+    print({
+      name: `${Object.keys(LOOPS).length} crash loops for ${minutes} minutes: database`,
+      unit: 'kB',
+      value: Math.round((bytes() - before) / 1024),
+      'CPU ms/min': perMinute,
+      ...kept,
+    });
+  } finally {
+    await home.dispose();
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
