@@ -63,6 +63,12 @@ async function connected(path: string): Promise<Socket> {
   return socket;
 }
 
+/** However it ends: a killed agent resets its connections. */
+function closed(socket: Socket): Promise<void> {
+  socket.on('error', () => {});
+  return new Promise((resolve) => void socket.resume().once('close', () => resolve()));
+}
+
 describe('a job that may reach the server', () => {
   it('has a socket of its own, whose connections the server fetches', async () => {
     const [id, path] = await runningJob();
@@ -113,9 +119,9 @@ describe('a job that may reach the server', () => {
     await once(late.resume(), 'close');
     const { tunnel } = await nextTunnel(32);
     const fetched = (await fetchTunnel(id, tunnel)) as Duplex;
-    const closed = once(fetched, 'close');
+    const end = once(fetched, 'close');
     fetched.destroy();
-    await closed;
+    await end;
     await vi.waitFor(async () => {
       sockets.push(await connected(path));
       expect(told()).toHaveLength(33);
@@ -126,14 +132,14 @@ describe('a job that may reach the server', () => {
   it('finds the socket again after the death of the agent, and none after its own end', async () => {
     const [id, path] = await runningJob();
     const before = await connected(path);
-    const lost = once(before.resume(), 'close');
+    const lost = closed(before);
     stream = await agent.restartAfterKill(stream);
     await lost;
     const after = await vi.waitFor(() => connected(path));
     await nextTunnel();
-    const closed = once(after.resume(), 'close');
+    const end = closed(after);
     await agent.stop(id, false);
-    await closed;
+    await end;
     await stream.whole(id);
     await vi.waitFor(() => expect(existsSync(path)).toBe(false));
   });
