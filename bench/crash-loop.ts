@@ -1,6 +1,6 @@
 /** What runs that fail again and again, or lack room, leave in the database. */
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { usage } from './at-rest.ts';
 import { installation } from './installation.ts';
@@ -8,17 +8,18 @@ import { print } from './measure.ts';
 import { applyFleet, submit } from './runs.ts';
 
 const MINUTES = '10';
-const SLOTS = 3;
+const SLOTS = 5;
 
 const always = { on_events: ['no-capacity', 'error', 'interruption'], duration: '1d' };
 /** The first replica serves, each other one ends at once. */
 const fails = '[ "$DSTACK_REPLICA_NUM" = 0 ] || exit 7; exec sleep 86400';
 
+const service = { type: 'service', port: 8000, replicas: 2 };
 const LOOPS: Readonly<Record<string, Record<string, unknown>>> = {
-  // Two replicas, each of which finds no room beside the others.
-  crowded: { replicas: 2, commands: ['exec sleep 86400'] },
-  'half-alive': { replicas: 2, commands: [fails] },
-  task: { type: 'task', commands: ['exit 7'] },
+  // Room for one of two replicas.
+  crowded: { ...service, fleets: ['narrow'], commands: ['exec sleep 86400'] },
+  'half-alive': { ...service, commands: [fails] },
+  task: { commands: ['exit 7'] },
 };
 
 interface Shown {
@@ -28,14 +29,14 @@ interface Shown {
 /** `minutes`: how long they go on. */
 export async function crashLoop(minutes = MINUTES): Promise<void> {
   const home = installation({ DSTACK_LOCAL_MAX_INSTANCES: String(SLOTS) });
-  const file = join(home.serverDir, 'data', 'dstack.db');
-  const bytes = () => [file, `${file}-wal`].reduce((sum, path) => sum + sizeOf(path), 0);
+  const bytes = () => sizeOf(join(home.serverDir, 'data', 'dstack.db'));
   try {
     await home.startServer();
-    await applyFleet(home, `0..${SLOTS}`);
+    await applyFleet(home, `0..${SLOTS - 1}`);
+    await applyFleet(home, '0..1', 'narrow');
     const before = bytes();
     for (const [name, more] of Object.entries(LOOPS)) {
-      await submit(home, name, { type: 'service', port: 8000, retry: always, ...more });
+      await submit(home, name, { retry: always, ...more });
     }
     const { cpuMs } = usage(home.serverPid);
     await delay(Number(minutes) * 60_000);
@@ -57,6 +58,13 @@ export async function crashLoop(minutes = MINUTES): Promise<void> {
   }
 }
 
+/** Bytes of what is in it, wherever on disk that is. */
 function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    const pages = 'select page_count * page_size as bytes from pragma_page_count, pragma_page_size';
+    return Number(database.prepare(pages).get()?.bytes);
+  } finally {
+    database.close();
+  }
 }

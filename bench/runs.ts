@@ -15,10 +15,14 @@ export interface RunTimes {
   readonly exited: number;
 }
 
-export async function applyFleet(installation: Installation, nodes: string): Promise<void> {
+export async function applyFleet(
+  installation: Installation,
+  nodes: string,
+  name = 'default',
+): Promise<void> {
   const configuration = {
     type: 'fleet',
-    name: 'default',
+    name,
     nodes,
     idle_duration: '1h',
     resources: { gpu: 0 },
