@@ -3,6 +3,7 @@ import { assemble } from './assembly/assemble.ts';
 import { checkAddress } from './assembly/listen.ts';
 import { openDatabase } from './assembly/open-database.ts';
 import { ClosingSteps } from './assembly/parts.ts';
+import type { LocalUse } from './assembly/this-machine.ts';
 import { configPath, loadServerConfig } from './config/config-file.ts';
 import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
 import { createLogger, type Logger } from './logging.ts';
@@ -20,8 +21,7 @@ export interface RunningServer {
   readonly projectName: string;
   /** Null: only if no other project is the default. */
   readonly updateDefaultProject: boolean | null;
-  /** How jobs run on this machine; null = they do not. */
-  readonly local: 'docker' | 'process' | null;
+  readonly local: LocalUse;
   readonly configPath: string;
   readonly log: Logger;
   /** Ends requests and passes under way; jobs go on. */

@@ -38,6 +38,8 @@ export class Installation {
   readonly env: NodeJS.ProcessEnv;
   /** Called with each line the server prints. */
   onServerLine: (line: string) => void;
+  /** What the server of the last start has written to its standard error. */
+  serverNotices = '';
   readonly #options: InstallationOptions;
   readonly #started = new Set<ChildProcess>();
   #server: ChildProcess | null = null;
@@ -78,10 +80,14 @@ export class Installation {
     const port = this.#url ? new URL(this.#url).port : '0';
     const child = this.#spawn(['server', '--port', port, '--yes', ...args], {});
     this.#server = child;
-    const errors: string[] = [];
-    child.stderr?.on('data', (chunk) => errors.push(String(chunk)));
+    this.serverNotices = '';
+    child.stderr?.on('data', (chunk) => {
+      this.serverNotices += chunk;
+    });
     await new Promise<void>((ready, fail) => {
-      child.on('exit', (code) => fail(new Error(`server ended with ${code}: ${errors.join('')}`)));
+      child.on('exit', (code) =>
+        fail(new Error(`server ended with ${code}: ${this.serverNotices}`)),
+      );
       createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
         this.onServerLine(line);
         const found = /is running at (\S+)/.exec(line);

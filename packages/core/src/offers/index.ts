@@ -14,5 +14,6 @@ export {
 } from './groups.ts';
 export { DEFAULT_MAX_OFFERS, listOffers, mergeByPrice, type OfferListing } from './listing.ts';
 export { MACHINE_GPUS } from './local-gpus.ts';
+export { LOCAL_WITHDRAWN } from './local-limits.ts';
 export { firstMismatch, requirementsMatch } from './match.ts';
 export { type JobNeeds, type Location, unmetLocation, unmetNeed } from './needs.ts';

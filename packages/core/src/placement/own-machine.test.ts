@@ -30,6 +30,16 @@ describe("the server's own machine", () => {
     expect(refusedWith(decision, 'job-c-0-0')).not.toBeNull();
   });
 
+  it('takes no jobs of a project that only imports its fleet', () => {
+    const imported = { ...CLOUD, projectId: 'project-2' };
+    const theirs = anInstance(imported, 0, localOffer());
+    const decision = placed({ fleets: [imported], instances: [theirs], gangs: [task('a')] });
+    expect(jobChange(decision, 'job-a-0-0')?.instanceId).toBeUndefined();
+    const mine = anInstance(CLOUD, 0, localOffer());
+    const taken = placed({ fleets: [CLOUD], instances: [mine], gangs: [task('a')] });
+    expect(jobChange(taken, 'job-a-0-0')?.instanceId).toBe(mine.id);
+  });
+
   /** The machine's four GPUs as its backend offers them: all, then fewer, then none. */
   const gpuMachine = [4, 3, 2, 1, 0].map((gpus) => ({
     ...anOffer({ backend: 'local', region: 'local', name: 'local', price: 0, gpus }),

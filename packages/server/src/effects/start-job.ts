@@ -14,6 +14,7 @@ import type { Blobs, JobView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import { keysOfRun } from '../hosts/run-keys.ts';
 import { agentJobSpec, type RepoCreds } from './agent-job-spec.ts';
+import { checkLocalJob, type LocalJobRules } from './local-jobs.ts';
 import { JobSpecError } from './named-secrets.ts';
 
 export interface JobStarterOptions {
@@ -22,6 +23,7 @@ export interface JobStarterOptions {
   readonly defaultRegistry: string | null;
   /** Sends the keys of all jobs of a host to its agent. */
   readonly pushKeys: (hostId: string) => void;
+  readonly local: LocalJobRules;
 }
 
 /** Hands jobs to agents: the spec with its secrets filled in, then what the agent says it lacks. */
@@ -44,6 +46,7 @@ export class JobStarter {
       store.fleets.byId(instance.fleetId),
     ]);
     if (!project) throw new JobSpecError('the project was deleted');
+    checkLocalJob(this.#options.local, instance, project.name);
     const spec = agentJobSpec({
       run,
       job,
