@@ -100,6 +100,7 @@ interface RunningServer {
   readonly projectName: string;
   readonly updateDefaultProject: boolean | null;
   readonly local: LocalUse;
+  readonly warnings: readonly string[];
   close(): Promise<void>;
 }
 
@@ -210,6 +211,7 @@ async function announce(server: RunningServer, cli: Cli): Promise<void> {
   const { io } = cli;
   io.print(`The dstack server ${await productVersion()} is running at ${server.url}`);
   io.say(localText(server.local));
+  for (const warning of server.warnings) io.warn(warning);
 }
 
 /** One line: who may run jobs on this machine, and how. */
