@@ -138,6 +138,7 @@ export class ProcessExecutor implements Executor {
       cwd,
       terminal: this.#terminal,
       maskedValues: spec.masked_values,
+      notices: spec.notices ?? [],
       cgroup,
       account,
       socket: folder.socket('s'),

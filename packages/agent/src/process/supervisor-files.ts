@@ -14,6 +14,8 @@ export interface Launch {
   readonly cwd: string;
   readonly terminal: TerminalKind;
   readonly maskedValues: readonly string[];
+  /** Lines that its output begins with; an older agent names none. */
+  readonly notices?: readonly string[];
   readonly cgroup: JobCgroup;
   readonly account: JobAccount;
   /** Where it listens for the agent. */

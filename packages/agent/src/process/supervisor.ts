@@ -39,6 +39,7 @@ export async function supervise(jobDir: string, started: () => void): Promise<nu
     maskedValues: launch.maskedValues,
     onGrow: (end) => agents.tell({ end }),
   });
+  spool.note(launch.notices ?? [], nowMicros());
   let terminal: Terminal;
   try {
     terminal = openTerminal(launch.terminal, launch);

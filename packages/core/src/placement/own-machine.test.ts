@@ -89,7 +89,36 @@ describe("the server's own machine", () => {
     const gangs = [task('a', configuration)];
     const none = placed({ fleets: [CLOUD], gangs }, [localOffer('process')]);
     expect(changesOf(none, 'instance.insert')).toEqual([]);
-    const some = placed({ fleets: [CLOUD], gangs }, [localOffer('docker')]);
+    const some = placed({ fleets: [CLOUD], gangs }, [localOffer('docker', { trusted: true })]);
     expect(changesOf(some, 'instance.insert')).toHaveLength(1);
+  });
+
+  it.each([
+    ['docker', { image: null, docker: true }],
+    ['privileged', { privileged: true }],
+    ['the machine’s directories', { volumes: ['/etc:/host-etc'] }],
+  ])('runs nothing that wants %s unless its administrator trusts jobs', (_what, configuration) => {
+    const made = (trusted: boolean) => {
+      const offers = [localOffer('docker', { mounts: true, trusted })];
+      const decision = placed({ fleets: [CLOUD], gangs: [task('a', configuration)] }, offers);
+      return changesOf(decision, 'instance.insert').length;
+    };
+    expect([made(false), made(true)]).toEqual([0, 1]);
+  });
+
+  it('runs what can do without the directories that it wants', () => {
+    const volumes = [{ instance_path: '/data', path: '/data', optional: true }];
+    const gangs = [task('a', { volumes })];
+    const decision = placed({ fleets: [CLOUD], gangs }, [localOffer('process')]);
+    expect(changesOf(decision, 'instance.insert')).toHaveLength(1);
+  });
+
+  it('mounts no directories where the server has no right to', () => {
+    const gangs = [task('a', { volumes: ['/data:/data'] })];
+    const made = (mounts: boolean) => {
+      const offers = [localOffer('process', { trusted: true, mounts })];
+      return changesOf(placed({ fleets: [CLOUD], gangs }, offers), 'instance.insert').length;
+    };
+    expect([made(false), made(true)]).toEqual([0, 1]);
   });
 });

@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
+import { freedomData, type LocalFreedoms } from '@dstack/backends';
 import { type InstanceRecord, LOCAL_WITHDRAWN, type Offer } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
 /** What the server's machine is to its instances now. */
-export interface LocalTerms {
+export interface LocalTerms extends LocalFreedoms {
   /** Projects that may run jobs there, in lower case. */
   readonly projects: ReadonlySet<string>;
 }
@@ -18,9 +20,10 @@ export async function updateLocalInstances(
 ): Promise<void> {
   for (const instance of await store.instances.onHost(hostId)) {
     const project = await store.projects.byId(instance.projectId);
-    const allowed = project !== null && terms.projects.has(project.name.toLowerCase());
+    const withdrawn = project === null || !terms.projects.has(project.name.toLowerCase());
+    const data = { ...freedomData(terms), [LOCAL_WITHDRAWN]: withdrawn };
     await store.engine.updateInstance(instance.id, (now) => {
-      const offer = withTerms(now.instance, allowed);
+      const offer = withData(now.instance, data);
       if (offer === null) return null;
       const { id, version } = now.instance;
       return {
@@ -32,7 +35,9 @@ export async function updateLocalInstances(
 }
 
 /** Null: nothing has changed. */
-function withTerms({ offer }: InstanceRecord, allowed: boolean): Offer | null {
-  if (offer === null || (offer.backend_data[LOCAL_WITHDRAWN] === true) === !allowed) return null;
-  return { ...offer, backend_data: { ...offer.backend_data, [LOCAL_WITHDRAWN]: !allowed } };
+function withData({ offer }: InstanceRecord, data: Offer['backend_data']): Offer | null {
+  if (offer === null) return null;
+  const backendData = { ...offer.backend_data, ...data };
+  if (isDeepStrictEqual(backendData, offer.backend_data)) return null;
+  return { ...offer, backend_data: backendData };
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Backend, loadCatalog, localBackend } from '@dstack/backends';
+import { type Backend, type LocalFreedoms, loadCatalog, localBackend } from '@dstack/backends';
 import { requirementsMatch } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { assets } from '../assets.ts';
@@ -20,6 +20,7 @@ export interface ServerMachine {
   readonly executor: 'docker' | 'process';
   /** Projects that may run jobs there, in lower case; none: only what is left there is looked after. */
   readonly projects: ReadonlySet<string>;
+  readonly freedoms: LocalFreedoms;
   /** How its agent is reached, started when it does not run. */
   readonly access: HostAccess;
 }
@@ -30,6 +31,8 @@ export type LocalUse =
       readonly kind: 'on';
       readonly executor: 'docker' | 'process';
       readonly projects: readonly string[];
+      /** Jobs may do what gives them the machine. */
+      readonly trusted: boolean;
     }
   | { readonly kind: 'off'; readonly reason: string };
 
@@ -54,15 +57,21 @@ export async function serverMachine(
   const { hostId, dial, token } = agent;
   const named = rule.kind === 'on' ? rule.projects : [];
   const projects = new Set(named.map((name) => name.toLowerCase()));
-  await updateLocalInstances(store, hostId, { projects });
+  const freedoms = freedomsOf(settings, executor);
+  await updateLocalInstances(store, hostId, { projects, ...freedoms });
   if (rule.kind === 'off' && (await store.instances.onHost(hostId)).length === 0) {
     return { machine: null, use: rule };
   }
   const access = { hostId, dial, token, prepare: () => agent.ensureRunning() };
   return {
-    machine: { executor, projects, access },
-    use: rule.kind === 'off' ? rule : { ...rule, executor },
+    machine: { executor, projects, freedoms, access },
+    use: rule.kind === 'off' ? rule : { ...rule, executor, trusted: freedoms.trusted },
   };
+}
+
+function freedomsOf({ local }: ServerSettings, executor: 'docker' | 'process'): LocalFreedoms {
+  const { trusted } = local;
+  return { trusted, mounts: executor === 'docker', users: trusted };
 }
 
 /** A healthy agent connects within one second; one that takes this long may never come. */
@@ -86,11 +95,12 @@ function machineAsBackend(
   settings: ServerSettings,
   store: Store,
   hosts: Hosts,
-  { executor, access: { hostId } }: ServerMachine,
+  { executor, freedoms, access: { hostId } }: ServerMachine,
 ): Backend {
   const limit = delay(CONNECT_LIMIT_MS, undefined, { ref: false });
   return localBackend({
     executor,
+    freedoms,
     hostId,
     hostname: settings.url ? new URL(settings.url).hostname : '127.0.0.1',
     machine: ownMachine({

@@ -32,6 +32,9 @@ export interface EngineParts {
   readonly machine: ServerMachine | null;
 }
 
+/** Nothing starts on a machine that is no capacity. */
+const NO_FREEDOMS = { trusted: false, mounts: false, users: false };
+
 /** The loops that bring the world to where the database wants it. Not started yet. */
 export function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
   const { links, sshFleets, backends, offers, context, changes, blobs } = parts;
@@ -42,7 +45,7 @@ export function makeEngine({ settings, store, log }: Parts, parts: EngineParts):
     blobs,
     defaultRegistry: settings.images.defaultRegistry,
     pushKeys: (hostId) => jobKeys.push(hostId),
-    local: { projects: machine?.projects ?? new Set() },
+    local: { projects: machine?.projects ?? new Set(), ...(machine?.freedoms ?? NO_FREEDOMS) },
   });
   const effect = effects({
     store,

@@ -14,7 +14,7 @@ import type { Blobs, JobView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import { keysOfRun } from '../hosts/run-keys.ts';
 import { agentJobSpec, type RepoCreds } from './agent-job-spec.ts';
-import { checkLocalJob, type LocalJobRules } from './local-jobs.ts';
+import { type LocalJobRules, localJob } from './local-jobs.ts';
 import { JobSpecError } from './named-secrets.ts';
 
 export interface JobStarterOptions {
@@ -46,7 +46,6 @@ export class JobStarter {
       store.fleets.byId(instance.fleetId),
     ]);
     if (!project) throw new JobSpecError('the project was deleted');
-    checkLocalJob(this.#options.local, instance, project.name);
     const spec = agentJobSpec({
       run,
       job,
@@ -65,7 +64,7 @@ export class JobStarter {
       shellCommands: userShellCommands(run.spec, job.spec),
       cluster: hold ? null : await this.#cluster(view),
     });
-    const { missing } = await agent.putJob(spec);
+    const { missing } = await agent.putJob(localJob(this.#options.local, instance, spec));
     await this.#followKeys(run, instance, userKeys);
     for (const id of missing.archives) {
       const sha256 = archives.find((archive) => archive.id === id)?.sha256;

@@ -90,6 +90,7 @@ type LocalUse =
       readonly kind: 'on';
       readonly executor: 'docker' | 'process';
       readonly projects: readonly string[];
+      readonly trusted: boolean;
     }
   | { readonly kind: 'off'; readonly reason: string };
 
@@ -217,11 +218,12 @@ async function announce(server: RunningServer, cli: Cli): Promise<void> {
 /** One line: who may run jobs on this machine, and how. */
 export function localText(local: LocalUse): string {
   if (local.kind === 'off') return `Jobs do not run on this machine: ${local.reason}.`;
-  const { executor, projects } = local;
+  const { executor, projects, trusted } = local;
   const whose =
     projects.length === 1 ? `project ${projects[0]}` : `projects ${projects.join(', ')}`;
   const how = executor === 'docker' ? 'in Docker containers' : 'as plain processes';
-  return `Jobs of ${whose} can run on this machine, ${how}.`;
+  const power = trusted ? '; by DSTACK_LOCAL_TRUSTED they may do with it whatever they like' : '';
+  return `Jobs of ${whose} can run on this machine, ${how}${power}.`;
 }
 
 /**
