@@ -10,6 +10,7 @@ import {
   isFinished,
   isRunning,
   newInstallation,
+  sharedFolder,
   submit,
   untilRun,
 } from './installation.ts';
@@ -115,7 +116,8 @@ describe('starting the server', () => {
     const home = newHome();
     await home.startServer();
     await applyFleet(home);
-    const end = join(home.home, 'end');
+    const shared = sharedFolder(home);
+    const end = join(shared, 'end');
     await submit(home, 'kept', [`until [ -e ${end} ]; do sleep 0.05; done`, 'exit 3']);
     const { latest_job_submission: job } = await untilRun(home, 'kept', isRunning);
     await home.stopServer();

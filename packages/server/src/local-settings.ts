@@ -1,5 +1,11 @@
 import { type Env, oneOf, SettingsError } from './environment.ts';
 
+/** User ids, both ends included. */
+export interface UidRange {
+  readonly first: number;
+  readonly last: number;
+}
+
 /** What the server's own machine is to jobs. */
 export interface LocalSettings {
   readonly executor: 'auto' | 'docker' | 'process';
@@ -7,13 +13,22 @@ export interface LocalSettings {
   readonly projects: readonly string[] | null;
   /** Whether jobs here may do what gives them the machine: `privileged`, its directories, its users. */
   readonly trusted: boolean;
+  /** User ids for process jobs, one each, where the server runs as root. */
+  readonly uids: UidRange;
 }
+
+const DEFAULT_UIDS = '61184-65519';
+/** Ids below are the system's own and people's. */
+const FIRST_UID = 1000;
+/** The two highest mean "no id" to the system. */
+const LAST_UID = 2 ** 32 - 3;
 
 export function localSettings(env: Env): LocalSettings {
   return {
     executor: oneOf(env, 'DSTACK_LOCAL_EXECUTOR', ['auto', 'docker', 'process']),
     projects: projects(env.DSTACK_LOCAL_PROJECTS),
     trusted: trusted(env.DSTACK_LOCAL_TRUSTED ?? ''),
+    uids: uidRange(env.DSTACK_LOCAL_UIDS || DEFAULT_UIDS),
   };
 }
 
@@ -39,4 +54,13 @@ function trusted(text: string): boolean {
     default:
       throw new SettingsError(`DSTACK_LOCAL_TRUSTED is ${JSON.stringify(text)}; it may be 1 or 0`);
   }
+}
+
+function uidRange(text: string): UidRange {
+  const [, from, to] = /^\s*(\d{1,10})\s*-\s*(\d{1,10})\s*$/.exec(text) ?? [];
+  const [first, last] = [Number(from), Number(to)];
+  if (first >= FIRST_UID && first <= last && last <= LAST_UID) return { first, last };
+  throw new SettingsError(
+    `DSTACK_LOCAL_UIDS is ${JSON.stringify(text)}; it must be two user ids from ${FIRST_UID} on, such as ${DEFAULT_UIDS}`,
+  );
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { claimedUsers, removeClaimedUsers } from './job-users.ts';
 
 export interface InstallationOptions {
   /** The built program, `bin/dstack`. */
@@ -159,10 +160,11 @@ export class Installation {
 
   /** Ids of processes that this installation started, however indirectly. */
   processes(): number[] {
+    const users = new Set(claimedUsers(this.home).map(({ uid }) => uid));
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
       .map(Number)
-      .filter((pid) => this.#isOurs(pid));
+      .filter((pid) => this.#isOurs(pid) || users.has(userOf(pid)));
   }
 
   async dispose(): Promise<void> {
@@ -172,6 +174,7 @@ export class Installation {
       for (const pid of pids) kill(pid);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
+    removeClaimedUsers(this.home);
     rmSync(this.home, { recursive: true, force: true });
   }
 
@@ -198,6 +201,15 @@ export class Installation {
       // It ended while we looked, or it is somebody else's.
       return false;
     }
+  }
+}
+
+/** Real user id; -1 of a process that has ended. */
+function userOf(pid: number): number {
+  try {
+    return Number(/^Uid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? -1);
+  } catch {
+    return -1;
   }
 }
 

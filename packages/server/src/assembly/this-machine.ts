@@ -8,8 +8,10 @@ import { assets } from '../assets.ts';
 import type { HostAccess, Hosts } from '../hosts/hosts.ts';
 import { localAgent } from '../hosts/local-agent.ts';
 import { localExecutor } from '../hosts/local-executor.ts';
+import { type LocalUsers, localUsers } from '../hosts/local-users.ts';
 import { ownMachine } from '../offers/own-machine.ts';
 import { type ProjectBackends, projectBackends } from '../offers/project-backends.ts';
+import { closeSecrets } from '../server-dir.ts';
 import type { ServerSettings } from '../settings.ts';
 import { updateLocalInstances } from './local-instances.ts';
 import { localRule } from './local-rule.ts';
@@ -33,6 +35,8 @@ export type LocalUse =
       readonly projects: readonly string[];
       /** Jobs may do what gives them the machine. */
       readonly trusted: boolean;
+      /** What keeps jobs from the server's secrets and from each other. */
+      readonly apart: 'containers' | 'users' | 'nothing';
     }
   | { readonly kind: 'off'; readonly reason: string };
 
@@ -46,8 +50,12 @@ export async function serverMachine(
   const stateDir = join(settings.dir, 'agent');
   if (rule.kind === 'off' && !existsSync(stateDir)) return { machine: null, use: rule };
   const executor = await localExecutor(settings.local.executor, env.DOCKER_HOST);
+  const users = await localUsers(settings.local.uids, serverId);
+  const jobUsers = executor === 'process' ? users.own : null;
+  if (jobUsers) await closeToJobs(parts);
   const agent = localAgent({
     stateDir,
+    jobUsers,
     node: process.execPath,
     program: assets.agentProgram,
     executor,
@@ -57,7 +65,7 @@ export async function serverMachine(
   const { hostId, dial, token } = agent;
   const named = rule.kind === 'on' ? rule.projects : [];
   const projects = new Set(named.map((name) => name.toLowerCase()));
-  const freedoms = freedomsOf(settings, executor);
+  const freedoms = freedomsOf(settings, executor, users);
   await updateLocalInstances(store, hostId, { projects, ...freedoms });
   if (rule.kind === 'off' && (await store.instances.onHost(hostId)).length === 0) {
     return { machine: null, use: rule };
@@ -65,13 +73,35 @@ export async function serverMachine(
   const access = { hostId, dial, token, prepare: () => agent.ensureRunning() };
   return {
     machine: { executor, projects, freedoms, access },
-    use: rule.kind === 'off' ? rule : { ...rule, executor, trusted: freedoms.trusted },
+    use: rule.kind === 'off' ? rule : { ...rule, ...useOf(executor, freedoms, users) },
   };
 }
 
-function freedomsOf({ local }: ServerSettings, executor: 'docker' | 'process'): LocalFreedoms {
+async function closeToJobs({ settings, log }: Parts): Promise<void> {
+  for (const { path, failed } of await closeSecrets(settings.dir)) {
+    if (failed === null)
+      log.warn({ path }, 'jobs could read secrets here; it is closed to them now');
+    else log.warn({ path, failed }, 'jobs can read secrets here, and it cannot be closed to them');
+  }
+}
+
+function useOf(
+  executor: 'docker' | 'process',
+  { trusted }: LocalFreedoms,
+  { own }: LocalUsers,
+): Omit<Extract<LocalUse, { kind: 'on' }>, 'kind' | 'projects'> {
+  const apart = executor === 'docker' ? 'containers' : own ? 'users' : 'nothing';
+  return { executor, trusted, apart };
+}
+
+function freedomsOf(
+  { local }: ServerSettings,
+  executor: 'docker' | 'process',
+  { mounts, why }: LocalUsers,
+): LocalFreedoms {
   const { trusted } = local;
-  return { trusted, mounts: executor === 'docker', users: trusted };
+  if (executor === 'docker') return { trusted, mounts: true, users: true };
+  return { trusted, mounts, users: trusted && why !== 'not root' };
 }
 
 /** A healthy agent connects within one second; one that takes this long may never come. */

@@ -91,6 +91,7 @@ type LocalUse =
       readonly executor: 'docker' | 'process';
       readonly projects: readonly string[];
       readonly trusted: boolean;
+      readonly apart: 'containers' | 'users' | 'nothing';
     }
   | { readonly kind: 'off'; readonly reason: string };
 
@@ -215,15 +216,20 @@ async function announce(server: RunningServer, cli: Cli): Promise<void> {
   for (const warning of server.warnings) io.warn(warning);
 }
 
+const HOW = {
+  containers: 'in Docker containers',
+  users: 'as plain processes, each job with a user id of its own',
+  nothing: "as plain processes of this server's user: they can read all that it can",
+};
+
 /** One line: who may run jobs on this machine, and how. */
 export function localText(local: LocalUse): string {
   if (local.kind === 'off') return `Jobs do not run on this machine: ${local.reason}.`;
-  const { executor, projects, trusted } = local;
+  const { apart, projects, trusted } = local;
   const whose =
     projects.length === 1 ? `project ${projects[0]}` : `projects ${projects.join(', ')}`;
-  const how = executor === 'docker' ? 'in Docker containers' : 'as plain processes';
   const power = trusted ? '; by DSTACK_LOCAL_TRUSTED they may do with it whatever they like' : '';
-  return `Jobs of ${whose} can run on this machine, ${how}${power}.`;
+  return `Jobs of ${whose} can run on this machine, ${HOW[apart]}${power}.`;
 }
 
 /**
