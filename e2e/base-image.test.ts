@@ -44,6 +44,7 @@ describe.skipIf(missing !== null)('a task without an image', () => {
       DSTACK_DOCKER_BASE_IMAGE: 'base',
       DSTACK_DOCKER_BASE_IMAGE_VERSION: '7',
       DSTACK_DIND_IMAGE: 'dind:test',
+      DSTACK_LOCAL_TRUSTED: '1',
     });
     await home.startServer();
     await applyFleet(home, '0..2');

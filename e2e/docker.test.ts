@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -189,6 +190,35 @@ describe.skipIf(missing !== null)('a task in a container on the server’s own m
     await home.ok('stop', 'pulling', '--abort', '-y');
     expect(await untilRun(home, 'pulling', isFinished)).toMatchObject({ status: 'terminated' });
     await remove();
+  });
+
+  it.each([
+    ['privileged', 'privileged: true\n'],
+    ['volumes', 'volumes: ["/etc:/host"]\n'],
+  ])('is refused what gives it the machine: %s', async (need, more) => {
+    const yaml = `type: task\nname: ${need}\ncommands: [ls]\nresources: {gpu: 0}\n`;
+    const file = configuration(home, `${need}.dstack.yml`, yaml + image(IMAGE, more));
+    const { stdout, stderr } = await home.dstack(['apply', '-f', file, '-y', '-d']);
+    expect(stdout + stderr).toMatch(new RegExp(`\`${need}\` would give.*DSTACK_LOCAL_TRUSTED=1`));
+    expect((await untilRun(home, need, isFinished)).status).toBe('failed');
+  });
+
+  it('goes on without an optional volume of the machine, and its output says so', async () => {
+    const volumes = 'volumes: [{instance_path: /etc, path: /host, optional: true}]\n';
+    await submit(home, 'optional', ['ls /host || true'], image(IMAGE, volumes));
+    const { logs } = await whole('optional');
+    expect(logs).toMatch(/^\[dstack: the optional volume \/etc:\/host is left out.*TRUSTED/);
+    expect(logs).toContain('No such file');
+  });
+
+  it('gets the machine when its administrator trusts it, on an instance that was there', async () => {
+    await home.stopServer();
+    home.env.DSTACK_LOCAL_TRUSTED = '1';
+    await home.startServer();
+    await submit(home, 'mount', ['cat /host/hostname'], image(IMAGE, 'volumes: ["/etc:/host"]\n'));
+    const { run, logs } = await whole('mount');
+    expect(run.status).toBe('done');
+    expect(logs).toContain(readFileSync('/etc/hostname', 'utf8').trim());
   });
 
   it('is refused privileges where the machine has none to give, in the Engine’s words', async () => {

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { git } from '@dstack/testkit/git-hosts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { applyFleet, configuration, newInstallation } from './installation.ts';
+import { applyFleet, configuration, newInstallation, sharedFolder } from './installation.ts';
 
 describe('files of this machine in a run', () => {
   let home: Installation;
@@ -59,17 +59,20 @@ describe('files of this machine in a run', () => {
   });
 
   it('go where they are mapped to: relative, into the home, anywhere', async () => {
-    const target = join(home.home, 'anywhere');
+    // Among temporary files anybody may put some; root's jobs have folders of their own for these.
+    const target = `/tmp/dstack-anywhere-${process.pid}`;
     const files = ['code/main.py:lib/app.py', '~/code/sub:~/data', `code:${target}`];
     const commands = ['cat lib/app.py', 'cat ~/data/data.txt', `cat ${target}/main.py`];
     const { code, stdout } = await run(commands, `files: ${JSON.stringify(files)}\n`);
     expect(code).toBe(0);
     expect(stdout).toMatch(/print\(1\)\s+data\s+print\(1\)/);
+    rmSync(target, { recursive: true, force: true });
   });
 
   it('never replace what is on the machine, least of all where they came from', async () => {
-    const project = join(home.home, 'project');
-    git(home.home, 'init', '-q', 'project');
+    const shared = sharedFolder(home);
+    const project = join(shared, 'project');
+    git(shared, 'init', '-q', 'project');
     writeFileSync(join(project, '.gitignore'), 'weights\n');
     writeFileSync(join(project, 'weights'), 'a week of work\n');
     const all = () => execFileSync('ls', ['-lAR', '--full-time', project], { encoding: 'utf8' });
@@ -82,7 +85,7 @@ describe('files of this machine in a run', () => {
     expect(all()).toBe(before);
     const inside = await run(
       ['true'],
-      `working_dir: ${project}\nfiles: [project/weights:weights]\n`,
+      `working_dir: ${project}\nfiles: [${project}/weights:weights]\n`,
     );
     expect([inside.code, all()]).toEqual([1, before]);
   });

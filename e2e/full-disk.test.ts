@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -10,6 +10,7 @@ import {
   isFinished,
   isRunning,
   newInstallation,
+  sharedFile,
   submit,
   untilRun,
   untilStill,
@@ -87,7 +88,7 @@ describe.skipIf(missing !== null)('a full disk', () => {
     await home.startServer();
     await applyFleet(home);
     // Told where there is room; long lines, so that the buffers on the way are soon full.
-    const progress = join(mkdtempSync(join(tmpdir(), 'progress-')), 'line');
+    const progress = sharedFile(home);
     const line = `echo "line $i ${'x'.repeat(500)}"; echo $i > ${progress}`;
     await submit(home, 'counter', [`for i in $(seq 200); do ${line}; sleep 0.02; done`, 'exit 3']);
     await untilRun(home, 'counter', isRunning);
@@ -101,6 +102,5 @@ describe.skipIf(missing !== null)('a full disk', () => {
     const logs = await home.ok('logs', 'counter');
     const numbers = [...logs.matchAll(/^line (\d+)/gm)].map(([, number]) => Number(number));
     expect(numbers).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
-    rmSync(dirname(progress), { recursive: true });
   });
 });

@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Installation } from '@dstack/testkit';
+import { onTestFinished } from 'vitest';
 
 /** The built program. */
 export const dstack = resolve(import.meta.dirname, '..', 'bin', 'dstack');
@@ -11,6 +12,26 @@ export function newInstallation(env: NodeJS.ProcessEnv = {}, program = dstack): 
     dstack: program,
     env: { DSTACK_LOCAL_EXECUTOR: 'process', DSTACK_SERVER_LOG_LEVEL: 'warning', ...env },
   });
+}
+
+/**
+ * A folder of the machine that its jobs see too: those of root have users of their own, who may not
+ * enter a user's home and have folders for temporary files of their own. It goes with the test.
+ */
+export function sharedFolder(installation: Installation): string {
+  if (process.getuid?.() !== 0) return installation.home;
+  const path = mkdtempSync('/var/lib/dstack-test-');
+  chmodSync(path, 0o755);
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+/** An empty file in such a folder that jobs may write. */
+export function sharedFile(installation: Installation): string {
+  const path = join(sharedFolder(installation), 'shared');
+  writeFileSync(path, '');
+  chmodSync(path, 0o666);
+  return path;
 }
 
 /** Writes a configuration into the user's current folder; answers its name. */

@@ -12,7 +12,7 @@ import {
 } from '@dstack/testkit/git-hosts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dockerInstallation, IMAGE } from './docker.ts';
-import { applyFleet, configuration, newInstallation } from './installation.ts';
+import { applyFleet, configuration, newInstallation, sharedFolder } from './installation.ts';
 
 const missing = ['/usr/bin/git', '/usr/bin/openssl', '/usr/sbin/sshd'].find((p) => !existsSync(p));
 if (missing) console.warn(`Repos in runs are NOT tested: ${missing} is missing`);
@@ -159,7 +159,8 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
   });
 
   it('leaves a directory alone that has something in it, or fails, as told', async () => {
-    const taken = join(home.home, 'taken');
+    const shared = sharedFolder(home);
+    const taken = join(shared, 'taken');
     mkdirSync(taken);
     writeFileSync(join(taken, 'mine'), '');
     const failed = await run(['true'], fromUrl(`, path: ${taken}`));

@@ -4,12 +4,13 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Installation } from '@dstack/testkit';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   applyFleet,
   isFinished,
   isRunning,
   newInstallation,
+  sharedFolder,
   submit,
   untilRun,
 } from './installation.ts';
@@ -115,7 +116,8 @@ describe('starting the server', () => {
     const home = newHome();
     await home.startServer();
     await applyFleet(home);
-    const end = join(home.home, 'end');
+    const shared = sharedFolder(home);
+    const end = join(shared, 'end');
     await submit(home, 'kept', [`until [ -e ${end} ]; do sleep 0.05; done`, 'exit 3']);
     const { latest_job_submission: job } = await untilRun(home, 'kept', isRunning);
     await home.stopServer();
@@ -224,6 +226,36 @@ describe('starting the server', () => {
     writeFileSync(path, before);
     await home.startServer();
     expect(await home.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });
+  });
+
+  it('warns that secrets are stored as they are without a file and a key', async () => {
+    const home = newHome({ DSTACK_SERVER_CONFIG_DISABLED: '1' });
+    await home.startServer();
+    await vi.waitUntil(() => home.serverNotices.includes('stored unencrypted, since'));
+    await home.stopServer();
+    home.env.DSTACK_ENCRYPTION_KEY = Buffer.alloc(32, 7).toString('base64');
+    await home.startServer();
+    await vi.waitUntil(() => home.serverNotices.includes('on this machine'));
+    expect(home.serverNotices).not.toContain('unencrypted');
+    await home.api('/api/project/main/secrets/create_or_update', { name: 's', value: 'hidden' });
+    await home.stopServer();
+    const db = database(home);
+    expect(JSON.stringify(db.prepare('select * from secrets').all())).toContain(
+      'enc:aes:environment:',
+    );
+    db.close();
+  });
+
+  it('warns of a short admin token, and refuses it where others can reach the server', async () => {
+    const home = newHome({ DSTACK_SERVER_ADMIN_TOKEN: 'abc' });
+    expect(await refusal(home, '--host', '0.0.0.0')).toMatch(
+      /the admin token has 3 characters.*listens on 0\.0\.0\.0[\s\S]*DSTACK_SERVER_ADMIN_TOKEN/,
+    );
+    await home.startServer();
+    await vi.waitUntil(() => home.serverNotices.includes('The admin token has 3 characters'));
+    await home.stopServer();
+    delete home.env.DSTACK_SERVER_ADMIN_TOKEN;
+    expect(await refusal(home, '--host', '0.0.0.0')).toMatch(/3 characters[\s\S]*refresh_token/);
   });
 
   it('names the variable whose value cannot be used', async () => {

@@ -1,6 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { isFinished, isRunning, showRun, untilRun } from '../../installation.ts';
+import { isFinished, isRunning, sharedFolder, showRun, untilRun } from '../../installation.ts';
 import type { Flow } from '../suite.ts';
 import { STAYING, task } from './configurations.ts';
 
@@ -98,13 +100,13 @@ export function attachFlows(flow: Flow): void {
     });
 
     flow('attach to a run that fails meanwhile ends with 1', async ({ client, server }) => {
-      const gate = `${client.home}/gate`;
+      const gate = join(sharedFolder(server), 'gate');
       const commands = ['echo waiting', `while [ ! -e ${gate} ]; do sleep 0.05; done`, 'exit 5'];
       await client.ok('apply', '-f', task(client, 'gated', commands), '-y', '-d');
       await untilRun(server, 'gated', isRunning);
       const session = client.start(['attach', 'gated', '--logs']);
       await session.until('waiting');
-      client.write('gate', '');
+      writeFileSync(gate, '');
       const { code, stdout } = await session.ended;
       expect(stdout).toContain('Exited (5)');
       expect(code).toBe(1);

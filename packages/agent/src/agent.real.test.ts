@@ -260,6 +260,7 @@ describe('the protocol', () => {
       openShells: null,
       ...setup,
       executor: new ProcessExecutor(),
+      jobHomes: null,
       owner: new Owner(state),
       openAccess: openJobAccess(state, log),
       metricsMs,

@@ -17,6 +17,8 @@ export interface AgentSetup {
   readonly stateDir: string;
   readonly socket: string;
   readonly executor: Executor;
+  /** Where the files of jobs lie that have users of their own; null = with their records. */
+  readonly jobHomes: string | null;
   readonly owner: Owner;
   readonly openAccess: OpenJobAccess;
   /** Null: this machine opens no shells to users of the server. */
@@ -53,6 +55,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   const registry = new JobRegistry({
     stateDir: setup.stateDir,
     socketDir,
+    jobHomes: setup.jobHomes,
     executor,
     gpus: facts.gpus,
     log,

@@ -4,6 +4,7 @@ import { DockerExecutor } from './docker/docker-executor.ts';
 import type { Executor } from './jobs/executor.ts';
 import type { Logger } from './log.ts';
 import type { AgentOptions } from './options.ts';
+import { JobUsers } from './process/isolation/job-users.ts';
 import { ProcessExecutor } from './process/process-executor.ts';
 
 export interface ChosenExecutor {
@@ -17,22 +18,23 @@ export async function chooseExecutor(
   env: NodeJS.ProcessEnv,
   log: Logger,
 ): Promise<ChosenExecutor> {
-  const { executor: kind, stateDir, socket } = options;
+  const { executor: kind, stateDir, socket, jobUsers } = options;
+  const daemon = env.DOCKER_HOST?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock';
+  const forbiddenMounts = [
+    ...[stateDir, dirname(socket), '/run/dstack', daemon, '/var/run/docker.sock'],
+    ...(jobUsers ? [dirname(jobUsers.homes)] : []),
+  ];
   const docker = kind === 'process' ? null : await connectDocker(env);
   if (kind === 'docker' && !docker) {
     throw new Error('no Docker daemon answers (DOCKER_HOST, /var/run/docker.sock)');
   }
   log.info('executor', { asked: kind, chosen: docker ? 'docker' : 'process' });
-  if (!docker) return { executor: new ProcessExecutor(), diskPath: stateDir };
+  if (!docker) {
+    if (jobUsers && process.getuid?.() !== 0) throw new Error('--job-uids needs root');
+    const users = jobUsers && new JobUsers(jobUsers);
+    return { executor: new ProcessExecutor({ users, forbiddenMounts }), diskPath: stateDir };
+  }
   const { DockerRootDir } = await docker.info();
-  const daemon = env.DOCKER_HOST?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock';
-  const forbiddenMounts = [
-    stateDir,
-    dirname(socket),
-    '/run/dstack',
-    daemon,
-    '/var/run/docker.sock',
-  ];
   return {
     executor: new DockerExecutor({
       docker,

@@ -8,6 +8,7 @@ import { openJobAccess } from './job-ssh.ts';
 import { createLogger, type Logger } from './log.ts';
 import { type AgentOptions, parseOptions, USAGE } from './options.ts';
 import { Owner } from './owner.ts';
+import { closeInheritedFiles } from './process/inherited-files.ts';
 import { agentVersion } from './version.ts';
 
 /** Exit codes: 2 = bad arguments, 3 = belongs to another server, 4 = another agent runs. */
@@ -18,6 +19,7 @@ const ALREADY_RUNNING = 4;
 const METRICS_MS = 10_000;
 
 async function main(): Promise<void> {
+  closeInheritedFiles();
   let options: AgentOptions;
   try {
     options = parseOptions(process.argv.slice(2));
@@ -77,6 +79,7 @@ async function run(
     stateDir: options.stateDir,
     socket: options.socket,
     executor,
+    jobHomes: executor.kind === 'process' ? (options.jobUsers?.homes ?? null) : null,
     owner,
     diskPath,
     openAccess: hostLogin?.withJobs(openAccess) ?? openAccess,

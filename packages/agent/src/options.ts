@@ -1,4 +1,6 @@
+import { isAbsolute } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { JobUsersOptions } from './process/isolation/job-users.ts';
 
 export interface AgentOptions {
   readonly stateDir: string;
@@ -14,6 +16,8 @@ export interface AgentOptions {
   readonly authorizedKeys: string | null;
   /** JSON file with variables for the agent's own environment; null = none. */
   readonly environment: string | null;
+  /** Gives each process job a user of its own; null = jobs run as this process does. */
+  readonly jobUsers: JobUsersOptions | null;
 }
 
 /** The kernel's limit for a unix socket's path, the closing zero left out. */
@@ -30,6 +34,9 @@ export const USAGE = `usage: main.js --state DIR --socket PATH [options]
   --exit-when-idle SECONDS  end when no server is connected and no job lives
   --authorized-keys PATH    let users of jobs jump through this machine's sshd
   --environment PATH        JSON object of variables for the agent's environment
+  --job-uids FIRST-LAST     user ids for process jobs, one each; needs root and --job-homes
+  --job-homes DIR           where the files of these users lie; the folder around it is shared by
+                            all agents of the machine
 `;
 
 /** Throws an `Error` whose message is for a person. */
@@ -46,6 +53,8 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
       'exit-when-idle': { type: 'string' },
       'authorized-keys': { type: 'string' },
       environment: { type: 'string' },
+      'job-uids': { type: 'string' },
+      'job-homes': { type: 'string' },
     },
   });
   const { state, socket, executor } = values;
@@ -66,7 +75,21 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
     exitWhenIdle: seconds(values['exit-when-idle']),
     authorizedKeys: values['authorized-keys'] ?? null,
     environment: values.environment ?? null,
+    jobUsers: jobUsers(values['job-uids'], values['job-homes']),
   };
+}
+
+function jobUsers(uids: string | undefined, homes: string | undefined): JobUsersOptions | null {
+  if (uids === undefined && homes === undefined) return null;
+  if (uids === undefined || homes === undefined || !isAbsolute(homes)) {
+    throw new Error('--job-uids and --job-homes (an absolute path) belong together');
+  }
+  const [, from, to] = /^(\d{1,10})-(\d{1,10})$/.exec(uids) ?? [];
+  const [first, last] = [Number(from), Number(to)];
+  if (!(first > 0 && first <= last)) {
+    throw new Error(`--job-uids must be two user ids such as 61184-65519, not ${uids}`);
+  }
+  return { uids: { first, last }, homes };
 }
 
 function seconds(text: string | undefined): number | null {

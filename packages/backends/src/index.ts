@@ -7,5 +7,11 @@ export type {
 export { BackendError, NoCapacityError, SkipOfferError } from './base/errors.ts';
 export { type Catalog, type CatalogItem, loadCatalog, parseCatalog } from './catalog/catalog.ts';
 export { type CloudOptions, cloudBackend } from './cloud/cloud.ts';
-export { LOCAL_REGION, type LocalOptions, localBackend } from './local/local.ts';
+export {
+  freedomData,
+  LOCAL_REGION,
+  type LocalFreedoms,
+  type LocalOptions,
+  localBackend,
+} from './local/local.ts';
 export { inspectMachine, type MachineFacts, machineOf } from './local/machine.ts';

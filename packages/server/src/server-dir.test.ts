@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { makeServerDir } from './server-dir.ts';
+import { closeSecrets, makeServerDir } from './server-dir.ts';
 import { StartError } from './start-error.ts';
 
 let root = '';
@@ -16,6 +16,23 @@ it('makes the folder with its parents for nobody else, once', async () => {
   await makeServerDir(join(root, 'a/b'));
   await makeServerDir(join(root, 'a/b'));
   expect(statSync(join(root, 'a/b')).mode & 0o777).toBe(0o700);
+});
+
+it('closes a configuration and a database to others, and nothing else', async () => {
+  chmodSync(root, 0o755);
+  for (const name of ['config.yml', 'mine']) writeFileSync(join(root, name), '', { mode: 0o644 });
+  mkdirSync(join(root, 'data'), { mode: 0o755 });
+  expect(await closeSecrets(root)).toEqual([
+    { path: join(root, 'config.yml'), failed: null },
+    { path: join(root, 'data'), failed: null },
+  ]);
+  const modes = ['', 'config.yml', 'data', 'mine'].map((name) => statSync(join(root, name)).mode);
+  expect(modes.map((mode) => mode & 0o777)).toEqual([0o755, 0o640, 0o750, 0o644]);
+  expect(await closeSecrets(root)).toEqual([]);
+});
+
+it('has no secrets to close before they are there', async () => {
+  expect(await closeSecrets(root)).toEqual([]);
 });
 
 it.each(['file', 'file/below'])('refuses %s, with what to do', async (path) => {

@@ -1,5 +1,6 @@
-import { mkdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { chmod, mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { configPath } from './config/config-file.ts';
 import { StartError } from './start-error.ts';
 
 /** Makes the server's folder with its parents, if it is not there. Throws `StartError`. */
@@ -11,6 +12,30 @@ export async function makeServerDir(dir: string): Promise<void> {
     throw refusal(dir, (error as Error).message, error);
   }
   throw refusal(dir, 'it is a file');
+}
+
+/** The rights of everybody else. */
+const OTHERS = 0o007;
+
+/**
+ * Takes everybody else's rights off what has secrets in the server's folder: people write the
+ * configuration by hand, and copy databases. Answers what was open, and why it still is. The folder
+ * itself may be anybody's and stays as it is.
+ */
+export async function closeSecrets(
+  dir: string,
+): Promise<{ readonly path: string; readonly failed: string | null }[]> {
+  const opened: { path: string; failed: string | null }[] = [];
+  for (const path of [configPath(dir), join(dir, 'data')]) {
+    const mode = (await stat(path).catch(() => null))?.mode ?? 0;
+    if ((mode & OTHERS) === 0) continue;
+    const failed = await chmod(path, mode & 0o7777 & ~OTHERS).then(
+      () => null,
+      (error: Error) => error.message,
+    );
+    opened.push({ path, failed });
+  }
+  return opened;
 }
 
 /** Not Node's `recursive`, which never ends where a parent is there but takes no folders (autofs). */

@@ -3,7 +3,10 @@ import { assemble } from './assembly/assemble.ts';
 import { checkAddress } from './assembly/listen.ts';
 import { openDatabase } from './assembly/open-database.ts';
 import { ClosingSteps } from './assembly/parts.ts';
+import type { LocalUse } from './assembly/this-machine.ts';
+import { checkAdminToken } from './config/admin-token.ts';
 import { configPath, loadServerConfig } from './config/config-file.ts';
+import { encryptionKeys, encryptionWarning, environmentKey } from './config/encryption-keys.ts';
 import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
 import { createLogger, type Logger } from './logging.ts';
 import { makeServerDir } from './server-dir.ts';
@@ -20,8 +23,9 @@ export interface RunningServer {
   readonly projectName: string;
   /** Null: only if no other project is the default. */
   readonly updateDefaultProject: boolean | null;
-  /** How jobs run on this machine; null = they do not. */
-  readonly local: 'docker' | 'process' | null;
+  readonly local: LocalUse;
+  /** What is unsafe in the way it was started. */
+  readonly warnings: readonly string[];
   readonly configPath: string;
   readonly log: Logger;
   /** Ends requests and passes under way; jobs go on. */
@@ -61,11 +65,19 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
   await checkAddress(settings);
   await makeServerDir(settings.dir);
-  const config = settings.configDisabled ? EMPTY : (await loadServerConfig(settings.dir)).config;
-  const store = await openDatabase(settings, config.encryption?.keys ?? [], log);
+  const fromEnvironment = environmentKey(env);
+  const config = settings.configDisabled
+    ? EMPTY
+    : (await loadServerConfig(settings.dir, { makeKey: fromEnvironment === null })).config;
+  const keys = encryptionKeys(fromEnvironment, config);
+  const store = await openDatabase(settings, keys, log);
   const closing = new ClosingSteps();
   closing.add(() => store.close());
   try {
+    const warnings = [
+      encryptionWarning(keys, settings.configDisabled),
+      await checkAdminToken(store, settings),
+    ];
     const { main, url, local } = await assemble({ settings, log, config, store, env, closing });
     return {
       url: settings.url ?? url,
@@ -74,6 +86,7 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
       projectName: 'main',
       updateDefaultProject: settings.updateDefaultProject,
       local,
+      warnings: warnings.filter((text) => text !== null),
       configPath: configPath(settings.dir),
       log,
       close: () => closing.run(),

@@ -5,6 +5,7 @@ import type { EngineSettings } from '@dstack/core';
 import { type Env, integer, isSet, oneOf, SettingsError } from './environment.ts';
 import type { HostShellSetting } from './hosts/host-shells.ts';
 import type { ImagePlanSettings } from './hosts/image-plans.ts';
+import { type LocalSettings, localSettings } from './local-settings.ts';
 import { parseOutgoingAllow } from './outgoing/outgoing-rules.ts';
 
 /** All of the server's settings, compiled once at start from environment and options. */
@@ -64,12 +65,6 @@ export interface DatabaseSettings {
   readonly maxOverflow: number;
   /** What a statement may take; 0 = any time. */
   readonly commandTimeoutSeconds: number;
-}
-
-export interface LocalSettings {
-  readonly executor: 'auto' | 'docker' | 'process';
-  /** Projects that may use the server's machine; null = `main`, and only on a loopback address. */
-  readonly projects: readonly string[] | null;
 }
 
 export interface Limits {
@@ -134,10 +129,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
     sqlEcho: isSet(env, 'DSTACK_SQL_ECHO_ENABLED'),
     configDisabled: isSet(env, 'DSTACK_SERVER_CONFIG_DISABLED'),
     updateDefaultProject: options.updateDefaultProject ?? updateDefaultProject(env),
-    local: {
-      executor: oneOf(env, 'DSTACK_LOCAL_EXECUTOR', ['auto', 'docker', 'process']),
-      projects: env.DSTACK_LOCAL_PROJECTS?.split(',').map((name) => name.trim()) ?? null,
-    },
+    local: localSettings(env),
     engine: engineSettings(env),
     limits: limits(env),
     images: {
@@ -182,11 +174,6 @@ function isNetwork(text: string): boolean {
   return (
     bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
   );
-}
-
-/** Whether only programs of this machine can reach the server. */
-export function listensOnLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }
 
 const DAY_SECONDS = 86_400;

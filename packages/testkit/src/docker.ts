@@ -39,6 +39,8 @@ export interface TestDocker {
   image(name: string, tar: Buffer, changes?: readonly string[]): Promise<void>;
   /** The busybox image with programs of this machine, at the paths they have here. */
   programs(name: string, programs: readonly string[], more?: MoreFiles): Promise<void>;
+  /** Ends the daemon alone and starts another one on its data; resolves when that answers. */
+  restart(): Promise<void>;
   /** Ends all containers and the daemon, and removes its files. */
   close(): Promise<void>;
 }
@@ -66,7 +68,7 @@ export function dockerMissing(): string | null {
 export async function startDocker(options: TestDockerOptions = {}): Promise<TestDocker> {
   const dir = mkdtempSync(join(tmpdir(), 'dockerd-'));
   const socket = join(dir, 'docker.sock');
-  const daemon = spawnDaemon(dir, socket, options);
+  let daemon = spawnDaemon(dir, socket, options);
   const docker = new Docker({ socketPath: socket });
   const close = async (): Promise<void> => {
     await removeContainers(docker);
@@ -83,11 +85,18 @@ export async function startDocker(options: TestDockerOptions = {}): Promise<Test
     socket,
     host: `unix://${socket}`,
     docker,
-    pid: daemon.pid ?? 0,
+    get pid() {
+      return daemon.pid ?? 0;
+    },
     busyboxTar: () => busyboxTar(dir),
     image: (name, tar, changes = []) => importTar(socket, name, tar, changes),
     programs: (name, programs, more = {}) => importPrograms(dir, socket, name, programs, more),
     busybox: (name, changes = []) => importBusybox(dir, socket, name, changes),
+    restart: async () => {
+      await endDaemon(daemon);
+      daemon = spawnDaemon(dir, socket, options);
+      await untilReady(docker, daemon);
+    },
     close,
   };
 }

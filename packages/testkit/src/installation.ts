@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { claimedUsers, removeClaimedUsers } from './job-users.ts';
 
 export interface InstallationOptions {
   /** The built program, `bin/dstack`. */
@@ -38,6 +39,8 @@ export class Installation {
   readonly env: NodeJS.ProcessEnv;
   /** Called with each line the server prints. */
   onServerLine: (line: string) => void;
+  /** What the server of the last start has written to its standard error. */
+  serverNotices = '';
   readonly #options: InstallationOptions;
   readonly #started = new Set<ChildProcess>();
   #server: ChildProcess | null = null;
@@ -78,10 +81,14 @@ export class Installation {
     const port = this.#url ? new URL(this.#url).port : '0';
     const child = this.#spawn(['server', '--port', port, '--yes', ...args], {});
     this.#server = child;
-    const errors: string[] = [];
-    child.stderr?.on('data', (chunk) => errors.push(String(chunk)));
+    this.serverNotices = '';
+    child.stderr?.on('data', (chunk) => {
+      this.serverNotices += chunk;
+    });
     await new Promise<void>((ready, fail) => {
-      child.on('exit', (code) => fail(new Error(`server ended with ${code}: ${errors.join('')}`)));
+      child.on('exit', (code) =>
+        fail(new Error(`server ended with ${code}: ${this.serverNotices}`)),
+      );
       createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
         this.onServerLine(line);
         const found = /is running at (\S+)/.exec(line);
@@ -153,10 +160,11 @@ export class Installation {
 
   /** Ids of processes that this installation started, however indirectly. */
   processes(): number[] {
+    const users = new Set(claimedUsers(this.home).map(({ uid }) => uid));
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
       .map(Number)
-      .filter((pid) => this.#isOurs(pid));
+      .filter((pid) => this.#isOurs(pid) || users.has(userOf(pid)));
   }
 
   async dispose(): Promise<void> {
@@ -166,6 +174,7 @@ export class Installation {
       for (const pid of pids) kill(pid);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
+    removeClaimedUsers(this.home);
     rmSync(this.home, { recursive: true, force: true });
   }
 
@@ -192,6 +201,15 @@ export class Installation {
       // It ended while we looked, or it is somebody else's.
       return false;
     }
+  }
+}
+
+/** Real user id; -1 of a process that has ended. */
+function userOf(pid: number): number {
+  try {
+    return Number(/^Uid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? -1);
+  } catch {
+    return -1;
   }
 }
 

@@ -53,7 +53,7 @@ beforeEach(async () => {
   container = new Container();
   const log = createLogger(() => {});
   output = new ContainerOutput(container as unknown as Docker.Container, dir, [], log);
-  await output.attachFresh();
+  await output.attachFresh([]);
 });
 afterEach(() => {
   output.release();

@@ -66,8 +66,9 @@ export class ContainerOutput {
     this.spool = new FileSpoolReader(dir);
   }
 
-  /** For a container that has not been started yet: nothing can be missed. */
-  async attachFresh(): Promise<void> {
+  /** For a container that has not been started yet: nothing can be missed. `notices` come first. */
+  async attachFresh(notices: readonly string[]): Promise<void> {
+    this.#writer.note(notices, nowMicros());
     const stream = await this.#attach();
     this.#live = true;
     stream.on('data', (piece: Buffer) => this.#feed.push(piece, nowMicros()));

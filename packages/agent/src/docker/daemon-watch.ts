@@ -1,113 +1,169 @@
-import { request } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { type ExecutionExit, JobFailure } from '../jobs/executor.ts';
+import { openEndlessAnswer, ping } from './daemon-connection.ts';
 
 /** Containers are ended this long before their daemon's own end, at most (its shutdown time-out). */
 const SHUTDOWN_MS = 20_000;
 /** Statuses from here on tell of a signal, or of nothing: Docker writes 255 for "not known". */
 const FIRST_OF_SIGNALS = 128;
-const ANSWER_MS = 1000;
 const RECONNECT_MS = 500;
 /** A restart of the daemon, with containers to end, takes no longer. */
 const RESTART_MS = 30_000;
+/** A job's end waits this long for certainty, at most. */
+const CERTAINTY_MS = 20_000;
 
-/** Where a daemon listens, as its client was told. */
-interface Modem {
-  readonly socketPath?: string;
-  readonly host?: string;
-  readonly port?: number;
+/** Life of one connection to the daemon. */
+interface Watched {
+  /** Differs between two runs of the daemon; null where the daemon has nothing of the kind. */
+  readonly daemonRun: string | null;
+  readonly keepsContainers: boolean;
 }
 
 /**
- * Notices the ends of a Docker daemon by an idle connection to it: a daemon that comes back soon
- * looks as if it had never been away, but for the containers it has ended.
+ * Notices the ends of a Docker daemon by an answer of the daemon that does not end before the daemon
+ * does: a daemon that comes back soon looks as if it had never been away, but for the containers it
+ * has ended. A slow daemon, or a connection that is cut by somebody in between, is no end.
  */
 export class DaemonWatch {
   readonly #docker: Docker;
-  #socket: Socket | null = null;
-  #lostAt = 0;
-  #keepsContainers = false;
-  #closed = false;
+  readonly #closing = new AbortController();
+  readonly #waiting = new Set<() => void>();
+  #watched: Watched | null = null;
+  /** When the connection was lost, in milliseconds, while it is not known why. */
+  #lostAt: number | null = null;
+  /** When the daemon was last seen to end. */
+  #endedAt = 0;
 
   constructor(docker: Docker) {
     this.#docker = docker;
-    this.#connect();
+    void this.#watch();
   }
 
   /**
-   * Whether a container that ended with this status at `finishedAt` (milliseconds) has probably been
-   * ended by its daemon. False where the daemon is set up to leave containers alone (`live-restore`).
+   * Whether the daemon ended, and with it a container that ended with this status at `finishedAt`
+   * (milliseconds). False where the daemon is set up to leave containers alone (`live-restore`), and
+   * where there is no proof.
    */
   async endedContainers(status: number, finishedAt: number): Promise<boolean> {
-    if (status < FIRST_OF_SIGNALS || this.#keepsContainers) return false;
-    if (this.#lostAt > 0 && this.#lostAt >= finishedAt - SHUTDOWN_MS) return true;
-    // On its way out it still has the answer to a question that came before, and takes no new one.
-    return !(await this.#answers());
-  }
-
-  /** Waits a while for a daemon that is just being restarted; throws `JobFailure` when it stays away. */
-  async untilAnswers(signal: AbortSignal): Promise<void> {
-    for (const end = Date.now() + RESTART_MS; !(await this.#answers()); ) {
-      signal.throwIfAborted();
-      if (Date.now() >= end) {
-        const seconds = RESTART_MS / 1000;
-        const message = `The Docker daemon of the host has not answered for ${seconds} seconds: see \`systemctl status docker\` there`;
-        throw new JobFailure('creating_container_error', message);
-      }
+    if (status < FIRST_OF_SIGNALS) return false;
+    const deadline = Date.now() + CERTAINTY_MS;
+    for (;;) {
+      if (this.#watched?.keepsContainers) return false;
+      if (this.#endedAt >= finishedAt - SHUTDOWN_MS) return true;
+      const left = deadline - Date.now();
+      if (left <= 0) return false;
+      const answer = await this.#pingOrNews(left);
+      // It takes no new connections on its way out, while those that are open are served to the end.
+      if (answer === 'refused') return !this.#watched?.keepsContainers;
+      if (answer === 'alive' && this.#lostAt === null) return false;
       await delay(RECONNECT_MS);
     }
   }
 
+  /** Waits a while for a daemon that is just being restarted; throws `JobFailure` when it stays away. */
+  async untilAnswers(signal: AbortSignal): Promise<void> {
+    for (const end = Date.now() + RESTART_MS; ; await delay(RECONNECT_MS)) {
+      signal.throwIfAborted();
+      const left = end - Date.now();
+      if (left > 0 && (await ping(this.#docker, left, signal)) === 'alive') return;
+      signal.throwIfAborted();
+      if (Date.now() < end) continue;
+      const seconds = RESTART_MS / 1000;
+      const message = `The Docker daemon of the host has not answered for ${seconds} seconds: see \`systemctl status docker\` there`;
+      throw new JobFailure('creating_container_error', message);
+    }
+  }
+
   close(): void {
-    this.#closed = true;
-    this.#socket?.destroy();
+    this.#closing.abort();
   }
 
-  #connect(): void {
-    if (this.#closed) return;
-    const socket = connect(this.#address());
-    this.#socket = socket.unref();
-    let connected = false;
-    socket.once('connect', () => {
-      connected = true;
-      this.#docker.info().then(
-        ({ LiveRestoreEnabled }) => {
-          this.#keepsContainers = LiveRestoreEnabled;
-        },
-        // The next connection asks again.
-        () => socket.destroy(),
-      );
+  /** What a new connection says, or `news` when the watched one is lost or its loss is understood. */
+  async #pingOrNews(limitMs: number): Promise<'alive' | 'refused' | 'silent' | 'news'> {
+    const stop = new AbortController();
+    const news = new Promise<'news'>((resolve) => {
+      const wake = () => resolve('news');
+      this.#waiting.add(wake);
+      stop.signal.addEventListener('abort', () => this.#waiting.delete(wake));
     });
-    socket.on('error', () => socket.destroy());
-    socket.once('close', () => {
-      if (connected) this.#lostAt = Date.now();
-      setTimeout(() => this.#connect(), RECONNECT_MS).unref();
-    });
+    try {
+      return await Promise.race([ping(this.#docker, limitMs, stop.signal), news]);
+    } finally {
+      stop.abort();
+    }
   }
 
-  #address(): { path: string } | { host: string; port: number } {
-    const { socketPath, host = 'localhost', port = 2375 } = this.#docker.modem as Modem;
-    return socketPath ? { path: socketPath } : { host, port };
+  async #watch(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      try {
+        await this.#watchOnce(signal);
+      } catch {
+        if (this.#lostAt !== null) await this.#onUnreachable();
+      }
+      await delay(RECONNECT_MS, undefined, { ref: false });
+    }
   }
 
-  /** Over a new connection: those that are open are served to the end. */
-  async #answers(): Promise<boolean> {
-    const address = this.#address();
-    const where = 'path' in address ? { socketPath: address.path } : address;
-    return await new Promise((resolve) => {
-      const asking = request({ ...where, path: '/_ping', agent: false, timeout: ANSWER_MS });
-      asking.on('response', (response) => {
-        response.resume();
-        resolve(response.statusCode === 200);
-      });
-      asking.on('timeout', () => asking.destroy());
-      asking.on('error', () => resolve(false));
-      asking.on('close', () => resolve(false));
-      asking.end();
-    });
+  /** Resolves when the connection is lost; rejects when there was none. */
+  async #watchOnce(signal: AbortSignal): Promise<void> {
+    const answer = await openEndlessAnswer(this.#docker, signal);
+    const closed = untilClosed(answer);
+    try {
+      this.#onConnected(await this.#look());
+      await closed;
+      if (!signal.aborted) this.#onLost();
+    } finally {
+      answer.destroy();
+    }
   }
+
+  /** The default network is made anew with each start of a daemon that keeps no containers. */
+  async #look(): Promise<Watched> {
+    const [info, bridge] = await Promise.all([
+      this.#docker.info(),
+      this.#docker
+        .getNetwork('bridge')
+        .inspect()
+        .catch(() => null),
+    ]);
+    return { keepsContainers: info.LiveRestoreEnabled, daemonRun: bridge?.Id ?? null };
+  }
+
+  #onConnected(found: Watched): void {
+    const before = this.#watched;
+    this.#watched = found;
+    if (this.#lostAt === null) return;
+    const isSame = before?.daemonRun != null && before.daemonRun === found.daemonRun;
+    if (!isSame) this.#endedAt = this.#lostAt;
+    this.#lostAt = null;
+    this.#wake();
+  }
+
+  #onLost(): void {
+    this.#lostAt = Date.now();
+    this.#wake();
+  }
+
+  async #onUnreachable(): Promise<void> {
+    if ((await ping(this.#docker, RECONNECT_MS)) !== 'refused' || this.#lostAt === null) return;
+    this.#endedAt = this.#lostAt;
+    this.#lostAt = null;
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+  }
+}
+
+function untilClosed(answer: IncomingMessage): Promise<void> {
+  answer.resume();
+  // The reason is of no use: it has ended.
+  answer.on('error', () => {});
+  return new Promise((resolve) => answer.once('close', () => resolve()));
 }
 
 export function endedWithDaemon(status: number): ExecutionExit {

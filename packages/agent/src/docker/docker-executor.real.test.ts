@@ -166,7 +166,11 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     const spec = shell(script, { mounts, user: { username: 'alice' } });
     await agent.put(spec);
     const { text } = await stream.whole(spec.id);
-    expect(text).toMatch(/^of the hostls: \/absent: No such file.*\r\nof the host$/);
+    const notice = `[dstack: the optional volume ${absent}:/absent is left out, since ${absent} does not exist on the host]\r\n`;
+    expect(text.slice(0, notice.length)).toBe(notice);
+    expect(text.slice(notice.length)).toMatch(
+      /^of the hostls: \/absent: No such file.*\r\nof the host$/,
+    );
     expect(readFileSync(join(made, 'file'), 'utf8')).toBe('new\n');
     expect(existsSync(absent)).toBe(false);
     rmSync(host, { recursive: true });
@@ -225,6 +229,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     const specs = [0, 1, 2].map((job) =>
       shell(
         `i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo "same"; echo "job${job} $i"; usleep 5000; done; exit ${job}`,
+        { notices: ['said by us'] },
       ),
     );
     await Promise.all(specs.map((spec) => agent.put(spec)));
@@ -236,7 +241,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
       const { state, text } = await stream.whole(spec.id);
       expect(state.exit).toMatchObject({ status: job, reason: null });
       const expected = Array.from({ length: 400 }, (_, i) => `same\r\njob${job} ${i + 1}\r\n`);
-      expect(text).toBe(expected.join(''));
+      expect(text).toBe(`[dstack: said by us]\r\n${expected.join('')}`);
     }
   });
 

@@ -11,6 +11,7 @@ import type Docker from 'dockerode';
 import { writeDurably } from '../durable-file.ts';
 import { placeInContainer } from '../files/place-in-container.ts';
 import { type Execution, type Executor, type ExecutorJob, JobFailure } from '../jobs/executor.ts';
+import { type HostMount, hostMounts } from '../jobs/host-mounts.ts';
 import { isExportedFunction, jobEnvironment, proxyEnvironment } from '../jobs/job-environment.ts';
 import type { JobFolder } from '../jobs/job-folder.ts';
 import type { ServerSocket } from '../jobs/server-access.ts';
@@ -30,7 +31,6 @@ import { DaemonWatch } from './daemon-watch.ts';
 import { DockerExecution } from './docker-execution.ts';
 import { creationFailure, statusOf, wordsOf } from './engine-error.ts';
 import { gpuAccess } from './gpu-access.ts';
-import { hostMounts } from './host-mounts.ts';
 import { type ImageFacts, ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
 import { ImageStore } from './image-store.ts';
@@ -193,7 +193,9 @@ export class DockerExecutor implements Executor {
   ): Promise<Execution> {
     const { docker, log } = this.#options;
     const { job } = planned;
-    const options = containerOptions(job, await this.#containerPlan(planned), leniency);
+    const { mounts, notices } = await hostMounts(job.spec.mounts, this.#options.forbiddenMounts);
+    const plan = this.#containerPlan(planned, mounts);
+    const options = containerOptions(job, plan, leniency);
     const container = await docker.createContainer(options).catch((error) => {
       throw creationFailure('createContainer', error);
     });
@@ -201,7 +203,7 @@ export class DockerExecutor implements Executor {
     signal.throwIfAborted();
     const output = new ContainerOutput(container, job.folder.spool, job.spec.masked_values, log);
     try {
-      await output.attachFresh();
+      await output.attachFresh([...(job.spec.notices ?? []), ...notices]);
       await container.start();
     } catch (error) {
       output.release();
@@ -210,7 +212,7 @@ export class DockerExecutor implements Executor {
     return this.#execution(job, await container.inspect(), output, planned.user);
   }
 
-  async #containerPlan(planned: ContainerJob): Promise<ContainerPlan> {
+  #containerPlan(planned: ContainerJob, mounts: readonly HostMount[]): ContainerPlan {
     const { job, image, user, workingDir, env } = planned;
     const { spec, gpus } = job;
     const explicit = spec.user ? `${user.uid}:${user.gid}` : image.user;
@@ -225,7 +227,9 @@ export class DockerExecutor implements Executor {
       // A name without a value takes the variable out of the image's environment.
       env: [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...hidden],
       mounts: [
-        ...(await hostMounts(spec.mounts, this.#options.forbiddenMounts)),
+        ...mounts.map(({ source: Source, target: Target, readOnly: ReadOnly }) => {
+          return { Type: 'bind' as const, Source, Target, ReadOnly };
+        }),
         ...(spec.server_access ? [serverMount(job)] : []),
       ],
     };

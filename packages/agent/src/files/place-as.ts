@@ -10,6 +10,14 @@ import type { PlaceRequest, PlaceResult } from './place-main.ts';
 import { placeOnHost } from './place-on-host.ts';
 import { homeFiles } from './small-files.ts';
 
+/** How the program that puts things in place as another account gets to its places and to others. */
+export interface PlacingWay {
+  /** Words before the program, which take it to where the job sees its places. */
+  readonly enter: () => Promise<readonly string[]>;
+  /** Variables by which it reaches other machines. */
+  readonly reach: () => NodeJS.ProcessEnv;
+}
+
 /**
  * Puts in place what a job brings along, with the rights of the account that it will run under: a
  * place is for the user to choose, so the kernel must say whether this user may. Throws `JobFailure`.
@@ -19,12 +27,15 @@ export async function placeAs(
   placement: HostPlacement,
   folder: JobFolder,
   signal: AbortSignal,
+  way: PlacingWay = { enter: async () => [], reach: reachability },
 ): Promise<void> {
   const uploads = openUploads(placement, folder);
   try {
     if (bringsNothing(placement, uploads)) return;
-    if (account.uid === process.getuid?.()) await placeOnHost(placement, uploads, signal);
-    else await placeInChild(account, placement, uploads, signal);
+    const before = await way.enter();
+    const isSelf = account.uid === process.getuid?.() && before.length === 0;
+    if (isSelf) await placeOnHost(placement, uploads, signal);
+    else await placeInChild({ account, before, reach: way.reach() }, placement, uploads, signal);
   } finally {
     for (const fd of descriptorsOf(uploads)) closeSync(fd);
   }
@@ -54,17 +65,25 @@ function descriptorsOf({ archives, code }: Uploads): number[] {
   return code === null ? [...archives] : [...archives, code];
 }
 
+interface As {
+  readonly account: JobAccount;
+  readonly before: readonly string[];
+  readonly reach: NodeJS.ProcessEnv;
+}
+
 async function placeInChild(
-  { uid, gid, username }: JobAccount,
+  { account, before, reach }: As,
   placement: HostPlacement,
   uploads: Uploads,
   signal: AbortSignal,
 ): Promise<void> {
-  const [node, ...words] = nodeCommand();
+  const { uid, gid, username } = account;
   const program = programEntry('place.js', 'files/place-main.ts');
-  const child = spawn(node, [...words, '--max-old-space-size=128', program], {
+  const words = [...before, ...nodeCommand(), '--max-old-space-size=128', program];
+  const [file = '', ...args] = words;
+  const child = spawn(file, args, {
     cwd: '/',
-    env: { PATH: process.env.PATH, ...reachability() },
+    env: { PATH: process.env.PATH, ...reach },
     stdio: ['pipe', 'pipe', 'pipe', ...descriptorsOf(uploads)],
   });
   const { stdin, stdout, stderr } = child;
@@ -85,8 +104,8 @@ async function placeInChild(
   signal.throwIfAborted();
   const result = parseResult(answer);
   if (result === null) {
-    const words = errors.trim().slice(-500);
-    throw new JobFailure('executor_error', `The job's files were not put in place: ${words}`);
+    const why = errors.trim().slice(-500);
+    throw new JobFailure('executor_error', `The job's files were not put in place: ${why}`);
   }
   if (!result.ok) throw new JobFailure(result.reason, result.message);
 }

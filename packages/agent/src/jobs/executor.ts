@@ -38,6 +38,8 @@ export interface JobAccount {
   readonly gid: number;
   readonly home: string;
   readonly shell: string | null;
+  /** Groups beside the primary one, of an account that no name stands for; else those of the name. */
+  readonly groups?: readonly number[] | null;
 }
 
 export interface ExecutionExit {

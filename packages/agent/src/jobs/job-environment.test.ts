@@ -58,6 +58,6 @@ describe('command of the process executor', () => {
   });
 
   it('adds nothing where there is nothing to join and nobody to become', () => {
-    expect(wrapCommand(['x'], { unified: null, legacy: {} }, null)).toEqual(['x']);
+    expect(wrapCommand(['x'], { unified: null, legacy: {} })).toEqual(['x']);
   });
 });

@@ -5,15 +5,31 @@ import { mountPoints, mountWithin } from './mount-points.ts';
 /** Bytes of a unix socket's path. */
 const LONGEST_SOCKET = 107;
 
-/** The files of one job: `<state directory>/jobs/<id>`. Only the agent's user may look inside. */
+/** Part of a job's id: the whole of it would leave sockets in the job's home no room in their paths. */
+const AREA_NAME_LENGTH = 12;
+
+/** Where the job with this area finds its server. */
+export function serverSocketOf(area: string): string {
+  return `${area}.sock`;
+}
+
+/**
+ * The files of one job: `<state directory>/jobs/<id>`. Only the agent's user may look inside, so what
+ * belongs to a job with a user of its own lies in an area elsewhere.
+ */
 export class JobFolder {
   readonly path: string;
+  /** What belongs to the job's own user; null: its files lie here. */
+  readonly area: string | null;
   /** Directory for unix sockets; a path in `path` may be too long for one (107 bytes). */
   readonly #socketDir: string;
   readonly #id: string;
 
-  constructor(jobsDir: string, id: string, socketDir: string) {
+  /** `homes`: where the areas of jobs are. */
+  constructor(jobsDir: string, id: string, socketDir: string, homes: string | null = null) {
     this.path = join(jobsDir, id);
+    const name = id.replaceAll('-', '').slice(0, AREA_NAME_LENGTH);
+    this.area = homes === null ? null : join(homes, name);
     this.#socketDir = socketDir;
     this.#id = id;
   }
@@ -27,16 +43,21 @@ export class JobFolder {
   }
 
   get home(): string {
-    return join(this.path, 'home');
+    return join(this.#own, 'home');
   }
 
   get work(): string {
-    return join(this.path, 'work');
+    return join(this.#own, 'work');
   }
 
   /** Programs of ours for the job. */
   get bin(): string {
-    return join(this.path, 'bin');
+    return join(this.#own, 'bin');
+  }
+
+  /** Of the job's nodes, for MPI. */
+  get hostfile(): string {
+    return join(this.#own, 'mpi-hostfile');
   }
 
   get uploads(): string {
@@ -71,14 +92,22 @@ export class JobFolder {
     return join(this.#socketDir, `${this.#shortId}.d`);
   }
 
-  /** The same for a job that sees this machine's files: beside its home, where that is short enough. */
+  /**
+   * The same for a job that sees this machine's files: beside its home, where that is short enough, or
+   * beside its area, since it may not write to the folder around.
+   */
   get serverSocket(): string {
+    if (this.area !== null) return serverSocketOf(this.area);
     const path = join(this.path, 'server.sock');
     return Buffer.byteLength(path) <= LONGEST_SOCKET ? path : this.socket('a');
   }
 
   get #shortId(): string {
     return this.#id.replaceAll('-', '').slice(0, 16);
+  }
+
+  get #own(): string {
+    return this.area ?? this.path;
   }
 
   make(): void {
@@ -94,10 +123,8 @@ export class JobFolder {
    * gone and something is left.
    */
   removeContents(): void {
-    const folders = [
-      ...[this.home, this.work, this.stage, this.bin],
-      ...[this.uploads, this.scratch, this.spool, this.serverFolder],
-    ];
+    const inside = ['home', 'work', 'stage', 'bin'].map((name) => join(this.path, name));
+    const folders = [...inside, this.uploads, this.scratch, this.spool, this.serverFolder];
     const sockets = [this.socket('s'), this.socket('r'), this.serverSocket];
     const failures: unknown[] = [];
     const mounted = mountPoints();

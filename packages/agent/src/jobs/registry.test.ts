@@ -47,6 +47,7 @@ function registry(
   const made = new JobRegistry({
     stateDir: dir,
     socketDir: join(dir, 'sockets'),
+    jobHomes: null,
     executor,
     gpus: [],
     log: createLogger((line) => {

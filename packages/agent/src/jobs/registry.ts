@@ -35,6 +35,8 @@ const AGAIN_MS = 60_000;
 export interface RegistryOptions {
   readonly stateDir: string;
   readonly socketDir: string;
+  /** Where the files of jobs lie that have users of their own; null = with their records. */
+  readonly jobHomes: string | null;
   readonly executor: Executor;
   readonly gpus: readonly HostGpu[];
   readonly log: Logger;
@@ -259,7 +261,8 @@ export class JobRegistry {
   }
 
   #folder(id: string): JobFolder {
-    return new JobFolder(this.#jobsDir, id, this.#options.socketDir);
+    const { socketDir, jobHomes } = this.#options;
+    return new JobFolder(this.#jobsDir, id, socketDir, jobHomes);
   }
 
   #services(id: string): JobServices {

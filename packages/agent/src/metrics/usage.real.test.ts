@@ -20,7 +20,7 @@ it.skipIf(process.getuid?.() !== 0)('counts, limits and kills by control groups'
   const id = randomUUID();
   const cgroup = makeJobCgroup(`test-${id}`, { cpus: 1, memoryBytes: 64 * 1024 * 1024 });
   if (joinFiles(cgroup).length === 0) return;
-  const [file = '', ...args] = wrapCommand(['/bin/sh', '-c', BURN], cgroup, null);
+  const [file = '', ...args] = wrapCommand(['/bin/sh', '-c', BURN], cgroup);
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   const usage = cgroupUsage(cgroup);

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import type { JobSpecForAgent } from '@dstack/contract/agent';
-import type { JobAccount } from '../jobs/executor.ts';
 import { endingAtInterrupt } from '../jobs/interactive-shell.ts';
 import type { JobCgroup } from './cgroup.ts';
 import { joinFiles } from './cgroup.ts';
@@ -23,25 +22,14 @@ export function jobCommand(
 }
 
 /**
- * Puts in front of the command what makes its process a member of the job's control groups and,
- * for another account, changes the user. Both happen before the command's first instruction.
+ * Puts in front of the command what makes its process a member of the job's control groups, before the
+ * command's first instruction. For a command of another user there is `runAs`.
  */
-export function wrapCommand(
-  argv: readonly string[],
-  cgroup: JobCgroup,
-  account: JobAccount | null,
-): string[] {
-  const user = account ? switchUser(account) : [];
+export function wrapCommand(argv: readonly string[], cgroup: JobCgroup): string[] {
   const files = joinFiles(cgroup);
-  const own = account ? `chown ${account.uid} "$(readlink /proc/$$/fd/0)" 2>/dev/null; ` : '';
-  if (files.length === 0 && own === '') return [...user, ...argv];
+  if (files.length === 0) return [...argv];
   // The files come as arguments, so that no path is ever read as shell text.
-  const script = `while [ "$1" != -- ]; do echo $$ 2>/dev/null > "$1"; shift; done; shift; ${own}exec "$@"`;
-  return ['/bin/sh', '-c', script, 'sh', ...files, '--', ...user, ...argv];
-}
-
-/** `setpriv` keeps the supplementary groups (video, render), which Node's own `uid` option drops. */
-function switchUser(account: JobAccount): string[] {
-  const groups = account.username ? ['--init-groups'] : ['--clear-groups'];
-  return ['setpriv', `--reuid=${account.uid}`, `--regid=${account.gid}`, ...groups, '--'];
+  const script =
+    'while [ "$1" != -- ]; do echo $$ 2>/dev/null > "$1"; shift; done; shift; exec "$@"';
+  return ['/bin/sh', '-c', script, 'sh', ...files, '--', ...argv];
 }

@@ -73,9 +73,11 @@ export class ProcessExecution implements Execution {
 
   /** Whoever opens a session in the job gets what the job itself got. */
   get sessions(): SessionHost {
-    const { account, cwd: workingDir, cgroup } = this.#record;
     const environment = () => this.#environment();
-    return new ProcessHost({ account, workingDir, cgroup, environment });
+    // What it is in is known only after it has started.
+    this.#tree();
+    const { account, cwd: workingDir, cgroup, isolation = null } = this.#record;
+    return new ProcessHost({ account, workingDir, cgroup, isolation, environment });
   }
 
   /** The environment is on no disk. A command that overwrites its own is remembered as it was. */
@@ -102,8 +104,9 @@ export class ProcessExecution implements Execution {
 
   #tree(): JobTree {
     if (!this.#record.leader) this.#record = this.#files.readSupervisor() ?? this.#record;
-    const { leader, cgroup } = this.#record;
-    return { id: this.#id, leader, cgroup };
+    const { leader, cgroup, isolation, account } = this.#record;
+    const uid = isolation?.ownUser ? account.uid : null;
+    return { id: this.#id, leader, cgroup, uid };
   }
 
   #connect(): void {

@@ -37,6 +37,15 @@ export function processStat(pid: number): ProcessStat | null {
   };
 }
 
+/** What a process was started with; empty when it has ended or is not ours to look into. */
+export function startTextOf(pid: number, what: 'environ' | 'cmdline'): string {
+  try {
+    return readFileSync(`/proc/${pid}/${what}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 export function identify(pid: number): ProcessIdentity | null {
   const stat = processStat(pid);
   return stat ? { pid, startTime: stat.startTime, bootId: bootId() } : null;

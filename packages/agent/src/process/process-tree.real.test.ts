@@ -23,7 +23,7 @@ function ended(child: ChildProcess): Promise<string | number | null> {
 function start(argv: string[], joins: boolean): { tree: JobTree; child: ChildProcess } {
   const id = randomUUID();
   const cgroup = makeJobCgroup(`dstack-${id}`, { cpus: null, memoryBytes: null });
-  const [file = '', ...args] = joins ? wrapCommand(argv, cgroup, null) : argv;
+  const [file = '', ...args] = joins ? wrapCommand(argv, cgroup) : argv;
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   children.push(child);
   const tree = { id, leader: identify(child.pid ?? 0), cgroup };

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cgroupPids, type JobCgroup, killCgroup } from './cgroup.ts';
 import { isAlive, isDead, type ProcessIdentity, processStat } from './process-identity.ts';
+import { processesByUser } from './process-users.ts';
 
 /** Everything that belongs to a job: its control groups, its session, and what carries its mark. */
 export interface JobTree {
@@ -9,6 +10,8 @@ export interface JobTree {
   /** The command's process, which leads the session; null before it is known. */
   readonly leader: ProcessIdentity | null;
   readonly cgroup: JobCgroup;
+  /** The user that only this job has; null = there is none. */
+  readonly uid?: number | null;
 }
 
 const ROUNDS = 200;
@@ -20,6 +23,7 @@ export function treePids(tree: JobTree): number[] {
   const found = new Set(cgroupPids(tree.cgroup).filter(isRunning));
   // The command joins its groups itself, as the first thing it does.
   if (leader && isAlive(leader)) found.add(leader.pid);
+  if (tree.uid != null) for (const pid of processesByUser().get(tree.uid) ?? []) found.add(pid);
   if (tree.cgroup.unified !== null) return [...found];
   const mark = Buffer.from(`DSTACK_JOB_ID=${tree.id}\0`);
   for (const name of readdirSync('/proc')) {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { writeDurably } from '../durable-file.ts';
 import type { JobAccount } from '../jobs/executor.ts';
 import type { JobCgroup } from './cgroup.ts';
+import type { NamespaceStep } from './isolation/namespace.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import type { TerminalKind } from './terminal.ts';
 
@@ -14,10 +15,32 @@ export interface Launch {
   readonly cwd: string;
   readonly terminal: TerminalKind;
   readonly maskedValues: readonly string[];
+  /** Lines that its output begins with; an older agent names none. */
+  readonly notices?: readonly string[];
   readonly cgroup: JobCgroup;
   readonly account: JobAccount;
   /** Where it listens for the agent. */
   readonly socket: string;
+  /** Absent: `argv` has all the words that it needs. */
+  readonly isolation?: LaunchIsolation | null;
+}
+
+/** What a command needs that runs as another user or with mounts of its own. */
+export interface LaunchIsolation {
+  /** Null = it runs in the namespaces of the machine. */
+  readonly namespace: readonly NamespaceStep[] | null;
+  /** Whether no other job and nobody else has the account. */
+  readonly ownUser: boolean;
+}
+
+/** What later commands in the job need to know of that. */
+export interface JobIsolation {
+  /**
+   * A process of ours in the namespaces of the job; null = it has none of its own. Not one of the
+   * job's processes: these may make namespaces in which they decide what a path means.
+   */
+  readonly namespace: ProcessIdentity | null;
+  readonly ownUser: boolean;
 }
 
 /** Who runs the job. Written before the command starts, and again with its leader after that. */
@@ -28,6 +51,8 @@ export interface SupervisorRecord {
   readonly cwd: string;
   readonly account: JobAccount;
   readonly cgroup: JobCgroup;
+  /** Absent: it runs as whoever runs the agent, or was started by an older one. */
+  readonly isolation?: JobIsolation | null;
 }
 
 /** How the command ended. `error` is set when it never ran. Times in microseconds. */

@@ -1,10 +1,12 @@
 import { writeSync } from 'node:fs';
+import { closeInheritedFiles } from './inherited-files.ts';
 import { supervise } from './supervisor.ts';
 
 /**
  * Program of one job's supervisor: `supervisor-main.ts <job directory>`. File descriptor 3 is a
  * pipe to the agent that started it; one byte on it means that the job can be talked to.
  */
+closeInheritedFiles();
 process.on('SIGHUP', () => {});
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});

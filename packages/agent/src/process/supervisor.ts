@@ -4,27 +4,34 @@ import { nowMicros } from '../clock.ts';
 import { readLines } from '../json-lines.ts';
 import { SpoolFeed } from '../spool/spool-feed.ts';
 import { SpoolWriter } from '../spool/spool-writer.ts';
-import { identify } from './process-identity.ts';
+import { openNamespace } from './isolation/namespace.ts';
+import { identify, startTextOf } from './process-identity.ts';
 import { type JobTree, killTree, signalTree } from './process-tree.ts';
+import { isOnItsWay, runAs } from './run-as.ts';
 import {
   type AgentMessage,
   ALREADY_SUPERVISED,
   type ExitRecord,
+  type Launch,
   SupervisorFiles,
   type SupervisorMessage,
+  type SupervisorRecord,
 } from './supervisor-files.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 /** Output of background processes is waited for this long after the command's own end. */
 const DRAIN_MS = 2000;
 const RECORD_RETRY_MS = 500;
+/** The words before a command take some milliseconds; a machine that is this busy has other worries. */
+const TAKEN_MS = 10_000;
+const TAKEN_LOOK_MS = 2;
 
 /**
  * Runs one job's command from start to end, whatever becomes of the agent: owns its terminal,
- * writes its spool, ends what it leaves behind, and records how it ended. `started` is called as
+ * writes its spool, ends what it leaves behind, and records how it ended. `onReady` is called as
  * soon as an agent can connect. Resolves with the exit status of this process.
  */
-export async function supervise(jobDir: string, started: () => void): Promise<number> {
+export async function supervise(jobDir: string, onReady: () => void): Promise<number> {
   const files = new SupervisorFiles(jobDir);
   const supervisor = identify(process.pid);
   if (!supervisor) throw new Error('cannot read /proc');
@@ -39,28 +46,87 @@ export async function supervise(jobDir: string, started: () => void): Promise<nu
     maskedValues: launch.maskedValues,
     onGrow: (end) => agents.tell({ end }),
   });
-  let terminal: Terminal;
+  spool.note(launch.notices ?? [], nowMicros());
+  let started: Started;
   try {
-    terminal = openTerminal(launch.terminal, launch);
+    started = await startCommand(launch, (known) => files.writeSupervisor({ ...record, ...known }));
   } catch (error) {
     spool.close(nowMicros());
-    started();
+    onReady();
     await recordExit(files, { status: null, error: messageOf(error), time: nowMicros() });
     return 0;
   }
+  const { terminal, leader, isolation } = started;
   const feed = new SpoolFeed({ writer: spool, source: () => terminal });
   terminal.onData((bytes) => feed.push(bytes, nowMicros()));
-  const leader = identify(terminal.pid);
-  files.writeSupervisor({ ...record, leader });
   await agents.listen(launch.socket, (message) => {
     if (message.interrupt) terminal.interrupt();
   });
-  started();
-  const exit = await untilEnd({ id: launch.id, leader, cgroup }, terminal, feed);
+  onReady();
+  const uid = isolation?.ownUser ? account.uid : null;
+  const exit = await untilEnd({ id: launch.id, leader, cgroup, uid }, terminal, feed);
   spool.close(nowMicros());
   await recordExit(files, exit);
   await agents.close();
+  await started.end();
   return 0;
+}
+
+type Known = Pick<SupervisorRecord, 'leader' | 'isolation'>;
+
+/** A command at work, and what goes with it. */
+interface Started extends Required<Known> {
+  readonly terminal: Terminal;
+  end(): Promise<void>;
+}
+
+/**
+ * Resolves when the command has its own rights and places; rejects when it cannot have them. `onKnown`
+ * is called as soon as there is a process, which must be found if this one dies.
+ */
+async function startCommand(launch: Launch, onKnown: (known: Known) => void): Promise<Started> {
+  const { isolation, account, cgroup } = launch;
+  if (!isolation) {
+    const terminal = openTerminal(launch.terminal, launch);
+    const known = { leader: identify(terminal.pid), isolation: null };
+    onKnown(known);
+    return { terminal, ...known, end: async () => {} };
+  }
+  const { ownUser } = isolation;
+  const namespace = isolation.namespace && (await openNamespace(isolation.namespace));
+  const namespaceOf = namespace?.pid ?? null;
+  const entersAsUser = namespaceOf !== null || ownUser;
+  const wrapped = runAs(launch, { account, cgroup, namespaceOf, entersAsUser });
+  const terminal = openTerminal(launch.terminal, wrapped);
+  const holder = namespaceOf === null ? null : identify(namespaceOf);
+  const known = {
+    leader: identify(terminal.pid),
+    isolation: { namespace: holder, ownUser },
+  };
+  onKnown(known);
+  await untilTaken(terminal);
+  return { terminal, ...known, end: async () => await namespace?.close() };
+}
+
+/** From here on the command's environment is the job's, for others to have the same. */
+async function untilTaken({ pid, exited }: Terminal): Promise<void> {
+  let ended = false;
+  exited.then(
+    () => {
+      ended = true;
+    },
+    () => {
+      ended = true;
+    },
+  );
+  const ours = startTextOf(process.pid, 'cmdline');
+  for (const end = Date.now() + TAKEN_MS; !ended && Date.now() < end; ) {
+    const environ = startTextOf(pid, 'environ');
+    // At first it is a copy of this process.
+    const isCopy = startTextOf(pid, 'cmdline') === ours;
+    if (!isCopy && environ !== '' && !isOnItsWay(environ)) return;
+    await delay(TAKEN_LOOK_MS);
+  }
 }
 
 /** An end that nobody knows of would be taken for a killed supervisor: it waits for room. */

@@ -9,6 +9,8 @@ import { ReadStream } from 'node:tty';
 export type TerminalKind = 'pty' | 'script' | 'pipes';
 
 export interface TerminalOptions {
+  /** Words that start the command, and with it whatever serves its terminal. */
+  readonly before?: readonly string[];
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
@@ -103,7 +105,7 @@ function loadBinding(): PtyBinding | null {
 function openPty(options: TerminalOptions, cols = 0, rows = 0): ControlledTerminal {
   const binding = loadBinding();
   if (!binding) throw new Error('no pseudo-terminal binding for this platform');
-  const [file = '/bin/sh', ...args] = options.argv;
+  const [file = '/bin/sh', ...args] = [...(options.before ?? []), ...options.argv];
   const env = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
   const exited = Promise.withResolvers<TerminalExit>();
   const closed = Promise.withResolvers<void>();
@@ -151,7 +153,9 @@ function openControlledScript(
 
 function spawnScript(options: TerminalOptions, before: string) {
   const command = options.argv.map(quote).join(' ');
-  return spawn('script', ['-qefc', `${before}exec ${command}`, '/dev/null'], {
+  const script = ['script', '-qefc', `${before}exec ${command}`, '/dev/null'];
+  const [file = 'script', ...args] = [...(options.before ?? []), ...script];
+  return spawn(file, args, {
     cwd: options.cwd,
     env: { ...options.env },
     detached: true,
@@ -160,7 +164,7 @@ function spawnScript(options: TerminalOptions, before: string) {
 }
 
 function openPipes(options: TerminalOptions): Terminal {
-  const [file = '/bin/sh', ...args] = options.argv;
+  const [file = '/bin/sh', ...args] = [...(options.before ?? []), ...options.argv];
   const child = spawn(file, args, {
     cwd: options.cwd,
     env: { ...options.env },

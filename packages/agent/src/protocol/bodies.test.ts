@@ -30,6 +30,7 @@ const spec = jobSpec(['echo "a\nb"'], {
   file_archives: [ARCHIVE],
   mounts: [{ source: '/data', target: '/d', read_only: false, optional: true }],
   ports: [80],
+  notices: ['The volume /a is left out: it is optional'],
   authorized_keys: { user: ['ssh-ed25519 AAAA me\n'], project: [], job: [] },
   cluster: CLUSTER,
 });

@@ -123,6 +123,7 @@ const jobSpec = object<JobSpecForAgent>({
   max_duration: nullable(amount),
   stop_duration: nullable(amount),
   stop_duration_set: flag,
+  notices: nullable(list(line(), 100)),
   masked_values: list(text(LONG)),
   server_access: nullable(flag),
   hold: flag,

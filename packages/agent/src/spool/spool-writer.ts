@@ -83,6 +83,17 @@ export class SpoolWriter {
     return this.#write(this.#masker.push(piece), time);
   }
 
+  /**
+   * Lines of ours, before anything else is written: a job that is started again has them already.
+   * They are no part of the output that `place` counts. A full disk takes none of them.
+   */
+  note(lines: readonly string[], time: number): void {
+    if (this.#end > 0 || lines.length === 0) return;
+    const text = lines.map((line) => `[dstack: ${printable(line)}]\r\n`).join('');
+    const bytes = Buffer.from(text);
+    if (!this.#write({ bytes, raw: Buffer.alloc(0) }, time)) this.skip();
+  }
+
   /** Whether what was refused has found room. */
   retry(): boolean {
     const pending = this.#pending;
@@ -128,7 +139,7 @@ export class SpoolWriter {
 
   #write(masked: Masked, time: number): boolean {
     const { bytes, raw } = masked;
-    if (raw.length === 0) return true;
+    if (raw.length === 0 && bytes.length === 0) return true;
     const end = this.#end + bytes.length;
     const before = { newlines: this.#newlines, tail: this.#tail };
     this.#count(raw);
@@ -230,4 +241,9 @@ function writeAll(fd: number, bytes: Buffer, size: number): void {
     ftruncateSync(fd, size);
     throw error;
   }
+}
+
+/** Names in a notice may come from anybody; none of them moves a reader's cursor. */
+function printable(text: string): string {
+  return text.replace(/\p{C}/gu, '?');
 }

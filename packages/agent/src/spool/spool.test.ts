@@ -61,6 +61,19 @@ describe('masking', () => {
 });
 
 describe('spool', () => {
+  it('begins with notices that count as no output, once', async () => {
+    const notice = 'a volume \u001b[2J is left out';
+    for (let start = 0; start < 2; start++) {
+      const writer = new SpoolWriter({ dir, maskedValues: ['volume'] });
+      writer.note([notice, 'another'], 1);
+      expect(writer.place).toEqual({ newlines: start, tail: 0 });
+      writer.append(Buffer.from('line\n'), 2);
+      writer.close(3);
+    }
+    const shown = '[dstack: a volume ?[2J is left out]\r\n[dstack: another]\r\n';
+    expect(await readAll(new FileSpoolReader(dir))).toBe(`${shown}line\nline\n`);
+  });
+
   it('reads back what was written, over several segments', async () => {
     const writer = new SpoolWriter({ dir, maskedValues: ['pass'], segmentBytes: 100 });
     let expected = '';

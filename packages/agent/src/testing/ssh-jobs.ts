@@ -1,11 +1,18 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { JobSpecForAgent } from '@dstack/contract/agent';
 import { startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { AgentHarness, jobSpec } from './agent-harness.ts';
 import { SshClient } from './ssh-client.ts';
 import type { TestStream } from './test-stream.ts';
+import { freeUids } from './test-uids.ts';
+
+/** `confined`: processes, each job with a user of its own; needs root. */
+export const JOB_KINDS = ['process', 'confined', 'docker'] as const;
+export type JobKind = (typeof JOB_KINDS)[number];
 
 export interface SshJobsOptions {
-  readonly kind: 'process' | 'docker';
+  readonly kind: JobKind;
   /** Makes the images that jobs in containers have; that of busybox by default. */
   readonly prepare?: (engine: TestDocker) => Promise<void>;
   /** Words before the agent's command. */
@@ -15,12 +22,14 @@ export interface SshJobsOptions {
 /** An agent whose jobs last, with a Docker daemon if they are containers, and an OpenSSH client. */
 export class SshJobs {
   readonly client = new SshClient();
-  readonly #kind: 'process' | 'docker';
+  readonly #kind: JobKind;
+  /** Where jobs with users of their own have their files. */
+  #homes: string | null = null;
   #engine: TestDocker | null = null;
   #agent: AgentHarness | null = null;
   #stream: TestStream | null = null;
 
-  private constructor(kind: 'process' | 'docker') {
+  private constructor(kind: JobKind) {
     this.#kind = kind;
   }
 
@@ -71,6 +80,16 @@ export class SshJobs {
     await this.#agent?.dispose();
     await this.#engine?.close();
     this.client.close();
+    if (this.#homes) rmSync(this.#homes, { recursive: true });
+  }
+
+  #agentArgs(kind: JobKind): string[] {
+    if (kind !== 'confined') return ['--executor', kind];
+    // Not among the folders that such a job has its own of.
+    this.#homes = mkdtempSync('/var/lib/dstack-test-');
+    const { first, last } = freeUids(100);
+    const homes = join(this.#homes, 'server');
+    return ['--executor', 'process', '--job-uids', `${first}-${last}`, '--job-homes', homes];
   }
 
   async #start({ kind, prepare, around }: SshJobsOptions): Promise<void> {
@@ -80,7 +99,7 @@ export class SshJobs {
       else await this.#engine.busybox('busybox:test');
     }
     const env = this.#engine ? { DOCKER_HOST: this.#engine.host } : {};
-    this.#agent = new AgentHarness(['--executor', kind], env, undefined, around);
+    this.#agent = new AgentHarness(this.#agentArgs(kind), env, undefined, around);
     await this.#agent.start();
     this.#stream = await this.#agent.connect();
   }

@@ -14,9 +14,11 @@ const order = {
   tags: {},
 };
 
+const freedoms = { trusted: false, mounts: true, users: false };
+
 function backend(executor: 'docker' | 'process', matches = true) {
   const place = { machine: async () => machine, hostId: 'this-machine', hostname: '127.0.0.1' };
-  return localBackend({ executor, ...place, matches: () => matches });
+  return localBackend({ executor, freedoms, ...place, matches: () => matches });
 }
 
 describe('the server’s own machine as capacity', () => {
@@ -36,10 +38,17 @@ describe('the server’s own machine as capacity', () => {
     const gpu = { vendor: 'nvidia' as const, name: 'H100', memory_mib: 81_920 };
     const place = { hostId: 'this-machine', hostname: '127.0.0.1', matches: () => true };
     const withGpus = { ...machine, gpus: [gpu, gpu] };
-    const local = localBackend({ executor: 'docker', ...place, machine: async () => withGpus });
+    const local = localBackend({
+      executor: 'docker',
+      freedoms,
+      ...place,
+      machine: async () => withGpus,
+    });
     const offers = await local.offers(requirements);
     expect(offers.map((offer) => offer.instance.resources.gpus.length)).toEqual([2, 1, 0]);
-    expect(offers.map((offer) => offer.backend_data)).toEqual(Array(3).fill({ machine_gpus: 2 }));
+    expect(offers.map((offer) => offer.backend_data)).toEqual(
+      Array(3).fill({ machine_gpus: 2, ...freedoms }),
+    );
   });
 
   it('says in its name when jobs run there without containers', async () => {

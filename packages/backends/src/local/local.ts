@@ -1,9 +1,31 @@
 import type { Requirements } from '@dstack/contract/wire';
-import { MACHINE_GPUS, type Offer, type ProvisioningData } from '@dstack/core';
+import {
+  LOCAL_MOUNTS,
+  LOCAL_TRUSTED,
+  LOCAL_USERS,
+  MACHINE_GPUS,
+  type Offer,
+  type ProvisioningData,
+} from '@dstack/core';
 import type { Backend } from '../base/backend.ts';
 import type { MachineFacts } from './machine.ts';
 
 export const LOCAL_REGION = 'local';
+
+/** What jobs may do on the machine beyond running there. */
+export interface LocalFreedoms {
+  /** What gives them the machine (`DSTACK_LOCAL_TRUSTED`). */
+  readonly trusted: boolean;
+  /** Directories of the machine can be mounted into them. */
+  readonly mounts: boolean;
+  /** They may name the user they run as. */
+  readonly users: boolean;
+}
+
+/** As part of an offer's `backend_data`. */
+export function freedomData({ trusted, mounts, users }: LocalFreedoms): Offer['backend_data'] {
+  return { [LOCAL_TRUSTED]: trusted, [LOCAL_MOUNTS]: mounts, [LOCAL_USERS]: users };
+}
 
 export interface LocalOptions {
   readonly executor: 'docker' | 'process';
@@ -13,6 +35,7 @@ export interface LocalOptions {
   readonly hostId: string;
   /** Address at which clients of this server reach the machine: the jobs' SSH ports are there. */
   readonly hostname: string;
+  readonly freedoms: LocalFreedoms;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
 }
 
@@ -30,7 +53,7 @@ export function localBackend(options: LocalOptions): Backend {
       const machine = await options.machine();
       const counts = [...machine.gpus.keys(), machine.gpus.length].reverse();
       return counts
-        .map((count) => localOffer(machine, options.executor, count))
+        .map((count) => localOffer(machine, options, count))
         .filter((offer) => options.matches(requirements, offer));
     },
     compute: {
@@ -46,7 +69,7 @@ export function localBackend(options: LocalOptions): Backend {
 /** Disk is left unknown (0): what is free changes with every job and image. */
 function localOffer(
   machine: MachineFacts,
-  executor: 'docker' | 'process',
+  { executor, freedoms }: LocalOptions,
   gpuCount: number,
 ): Offer {
   return {
@@ -65,7 +88,7 @@ function localOffer(
     },
     region: LOCAL_REGION,
     price: 0,
-    backend_data: { [MACHINE_GPUS]: machine.gpus.length },
+    backend_data: { [MACHINE_GPUS]: machine.gpus.length, ...freedomData(freedoms) },
     availability: 'available',
     availability_zones: null,
     instance_runtime: 'shim',

@@ -163,6 +163,8 @@ export interface JobSpecForAgent {
   readonly stop_duration: number | null;
   /** Whether the user set `stop_duration` (SIGTERM then comes at half of it, else after 10 s). */
   readonly stop_duration_set: boolean;
+  /** Lines that the job's output begins with; not its own. Older servers send none. */
+  readonly notices?: readonly string[] | null;
   /** Texts masked with `***` before output touches the disk. */
   readonly masked_values: readonly string[];
 

@@ -75,6 +75,8 @@ function poolText(finding: Finding): string {
     case 'unhealthy':
     case 'ending':
       return `${count} ${finding.rule}`;
+    case 'imported':
+      return `${count} on the server's machine, which only its own project may use`;
     case 'fleet_spec':
       return `${count} that the fleet's configuration no longer allows`;
     default:

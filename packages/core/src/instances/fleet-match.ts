@@ -2,17 +2,22 @@
 
 import { fleetRequirements } from '../fleet-spec/requirements.ts';
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
+import { isWithdrawn } from '../offers/local-limits.ts';
 import { requirementsMatch } from '../offers/match.ts';
 import { unmetLocation } from '../offers/needs.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 
-/** SSH hosts and machines that are not known yet always are. */
+/**
+ * SSH hosts and machines that are not known yet always are; the server's machine is not once its
+ * project may not run jobs there any more.
+ */
 export function matchesFleet(
   instance: Pick<InstanceRecord, 'offer' | 'provisioningData'>,
   fleet: Pick<FleetRecord, 'spec'>,
 ): boolean {
   const { offer } = instance;
   if (fleet.spec.configuration.ssh_config || offer === null) return true;
+  if (isWithdrawn(offer)) return false;
   const { availability_zones: zones, ...profile } = mergedFleetProfile(fleet.spec);
   if (unmetLocation(profile, offer) !== null) return false;
   const zone = instance.provisioningData?.availability_zone;

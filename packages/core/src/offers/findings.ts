@@ -10,6 +10,7 @@ import type { Finding, Requirements, Rule } from '@dstack/contract/wire';
 import type { InstanceRecord, Offer } from '../model/index.ts';
 import { isInstanceActive, isInstanceAvailable } from '../status/instance-status.ts';
 import { configuredBackendName } from './backend-features.ts';
+import { localRefusal } from './local-limits.ts';
 import { allMismatches, type RequirementName } from './match.ts';
 import { type JobNeeds, type Location, unmetLocations, unmetNeed } from './needs.ts';
 
@@ -31,14 +32,18 @@ export interface MachineQuery {
   readonly needs: JobNeeds;
 }
 
+/** What the server's machine would need to meet the need. */
+const LOCAL_LACKS = { trusted: 'no DSTACK_LOCAL_TRUSTED', mounts: 'no right to make mounts' };
+
 /** Why an offer can never serve the job, whatever is free; empty if it can. */
 export function offerFindings(query: MachineQuery, offer: Offer): Finding[] {
   const unmet = unmetNeed(query.needs, offer);
+  const refusal = localRefusal(query.needs, offer);
   return [
     ...unmetLocations(query.profile, offer).map((rule) =>
       locationFinding(rule, query.profile, offer),
     ),
-    ...(unmet === null ? [] : [finding(unmet)]),
+    ...(unmet === null ? [] : [finding(unmet, { has: refusal && LOCAL_LACKS[refusal.without] })]),
     ...allMismatches(query.requirements, offer).map((rule) =>
       requirementFinding(rule, query.requirements, offer),
     ),

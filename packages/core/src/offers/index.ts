@@ -14,5 +14,14 @@ export {
 } from './groups.ts';
 export { DEFAULT_MAX_OFFERS, listOffers, mergeByPrice, type OfferListing } from './listing.ts';
 export { MACHINE_GPUS } from './local-gpus.ts';
+export {
+  LOCAL_MOUNTS,
+  LOCAL_TRUSTED,
+  LOCAL_USERS,
+  LOCAL_WITHDRAWN,
+  type LocalRefusal,
+  localRefusal,
+  localRefusalText,
+} from './local-limits.ts';
 export { firstMismatch, requirementsMatch } from './match.ts';
 export { type JobNeeds, type Location, unmetLocation, unmetNeed } from './needs.ts';

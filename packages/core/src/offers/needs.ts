@@ -5,6 +5,7 @@ import {
   configuredBackendName,
   LOCAL_PROCESS_INSTANCE,
 } from './backend-features.ts';
+import { localRefusal } from './local-limits.ts';
 import { sameWord } from './match.ts';
 
 /** Where a profile lets a job or an instance be; null = anywhere. */
@@ -68,6 +69,8 @@ export function unmetNeed(needs: JobNeeds, offer: Offer): NeedName | null {
     const unmet = withoutContainers(needs);
     if (unmet) return unmet;
   }
+  const refused = localRefusal(needs, offer);
+  if (refused) return refused.need;
   if (needs.privileged && !traits.privileged) return needs.dind ? 'docker' : 'privileged';
   // No backend of this server attaches network volumes: a job that names one runs nowhere, since
   // it must never run without its data.
@@ -80,7 +83,6 @@ export function unmetNeed(needs: JobNeeds, offer: Offer): NeedName | null {
 function withoutContainers(needs: JobNeeds): NeedName | null {
   if (needs.dind) return 'docker';
   if (needs.privileged) return 'privileged';
-  if (needs.instanceMounts) return 'volumes';
   return needs.registryAuth ? 'registry_auth' : null;
 }
 

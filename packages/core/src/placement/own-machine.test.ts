@@ -30,6 +30,16 @@ describe("the server's own machine", () => {
     expect(refusedWith(decision, 'job-c-0-0')).not.toBeNull();
   });
 
+  it('takes no jobs of a project that only imports its fleet', () => {
+    const imported = { ...CLOUD, projectId: 'project-2' };
+    const theirs = anInstance(imported, 0, localOffer());
+    const decision = placed({ fleets: [imported], instances: [theirs], gangs: [task('a')] });
+    expect(jobChange(decision, 'job-a-0-0')?.instanceId).toBeUndefined();
+    const mine = anInstance(CLOUD, 0, localOffer());
+    const taken = placed({ fleets: [CLOUD], instances: [mine], gangs: [task('a')] });
+    expect(jobChange(taken, 'job-a-0-0')?.instanceId).toBe(mine.id);
+  });
+
   /** The machine's four GPUs as its backend offers them: all, then fewer, then none. */
   const gpuMachine = [4, 3, 2, 1, 0].map((gpus) => ({
     ...anOffer({ backend: 'local', region: 'local', name: 'local', price: 0, gpus }),
@@ -79,7 +89,36 @@ describe("the server's own machine", () => {
     const gangs = [task('a', configuration)];
     const none = placed({ fleets: [CLOUD], gangs }, [localOffer('process')]);
     expect(changesOf(none, 'instance.insert')).toEqual([]);
-    const some = placed({ fleets: [CLOUD], gangs }, [localOffer('docker')]);
+    const some = placed({ fleets: [CLOUD], gangs }, [localOffer('docker', { trusted: true })]);
     expect(changesOf(some, 'instance.insert')).toHaveLength(1);
+  });
+
+  it.each([
+    ['docker', { image: null, docker: true }],
+    ['privileged', { privileged: true }],
+    ['the machine’s directories', { volumes: ['/etc:/host-etc'] }],
+  ])('runs nothing that wants %s unless its administrator trusts jobs', (_what, configuration) => {
+    const made = (trusted: boolean) => {
+      const offers = [localOffer('docker', { mounts: true, trusted })];
+      const decision = placed({ fleets: [CLOUD], gangs: [task('a', configuration)] }, offers);
+      return changesOf(decision, 'instance.insert').length;
+    };
+    expect([made(false), made(true)]).toEqual([0, 1]);
+  });
+
+  it('runs what can do without the directories that it wants', () => {
+    const volumes = [{ instance_path: '/data', path: '/data', optional: true }];
+    const gangs = [task('a', { volumes })];
+    const decision = placed({ fleets: [CLOUD], gangs }, [localOffer('process')]);
+    expect(changesOf(decision, 'instance.insert')).toHaveLength(1);
+  });
+
+  it('mounts no directories where the server has no right to', () => {
+    const gangs = [task('a', { volumes: ['/data:/data'] })];
+    const made = (mounts: boolean) => {
+      const offers = [localOffer('process', { trusted: true, mounts })];
+      return changesOf(placed({ fleets: [CLOUD], gangs }, offers), 'instance.insert').length;
+    };
+    expect([made(false), made(true)]).toEqual([0, 1]);
   });
 });

@@ -10,7 +10,7 @@ import type { GangRequest, NodeRequest } from './gang-request.ts';
 import type { CapacityLedger } from './ledger.ts';
 import { newCapacityFor } from './new-capacity.ts';
 import { type Ask, whyNeverGrow, whyNotGrow } from './new-slots.ts';
-import { isAllowed, poolOffer } from './slots.ts';
+import { isAllowed, isOthersLocal, poolOffer } from './slots.ts';
 
 /** Why `chooseFleet` finds nothing for the gang. */
 export function refusalOf(ledger: CapacityLedger, request: GangRequest, ask: Ask): Refusal {
@@ -77,6 +77,7 @@ export function lookAt(
   node: NodeRequest,
   request: GangRequest,
 ): InstanceLook {
+  if (isOthersLocal(instance, request)) return never([finding('imported')]);
   if (!isAllowed(ledger, fleet, instance, request)) return never([finding('instances')]);
   const query = {
     requirements: node.requirements,

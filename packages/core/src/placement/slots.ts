@@ -64,6 +64,7 @@ export function poolOffer(
   node: NodeRequest,
   request: GangRequest,
 ): PoolOffer | null {
+  if (isOthersLocal(instance, request)) return null;
   if (!isAllowed(ledger, fleet, instance, request)) return null;
   const found = matchInstance(instance, ledger.busyBlocks(instance), {
     requirements: node.requirements,
@@ -72,6 +73,14 @@ export function poolOffer(
   });
   if (!found?.available || ledger.hasGpusFor(found.offer)) return found;
   return { ...found, available: false, offer: { ...found.offer, availability: 'busy' } };
+}
+
+/**
+ * Whether an instance is the server's machine as another project has it: which projects may run jobs
+ * there is said of each, so an import changes nothing.
+ */
+export function isOthersLocal(instance: InstanceRecord, { run }: GangRequest): boolean {
+  return instance.backend === 'local' && instance.projectId !== run.projectId;
 }
 
 /** Whether the run's `instances` mean this one, or it names none. */

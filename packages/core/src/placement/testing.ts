@@ -67,9 +67,20 @@ export function anOffer(machine: Machine = {}): Offer {
 }
 
 /** The server's own machine, smaller than the language's default lower bounds. */
-export function localOffer(executor: 'docker' | 'process' = 'process'): Offer {
+export function localOffer(
+  executor: 'docker' | 'process' = 'process',
+  backendData: Offer['backend_data'] = {},
+): Offer {
   const name = executor === 'docker' ? 'local' : 'local-process';
-  return anOffer({ backend: 'local', region: 'local', name, price: 0, cpus: 1, memoryGb: 4 });
+  const machine = {
+    backend: 'local',
+    region: 'local',
+    name,
+    price: 0,
+    cpus: 1,
+    memoryGb: 4,
+  } as const;
+  return { ...anOffer(machine), backend_data: backendData };
 }
 
 export function aFleet(name: string, configuration: object = { nodes: '0..' }): FleetRecord {

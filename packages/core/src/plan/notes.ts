@@ -2,6 +2,13 @@ import { refusalText } from '@dstack/contract/wire';
 import type { Offer } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
 import { LOCAL_PROCESS_INSTANCE } from '../offers/backend-features.ts';
+import {
+  LOCAL_MOUNTS,
+  LOCAL_TRUSTED,
+  LOCAL_USERS,
+  localRefusal,
+  localRefusalText,
+} from '../offers/local-limits.ts';
 import { firstMismatch } from '../offers/match.ts';
 import { unmetLocation, unmetNeed } from '../offers/needs.ts';
 import { chooseFleet } from '../placement/choose-fleet.ts';
@@ -31,26 +38,45 @@ function localNotes(input: PlanInput, offers: readonly Offer[]): string[] {
   const local = offers.find((offer) => offer.backend === 'local');
   if (!local) return [];
   if (local.instance.name !== LOCAL_PROCESS_INSTANCE) {
-    return ["local: the job runs in a Docker container on the server's machine"];
+    return [
+      "local: the job runs in a Docker container on the server's machine",
+      ...withoutOptionalMounts(input, local),
+    ];
   }
   return [
     "local: the job runs as a plain process on the server's machine, without a container",
-    ...(input.options?.forOffersOnly ? [] : withoutContainerNotes(input)),
+    ...(input.options?.forOffersOnly ? [] : withoutContainerNotes(input, local)),
+    ...withoutOptionalMounts(input, local),
   ];
 }
 
 /** What is a property of containers and is left out without one. */
 const OF_CONTAINERS = ['shell', 'python', 'nvcc'] as const;
 
-function withoutContainerNotes({ spec: { configuration }, jobSpecs }: PlanInput): string[] {
+function withoutContainerNotes(input: PlanInput, local: Offer): string[] {
+  const { configuration } = input.spec;
   const { image, user } = configuration;
   const unused: string[] = OF_CONTAINERS.filter((key) => configuration[key]);
-  if (jobSpecs.some((job) => job.requirements.resources.shm_size)) unused.push('shm_size');
+  if (input.jobSpecs.some((job) => job.requirements.resources.shm_size)) unused.push('shm_size');
   return [
     ...(image ? [`local: \`image\` (${image}) is not used there`] : []),
     ...unused.map((key) => `local: \`${key}\` is not used there`),
-    ...(user ? ['local: `user` is not used there unless the server runs as root'] : []),
+    ...(user && local.backend_data[LOCAL_USERS] !== true
+      ? [
+          `local: \`user\` (${user}) is not used there unless root starts the server with DSTACK_LOCAL_TRUSTED`,
+        ]
+      : []),
   ];
+}
+
+function withoutOptionalMounts({ spec }: PlanInput, local: Offer): string[] {
+  const data = local.backend_data;
+  if (data[LOCAL_TRUSTED] === true && data[LOCAL_MOUNTS] === true) return [];
+  return (spec.configuration.volumes ?? []).flatMap((mount) =>
+    'instance_path' in mount && mount.optional
+      ? [`local: the optional volume ${mount.instance_path}:${mount.path} is left out there`]
+      : [],
+  );
 }
 
 /** Why there is nothing to be had: what the scheduler would say, and what rules offers out. */
@@ -64,7 +90,18 @@ function missingNotes(
   const anywhere = input.options?.forOffersOnly && !request.profile.fleets;
   const isPlaceable = anywhere || chooseFleet(ledger, request, ask) !== null;
   const refused = isPlaceable ? [] : [refusalText(refusalOf(ledger, request, ask))];
-  return [...refused, ...ruledOut(input.known ?? [], request)];
+  const known = input.known ?? [];
+  return [...refused, ...ruledOut(known, request), ...refusedByLocal(known, request)];
+}
+
+/** What the server's machine would do if it were started otherwise. */
+function refusedByLocal(known: readonly Offer[], request: GangRequest): string[] {
+  return known.flatMap((offer) =>
+    request.nodes.flatMap(({ needs }) => {
+      const refusal = localRefusal(needs, offer);
+      return refusal ? [localRefusalText(refusal)] : [];
+    }),
+  );
 }
 
 function ruledOut(known: readonly Offer[], request: GangRequest): string[] {

@@ -159,7 +159,10 @@ describe('notes of a plan', () => {
     [{ python: '3.12', image: null }, '`python` is not used there'],
     [{ nvcc: true }, '`nvcc` is not used there'],
     [{ resources: { shm_size: '1GB' } }, '`shm_size` is not used there'],
-    [{ user: 'me', image: 'x' }, '`user` is not used there unless the server runs as root'],
+    [
+      { user: 'me', image: 'x' },
+      '`user` (me) is not used there unless root starts the server with DSTACK_LOCAL_TRUSTED',
+    ],
   ])('say of %j that it needs a container', (configuration, text) => {
     const { notes } = plan(configuration, { offers: [localOffer('process')] });
     expect(notes).toContain(`local: ${text}`);
@@ -217,6 +220,29 @@ describe('notes of a plan', () => {
     const { notes, jobPlans } = plan({ volumes: ['data:/data'] }, { offers: [anOffer()] });
     expect(jobPlans[0]?.total_offers).toBe(0);
     expect(notes).toContain('1 offer is ruled out by `volumes`');
+  });
+
+  it('name the variable that would let the job have the machine of the server', () => {
+    const offers = [localOffer('docker', { mounts: true })];
+    const { notes, jobPlans } = plan({ privileged: true }, { offers });
+    expect(jobPlans[0]?.total_offers).toBe(0);
+    expect(notes.join()).toMatch(/`privileged` would give .* DSTACK_LOCAL_TRUSTED=1/);
+    const mounts = plan({ volumes: ['/etc:/e'] }, { offers: [localOffer('process')] });
+    expect(mounts.notes.join()).toMatch(/`volumes` .* cannot be mounted, since the server/);
+    const none = plan({ privileged: true }, { offers: [localOffer('process')] });
+    expect(none.notes.join()).not.toContain('DSTACK_LOCAL_TRUSTED');
+  });
+
+  it('say what of the configuration is not used on the machine of the server', () => {
+    const volumes = [{ instance_path: '/data', path: '/d', optional: true }];
+    const asked = { image: null, user: 'root', volumes };
+    const { notes } = plan(asked, { offers: [localOffer('process')] });
+    expect(notes).toContain(
+      'local: `user` (root) is not used there unless root starts the server with DSTACK_LOCAL_TRUSTED',
+    );
+    expect(notes).toContain('local: the optional volume /data:/d is left out there');
+    const trusted = localOffer('process', { trusted: true, mounts: true, users: true });
+    expect(plan(asked, { offers: [trusted] }).notes).toHaveLength(1);
   });
 
   it('name the property on which fleet and run exclude each other', () => {

@@ -173,6 +173,13 @@ describe('an idle instance', () => {
     expect(w.instance()).toMatchObject({ terminationReason: 'fleet_spec_mismatch' });
   });
 
+  test('goes when its project may not run jobs on the machine of the server any more', () => {
+    const offer = anOffer({ backend: 'local', backend_data: { withdrawn: true } });
+    const w = world(anInstance({ backend: 'local', offer, idleSeconds: null }));
+    w.instancePass();
+    expect(w.instance()).toMatchObject({ terminationReason: 'fleet_spec_mismatch' });
+  });
+
   test('goes with its fleet', () => {
     const w = world(anInstance(), aFleet({}, { status: 'terminating' }));
     w.instancePass();

@@ -23,7 +23,7 @@ import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { makeLinks, makeServiceProxy, makeSshFleets } from './links.ts';
 import { listen } from './listen.ts';
 import type { Parts } from './parts.ts';
-import { makeBackends, thisMachine } from './this-machine.ts';
+import { type LocalUse, makeBackends, serverMachine } from './this-machine.ts';
 import { makeEngine, startHousekeeping } from './work.ts';
 
 /** What there is to say about a server that has started. */
@@ -31,8 +31,7 @@ export interface Assembled {
   readonly main: Bootstrapped;
   /** Where it listens. */
   readonly url: string;
-  /** How jobs run on this machine; null = they do not. */
-  readonly local: 'docker' | 'process' | null;
+  readonly local: LocalUse;
 }
 
 /** Makes all parts, joins them and starts them; what is begun is left to `parts.closing`. */
@@ -49,7 +48,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const links = makeLinks(parts, serverId);
   const { hosts, logs } = links;
   const sshFleets = makeSshFleets(parts, hosts, serverId);
-  const machine = await thisMachine(parts, serverId);
+  const { machine, use } = await serverMachine(parts, serverId);
   const backends = makeBackends(parts, hosts, machine);
   const offers = offerSource(backends, log);
   const blobs = store.shared ? store.files.blobs : fileBlobs(join(settings.dir, 'blobs'));
@@ -98,7 +97,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   links.tunnels.open((connection) => http.server.emit('connection', connection));
 
   const workParts = { links, sshFleets, backends, offers, context, changes, blobs };
-  engine = makeEngine(parts, { ...workParts, services, metrics });
+  engine = makeEngine(parts, { ...workParts, services, metrics, machine });
   closing.add(() => engine?.close());
   // Before the loops end: they wait for deployments under way.
   closing.add(() => sshFleets.close());
@@ -114,7 +113,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       limitMs: settings.shutdown.limitSeconds * 1000,
     }),
   );
-  return { main, url, local: machine?.executor ?? null };
+  return { main, url, local: use };
 }
 
 /** Hosts that the operator has configured need not be allowed once more. */

@@ -40,7 +40,7 @@ export async function openDatabase(
     await store.close();
     if (!(error instanceof MissingKeyError)) throw error;
     throw new StartError(`the database holds values that cannot be decrypted: ${error.message}`, {
-      next: `put the key back into encryption.keys of ${configPath(settings.dir)}`,
+      next: `put the key back into encryption.keys of ${configPath(settings.dir)}, or into DSTACK_ENCRYPTION_KEY if it came from there`,
       cause: error,
     });
   }

@@ -1,31 +1,61 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Backend, loadCatalog, localBackend } from '@dstack/backends';
+import { type Backend, type LocalFreedoms, loadCatalog, localBackend } from '@dstack/backends';
 import { requirementsMatch } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { assets } from '../assets.ts';
 import type { HostAccess, Hosts } from '../hosts/hosts.ts';
 import { localAgent } from '../hosts/local-agent.ts';
 import { localExecutor } from '../hosts/local-executor.ts';
+import { type LocalUsers, localUsers } from '../hosts/local-users.ts';
 import { ownMachine } from '../offers/own-machine.ts';
 import { type ProjectBackends, projectBackends } from '../offers/project-backends.ts';
-import { listensOnLoopback, type ServerSettings } from '../settings.ts';
+import { closeSecrets } from '../server-dir.ts';
+import type { ServerSettings } from '../settings.ts';
+import { updateLocalInstances } from './local-instances.ts';
+import { localRule } from './local-rule.ts';
 import type { Parts } from './parts.ts';
 
 /** The server's own machine as capacity. */
-export interface ThisMachine {
+export interface ServerMachine {
   readonly executor: 'docker' | 'process';
+  /** Projects that may run jobs there, in lower case; none: only what is left there is looked after. */
+  readonly projects: ReadonlySet<string>;
+  readonly freedoms: LocalFreedoms;
   /** How its agent is reached, started when it does not run. */
   readonly access: HostAccess;
 }
 
-/** Null: it runs no jobs. */
-export async function thisMachine(parts: Parts, serverId: string): Promise<ThisMachine | null> {
-  const executor = await executorOfThisMachine(parts);
-  if (!executor) return null;
-  const { settings, store } = parts;
+/** Whether jobs run on the server's machine, as the person who started the server should know it. */
+export type LocalUse =
+  | {
+      readonly kind: 'on';
+      readonly executor: 'docker' | 'process';
+      readonly projects: readonly string[];
+      /** Jobs may do what gives them the machine. */
+      readonly trusted: boolean;
+      /** What keeps jobs from the server's secrets and from each other. */
+      readonly apart: 'containers' | 'users' | 'nothing';
+    }
+  | { readonly kind: 'off'; readonly reason: string };
+
+/** `machine` null: it runs no jobs, and none are left there. */
+export async function serverMachine(
+  parts: Parts,
+  serverId: string,
+): Promise<{ readonly machine: ServerMachine | null; readonly use: LocalUse }> {
+  const { settings, store, env } = parts;
+  const rule = localRule(settings);
+  const stateDir = join(settings.dir, 'agent');
+  if (rule.kind === 'off' && !existsSync(stateDir)) return { machine: null, use: rule };
+  const executor = await localExecutor(settings.local.executor, env.DOCKER_HOST);
+  const users = await localUsers(settings.local.uids, serverId);
+  const jobUsers = executor === 'process' ? users.own : null;
+  if (jobUsers) await closeToJobs(parts);
   const agent = localAgent({
-    stateDir: join(settings.dir, 'agent'),
+    stateDir,
+    jobUsers,
     node: process.execPath,
     program: assets.agentProgram,
     executor,
@@ -33,53 +63,74 @@ export async function thisMachine(parts: Parts, serverId: string): Promise<ThisM
     shared: store.shared,
   });
   const { hostId, dial, token } = agent;
-  return { executor, access: { hostId, dial, token, prepare: () => agent.ensureRunning() } };
-}
-
-/**
- * Jobs here are other people's code on this machine: by default only for `main`, and only while
- * nobody but this machine can reach the server.
- */
-async function executorOfThisMachine({ settings, env, log }: Parts) {
-  const { local, host } = settings;
-  if (local.projects?.length === 0) return null;
-  if (local.projects === null && !listensOnLoopback(host)) {
-    log.info(
-      'this machine runs no jobs, since the server is open to others (DSTACK_LOCAL_PROJECTS)',
-    );
-    return null;
+  const named = rule.kind === 'on' ? rule.projects : [];
+  const projects = new Set(named.map((name) => name.toLowerCase()));
+  const freedoms = freedomsOf(settings, executor, users);
+  await updateLocalInstances(store, hostId, { projects, ...freedoms });
+  if (rule.kind === 'off' && (await store.instances.onHost(hostId)).length === 0) {
+    return { machine: null, use: rule };
   }
-  return await localExecutor(local.executor, env.DOCKER_HOST);
+  const access = { hostId, dial, token, prepare: () => agent.ensureRunning() };
+  return {
+    machine: { executor, projects, freedoms, access },
+    use: rule.kind === 'off' ? rule : { ...rule, ...useOf(executor, freedoms, users) },
+  };
 }
 
-/** The agent of a new server is there within a second; one that takes longer may never come. */
-const FIRST_WORD_MS = 10_000;
+async function closeToJobs({ settings, log }: Parts): Promise<void> {
+  for (const { path, failed } of await closeSecrets(settings.dir)) {
+    if (failed === null)
+      log.warn({ path }, 'jobs could read secrets here; it is closed to them now');
+    else log.warn({ path, failed }, 'jobs can read secrets here, and it cannot be closed to them');
+  }
+}
+
+function useOf(
+  executor: 'docker' | 'process',
+  { trusted }: LocalFreedoms,
+  { own }: LocalUsers,
+): Omit<Extract<LocalUse, { kind: 'on' }>, 'kind' | 'projects'> {
+  const apart = executor === 'docker' ? 'containers' : own ? 'users' : 'nothing';
+  return { executor, trusted, apart };
+}
+
+function freedomsOf(
+  { local }: ServerSettings,
+  executor: 'docker' | 'process',
+  { mounts, why }: LocalUsers,
+): LocalFreedoms {
+  const { trusted } = local;
+  if (executor === 'docker') return { trusted, mounts: true, users: true };
+  return { trusted, mounts, users: trusted && why !== 'not root' };
+}
+
+/** A healthy agent connects within one second; one that takes this long may never come. */
+const CONNECT_LIMIT_MS = 10_000;
 
 /** The projects' backends, with this machine among them. */
 export function makeBackends(
   { settings, store }: Parts,
   hosts: Hosts,
-  machine: ThisMachine | null,
+  machine: ServerMachine | null,
 ): ProjectBackends {
-  const local = machine && thisMachineAsBackend(settings, store, hosts, machine);
-  const names = settings.local.projects ?? ['main'];
   return projectBackends({
     store,
-    local,
+    local: machine && machineAsBackend(settings, store, hosts, machine),
     catalog: loadCatalog(assets.catalog),
-    localProjects: new Set(names.map((name) => name.toLowerCase())),
+    localProjects: machine?.projects ?? new Set(),
   });
 }
 
-function thisMachineAsBackend(
+function machineAsBackend(
   settings: ServerSettings,
   store: Store,
   hosts: Hosts,
-  { executor, access: { hostId } }: ThisMachine,
+  { executor, freedoms, access: { hostId } }: ServerMachine,
 ): Backend {
-  const limit = delay(FIRST_WORD_MS, undefined, { ref: false });
+  const limit = delay(CONNECT_LIMIT_MS, undefined, { ref: false });
   return localBackend({
     executor,
+    freedoms,
     hostId,
     hostname: settings.url ? new URL(settings.url).hostname : '127.0.0.1',
     machine: ownMachine({

@@ -17,6 +17,7 @@ import type { ProjectBackends } from '../offers/project-backends.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { Links } from './links.ts';
 import type { Parts } from './parts.ts';
+import type { ServerMachine } from './this-machine.ts';
 
 export interface EngineParts {
   readonly links: Links;
@@ -28,18 +29,23 @@ export interface EngineParts {
   readonly blobs: Blobs;
   readonly services: ServiceProxy;
   readonly metrics: ServerMetrics | null;
+  readonly machine: ServerMachine | null;
 }
+
+/** Nothing starts on a machine that is no capacity. */
+const NO_FREEDOMS = { trusted: false, mounts: false, users: false };
 
 /** The loops that bring the world to where the database wants it. Not started yet. */
 export function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
   const { links, sshFleets, backends, offers, context, changes, blobs } = parts;
-  const { services, metrics } = parts;
+  const { services, metrics, machine } = parts;
   const { hosts, quota, jobKeys } = links;
   const starter = new JobStarter({
     store,
     blobs,
     defaultRegistry: settings.images.defaultRegistry,
     pushKeys: (hostId) => jobKeys.push(hostId),
+    local: { projects: machine?.projects ?? new Set(), ...(machine?.freedoms ?? NO_FREEDOMS) },
   });
   const effect = effects({
     store,

@@ -15,7 +15,7 @@ describe('plugins in config.yml', () => {
   it('keep the server from starting, and the file stays as it is', async () => {
     const text = 'projects: []\nplugins: [rest_plugin]\n';
     writeFileSync(configPath(dir), text);
-    const loaded = loadServerConfig(dir);
+    const loaded = loadServerConfig(dir, { makeKey: true });
     await expect(loaded).rejects.toThrow(StartError);
     await expect(loaded).rejects.toThrow(
       /config\.yml: `plugins` \(rest_plugin\) are not supported/,
@@ -25,6 +25,6 @@ describe('plugins in config.yml', () => {
 
   it('are nothing where there are none', async () => {
     writeFileSync(configPath(dir), 'projects: []\nplugins: []\n');
-    expect((await loadServerConfig(dir)).config.plugins).toEqual([]);
+    expect((await loadServerConfig(dir, { makeKey: true })).config.plugins).toEqual([]);
   });
 });

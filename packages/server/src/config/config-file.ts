@@ -12,12 +12,13 @@ export function configPath(dir: string): string {
 }
 
 /**
- * Reads the server's `config.yml`, making it on the first start. A file without encryption keys gets
- * a generated one, so that nothing secret is ever stored in clear. Throws `StartError` naming line
- * and key when the file cannot be used.
+ * Reads the server's `config.yml`, making it on the first start. With `makeKey` a file without
+ * encryption keys gets a generated one, so that nothing secret is ever stored in clear. Throws
+ * `StartError` naming line and key when the file cannot be used.
  */
 export async function loadServerConfig(
   dir: string,
+  { makeKey }: { readonly makeKey: boolean },
 ): Promise<{ config: ServerConfig; created: boolean }> {
   const path = configPath(dir);
   const created = !existsSync(path);
@@ -25,6 +26,10 @@ export async function loadServerConfig(
   const config = parse(text, path);
   refusePlugins(config, path);
   if (config.encryption?.keys && config.encryption.keys.length > 0) return { config, created };
+  if (!makeKey) {
+    if (created) await writePrivate(path, text);
+    return { config, created };
+  }
   const key = { type: 'aes', name: 'generated', secret: generateKey() } as const;
   await writePrivate(path, withKey(text, key));
   return { config: { ...config, encryption: { keys: [key] } }, created };

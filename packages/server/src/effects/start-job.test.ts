@@ -70,6 +70,7 @@ async function startedSpec(
     blobs: { get: async () => null },
     defaultRegistry: null,
     pushKeys: () => {},
+    local: { projects: new Set(['main']), trusted: true, mounts: true, users: true },
   });
   await starter.start(agent as never, view, instance, false);
   const [spec] = sent;

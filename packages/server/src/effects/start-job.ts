@@ -14,6 +14,7 @@ import type { Blobs, JobView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import { keysOfRun } from '../hosts/run-keys.ts';
 import { agentJobSpec, type RepoCreds } from './agent-job-spec.ts';
+import { type LocalJobRules, localJob } from './local-jobs.ts';
 import { JobSpecError } from './named-secrets.ts';
 
 export interface JobStarterOptions {
@@ -22,6 +23,7 @@ export interface JobStarterOptions {
   readonly defaultRegistry: string | null;
   /** Sends the keys of all jobs of a host to its agent. */
   readonly pushKeys: (hostId: string) => void;
+  readonly local: LocalJobRules;
 }
 
 /** Hands jobs to agents: the spec with its secrets filled in, then what the agent says it lacks. */
@@ -62,7 +64,7 @@ export class JobStarter {
       shellCommands: userShellCommands(run.spec, job.spec),
       cluster: hold ? null : await this.#cluster(view),
     });
-    const { missing } = await agent.putJob(spec);
+    const { missing } = await agent.putJob(localJob(this.#options.local, instance, spec));
     await this.#followKeys(run, instance, userKeys);
     for (const id of missing.archives) {
       const sha256 = archives.find((archive) => archive.id === id)?.sha256;

@@ -30,7 +30,15 @@ afterEach(() => {
 function agentOf(node: string, program: string): LocalAgent {
   const stateDir = join(dir, 'agent');
   const executor = 'process';
-  return localAgent({ stateDir, node, program, executor, serverId: 's', shared: false });
+  return localAgent({
+    stateDir,
+    node,
+    program,
+    executor,
+    serverId: 's',
+    jobUsers: null,
+    shared: false,
+  });
 }
 
 it('says at once why an agent has ended instead of starting', async () => {

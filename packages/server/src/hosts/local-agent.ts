@@ -4,7 +4,8 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'nod
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Dial } from './agent-client.ts';
+import { AgentClient, type Dial } from './agent-client.ts';
+import type { LocalUsers } from './local-users.ts';
 import { connectOwn, makeSocketFolder, socketPath } from './socket-folder.ts';
 
 export interface LocalAgentOptions {
@@ -15,6 +16,8 @@ export interface LocalAgentOptions {
   readonly program: string;
   readonly executor: 'docker' | 'process';
   readonly serverId: string;
+  /** User ids for process jobs, and where the files of these users lie; null = jobs run as we do. */
+  readonly jobUsers: LocalUsers['own'];
   /** Other servers, on machines of their own, use the same database. */
   readonly shared: boolean;
 }
@@ -55,17 +58,20 @@ export function localAgent(options: LocalAgentOptions): LocalAgent {
   makeSocketFolder(socket);
   const log = join(options.stateDir, 'agent.log');
   const token = readOrMake(join(options.stateDir, 'token'), () => randomBytes(32).toString('hex'));
+  const dial = () => connectOwn(socket);
   return {
     token,
     hostId: options.shared ? ownHostId(options.stateDir) : 'local',
-    dial: () => connectOwn(socket),
+    dial,
     async ensureRunning() {
       makeSocketFolder(socket);
-      if (await answers(socket)) return;
+      const outdated = (await answers(socket)) ? await outdatedAgent(options, dial, token) : null;
+      if (outdated === 'none') return;
       const begun = Date.now();
-      let ended = endOf(startAgent(options, socket));
-      for (let replacing = false; Date.now() < begun + START_LIMIT_MS; await delay(POLL_MS)) {
-        if (await answers(socket)) return;
+      let replacing = outdated !== null;
+      let ended = endOf(startAgent(options, socket, ...(replacing ? ['--replace'] : [])));
+      for (; Date.now() < begun + START_LIMIT_MS; await delay(POLL_MS)) {
+        if (lockOf(options) !== outdated && (await answers(socket))) return;
         const how = ended();
         if (how === null) continue;
         if (how !== ALREADY_RUNNING) throw new Error(`the agent did not start: ${how}; see ${log}`);
@@ -76,6 +82,54 @@ export function localAgent(options: LocalAgentOptions): LocalAgent {
       throw new Error(`the agent did not start within 45 s; see ${log}`);
     },
   };
+}
+
+/**
+ * The lock of the agent that runs, if it was started for other users of jobs by a server before this
+ * one: it makes place, and its jobs go on. `none`: it may stay. One of another kind has jobs that only
+ * it knows how to look after.
+ */
+async function outdatedAgent(
+  options: LocalAgentOptions,
+  dial: Dial,
+  token: string,
+): Promise<string | 'none'> {
+  if (readText(usersPath(options)) === usersText(options)) return 'none';
+  const client = new AgentClient({ dial, token });
+  try {
+    const { executor } = await client.info();
+    return executor === options.executor ? lockOf(options) : 'none';
+  } finally {
+    client.close();
+  }
+}
+
+/** Who has the agent's state; another text after each start. */
+function lockOf({ stateDir }: LocalAgentOptions): string {
+  return readText(join(stateDir, 'agent.lock'));
+}
+
+function usersPath({ stateDir }: LocalAgentOptions): string {
+  return join(stateDir, 'job-users');
+}
+
+function usersText(options: LocalAgentOptions): string {
+  return usersArgs(options).join(' ');
+}
+
+function usersArgs({ jobUsers }: LocalAgentOptions): string[] {
+  if (jobUsers === null) return [];
+  const { uids, homes } = jobUsers;
+  return ['--job-uids', `${uids.first}-${uids.last}`, '--job-homes', homes];
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    // Not written yet, or by a version that did not write it.
+    return '';
+  }
 }
 
 /** Which machine a job is on must stay true when the server is started again, and for all servers. */
@@ -107,13 +161,23 @@ function startAgent(
     ...['--executor', options.executor],
     ...['--server-id', options.serverId],
     ...['--exit-when-idle', '10'],
+    ...usersArgs(options),
     ...more,
   ];
+  writeFileSync(usersPath(options), `${usersText(options)}\n`, { mode: 0o600 });
   try {
-    return spawn(options.node, args, { detached: true, stdio: ['ignore', log, log] });
+    const env = agentEnvironment(process.env);
+    return spawn(options.node, args, { env, detached: true, stdio: ['ignore', log, log] });
   } finally {
     closeSync(log);
   }
+}
+
+/** The server's own settings, its keys and its database's password are not the agent's business. */
+function agentEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const own = ([name]: readonly [string, unknown]) =>
+    name.startsWith('DSTACK_') && name !== 'DSTACK_AGENT_NODE';
+  return Object.fromEntries(Object.entries(env).filter((entry) => !own(entry)));
 }
 
 /** How it has ended, null while it lives. Nobody waits for it. */

@@ -1,10 +1,16 @@
 import { request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 
-const PING_LIMIT_MS = 2000;
+/** A daemon that systemd starts with the first connection to its socket takes seconds to answer. */
+const PATIENCE_MS = 30_000;
+const RETRY_MS = 200;
+/** Nobody listens there, or not for this user. */
+const NO_DAEMON = new Set(['ENOENT', 'ECONNREFUSED', 'EACCES', 'EPERM', 'ENOTDIR']);
 
 /**
  * Which executor the server's machine has: Docker where a daemon answers at `DOCKER_HOST` (a unix
- * socket) or `/var/run/docker.sock`, else plain processes.
+ * socket) or `/var/run/docker.sock`, else plain processes. A daemon that is only slow is waited for:
+ * jobs would run without containers where containers are expected.
  */
 export async function localExecutor(
   wanted: 'auto' | 'docker' | 'process',
@@ -14,17 +20,28 @@ export async function localExecutor(
   const socketPath = dockerHost?.startsWith('unix://')
     ? dockerHost.slice('unix://'.length)
     : '/var/run/docker.sock';
-  return (await answersPing(socketPath)) ? 'docker' : 'process';
+  for (const end = Date.now() + PATIENCE_MS; ; await delay(RETRY_MS)) {
+    const left = end - Date.now();
+    if (left <= 0) return 'process';
+    const answer = await ping(socketPath, left);
+    if (answer !== 'silent') return answer === 'alive' ? 'docker' : 'process';
+  }
 }
 
-function answersPing(socketPath: string): Promise<boolean> {
+function ping(socketPath: string, limitMs: number): Promise<'alive' | 'none' | 'silent'> {
   return new Promise((resolve) => {
-    const ping = request({ socketPath, path: '/_ping', timeout: PING_LIMIT_MS }, (response) => {
+    const asking = request({ socketPath, path: '/_ping', agent: false }, (response) => {
       response.resume();
-      resolve(response.statusCode === 200);
+      resolve(response.statusCode === 200 ? 'alive' : 'silent');
     });
-    ping.on('timeout', () => ping.destroy());
-    ping.on('error', () => resolve(false));
-    ping.end();
+    const timer = setTimeout(() => asking.destroy(), limitMs);
+    asking.on('error', (error: NodeJS.ErrnoException) =>
+      resolve(NO_DAEMON.has(error.code ?? '') ? 'none' : 'silent'),
+    );
+    asking.on('close', () => {
+      clearTimeout(timer);
+      resolve('silent');
+    });
+    asking.end();
   });
 }

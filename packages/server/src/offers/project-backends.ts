@@ -40,8 +40,11 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
   };
   return {
     of,
-    find: async (projectId, name) =>
-      (await of(projectId)).find((backend) => backend.name === name) ?? null,
+    find: async (projectId, name) => {
+      // Its instances end by it also where the project may not use it any more.
+      if (name === 'local') return local && boundedBackend(local, options.limits);
+      return (await of(projectId)).find((backend) => backend.name === name) ?? null;
+    },
   };
 }
 

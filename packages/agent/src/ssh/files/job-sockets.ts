@@ -1,8 +1,9 @@
 import {
   chmodSync,
+  chownSync,
   closeSync,
   constants,
-  lchownSync,
+  fstatSync,
   mkdirSync,
   openSync,
   rmdirSync,
@@ -30,7 +31,9 @@ export interface SocketListener {
 export async function connectSocket(root: JobRoot, path: string): Promise<Duplex> {
   return withFiles(root, (files) =>
     files.pinned(path, true, (pinned) => {
-      if (!statSync(pinned).isSocket()) throw new Error(`${path} is no socket`);
+      const stats = statSync(pinned);
+      if (!stats.isSocket()) throw new Error(`${path} is no socket`);
+      refuseForeign(root, stats.uid, path);
       return new Promise<Duplex>((resolve, reject) => {
         // The kernel is asked at once, while the path still means this socket.
         const socket = connect({ path: pinned, allowHalfOpen: true });
@@ -56,6 +59,12 @@ export async function listenOnSocket(
     const directory = files.pinned(dirname(path), true, (pinned) =>
       openSync(pinned, O_RDONLY | O_DIRECTORY),
     );
+    try {
+      refuseForeign(root, fstatSync(directory).uid, dirname(path));
+    } catch (error) {
+      closeSync(directory);
+      throw error;
+    }
     // The last name is not followed when a socket is bound to it.
     const reached = `/proc/self/fd/${directory}/${name}`;
     const server = createServer({ allowHalfOpen: true }, onConnection);
@@ -65,8 +74,12 @@ export async function listenOnSocket(
         server.once('error', reject);
         server.listen(reached, resolve);
       });
-      files.pinned(path, false, (pinned) => chmodSync(pinned, 0o600));
-      lchownSync(reached, root.hostUid(owner.uid), root.hostGid(owner.gid));
+      files.pinned(path, false, (pinned) => {
+        // Whoever owns the directory may have put something else in its place.
+        if (!statSync(pinned).isSocket()) throw new Error(`${path} is no socket any more`);
+        chmodSync(pinned, 0o600);
+        chownSync(pinned, root.hostUid(owner.uid), root.hostGid(owner.gid));
+      });
     } catch (error) {
       if (server.listening) server.close();
       else closeSync(directory);
@@ -84,14 +97,20 @@ export function makePrivateDirectory(
   owner: SocketOwner,
 ): { remove(): void } {
   return withFiles(root, (files) => {
-    files.at(path, false, (place) => {
-      mkdirSync(place.path, 0o700);
-      lchownSync(place.path, root.hostUid(owner.uid), root.hostGid(owner.gid));
+    files.at(path, false, (place) => mkdirSync(place.path, 0o700));
+    files.pinned(path, false, (pinned) => {
+      if (!statSync(pinned).isDirectory()) throw new Error(`${path} is no directory any more`);
+      chownSync(pinned, root.hostUid(owner.uid), root.hostGid(owner.gid));
     });
     const remove = () =>
       withFiles(root, (again) => again.at(path, false, (place) => rmdirSync(place.path)));
     return { remove };
   });
+}
+
+/** What belongs to somebody else is not for the job to use, though we could. */
+function refuseForeign({ owner }: JobRoot, uid: number, path: string): void {
+  if (owner !== undefined && uid !== owner) throw new Error(`${path} does not belong to the job`);
 }
 
 function withFiles<T>(root: JobRoot, use: (files: RootedFiles) => T): T {

@@ -1,13 +1,13 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dockerMissing } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Screen, type SshClient } from '../../testing/ssh-client.ts';
-import { SshJobs } from '../../testing/ssh-jobs.ts';
+import { JOB_KINDS, SshJobs } from '../../testing/ssh-jobs.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`Forwards into containers are NOT tested: ${missing} is missing`);
@@ -15,8 +15,11 @@ if (missing) console.warn(`Forwards into containers are NOT tested: ${missing} i
 /** A program for Node: sends all it reads to a unix socket, prints the answer. */
 const TALK = `const s=require('net').connect(process.argv[1]);process.stdin.pipe(s);s.pipe(process.stdout)`;
 
-describe.each(['process', 'docker'] as const)('forwards that begin in a %s job', (kind) => {
-  describe.skipIf(kind === 'docker' && missing !== null)('by OpenSSH', () => {
+const isRoot = process.getuid?.() === 0;
+
+describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
+  const skipped = kind === 'docker' ? missing !== null : kind === 'confined' && !isRoot;
+  describe.skipIf(skipped)('by OpenSSH', () => {
     let jobs: SshJobs;
     let client: SshClient;
     let echo: Server;
@@ -38,8 +41,8 @@ describe.each(['process', 'docker'] as const)('forwards that begin in a %s job',
 
     /** A program in the job that speaks to a port of the job's own loopback. */
     const talk = (to: number) =>
-      kind === 'docker'
-        ? `nc 127.0.0.1 ${to}`
+      kind !== 'process'
+        ? `${kind === 'docker' ? '' : 'busybox '}nc 127.0.0.1 ${to}`
         : `${process.execPath} -e "const s=require('net').connect(${to},'127.0.0.1');process.stdin.pipe(s);s.pipe(process.stdout)"`;
 
     beforeAll(async () => {
@@ -74,7 +77,7 @@ describe.each(['process', 'docker'] as const)('forwards that begin in a %s job',
       }
     });
 
-    if (kind === 'process')
+    if (kind !== 'docker')
       it('survive callers of the job that are gone before the client has answered', async () => {
         const remote = 20_000 + Math.floor(Math.random() * 10_000);
         await forwarding(['-R', `${remote}:127.0.0.1:${port}`], async () => {
@@ -109,7 +112,7 @@ describe.each(['process', 'docker'] as const)('forwards that begin in a %s job',
     });
 
     it('lead from a unix socket of the job to the client, and from the client to one', async () => {
-      const socket = kind === 'docker' ? '/tmp/dstack-test.sock' : join(client.dir, 'in-job.sock');
+      const socket = kind === 'process' ? join(client.dir, 'in-job.sock') : '/tmp/dstack-test.sock';
       const local = join(client.dir, 'local.sock');
       await forwarding(['-R', `${socket}:127.0.0.1:${port}`], async () => {
         const { stdout } = await client.ssh([`stat -c '%F %a' ${socket}`]);
@@ -123,6 +126,27 @@ describe.each(['process', 'docker'] as const)('forwards that begin in a %s job',
       let gone = await client.ssh([`test ! -e ${socket}`]);
       while (gone.code !== 0) gone = await client.ssh([`test ! -e ${socket}`]);
     });
+
+    if (kind === 'confined')
+      it('reach no sockets but those of the job’s user, and no ports that are root’s', async () => {
+        const outside = `/run/dstack-outside-${process.pid}.sock`;
+        const secret = createServer((socket) => socket.end('secret'));
+        secret.listen(outside);
+        await once(secret, 'listening');
+        chmodSync(outside, 0o777);
+        const local = join(client.dir, 'trap.sock');
+        await forwarding(['-L', `${local}:${outside}`], async () => {
+          while (!existsSync(local)) await delay(20);
+          const { stdout } = await client.run(process.execPath, ['-e', TALK, local], '');
+          expect(stdout).toBe('');
+        });
+        secret.close();
+        for (const where of ['/run/dstack-made.sock', '777']) {
+          const args = ['-o', 'ExitOnForwardFailure=yes', '-N', '-R', `${where}:127.0.0.1:${port}`];
+          const { code } = await client.run('ssh', [...client.options(), ...args, 'root@job']);
+          expect(code).toBe(255);
+        }
+      });
 
     if (kind === 'docker')
       it('do not reach sockets of the host by links', async () => {
@@ -145,7 +169,9 @@ describe.each(['process', 'docker'] as const)('forwards that begin in a %s job',
       const keys = client.spawn('ssh-agent', ['-D', '-a', agentSocket]);
       while (!existsSync(agentSocket)) await delay(20);
       const env = { SSH_AUTH_SOCK: agentSocket };
-      execFileSync('ssh-add', ['-q', join(client.dir, 'job')], { env: { ...process.env, ...env } });
+      execFileSync('ssh-add', ['-q', join(client.dir, 'job')], {
+        env: { ...process.env, ...env },
+      });
       const args = [...client.options('user', agentSocket), '-A', 'root@job'];
       const list =
         kind === 'docker'

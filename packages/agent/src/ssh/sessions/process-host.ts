@@ -6,6 +6,9 @@ import type { JobAccount } from '../../jobs/executor.ts';
 import { type Listener, listenTcp, type OnCaller } from '../../network/listen.ts';
 import type { JobCgroup } from '../../process/cgroup.ts';
 import { wrapCommand } from '../../process/job-command.ts';
+import { isAlive } from '../../process/process-identity.ts';
+import { type Command, runAs, type WrappedCommand } from '../../process/run-as.ts';
+import type { JobIsolation } from '../../process/supervisor-files.ts';
 import {
   type ControlledTerminal,
   openControlledTerminal,
@@ -28,9 +31,14 @@ export interface ProcessJob {
   readonly account: JobAccount;
   readonly workingDir: string;
   readonly cgroup: JobCgroup;
+  /** Null: the job is as any process of the agent's user. */
+  readonly isolation: JobIsolation | null;
   /** The job's own variables; null when it has ended. */
   environment(): Readonly<Record<string, string>> | null;
 }
+
+/** Ports below are root's, whoever asks root to listen there. */
+const FIRST_PORT_OF_USERS = 1024;
 
 /** How long a terminal may be silent after its command's end before it is closed. */
 const DRAIN_MS = 100;
@@ -52,7 +60,9 @@ export class ProcessHost implements SessionHost {
   /** There is no root of its own, so that name, which clients always use, means the job's user too. */
   async account(login: string): Promise<SessionAccount> {
     const { account } = this.#job;
-    if (login === 'root' || login === account.username) return { ...account, groups: null };
+    if (login === 'root' || login === account.username) {
+      return { ...account, groups: account.groups ?? null };
+    }
     const own = account.username ?? 'root';
     throw new SessionRefusal(`There is no user ${login} in this job; log in as ${own}.`, 1);
   }
@@ -70,38 +80,55 @@ export class ProcessHost implements SessionHost {
   async start({ account, argv, env, terminal }: SessionCommand): Promise<SessionProcess> {
     const job = this.#job.environment();
     if (!job) throw new SessionRefusal('The job does not run.', 1);
-    const other = account.uid === process.getuid?.() ? null : account;
-    const options = {
-      argv: wrapCommand(argv, this.#job.cgroup, other),
-      env: { ...job, ...env },
-      cwd: this.#job.workingDir,
-    };
+    const options = this.#command(account, argv, { ...job, ...env });
     const opened = terminal && openFor(terminal, options);
     if (opened) return new TerminalProcess(opened);
     return startPiped(options, account.uid);
   }
 
+  #command(account: SessionAccount, argv: readonly string[], env: Command['env']): WrappedCommand {
+    const { cgroup, isolation, workingDir: cwd } = this.#job;
+    if (account.uid === process.getuid?.() && !isolation) {
+      return { before: [], argv: wrapCommand(argv, cgroup), env, cwd };
+    }
+    const namespaceOf = this.#namespaceOf();
+    const entersAsUser = namespaceOf !== null || (isolation?.ownUser ?? false);
+    return runAs({ argv, env, cwd }, { account, cgroup, namespaceOf, entersAsUser });
+  }
+
   root(): JobRoot | null {
-    return { path: '/', hostUid: (uid) => uid, hostGid: (gid) => gid };
+    const pid = this.#namespaceOf();
+    const path = pid === null ? '/' : `/proc/${pid}/root`;
+    return { path, hostUid: (uid) => uid, hostGid: (gid) => gid };
   }
 
-  /** Sockets of this machine would be opened with our rights, which must be the job's own. */
+  /** A process in the job's namespaces; null = it has none. Throws `SessionRefusal`. */
+  #namespaceOf(): number | null {
+    const process = this.#job.isolation?.namespace ?? null;
+    if (process !== null && !isAlive(process)) throw new SessionRefusal('The job does not run.', 1);
+    return process?.pid ?? null;
+  }
+
+  /**
+   * Sockets would be opened with our rights, which must be the job's own; those of a job whose user
+   * nobody else has are the ones that belong to it.
+   */
   socketRoot(): JobRoot | null {
-    return this.#job.account.uid === process.getuid?.() ? this.root() : null;
+    const { account, isolation } = this.#job;
+    const root = this.root();
+    if (account.uid === process.getuid?.()) return root;
+    return root && isolation?.ownUser ? { ...root, owner: account.uid } : null;
   }
 
-  listen(port: number, onCaller: OnCaller): Promise<Listener> {
-    return listenTcp('127.0.0.1', port, onCaller);
+  async listen(port: number, onCaller: OnCaller): Promise<Listener> {
+    if (this.#job.account.uid !== 0 && port > 0 && port < FIRST_PORT_OF_USERS) {
+      throw new Error(`the job's user may not listen on port ${port}`);
+    }
+    return await listenTcp('127.0.0.1', port, onCaller);
   }
 }
 
-interface Options {
-  readonly argv: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
-}
-
-function openFor({ cols, rows }: Terminal, options: Options): ControlledTerminal | null {
+function openFor({ cols, rows }: Terminal, options: WrappedCommand): ControlledTerminal | null {
   return openControlledTerminal(terminalKind(), { ...options, cols, rows });
 }
 
@@ -155,8 +182,11 @@ class TerminalProcess implements SessionProcess {
   }
 }
 
-async function startPiped({ argv, env, cwd }: Options, uid: number): Promise<SessionProcess> {
-  const [file = '/bin/sh', ...args] = argv;
+async function startPiped(
+  { before, argv, env, cwd }: WrappedCommand,
+  uid: number,
+): Promise<SessionProcess> {
+  const [file = '/bin/sh', ...args] = [...before, ...argv];
   const pipes = await openStandardPipes(uid);
   try {
     const child = spawn(file, args, { cwd, env, detached: true, stdio: [...pipes.child] });

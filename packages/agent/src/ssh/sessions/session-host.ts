@@ -46,6 +46,8 @@ export interface JobRoot {
   /** How a user or group id of the job is numbered on this machine. */
   readonly hostUid: (uid: number) => number;
   readonly hostGid: (gid: number) => number;
+  /** Whose its sockets must be; undefined where every socket in it is the job's. */
+  readonly owner?: number;
 }
 
 /** What sessions need of a job, whatever runs it. */

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import type { JobSpecForAgent } from '@dstack/contract/agent';
 import { dockerMissing, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Screen, type SshClient } from '../../testing/ssh-client.ts';
-import { SshJobs } from '../../testing/ssh-jobs.ts';
+import { JOB_KINDS, SshJobs } from '../../testing/ssh-jobs.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`SSH sessions in containers are NOT tested: ${missing} is missing`);
@@ -25,6 +25,9 @@ async function importBare(engine: TestDocker, dir: string): Promise<void> {
   });
   for await (const _ of answer as Readable);
 }
+
+/** Words before its applets: a user of its own may not reach the Node of these tests. */
+const BUSYBOX = { confined: 'busybox ', docker: '' };
 
 /** Waits for what another process does; the test's own time limit ends it. */
 async function eventually(look: () => boolean): Promise<void> {
@@ -45,8 +48,11 @@ function inTerminal(command: string): string[] {
   return ['-qefc', `stty rows 33 cols 101; ${command}`, '/dev/null'];
 }
 
-describe.each(['process', 'docker'] as const)('a session in a %s job', (kind) => {
-  describe.skipIf(kind === 'docker' && missing !== null)('by OpenSSH', () => {
+const isRoot = process.getuid?.() === 0;
+
+describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
+  const skipped = kind === 'docker' ? missing !== null : kind === 'confined' && !isRoot;
+  describe.skipIf(skipped)('by OpenSSH', () => {
     let jobs: SshJobs;
     let client: SshClient;
     let job: JobSpecForAgent;
@@ -74,7 +80,7 @@ describe.each(['process', 'docker'] as const)('a session in a %s job', (kind) =>
       expect((await client.ssh(['no-such-program'])).code).toBe(127);
     });
 
-    if (kind === 'process')
+    if (kind !== 'docker')
       it('tells the signal that ended a command', async () => {
         const { code } = await client.ssh(['kill -9 $$']);
         expect(code).toBe(255);
@@ -161,7 +167,7 @@ describe.each(['process', 'docker'] as const)('a session in a %s job', (kind) =>
     });
 
     it('ends what has a terminal when the client goes', async () => {
-      const seconds = kind === 'docker' ? '7654321' : '8654321';
+      const seconds = { process: '8654321', confined: '9654321', docker: '7654321' }[kind];
       const shell = new Screen(
         client.spawn('ssh', [...client.options(), '-tt', 'root@job', `echo up; sleep ${seconds}`]),
       );
@@ -175,8 +181,8 @@ describe.each(['process', 'docker'] as const)('a session in a %s job', (kind) =>
       const script = [
         'uname -s; cd "$HOME" || exit 1',
         'echo "from the daemon" > index.html',
-        kind === 'docker'
-          ? 'setsid httpd -f -p 127.0.0.1:45671 -h "$HOME" > daemon.log 2>&1 < /dev/null &'
+        kind !== 'process'
+          ? `setsid ${BUSYBOX[kind]}httpd -f -p 127.0.0.1:45671 -h "$HOME" > daemon.log 2>&1 < /dev/null &`
           : `setsid ${process.execPath} -e "require('net').createServer(s=>s.end('from the daemon')).listen(45671,'127.0.0.1')" > daemon.log 2>&1 < /dev/null &`,
         'echo "pid $!"',
       ].join('\n');
@@ -224,7 +230,7 @@ describe.each(['process', 'docker'] as const)('a session in a %s job', (kind) =>
     });
 
     it('runs as the user that the login name means', async () => {
-      if (kind === 'process' && process.getuid?.() !== 0) return;
+      if (kind === 'process' && !isRoot) return;
       const name = kind === 'docker' ? 'alice' : 'nobody';
       const before = client.port;
       await begin({ user: { username: name }, working_dir: null });
@@ -257,6 +263,39 @@ describe.each(['process', 'docker'] as const)('a session in a %s job', (kind) =>
           stdout: expect.stringContaining('HOME=/'),
         });
         expect((await client.ssh(['/busybox echo $HOME'])).code).toBe(127);
+        client.port = before;
+      });
+
+    if (kind === 'confined')
+      it('runs nothing with our rights in namespaces that the job has made', async () => {
+        const before = client.port;
+        const spec = await begin({
+          shell_commands: [
+            'mkdir ~/evil; echo "id -u >> ~/marks" > ~/evil/setpriv',
+            'for name in nsenter sh env; do cp ~/evil/setpriv ~/evil/$name; done',
+            'chmod 755 ~/evil/*; echo kept > /tmp/kept',
+            `exec unshare --user --map-root-user --mount sh -c '${[
+              'mount --rbind /etc /tmp && mount --bind ~/evil /usr/bin && echo moved',
+              'while :; do read line; done',
+            ].join('; ')}'`,
+          ],
+        });
+        await jobs.stream.until(() => /moved|not permitted/.test(jobs.stream.text(spec.id)));
+        expect(jobs.stream.text(spec.id)).toContain('moved');
+        const { stdout } = await client.ssh(['cat /tmp/kept ~/marks 2>&1; id -u']);
+        expect(stdout).toMatch(/^kept\ncat: .*\/marks: No such file or directory\n[1-9]\d+\n$/);
+        const agent = join(client.dir, 'moved-agent.sock');
+        const keys = client.spawn('ssh-agent', ['-D', '-a', agent]);
+        await eventually(() => existsSync(agent));
+        const args = [
+          ...client.options('user', agent),
+          '-A',
+          'root@job',
+          'ls -d /tmp/dstack-agent*',
+        ];
+        expect((await client.run('ssh', args)).stdout).toContain('/tmp/dstack-agent');
+        expect(readdirSync('/etc').filter((name) => name.startsWith('dstack-agent'))).toEqual([]);
+        keys.kill();
         client.port = before;
       });
 

@@ -17,6 +17,7 @@ const sum = (data: Buffer) => createHash('sha256').update(data).digest('hex');
 describe.skipIf(missing !== null).each([
   { job: 'a container that has scp, rsync and sftp-server', kind: 'docker', server: true },
   { job: 'a process job on a machine without sftp-server', kind: 'process', server: false },
+  { job: 'a job with a user of its own on such a machine', kind: 'confined', server: false },
 ] as const)('files of $job', ({ kind, server }) => {
   let jobs: SshJobs;
   let client: SshClient;
@@ -33,7 +34,7 @@ describe.skipIf(missing !== null).each([
       around: server ? [] : ['unshare', '--mount', 'sh', '-c', hide, 'hidden'],
     });
     client = jobs.client;
-    const place = kind === 'docker' ? '/tmp/place' : here('place');
+    const place = kind === 'process' ? here('place') : '/tmp/place';
     await jobs.begin({ image_name: 'tools:test', working_dir: place });
     mkdirSync(here('tree/sub'), { recursive: true });
     writeFileSync(here('tree/sub/file'), content);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { dockerMissing } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SshClient } from '../../testing/ssh-client.ts';
-import { SshJobs } from '../../testing/ssh-jobs.ts';
+import { JOB_KINDS, SshJobs } from '../../testing/ssh-jobs.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`File transfers with containers are NOT tested: ${missing} is missing`);
@@ -15,8 +15,11 @@ if (!hasRsync) console.warn('rsync is NOT tested: it is missing');
 
 const sum = (data: Buffer) => createHash('sha256').update(data).digest('hex');
 
-describe.each(['process', 'docker'] as const)('files of a %s job', (kind) => {
-  describe.skipIf(kind === 'docker' && missing !== null)('over SSH', () => {
+const isRoot = process.getuid?.() === 0;
+
+describe.each(JOB_KINDS)('files of a %s job', (kind) => {
+  const skipped = kind === 'docker' ? missing !== null : kind === 'confined' && !isRoot;
+  describe.skipIf(skipped)('over SSH', () => {
     let jobs: SshJobs;
     let client: SshClient;
     /** In the job. */
@@ -32,7 +35,7 @@ describe.each(['process', 'docker'] as const)('files of a %s job', (kind) => {
     beforeAll(async () => {
       jobs = await SshJobs.start({ kind });
       client = jobs.client;
-      place = kind === 'docker' ? '/tmp/place' : here('place');
+      place = kind === 'process' ? here('place') : '/tmp/place';
       await jobs.begin({ working_dir: place });
       writeFileSync(here('up'), content, { mode: 0o640 });
     }, 60_000);
@@ -96,7 +99,7 @@ describe.each(['process', 'docker'] as const)('files of a %s job', (kind) => {
         execFileSync('rm', ['/tmp/dstack-outside']);
       });
 
-    if (kind === 'process' && hasRsync)
+    if (kind !== 'docker' && hasRsync)
       it('are synchronised by rsync both ways', async () => {
         mkdirSync(here('tree/sub'), { recursive: true });
         writeFileSync(here('tree/sub/file'), content);

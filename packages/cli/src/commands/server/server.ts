@@ -85,13 +85,24 @@ interface ServerModule {
   readonly SettingsError: new (...args: never[]) => Error;
 }
 
+type LocalUse =
+  | {
+      readonly kind: 'on';
+      readonly executor: 'docker' | 'process';
+      readonly projects: readonly string[];
+      readonly trusted: boolean;
+      readonly apart: 'containers' | 'users' | 'nothing';
+    }
+  | { readonly kind: 'off'; readonly reason: string };
+
 interface RunningServer {
   readonly url: string;
   readonly adminToken: string;
   readonly firstStart: boolean;
   readonly projectName: string;
   readonly updateDefaultProject: boolean | null;
-  readonly local: 'docker' | 'process' | null;
+  readonly local: LocalUse;
+  readonly warnings: readonly string[];
   close(): Promise<void>;
 }
 
@@ -201,12 +212,24 @@ async function introduce(server: RunningServer, cli: Cli, stop: AbortSignal): Pr
 async function announce(server: RunningServer, cli: Cli): Promise<void> {
   const { io } = cli;
   io.print(`The dstack server ${await productVersion()} is running at ${server.url}`);
-  if (server.local === null) {
-    io.say('Jobs do not run on this machine: create a fleet or configure a backend.');
-  } else {
-    const how = server.local === 'docker' ? 'in Docker containers' : 'as plain processes';
-    io.say(`Jobs can run on this machine, ${how}.`);
-  }
+  io.say(localText(server.local));
+  for (const warning of server.warnings) io.warn(warning);
+}
+
+const HOW = {
+  containers: 'in Docker containers',
+  users: 'as plain processes, each job with a user id of its own',
+  nothing: "as plain processes of this server's user: they can read all that it can",
+};
+
+/** One line: who may run jobs on this machine, and how. */
+export function localText(local: LocalUse): string {
+  if (local.kind === 'off') return `Jobs do not run on this machine: ${local.reason}.`;
+  const { apart, projects, trusted } = local;
+  const whose =
+    projects.length === 1 ? `project ${projects[0]}` : `projects ${projects.join(', ')}`;
+  const power = trusted ? '; by DSTACK_LOCAL_TRUSTED they may do with it whatever they like' : '';
+  return `Jobs of ${whose} can run on this machine, ${HOW[apart]}${power}.`;
 }
 
 /**

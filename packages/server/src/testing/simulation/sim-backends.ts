@@ -96,6 +96,7 @@ export class SimWorld {
     machine: async () => ({ cpus: 8, memoryMib: 32_768, arch: 'x86', gpus: [] }),
     hostId: 'local',
     hostname: '127.0.0.1',
+    freedoms: { trusted: false, mounts: false, users: false },
     matches: requirementsMatch,
   });
 

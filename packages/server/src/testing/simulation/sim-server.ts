@@ -102,6 +102,7 @@ export class SimServer {
       starter: new JobStarter({
         ...{ store, defaultRegistry: null, pushKeys: () => {} },
         blobs: { get: async () => null },
+        local: { projects: new Set(['first']), trusted: false, mounts: false, users: false },
       }),
       drain: new Drain({ store, services: this.#services(), now }),
       now,

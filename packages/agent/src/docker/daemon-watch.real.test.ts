@@ -1,0 +1,129 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { JobExit } from '@dstack/contract/agent';
+import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
+import type { TestStream } from '../testing/test-stream.ts';
+
+const missing = dockerMissing();
+if (missing) console.warn(`The watch on the Docker daemon is NOT tested: ${missing} is missing`);
+
+/** A socket in front of a daemon, which can be slow with pings and can cut connections. */
+class DaemonProxy {
+  readonly path = join(mkdtempSync(join(tmpdir(), 'proxy-')), 'docker.sock');
+  pingDelayMs = 0;
+  pings = 0;
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server;
+
+  constructor(target: string) {
+    this.#server = createServer((client) => this.#serve(client, target)).listen(this.path);
+  }
+
+  /** Closes every connection, and goes on taking new ones. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): void {
+    this.#server.close();
+    this.cut();
+    rmSync(join(this.path, '..'), { recursive: true });
+  }
+
+  #serve(client: Socket, target: string): void {
+    const daemon = connect(target);
+    for (const [from, to] of [
+      [client, daemon],
+      [daemon, client],
+    ] as const) {
+      this.#sockets.add(from);
+      from.on('error', () => to.destroy());
+      from.on('close', () => {
+        this.#sockets.delete(from);
+        to.destroy();
+      });
+    }
+    daemon.pipe(client);
+    client.on('data', async (data) => {
+      if (String(data).includes('/_ping')) {
+        this.pings += 1;
+        await delay(this.pingDelayMs);
+      }
+      daemon.write(data);
+    });
+    client.on('end', () => daemon.end());
+  }
+}
+
+describe.skipIf(missing !== null)('a job that is killed', () => {
+  let engine: TestDocker;
+  let proxy: DaemonProxy;
+  let agent: AgentHarness;
+  let stream: TestStream;
+  beforeEach(async () => {
+    engine = await startDocker();
+    await engine.busybox('busybox:test');
+    proxy = new DaemonProxy(engine.socket);
+    agent = new AgentHarness(['--executor', 'docker'], { DOCKER_HOST: `unix://${proxy.path}` });
+    await agent.start();
+    stream = await agent.connect();
+  });
+  afterEach(async () => {
+    await stream.close();
+    await agent.dispose();
+    proxy.close();
+    await engine.close();
+  });
+
+  /** The end of a job that kills itself once `meanwhile` is over. */
+  async function endOf(meanwhile: () => unknown): Promise<JobExit | null> {
+    const commands = ['/bin/sh', '-c', 'echo ready; read line; kill -9 $PPID; exit 137'];
+    const spec = jobSpec([], { shell_commands: null, commands });
+    await agent.put(spec);
+    await stream.until(() => stream.text(spec.id).includes('ready'));
+    await meanwhile();
+    const container = engine.docker.getContainer(`dstack-${spec.id}`);
+    const input = await container.attach({ stream: true, hijack: true, stdin: true });
+    input.on('error', () => {});
+    input.write('go\n');
+    const { state } = await stream.whole(spec.id);
+    input.end();
+    return state.exit;
+  }
+
+  const byItself = { status: 137, reason: null, message: null };
+
+  it('is not said to have ended with its daemon when that answers late', async () => {
+    const exit = await endOf(() => {
+      proxy.pings = 0;
+      proxy.pingDelayMs = 3000;
+    });
+    expect(exit).toEqual(byItself);
+    expect(proxy.pings).toBeGreaterThan(0);
+  });
+
+  it('is not said to have ended with its daemon when connections to that are cut', async () => {
+    expect(await endOf(() => proxy.cut())).toEqual(byItself);
+  });
+
+  it('is said to have ended with its daemon when that is stopped, however late it answers', async () => {
+    const spec = jobSpec([], {
+      shell_commands: null,
+      commands: ['/bin/sh', '-c', 'echo ready; sleep 1000'],
+    });
+    await agent.put(spec);
+    await stream.until(() => stream.text(spec.id).includes('ready'));
+    proxy.pingDelayMs = 3000;
+    await engine.restart();
+    const { state } = await stream.whole(spec.id);
+    expect(state.exit).toMatchObject({
+      reason: 'container_exited_with_error',
+      message: expect.stringMatching(/Docker daemon .* stopped/),
+    });
+  });
+});

@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+
+/** What is done in a new mount namespace, in this order; each a word of `SETUP` and its arguments. */
+export type NamespaceStep =
+  /** `to` shows what `from` is. */
+  | readonly ['bind', from: string, to: string]
+  /** A mount goes elsewhere. */
+  | readonly ['move', from: string, to: string]
+  | readonly ['readonly', path: string]
+  | readonly ['folder', path: string]
+  | readonly ['file', path: string]
+  /** An empty file system in memory, of that size (bytes, or percent of all memory). */
+  | readonly ['memory', path: string, size: string]
+  /** Message queues of the new namespace instead of the machine's. */
+  | readonly ['queues', path: string]
+  /** A list of processes that shows only those of whoever looks. */
+  | readonly ['processes', path: string];
+
+const UNSHARE = ['unshare', '--mount', '--ipc', '--propagation', 'slave', '--'] as const;
+
+/** Ends at the first step that fails, with the words of the program that failed. */
+const SETUP = `
+while [ $# -gt 0 ]; do
+  step=$1; at=$2
+  case $step in
+    bind) mount --rbind "$2" "$3" || exit 1; shift 3 ;;
+    move) mount --move "$2" "$3" || exit 1; shift 3 ;;
+    readonly) mount -o remount,bind,ro "$at" || exit 1; shift 2 ;;
+    folder) mkdir -p "$at" || exit 1; shift 2 ;;
+    file) [ -e "$at" ] || : > "$at" || exit 1; shift 2 ;;
+    memory) mount -t tmpfs -o "mode=1777,nosuid,nodev,size=$3" tmpfs "$at" || exit 1; shift 3 ;;
+    queues) mount -t mqueue mqueue "$at" || exit 1; shift 2 ;;
+    processes) mount -t proc -o nosuid,nodev,noexec,hidepid=2 proc "$at" || exit 1; shift 2 ;;
+    *) echo "unknown step $step" >&2; exit 1 ;;
+  esac
+done
+echo ready
+exec cat > /dev/null
+`;
+
+/** Namespaces that exist while a process is in them, this object's own one until `close`. */
+export interface JobNamespace {
+  /** A process in them. */
+  readonly pid: number;
+  close(): Promise<void>;
+}
+
+/** Whether this program may make namespaces and mounts. */
+export function canMakeNamespaces(): boolean {
+  const [command, ...args] = UNSHARE;
+  return spawnSync(command, [...args, 'true'], { stdio: 'ignore' }).status === 0;
+}
+
+/**
+ * A mount namespace, in which the steps are done, and one for messages and memory shared by number.
+ * What the machine mounts later is seen there too, and nothing that is mounted there by the machine.
+ * Rejects with the words of the step that failed. They end with this process at the latest.
+ */
+export async function openNamespace(steps: readonly NamespaceStep[]): Promise<JobNamespace> {
+  const [command, ...args] = UNSHARE;
+  const words = [...args, '/bin/sh', '-c', SETUP, 'sh', ...steps.flat()];
+  const child = spawn(command, words, {
+    cwd: '/',
+    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    // Ctrl-C at the terminal of the agent is not meant for it.
+    detached: true,
+  });
+  child.stdin.on('error', () => {});
+  await untilReady(child);
+  return {
+    pid: child.pid ?? 0,
+    close: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, 'exit');
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+function untilReady(child: ChildProcess): Promise<void> {
+  let words = '';
+  child.stderr?.on('data', (text) => {
+    words += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', () => reject(new Error(words.trim().slice(-500) || 'no namespace')));
+    child.stdout?.once('data', () => resolve());
+  });
+}

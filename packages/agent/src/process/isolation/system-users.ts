@@ -1,0 +1,50 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseGroup, parsePasswd } from '../accounts.ts';
+
+/** Where systemd keeps the ids that it gives to services (`DynamicUser=`), a locked file for each. */
+const DYNAMIC_USERS = '/run/systemd/dynamic-uid';
+
+/** Exit code of a program that found its lock taken. */
+export const LOCK_TAKEN = 75;
+
+/** Whether the id means an account or a group of the machine, or a service that systemd runs. */
+export function isKnownToSystem(id: number): boolean {
+  return isOfService(id) || isNamed('passwd', id) || isNamed('group', id);
+}
+
+/**
+ * Words before a program while which systemd gives this id to no service: both take ids from the same
+ * range. The lock ends with the program.
+ */
+export function reserveFromServices(id: number): string[] {
+  if (!existsSync(DYNAMIC_USERS)) return [];
+  const options = ['--no-fork', '--nonblock', '--conflict-exit-code', String(LOCK_TAKEN)];
+  return ['flock', ...options, join(DYNAMIC_USERS, String(id))];
+}
+
+function isOfService(id: number): boolean {
+  const path = join(DYNAMIC_USERS, String(id));
+  if (!existsSync(path)) return false;
+  return spawnSync('flock', ['--nonblock', path, 'true'], { stdio: 'ignore' }).status !== 0;
+}
+
+function isNamed(kind: 'passwd' | 'group', id: number): boolean {
+  try {
+    execFileSync('getent', [kind, String(id)], { stdio: 'ignore' });
+    return true;
+  } catch (error) {
+    const { status, code } = error as { readonly status?: number | null; readonly code?: string };
+    // 2: there is none. A machine without the program has no names but those of its files.
+    if (code === 'ENOENT') return isInFile(kind, id);
+    return status !== 2;
+  }
+}
+
+function isInFile(kind: 'passwd' | 'group', id: number): boolean {
+  const text = existsSync(`/etc/${kind}`) ? readFileSync(`/etc/${kind}`, 'utf8') : '';
+  return kind === 'passwd'
+    ? parsePasswd(text).some(({ uid }) => uid === id)
+    : parseGroup(text).some(({ gid }) => gid === id);
+}

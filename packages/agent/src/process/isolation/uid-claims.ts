@@ -1,0 +1,154 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { writeDurably } from '../../durable-file.ts';
+import { JobFailure } from '../../jobs/executor.ts';
+import { processesByUser } from '../process-users.ts';
+import { withMachineLock } from './claim-lock.ts';
+import { removeArea } from './job-area.ts';
+import { isKnownToSystem } from './system-users.ts';
+
+/** User ids, both ends included. */
+export interface UidRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Who has a user id. */
+interface Claim {
+  /** The job's folder in the state of its agent: while it holds a record, the claim stands. */
+  readonly folder: string;
+  /** Where the files of the job's user lie. */
+  readonly area: string;
+}
+
+export interface UidClaimsOptions {
+  /** Beside the homes of jobs; shared by all agents of this machine, whatever server they work for. */
+  readonly dir: string;
+  readonly uids: UidRange;
+}
+
+/**
+ * Gives each job a user id that no other job of this machine has, whichever installation it belongs
+ * to, and that nothing of an earlier job has any more: a claim is a file named after the id, which is
+ * there before the first process or file of that user and goes after the last. What an installation
+ * that was removed has left is cleared away by any other.
+ */
+export class UidClaims {
+  readonly #options: UidClaimsOptions;
+
+  constructor(options: UidClaimsOptions) {
+    this.#options = options;
+  }
+
+  /** The id of the job with that folder; the same one again when it is asked for again. */
+  claim(claim: Claim): Promise<number> {
+    return this.#locked(() => {
+      const claims = this.#claims();
+      const known = [...claims].find(([, other]) => other.folder === claim.folder);
+      if (known) return known[0];
+      const uid = this.#free(claims);
+      writeDurably(this.#path(uid), JSON.stringify(claim));
+      writeDurably(this.#lastPath, String(uid));
+      return uid;
+    });
+  }
+
+  /** Gives back what the job has; its processes and files must be gone. Repeatable. */
+  release(folder: string): Promise<void> {
+    return this.#locked(() => {
+      for (const [uid, claim] of this.#claims()) if (claim.folder === folder) this.#remove(uid);
+    });
+  }
+
+  /** The id of a job that has one. */
+  async find(folder: string): Promise<number | null> {
+    if (!existsSync(this.#options.dir)) return null;
+    const claims = await this.#locked(() => this.#claims());
+    return [...claims].find(([, claim]) => claim.folder === folder)?.[0] ?? null;
+  }
+
+  /** Clears away what jobs have left that no agent knows any more. */
+  async sweep(): Promise<void> {
+    if (!existsSync(this.#options.dir)) return;
+    await this.#locked(() => {
+      const busy = processesByUser();
+      for (const [uid, claim] of this.#claims()) this.#clear(uid, claim, busy);
+    });
+  }
+
+  /** After the one given last, so that an id comes again as late as possible. */
+  #free(claims: ReadonlyMap<number, Claim>): number {
+    const { first, last } = this.#options.uids;
+    const size = last - first + 1;
+    const lastGiven = this.#last();
+    const from = lastGiven >= first && lastGiven <= last ? lastGiven - first + 1 : 0;
+    const busy = processesByUser();
+    for (let step = 0; step < size; step++) {
+      const uid = first + ((from + step) % size);
+      const claim = claims.get(uid);
+      if (claim && !this.#clear(uid, claim, busy)) continue;
+      if (!busy.has(uid) && !isKnownToSystem(uid)) return uid;
+    }
+    throw new JobFailure(
+      'executor_error',
+      `No user id is free for the job: all of ${first}-${last} (DSTACK_LOCAL_UIDS) are in use`,
+    );
+  }
+
+  /** False: somebody still has the id. */
+  #clear(uid: number, claim: Claim, busy: ReadonlyMap<number, unknown>): boolean {
+    if (existsSync(join(claim.folder, 'record.json')) || busy.has(uid)) return false;
+    try {
+      removeArea(claim.area, dirname(this.#options.dir));
+      this.#remove(uid);
+      return true;
+    } catch {
+      // Something of it cannot be removed now: nobody else may have the id.
+      return false;
+    }
+  }
+
+  #claims(): Map<number, Claim> {
+    const found = new Map<number, Claim>();
+    for (const name of readdirSync(this.#options.dir)) {
+      if (!/^\d+$/.test(name)) continue;
+      found.set(Number(name), readClaim(join(this.#options.dir, name)));
+    }
+    return found;
+  }
+
+  #last(): number {
+    try {
+      return Number(readFileSync(this.#lastPath, 'utf8')) || 0;
+    } catch {
+      return 0;
+    }
+  }
+
+  #remove(uid: number): void {
+    rmSync(this.#path(uid), { force: true });
+  }
+
+  #path(uid: number): string {
+    return join(this.#options.dir, String(uid));
+  }
+
+  get #lastPath(): string {
+    return join(this.#options.dir, 'last');
+  }
+
+  #locked<T>(work: () => T): Promise<T> {
+    mkdirSync(this.#options.dir, { recursive: true, mode: 0o700 });
+    return withMachineLock(join(this.#options.dir, 'lock'), work);
+  }
+}
+
+/** Written whole, so that one which cannot be read was spoilt by somebody: it belongs to nobody we know. */
+function readClaim(path: string): Claim {
+  try {
+    const { folder, area } = JSON.parse(readFileSync(path, 'utf8'));
+    return { folder: String(folder), area: String(area) };
+  } catch {
+    return { folder: '/', area: '' };
+  }
+}

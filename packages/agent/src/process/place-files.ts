@@ -1,0 +1,96 @@
+import { chmodSync, copyFileSync, existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { reachability } from '../files/git-clone.ts';
+import type { HostPlacement } from '../files/host-placement.ts';
+import { placeAs } from '../files/place-as.ts';
+import { type ExecutorJob, type JobAccount, JobFailure } from '../jobs/executor.ts';
+import type { HostMount } from '../jobs/host-mounts.ts';
+import { mpiHostfile } from '../jobs/job-environment.ts';
+import { type JobNamespace, type NamespaceStep, openNamespace } from './isolation/namespace.ts';
+import { placeIn } from './place-in.ts';
+import { enterNamespaces } from './run-as.ts';
+
+export interface JobPlacesOnHost {
+  readonly account: JobAccount;
+  readonly cwd: string;
+  readonly repoDir: string | null;
+  /** Mounts that the job will have in its own folders, which are emptied before. */
+  readonly later: readonly HostMount[];
+  /** The places as the job will see them, but for these mounts; null = as the machine has them. */
+  readonly namespace: readonly NamespaceStep[] | null;
+}
+
+/** Puts what a job brings along where it will find it. Throws `JobFailure`. */
+export async function placeFiles(
+  job: ExecutorJob,
+  places: JobPlacesOnHost,
+  signal: AbortSignal,
+): Promise<void> {
+  const { folder, cluster } = job;
+  refuseHidden(job, places);
+  await writeFile(folder.hostfile, mpiHostfile(cluster), { mode: 0o644 });
+  let namespace: JobNamespace | null = null;
+  // Most jobs bring nothing, and need none.
+  const enter = async () => {
+    namespace = places.namespace && (await openNamespace(places.namespace));
+    return enterNamespaces(namespace?.pid ?? null);
+  };
+  try {
+    const reach = () => withReadableFiles(reachability(), dirname(folder.work));
+    await placeAs(places.account, hostPlacement(job, places), folder, signal, { enter, reach });
+  } finally {
+    await (namespace as JobNamespace | null)?.close();
+  }
+}
+
+/**
+ * Authorities that this machine trusts may lie in a file of ours that the job's user cannot read; they
+ * are no secret, so copies are where it can.
+ */
+function withReadableFiles(env: NodeJS.ProcessEnv, dir: string): NodeJS.ProcessEnv {
+  const files = ['GIT_SSL_CAINFO', 'SSL_CERT_FILE'].flatMap((name) => {
+    const path = env[name];
+    if (!path || !existsSync(path)) return [];
+    const copy = join(dir, `${name.toLowerCase()}.pem`);
+    copyFileSync(path, copy);
+    chmodSync(copy, 0o644);
+    return [[name, copy]];
+  });
+  return { ...env, ...Object.fromEntries(files) };
+}
+
+/** What lies below a mount that comes later would never be seen. */
+function refuseHidden(
+  { spec }: ExecutorJob,
+  { account, cwd, repoDir, later }: JobPlacesOnHost,
+): void {
+  const files = spec.file_archives.map(({ path }) => placeIn(path, account.home, cwd));
+  const repo = repoDir !== null && spec.repo?.type !== 'virtual' ? [repoDir] : [];
+  for (const { target } of later) {
+    const hidden = [...repo, ...files].find((path) => `${path}/`.startsWith(`${target}/`));
+    if (hidden === undefined) continue;
+    const message = `${hidden} lies in the volume at ${target}, where jobs without containers can have no files of their own: choose another path`;
+    throw new JobFailure('executor_error', message);
+  }
+}
+
+function hostPlacement(
+  { spec, cluster, folder }: ExecutorJob,
+  { account, cwd, repoDir }: JobPlacesOnHost,
+): HostPlacement {
+  const { id, repo, file_archives, jobs_per_replica, job_private_key } = spec;
+  const { work, stage } = folder;
+  return {
+    id,
+    spec: { repo, file_archives, jobs_per_replica, job_private_key },
+    cluster,
+    home: account.home,
+    cwd,
+    repoDir,
+    work,
+    stage,
+    // All of the agent's state, and the folders of all jobs.
+    reserved: [dirname(dirname(folder.path)), dirname(dirname(work))],
+  };
+}

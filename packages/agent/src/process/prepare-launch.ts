@@ -1,0 +1,186 @@
+import { statSync } from 'node:fs';
+import { chmod, chown } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
+import { makeFolders } from '../files/make-folders.ts';
+import { type ExecutorJob, type JobAccount, JobFailure } from '../jobs/executor.ts';
+import { type HostMount, hostMounts, mountFailure } from '../jobs/host-mounts.ts';
+import { jobEnvironment } from '../jobs/job-environment.ts';
+import { hostAccount, ownAccount } from './accounts.ts';
+import { makeJobCgroup } from './cgroup.ts';
+import { inheritedEnvironment } from './inherited-environment.ts';
+import { makeStaging } from './isolation/job-area.ts';
+import type { JobUser, JobUsers } from './isolation/job-users.ts';
+import type { NamespaceStep } from './isolation/namespace.ts';
+import { namespaceSteps } from './isolation/namespace-steps.ts';
+import { jobCommand, wrapCommand } from './job-command.ts';
+import { listenAddress } from './listen-address.ts';
+import { placeFiles } from './place-files.ts';
+import { placeIn } from './place-in.ts';
+import { makeSshPrograms } from './ssh-programs.ts';
+import type { Launch } from './supervisor-files.ts';
+import type { TerminalKind } from './terminal.ts';
+
+/** What this machine gives its process jobs. */
+export interface Grounds {
+  readonly terminal: TerminalKind;
+  /** Gives each job a user of its own; null = jobs run as this process does. */
+  readonly users: JobUsers | null;
+  /** Host paths that no job may mount. */
+  readonly forbiddenMounts: readonly string[];
+  /** Whether this process may make namespaces and mounts. */
+  readonly canMount: () => boolean;
+}
+
+/** Makes everything that a job needs before its command, and says how that starts. Throws `JobFailure`. */
+export async function prepareLaunch(
+  job: ExecutorJob,
+  grounds: Grounds,
+  signal: AbortSignal,
+): Promise<Launch> {
+  const { spec, folder } = job;
+  const user = (await grounds.users?.prepare(job)) ?? null;
+  const account = user?.account ?? jobAccount(job);
+  const isOther = account.uid !== process.getuid?.();
+  if (isOther && !user) await openTheWay(folder.path);
+  for (const dir of [folder.home, folder.work, folder.stage]) await makeOwned(dir, account);
+  const { mounts, notices } = await hostMounts(spec.mounts, grounds.forbiddenMounts);
+  const { outside, inside } = byPlace(mounts, [folder.home, folder.work]);
+  const cwd = placeIn(spec.working_dir ?? folder.work, account.home, folder.work);
+  const repoDir = spec.repo ? placeIn(spec.repo.dir, account.home, cwd) : null;
+  const forFiles = namespaceFor(job, outside, user, grounds);
+  const places = { account, cwd, repoDir, later: inside, namespace: forFiles };
+  await placeFiles(job, places, signal);
+  for (const mount of inside) await makeOwned(folderFor(mount), account);
+  const namespace = namespaceFor(job, mounts, user, grounds);
+  const isolated = isOther || namespace !== null;
+  const cgroup = makeJobCgroup(`dstack-${spec.id}`, {
+    cpus: spec.cpu_limit,
+    memoryBytes: spec.memory_limit_bytes,
+  });
+  if (spec.server_access) await chown(folder.serverSocket, account.uid, account.gid);
+  const argv = jobCommand(spec, grounds.terminal !== 'pipes');
+  if (argv.length === 0) throw new JobFailure('executor_error', 'The job has no command to run');
+  return {
+    id: spec.id,
+    argv: isolated ? argv : wrapCommand(argv, cgroup),
+    isolation: isolated ? { namespace, ownUser: user?.isOwn ?? false } : null,
+    env: await environment(job, account, { cwd, repoDir }),
+    cwd,
+    terminal: grounds.terminal,
+    maskedValues: spec.masked_values,
+    notices: [...(spec.notices ?? []), ...notices],
+    cgroup,
+    account,
+    socket: folder.socket('s'),
+  };
+}
+
+async function environment(
+  job: ExecutorJob,
+  account: JobAccount,
+  { cwd, repoDir }: { readonly cwd: string; readonly repoDir: string | null },
+): Promise<Record<string, string>> {
+  const { spec, cluster, gpus, folder } = job;
+  const places = {
+    workingDir: cwd,
+    repoDir,
+    mpiHostfile: folder.hostfile,
+    home: account.home,
+  };
+  return {
+    ...inheritedEnvironment(process.env),
+    ...(await ownPrograms(job, account)),
+    DSTACK_LISTEN_ADDRESS: listenAddress(spec.id) ?? 'localhost',
+    ...withServerSocket(jobEnvironment(spec, cluster, places, gpus.length), job),
+    ...gpuEnvironment(job),
+  };
+}
+
+/** The server is at a socket of this job alone, not at the place where containers see theirs. */
+function withServerSocket(
+  env: Record<string, string>,
+  { spec, folder }: ExecutorJob,
+): Record<string, string> {
+  if (!spec.server_access || env.DSTACK_SERVER_URL !== socketUrl(SERVER_SOCKET)) return env;
+  return { ...env, DSTACK_SERVER_URL: socketUrl(folder.serverSocket) };
+}
+
+/** Null: the job sees the machine as it is. Throws `JobFailure` where it must not. */
+function namespaceFor(
+  { folder }: ExecutorJob,
+  mounts: readonly HostMount[],
+  user: JobUser | null,
+  { canMount }: Grounds,
+): NamespaceStep[] | null {
+  if (mounts.length === 0 && user === null) return null;
+  if (canMount()) {
+    return namespaceSteps(mounts, makeStaging(folder.area ?? folder.path), user?.files ?? null);
+  }
+  if (mounts.length === 0) return null;
+  throw mountFailure('the agent has no right to make mounts; it needs root');
+}
+
+interface ByPlace {
+  readonly outside: readonly HostMount[];
+  readonly inside: readonly HostMount[];
+}
+
+/** Mounts that lie in the job's own folders, and those that do not. */
+function byPlace(mounts: readonly HostMount[], own: readonly string[]): ByPlace {
+  const isInside = ({ target }: HostMount) => own.some((dir) => `${target}/`.startsWith(`${dir}/`));
+  return {
+    outside: mounts.filter((mount) => !isInside(mount)),
+    inside: mounts.filter(isInside),
+  };
+}
+
+function folderFor({ source, target }: HostMount): string {
+  return statSync(source).isDirectory() ? target : dirname(target);
+}
+
+/** What the nodes of a cluster need to reach each other from homes of their own. */
+async function ownPrograms(
+  { spec, folder }: ExecutorJob,
+  { home }: JobAccount,
+): Promise<Record<string, string>> {
+  return spec.jobs_per_replica > 1 ? { PATH: await makeSshPrograms(folder.bin, home) } : {};
+}
+
+/** The user that the job asks for, where we may change to it; else our own. */
+function jobAccount({ spec, folder }: ExecutorJob): JobAccount {
+  const asked = spec.user;
+  const root = process.getuid?.() === 0;
+  return root && asked ? hostAccount(asked, folder.home) : ownAccount(folder.home);
+}
+
+async function makeOwned(dir: string, account: JobAccount): Promise<void> {
+  try {
+    const first = await makeFolders(dir);
+    if (!first || account.uid === process.getuid?.()) return;
+    for (let made = dir; made.length >= first.length; made = dirname(made)) {
+      await chown(made, account.uid, account.gid);
+    }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new JobFailure('executor_error', `Failed to make the directory ${dir}: ${why}`);
+  }
+}
+
+/** Another user must be able to walk down to the job's home; the other files stay closed. */
+async function openTheWay(jobDir: string): Promise<void> {
+  for (const dir of [jobDir, dirname(jobDir), dirname(dirname(jobDir))]) await chmod(dir, 0o711);
+}
+
+/** Keeps a job on its own GPUs where the vendor has a variable for that. */
+function gpuEnvironment({ gpus }: ExecutorJob): Record<string, string> {
+  const ids = gpus.map((gpu) => gpu.id).join(',');
+  switch (gpus[0]?.vendor) {
+    case 'nvidia':
+      return { CUDA_VISIBLE_DEVICES: ids };
+    case 'intel':
+      return { HABANA_VISIBLE_DEVICES: ids };
+    default:
+      return {};
+  }
+}

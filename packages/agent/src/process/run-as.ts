@@ -1,0 +1,104 @@
+import type { JobAccount } from '../jobs/executor.ts';
+import { type JobCgroup, joinFiles } from './cgroup.ts';
+
+/** A command as a program of this machine is started. */
+export interface Command {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+/** A command in the words that change who runs it and where. */
+export interface WrappedCommand extends Command {
+  /** Words before the command: what they start runs as the job's user, with the job's environment. */
+  readonly before: readonly string[];
+}
+
+export interface RunAs {
+  readonly account: JobAccount;
+  readonly cgroup: JobCgroup;
+  /** A process in the namespaces of the job; null = it has none of its own. */
+  readonly namespaceOf: number | null;
+  /** Whether the user's own rights must be enough for the directory; else it is entered with ours. */
+  readonly entersAsUser: boolean;
+}
+
+/** Variables that say nothing to programs, for the words that run with our rights. */
+const VARIABLE = '__DSTACK_ENV_';
+
+/** Names that a shell takes by `export`; the others are given to `env`. */
+const EXPORTABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const SPECIAL = /^(UID|EUID|PPID|OPTIND|SHELLOPTS|BASHOPTS|BASH_.*|__dstack_.*)$/;
+
+/** With our rights: joins the job's control groups and gives the terminal to the job's user. */
+const JOIN = [
+  'while [ "$1" != -- ]; do echo $$ 2>/dev/null > "$1"; shift; done; shift',
+  't=$(readlink "/proc/$$/fd/0")',
+  'case "$t" in /dev/pts/*) chown "$1" "$t" 2>/dev/null ;; esac',
+  'shift; exec "$@"',
+].join('; ');
+
+/** As the job's user: goes to the directory, made if need be, and takes the job's environment. */
+const BECOME = [
+  '[ -d "$1" ] || mkdir -p "$1"; [ "$1" = . ] || cd "$1" || exit 1; unset OLDPWD; __dstack_n=$2; shift 2; __dstack_i=0',
+  'while [ "$__dstack_i" -lt "$__dstack_n" ]; do',
+  `eval "__dstack_v=\\$${VARIABLE}$__dstack_i"; unset "${VARIABLE}$__dstack_i"`,
+  'export "$__dstack_v"; __dstack_i=$((__dstack_i + 1)); done',
+  'unset __dstack_i __dstack_n __dstack_v; exec "$@"',
+];
+
+/**
+ * Puts in front of a command what makes its process a member of the job's control groups, takes it
+ * into the job's namespaces and changes the user. The first words run with our rights, so the job's
+ * environment, which may tell the loader or a shell what to run, is not theirs: it travels in
+ * variables without meaning, on no command line, and is taken once the rights are gone.
+ */
+export function runAs({ argv, env, cwd }: Command, as: RunAs): WrappedCommand {
+  const { account, cgroup, namespaceOf, entersAsUser } = as;
+  const names = Object.keys(env).filter((name) => !name.startsWith(VARIABLE));
+  const exported = names.filter((name) => EXPORTABLE.test(name) && !SPECIAL.test(name));
+  const given = names.filter((name) => !exported.includes(name));
+  const before = [
+    ...['/bin/sh', '-c', JOIN, 'sh', ...joinFiles(cgroup), '--', String(account.uid)],
+    ...enterNamespaces(namespaceOf),
+    ...switchUser(account),
+    ...['/bin/sh', '-c', BECOME.join('; ').replaceAll('do; ', 'do '), 'sh'],
+    ...[entersAsUser ? cwd : '.', String(exported.length)],
+    ...(given.length > 0 ? ['env', ...given.map((name) => `${name}=${env[name]}`)] : []),
+  ];
+  const variables = exported.map((name, at) => [`${VARIABLE}${at}`, `${name}=${env[name]}`]);
+  return {
+    before,
+    argv,
+    env: {
+      PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+      ...Object.fromEntries(variables),
+    },
+    cwd: entersAsUser ? '/' : cwd,
+  };
+}
+
+/** Whether the words before a command are still at work, by the environment of its process. */
+export function isOnItsWay(environ: string): boolean {
+  return environ.startsWith(`${VARIABLE}0=`) || environ.includes(`\0${VARIABLE}0=`);
+}
+
+/** Words before a command that runs in the namespaces of another process. */
+export function enterNamespaces(pid: number | null): string[] {
+  if (pid === null) return [];
+  return ['nsenter', `--mount=/proc/${pid}/ns/mnt`, `--ipc=/proc/${pid}/ns/ipc`, '--'];
+}
+
+/**
+ * `setpriv` keeps the supplementary groups (video, render), which Node's own `uid` option drops. The
+ * way back by programs that change users (`sudo`) is closed, except for accounts of the machine.
+ */
+function switchUser({ username, uid, gid, groups }: JobAccount): string[] {
+  const ids = [`--reuid=${uid}`, `--regid=${gid}`];
+  if (groups == null) {
+    const own = username === null ? '--clear-groups' : '--init-groups';
+    return ['setpriv', ...ids, own, '--'];
+  }
+  const given = groups.length === 0 ? '--clear-groups' : `--groups=${groups.join(',')}`;
+  return ['setpriv', ...ids, given, '--no-new-privs', '--'];
+}

@@ -1,0 +1,54 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { JobFailure } from '../jobs/executor.ts';
+import { LOCK_TAKEN, reserveFromServices } from './isolation/system-users.ts';
+import { nodeCommand, programEntry } from './program-entry.ts';
+import { ALREADY_SUPERVISED, SupervisorFiles } from './supervisor-files.ts';
+
+/**
+ * Returns when the supervisor can be talked to, or another one is found to be in charge. `ownUid`: the
+ * user id that nobody but the job has as long as its supervisor lives; null = there is none.
+ */
+export async function startSupervisor(jobDir: string, ownUid: number | null): Promise<void> {
+  mkdirSync(jobDir, { recursive: true });
+  const logPath = new SupervisorFiles(jobDir).log;
+  const log = openSync(logPath, 'a', 0o600);
+  const entry = programEntry('supervisor.js', 'process/supervisor-main.ts');
+  const supervisor = [...nodeCommand(), '--max-old-space-size=64', entry, jobDir];
+  const before = ownUid === null ? [] : reserveFromServices(ownUid);
+  const [file = '', ...args] = [...before, ...supervisor];
+  const child = spawn(file, args, {
+    cwd: '/',
+    detached: true,
+    env: { PATH: process.env.PATH },
+    stdio: ['ignore', log, log, 'pipe'],
+  });
+  closeSync(log);
+  await untilReady(child, logPath);
+  child.unref();
+}
+
+function untilReady(child: ChildProcess, logPath: string): Promise<void> {
+  const ready = child.stdio[3] as Readable;
+  return new Promise((done, fail) => {
+    child.once('error', (error) => fail(new JobFailure('executor_error', error.message)));
+    child.once('exit', (code) => {
+      if (code === 0 || code === ALREADY_SUPERVISED) return done();
+      fail(new JobFailure('executor_error', failureText(code, logPath)));
+    });
+    ready.once('data', () => {
+      ready.destroy();
+      done();
+    });
+    ready.on('error', () => {});
+  });
+}
+
+function failureText(code: number | null, logPath: string): string {
+  if (code === LOCK_TAKEN) {
+    return 'The user id of the job was given to a service of this machine at the same moment';
+  }
+  const words = readFileSync(logPath, 'utf8').trim().slice(-500);
+  return `The job's supervisor failed to start: ${words}`;
+}

@@ -1,0 +1,51 @@
+import type { Offer } from '../model/index.ts';
+import { LOCAL_PROCESS_INSTANCE } from './backend-features.ts';
+import type { JobNeeds } from './needs.ts';
+
+/**
+ * What the server's machine is to jobs, as keys of an offer's `backend_data`. Instances outlive the
+ * server, which puts what holds now into theirs at each start.
+ */
+/** Jobs may do what gives them the machine (`DSTACK_LOCAL_TRUSTED`). */
+export const LOCAL_TRUSTED = 'trusted';
+/** Its directories can be mounted into jobs. */
+export const LOCAL_MOUNTS = 'mounts';
+/** Jobs may name the user they run as; without containers that is a user of the machine. */
+export const LOCAL_USERS = 'users';
+/** The instance's project may not run jobs there any more. */
+export const LOCAL_WITHDRAWN = 'withdrawn';
+
+export function isWithdrawn(offer: Offer): boolean {
+  return offer.backend === 'local' && offer.backend_data[LOCAL_WITHDRAWN] === true;
+}
+
+/** A need that the server's machine could meet if it were started otherwise. */
+export interface LocalRefusal {
+  readonly need: 'docker' | 'privileged' | 'volumes';
+  /** `trusted`: `DSTACK_LOCAL_TRUSTED` is not set; `mounts`: the server has no right to make mounts. */
+  readonly without: 'trusted' | 'mounts';
+}
+
+/** Null for all other machines, and for what cannot be had without containers anyway. */
+export function localRefusal(needs: JobNeeds, offer: Offer): LocalRefusal | null {
+  if (offer.backend !== 'local') return null;
+  const trusted = offer.backend_data[LOCAL_TRUSTED] === true;
+  const hasContainers = offer.instance.name !== LOCAL_PROCESS_INSTANCE;
+  if (!trusted && hasContainers && needs.dind) return { need: 'docker', without: 'trusted' };
+  if (!trusted && hasContainers && needs.privileged) {
+    return { need: 'privileged', without: 'trusted' };
+  }
+  if (!needs.instanceMounts) return null;
+  if (offer.backend_data[LOCAL_MOUNTS] !== true) return { need: 'volumes', without: 'mounts' };
+  return trusted ? null : { need: 'volumes', without: 'trusted' };
+}
+
+/** One sentence for plans. */
+export function localRefusalText({ need, without }: LocalRefusal): string {
+  switch (without) {
+    case 'trusted':
+      return `local: \`${need}\` would give the job the server's machine, whose administrator can allow that with DSTACK_LOCAL_TRUSTED=1`;
+    case 'mounts':
+      return `local: \`${need}\` of the server's machine cannot be mounted, since the server runs without the right to do so (as root it has it)`;
+  }
+}

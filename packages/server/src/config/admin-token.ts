@@ -1,0 +1,33 @@
+import type { Store } from '@dstack/store';
+import { whyOpen } from '../reach.ts';
+import type { ServerSettings } from '../settings.ts';
+import { StartError } from '../start-error.ts';
+
+/** Characters below which a token can be found by trying. */
+const LEAST = 16;
+
+/**
+ * Whoever guesses the admin's token owns the server. Throws `StartError` for a short one where others
+ * can reach the server; answers what to tell whoever starts a private server with one, else null. To
+ * be called before the admin is made.
+ */
+export async function checkAdminToken(
+  store: Pick<Store, 'users'>,
+  settings: ServerSettings,
+): Promise<string | null> {
+  const admin = await store.users.byName('admin');
+  const stored = admin && (await store.users.credentials(admin.id));
+  const token = admin ? (stored?.token ?? null) : settings.adminToken;
+  const length = token === null ? LEAST : [...token].length;
+  if (length >= LEAST) return null;
+  const problem = `the admin token has ${length} characters, fewer than ${LEAST}`;
+  const open = whyOpen(settings);
+  if (open !== null) {
+    throw new StartError(`${problem}, and others can reach this server, since ${open}`, {
+      next: admin
+        ? 'start it on 127.0.0.1 without a proxy, and replace the token: POST /api/users/refresh_token with {"username": "admin"}'
+        : 'give a longer one by --token or DSTACK_SERVER_ADMIN_TOKEN, or none: then one is made',
+    });
+  }
+  return `${problem[0]?.toUpperCase()}${problem.slice(1)}: replace it before others can reach this server.`;
+}

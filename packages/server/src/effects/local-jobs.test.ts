@@ -1,0 +1,66 @@
+import type { JobSpecForAgent } from '@dstack/contract/agent';
+import type { InstanceRecord } from '@dstack/core';
+import { describe, expect, it } from 'vitest';
+import { type LocalJobRules, localJob } from './local-jobs.ts';
+
+const strict: LocalJobRules = {
+  projects: new Set(['main']),
+  trusted: false,
+  mounts: true,
+  users: false,
+};
+const trusting = { ...strict, trusted: true, users: true };
+
+const on = (backend: 'local' | 'remote', name = 'local') =>
+  ({ backend, offer: { instance: { name } } }) as unknown as InstanceRecord;
+const job = (more: Partial<JobSpecForAgent> = {}) =>
+  ({
+    project_name: 'Main',
+    privileged: false,
+    network_mode: 'bridge',
+    mounts: [],
+    user: null,
+    ...more,
+  }) as unknown as JobSpecForAgent;
+const mount = { source: '/etc', target: '/host', read_only: false, optional: false };
+
+describe('a job that starts on the machine of the server', () => {
+  it('is of a project that may use it', () => {
+    expect(localJob(strict, on('local'), job())).toEqual(job());
+    expect(() => localJob(strict, on('local'), job({ project_name: 'other' }))).toThrow(
+      /^Project other may not run jobs on the server's machine; .* DSTACK_LOCAL_PROJECTS$/,
+    );
+  });
+
+  it.each([
+    ['be privileged', { privileged: true }],
+    ['use the host network', { network_mode: 'host' as const }],
+    ['mount /etc', { mounts: [mount] }],
+  ])('may not %s unless jobs are trusted', (what, more) => {
+    expect(() => localJob(strict, on('local'), job(more))).toThrow(
+      `No job may ${what} on the server's machine; its administrator can allow it with DSTACK_LOCAL_TRUSTED=1`,
+    );
+    expect(localJob(trusting, on('local'), job(more))).toEqual(job(more));
+  });
+
+  it('starts without optional volumes, and its output says so', () => {
+    const optional = job({ mounts: [{ ...mount, optional: true }] });
+    expect(localJob(strict, on('local'), optional)).toMatchObject({
+      mounts: [],
+      notices: [expect.stringMatching(/^the optional volume \/etc:\/host is left out.*TRUSTED/)],
+    });
+    expect(localJob(trusting, on('local'), optional)).toEqual(optional);
+  });
+
+  it('is no user of the machine', () => {
+    const asRoot = job({ user: { uid: 0 } });
+    expect(localJob(strict, on('local', 'local-process'), asRoot).user).toBeNull();
+    expect(localJob(trusting, on('local', 'local-process'), asRoot).user).toEqual({ uid: 0 });
+    expect(localJob(strict, on('local'), asRoot).user).toEqual({ uid: 0 });
+  });
+});
+
+it('leaves jobs of other machines as they are', () => {
+  const mighty = job({ project_name: 'other', privileged: true, mounts: [mount] });
+  expect(localJob(strict, on('remote'), mighty)).toBe(mighty);
+});

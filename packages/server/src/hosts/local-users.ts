@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { UidRange } from '../local-settings.ts';
+
+/** Beside each other: the files of jobs of every server on this machine, and who has which user id. */
+const BASE = '/var/lib/dstack-jobs';
+
+/** Whose rights process jobs on the server's machine have. */
+export interface LocalUsers {
+  /** User ids for jobs, one each; null = jobs run as the server does. */
+  readonly own: { readonly uids: UidRange; readonly homes: string } | null;
+  /** Whether directories of the machine can be mounted into jobs. */
+  readonly mounts: boolean;
+  /** Why jobs have none of their own, for the person who started the server. */
+  readonly why: 'not root' | 'ids not mapped' | null;
+}
+
+/** What the user of this process may do for its jobs. */
+export async function localUsers(uids: UidRange, serverId: string): Promise<LocalUsers> {
+  if (process.getuid?.() !== 0) return { own: null, mounts: false, why: 'not root' };
+  const mounts = await canMount();
+  // Root of a container that knows a few ids only cannot give any away.
+  const mapped = (await isMapped('uid', uids)) && (await isMapped('gid', uids));
+  if (!mapped) return { own: null, mounts, why: 'ids not mapped' };
+  return { own: { uids, homes: join(BASE, serverId) }, mounts, why: null };
+}
+
+async function canMount(): Promise<boolean> {
+  const words = ['--mount', '--ipc', '--propagation', 'slave', '--', 'true'];
+  return await promisify(execFile)('unshare', words).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function isMapped(kind: 'uid' | 'gid', { first, last }: UidRange): Promise<boolean> {
+  return coversRange(await readFile(`/proc/self/${kind}_map`, 'utf8'), { first, last });
+}
+
+/** Lines of first id inside, first id outside, and how many. */
+export function coversRange(map: string, { first, last }: UidRange): boolean {
+  return map.split('\n').some((line) => {
+    const [inside = Number.NaN, , count = 0] = line.trim().split(/\s+/).map(Number);
+    return inside <= first && last < inside + count;
+  });
+}

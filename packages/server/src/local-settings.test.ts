@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { localSettings } from './local-settings.ts';
+
+describe("settings of the server's machine", () => {
+  it('trust nobody, and give process jobs ids that nobody else has', () => {
+    expect(localSettings({})).toEqual({
+      executor: 'auto',
+      projects: null,
+      trusted: false,
+      uids: { first: 61184, last: 65519 },
+    });
+  });
+
+  it('tell an empty list of projects from none', () => {
+    expect(localSettings({ DSTACK_LOCAL_PROJECTS: '' }).projects).toEqual([]);
+    expect(localSettings({ DSTACK_LOCAL_PROJECTS: ' a, b,' }).projects).toEqual(['a', 'b']);
+  });
+
+  it('are not trusted with a variable that says no', () => {
+    const trusted = (text: string) => localSettings({ DSTACK_LOCAL_TRUSTED: text }).trusted;
+    expect(['1', 'true'].every(trusted)).toBe(true);
+    expect(['', '0', 'false'].some(trusted)).toBe(false);
+    expect(() => trusted('maybe')).toThrow('DSTACK_LOCAL_TRUSTED is "maybe"; it may be 1 or 0');
+  });
+
+  it.each(['0-10', '999-2000', '70000-60000', '61184', 'a-b', '61184-99999999999'])(
+    'refuse the user ids %s',
+    (text) => {
+      expect(() => localSettings({ DSTACK_LOCAL_UIDS: text })).toThrow(
+        `DSTACK_LOCAL_UIDS is ${JSON.stringify(text)}; it must be two user ids from 1000 on`,
+      );
+    },
+  );
+});

@@ -1,0 +1,66 @@
+import { type Env, oneOf, SettingsError } from './environment.ts';
+
+/** User ids, both ends included. */
+export interface UidRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What the server's own machine is to jobs. */
+export interface LocalSettings {
+  readonly executor: 'auto' | 'docker' | 'process';
+  /** Projects that may run jobs here; null = `main`, and only while the server is private. */
+  readonly projects: readonly string[] | null;
+  /** Whether jobs here may do what gives them the machine: `privileged`, its directories, its users. */
+  readonly trusted: boolean;
+  /** User ids for process jobs, one each, where the server runs as root. */
+  readonly uids: UidRange;
+}
+
+const DEFAULT_UIDS = '61184-65519';
+/** Ids below are the system's own and people's. */
+const FIRST_UID = 1000;
+/** The two highest mean "no id" to the system. */
+const LAST_UID = 2 ** 32 - 3;
+
+export function localSettings(env: Env): LocalSettings {
+  return {
+    executor: oneOf(env, 'DSTACK_LOCAL_EXECUTOR', ['auto', 'docker', 'process']),
+    projects: projects(env.DSTACK_LOCAL_PROJECTS),
+    trusted: trusted(env.DSTACK_LOCAL_TRUSTED ?? ''),
+    uids: uidRange(env.DSTACK_LOCAL_UIDS || DEFAULT_UIDS),
+  };
+}
+
+/** An empty list is a list: nobody. */
+function projects(text: string | undefined): readonly string[] | null {
+  if (text === undefined) return null;
+  return text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
+/** No flag like others: whoever writes 0 must not open the machine. */
+function trusted(text: string): boolean {
+  switch (text.trim().toLowerCase()) {
+    case '1':
+    case 'true':
+      return true;
+    case '':
+    case '0':
+    case 'false':
+      return false;
+    default:
+      throw new SettingsError(`DSTACK_LOCAL_TRUSTED is ${JSON.stringify(text)}; it may be 1 or 0`);
+  }
+}
+
+function uidRange(text: string): UidRange {
+  const [, from, to] = /^\s*(\d{1,10})\s*-\s*(\d{1,10})\s*$/.exec(text) ?? [];
+  const [first, last] = [Number(from), Number(to)];
+  if (first >= FIRST_UID && first <= last && last <= LAST_UID) return { first, last };
+  throw new SettingsError(
+    `DSTACK_LOCAL_UIDS is ${JSON.stringify(text)}; it must be two user ids from ${FIRST_UID} on, such as ${DEFAULT_UIDS}`,
+  );
+}

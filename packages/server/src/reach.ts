@@ -1,0 +1,26 @@
+import { isIP } from 'node:net';
+import type { ServerSettings } from './settings.ts';
+
+/** Whether only programs of this machine can reach a server that listens there. */
+export function isLoopback(host: string): boolean {
+  const name = host.replace(/^\[(.*)\]$/, '$1');
+  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
+}
+
+/**
+ * Why others than this machine's own users may reach the server, in words that follow "since"; null:
+ * it is private. A proxy in front of a server that listens on loopback makes it public all the same.
+ */
+export function whyOpen({
+  host,
+  url,
+  trustedProxies,
+}: Pick<ServerSettings, 'host' | 'url' | 'trustedProxies'>): string | null {
+  if (!isLoopback(host)) return `it listens on ${host}`;
+  if (url !== null && !isLoopbackUrl(url)) return `DSTACK_SERVER_URL is ${url}`;
+  return trustedProxies.length > 0 ? 'DSTACK_SERVER_TRUSTED_PROXIES names a proxy' : null;
+}
+
+function isLoopbackUrl(url: string): boolean {
+  return URL.canParse(url) && isLoopback(new URL(url).hostname);
+}
