@@ -1,6 +1,7 @@
 import type { ServerConfig } from '@dstack/contract';
 import type { RunSpecSettings } from '@dstack/core';
 import { jobSpecSettings } from './decision-context.ts';
+import type { IntakeSettings } from './http/intake/intake.ts';
 import type { HttpSettings } from './http/ports.ts';
 import type { ServerSettings } from './settings.ts';
 
@@ -52,6 +53,19 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     trustedProxies: settings.trustedProxies,
     metricsToken: settings.metrics.token,
     templatesRepo: settings.templatesRepo,
+  };
+}
+
+/** Slower than any line that people work on. */
+const SLOWEST_BODY_BYTES_PER_SECOND = 8 * 1024;
+
+export function intakeSettings({ limits }: ServerSettings): IntakeSettings {
+  return {
+    memory: limits.requestMemory,
+    pace: {
+      graceMs: limits.bodyTimeoutSeconds * 1000,
+      bytesPerSecond: SLOWEST_BODY_BYTES_PER_SECOND,
+    },
   };
 }
 

@@ -1,17 +1,19 @@
 import { join } from 'node:path';
 import { AccessWatch } from '../access/access-watch.ts';
+import { draftedInMemory } from '../blobs/drafts.ts';
 import { fileBlobs } from '../blobs/file-blobs.ts';
 import { systemNow } from '../clock.ts';
 import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/bootstrap.ts';
 import { decisionContext } from '../decision-context.ts';
 import { keepLinked } from '../hosts/keep-linked.ts';
 import { buildHttp } from '../http/app.ts';
+import { Intake } from '../http/intake/intake.ts';
 import { keyMaker } from '../http/keys.ts';
 import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
 import { endHttp, Shutdown } from '../http/shutdown.ts';
 import { streamRoutes } from '../http/streams/routes.ts';
 import { gitTemplates } from '../http/templates/git-templates.ts';
-import { httpSettings } from '../http-settings.ts';
+import { httpSettings, intakeSettings } from '../http-settings.ts';
 import { ImageConfigs } from '../images/image-configs.ts';
 import { limitJobRequests } from '../job-tunnels/job-requests.ts';
 import type { Engine } from '../loops/engine.ts';
@@ -52,7 +54,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const machine = await thisMachine(parts, serverId);
   const backends = makeBackends(parts, hosts, machine);
   const offers = offerSource(backends, log);
-  const blobs = store.shared ? store.files.blobs : fileBlobs(join(settings.dir, 'blobs'));
+  const blobs = store.shared
+    ? draftedInMemory(store.files.blobs)
+    : fileBlobs(join(settings.dir, 'blobs'));
   const changes = new RunChanges();
   closing.add(store.runs.onChangedElsewhere((runId) => changes.emit(runId)));
   const access = new AccessWatch({
@@ -75,6 +79,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     offers,
     images: new ImageConfigs({ now: Date.now, outgoing, log }),
     blobs,
+    intake: new Intake(intakeSettings(settings)),
     keys,
     context,
     templates: gitTemplates({ rules: outgoing.rules, own: settings.templatesRepo }),

@@ -4,7 +4,8 @@ import { StoreError } from '@dstack/store';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isDiskFull } from '../disk-trouble.ts';
 import { ProxyRefusal, refusalBody } from '../proxy/refusal.ts';
-import { UnprocessableError } from './request-body.ts';
+import { RefusedBody, refusalStatus } from './intake/body-refusal.ts';
+import { UnprocessableError } from './intake/parse-json.ts';
 
 /** The one place where something thrown becomes an answer. */
 export function answerError(
@@ -20,6 +21,7 @@ export function answerError(
     if (error.retryAfter !== null) reply.header('retry-after', error.retryAfter);
     return sendJson(reply, error.status, refusalBody(error));
   }
+  if (error instanceof RefusedBody) return refuseBody(error, reply);
   if (error instanceof UnprocessableError) return sendJson(reply, 422, { detail: error.detail });
   // It was there when the request was let in.
   if (error instanceof StoreError && error.code === 'store_project_deleted') {
@@ -34,6 +36,13 @@ export function answerError(
     .code(500)
     .header('content-type', 'text/plain; charset=utf-8')
     .send('Internal Server Error');
+}
+
+function refuseBody(error: RefusedBody, reply: FastifyReply): FastifyReply {
+  const { refusal } = error;
+  if (refusal.kind === 'no-memory') reply.header('retry-after', refusal.retryAfterSeconds);
+  if (refusal.kind === 'too-slow') reply.header('connection', 'close');
+  return sendJson(reply, refusalStatus(refusal), { detail: error.message });
 }
 
 /** In the one form whose words all clients show; the operator must act, not the caller. */

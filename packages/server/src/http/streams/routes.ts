@@ -14,8 +14,8 @@ import { type LogStart, startOffset } from '../../logs/start-offset.ts';
 import { streamLog } from '../../logs/stream-log.ts';
 import type { RunChanges } from '../../loops/run-changes.ts';
 import { identify } from '../identity.ts';
+import { UnprocessableError } from '../intake/parse-json.ts';
 import type { HttpDeps } from '../ports.ts';
-import { UnprocessableError } from '../request-body.ts';
 import { type EventCursor, streamEvents } from './stream-events.ts';
 import { watchRun } from './watch-run.ts';
 

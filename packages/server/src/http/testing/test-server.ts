@@ -24,6 +24,7 @@ import type { OpenPort } from '../../proxy/replica-connections.ts';
 import { ServiceProxy } from '../../proxy/service-proxy.ts';
 import { serviceStateReader } from '../../proxy/service-state-reader.ts';
 import { buildHttp } from '../app.ts';
+import { Intake } from '../intake/intake.ts';
 import { keyMaker } from '../keys.ts';
 import type { HttpDeps } from '../ports.ts';
 import { createProject } from '../projects/service.ts';
@@ -34,6 +35,8 @@ import { createUser } from '../users/service.ts';
 
 export interface TestServer {
   readonly app: FastifyInstance;
+  /** Where files are kept. */
+  readonly dir: string;
   readonly store: Store;
   readonly deps: HttpDeps;
   readonly services: ServiceProxy;
@@ -130,6 +133,7 @@ export async function startTestServer(
   );
   return {
     app,
+    dir,
     store,
     deps,
     services,
@@ -190,6 +194,10 @@ function testDeps({
     },
     images: { find: async () => null },
     blobs: fileBlobs(join(dir, 'blobs')),
+    intake: new Intake({
+      memory: 64 * 1024 * 1024,
+      pace: { graceMs: 30_000, bytesPerSecond: 8192 },
+    }),
     keys: keyMaker(),
     templates: gitTemplates({ rules: new OutgoingRules([]), own: null, protocols: 'file' }),
     hub: () => Promise.reject(new Error('there is no hub')),

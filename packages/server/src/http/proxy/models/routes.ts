@@ -9,6 +9,7 @@ import { notAdmitted, ProxyRefusal } from '../../../proxy/refusal.ts';
 import { routeOf, type ServiceRoute } from '../../../proxy/service-routes.ts';
 import { sendJson } from '../../error-answers.ts';
 import { identify } from '../../identity.ts';
+import { bodyLimits } from '../../intake/body-limits.ts';
 import type { HttpDeps } from '../../ports.ts';
 import type { GuardedRoute } from '../../sign-in-guard.ts';
 import { type ChatRequest, chatRequest } from './chat-request.ts';
@@ -57,9 +58,15 @@ function routes(app: FastifyInstance, deps: HttpDeps): void {
     config: guarded as object,
     handler: async (request, reply) => {
       const { project, name: user } = await admitCaller(deps, CHAT, request, reply);
-      const chat = chatRequest(request.body as Buffer | undefined);
-      const { route, model } = await find(deps, project, chat.model);
-      return await complete(deps, { route, model, chat, user }, reply);
+      const lease = deps.intake.budget.open(project.id);
+      try {
+        const limits = bodyLimits('proxy.chat_completions', false);
+        const chat = chatRequest(await deps.intake.json(request.raw, limits, lease));
+        const { route, model } = await find(deps, project, chat.model);
+        return await complete(deps, { route, model, chat, user }, reply);
+      } finally {
+        lease.release();
+      }
     },
   });
 }
