@@ -13,7 +13,7 @@ import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
 import { endHttp, Shutdown } from '../http/shutdown.ts';
 import { streamRoutes } from '../http/streams/routes.ts';
 import { gitTemplates } from '../http/templates/git-templates.ts';
-import { httpSettings, intakeSettings } from '../http-settings.ts';
+import { httpSettings, intakeSettings, signInGuard } from '../http-settings.ts';
 import { ImageConfigs } from '../images/image-configs.ts';
 import { limitJobRequests } from '../job-tunnels/job-requests.ts';
 import type { Engine } from '../loops/engine.ts';
@@ -63,7 +63,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     ...{ access: store.access, shared: store.shared, now: systemNow, log },
   });
   closing.add(() => access.close());
-  const services = makeServiceProxy(parts, { hosts, sshFleets, access }, changes);
+  const signIns = signInGuard(forHttp, systemNow);
+  const services = makeServiceProxy(parts, { hosts, sshFleets, access, signIns }, changes);
 
   const hubUrl = env.HF_ENDPOINT || 'https://huggingface.co';
   const outgoing = makeOutgoing(parts, hubUrl);
@@ -80,6 +81,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     images: new ImageConfigs({ now: Date.now, outgoing, log }),
     blobs,
     intake: new Intake(intakeSettings(settings)),
+    signIns,
     keys,
     context,
     templates: gitTemplates({ rules: outgoing.rules, own: settings.templatesRepo }),

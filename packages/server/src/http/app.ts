@@ -34,7 +34,6 @@ import { HEALTH_PATHS, healthRoutes } from './server-info/health.ts';
 import { serverInfoRoutes } from './server-info/routes.ts';
 import { serviceTokenRoutes } from './service-tokens/routes.ts';
 import { shuttingDown } from './shutdown.ts';
-import { guardSignIns } from './sign-in-guard.ts';
 import { sshProxyRoutes } from './sshproxy/routes.ts';
 import { templateRoutes } from './templates/routes.ts';
 import { userRoutes } from './users/routes.ts';
@@ -77,8 +76,6 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
     requestIdHeader: false,
-    // Behind a proxy `request.ip` is the caller's address then, not the proxy's.
-    trustProxy: deps.settings.trustedProxies.length > 0 && [...deps.settings.trustedProxies],
     genReqId: (request) => requestId(request.headers['x-request-id']),
     routerOptions: { maxParamLength: MAX_PATH_PART },
     // Of what no route could be looked up for.
@@ -103,7 +100,6 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     shutdown.track(reply.raw);
     ignoreContentType(request);
   });
-  guardSignIns(app, deps);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerUnknown);
   const on = mounter(app, deps);

@@ -6,6 +6,7 @@ import { isDiskFull } from '../disk-trouble.ts';
 import { ProxyRefusal, refusalBody } from '../proxy/refusal.ts';
 import { RefusedBody, refusalStatus } from './intake/body-refusal.ts';
 import { UnprocessableError } from './intake/parse-json.ts';
+import { TooManySignIns } from './sign-in-guard.ts';
 
 /** The one place where something thrown becomes an answer. */
 export function answerError(
@@ -22,6 +23,10 @@ export function answerError(
     return sendJson(reply, error.status, refusalBody(error));
   }
   if (error instanceof RefusedBody) return refuseBody(error, reply);
+  if (error instanceof TooManySignIns) {
+    reply.header('retry-after', error.retryAfterSeconds);
+    return sendJson(reply, 429, { detail: error.message });
+  }
   if (error instanceof UnprocessableError) return sendJson(reply, 422, { detail: error.detail });
   // It was there when the request was let in.
   if (error instanceof StoreError && error.code === 'store_project_deleted') {

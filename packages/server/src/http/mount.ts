@@ -27,16 +27,11 @@ export function mounter(app: FastifyInstance, deps: HttpDeps): On {
     const endpoint: Endpoint = endpoints[name];
     app.route({
       method: endpoint.method === 'ALL' ? ['GET', 'POST'] : endpoint.method,
-      config: { asksForUser: asksForUser(endpoint) },
       url: endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'),
       handler: (request, reply) =>
         serve({ deps, name, endpoint, request, reply, paced }, handler as unknown as AnyHandler),
     });
   };
-}
-
-function asksForUser({ permission }: Endpoint): boolean {
-  return !['public', 'service_auth', 'service_token'].includes(permission);
 }
 
 type AnyHandler = (call: unknown) => Promise<unknown>;
@@ -64,6 +59,7 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
     {
       store: deps.store,
       now: () => deps.context().now,
+      lookUp: deps.signIns.from(request.raw),
       sshProxyToken: deps.settings.sshProxyToken,
     },
     endpoint,

@@ -21,6 +21,7 @@ import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { Intake } from './intake/intake.ts';
 import type { TokenizerHub } from './runs/tokenizer-hub.ts';
 import type { Shutdown } from './shutdown.ts';
+import type { SignInGuard } from './sign-in-guard.ts';
 import type { TemplateSource } from './templates/git-templates.ts';
 
 /** Everything that handlers may use; made once when the server starts. */
@@ -31,6 +32,7 @@ export interface HttpDeps {
   readonly images: Pick<ImageConfigs, 'find'>;
   readonly blobs: Pick<DraftedBlobs, 'has' | 'draft'>;
   readonly intake: Intake;
+  readonly signIns: SignInGuard;
   readonly keys: KeyMaker;
   readonly context: () => DecisionContext;
   readonly templates: TemplateSource;

@@ -24,12 +24,14 @@ import type { OpenPort } from '../../proxy/replica-connections.ts';
 import { ServiceProxy } from '../../proxy/service-proxy.ts';
 import { serviceStateReader } from '../../proxy/service-state-reader.ts';
 import { buildHttp } from '../app.ts';
+import { callerAddress } from '../caller-address.ts';
 import { Intake } from '../intake/intake.ts';
 import { keyMaker } from '../keys.ts';
 import type { HttpDeps } from '../ports.ts';
 import { createProject } from '../projects/service.ts';
 import { admission } from '../proxy/admission.ts';
 import { Shutdown } from '../shutdown.ts';
+import { SignInGuard } from '../sign-in-guard.ts';
 import { gitTemplates } from '../templates/git-templates.ts';
 import { createUser } from '../users/service.ts';
 
@@ -100,11 +102,17 @@ export async function startTestServer(
     onSyncError: () => {},
   });
   const access = new AccessWatch({ access: store.access, shared: false, now, log });
+  const { failedLoginsPerMinute = 0, trustedProxies = [] } = settings;
+  const signIns = new SignInGuard({
+    limit: failedLoginsPerMinute,
+    addressOf: callerAddress(trustedProxies),
+    now: () => now() / 1000,
+  });
   const services = new ServiceProxy({
     services: store.services,
     readState: serviceStateReader(store),
     open,
-    admit: admission({ store, now, sshProxyToken: null, access }),
+    admit: admission({ store, now, sshProxyToken: null, access, signIns }),
     ownTokens: new OwnTokens({
       isToken: store.access.isToken,
       settings: [],
@@ -117,7 +125,7 @@ export async function startTestServer(
     now,
     log,
   });
-  const parts = { store, logs, now, log, offers, dir, settings, services, access };
+  const parts = { store, logs, now, log, offers, dir, settings, services, access, signIns };
   const deps = { ...testDeps(parts), ...instead };
   const app = buildHttp(deps);
   const admin = await createUser(
@@ -166,6 +174,7 @@ interface Parts {
   readonly settings: Partial<HttpDeps['settings']>;
   readonly services: ServiceProxy;
   readonly access: AccessWatch;
+  readonly signIns: SignInGuard;
 }
 
 function testDeps({
@@ -178,6 +187,7 @@ function testDeps({
   settings,
   services,
   access,
+  signIns,
 }: Parts): HttpDeps {
   return {
     store,
@@ -198,6 +208,7 @@ function testDeps({
       memory: 64 * 1024 * 1024,
       pace: { graceMs: 30_000, bytesPerSecond: 8192 },
     }),
+    signIns,
     keys: keyMaker(),
     templates: gitTemplates({ rules: new OutgoingRules([]), own: null, protocols: 'file' }),
     hub: () => Promise.reject(new Error('there is no hub')),

@@ -5,13 +5,13 @@ import { isRunRunning } from '@dstack/core';
 import type { ProjectRecord, ServiceView } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../../access/access-watch.ts';
-import { notAdmitted, ProxyRefusal } from '../../../proxy/refusal.ts';
+import { notAdmitted, ProxyRefusal, tooManySignIns } from '../../../proxy/refusal.ts';
 import { routeOf, type ServiceRoute } from '../../../proxy/service-routes.ts';
 import { sendJson } from '../../error-answers.ts';
 import { identify } from '../../identity.ts';
 import { bodyLimits } from '../../intake/body-limits.ts';
 import type { HttpDeps } from '../../ports.ts';
-import type { GuardedRoute } from '../../sign-in-guard.ts';
+import { TooManySignIns } from '../../sign-in-guard.ts';
 import { type ChatRequest, chatRequest } from './chat-request.ts';
 import { NO_SNIFF, streamChunks } from './chunk-stream.ts';
 import type { AskModel, Model, ModelClient } from './model-client.ts';
@@ -40,11 +40,9 @@ export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
 }
 
 function routes(app: FastifyInstance, deps: HttpDeps): void {
-  const guarded: GuardedRoute = { asksForUser: true };
   app.route<ProjectRoute>({
     method: LIST.method,
     url: pathOf(LIST),
-    config: guarded as object,
     handler: async (request, reply) => {
       const { project } = await admitCaller(deps, LIST, request, reply);
       const views = await deps.store.services.withModels(project.id, 'unfinished');
@@ -55,7 +53,6 @@ function routes(app: FastifyInstance, deps: HttpDeps): void {
   app.route<ProjectRoute>({
     method: CHAT.method,
     url: pathOf(CHAT),
-    config: guarded as object,
     handler: async (request, reply) => {
       const { project, name: user } = await admitCaller(deps, CHAT, request, reply);
       const lease = deps.intake.budget.open(project.id);
@@ -91,6 +88,7 @@ async function admitCaller(
     else answer.once('close', release);
     return caller;
   } catch (error) {
+    if (error instanceof TooManySignIns) throw tooManySignIns(error);
     if (!(error instanceof ApiError)) throw error;
     throw notAdmitted(name, error);
   }
@@ -98,11 +96,16 @@ async function admitCaller(
 
 /** Throws `ApiError`. */
 async function modelUser(
-  { store, settings, context }: HttpDeps,
+  { store, settings, context, signIns }: HttpDeps,
   endpoint: Endpoint,
-  { headers, params }: FastifyRequest<ProjectRoute>,
+  { headers, params, raw }: FastifyRequest<ProjectRoute>,
 ): Promise<ModelUser> {
-  const parts = { store, now: () => context().now, sshProxyToken: settings.sshProxyToken };
+  const parts = {
+    store,
+    now: () => context().now,
+    lookUp: signIns.from(raw),
+    sshProxyToken: settings.sshProxyToken,
+  };
   const name = params.project_name;
   const { user, project, expiresAt } = await identify(parts, endpoint, headers.authorization, name);
   if (!user || !project) throw accessDenied();
