@@ -106,8 +106,11 @@ function reportWhole(ctx: Context, value: unknown, issue: z.core.$ZodIssue): voi
   }
 }
 
+/** Nobody reads more of them, and a list of ten thousand wrong items has ten thousand. */
+const MOST_FINDINGS = 100;
+
 /**
- * All findings of an error, in our words. A rule over several keys is left out when something else
+ * The findings of an error, in our words, as many as somebody would read. A rule over several keys is left out when something else
  * is wrong within the same map and `rules` is `last`: dstack 0.22.5 only looks at rules then.
  */
 export function describeIssues(
@@ -115,7 +118,8 @@ export function describeIssues(
   input: unknown,
   rules: 'all' | 'last' = 'all',
 ): DescribedIssue[] {
-  const found = error.issues.flatMap((issue) => describeIssue(issue, input));
+  const issues = error.issues.slice(0, MOST_FINDINGS);
+  const found = issues.flatMap((issue) => describeIssue(issue, input)).slice(0, MOST_FINDINGS);
   if (rules === 'all') return found;
   const plain = found.filter((issue) => issue.keys === undefined);
   return found.filter((issue) => {

@@ -104,7 +104,8 @@ export function int(limits: NumberLimits = {}): Reader<number> {
   });
 }
 
-const FLOAT_TEXT = /^\s*[+-]?(?:(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)\s*$/i;
+const FLOAT_TEXT =
+  /^\s*[+-]?(?:(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)\s*$/i;
 
 export function readFloat(value: unknown): number | Problem {
   if (typeof value === 'boolean') return value ? 1 : 0;

@@ -1,3 +1,4 @@
+import { placeholders, replacePlaceholders } from '@dstack/contract';
 import type { Profile, RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
 import type { VolumeRecord } from '../model/resources.ts';
 import { nodesRequired } from '../placement/gang-request.ts';
@@ -200,7 +201,6 @@ function mayBeEmpty(service: ServiceConfiguration): boolean {
   return ranges.every((range) => (range ? (range.min ?? 0) === 0 : false));
 }
 
-const PLACEHOLDER = /\$\{\{([^}]*)\}\}/g;
 const NODE_RANK = /^dstack\.(job_num|node_rank)$/;
 
 /** Every volume named has to be there and usable, for every node that mounts it. */
@@ -209,12 +209,13 @@ function volumesError(spec: RunSpec, known: RunSpecContext['volumes']): SpecErro
   for (const mount of spec.configuration.volumes) {
     if (!('name' in mount)) continue;
     for (const name of [mount.name].flat()) {
-      const wrong = [...name.matchAll(PLACEHOLDER)].find(
-        (match) => !NODE_RANK.test((match[1] ?? '').trim()),
-      );
-      if (wrong) return specError(`volumes: ${wrong[0]} is not known in names of volumes`);
-      for (let rank = 0; known && rank < nodes; rank++) {
-        const actual = name.replaceAll(PLACEHOLDER, String(rank));
+      const found = placeholders(name);
+      const wrong = found.find(({ inner }) => !NODE_RANK.test(inner.trim()));
+      if (wrong) return specError(`volumes: ${wrong.text} is not known in names of volumes`);
+      // A name without a rank is the same for every node.
+      const ranks = found.length > 0 ? nodes : 1;
+      for (let rank = 0; known && rank < ranks; rank++) {
+        const actual = replacePlaceholders(name, () => String(rank));
         const error = volumeError(actual, known.get(actual));
         if (error) return error;
       }
