@@ -82,6 +82,7 @@ export function signInGuard(settings: HttpSettings, now: () => number): SignInGu
 
 function runSpecSettings({ limits }: ServerSettings): RunSpecSettings {
   return {
+    maxJobs: limits.maxJobsPerRun,
     maxProbes: limits.maxProbes,
     maxProbeTimeout: limits.maxProbeTimeout,
     metricsTtl: limits.metricsRunningTtlSeconds,

@@ -77,6 +77,8 @@ export interface Limits {
   readonly codeUpload: number;
   /** Bytes of output per job and hour; 0 = no limit. */
   readonly logQuotaPerHour: number;
+  /** Jobs that a run may have at the same time: nodes, or replicas at most. */
+  readonly maxJobsPerRun: number;
   readonly maxProbes: number;
   readonly maxProbeTimeout: number;
   readonly metricsRunningTtlSeconds: number;
@@ -251,6 +253,7 @@ function limits(env: Env): Limits {
   return {
     codeUpload: integer(env, 'DSTACK_SERVER_CODE_UPLOAD_LIMIT', 2_097_152),
     logQuotaPerHour: integer(env, 'DSTACK_SERVER_LOG_QUOTA_PER_JOB_HOUR', 52_428_800),
+    maxJobsPerRun: integer(env, 'DSTACK_SERVER_MAX_JOBS_PER_RUN', 500),
     maxProbes: integer(env, 'DSTACK_SERVER_MAX_PROBES_PER_JOB', 10),
     maxProbeTimeout: integer(env, 'DSTACK_SERVER_MAX_PROBE_TIMEOUT', 300),
     metricsRunningTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_RUNNING_TTL_SECONDS', 3600),

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Page } from './page.ts';
@@ -80,6 +81,24 @@ function padded(ids: readonly Id[]): Id[] {
   const length = 2 ** Math.ceil(Math.log2(ids.length));
   return Array.from({ length }, (_, i) => ids[Math.min(i, ids.length - 1)] ?? '');
 }
+
+/**
+ * Inserts the rows in slices: the parameters of one statement are limited, and a run of hundreds of
+ * jobs has thousands of values.
+ */
+export async function insertInSlices<Row>(
+  rows: readonly Row[],
+  insert: (slice: Row[]) => Promise<unknown>,
+): Promise<void> {
+  for (let start = 0; start < rows.length; start += ROWS) {
+    // SQLite does its work in this very thread, which has others waiting.
+    if (start > 0) await setImmediate();
+    await insert(rows.slice(start, start + ROWS));
+  }
+}
+
+/** Of the widest table, some thousands of parameters. */
+const ROWS = 100;
 
 /** Lists whose members share a key. */
 export function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {

@@ -7,9 +7,12 @@ import { isVolumeActive } from '../status/volume-status.ts';
 import { groupMembers, groupReferenceError } from './group-references.ts';
 import { resourcesError, withResourceDefaults } from './resources.ts';
 import { nameError, type PreparedRunSpec, type SpecError, specError } from './result.ts';
+import { sizeError } from './size.ts';
 
 /** Server settings that decide which run specs are accepted; durations in seconds. */
 export interface RunSpecSettings {
+  /** `DSTACK_SERVER_MAX_JOBS_PER_RUN`. */
+  readonly maxJobs: number;
   /** `DSTACK_SERVER_MAX_PROBES_PER_JOB`, `DSTACK_SERVER_MAX_PROBE_TIMEOUT`. */
   readonly maxProbes: number;
   readonly maxProbeTimeout: number;
@@ -22,6 +25,7 @@ export interface RunSpecSettings {
 
 /** The defaults of dstack 0.22.5. */
 export const DEFAULT_RUN_SPEC_SETTINGS: RunSpecSettings = {
+  maxJobs: 500,
   maxProbes: 10,
   maxProbeTimeout: 300,
   metricsTtl: 3600,
@@ -57,6 +61,7 @@ export function prepareRunSpec(spec: RunSpec, context: RunSpecContext): Prepared
   const error =
     (spec.run_name == null ? null : nameError(spec.run_name)) ??
     repoError(spec) ??
+    sizeError(spec, settings.maxJobs) ??
     profileError(profile, settings) ??
     configurationError(spec, profile, settings) ??
     gatewayError(spec, context, settings) ??

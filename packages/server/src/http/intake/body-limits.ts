@@ -3,7 +3,7 @@
  * them keeps the server's one thread busy for more than a few hundredths of a second.
  */
 import type { EndpointName } from '@dstack/contract/api';
-import type { JsonLimits } from './json-scan.ts';
+import type { JsonLimits, ListRule } from './json-scan.ts';
 
 export interface BodyLimits {
   /** Bytes that come in. */
@@ -16,29 +16,38 @@ export interface BodyLimits {
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** Requests have a dozen levels. */
-const DEPTH = 100;
-
-const ORDINARY: BodyLimits = {
-  sent: MIB,
-  kept: MIB,
-  json: { depth: DEPTH, parts: 20_000, leaveOut: null },
+const JSON_LIMITS: JsonLimits = {
+  // Requests have a dozen.
+  depth: 100,
+  parts: 8000,
+  lists: new Map(),
 };
 
-/** Lists of thousands of hosts and members. */
-const LONG_LISTS = 60_000;
+const ORDINARY: BodyLimits = { sent: MIB, kept: MIB, json: JSON_LIMITS };
+
+/** More than a thousand hosts with everything there is to say about each. */
+const LONG: ListRule = { kind: 'long', parts: 30_000 };
 
 /** Clients send back the resource that they have seen, of which nobody reads the largest part. */
-function seenResource(list: string, parts: number): BodyLimits {
-  const leaveOut = ['plan', 'current_resource', list];
-  return { sent: 32 * MIB, kept: MIB, json: { depth: DEPTH, parts, leaveOut } };
-}
+const LEFT_OUT: ListRule = { kind: 'leave-out' };
+
+const withLists = (limits: BodyLimits, lists: Readonly<Record<string, ListRule>>): BodyLimits => ({
+  ...limits,
+  json: { ...limits.json, lists: new Map(Object.entries(lists)) },
+});
+
+const SEEN = { ...ORDINARY, sent: 32 * MIB };
+const hosts = 'configuration.ssh_config.hosts';
 
 const LIMITS: Partial<Record<EndpointName, BodyLimits>> = {
-  'runs.apply': seenResource('jobs', ORDINARY.json.parts),
-  'fleets.apply': seenResource('instances', LONG_LISTS),
-  'fleets.get_plan': { ...ORDINARY, json: { ...ORDINARY.json, parts: LONG_LISTS } },
-  'projects.set_members': { ...ORDINARY, json: { ...ORDINARY.json, parts: LONG_LISTS } },
+  'runs.apply': withLists(SEEN, { 'plan.current_resource.jobs': LEFT_OUT }),
+  'fleets.get_plan': withLists(ORDINARY, { [`spec.${hosts}`]: LONG }),
+  'fleets.apply': withLists(SEEN, {
+    [`plan.spec.${hosts}`]: LONG,
+    [`plan.current_resource.spec.${hosts}`]: LONG,
+    'plan.current_resource.instances': LEFT_OUT,
+  }),
+  'projects.set_members': withLists(ORDINARY, { members: LONG }),
   // Messages carry images as text.
   'proxy.chat_completions': { ...ORDINARY, sent: 16 * MIB, kept: 16 * MIB },
 };
@@ -47,7 +56,7 @@ const LIMITS: Partial<Record<EndpointName, BodyLimits>> = {
 const STRANGER: BodyLimits = {
   sent: 64 * KIB,
   kept: 64 * KIB,
-  json: { depth: DEPTH, parts: 2000, leaveOut: null },
+  json: { ...JSON_LIMITS, parts: 2000 },
 };
 
 export function bodyLimits(endpoint: EndpointName, isStranger: boolean): BodyLimits {

@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JsonScan } from './json-scan.ts';
+import { type JsonLimits, JsonScan } from './json-scan.ts';
 
-const NO_LIMITS = { depth: 1000, parts: 1e9, leaveOut: null };
+const NO_LIMITS: JsonLimits = { depth: 1000, parts: 1e9, lists: new Map() };
+const leaveOut = (path: string): JsonLimits => ({
+  ...NO_LIMITS,
+  lists: new Map([[path, { kind: 'leave-out' }]]),
+});
 
 /** The text in pieces of these lengths, in turn. */
-function scan(text: string, limits = NO_LIMITS as JsonLimits, lengths: readonly number[] = [7]) {
+function scan(text: string, limits = NO_LIMITS, lengths: readonly number[] = [7]) {
   const scanner = new JsonScan(limits);
   const bytes = Buffer.from(text);
   let kept = '';
@@ -18,8 +22,6 @@ function scan(text: string, limits = NO_LIMITS as JsonLimits, lengths: readonly 
   }
   return { kept: Buffer.from(kept, 'latin1').toString(), keys: scanner.keys };
 }
-
-type JsonLimits = ConstructorParameters<typeof JsonScan>[0];
 
 const lengths = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 5 });
 
@@ -34,12 +36,11 @@ describe('looking through JSON', () => {
 
   it('leaves out the elements of the list that a path leads to, and nothing else', () => {
     const value = fc.jsonValue({ maxDepth: 3 });
-    const leaveOut = ['plan', 'seen', 'jobs'];
     fc.assert(
       fc.property(value, value, fc.array(value), lengths, (a, b, jobs, cuts) => {
         const whole = { x: a, plan: { jobs: a, seen: { x: b, jobs, y: { jobs: b } }, z: b }, jobs };
         const left = { ...whole, plan: { ...whole.plan, seen: { ...whole.plan.seen, jobs: [] } } };
-        const result = scan(JSON.stringify(whole), { ...NO_LIMITS, leaveOut }, cuts);
+        const result = scan(JSON.stringify(whole), leaveOut('plan.seen.jobs'), cuts);
         expect(result).toMatchObject({ kept: JSON.stringify(left) });
       }),
     );
@@ -57,11 +58,19 @@ describe('looking through JSON', () => {
     expect(scan('[1,2,3,4,5,6,7,8,9,10,11]', limits)).toMatchObject({ kind: 'too-many-parts' });
   });
 
+  it('counts the parts of long lists by themselves', () => {
+    const lists = new Map([['a.b', { kind: 'long', parts: 5 } as const]]);
+    const limits = { ...NO_LIMITS, parts: 8, lists };
+    expect(scan('{"a":{"b":[1,2,3,4,5,6],"c":1}}', limits)).toHaveProperty('kept');
+    expect(scan('{"a":{"b":[1,2,3,4,5,6,7],"c":1}}', limits)).toMatchObject({ limit: 5 });
+    expect(scan('{"a":{"b":[1],"c":[1,2,3,4,5]}}', limits)).toMatchObject({ limit: 8 });
+    expect(scan('[{"a":{"b":[1,2,3,4,5,6]}}]', limits)).toMatchObject({ limit: 8 });
+  });
+
   it('takes what is no JSON as it comes: the parser finds out', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...'[]{}",:\\ap') }), lengths, (text, cuts) => {
-        const leaveOut = ['a', 'p'];
-        expect(scan(text, { ...NO_LIMITS, leaveOut }, cuts)).toHaveProperty('kept');
+        expect(scan(text, leaveOut('a.p'), cuts)).toHaveProperty('kept');
       }),
     );
   });

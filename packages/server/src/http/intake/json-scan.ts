@@ -8,9 +8,17 @@ export interface JsonLimits {
   readonly depth: number;
   /** Lists, objects, members and elements together. */
   readonly parts: number;
-  /** Keys that lead to a list nobody reads: its elements are left out and not counted. */
-  readonly leaveOut: readonly string[] | null;
+  /** Lists with a rule of their own, by the keys that lead to them (`plan.current_resource.jobs`). */
+  readonly lists: ReadonlyMap<string, ListRule>;
 }
+
+/**
+ * `leave-out`: nobody reads the list, so its elements are not kept. `long`: it and others like it
+ * may have so many parts, which are not counted among the others.
+ */
+export type ListRule =
+  | { readonly kind: 'leave-out' }
+  | { readonly kind: 'long'; readonly parts: number };
 
 export type JsonExcess =
   | { readonly kind: 'too-deep'; readonly limit: number }
@@ -25,25 +33,28 @@ const CLOSE_LIST = 0x5d;
 const OPEN_MAP = 0x7b;
 const CLOSE_MAP = 0x7d;
 
+/** Of a path: neither so many keys nor so long ones lead to a list with a rule. */
+const LONGEST_PATH = 8;
+const LONGEST_KEY = 64;
+
 export class JsonScan {
   readonly #limits: JsonLimits;
-  readonly #path: readonly string[];
   #depth = 0;
   #parts = 0;
+  #longParts = 0;
   #keys = 0;
   #isInText = false;
   #isEscaped = false;
-  /** Objects around here that the path leads through; the innermost is at depth `#followed`. */
-  #followed = 0;
-  /** In the innermost of them: the text that began last, and whether it is a key of the path. */
-  #key: string | null = null;
-  #isOnPath = false;
-  /** Depth of the list that is being left out. */
-  #leftOutAt: number | null = null;
+  /** The text that began last, where it may be a key of a path. */
+  #text: string | null = null;
+  /** The present key of each object around here, from the outside; as long as there is no list. */
+  readonly #path: string[] = [];
+  /** Depth of the outermost list around here, and its rule. */
+  #listAt: number | null = null;
+  #rule: ListRule | null = null;
 
   constructor(limits: JsonLimits) {
     this.#limits = limits;
-    this.#path = limits.leaveOut ?? [];
   }
 
   /** Keys of objects so far, without what is left out. */
@@ -54,26 +65,28 @@ export class JsonScan {
   /** What is to be kept of the next piece, in its order. */
   push(piece: Buffer): readonly Buffer[] | JsonExcess {
     const kept: Buffer[] = [];
-    let from = this.#leftOutAt === null ? 0 : -1;
+    let from = this.#isLeavingOut() ? -1 : 0;
     for (let i = 0; i < piece.length; i++) {
       const byte = piece[i] as number;
       if (this.#isInText) {
         this.#inText(byte);
         continue;
       }
-      if (this.#leftOutAt !== null) {
-        if (this.#leavesOut(byte)) continue;
-        from = i;
-      }
       const excess = this.#structure(byte);
       if (excess) return excess;
-      if (this.#leftOutAt !== null) {
-        kept.push(piece.subarray(from, i + 1));
-        from = -1;
-      }
+      const isKept = !this.#isLeavingOut();
+      if (isKept && from === -1) from = i;
+      if (isKept || from === -1) continue;
+      kept.push(piece.subarray(from, i + 1));
+      from = -1;
     }
-    if (from >= 0) kept.push(from === 0 ? piece : piece.subarray(from));
+    if (from === 0) kept.push(piece);
+    else if (from > 0) kept.push(piece.subarray(from));
     return kept;
+  }
+
+  #isLeavingOut(): boolean {
+    return this.#rule?.kind === 'leave-out';
   }
 
   #inText(byte: number): void {
@@ -83,29 +96,16 @@ export class JsonScan {
       this.#isInText = false;
       return;
     }
-    // Longer than any key of a path, it is none.
-    if (this.#key !== null && this.#key.length <= 64) this.#key += String.fromCharCode(byte);
-  }
-
-  /** False at the end of the list that is left out. */
-  #leavesOut(byte: number): boolean {
-    if (byte === QUOTE) this.#isInText = true;
-    else if (byte === OPEN_LIST || byte === OPEN_MAP) this.#depth += 1;
-    else if (byte === CLOSE_LIST || byte === CLOSE_MAP) {
-      if (this.#depth === this.#leftOutAt) {
-        this.#leftOutAt = null;
-        return false;
-      }
-      this.#depth -= 1;
+    if (this.#text !== null && this.#text.length <= LONGEST_KEY) {
+      this.#text += String.fromCharCode(byte);
     }
-    return true;
   }
 
   #structure(byte: number): JsonExcess | null {
     switch (byte) {
       case QUOTE:
         this.#isInText = true;
-        this.#key = this.#isFollowing() ? '' : null;
+        this.#text = this.#listAt === null && this.#depth <= LONGEST_PATH ? '' : null;
         return null;
       case OPEN_LIST:
       case OPEN_MAP:
@@ -115,11 +115,10 @@ export class JsonScan {
         this.#close();
         return null;
       case COLON:
-        this.#keys += 1;
-        if (this.#isFollowing()) this.#isOnPath = this.#key === this.#path[this.#followed - 1];
+        if (!this.#isLeavingOut()) this.#keys += 1;
+        if (this.#listAt === null) this.#path[this.#depth - 1] = this.#text ?? '';
         return this.#count();
       case COMMA:
-        if (this.#isFollowing()) this.#isOnPath = false;
         return this.#count();
       default:
         return null;
@@ -127,35 +126,44 @@ export class JsonScan {
   }
 
   #open(byte: number): JsonExcess | null {
-    const isRoot = this.#depth === 0 && this.#path.length > 0;
-    const isNext = this.#isFollowing() && this.#isOnPath;
+    const excess = this.#count();
     this.#depth += 1;
-    if (this.#depth > this.#limits.depth) return { kind: 'too-deep', limit: this.#limits.depth };
-    if (isNext && this.#followed === this.#path.length) {
-      if (byte === OPEN_LIST) this.#leftOutAt = this.#depth;
-    } else if ((isRoot || isNext) && byte === OPEN_MAP) {
-      this.#followed = this.#depth;
-      this.#isOnPath = false;
+    if (this.#depth > this.#limits.depth && !this.#isLeavingOut()) {
+      return { kind: 'too-deep', limit: this.#limits.depth };
     }
-    return this.#count();
+    if (byte === OPEN_LIST && this.#listAt === null) {
+      this.#listAt = this.#depth;
+      this.#rule = this.#ruleOf(this.#depth - 1);
+    }
+    return excess;
+  }
+
+  /** `length`: keys that lead to the list. */
+  #ruleOf(length: number): ListRule | null {
+    const { lists } = this.#limits;
+    if (lists.size === 0 || length === 0 || length > LONGEST_PATH) return null;
+    return lists.get(this.#path.slice(0, length).join('.')) ?? null;
   }
 
   #close(): void {
-    if (this.#isFollowing()) {
-      this.#followed -= 1;
-      // The object around it goes on behind the value of its key.
-      this.#isOnPath = false;
+    if (this.#depth === this.#listAt) {
+      this.#listAt = null;
+      this.#rule = null;
     }
     this.#depth -= 1;
   }
 
-  #isFollowing(): boolean {
-    return this.#followed > 0 && this.#depth === this.#followed;
-  }
-
   #count(): JsonExcess | null {
+    if (this.#rule?.kind === 'leave-out') return null;
+    if (this.#rule?.kind === 'long') {
+      this.#longParts += 1;
+      return this.#longParts > this.#rule.parts ? tooMany(this.#rule.parts) : null;
+    }
     this.#parts += 1;
-    const { parts } = this.#limits;
-    return this.#parts > parts ? { kind: 'too-many-parts', limit: parts } : null;
+    return this.#parts > this.#limits.parts ? tooMany(this.#limits.parts) : null;
   }
+}
+
+function tooMany(limit: number): JsonExcess {
+  return { kind: 'too-many-parts', limit };
 }

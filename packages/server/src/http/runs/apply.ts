@@ -1,4 +1,5 @@
 /** Submitting a run, or updating the active one of its name. */
+import { setImmediate } from 'node:timers/promises';
 import { isPublicKeyLine } from '@dstack/contract';
 import { type ApplyRunPlanRequest, notExists, ruleError } from '@dstack/contract/api';
 import type { Run, RunSpec } from '@dstack/contract/wire';
@@ -36,6 +37,8 @@ export async function applyRun(
   const id = updated ? active : await submit(deps, project, user, spec);
   const view = await deps.store.runs.byId(id);
   if (view === null) throw notExists('Run not found');
+  // As it was submitted; storing and reading hundreds of jobs took its time, and showing them will.
+  await setImmediate();
   return wireRun(view, { now: deps.context().now });
 }
 
