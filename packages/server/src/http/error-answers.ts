@@ -4,7 +4,7 @@ import { StoreError } from '@dstack/store';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isDiskFull } from '../disk-trouble.ts';
 import { ProxyRefusal, refusalBody } from '../proxy/refusal.ts';
-import { RefusedBody, refusalStatus } from './intake/body-refusal.ts';
+import { RefusedBody } from './intake/body-refusal.ts';
 import { UnprocessableError } from './intake/parse-json.ts';
 import { TooManySignIns } from './sign-in-guard.ts';
 
@@ -47,7 +47,7 @@ function refuseBody(error: RefusedBody, reply: FastifyReply): FastifyReply {
   const { refusal } = error;
   if (refusal.kind === 'no-memory') reply.header('retry-after', refusal.retryAfterSeconds);
   if (refusal.kind === 'too-slow') reply.header('connection', 'close');
-  return sendJson(reply, refusalStatus(refusal), { detail: error.message });
+  return sendJson(reply, error.statusCode, { detail: error.message });
 }
 
 /** In the one form whose words all clients show; the operator must act, not the caller. */

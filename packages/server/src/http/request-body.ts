@@ -5,10 +5,11 @@ import {
   type Endpoint,
   type EndpointName,
   missingDetail,
+  type UnfitPart,
+  unfitParts,
   validationDetails,
 } from '@dstack/contract/api';
 import { UnprocessableError } from './intake/parse-json.ts';
-import { unfitPart } from './intake/unfit-part.ts';
 
 /** The body as its schema reads it. */
 export function validBody(
@@ -19,8 +20,8 @@ export function validBody(
 ): unknown {
   if (endpoint.request === null || endpoint.body === 'none') return undefined;
   let body = parsed;
-  const unfit = unfitPart(parsed);
-  if (unfit !== null) throw new UnprocessableError([unfitDetail(unfit)]);
+  const unfit = unfitParts(parsed);
+  if (unfit.length > 0) throw unfitError('body', unfit);
   if (endpoint.body === 'optional') body ??= {};
   else if (body === undefined || body === null)
     throw new UnprocessableError([missingDetail('body')]);
@@ -30,9 +31,15 @@ export function validBody(
   throw new UnprocessableError(validationDetails(result.error, body));
 }
 
-function unfitDetail({ path, why }: { path: readonly (string | number)[]; why: string }) {
-  const msg = `Value error, ${why}`;
-  return { type: 'value_error', loc: ['body', ...path], msg, input: null, ctx: { error: {} } };
+function unfitError(from: 'body' | 'query', unfit: readonly UnfitPart[]): UnprocessableError {
+  const details = unfit.map(({ path, why }) => ({
+    type: 'value_error',
+    loc: [from, ...path],
+    msg: `Value error, ${why}`,
+    input: null,
+    ctx: { error: {} },
+  }));
+  return new UnprocessableError(details);
 }
 
 /** The query as its schema reads it; empty values count as left out. */
@@ -40,6 +47,8 @@ export function validQuery(endpoint: Endpoint, query: unknown): unknown {
   if (endpoint.query === null) return undefined;
   const given = Object.entries((query ?? {}) as Record<string, unknown>);
   const input = Object.fromEntries(given.filter(([, value]) => value !== ''));
+  const unfit = unfitParts(input);
+  if (unfit.length > 0) throw unfitError('query', unfit);
   const result = endpoint.query.safeParse(input);
   if (result.success) return result.data;
   throw new UnprocessableError(validationDetails(result.error, input, 'query'));

@@ -1,6 +1,6 @@
 /** Backend configurations as YAML text. */
 import { readForeignYaml } from '@dstack/contract';
-import { ruleError, validationDetails } from '@dstack/contract/api';
+import { ruleError, unfitParts, validationDetails } from '@dstack/contract/api';
 import { BackendConfigWithCreds } from '@dstack/contract/wire';
 import { Document, isPair, isScalar, visit } from 'yaml';
 
@@ -9,6 +9,8 @@ export function parseBackendYaml(text: string): BackendConfigWithCreds {
   const document = readForeignYaml(text);
   if (!document.ok) throw ruleError(`Error parsing YAML: ${document.error}`);
   const input = document.value;
+  const unfit = unfitParts(input).map(({ path, why }) => `${path.join('.')}: ${why}`);
+  if (unfit.length > 0) throw ruleError(unfit.join('\n'));
   const result = BackendConfigWithCreds.safeParse(input);
   if (result.success) return result.data;
   const findings = validationDetails(result.error, input).map(({ loc, msg }) => {

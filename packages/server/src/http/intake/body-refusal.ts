@@ -14,14 +14,16 @@ export type BodyRefusal =
 export class RefusedBody extends Error {
   override name = 'RefusedBody';
   readonly refusal: BodyRefusal;
+  readonly statusCode: number;
 
   constructor(refusal: BodyRefusal) {
     super(refusalText(refusal));
     this.refusal = refusal;
+    this.statusCode = statusOf(refusal);
   }
 }
 
-export function refusalStatus({ kind }: BodyRefusal): number {
+function statusOf({ kind }: BodyRefusal): number {
   switch (kind) {
     case 'too-large':
     case 'never-fits':
