@@ -56,16 +56,19 @@ export function lower(names: readonly string[]): string[] {
 
 /**
  * Runs the query for all ids, in slices that every database takes, and not at all for none.
- * Answers in no order. A slice may hold an id more than once: it is for conditions only.
+ * Answers in no order, and with room for other work between slices. A slice may hold an id more than
+ * once: it is for conditions only.
  */
 export async function forIds<T>(
   ids: readonly Id[],
   query: (slice: Id[]) => Promise<readonly T[]>,
+  size: number = SLICE,
 ): Promise<T[]> {
   const unique = [...new Set(ids)];
   const found: T[] = [];
-  for (let start = 0; start < unique.length; start += SLICE) {
-    found.push(...(await query(padded(unique.slice(start, start + SLICE)))));
+  for (let start = 0; start < unique.length; start += size) {
+    if (start > 0) await setImmediate();
+    for (const row of await query(padded(unique.slice(start, start + size)))) found.push(row);
   }
   return found;
 }

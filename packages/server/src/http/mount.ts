@@ -10,11 +10,11 @@ import {
 } from '@dstack/contract/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Call, Handler, On } from './call.ts';
-import { sendJsonText } from './error-answers.ts';
+import { sendJsonPieces } from './error-answers.ts';
 import { type Identity, identify } from './identity.ts';
 import type { Lease } from './intake/body-budget.ts';
 import { bodyLimits } from './intake/body-limits.ts';
-import { wireJson } from './json.ts';
+import { wireJsonPieces } from './json.ts';
 import { isLarge, pacer } from './pacing.ts';
 import type { HttpDeps } from './ports.ts';
 import { validBody, validQuery } from './request-body.ts';
@@ -85,7 +85,7 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
     };
     if (isLarge(name)) await exchange.paced();
     const answer = await handler(call);
-    return sendJsonText(reply, 200, wireJson(adaptResponse(name, answer, client)));
+    return sendJsonPieces(reply, await wireJsonPieces(adaptResponse(name, answer, client)));
   } finally {
     lease.release();
   }
