@@ -19,7 +19,7 @@ const MIB = 1024 * KIB;
 const JSON_LIMITS: JsonLimits = {
   // Requests have a dozen.
   depth: 100,
-  parts: 8000,
+  parts: 6000,
   lists: new Map(),
 };
 

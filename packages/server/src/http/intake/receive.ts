@@ -17,56 +17,94 @@ export interface Pace {
   readonly bytesPerSecond: number;
 }
 
+type Take = (piece: Buffer) => void | Promise<void>;
+
 /**
  * Gives every piece to `take`, one after another, and resolves behind the last one. Rejects with
  * `RefusedBody`, or with what `take` has thrown; the rest of the body is then left unread.
  */
-export function receive(
-  request: IncomingMessage,
-  rules: ReceiveRules,
-  take: (piece: Buffer) => void | Promise<void>,
-): Promise<void> {
+export function receive(request: IncomingMessage, rules: ReceiveRules, take: Take): Promise<void> {
   const early = earlyRefusal(request, rules.limit);
   if (early !== null) return Promise.reject(new RefusedBody(early));
-  return new Promise((resolve, reject) => {
-    const began = performance.now();
-    const { graceMs, bytesPerSecond } = rules.pace;
-    let received = 0;
-    let timer: NodeJS.Timeout | undefined;
-    const end = (error?: unknown) => {
-      clearTimeout(timer);
-      request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', end);
-      if (error === undefined) return resolve();
-      request.pause();
-      reject(error);
-    };
-    const refuse = (refusal: BodyRefusal) => end(new RefusedBody(refusal));
-    const watch = () => {
-      const elapsed = performance.now() - began;
-      const left = graceMs + (received / bytesPerSecond) * 1000 - elapsed;
-      if (left > 0) timer = setTimeout(watch, left);
-      else refuse({ kind: 'too-slow', received, seconds: Math.round(elapsed / 1000) });
-    };
-    const onData = (piece: Buffer) => {
-      received += piece.length;
-      if (received > rules.limit) {
-        return refuse({ kind: 'too-large', limit: rules.limit, stated: null });
-      }
-      try {
-        const taken = take(piece);
-        if (taken === undefined) return;
-        request.pause();
-        taken.then(() => request.resume(), end);
-      } catch (error) {
-        end(error);
-      }
-    };
-    const onEnd = () => end();
-    const onClose = () => refuse({ kind: 'cut-off' });
-    request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', end);
-    timer = setTimeout(watch, graceMs);
-    askForBody(request);
-  });
+  const receiving = new Receiving(request, rules, take);
+  askForBody(request);
+  return receiving.done;
+}
+
+class Receiving {
+  readonly done: Promise<void>;
+  readonly #request: IncomingMessage;
+  readonly #rules: ReceiveRules;
+  readonly #take: Take;
+  readonly #settle: PromiseWithResolvers<void>;
+  readonly #began = performance.now();
+  #received = 0;
+  #timer: NodeJS.Timeout;
+  /** Settles when the last piece has been taken: the end may come before. */
+  #taking: Promise<void> = Promise.resolve();
+
+  constructor(request: IncomingMessage, rules: ReceiveRules, take: Take) {
+    this.#request = request;
+    this.#rules = rules;
+    this.#take = take;
+    this.#settle = Promise.withResolvers<void>();
+    this.done = this.#settle.promise;
+    this.#timer = setTimeout(this.#watch, rules.pace.graceMs);
+    request.on('end', this.#onEnd).on('close', this.#onClose).on('error', this.#fail);
+    request.on('data', this.#onData);
+  }
+
+  readonly #onData = (piece: Buffer): void => {
+    const { limit } = this.#rules;
+    this.#received += piece.length;
+    if (this.#received > limit) {
+      this.#refuse({ kind: 'too-large', limit, stated: null });
+      return;
+    }
+    try {
+      const taken = this.#take(piece);
+      if (taken === undefined) return;
+      this.#request.pause();
+      this.#taking = taken.then(() => void this.#request.resume());
+      this.#taking.catch(this.#fail);
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+
+  readonly #watch = (): void => {
+    const { graceMs, bytesPerSecond } = this.#rules.pace;
+    const elapsed = performance.now() - this.#began;
+    const left = graceMs + (this.#received / bytesPerSecond) * 1000 - elapsed;
+    if (left > 0) this.#timer = setTimeout(this.#watch, left);
+    else {
+      const seconds = Math.round(elapsed / 1000);
+      this.#refuse({ kind: 'too-slow', received: this.#received, seconds });
+    }
+  };
+
+  readonly #onEnd = (): void => {
+    this.#stop();
+    this.#taking.then(this.#settle.resolve, this.#settle.reject);
+  };
+
+  readonly #onClose = (): void => this.#refuse({ kind: 'cut-off' });
+
+  #refuse(refusal: BodyRefusal): void {
+    this.#fail(new RefusedBody(refusal));
+  }
+
+  readonly #fail = (error: unknown): void => {
+    this.#stop();
+    this.#request.pause();
+    this.#settle.reject(error);
+  };
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    this.#request.off('data', this.#onData).off('end', this.#onEnd);
+    this.#request.off('close', this.#onClose).off('error', this.#fail);
+  }
 }
 
 function earlyRefusal(request: IncomingMessage, limit: number): BodyRefusal | null {
