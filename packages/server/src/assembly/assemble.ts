@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { AccessWatch } from '../access/access-watch.ts';
+import { assets } from '../assets.ts';
 import { draftedInMemory } from '../blobs/drafts.ts';
 import { fileBlobs } from '../blobs/file-blobs.ts';
 import { systemNow } from '../clock.ts';
@@ -9,6 +10,7 @@ import { keepLinked } from '../hosts/keep-linked.ts';
 import { buildHttp } from '../http/app.ts';
 import { Intake } from '../http/intake/intake.ts';
 import { keyMaker } from '../http/keys.ts';
+import { TemplateRenderer } from '../http/proxy/models/template-renderer.ts';
 import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
 import { endHttp, Shutdown } from '../http/shutdown.ts';
 import { streamRoutes } from '../http/streams/routes.ts';
@@ -64,6 +66,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   });
   closing.add(() => access.close());
   const signIns = signInGuard(forHttp, systemNow);
+  const chatTemplates = new TemplateRenderer({ program: assets.templateProgram });
+  closing.add(() => chatTemplates.close());
   const services = makeServiceProxy(parts, { hosts, sshFleets, access, signIns }, changes);
 
   const hubUrl = env.HF_ENDPOINT || 'https://huggingface.co';
@@ -84,6 +88,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     signIns,
     keys,
     context,
+    chatTemplates,
     templates: gitTemplates({ rules: outgoing.rules, own: settings.templatesRepo }),
     hub: tokenizerHub(hubUrl, outgoing),
     services,

@@ -19,6 +19,7 @@ import type { LogPage, PollQuery } from '../logs/event-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { Intake } from './intake/intake.ts';
+import type { TemplateRenderer } from './proxy/models/template-renderer.ts';
 import type { TokenizerHub } from './runs/tokenizer-hub.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { SignInGuard } from './sign-in-guard.ts';
@@ -36,6 +37,7 @@ export interface HttpDeps {
   readonly keys: KeyMaker;
   readonly context: () => DecisionContext;
   readonly templates: TemplateSource;
+  readonly chatTemplates: Pick<TemplateRenderer, 'render'>;
   readonly hub: TokenizerHub;
   readonly services: Pick<ServiceProxy, 'admit' | 'forward' | 'upgrade' | 'ask'>;
   /** Null: switched off. */

@@ -13,6 +13,7 @@ import { openStore, type Store } from '@dstack/store';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { AccessWatch } from '../../access/access-watch.ts';
+import { assets } from '../../assets.ts';
 import { fileBlobs } from '../../blobs/file-blobs.ts';
 import { FileLogStore } from '../../logs/file/file-log-store.ts';
 import type { LogStore } from '../../logs/log-store.ts';
@@ -30,6 +31,7 @@ import { keyMaker } from '../keys.ts';
 import type { HttpDeps } from '../ports.ts';
 import { createProject } from '../projects/service.ts';
 import { admission } from '../proxy/admission.ts';
+import { TemplateRenderer } from '../proxy/models/template-renderer.ts';
 import { Shutdown } from '../shutdown.ts';
 import { SignInGuard } from '../sign-in-guard.ts';
 import { gitTemplates } from '../templates/git-templates.ts';
@@ -125,7 +127,20 @@ export async function startTestServer(
     now,
     log,
   });
-  const parts = { store, logs, now, log, offers, dir, settings, services, access, signIns };
+  const chatTemplates = new TemplateRenderer({ program: assets.templateProgram });
+  const parts = {
+    store,
+    logs,
+    now,
+    log,
+    offers,
+    dir,
+    settings,
+    services,
+    access,
+    signIns,
+    chatTemplates,
+  };
   const deps = { ...testDeps(parts), ...instead };
   const app = buildHttp(deps);
   const admin = await createUser(
@@ -157,6 +172,7 @@ export async function startTestServer(
       await services.close();
       access.close();
       await app.close();
+      await chatTemplates.close();
       await logs.close();
       await store.close();
       await rm(dir, { recursive: true, force: true });
@@ -175,6 +191,7 @@ interface Parts {
   readonly services: ServiceProxy;
   readonly access: AccessWatch;
   readonly signIns: SignInGuard;
+  readonly chatTemplates: TemplateRenderer;
 }
 
 function testDeps({
@@ -188,6 +205,7 @@ function testDeps({
   services,
   access,
   signIns,
+  chatTemplates,
 }: Parts): HttpDeps {
   return {
     store,
@@ -211,6 +229,7 @@ function testDeps({
     signIns,
     keys: keyMaker(),
     templates: gitTemplates({ rules: new OutgoingRules([]), own: null, protocols: 'file' }),
+    chatTemplates,
     hub: () => Promise.reject(new Error('there is no hub')),
     services,
     access,

@@ -179,17 +179,18 @@ async function complete(
   { route, model, chat, user }: Completion,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const client = clientOf(model);
+  const client = clientOf(deps, model);
   const ask = asker(deps, route, user, reply.raw);
   if (chat.stream !== true) return sendJson(reply, 200, await client.complete(chat, ask));
   await streamChunks(client.stream(chat, ask), reply.raw);
   return reply.hijack();
 }
 
-function clientOf(model: Model): ModelClient {
+function clientOf({ chatTemplates }: HttpDeps, model: Model): ModelClient {
   if (model.format === 'openai') return openAiModel(model.prefix);
   const { name, chat_template: chatTemplate, eos_token: eosToken } = model;
-  return tgiModel({ name, chatTemplate: chatTemplate ?? '', eosToken: eosToken ?? '' });
+  const served = { name, chatTemplate: chatTemplate ?? '', eosToken: eosToken ?? '' };
+  return tgiModel(served, chatTemplates);
 }
 
 /** What is not 200 goes to the client with the model's own words. */
