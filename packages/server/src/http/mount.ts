@@ -14,6 +14,7 @@ import { sendJsonPieces } from './error-answers.ts';
 import { type Identity, identify } from './identity.ts';
 import type { Lease } from './intake/body-budget.ts';
 import { bodyLimits } from './intake/body-limits.ts';
+import { welcome } from './intake/connections.ts';
 import { wireJsonPieces } from './json.ts';
 import { isLarge, pacer } from './pacing.ts';
 import type { HttpDeps } from './ports.ts';
@@ -66,7 +67,9 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
     request.headers.authorization,
     params.project_name,
   );
-  const lease = intake.budget.open(callerOf(endpoint, identity));
+  const caller = callerOf(endpoint, identity);
+  if (caller !== null) welcome(request.raw);
+  const lease = intake.budget.open(caller);
   try {
     const call = {
       ...identity,

@@ -4,9 +4,16 @@ import type { FastifyInstance } from 'fastify';
 
 /**
  * The client may still be sending and must find the answer: the rest of its body is thrown away for
- * so long (ms), then the connection ends.
+ * so long (ms), then the connection ends. Some send everything before they look for an answer, which
+ * may say that the upload is too large.
  */
-const LINGER_MS = 5000;
+const LINGER_MS = { stranger: 5000, known: 60_000 };
+
+/** Bytes of a stranger that are thrown away. One with more is not read: it stops by itself. */
+const MOST_THROWN_AWAY = 1024 * 1024;
+
+/** Requests whose callers have been let in. */
+const known = new WeakSet<IncomingMessage>();
 
 /** Requests whose clients wait until they are told to send their body. */
 const waiting = new WeakMap<IncomingMessage, ServerResponse>();
@@ -25,11 +32,24 @@ export function boundConnections(app: FastifyInstance): void {
     if (waiting.has(raw)) reply.header('connection', 'close');
   });
   app.addHook('onResponse', async ({ raw }) => {
-    if (raw.complete !== false || isPassedOn(raw.url)) return;
-    setTimeout(() => {
-      if (!raw.complete) raw.socket.destroy();
-    }, LINGER_MS).unref();
+    if (raw.complete === false && !isPassedOn(raw.url)) linger(raw);
   });
+}
+
+function linger(request: IncomingMessage): void {
+  const isKnown = known.has(request);
+  const isSmall = Number(request.headers['content-length']) <= MOST_THROWN_AWAY;
+  // Not before Node has begun to throw it away, which is when the answer is out.
+  if (!isKnown && !isSmall) setImmediate(() => request.socket.pause());
+  const end = () => {
+    if (!request.complete) request.socket.destroy();
+  };
+  setTimeout(end, isKnown ? LINGER_MS.known : LINGER_MS.stranger).unref();
+}
+
+/** The caller has been let in. */
+export function welcome(request: IncomingMessage): void {
+  known.add(request);
 }
 
 /** The body is wanted from now on. */

@@ -1,5 +1,6 @@
 /** Bodies over real connections: who may send them, how large they may be and how slow. */
 import type { AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RawConnection } from '../testing/raw-connection.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
@@ -70,6 +71,25 @@ describe('a body', () => {
     expect(statuses(answer)).toEqual([408]);
     expect(answer).toContain('too slowly');
     expect(intake.budget.used).toBe(0);
+  });
+
+  it('is given back when its client goes', async () => {
+    const connection = (await open()).head(...head(60_000)).send('['.padEnd(50_000));
+    while (intake.budget.used === 0) await setImmediate();
+    connection.close();
+    while (intake.budget.used > 0) await setImmediate();
+  });
+
+  it('of a stranger is not taken in beyond a small part, and one of a known caller is', async () => {
+    const upload = ['Content-Type: multipart/form-data; boundary=b'];
+    const path = (line: string) => line.replace('/api/users/get_user', '/api/files/upload_archive');
+    const large = (token: string | null) => head(32 * MIB, token, upload).map(path);
+    const stranger = (await open()).head(...large(null)).send(Buffer.alloc(32 * MIB));
+    expect(statuses(await stranger.until('"detail"'))).toEqual([401]);
+    const caller = (await open()).head(...large(server.token)).send(Buffer.alloc(32 * MIB));
+    expect(statuses(await caller.until('"detail"'))).toEqual([400]);
+    await caller.untilSent();
+    expect(stranger.unsent).toBeGreaterThan(8 * MIB);
   });
 
   it('above the limit of its endpoint is refused by its stated length, and where it has none', async () => {

@@ -1,4 +1,5 @@
 /** A client that sends bytes as it likes: HTTP that no library would write. */
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 export class RawConnection {
@@ -59,6 +60,15 @@ export class RawConnection {
       });
     }
     return this.#received;
+  }
+
+  /** Bytes that the system has not taken yet, because the server does not read. */
+  get unsent(): number {
+    return this.#socket.writableLength;
+  }
+
+  async untilSent(): Promise<void> {
+    while (this.#socket.writableLength > 0) await once(this.#socket, 'drain');
   }
 
   forget(): void {

@@ -10,6 +10,7 @@ import { routeOf, type ServiceRoute } from '../../../proxy/service-routes.ts';
 import { sendJson } from '../../error-answers.ts';
 import { identify } from '../../identity.ts';
 import { bodyLimits } from '../../intake/body-limits.ts';
+import { welcome } from '../../intake/connections.ts';
 import type { HttpDeps } from '../../ports.ts';
 import { TooManySignIns } from '../../sign-in-guard.ts';
 import { type ChatRequest, chatRequest } from './chat-request.ts';
@@ -55,6 +56,7 @@ function routes(app: FastifyInstance, deps: HttpDeps): void {
     url: pathOf(CHAT),
     handler: async (request, reply) => {
       const { project, name: user } = await admitCaller(deps, CHAT, request, reply);
+      welcome(request.raw);
       const lease = deps.intake.budget.open(project.id);
       try {
         const limits = bodyLimits('proxy.chat_completions', false);
