@@ -16,6 +16,9 @@ export interface IssueParams {
   readonly keys?: readonly string[];
 }
 
+/** Nobody reads more of them, and a list of ten thousand wrong items has ten thousand. */
+export const MOST_FINDINGS = 100;
+
 /** What issues are added to: the context of a transformation or the payload of a check. */
 interface Context {
   readonly issues: z.core.$ZodRawIssue[];
@@ -69,7 +72,7 @@ export function delegate<S extends z.ZodType>(
 ): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  for (const issue of result.error.issues) {
+  for (const issue of result.error.issues.slice(0, MOST_FINDINGS)) {
     ctx.issues.push({ ...issue, input: value, path: [...prefix, ...issue.path] } as never);
   }
   return z.NEVER;
@@ -86,7 +89,8 @@ export function delegateWhole<S extends z.ZodType>(
 ): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  for (const issue of result.error.issues) reportWhole(ctx, value, issue);
+  const issues = result.error.issues.slice(0, MOST_FINDINGS);
+  for (const issue of issues) reportWhole(ctx, value, issue);
   return z.NEVER;
 }
 
@@ -105,9 +109,6 @@ function reportWhole(ctx: Context, value: unknown, issue: z.core.$ZodIssue): voi
     });
   }
 }
-
-/** Nobody reads more of them, and a list of ten thousand wrong items has ten thousand. */
-const MOST_FINDINGS = 100;
 
 /**
  * The findings of an error, in our words, as many as somebody would read. A rule over several keys is left out when something else
