@@ -8,6 +8,7 @@ import { atRest } from './at-rest.ts';
 import { commandLine } from './command-line.ts';
 import { crashLoop } from './crash-loop.ts';
 import { fleet } from './fleet.ts';
+import { hostile } from './hostile.ts';
 import { latency } from './latency.ts';
 import { liveJobs } from './live-jobs.ts';
 import { proxy } from './proxy.ts';
@@ -30,6 +31,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'at-rest': atRest,
   queue,
   'crash-loop': crashLoop,
+  hostile,
   simulate,
 };
 

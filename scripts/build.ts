@@ -57,7 +57,11 @@ const bundles: Readonly<Record<string, Bundle>> = {
     define: { __DSTACK_VERSION__: JSON.stringify(version) },
   },
   server: {
-    entries: { main: 'packages/server/src/main.ts' },
+    // The side program is found beside the main one by its name.
+    entries: {
+      main: 'packages/server/src/main.ts',
+      template: 'packages/server/src/http/proxy/models/template-main.ts',
+    },
     define: { NODE_PACKAGE: JSON.stringify(await nodePackage()) },
     files: { 'catalog.csv': 'packages/backends/data/catalog.csv' },
   },

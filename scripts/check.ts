@@ -22,6 +22,7 @@ const checks: readonly Check[] = [
   { name: 'types', command: ['tsc', '-b'] },
   { name: 'lint and format', command: ['biome', 'check', '--error-on-warnings', '.'] },
   { name: 'borders', command: ['node', 'scripts/borders.ts'] },
+  { name: 'regular expressions', command: ['node', 'scripts/regexes.ts'] },
   {
     name: 'tests',
     command: [

@@ -6,6 +6,8 @@ export const assets = {
   agentProgram: locate('../agent/main.js', '../../agent/src/main.ts'),
   /** The agent's bundle, for hosts; in development as it was last built. */
   agentBundle: locate('../agent', '../../../dist/agent'),
+  /** The process that renders chat templates. */
+  templateProgram: locate('./template.js', './http/proxy/models/template-main.ts'),
   catalog: locate('./catalog.csv', '../../backends/data/catalog.csv'),
 };
 

@@ -1,7 +1,10 @@
 import type { ServerConfig } from '@dstack/contract';
 import type { RunSpecSettings } from '@dstack/core';
 import { jobSpecSettings } from './decision-context.ts';
+import { callerAddress } from './http/caller-address.ts';
+import type { IntakeSettings } from './http/intake/intake.ts';
 import type { HttpSettings } from './http/ports.ts';
+import { SignInGuard } from './http/sign-in-guard.ts';
 import type { ServerSettings } from './settings.ts';
 
 const DEFAULT_PERMISSIONS = {
@@ -55,8 +58,31 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
   };
 }
 
+/** Slower than any line that people work on. */
+const SLOWEST_BODY_BYTES_PER_SECOND = 8 * 1024;
+
+export function intakeSettings({ limits }: ServerSettings): IntakeSettings {
+  return {
+    memory: limits.requestMemory,
+    pace: {
+      graceMs: limits.bodyTimeoutSeconds * 1000,
+      bytesPerSecond: SLOWEST_BODY_BYTES_PER_SECOND,
+    },
+  };
+}
+
+/** `now` in microseconds. */
+export function signInGuard(settings: HttpSettings, now: () => number): SignInGuard {
+  return new SignInGuard({
+    limit: settings.failedLoginsPerMinute,
+    addressOf: callerAddress(settings.trustedProxies),
+    now: () => now() / 1000,
+  });
+}
+
 function runSpecSettings({ limits }: ServerSettings): RunSpecSettings {
   return {
+    maxJobs: limits.maxJobsPerRun,
     maxProbes: limits.maxProbes,
     maxProbeTimeout: limits.maxProbeTimeout,
     metricsTtl: limits.metricsRunningTtlSeconds,

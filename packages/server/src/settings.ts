@@ -72,6 +72,8 @@ export interface Limits {
   readonly codeUpload: number;
   /** Bytes of output per job and hour; 0 = no limit. */
   readonly logQuotaPerHour: number;
+  /** Jobs that a run may have at the same time: nodes, or replicas at most. */
+  readonly maxJobsPerRun: number;
   readonly maxProbes: number;
   readonly maxProbeTimeout: number;
   readonly metricsRunningTtlSeconds: number;
@@ -80,6 +82,10 @@ export interface Limits {
   readonly projectsPerUser: number;
   /** Wrong tokens that one address may send in a minute; 0 = no limit. */
   readonly failedLoginsPerMinute: number;
+  /** Bytes of memory that the bodies of all requests under way may have. */
+  readonly requestMemory: number;
+  /** Seconds that the body of any request may take; a large one has longer while it keeps coming. */
+  readonly bodyTimeoutSeconds: number;
   readonly gatewayReplicas: number;
   readonly forbidDstackInRuns: boolean;
   readonly forbidServicesWithoutGateway: boolean;
@@ -234,6 +240,7 @@ function limits(env: Env): Limits {
   return {
     codeUpload: integer(env, 'DSTACK_SERVER_CODE_UPLOAD_LIMIT', 2_097_152),
     logQuotaPerHour: integer(env, 'DSTACK_SERVER_LOG_QUOTA_PER_JOB_HOUR', 52_428_800),
+    maxJobsPerRun: integer(env, 'DSTACK_SERVER_MAX_JOBS_PER_RUN', 500),
     maxProbes: integer(env, 'DSTACK_SERVER_MAX_PROBES_PER_JOB', 10),
     maxProbeTimeout: integer(env, 'DSTACK_SERVER_MAX_PROBE_TIMEOUT', 300),
     metricsRunningTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_RUNNING_TTL_SECONDS', 3600),
@@ -243,8 +250,21 @@ function limits(env: Env): Limits {
     forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
     gatewayReplicas: integer(env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9),
     failedLoginsPerMinute: integer(env, 'DSTACK_SERVER_FAILED_LOGINS_PER_MINUTE', 60),
+    requestMemory: requestMemory(env),
+    bodyTimeoutSeconds: integer(env, 'DSTACK_SERVER_BODY_TIMEOUT', 30),
     projectsPerUser: integer(env, 'DSTACK_USER_PROJECT_DEFAULT_QUOTA', 10),
   };
+}
+
+/** Below it a large image in a chat would fit into no caller's share. */
+const LEAST_REQUEST_MEMORY = 48 * 1024 * 1024;
+
+function requestMemory(env: Env): number {
+  const bytes = integer(env, 'DSTACK_SERVER_REQUEST_MEMORY', 134_217_728);
+  if (bytes >= LEAST_REQUEST_MEMORY) return bytes;
+  throw new SettingsError(
+    `DSTACK_SERVER_REQUEST_MEMORY is ${bytes}; it may be at least ${LEAST_REQUEST_MEMORY} bytes (48 MiB)`,
+  );
 }
 
 const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Page } from './page.ts';
@@ -55,16 +56,19 @@ export function lower(names: readonly string[]): string[] {
 
 /**
  * Runs the query for all ids, in slices that every database takes, and not at all for none.
- * Answers in no order. A slice may hold an id more than once: it is for conditions only.
+ * Answers in no order, and with room for other work between slices. A slice may hold an id more than
+ * once: it is for conditions only.
  */
 export async function forIds<T>(
   ids: readonly Id[],
   query: (slice: Id[]) => Promise<readonly T[]>,
+  size: number = SLICE,
 ): Promise<T[]> {
   const unique = [...new Set(ids)];
   const found: T[] = [];
-  for (let start = 0; start < unique.length; start += SLICE) {
-    found.push(...(await query(padded(unique.slice(start, start + SLICE)))));
+  for (let start = 0; start < unique.length; start += size) {
+    if (start > 0) await setImmediate();
+    for (const row of await query(padded(unique.slice(start, start + size)))) found.push(row);
   }
   return found;
 }
@@ -80,6 +84,24 @@ function padded(ids: readonly Id[]): Id[] {
   const length = 2 ** Math.ceil(Math.log2(ids.length));
   return Array.from({ length }, (_, i) => ids[Math.min(i, ids.length - 1)] ?? '');
 }
+
+/**
+ * Inserts the rows in slices: the parameters of one statement are limited, and a run of hundreds of
+ * jobs has thousands of values.
+ */
+export async function insertInSlices<Row>(
+  rows: readonly Row[],
+  insert: (slice: Row[]) => Promise<unknown>,
+): Promise<void> {
+  for (let start = 0; start < rows.length; start += ROWS) {
+    // SQLite does its work in this very thread, which has others waiting.
+    if (start > 0) await setImmediate();
+    await insert(rows.slice(start, start + ROWS));
+  }
+}
+
+/** Of the widest table, some thousands of parameters. */
+const ROWS = 100;
 
 /** Lists whose members share a key. */
 export function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {

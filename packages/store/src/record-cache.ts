@@ -22,6 +22,9 @@ interface Kept {
 /** Characters of row text; decoded, and with what is made of it, a record takes some five times that. */
 const LIMIT = 12 * 1024 * 1024;
 
+/** Rows that are read and decoded in some milliseconds. */
+const WIDE_SLICE = 512;
+
 /**
  * Decoded records of wide rows, by id and version. A query then reads keys alone, and whole rows
  * only of what has changed: reading and decoding the JSON of a thousand instances for each list
@@ -53,19 +56,20 @@ export class RecordCache {
       if (record) found.set(key.id, record);
       else absent.push(key.id);
     }
-    const rows = await forIds(absent, (slice) =>
+    const load = async (slice: Id[]) => {
       // The tables differ in type only.
-      db
+      const rows = db
         .selectFrom(table.name as 'runs')
         .selectAll()
-        .where('id', 'in', slice)
-        .execute(),
-    );
-    for (const row of rows) {
-      const record = freeze(table.decode(row));
-      found.set(record.id, record);
-      this.#keep(record, textOf(row));
-    }
+        .where('id', 'in', slice);
+      for (const row of await rows.execute()) {
+        const record = freeze(table.decode(row));
+        found.set(record.id, record);
+        this.#keep(record, textOf(row));
+      }
+      return [];
+    };
+    await forIds(absent, load, WIDE_SLICE);
     return keys.flatMap(({ id }) => found.get(id) ?? []);
   }
 

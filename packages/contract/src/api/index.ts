@@ -9,5 +9,6 @@ export * from './requests-capacity.ts';
 export * from './requests-ours.ts';
 export * from './requests-work.ts';
 export * from './streams.ts';
+export { type UnfitPart, unfitParts } from './unfit-parts.ts';
 export * from './validation.ts';
 export * from './version-check.ts';

@@ -4,8 +4,8 @@ import { GatewayConfiguration, VolumeConfiguration } from '../configuration/inde
 import { BackendType } from '../wire/backend.ts';
 import { Fleet, FleetSpec } from '../wire/fleet.ts';
 import { Gateway, GatewaySpec } from '../wire/gateway.ts';
-import { Flag, Instant, Integer, integer, model, nullable, Text, Uuid } from '../wire/scalars.ts';
-import { MAX_PAGE } from './requests-work.ts';
+import { Flag, Instant, integer, model, nullable, Text, Uuid } from '../wire/scalars.ts';
+import { Count, MAX_PAGE, StoredInteger } from './requests-work.ts';
 
 const page = {
   prev_created_at: nullable(Instant),
@@ -42,7 +42,10 @@ export type ApplyFleetPlanRequest = z.infer<typeof ApplyFleetPlanRequest>;
 export const DeleteFleetsRequest = model({ names: z.array(Text) });
 export type DeleteFleetsRequest = z.infer<typeof DeleteFleetsRequest>;
 
-export const DeleteFleetInstancesRequest = model({ name: Text, instance_nums: z.array(Integer) });
+export const DeleteFleetInstancesRequest = model({
+  name: Text,
+  instance_nums: z.array(StoredInteger),
+});
 export type DeleteFleetInstancesRequest = z.infer<typeof DeleteFleetInstancesRequest>;
 
 export const ListInstancesRequest = model({
@@ -52,7 +55,7 @@ export const ListInstancesRequest = model({
   include_imported: Flag.default(false),
   prev_created_at: nullable(Instant),
   prev_id: nullable(Uuid),
-  limit: Integer.default(1000),
+  limit: Count.default(1000),
   ascending: Flag.default(false),
 });
 export type ListInstancesRequest = z.infer<typeof ListInstancesRequest>;
@@ -63,10 +66,10 @@ export type GetInstanceRequest = z.infer<typeof GetInstanceRequest>;
 /** Both bounds exclusive, newest first. */
 export const GetInstanceHealthChecksRequest = model({
   fleet_name: Text,
-  instance_num: Integer,
+  instance_num: StoredInteger,
   after: nullable(Instant),
   before: nullable(Instant),
-  limit: nullable(Integer),
+  limit: nullable(Count),
 });
 export type GetInstanceHealthChecksRequest = z.infer<typeof GetInstanceHealthChecksRequest>;
 

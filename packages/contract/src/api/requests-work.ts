@@ -5,7 +5,6 @@ import { Run, RunSpec } from '../wire/run.ts';
 import {
   Flag,
   Instant,
-  Integer,
   integer,
   model,
   nullable,
@@ -14,6 +13,14 @@ import {
   Uuid4,
   words,
 } from '../wire/scalars.ts';
+
+const LARGEST = 2 ** 31 - 1;
+
+/** A whole number as databases keep it, in 32 bits. */
+export const StoredInteger = integer({ ge: -LARGEST, le: LARGEST });
+
+/** How many: of a list without a bound of its own. */
+export const Count = integer({ ge: 0, le: LARGEST });
 
 /** Most runs, fleets, volumes or events in one page. */
 export const MAX_PAGE = 100;
@@ -84,12 +91,12 @@ export const PollLogsRequest = model({
 });
 export type PollLogsRequest = z.infer<typeof PollLogsRequest>;
 
-/** Query of `GET metrics/job/{run}`; `after` inclusive, `before` exclusive. No bounds on `limit`. */
+/** Query of `GET metrics/job/{run}`; `after` inclusive, `before` exclusive. */
 export const JobMetricsQuery = z.object({
   run_id: nullable(Uuid),
-  replica_num: Integer.default(0),
-  job_num: Integer.default(0),
-  limit: Integer.default(1),
+  replica_num: StoredInteger.default(0),
+  job_num: StoredInteger.default(0),
+  limit: StoredInteger.default(1),
   after: nullable(Instant),
   before: nullable(Instant),
 });

@@ -11,17 +11,33 @@ export interface ValidationDetail {
   readonly ctx?: Readonly<Record<string, unknown>>;
 }
 
+/** Characters of refused values in one answer: a wrong list is the value of each of its findings. */
+const MOST_SHOWN = 64 * 1024;
+
 /** What is wrong with `input`, in the order of the schema. `from`: where it stands in the request. */
 export function validationDetails(
   error: z.core.$ZodError,
   input: unknown,
   from: 'body' | 'query' = 'body',
 ): ValidationDetail[] {
+  let room = MOST_SHOWN;
+  const large = new Set<unknown>();
+  const shown = (found: DescribedIssue) => {
+    const value = inputAt(input, found);
+    if (large.has(value)) return null;
+    const size = sizeWithin(value, room);
+    if (size > room) {
+      large.add(value);
+      return null;
+    }
+    room -= size;
+    return value;
+  };
   return describeIssues(error, input, 'last').map((found) => ({
     type: found.type,
     loc: [from, ...found.path.map(locElement)],
     msg: found.type === 'value_error' ? `Value error, ${found.message}` : sentence(found.message),
-    input: inputAt(input, found),
+    input: shown(found),
     ...(found.ctx === undefined ? {} : { ctx: found.ctx }),
   }));
 }
@@ -46,6 +62,19 @@ export function missingDetail(...loc: readonly (string | number)[]): ValidationD
 function inputAt(input: unknown, found: DescribedIssue): unknown {
   const path = found.type === 'missing' ? found.path.slice(0, -1) : found.path;
   return valueAt(input, path) ?? null;
+}
+
+/** About how long the value is as JSON; looks at no more of it than `limit` takes. */
+function sizeWithin(value: unknown, limit: number): number {
+  if (typeof value === 'string') return value.length + 2;
+  if (typeof value !== 'object' || value === null) return 8;
+  let size = 2;
+  for (const key of Array.isArray(value) ? value.keys() : Object.keys(value)) {
+    if (size > limit) break;
+    const item = (value as Record<PropertyKey, unknown>)[key];
+    size += String(key).length + 4 + sizeWithin(item, limit - size);
+  }
+  return size;
 }
 
 function locElement(element: PropertyKey): string | number {

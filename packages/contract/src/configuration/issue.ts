@@ -16,6 +16,9 @@ export interface IssueParams {
   readonly keys?: readonly string[];
 }
 
+/** Nobody reads more of them, and a list of ten thousand wrong items has ten thousand. */
+export const MOST_FINDINGS = 100;
+
 /** What issues are added to: the context of a transformation or the payload of a check. */
 interface Context {
   readonly issues: z.core.$ZodRawIssue[];
@@ -69,7 +72,7 @@ export function delegate<S extends z.ZodType>(
 ): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  for (const issue of result.error.issues) {
+  for (const issue of result.error.issues.slice(0, MOST_FINDINGS)) {
     ctx.issues.push({ ...issue, input: value, path: [...prefix, ...issue.path] } as never);
   }
   return z.NEVER;
@@ -86,7 +89,8 @@ export function delegateWhole<S extends z.ZodType>(
 ): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  for (const issue of result.error.issues) reportWhole(ctx, value, issue);
+  const issues = result.error.issues.slice(0, MOST_FINDINGS);
+  for (const issue of issues) reportWhole(ctx, value, issue);
   return z.NEVER;
 }
 
@@ -107,7 +111,7 @@ function reportWhole(ctx: Context, value: unknown, issue: z.core.$ZodIssue): voi
 }
 
 /**
- * All findings of an error, in our words. A rule over several keys is left out when something else
+ * The findings of an error, in our words, as many as somebody would read. A rule over several keys is left out when something else
  * is wrong within the same map and `rules` is `last`: dstack 0.22.5 only looks at rules then.
  */
 export function describeIssues(
@@ -115,7 +119,8 @@ export function describeIssues(
   input: unknown,
   rules: 'all' | 'last' = 'all',
 ): DescribedIssue[] {
-  const found = error.issues.flatMap((issue) => describeIssue(issue, input));
+  const issues = error.issues.slice(0, MOST_FINDINGS);
+  const found = issues.flatMap((issue) => describeIssue(issue, input)).slice(0, MOST_FINDINGS);
   if (rules === 'all') return found;
   const plain = found.filter((issue) => issue.keys === undefined);
   return found.filter((issue) => {

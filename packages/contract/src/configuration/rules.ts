@@ -69,7 +69,7 @@ function spoiledKeys(
   const keys = new Set<string>();
   for (const issue of issues) {
     const [first] = issue.path ?? [];
-    if (first === undefined) continue;
+    if (first === undefined || keys.has(String(first))) continue;
     keys.add(String(first));
     const meant = known.includes(String(first)) ? undefined : nearest(String(first), known);
     if (meant) keys.add(meant);

@@ -89,7 +89,13 @@ export function readInt(value: unknown): number | Problem {
   if (typeof value === 'boolean') return value ? 1 : 0;
   if (isAnyNumber(value)) {
     const number = toNumber(value);
-    if (Number.isInteger(number)) return number;
+    if (Number.isSafeInteger(number)) return number;
+    if (Number.isInteger(number)) {
+      const got = numberText(value).slice(0, 40);
+      return new Problem(`must be a whole number below 2^53, got ${got}`, {
+        type: 'int_parsing_size',
+      });
+    }
     const type = Number.isFinite(number) ? 'int_from_float' : 'finite_number';
     return new Problem(`must be a whole number, got ${numberText(value)}`, { type });
   }
@@ -104,7 +110,8 @@ export function int(limits: NumberLimits = {}): Reader<number> {
   });
 }
 
-const FLOAT_TEXT = /^\s*[+-]?(?:(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)\s*$/i;
+const FLOAT_TEXT =
+  /^\s*[+-]?(?:(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)\s*$/i;
 
 export function readFloat(value: unknown): number | Problem {
   if (typeof value === 'boolean') return value ? 1 : 0;

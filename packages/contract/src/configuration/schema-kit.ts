@@ -142,7 +142,11 @@ function readTag(value: unknown, key: string, tags: string[], missing: boolean):
   return new Problem(`has an unknown ${key} ${quote(tag)}: must be one of ${list}`, {
     type: 'union_tag_invalid',
     at: [key],
-    ctx: { discriminator: `'${key}'`, tag: String(tag), expected_tags: quoted(tags) },
+    ctx: {
+      discriminator: `'${key}'`,
+      tag: typeof tag === 'string' ? tag : quote(tag),
+      expected_tags: quoted(tags),
+    },
     ...(suggestion === undefined ? {} : { suggestion }),
   });
 }

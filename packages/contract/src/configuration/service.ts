@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { isAnyNumber } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { groupList } from './groups.ts';
+import { MOST_FINDINGS } from './issue.ts';
 import { describeJson } from './json-form.ts';
 import { ServicePort } from './port-mapping.ts';
 import { EntityReference } from './references.ts';
@@ -73,7 +74,7 @@ export const ServiceConfiguration: Reader<Service> = named(
       const document = isLegacy ? { ...value, groups: value.replicas, replicas: null } : value;
       const result = ServiceModel.safeParse(document);
       if (result.success) return result.data;
-      for (const issue of result.error.issues) {
+      for (const issue of result.error.issues.slice(0, MOST_FINDINGS)) {
         const [first, ...rest] = issue.path;
         const path = isLegacy && first === 'groups' ? ['replicas', ...rest] : issue.path;
         ctx.issues.push({ ...issue, input: value, path } as never);

@@ -16,6 +16,7 @@ export * from './names.ts';
 export * from './nearest.ts';
 export * from './number-text.ts';
 export * from './paths.ts';
+export * from './placeholders.ts';
 export * from './plain-text.ts';
 export * from './ports.ts';
 export * from './problem.ts';

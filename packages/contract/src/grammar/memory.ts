@@ -1,7 +1,7 @@
 import { Problem, quote } from './problem.ts';
 import { formatRange, parseRange, type Range } from './range.ts';
 
-const MEMORY = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(mb|gb|tb)?$/;
+const MEMORY = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)(mb|gb|tb)?$/;
 const GIGABYTES_PER_UNIT = { mb: 1 / 1024, gb: 1, tb: 1024 } as const;
 
 /** Reads an amount of memory or disk into gigabytes: `512MB`, `16 gb`, `1.5TB`; no unit = GB. */

@@ -1,25 +1,68 @@
+/**
+ * Longer texts are no slips of a hand, and a distance costs the product of two lengths: a request
+ * may hold thousands of words that are compared with dozens.
+ */
+const LONGEST_WORD = 64;
+
 /** The word of `words` that a typing slip away from `word`, or undefined when none is near enough. */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
-  const wanted = simplify(word);
+  if (word.length > LONGEST_WORD) return undefined;
+  const wanted = simplified(word);
   let best: string | undefined;
   let bestDistance = Infinity;
-  for (const candidate of words) {
-    const known = simplify(candidate);
+  for (const known of simplifiedAll(words)) {
     // A beginning of a word (`max_dur`) means that word before any other.
-    const isBeginning = wanted.length >= 4 && known.startsWith(wanted);
-    const distance = isBeginning ? 0.5 : editDistance(wanted, known);
-    const allowed = Math.max(1, Math.floor(Math.max(wanted.length, known.length) / 4));
+    const isBeginning = wanted.text.length >= 4 && known.text.startsWith(wanted.text);
+    const longer = Math.max(wanted.text.length, known.text.length);
+    const allowed = Math.max(1, Math.floor(longer / 4));
+    if (!isBeginning && leastDistance(wanted, known) > allowed) continue;
+    const distance = isBeginning ? 0.5 : editDistance(wanted.text, known.text);
     if (distance <= allowed && distance < bestDistance) {
-      best = candidate;
+      best = known.word;
       bestDistance = distance;
     }
   }
   return best;
 }
 
-/** Case and word separators are no difference: `maxPrice`, `max-price`, `max_price`. */
-function simplify(word: string): string {
-  return word.toLowerCase().replace(/[-_\s]/g, '');
+interface Simplified {
+  readonly word: string;
+  /** Case and word separators are no difference: `maxPrice`, `max-price`, `max_price`. */
+  readonly text: string;
+  /** A bit for each letter in it; letters may share one. */
+  readonly letters: number;
+}
+
+/** Lists of words are constants, and are asked again and again. */
+const lists = new WeakMap<object, readonly Simplified[]>();
+
+function simplifiedAll(words: Iterable<string>): readonly Simplified[] {
+  if (!Array.isArray(words)) return [...words].map(simplified);
+  const kept = lists.get(words);
+  if (kept?.length === words.length) return kept;
+  const list = words.map(simplified);
+  lists.set(words, list);
+  return list;
+}
+
+function simplified(word: string): Simplified {
+  const text = word.toLowerCase().replace(/[-_\s]/g, '');
+  let letters = 0;
+  for (let i = 0; i < text.length; i += 1) letters |= 1 << (text.charCodeAt(i) & 31);
+  return { word, text, letters };
+}
+
+/** A bound below the distance that costs no time: each edit brings one letter or length at most. */
+function leastDistance(a: Simplified, b: Simplified): number {
+  const lengths = Math.abs(a.text.length - b.text.length);
+  const [onlyA, onlyB] = [bits(a.letters & ~b.letters), bits(b.letters & ~a.letters)];
+  return Math.max(lengths, onlyA, onlyB);
+}
+
+function bits(set: number): number {
+  let count = 0;
+  for (let rest = set; rest !== 0; rest &= rest - 1) count += 1;
+  return count;
 }
 
 /** Edits between two words: insert, delete, replace, swap of neighbours. */

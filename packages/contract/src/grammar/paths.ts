@@ -24,3 +24,10 @@ export function splitPathMapping(text: string): string[] {
   const [first = '', ...rest] = text.slice(2).split(':');
   return [text.slice(0, 2) + first, ...rest];
 }
+
+/** Not by a pattern for slashes at the end: it would begin anew at each slash of a long row. */
+export function withoutTrailingSlashes(path: string): string {
+  let end = path.length;
+  while (path[end - 1] === '/') end -= 1;
+  return path.slice(0, end);
+}

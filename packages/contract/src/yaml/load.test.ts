@@ -139,9 +139,41 @@ describe('structure', () => {
     expect((object as { x?: number }).x).toBeUndefined();
   });
 
-  test('an alias bomb stays small', () => {
-    const levels = Array.from({ length: 30 }, (_, i) => `l${i + 1}: &l${i + 1} [*l${i}, *l${i}]`);
-    expect(value(['l0: &l0 x', ...levels].join('\n'))).toHaveProperty('l30');
+  test('aliases and merges may repeat ten thousand values, and no more', () => {
+    const bomb = (depth: number) => {
+      const levels = Array.from(
+        { length: depth },
+        (_, i) => `l${i + 1}: &l${i + 1} [*l${i}, *l${i}]`,
+      );
+      return ['l0: &l0 x', ...levels].join('\n');
+    };
+    expect(value(bomb(10))).toHaveProperty('l10');
+    expect(error(bomb(30)).message).toContain('repeats more than 10000 values');
+    const keys = Array.from({ length: 200 }, (_, i) => `k${i}: 1`).join(', ');
+    const merges = (count: number) =>
+      `a: &a {${keys}}\n${Array.from({ length: count }, (_, i) => `m${i}: {<<: *a}`).join('\n')}`;
+    expect(value(merges(20))).toHaveProperty('m19.k199');
+    expect(error(merges(100)).message).toContain('repeats more than 10000 values');
+  });
+
+  test.each([
+    [
+      'an alias stands for the last node with its anchor',
+      'a: &x 1\nb: *x\nc: &x 2\nd: *x\n',
+      { a: 1, b: 1, c: 2, d: 2 },
+    ],
+    ['an anchor may stand on a key', '&k a: 1\nb: *k\n', { a: 1, b: 'a' }],
+    [
+      'a map may be merged where it stands',
+      'a: {<<: &m {x: 1}, y: 2}\nb: *m\n',
+      { a: { x: 1, y: 2 }, b: { x: 1 } },
+    ],
+  ])('%s', (_what, text, expected) => {
+    expect(value(text)).toEqual(expected);
+  });
+
+  test('a merge of the map around it is refused', () => {
+    expect(error('a: &a\n  <<: *a\n').message).toContain('itself');
   });
 
   test.each(['', '# nothing\n', '---\n'])('%j is an empty document', (text) => {
@@ -176,6 +208,18 @@ describe('what is refused says where and why', () => {
 
   test('deep nesting is refused instead of exhausting the stack', () => {
     expect(error('['.repeat(200) + ']'.repeat(200)).message).toContain('nested');
+  });
+
+  test('a number of more digits than Python reads is refused', () => {
+    expect(value(`a: ${'1'.repeat(4300)}\n`)).toEqual({ a: expect.anything() });
+    expect(error(`a: ${'1'.repeat(4301)}\n`).message).toContain('4300 digits');
+    expect(error(`a: 1${':59'.repeat(3000)}\n`).message).toContain('4300 digits');
+  });
+
+  test('more words and signs than were allowed are refused before they are read', () => {
+    const loaded = loadYaml('a: 1\n'.repeat(1000), { maxTokens: 100 });
+    expect(loaded).toMatchObject({ message: expect.stringContaining('too large') });
+    expect(loadYaml(`a: ${'x'.repeat(100_000)}`, { maxTokens: 100 })).toHaveProperty('value');
   });
 
   test('nesting that the parser itself cannot follow is told by its line', () => {

@@ -5,6 +5,7 @@ import {
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
   type Pair,
@@ -51,8 +52,21 @@ export interface LoadedYaml {
 
 const MAX_DEPTH = 64;
 
+/** Values that aliases and merges may repeat: a hundred characters could stand for a billion. */
+const MAX_REPEATED = 10_000;
+
+export interface YamlOptions {
+  /** Most words, signs and line ends: what reading costs grows with them, not with the length. */
+  readonly maxTokens?: number;
+}
+
 /** Reads one document as PyYAML's `safe_load` does (YAML 1.1), keeping floats apart from integers. */
-export function loadYaml(text: string): LoadedYaml | YamlError {
+export function loadYaml(text: string, options: YamlOptions = {}): LoadedYaml | YamlError {
+  const { maxTokens } = options;
+  if (maxTokens !== undefined && hasMoreTokens(text, maxTokens)) {
+    const message = `is too large: the text has more than ${maxTokens} words and signs`;
+    return { path: [], line: 1, column: 1, message };
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, {
     schema: 'failsafe',
@@ -72,6 +86,15 @@ export function loadYaml(text: string): LoadedYaml | YamlError {
       message: explainSyntaxError(error, text),
     };
   return new Loader(document, lines).load();
+}
+
+function hasMoreTokens(text: string, limit: number): boolean {
+  let count = 0;
+  for (const _token of new Lexer().lex(text)) {
+    count += 1;
+    if (count > limit) return true;
+  }
+  return false;
 }
 
 function positionOf(lines: LineCounter, offset: number): Position {
@@ -94,9 +117,16 @@ class Loader {
   private readonly lines: LineCounter;
   private readonly numbers: WrittenNumber[] = [];
   private readonly repeated: RepeatedKey[] = [];
-  /** Values of nodes that aliases may name again. */
-  private readonly values = new Map<Node, unknown>();
+  /** Values of nodes that aliases may name again, and of how many values each consists. */
+  private readonly values = new Map<Node, { readonly value: unknown; readonly size: number }>();
   private readonly open = new Set<Node>();
+  /** The node that had each anchor last, as far as the document was read. */
+  private readonly anchors = new Map<string, Node>();
+  /** Not by the library: it looks through the whole document for each alias. */
+  private readonly targets = new Map<Alias, Node>();
+  /** Values read so far, those that aliases repeat included. */
+  private size = 0;
+  private repeatedValues = 0;
 
   constructor(document: Document, lines: LineCounter) {
     this.document = document;
@@ -123,9 +153,16 @@ class Loader {
     if (path.length > MAX_DEPTH)
       this.refuse(node, path, `is nested deeper than ${MAX_DEPTH} levels`);
     if (isAlias(node)) return this.readAlias(node, path);
-    if (this.values.has(node)) return this.values.get(node);
     this.checkTag(node, path);
-    if (isScalar(node)) return this.readScalar(node, path);
+    const before = this.size;
+    this.size += 1;
+    if (node.anchor) this.anchors.set(node.anchor, node);
+    const value = isScalar(node) ? this.readScalar(node, path) : this.readCollection(node, path);
+    if (node.anchor) this.values.set(node, { value, size: this.size - before });
+    return value;
+  }
+
+  private readCollection(node: Node, path: readonly PropertyKey[]): unknown {
     this.open.add(node);
     const value = isMap(node)
       ? this.readMap(node, path)
@@ -133,17 +170,38 @@ class Loader {
         ? node.items.map((item, index) => this.read(item as Node, [...path, index]))
         : this.refuse(node, path, 'is of a kind that is not supported');
     this.open.delete(node);
-    if (node.anchor) this.values.set(node, value);
     return value;
   }
 
   private readAlias(alias: Alias, path: readonly PropertyKey[]): unknown {
-    const target = alias.resolve(this.document);
+    const target = this.targetOf(alias);
     if (!target)
       return this.refuse(alias, path, `uses the anchor '${alias.source}', which is not set before`);
     if (this.open.has(target))
       return this.refuse(alias, path, `contains itself ('*${alias.source}')`);
-    return this.read(target, path);
+    return this.repeat(target, alias, path);
+  }
+
+  private targetOf(alias: Alias): Node | undefined {
+    const target = this.anchors.get(alias.source);
+    if (target) this.targets.set(alias, target);
+    return target;
+  }
+
+  /** The value of a node that was read before. */
+  private repeat(target: Node, at: Node, path: readonly PropertyKey[]): unknown {
+    const known = this.values.get(target);
+    // Merged right where it stands.
+    if (known === undefined) return this.read(target, path);
+    this.countRepeated(known.size, at, path);
+    return known.value;
+  }
+
+  private countRepeated(values: number, at: Node, path: readonly PropertyKey[]): void {
+    this.size += values;
+    this.repeatedValues += values;
+    if (this.repeatedValues <= MAX_REPEATED) return;
+    this.refuse(at, path, `repeats more than ${MAX_REPEATED} values by aliases and merges`);
   }
 
   private readScalar(node: Scalar, path: readonly PropertyKey[]): unknown {
@@ -173,8 +231,8 @@ class Loader {
 
   /** `<<: *a` or `<<: [*a, *b]`; of several the first wins. */
   private readMerged(node: Node | null, path: readonly PropertyKey[]): [string, unknown][] {
-    const target = isAlias(node) ? node.resolve(this.document) : node;
-    if (isMap(target)) return Object.entries(this.read(target, path) as object);
+    const target = isAlias(node) ? this.targetOf(node) : node;
+    if (isMap(target)) return this.mergedEntries(target, node ?? target, path);
     if (isSeq(target)) {
       return [...(target.items as Node[])].reverse().flatMap((item) => this.readMerged(item, path));
     }
@@ -183,6 +241,11 @@ class Loader {
       path,
       "has a '<<' that names no map",
     );
+  }
+
+  private mergedEntries(map: YAMLMap, at: Node, path: readonly PropertyKey[]): [string, unknown][] {
+    if (this.open.has(map)) return this.refuse(at, path, "has a '<<' that names itself");
+    return Object.entries(this.repeat(map, at, path) as object);
   }
 
   private readKey(node: Node | null, path: readonly PropertyKey[]): string {
@@ -230,8 +293,8 @@ class Loader {
     let node = this.document.contents as Node | null;
     let shown = node;
     for (const key of path) {
-      const target = isAlias(node) ? (node.resolve(this.document) ?? null) : node;
-      const found = findChild(target, key, this.document);
+      const target = isAlias(node) ? (this.targets.get(node) ?? null) : node;
+      const found = findChild(target, key, this.targets);
       if (!found) break;
       [shown, node] = found;
     }

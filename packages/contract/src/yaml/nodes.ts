@@ -1,5 +1,5 @@
 import {
-  type Document,
+  type Alias,
   isAlias,
   isMap,
   isScalar,
@@ -14,11 +14,14 @@ import { readBoolean, readFloat, readInt, resolvePlain } from './plain-scalar.ts
 /** What `!!` stands for in tags. */
 export const STANDARD_TAG = 'tag:yaml.org,2002:';
 
+/** What each alias stands for. */
+export type AliasTargets = ReadonlyMap<Alias, Node>;
+
 /** The node to show for a child (its key, or the item itself) and the node of its value. */
 export function findChild(
   node: Node | null,
   key: PropertyKey,
-  document: Document,
+  targets: AliasTargets,
 ): [shown: Node | null, value: Node | null] | undefined {
   if (isSeq(node)) {
     const item = node.items[Number(key)] as Node | undefined;
@@ -31,8 +34,8 @@ export function findChild(
   for (const item of pairs.filter((candidate) => isMergeKey(candidate.key))) {
     const merged = isSeq(item.value) ? (item.value.items as Node[]) : [item.value];
     for (const source of merged) {
-      const target = isAlias(source) ? (source.resolve(document) ?? null) : source;
-      const found = findChild(target, key, document);
+      const target = isAlias(source) ? (targets.get(source) ?? null) : source;
+      const found = findChild(target, key, targets);
       if (found) return found;
     }
   }

@@ -41,8 +41,14 @@ export function isOtherBase(text: string): boolean {
   return /^[-+]?0[0-7xb_]/.test(text) && INT.test(text);
 }
 
+/** As Python: reading digits costs more than their number. */
+const MOST_DIGITS = 4300;
+
 /** Reads text that is said to be an integer (`!!int`), or that looks like one. */
 export function readInt(text: string): number | bigint | Problem {
+  if (text.length > MOST_DIGITS) {
+    return new Problem(`is a number of more than ${MOST_DIGITS} digits`);
+  }
   if (!INT.test(text)) return new Problem(`is marked as integer, but is ${quote(text)}`);
   const digits = text.replaceAll('_', '');
   const sign = digits.startsWith('-') ? -1n : 1n;

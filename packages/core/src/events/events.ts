@@ -87,7 +87,8 @@ export function newEvent(
   targets: readonly EventTarget[],
   actorUserId: Id | null = null,
 ): NewEvent {
-  const text = message.replaceAll(/\s*\n\s*/g, ' ').trim();
+  const lines = message.split('\n').map((line) => line.trim());
+  const text = lines.filter((line) => line !== '').join(' ');
   return { message: text.replace(/\.$/, ''), actorUserId, targets };
 }
 

@@ -74,7 +74,20 @@ export function prepareFleetSpec(
   return error ?? { ok: true, spec };
 }
 
+/** Hosts of one fleet. */
+const MOST_HOSTS = 1000;
+
+/** Instances that a fleet makes at once. */
+const MOST_INSTANCES = 500;
+
 function cloudError({ configuration }: FleetSpec): SpecError | null {
+  const { nodes } = configuration;
+  const wanted = Math.max(nodes?.min ?? 0, nodes?.target ?? 0);
+  if (wanted > MOST_INSTANCES) {
+    return specError(
+      `\`nodes\` asks for ${wanted} instances from the start; at most ${MOST_INSTANCES} are allowed`,
+    );
+  }
   if (Object.keys(configuration.env).length === 0) return null;
   return specError('Only fleets with `ssh_config` may have: env');
 }
@@ -89,9 +102,15 @@ function sshError(spec: FleetSpec, ssh: SshConfig, context: FleetSpecContext): S
     const wrong = envProblem(name, value);
     if (wrong) return specError(`env: ${wrong}`);
   }
+  if (ssh.hosts.length > MOST_HOSTS) {
+    return specError(
+      `A fleet may have ${MOST_HOSTS} hosts at most, this one has ${ssh.hosts.length}`,
+    );
+  }
   const hosts = fleetHosts(ssh);
+  const keys = new KeyCheck();
   for (const host of hosts) {
-    const error = hostError(host, context);
+    const error = hostError(host, keys, context);
     if (error) return error;
   }
   return addressesError(ssh, hosts);
@@ -138,15 +157,15 @@ export function hostAddress(host: Pick<FleetHost, 'hostname' | 'port'>): string 
   return `${host.hostname.toLowerCase()}:${host.port ?? SSH_PORT}`;
 }
 
-function hostError(host: FleetHost, context: FleetSpecContext): SpecError | null {
+function hostError(host: FleetHost, keys: KeyCheck, context: FleetSpecContext): SpecError | null {
   const { hostname, user, key } = host;
   if (!user) return specError(`Host ${hostname} has no user. Set \`user\` for it or for all hosts`);
   if (!key?.private) {
     return specError(`Host ${hostname} has no key. Set \`identity_file\` for it or for all hosts`);
   }
-  const wrongKey = keyProblem(key.private);
+  const wrongKey = keys.problem(key.private);
   if (wrongKey) return specError(`Host ${hostname}: ${wrongKey}`);
-  const wrongProxy = proxyProblem(host.proxyJump);
+  const wrongProxy = proxyProblem(host.proxyJump, keys);
   if (wrongProxy) return specError(`Host ${hostname}: ${wrongProxy}`);
   const holder = context.hostsInUse?.get(hostAddress(host));
   return holder === undefined ? null : specError(heldBy(hostname, holder));
@@ -158,15 +177,35 @@ function heldBy(hostname: string, fleet: string | null): string {
     : `Host ${hostname} belongs to another fleet already: take it out of ${fleet}, or delete that fleet`;
 }
 
-function proxyProblem(proxy: FleetHostProxy | null): string | null {
+function proxyProblem(proxy: FleetHostProxy | null, keys: KeyCheck): string | null {
   if (proxy === null) return null;
   if (!proxy.key?.private) return `the jump host ${proxy.hostname} has no key`;
-  const problem = keyProblem(proxy.key.private);
+  const problem = keys.problem(proxy.key.private);
   return problem && `the jump host ${proxy.hostname}: ${problem}`;
 }
 
 const PEM_LABEL = /^-----BEGIN (.+?)-----/m;
 const KEY_LABELS = ['RSA PRIVATE KEY', 'EC PRIVATE KEY', 'PRIVATE KEY', 'OPENSSH PRIVATE KEY'];
+
+/** An RSA key of 16384 bits has 13 000 characters. Each host is stored with its own copy. */
+const LONGEST_KEY = 16 * 1024;
+
+/** Looks at each key once: a thousand hosts may share one. */
+class KeyCheck {
+  readonly #known = new Map<string, string | null>();
+
+  /** Null: nothing is wrong with it. */
+  problem(key: string): string | null {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const problem =
+      key.length > LONGEST_KEY
+        ? `the key has ${key.length} characters; no private key has more than ${LONGEST_KEY}`
+        : keyProblem(key);
+    this.#known.set(key, problem);
+    return problem;
+  }
+}
 
 /** What the form of a private key tells without its numbers; the kind is found when it is used. */
 function keyProblem(text: string): string | null {
@@ -189,8 +228,8 @@ function isLocked(label: string | undefined, text: string): boolean {
 }
 
 function addressesError(ssh: SshConfig, hosts: readonly FleetHost[]): SpecError | null {
-  const addresses = hosts.map(hostAddress);
-  const twice = addresses.find((address, index) => addresses.indexOf(address) !== index);
+  const seen = new Set<string>();
+  const twice = hosts.map(hostAddress).find((address) => seen.size === seen.add(address).size);
   if (twice) return specError(`Host ${twice} is listed twice`);
   const internal = hosts.filter((host) => host.internalIp !== null).length;
   if (internal > 0 && internal < hosts.length) {

@@ -58,6 +58,11 @@ describe('commands', () => {
     expect(job.user_lines).toBeNull();
   });
 
+  it('are refused beside an entrypoint that no kernel takes', () => {
+    const entrypoint = 'x'.repeat(140_000);
+    expect(() => build({ image: 'x', entrypoint })).toThrow(/131072 characters/);
+  });
+
   it('left out are those of the image, as its user', () => {
     const job = one({ image: 'x', commands: [] }, IMAGE);
     expect(job.commands).toEqual(['/entry', 'serve']);

@@ -10,6 +10,9 @@ export type Commands =
   | { readonly ok: true; readonly argv: string[] }
   | { readonly ok: false; readonly message: string };
 
+/** As Linux has it for one argument of a program. */
+const LONGEST_ENTRYPOINT = 128 * 1024;
+
 /**
  * The argv of a job. Without commands the image's own entrypoint and command count; they stay empty
  * here while the image's configuration is unknown (null), and are completed where the image is.
@@ -21,6 +24,12 @@ export function jobArgv(
   image: ImageConfig | null,
 ): Commands {
   if (configuration.entrypoint != null) {
+    if (configuration.entrypoint.length > LONGEST_ENTRYPOINT) {
+      return {
+        ok: false,
+        message: `entrypoint: at most ${LONGEST_ENTRYPOINT} characters are allowed`,
+      };
+    }
     const entrypoint = shellSplit(configuration.entrypoint);
     if (entrypoint === null) return { ok: false, message: 'entrypoint: a quote is not closed' };
     return { ok: true, argv: [...entrypoint, ...part.commands] };

@@ -1,3 +1,4 @@
+import { withoutTrailingSlashes } from '@dstack/contract';
 import type { JobSpec, ServiceConfiguration } from '@dstack/contract/wire';
 
 type ProbeSpec = JobSpec['probes'][number];
@@ -35,7 +36,7 @@ function withDefaults(probe: NonNullable<ServiceConfiguration['probes']>[number]
 }
 
 function modelProbe(model: { readonly name: string; readonly prefix?: string | null }): ProbeSpec {
-  const prefix = (model.prefix ?? '/v1').replace(/\/+$/, '');
+  const prefix = withoutTrailingSlashes(model.prefix ?? '/v1');
   const body = {
     model: model.name,
     messages: [{ role: 'user', content: 'hi' }],

@@ -1,9 +1,9 @@
+import { type Placeholder, placeholders, replacePlaceholders } from '@dstack/contract';
 import type { RunSpec } from '@dstack/contract/wire';
 import { type SpecError, specError } from './result.ts';
 
 type Configuration = RunSpec['configuration'];
 
-const PLACEHOLDER = /\$?\$\{\{([^}]*)\}\}/g;
 const REFERENCE = /^groups\[(\d+)\]\.(nodes|replicas)\[(\d+)\]\.IP_ADDRESS$/;
 
 /**
@@ -61,12 +61,12 @@ function replaceReferences(
   commands: readonly string[],
   replace: (whole: string, name: string) => string,
 ): string[] {
-  const fill = (whole: string, inner: string): string => {
+  const fill = ({ text, inner, isEscaped }: Placeholder): string => {
     const name = inner.trim();
-    if (whole.startsWith('$$')) return isOfGroups(name) ? whole.slice(1) : whole;
-    return replace(whole, name);
+    if (isEscaped) return isOfGroups(name) ? text.slice(1) : text;
+    return replace(text, name);
   };
-  return commands.map((text) => text.replace(PLACEHOLDER, fill));
+  return commands.map((text) => replacePlaceholders(text, fill));
 }
 
 const isOfGroups = (name: string): boolean => name === 'groups' || /^groups\W/.test(name);
@@ -78,9 +78,9 @@ function memberOf(reference: string): GroupMember | null {
 
 /** The inner texts of all placeholders that speak of groups; `$${{` is an escape. */
 function references(text: string): string[] {
-  return [...text.matchAll(PLACEHOLDER)]
-    .filter((match) => !match[0].startsWith('$$'))
-    .map((match) => (match[1] ?? '').trim())
+  return placeholders(text)
+    .filter(({ isEscaped }) => !isEscaped)
+    .map(({ inner }) => inner.trim())
     .filter(isOfGroups);
 }
 

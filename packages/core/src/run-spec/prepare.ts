@@ -1,3 +1,4 @@
+import { placeholders, replacePlaceholders } from '@dstack/contract';
 import type { Profile, RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
 import type { VolumeRecord } from '../model/resources.ts';
 import { nodesRequired } from '../placement/gang-request.ts';
@@ -6,9 +7,12 @@ import { isVolumeActive } from '../status/volume-status.ts';
 import { groupMembers, groupReferenceError } from './group-references.ts';
 import { resourcesError, withResourceDefaults } from './resources.ts';
 import { nameError, type PreparedRunSpec, type SpecError, specError } from './result.ts';
+import { sizeError } from './size.ts';
 
 /** Server settings that decide which run specs are accepted; durations in seconds. */
 export interface RunSpecSettings {
+  /** `DSTACK_SERVER_MAX_JOBS_PER_RUN`. */
+  readonly maxJobs: number;
   /** `DSTACK_SERVER_MAX_PROBES_PER_JOB`, `DSTACK_SERVER_MAX_PROBE_TIMEOUT`. */
   readonly maxProbes: number;
   readonly maxProbeTimeout: number;
@@ -21,6 +25,7 @@ export interface RunSpecSettings {
 
 /** The defaults of dstack 0.22.5. */
 export const DEFAULT_RUN_SPEC_SETTINGS: RunSpecSettings = {
+  maxJobs: 500,
   maxProbes: 10,
   maxProbeTimeout: 300,
   metricsTtl: 3600,
@@ -56,6 +61,7 @@ export function prepareRunSpec(spec: RunSpec, context: RunSpecContext): Prepared
   const error =
     (spec.run_name == null ? null : nameError(spec.run_name)) ??
     repoError(spec) ??
+    sizeError(spec, settings.maxJobs) ??
     profileError(profile, settings) ??
     configurationError(spec, profile, settings) ??
     gatewayError(spec, context, settings) ??
@@ -200,7 +206,6 @@ function mayBeEmpty(service: ServiceConfiguration): boolean {
   return ranges.every((range) => (range ? (range.min ?? 0) === 0 : false));
 }
 
-const PLACEHOLDER = /\$\{\{([^}]*)\}\}/g;
 const NODE_RANK = /^dstack\.(job_num|node_rank)$/;
 
 /** Every volume named has to be there and usable, for every node that mounts it. */
@@ -209,12 +214,13 @@ function volumesError(spec: RunSpec, known: RunSpecContext['volumes']): SpecErro
   for (const mount of spec.configuration.volumes) {
     if (!('name' in mount)) continue;
     for (const name of [mount.name].flat()) {
-      const wrong = [...name.matchAll(PLACEHOLDER)].find(
-        (match) => !NODE_RANK.test((match[1] ?? '').trim()),
-      );
-      if (wrong) return specError(`volumes: ${wrong[0]} is not known in names of volumes`);
-      for (let rank = 0; known && rank < nodes; rank++) {
-        const actual = name.replaceAll(PLACEHOLDER, String(rank));
+      const found = placeholders(name);
+      const wrong = found.find(({ inner }) => !NODE_RANK.test(inner.trim()));
+      if (wrong) return specError(`volumes: ${wrong.text} is not known in names of volumes`);
+      // A name without a rank is the same for every node.
+      const ranks = found.length > 0 ? nodes : 1;
+      for (let rank = 0; known && rank < ranks; rank++) {
+        const actual = replacePlaceholders(name, () => String(rank));
         const error = volumeError(actual, known.get(actual));
         if (error) return error;
       }

@@ -1,17 +1,21 @@
 import { join } from 'node:path';
 import { AccessWatch } from '../access/access-watch.ts';
+import { assets } from '../assets.ts';
+import { draftedInMemory } from '../blobs/drafts.ts';
 import { fileBlobs } from '../blobs/file-blobs.ts';
 import { systemNow } from '../clock.ts';
 import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/bootstrap.ts';
 import { decisionContext } from '../decision-context.ts';
 import { keepLinked } from '../hosts/keep-linked.ts';
 import { buildHttp } from '../http/app.ts';
+import { Intake } from '../http/intake/intake.ts';
 import { keyMaker } from '../http/keys.ts';
+import { TemplateRenderer } from '../http/proxy/models/template-renderer.ts';
 import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
 import { endHttp, Shutdown } from '../http/shutdown.ts';
 import { streamRoutes } from '../http/streams/routes.ts';
 import { gitTemplates } from '../http/templates/git-templates.ts';
-import { httpSettings } from '../http-settings.ts';
+import { httpSettings, intakeSettings, signInGuard } from '../http-settings.ts';
 import { ImageConfigs } from '../images/image-configs.ts';
 import { limitJobRequests } from '../job-tunnels/job-requests.ts';
 import type { Engine } from '../loops/engine.ts';
@@ -51,14 +55,19 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const { machine, use } = await serverMachine(parts, serverId);
   const backends = makeBackends(parts, hosts, machine);
   const offers = offerSource(backends, log);
-  const blobs = store.shared ? store.files.blobs : fileBlobs(join(settings.dir, 'blobs'));
+  const blobs = store.shared
+    ? draftedInMemory(store.files.blobs)
+    : fileBlobs(join(settings.dir, 'blobs'));
   const changes = new RunChanges();
   closing.add(store.runs.onChangedElsewhere((runId) => changes.emit(runId)));
   const access = new AccessWatch({
     ...{ access: store.access, shared: store.shared, now: systemNow, log },
   });
   closing.add(() => access.close());
-  const services = makeServiceProxy(parts, { hosts, sshFleets, access }, changes);
+  const signIns = signInGuard(forHttp, systemNow);
+  const chatTemplates = new TemplateRenderer({ program: assets.templateProgram });
+  closing.add(() => chatTemplates.close());
+  const services = makeServiceProxy(parts, { hosts, sshFleets, access, signIns }, changes);
 
   const hubUrl = env.HF_ENDPOINT || 'https://huggingface.co';
   const outgoing = makeOutgoing(parts, hubUrl);
@@ -74,8 +83,11 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     offers,
     images: new ImageConfigs({ now: Date.now, outgoing, log }),
     blobs,
+    intake: new Intake(intakeSettings(settings)),
+    signIns,
     keys,
     context,
+    chatTemplates,
     templates: gitTemplates({ rules: outgoing.rules, own: settings.templatesRepo }),
     hub: tokenizerHub(hubUrl, outgoing),
     services,

@@ -11,6 +11,7 @@ import { isLocalHost } from '../hosts/local-agent.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
 import { SshFleets } from '../hosts/ssh/ssh-fleets.ts';
 import { admission } from '../http/proxy/admission.ts';
+import type { SignInGuard } from '../http/sign-in-guard.ts';
 import { JobTunnels } from '../job-tunnels/job-tunnels.ts';
 import type { LogStore } from '../logs/log-store.ts';
 import { openLogs } from '../logs/open-logs.ts';
@@ -104,12 +105,13 @@ export interface ProxyParts {
   readonly hosts: Hosts;
   readonly sshFleets: SshFleets;
   readonly access: AccessWatch;
+  readonly signIns: SignInGuard;
 }
 
 /** Services without a gateway, over connections to the agents of their hosts. */
 export function makeServiceProxy(
   { settings, store, log }: Parts,
-  { hosts, sshFleets, access }: ProxyParts,
+  { hosts, sshFleets, access, signIns }: ProxyParts,
   changes: RunChanges,
 ): ServiceProxy {
   const client = (hostId: string) => hosts.client(hostId) ?? sshFleets.visit(hostId);
@@ -117,7 +119,7 @@ export function makeServiceProxy(
     services: store.services,
     readState: serviceStateReader(store),
     open: openReplica({ client, isHere: isLocalHost }),
-    admit: admission({ store, now: systemNow, sshProxyToken: null, access }),
+    admit: admission({ store, now: systemNow, sshProxyToken: null, access, signIns }),
     ownTokens: new OwnTokens({
       isToken: store.access.isToken,
       settings: [settings.adminToken, settings.sshProxyToken, settings.metrics.token],

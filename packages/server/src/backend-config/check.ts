@@ -6,10 +6,9 @@
  * - keys that need or exclude each other (`backendProblems`, the same rules as in `config.yml`)
  * - `creds.type: default` only where the server may use the credentials of its own environment
  */
-import { backendProblems } from '@dstack/contract';
+import { backendProblems, readForeignYaml } from '@dstack/contract';
 import { ApiError, ruleError } from '@dstack/contract/api';
 import type { BackendConfigWithCreds } from '@dstack/contract/wire';
-import { parseDocument } from 'yaml';
 import { credentialStrings } from './secrets.ts';
 
 export interface CheckOptions {
@@ -22,7 +21,8 @@ type Path = readonly string[];
 /** Names of files that are of no further use once their contents are there. */
 const MAY_BE_EMPTY = new Set(['filename', 'path', 'key_file', 'private_key_file', 'pass_phrase']);
 
-const PEM_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]+-----END [A-Z ]*PRIVATE KEY-----/;
+const PEM_BEGIN = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+const PEM_END = /-----END [A-Z ]*PRIVATE KEY-----/;
 
 /** Throws `ApiError`. */
 export function checkBackendConfig(config: BackendConfigWithCreds, options: CheckOptions): void {
@@ -66,8 +66,7 @@ function checkContents(config: BackendConfigWithCreds): void {
 
 function checkServiceAccount(text: string): void {
   const file = parsedJson(text);
-  const isComplete =
-    typeof file?.client_email === 'string' && PEM_KEY.test(String(file.private_key));
+  const isComplete = typeof file?.client_email === 'string' && isPemKey(String(file.private_key));
   if (isComplete) return;
   throw invalid(
     [['creds', 'data']],
@@ -87,9 +86,8 @@ function parsedJson(text: string): Readonly<Record<string, unknown>> | null {
 
 /** Refused as a broken rule, as dstack 0.22.5 does: no credentials were tried. */
 function checkKubeconfig(text: string): void {
-  const document = parseDocument(text);
-  const content: unknown = document.errors.length === 0 ? document.toJS() : null;
-  const file = (typeof content === 'object' ? content : null) as {
+  const document = readForeignYaml(text);
+  const file = (document.ok && typeof document.value === 'object' ? document.value : null) as {
     readonly clusters?: unknown;
     readonly contexts?: unknown;
   } | null;
@@ -102,7 +100,7 @@ function hasEntries(list: unknown): boolean {
 }
 
 function checkKey(text: string, path: Path): void {
-  if (PEM_KEY.test(text)) return;
+  if (isPemKey(text)) return;
   throw invalid([path], `${path.join('.')} must be a private key in PEM or OpenSSH format`);
 }
 
@@ -113,4 +111,10 @@ export function invalid(fields: readonly Path[], why: string): ApiError {
 
 export function names(paths: readonly Path[]): string {
   return paths.map((path) => path.join('.')).join(', ');
+}
+
+/** One pattern for both lines would look for the second again behind every first. */
+function isPemKey(text: string): boolean {
+  const begin = PEM_BEGIN.exec(text);
+  return begin !== null && PEM_END.test(text.slice(begin.index + begin[0].length));
 }

@@ -1,13 +1,21 @@
-import { access, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { access, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Blobs } from '@dstack/store';
+import type { BlobDraft, DraftedBlobs } from './drafts.ts';
 
 /**
  * Uploaded archives and diffs as files, by SHA-256 of their bytes, for a server that shares its
  * database with no other. A blob appears under its name only when it is whole and on disk.
  */
-export function fileBlobs(dir: string): Blobs {
+export function fileBlobs(dir: string): DraftedBlobs {
   const pathOf = (sha256: string) => join(dir, sha256.slice(0, 2), sha256);
+  const drafts = join(dir, 'drafts');
+  let prepared: Promise<void> | null = null;
+  const draft = async () => {
+    prepared ??= emptyFolder(drafts);
+    await prepared;
+    return await fileDraft(join(drafts, randomUUID()), pathOf);
+  };
   return {
     async has(sha256) {
       try {
@@ -19,17 +27,13 @@ export function fileBlobs(dir: string): Blobs {
       }
     },
     async put(sha256, bytes) {
-      const path = pathOf(sha256);
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      const part = `${path}.${process.pid}.part`;
-      const file = await open(part, 'w', 0o600);
+      const whole = await draft();
       try {
-        await file.writeFile(bytes);
-        await file.sync();
+        await whole.write(bytes);
+        await whole.keep(sha256);
       } finally {
-        await file.close();
+        await whole.discard();
       }
-      await rename(part, path);
     },
     async get(sha256) {
       try {
@@ -39,5 +43,38 @@ export function fileBlobs(dir: string): Blobs {
         throw error;
       }
     },
+    draft,
   };
+}
+
+/** Drafts that a server which was killed has left behind are nobody's. */
+async function emptyFolder(dir: string): Promise<void> {
+  await rm(dir, { recursive: true, force: true });
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+}
+
+async function fileDraft(path: string, pathOf: (sha256: string) => string) {
+  const file = await open(path, 'wx', 0o600);
+  let isOpen = true;
+  const close = async () => {
+    if (!isOpen) return;
+    isOpen = false;
+    await file.close();
+  };
+  return {
+    write: async (piece: Uint8Array) => {
+      await file.writeFile(piece);
+    },
+    keep: async (sha256) => {
+      await file.sync();
+      await close();
+      const target = pathOf(sha256);
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+      await rename(path, target);
+    },
+    discard: async () => {
+      await close();
+      await rm(path, { force: true });
+    },
+  } satisfies BlobDraft;
 }

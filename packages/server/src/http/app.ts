@@ -1,6 +1,5 @@
 /** The HTTP application: transport rules that hold for every path, and all domains. */
 import { randomUUID } from 'node:crypto';
-import multipart from '@fastify/multipart';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -19,6 +18,7 @@ import { fleetRoutes } from './fleets/routes.ts';
 import { gatewayRoutes } from './gateways/routes.ts';
 import { gpuRoutes } from './gpus/routes.ts';
 import { instanceRoutes } from './instances/routes.ts';
+import { boundConnections } from './intake/connections.ts';
 import { logRoutes } from './logs/routes.ts';
 import { metricsRoutes } from './metrics/routes.ts';
 import { mounter } from './mount.ts';
@@ -34,14 +34,10 @@ import { HEALTH_PATHS, healthRoutes } from './server-info/health.ts';
 import { serverInfoRoutes } from './server-info/routes.ts';
 import { serviceTokenRoutes } from './service-tokens/routes.ts';
 import { shuttingDown } from './shutdown.ts';
-import { guardSignIns } from './sign-in-guard.ts';
 import { sshProxyRoutes } from './sshproxy/routes.ts';
 import { templateRoutes } from './templates/routes.ts';
 import { userRoutes } from './users/routes.ts';
 import { volumeRoutes } from './volumes/routes.ts';
-
-/** Bytes of a JSON body. A run with many files' archives and a long script fits many times over. */
-const MAX_BODY = 16 * 1024 * 1024;
 
 /** Longer parts of a path are nothing of ours. */
 const MAX_PATH_PART = 1000;
@@ -78,11 +74,8 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     loggerInstance: deps.log,
     // One line per request would be most of the log: clients poll.
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: MAX_BODY,
     forceCloseConnections: true,
     requestIdHeader: false,
-    // Behind a proxy `request.ip` is the caller's address then, not the proxy's.
-    trustProxy: deps.settings.trustedProxies.length > 0 && [...deps.settings.trustedProxies],
     genReqId: (request) => requestId(request.headers['x-request-id']),
     routerOptions: { maxParamLength: MAX_PATH_PART },
     // Of what no route could be looked up for.
@@ -94,7 +87,8 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     http: { shouldUpgradeCallback: takesUpgrade },
   }) as unknown as FastifyInstance;
   const { shutdown } = deps;
-  takeBytes(app);
+  leaveBodies(app);
+  boundConnections(app);
   app.addHook('onRequest', async (request, reply) => {
     nameRequest(request, reply);
     // A name that no database keeps.
@@ -106,7 +100,6 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     shutdown.track(reply.raw);
     ignoreContentType(request);
   });
-  guardSignIns(app, deps);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerUnknown);
   const on = mounter(app, deps);
@@ -135,11 +128,10 @@ function ignoreContentType({ headers }: FastifyRequest): void {
   headers['content-type'] = 'application/json';
 }
 
-/** Bodies are kept as bytes here, the endpoint decides whether it looks at them. */
-function takeBytes(app: FastifyInstance): void {
+/** Nothing of a body is read before its caller is known: endpoints do it themselves. */
+function leaveBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.register(multipart);
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('*', (_request, _body, done) => done(null));
 }
 
 /** Beside the reply, so that answers which are written past it have the id too: streams. */

@@ -1,4 +1,7 @@
 /** Requests that nobody should send: each has its status and code, and none breaks anything. */
+import { hash as sha256 } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from './testing/test-server.ts';
 
@@ -82,16 +85,45 @@ describe('uploads', () => {
   };
   const multipart = { 'content-type': 'multipart/form-data; boundary=b' };
 
-  it.each(['../../etc/passwd', '/etc/passwd', '..\\\\..\\\\x', 'a/../../b', '%2e%2e%2fx'])(
-    'named %s are kept under the hash of their bytes, wherever the name points',
+  const hash = (content: string) => sha256('sha256', content);
+  const drafts = async () => await readdir(join(server.dir, 'blobs', 'drafts'));
+
+  it.each(['../../etc/passwd', '/etc/passwd', '..\\\\..\\\\x', 'a/../../b', 'abc', 'A'.repeat(64)])(
+    'named %s are refused: their name is no hash',
     async (name) => {
       const answer = await post('/api/files/upload_archive', form(name), multipart);
-      expect(answer.status).toBe(200);
-      const [record] = await server.store.files.archivesByIds([answer.body.id]);
-      expect(record?.sha256).toMatch(/^[0-9a-f]{64}$/);
-      expect(await server.deps.blobs.has(record?.sha256 ?? '')).toBe(true);
+      expect([answer.status, answer.body.detail[0].msg]).toEqual([
+        400,
+        expect.stringContaining('SHA-256'),
+      ]);
     },
   );
+
+  it('that are not what their name says are refused, and nothing of them is kept', async () => {
+    const name = hash('what was promised');
+    const answer = await post('/api/files/upload_archive', form(name, 'another thing'), multipart);
+    expect(answer.status).toBe(400);
+    expect(answer.body.detail[0].msg).toContain(hash('another thing'));
+    expect(await drafts()).toEqual([]);
+    expect(await server.deps.blobs.has(name)).toBe(false);
+    expect(await server.deps.blobs.has(hash('another thing'))).toBe(false);
+    const found = await server.call('/api/files/get_archive_by_hash', { hash: name });
+    expect(found.body.detail[0].code).toBe('resource_not_exists');
+  });
+
+  it('with fields or files beside the one are refused', async () => {
+    const file = form(hash('tar')).replace('--b--\r\n', '');
+    const field = '--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n';
+    for (const raw of [
+      `${file}${file}--b--\r\n`,
+      `${file}${field}--b--\r\n`,
+      `${field}${file}--b--`,
+    ]) {
+      const answer = await post('/api/files/upload_archive', raw, multipart);
+      expect([400, 422]).toContain(answer.status);
+    }
+    expect(await drafts()).toEqual([]);
+  });
 
   it.each([
     ['without a boundary', form('x'), { 'content-type': 'multipart/form-data' }],

@@ -1,10 +1,13 @@
 /** Errors as answers. */
+import { Readable } from 'node:stream';
 import { ApiError, errorBody, notFound, ruleError } from '@dstack/contract/api';
 import { StoreError } from '@dstack/store';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isDiskFull } from '../disk-trouble.ts';
 import { ProxyRefusal, refusalBody } from '../proxy/refusal.ts';
-import { UnprocessableError } from './request-body.ts';
+import { RefusedBody } from './intake/body-refusal.ts';
+import { UnprocessableError } from './intake/parse-json.ts';
+import { TooManySignIns } from './sign-in-guard.ts';
 
 /** The one place where something thrown becomes an answer. */
 export function answerError(
@@ -20,6 +23,11 @@ export function answerError(
     if (error.retryAfter !== null) reply.header('retry-after', error.retryAfter);
     return sendJson(reply, error.status, refusalBody(error));
   }
+  if (error instanceof RefusedBody) return refuseBody(error, reply);
+  if (error instanceof TooManySignIns) {
+    reply.header('retry-after', error.retryAfterSeconds);
+    return sendJson(reply, 429, { detail: error.message });
+  }
   if (error instanceof UnprocessableError) return sendJson(reply, 422, { detail: error.detail });
   // It was there when the request was let in.
   if (error instanceof StoreError && error.code === 'store_project_deleted') {
@@ -34,6 +42,13 @@ export function answerError(
     .code(500)
     .header('content-type', 'text/plain; charset=utf-8')
     .send('Internal Server Error');
+}
+
+function refuseBody(error: RefusedBody, reply: FastifyReply): FastifyReply {
+  const { refusal } = error;
+  if (refusal.kind === 'no-memory') reply.header('retry-after', refusal.retryAfterSeconds);
+  if (refusal.kind === 'too-slow') reply.header('connection', 'close');
+  return sendJson(reply, error.statusCode, { detail: error.message });
 }
 
 /** In the one form whose words all clients show; the operator must act, not the caller. */
@@ -57,6 +72,16 @@ export function answerUnknown(request: FastifyRequest, reply: FastifyReply): Fas
 
 export function sendJson(reply: FastifyReply, status: number, body: unknown): FastifyReply {
   return sendJsonText(reply, status, JSON.stringify(body));
+}
+
+/** Above it an answer is sent piece by piece instead of being put together first. */
+const LARGE = 1024 * 1024;
+
+export function sendJsonPieces(reply: FastifyReply, pieces: readonly Buffer[]): FastifyReply {
+  reply.code(200).header('content-type', 'application/json');
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (length < LARGE) return reply.send(Buffer.concat(pieces, length));
+  return reply.header('content-length', length).send(Readable.from(pieces));
 }
 
 /** Sent as bytes, so that no charset is added to the content type. */

@@ -11,6 +11,7 @@ import {
 import { type ProjectRole, SERVICE_TOKEN_PREFIX } from '@dstack/contract/wire';
 import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
 import { checkCall, serviceCaller, tokenRole } from './service-tokens/scope.ts';
+import type { TokenLookUp } from './sign-in-guard.ts';
 
 export interface Identity {
   readonly user: UserRecord | null;
@@ -25,6 +26,8 @@ const NOBODY: Identity = { user: null, project: null, role: null, expiresAt: nul
 export interface IdentityDeps {
   readonly store: Pick<Store, 'users' | 'projects' | 'meta' | 'jobs'>;
   readonly now: () => number;
+  /** Of the caller whose request it is: counts what nobody has. */
+  readonly lookUp: TokenLookUp;
   /** Static token that endpoints with `service_token` ask for; null = they refuse everybody. */
   readonly sshProxyToken: string | null;
 }
@@ -64,7 +67,8 @@ async function programIdentity(
   text: string,
   projectName: string | undefined,
 ): Promise<Identity> {
-  const caller = await serviceCaller(deps.store, text, deps.now());
+  const caller = await deps.lookUp(text, () => serviceCaller(deps.store, text, deps.now()));
+  if (caller === null) throw invalidToken();
   const { user, token, makerIsGlobalAdmin } = caller;
   checkCall(endpoint, caller);
   const project = await deps.store.projects.byId(token.projectId);
@@ -81,12 +85,12 @@ async function programIdentity(
 
 /** The caller of a request that must name one, whatever the endpoint is. */
 export async function signedInUser(
-  deps: { readonly store: Pick<Store, 'users'> },
+  deps: { readonly store: Pick<Store, 'users'>; readonly lookUp: TokenLookUp },
   authorization: string | undefined,
 ): Promise<UserRecord> {
   const token = bearerToken(authorization);
   if (token === null) throw notAuthenticated();
-  const user = await deps.store.users.byToken(token);
+  const user = await deps.lookUp(token, () => deps.store.users.byToken(token));
   if (user === null) throw invalidToken();
   return user;
 }
@@ -97,11 +101,16 @@ export function bearerToken(authorization: string | undefined): string | null {
   return match?.[1]?.trim() ?? null;
 }
 
-function serviceIdentity(deps: IdentityDeps, authorization: string | undefined): Identity {
+async function serviceIdentity(
+  deps: IdentityDeps,
+  authorization: string | undefined,
+): Promise<Identity> {
   const token = bearerToken(authorization);
   const expected = deps.sshProxyToken;
-  if (token === null || expected === null || !isSameText(token, expected)) throw accessDenied();
-  return NOBODY;
+  if (token === null || expected === null) throw accessDenied();
+  const found = await deps.lookUp(token, async () => (isSameText(token, expected) ? NOBODY : null));
+  if (found === null) throw accessDenied();
+  return found;
 }
 
 /** In constant time, whatever the lengths. */

@@ -3,6 +3,7 @@
  * dstack 0.22.5 writes them. JavaScript has one kind of number, so fields that are floats on the
  * wire are known by name.
  */
+import { mapInTurns } from './in-turns.ts';
 import { keepText, keptText } from './kept-parts.ts';
 
 /** Fields that hold a float. */
@@ -25,6 +26,15 @@ const FLOAT_RANGES = new Set(['memory', 'total_memory', 'size', 'price', 'offer_
 /** The body of an answer. `undefined` fields do not exist; write null. */
 export function wireJson(value: unknown): string {
   return text(value, '', '') ?? 'null';
+}
+
+/** The same in pieces: a list is written one element after another, with room for other requests. */
+export async function wireJsonPieces(value: unknown): Promise<Buffer[]> {
+  if (!Array.isArray(value) || value.length < 2) return [Buffer.from(wireJson(value))];
+  const pieces = await mapInTurns(value, (item) => Buffer.from(`,${wireJson(item)}`));
+  // The first element stands behind the bracket, not a comma.
+  pieces[0]?.write('[');
+  return [...pieces, Buffer.from(']')];
 }
 
 /** `key` is the field in which the value is, `parent` the one around it. */

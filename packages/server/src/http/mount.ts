@@ -10,12 +10,15 @@ import {
 } from '@dstack/contract/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Call, Handler, On } from './call.ts';
-import { sendJsonText } from './error-answers.ts';
-import { identify } from './identity.ts';
-import { wireJson } from './json.ts';
+import { sendJsonPieces } from './error-answers.ts';
+import { type Identity, identify } from './identity.ts';
+import type { Lease } from './intake/body-budget.ts';
+import { bodyLimits } from './intake/body-limits.ts';
+import { welcome } from './intake/connections.ts';
+import { wireJsonPieces } from './json.ts';
 import { isLarge, pacer } from './pacing.ts';
 import type { HttpDeps } from './ports.ts';
-import { parseJson, validBody, validQuery } from './request-body.ts';
+import { validBody, validQuery } from './request-body.ts';
 import { readUpload } from './uploads.ts';
 
 /** Registers handlers of endpoints of the table on the application. */
@@ -25,16 +28,11 @@ export function mounter(app: FastifyInstance, deps: HttpDeps): On {
     const endpoint: Endpoint = endpoints[name];
     app.route({
       method: endpoint.method === 'ALL' ? ['GET', 'POST'] : endpoint.method,
-      config: { asksForUser: asksForUser(endpoint) },
       url: endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'),
       handler: (request, reply) =>
         serve({ deps, name, endpoint, request, reply, paced }, handler as unknown as AnyHandler),
     });
   };
-}
-
-function asksForUser({ permission }: Endpoint): boolean {
-  return !['public', 'service_auth', 'service_token'].includes(permission);
 }
 
 type AnyHandler = (call: unknown) => Promise<unknown>;
@@ -50,36 +48,67 @@ interface Exchange {
 }
 
 /**
- * The order of the wire contract: JSON at all, client version, caller and role, schema, operation.
- * So a caller without a token learns that first, whatever else is wrong.
+ * Client version, caller and role, body, schema, operation. Whoever is not let in learns that
+ * first, whatever else is wrong, and nothing of their body is read.
  */
 async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyReply> {
   const { deps, name, endpoint, request, reply } = exchange;
-  const parsed = endpoint.body === 'file' ? undefined : parseJson(request.body as Buffer);
+  const { intake } = deps;
   const client = clientVersion(request);
   const params = request.params as Record<string, string>;
   const identity = await identify(
     {
       store: deps.store,
       now: () => deps.context().now,
+      lookUp: deps.signIns.from(request.raw),
       sshProxyToken: deps.settings.sshProxyToken,
     },
     endpoint,
     request.headers.authorization,
     params.project_name,
   );
-  const call = {
-    ...identity,
-    body: validBody(name, endpoint, parsed, client),
-    query: validQuery(endpoint, request.query),
-    params,
-    client,
-    file: () => readUpload(request, deps.settings.codeUploadLimit),
-    log: request.log,
-  };
-  if (isLarge(name)) await exchange.paced();
-  const answer = await handler(call);
-  return sendJsonText(reply, 200, wireJson(adaptResponse(name, answer, client)));
+  const caller = callerOf(endpoint, identity);
+  if (caller !== null) welcome(request.raw);
+  const lease = intake.budget.open(caller);
+  try {
+    const call = {
+      ...identity,
+      body: await bodyOf(exchange, identity, client, lease),
+      query: validQuery(endpoint, request.query),
+      params,
+      client,
+      file: () =>
+        readUpload(request.raw, {
+          limit: deps.settings.codeUploadLimit,
+          pace: intake.pace,
+          blobs: deps.blobs,
+          reserve: (bytes) => intake.reserve(lease, bytes),
+        }),
+      log: request.log,
+    };
+    if (isLarge(name)) await exchange.paced();
+    const answer = await handler(call);
+    return sendJsonPieces(reply, await wireJsonPieces(adaptResponse(name, answer, client)));
+  } finally {
+    lease.release();
+  }
+}
+
+/** Whose share of the memory for bodies is used; null: a stranger's. */
+function callerOf({ permission }: Endpoint, { user }: Identity): string | null {
+  return user?.id ?? (permission === 'service_token' ? 'ssh-proxy' : null);
+}
+
+async function bodyOf(
+  { deps, name, endpoint, request }: Exchange,
+  identity: Identity,
+  client: ClientVersion | null,
+  lease: Lease,
+): Promise<unknown> {
+  if (endpoint.request === null || endpoint.body === 'none') return undefined;
+  const limits = bodyLimits(name, callerOf(endpoint, identity) === null);
+  const parsed = await deps.intake.json(request.raw, limits, lease);
+  return validBody(name, endpoint, parsed, client);
 }
 
 /** Outside of `/api` a version is only read, not compared. */

@@ -10,15 +10,19 @@ import type {
   RunSpecSettings,
   Timestamp,
 } from '@dstack/core';
-import type { Blobs, Store } from '@dstack/store';
+import type { Store } from '@dstack/store';
 import type { AccessWatch } from '../access/access-watch.ts';
+import type { DraftedBlobs } from '../blobs/drafts.ts';
 import type { ImageConfigs } from '../images/image-configs.ts';
 import type { Logger } from '../logging.ts';
 import type { LogPage, PollQuery } from '../logs/event-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
+import type { Intake } from './intake/intake.ts';
+import type { TemplateRenderer } from './proxy/models/template-renderer.ts';
 import type { TokenizerHub } from './runs/tokenizer-hub.ts';
 import type { Shutdown } from './shutdown.ts';
+import type { SignInGuard } from './sign-in-guard.ts';
 import type { TemplateSource } from './templates/git-templates.ts';
 
 /** Everything that handlers may use; made once when the server starts. */
@@ -27,10 +31,13 @@ export interface HttpDeps {
   readonly logs: JobLogs;
   readonly offers: OfferAnswers;
   readonly images: Pick<ImageConfigs, 'find'>;
-  readonly blobs: Pick<Blobs, 'has' | 'put'>;
+  readonly blobs: Pick<DraftedBlobs, 'has' | 'draft'>;
+  readonly intake: Intake;
+  readonly signIns: SignInGuard;
   readonly keys: KeyMaker;
   readonly context: () => DecisionContext;
   readonly templates: TemplateSource;
+  readonly chatTemplates: Pick<TemplateRenderer, 'render'>;
   readonly hub: TokenizerHub;
   readonly services: Pick<ServiceProxy, 'admit' | 'forward' | 'upgrade' | 'ask'>;
   /** Null: switched off. */

@@ -22,14 +22,16 @@ export interface PublicKey {
   readonly md5: string;
 }
 
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
 /** `unsupported`: readable, but of a type that is not taken. */
 export function parsePublicKey(
   line: string,
 ): PublicKey | { readonly unsupported: string } | 'invalid' {
   // A key is printed where it is listed; its comment must not speak to a terminal.
   if (/[\x00-\x08\x0a-\x1f\x7f-\x9f]/.test(line.trim())) return 'invalid';
-  const match = /^(\S+)[ \t]+([A-Za-z0-9+/]+={0,2})(?:[ \t]+(.*))?$/.exec(line.trim());
-  if (match === null) return 'invalid';
+  const match = /^(\S+)[ \t]+(\S+)(?:[ \t](.*))?$/.exec(line.trim());
+  if (match === null || !BASE64.test(match[2] ?? '')) return 'invalid';
   const [, type = '', base64 = '', comment = ''] = match;
   const blob = Buffer.from(base64, 'base64');
   const fields = sshStrings(blob);
@@ -37,7 +39,7 @@ export function parsePublicKey(
     return 'invalid';
   }
   if (!KEY_TYPES.includes(type)) return { unsupported: type };
-  const sha256 = createHash('sha256').update(blob).digest('base64').replace(/=+$/, '');
+  const sha256 = createHash('sha256').update(blob).digest('base64').replace(/=$/, '');
   return {
     type,
     comment: comment.trim() || null,

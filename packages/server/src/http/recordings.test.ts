@@ -3,6 +3,7 @@
  * to our server: the same status, and answers of the same shape. Differences are reviewed in
  * `recorded-deviations.json`.
  */
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { FleetSpec } from '@dstack/contract/wire';
 import type { FleetRecord, InstanceRecord } from '@dstack/core';
@@ -121,7 +122,8 @@ function send(exchange: Exchange): Promise<TestAnswer> {
   }
   // The recording tells an upload's type and size only.
   const boundary = /boundary=(.+)$/.exec(exchange.request_type)?.[1] ?? '';
-  const head = 'Content-Disposition: form-data; name="file"; filename="0a1b"';
+  const name = hash('sha256', 'tar');
+  const head = `Content-Disposition: form-data; name="file"; filename="${name}"`;
   const raw = `--${boundary}\r\n${head}\r\n\r\ntar\r\n--${boundary}--\r\n`;
   headers['content-type'] = exchange.request_type;
   return server.call(url, undefined, { method, headers, token, raw });

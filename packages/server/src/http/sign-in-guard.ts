@@ -1,123 +1,139 @@
-/** Slows down whoever tries tokens: a limit of wrong ones per address, in the memory of this server. */
+/**
+ * Slows down whoever tries tokens: counts those that were unknown, per address, in the memory of this
+ * server. A request that needs no token is never counted and never refused.
+ */
 import { createHash } from 'node:crypto';
-import { isIPv6 } from 'node:net';
-import { ApiError, invalidToken } from '@dstack/contract/api';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { ProxyRefusal } from '../proxy/refusal.ts';
-import { bearerToken } from './identity.ts';
-import type { HttpDeps } from './ports.ts';
+import type { IncomingMessage } from 'node:http';
+import { isIPv6, SocketAddress } from 'node:net';
+import type { CallerAddress } from './caller-address.ts';
 
 const WINDOW_MS = 60_000;
 
 /** Addresses and tokens remembered; the oldest go first. */
 const MAX_REMEMBERED = 10_000;
 
+/** Above the limit an address has one look-up at a time, which takes milliseconds. */
+const RETRY_AFTER_SECONDS = 1;
+
+/** Looks a token up for a caller; null: nobody has it. Rejects with `TooManySignIns`. */
+export type TokenLookUp = <T>(token: string, look: () => Promise<T | null>) => Promise<T | null>;
+
+export class TooManySignIns extends Error {
+  override name = 'TooManySignIns';
+  readonly retryAfterSeconds = RETRY_AFTER_SECONDS;
+
+  constructor() {
+    super('Too many wrong tokens from this address');
+  }
+}
+
+export interface SignInGuardOptions {
+  /** Unknown tokens per minute and address; 0 = no limit. */
+  readonly limit: number;
+  readonly addressOf: CallerAddress;
+  /** Milliseconds. */
+  readonly now: () => number;
+}
+
 interface Failures {
   readonly since: number;
-  count: number;
+  readonly count: number;
 }
 
 export class SignInGuard {
-  readonly #limit: number;
-  readonly #now: () => number;
+  readonly #options: SignInGuardOptions;
   readonly #failures = new Map<string, Failures>();
+  /** Tokens that were right: one broken program must not lock out its neighbours. */
   readonly #good = new Set<string>();
+  /** By address, the tokens that are being looked up and may turn out to be unknown. */
+  readonly #pending = new Map<string, Map<string, Promise<unknown>>>();
 
-  /** `limit`: wrong tokens per minute and address; 0 = none. `now` in milliseconds. */
-  constructor(limit: number, now: () => number) {
-    this.#limit = limit;
-    this.#now = now;
+  constructor(options: SignInGuardOptions) {
+    this.#options = options;
   }
 
-  /**
-   * Seconds until the address may try again, 0 = now. A token that was right from this address lets
-   * its owner through: one broken program must not lock out its neighbours.
-   */
-  wait(address: string, token: string): number {
-    const failures = this.#current(network(address));
-    if (this.#limit === 0 || !failures || failures.count < this.#limit) return 0;
-    if (this.#good.has(fingerprint(address, token))) return 0;
-    return Math.ceil((failures.since + WINDOW_MS - this.#now()) / 1000);
+  from(request: IncomingMessage): TokenLookUp {
+    if (this.#options.limit === 0) return (_token, look) => look();
+    const network = networkOf(this.#options.addressOf(request));
+    return (token, look) => this.#lookUp(network, fingerprint(token), look);
   }
 
-  failed(address: string, token: string): void {
-    if (this.#limit === 0) return;
-    this.#good.delete(fingerprint(address, token));
-    const key = network(address);
-    const failures = this.#current(key) ?? { since: this.#now(), count: 0 };
-    failures.count += 1;
-    this.#failures.set(key, failures);
+  async #lookUp<T>(
+    network: string,
+    token: string,
+    look: () => Promise<T | null>,
+  ): Promise<T | null> {
+    for (;;) {
+      if (this.#good.has(token)) return await this.#noted(network, token, look);
+      const pending = this.#pending.get(network);
+      const isOver = this.#count(network) + (pending?.size ?? 0) >= this.#options.limit;
+      // Many requests begin with the same new token: the first of them answers for all.
+      const same = pending?.get(token);
+      if (isOver && pending) throw new TooManySignIns();
+      if (same === undefined) break;
+      await same;
+    }
+    const looked = this.#noted(network, token, look);
+    this.#begin(network, token, looked);
+    return await looked;
+  }
+
+  async #noted<T>(
+    network: string,
+    token: string,
+    look: () => Promise<T | null>,
+  ): Promise<T | null> {
+    const found = await look();
+    this.#good.delete(token);
+    if (found === null) this.#failed(network);
+    else {
+      this.#good.add(token);
+      forgetOldest(this.#good);
+    }
+    return found;
+  }
+
+  #begin(network: string, token: string, looked: Promise<unknown>): void {
+    const pending = this.#pending.get(network) ?? new Map<string, Promise<unknown>>();
+    this.#pending.set(network, pending);
+    const end = () => {
+      pending.delete(token);
+      if (pending.size === 0) this.#pending.delete(network);
+    };
+    pending.set(token, looked.then(end, end));
+  }
+
+  #count(network: string): number {
+    const failures = this.#failures.get(network);
+    if (failures && this.#options.now() - failures.since < WINDOW_MS) return failures.count;
+    this.#failures.delete(network);
+    return 0;
+  }
+
+  #failed(network: string): void {
+    const count = this.#count(network) + 1;
+    const since = this.#failures.get(network)?.since ?? this.#options.now();
+    this.#failures.set(network, { since, count });
     forgetOldest(this.#failures);
   }
-
-  succeeded(address: string, token: string): void {
-    if (this.#limit === 0) return;
-    this.#good.add(fingerprint(address, token));
-    forgetOldest(this.#good);
-  }
-
-  #current(key: string): Failures | undefined {
-    const failures = this.#failures.get(key);
-    if (failures && this.#now() - failures.since < WINDOW_MS) return failures;
-    this.#failures.delete(key);
-    return undefined;
-  }
 }
 
-/** Marks routes that only somebody signed in gets a 200 from. */
-export interface GuardedRoute {
-  readonly asksForUser?: boolean;
-}
-
-/** Holds for every path of the application. */
-export function guardSignIns(app: FastifyInstance, deps: HttpDeps): void {
-  const guard = new SignInGuard(
-    deps.settings.failedLoginsPerMinute,
-    () => deps.context().now / 1000,
-  );
-  const tokenOf = (request: FastifyRequest) => bearerToken(request.headers.authorization);
-  app.addHook('onRequest', async (request, reply) => {
-    const token = tokenOf(request);
-    const seconds = token === null ? 0 : guard.wait(request.ip, token);
-    if (seconds === 0) return;
-    reply.header('retry-after', seconds);
-    throw Object.assign(new Error('Too many wrong tokens from this address'), { statusCode: 429 });
-  });
-  app.addHook('onError', async (request, _reply, error) => {
-    const token = tokenOf(request);
-    if (token !== null && isInvalidToken(error)) guard.failed(request.ip, token);
-  });
-  app.addHook('onResponse', async (request, reply) => {
-    const token = tokenOf(request);
-    const { asksForUser } = request.routeOptions.config as GuardedRoute;
-    if (token !== null && asksForUser && reply.statusCode === 200) {
-      guard.succeeded(request.ip, token);
-    }
-  });
-}
-
-/** The proxy refuses in words of its own and gives ours as the cause. */
-function isInvalidToken(error: unknown): boolean {
-  const { status, msg } = invalidToken();
-  const own = error instanceof ProxyRefusal ? error.cause : error;
-  return own instanceof ApiError && own.status === status && own.msg === msg;
-}
-
-/** One holder of an IPv6 address has a /64 of them. */
-function network(address: string): string {
-  if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
-  const [head = '', tail] = address.split('::');
-  const groups = head.split(':');
-  const missing = tail === undefined ? 0 : 8 - groups.length - tail.split(':').length;
-  const full = [...groups, ...Array<string>(missing).fill('0'), ...(tail?.split(':') ?? [])];
-  return full.slice(0, 4).join(':');
+/** One holder of an IPv6 address has a /64 of them; an IPv4 address may be written as one. */
+function networkOf(address: string): string {
+  if (!isIPv6(address)) return address;
+  const canonical = new SocketAddress({ address, family: 'ipv6' }).address;
+  if (canonical.startsWith('::ffff:')) return canonical.slice('::ffff:'.length);
+  const [head = '', tail] = canonical.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const behind = tail === undefined || tail === '' ? [] : tail.split(':');
+  const missing = tail === undefined ? 0 : 8 - groups.length - behind.length;
+  const all = [...groups, ...Array<string>(Math.max(0, missing)).fill('0'), ...behind];
+  return all.slice(0, 4).join(':');
 }
 
 /** Tokens are not kept in the clear. */
-function fingerprint(address: string, token: string): string {
-  return createHash('sha256')
-    .update(`${network(address)} ${token}`)
-    .digest('base64');
+function fingerprint(token: string): string {
+  return createHash('sha256').update(token).digest('base64');
 }
 
 function forgetOldest(remembered: {

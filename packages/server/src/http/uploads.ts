@@ -1,53 +1,164 @@
-/** Uploads: multipart with one part `file`, whose file name is the hash the client computed. */
+/** Uploads: multipart with one part `file`, whose file name is the SHA-256 of what it holds. */
 import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import { ApiError, missingDetail, ruleError } from '@dstack/contract/api';
-import type { FastifyRequest } from 'fastify';
-import { UnprocessableError } from './request-body.ts';
+import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
+import type { BlobDraft, DraftedBlobs } from '../blobs/drafts.ts';
+import { RefusedBody } from './intake/body-refusal.ts';
+import { UnprocessableError } from './intake/parse-json.ts';
+import { type Pace, receive } from './intake/receive.ts';
 
+/** What was uploaded, and is in the store of blobs under its hash. */
 export interface UploadedFile {
-  /** As the client named it. */
+  /** SHA-256 in hex, as the client has named it and as it is. */
   readonly hash: string;
-  /** Of the bytes, in hex: the key under which they are kept. */
-  readonly sha256: string;
-  readonly bytes: Buffer;
+  readonly size: number;
 }
 
-/** Reads the upload of a request. `limit`: bytes of the whole body, 0 = none. */
-export async function readUpload(request: FastifyRequest, limit: number): Promise<UploadedFile> {
-  const length = Number(request.headers['content-length'] ?? 0);
-  if (limit > 0 && length > limit) throw tooLarge(length, limit);
-  if (!request.isMultipart()) throw new UnprocessableError([missingDetail('body', 'file')]);
-  try {
-    return await readParts(request, limit);
-  } catch (error) {
-    if (error instanceof ApiError || error instanceof UnprocessableError) throw error;
-    // Busboy's own words about a frame that is torn or lacks its boundary.
-    throw ruleError(`The upload is no multipart/form-data: ${(error as Error).message}`);
-  }
+export interface UploadRules {
+  /** Bytes of the whole body, the multipart frame included; 0 = no limit. */
+  readonly limit: number;
+  readonly pace: Pace;
+  readonly blobs: Pick<DraftedBlobs, 'draft'>;
+  /** Takes memory for a blob that cannot be kept elsewhere. */
+  readonly reserve: (bytes: number) => void;
 }
 
-async function readParts(request: FastifyRequest, limit: number): Promise<UploadedFile> {
-  const fileSize = limit > 0 ? limit : Number.MAX_SAFE_INTEGER;
-  const part = await request.file({ limits: { files: 1, fileSize }, throwFileSizeLimit: false });
-  if (part === undefined || part.fieldname !== 'file') {
+const HASH = /^[0-9a-f]{64}$/;
+
+/** The frame of a part that has a name and a hash. */
+const FRAME = {
+  files: 1,
+  fields: 0,
+  parts: 1,
+  headerPairs: 8,
+  headerSize: 2048,
+  fieldNameSize: 64,
+};
+
+/** Given to the parser at once: it cannot be stopped within a piece. */
+const STEP = 16 * 1024;
+
+/** Reads and keeps the upload of a request. What is not named by its content leaves nothing behind. */
+export async function readUpload(
+  request: IncomingMessage,
+  rules: UploadRules,
+): Promise<UploadedFile> {
+  if (!/^multipart\/form-data\b/i.test(request.headers['content-type'] ?? '')) {
     throw new UnprocessableError([missingDetail('body', 'file')]);
   }
-  if (part.filename.includes('\0')) {
-    throw ruleError('The character U+0000 is allowed in no name of a file');
+  const draft = await rules.blobs.draft(rules.reserve);
+  try {
+    const file = await readParts(request, rules, draft);
+    await draft.keep(file.hash);
+    return file;
+  } catch (error) {
+    throw uploadError(error, rules.limit);
+  } finally {
+    await draft.discard();
   }
-  const chunks: Buffer[] = [];
-  const hash = createHash('sha256');
-  for await (const chunk of part.file) {
-    hash.update(chunk);
-    chunks.push(chunk);
-  }
-  // A body without a stated length is cut at the limit.
-  if (part.file.truncated) throw tooLarge(part.file.bytesRead, limit);
-  return { hash: part.filename, sha256: hash.digest('hex'), bytes: Buffer.concat(chunks) };
 }
 
-function tooLarge(size: number, limit: number) {
+async function readParts(
+  request: IncomingMessage,
+  { limit, pace }: UploadRules,
+  draft: BlobDraft,
+): Promise<UploadedFile> {
+  const form = parser(request);
+  const failed = Promise.withResolvers<never>();
+  // It is looked at between pieces; alone it must end nothing.
+  failed.promise.catch(() => {});
+  let file: Promise<UploadedFile> | null = null;
+  form.on('file', (name: string | undefined, content, filename) => {
+    file = name === 'file' ? store(content, filename ?? '', draft) : refusePart(content);
+    file.catch(failed.reject);
+  });
+  form.on('error', failed.reject);
+  for (const excess of ['partsLimit', 'fieldsLimit', 'filesLimit'] as const) {
+    form.on(excess, () => failed.reject(tooManyParts(excess)));
+  }
+  const write = (piece: Buffer) =>
+    Promise.race([failed.promise, new Promise<void>((done) => form.write(piece, () => done()))]);
+  try {
+    const rules = { limit: limit > 0 ? limit : Number.POSITIVE_INFINITY, pace };
+    await receive(request, rules, async (piece) => {
+      for (let at = 0; at < piece.length; at += STEP) await write(piece.subarray(at, at + STEP));
+    });
+    const finished = new Promise<void>((done) => form.once('finish', done));
+    form.end();
+    await Promise.race([failed.promise, finished]);
+    if (file === null) throw new UnprocessableError([missingDetail('body', 'file')]);
+    return await (file as Promise<UploadedFile>);
+  } finally {
+    form.destroy();
+  }
+}
+
+/** Throws in words of the parser where the content type has no boundary. */
+function parser({ headers }: IncomingMessage): BusboyInstance {
+  return new Busboy({
+    headers: { ...headers, 'content-type': headers['content-type'] ?? '' },
+    limits: FRAME,
+    preservePath: true,
+  });
+}
+
+/** Writes the content down and compares it with its name. */
+async function store(
+  content: BusboyFileStream,
+  name: string,
+  draft: BlobDraft,
+): Promise<UploadedFile> {
+  if (!HASH.test(name)) {
+    content.resume();
+    throw ruleError(
+      'The file name of the upload must be the SHA-256 of its content, 64 hexadecimal digits in lower case',
+    );
+  }
+  const hash = createHash('sha256');
+  let size = 0;
+  await pipeline(content, async (pieces: AsyncIterable<Buffer>) => {
+    for await (const piece of pieces) {
+      hash.update(piece);
+      size += piece.length;
+      await draft.write(piece);
+    }
+  });
+  const actual = hash.digest('hex');
+  if (actual === name) return { hash: actual, size };
+  throw ruleError(
+    `The content of the upload does not match its name: it is named ${name} and has the SHA-256 ${actual}. Nothing was stored; upload it again`,
+  );
+}
+
+function refusePart(content: BusboyFileStream): Promise<never> {
+  content.resume();
+  return Promise.reject(new UnprocessableError([missingDetail('body', 'file')]));
+}
+
+function tooManyParts(excess: 'partsLimit' | 'fieldsLimit' | 'filesLimit'): Error {
+  // The only part is a field without a file name.
+  if (excess === 'fieldsLimit') return new UnprocessableError([missingDetail('body', 'file')]);
+  return ruleError('The upload has more than one part: send one that is named `file`');
+}
+
+function uploadError(error: unknown, limit: number): unknown {
+  if (error instanceof RefusedBody && error.refusal.kind === 'too-large') {
+    return tooLarge(error.refusal.stated, limit);
+  }
+  const isKnown =
+    error instanceof ApiError ||
+    error instanceof UnprocessableError ||
+    error instanceof RefusedBody;
+  // What else has a code comes from the disk, not from the parser of the frame.
+  if (isKnown || !(error instanceof Error) || 'code' in error) return error;
+  return ruleError(`The upload is no multipart/form-data: ${error.message}`);
+}
+
+function tooLarge(stated: number | null, limit: number) {
+  const size = stated === null ? `more than ${limit} bytes` : `${stated} bytes`;
   return ruleError(
-    `The upload has ${size} bytes, the server accepts ${limit}. Leave files out with .gitignore or .dstackignore, or set DSTACK_SERVER_CODE_UPLOAD_LIMIT on the server (0 = no limit).`,
+    `The upload has ${size}, the server accepts ${limit}. Leave files out with .gitignore or .dstackignore, or set DSTACK_SERVER_CODE_UPLOAD_LIMIT on the server (0 = no limit).`,
   );
 }

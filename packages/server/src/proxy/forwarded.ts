@@ -1,4 +1,5 @@
 /** Headers that describe the client and the proxies before this server. */
+import { withoutTrailingSlashes } from '@dstack/contract';
 import proxyAddr from '@fastify/proxy-addr';
 import { type RawHeaders, valuesOf } from './raw-headers.ts';
 
@@ -96,7 +97,7 @@ function schemeOf(given: string | null): string | null {
 }
 
 function pathOf(given: string | null): string | null {
-  return given?.startsWith('/') === true && given !== '/' ? given.replace(/\/+$/, '') : null;
+  return given?.startsWith('/') === true && given !== '/' ? withoutTrailingSlashes(given) : null;
 }
 
 /** RFC 7239 requires brackets and quotes around IPv6 addresses. */

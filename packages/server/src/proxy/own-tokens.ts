@@ -91,10 +91,10 @@ const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 /** The parts of a value that may be a token: all behind the scheme; user and password of `Basic`. */
 function credentialsIn(value: string): string[] {
   const whole = value.trim();
-  const [, scheme = '', rest = ''] = /^(\S+)\s+(.*)$/.exec(whole) ?? [];
+  const [, scheme = '', rest = ''] = /^(\S+)\s(.*)$/s.exec(whole) ?? [];
   const texts = [scheme === '' ? whole : rest.trim()];
   if (scheme.toLowerCase() === 'basic') {
-    const [name = '', ...password] = Buffer.from(rest, 'base64').toString().split(':');
+    const [name = '', ...password] = Buffer.from(rest.trim(), 'base64').toString().split(':');
     texts.push(name, password.join(':'));
   }
   return texts.filter((text) => text !== '');

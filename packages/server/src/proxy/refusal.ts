@@ -69,3 +69,6 @@ export function noAnswer(
   const text = `Service ${projectName}/${runName} does not answer: ${failureText(why)}`;
   return new ProxyRefusal(502, text, { code: why.cause, cause });
 }
+
+export const tooManySignIns = (cause: Error & { readonly retryAfterSeconds: number }) =>
+  new ProxyRefusal(429, cause.message, { cause, retryAfter: cause.retryAfterSeconds });

@@ -51,6 +51,33 @@ forEachStore((tests) => {
     expect(await messages(world)).toEqual(['Run submitted. Status: SUBMITTED']);
   });
 
+  it('takes runs and fleets of more jobs and instances than one statement can hold', async () => {
+    const world = await openWorld(tests);
+    const { store, projectId, userId } = world;
+    const run = runRecord({ projectId, userId, name: 'wide' });
+    const jobs = Array.from({ length: 1500 }, (_, num) =>
+      jobRecord({ projectId, runId: run.id, jobNum: num, name: `wide-${num}-0` }),
+    );
+    const events = jobs.map((job) => newEvent(`Job ${job.name} created`, runTarget(run)));
+    await store.engine.submitRun({
+      projectId,
+      name: { exact: 'wide' },
+      build: () => ({ run, jobs, events, signals: [] }),
+      superseded: () => newEvent('Run deleted', runTarget(run)),
+    });
+    expect((await store.runs.byName(projectId, 'wide'))?.jobs).toHaveLength(1500);
+    const fleet = fleetRecord({ projectId, name: 'wide' });
+    const instances = Array.from({ length: 1500 }, (_, num) =>
+      instanceRecord({ projectId, fleetId: fleet.id, instanceNum: num, name: `wide-${num}` }),
+    );
+    await store.engine.createFleet({
+      projectId,
+      name: { exact: 'wide' },
+      build: () => ({ fleet, instances, events: [], signals: [] }),
+    });
+    expect((await store.fleets.byId(fleet.id))?.instances).toHaveLength(1500);
+  });
+
   it('refuses the name of a run that is not finished', async () => {
     const world = await openWorld(tests);
     const run = await submittedRun(world, { exact: 'train' });

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Change, IntentRecord } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { StoreError } from '../errors.ts';
+import { insertInSlices } from '../query.ts';
 import { gatewayTable, volumeTable } from '../schema/resource-tables.ts';
 import {
   fleetTable,
@@ -97,9 +98,9 @@ function columnsOf(update: RowUpdate) {
 
 async function insertRows(tx: Tx, changes: readonly Change[]): Promise<void> {
   const instances = only(changes, 'instance.insert').map((c) => instanceTable.insert(c.instance));
-  if (instances.length > 0) await tx.insertInto('instances').values(instances).execute();
+  await insertInSlices(instances, (slice) => tx.insertInto('instances').values(slice).execute());
   const jobs = only(changes, 'job.insert').map((c) => jobTable.insert(c.job));
-  if (jobs.length > 0) await tx.insertInto('jobs').values(jobs).execute();
+  await insertInSlices(jobs, (slice) => tx.insertInto('jobs').values(slice).execute());
 }
 
 /** The same intent twice is one; another one under its key is an error of whoever decided it. */

@@ -2,7 +2,7 @@ import type { Id, RunRecord } from '@dstack/core';
 import { sql } from 'kysely';
 import { chooseName, lockNames } from '../choose-name.ts';
 import type { StoreContext, Tx, Write } from '../context.ts';
-import { notDeleted } from '../query.ts';
+import { insertInSlices, notDeleted } from '../query.ts';
 import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
 import type { CreateFleet, CreateFleetOutcome, SubmitOutcome, SubmitRun } from './types.ts';
@@ -20,7 +20,9 @@ export function submitRun(context: StoreContext, submit: SubmitRun): Promise<Sub
     const { run, jobs, ...extras } = submit.build(name);
     add(extras);
     await tx.insertInto('runs').values(runTable.insert(run)).execute();
-    if (jobs.length > 0) await tx.insertInto('jobs').values(jobs.map(jobTable.insert)).execute();
+    await insertInSlices(jobs.map(jobTable.insert), (slice) =>
+      tx.insertInto('jobs').values(slice).execute(),
+    );
     return { type: 'submitted', run, jobs };
   });
 }
@@ -65,9 +67,9 @@ export function createFleet(
     const { fleet, instances, ...extras } = create.build(name);
     add(extras);
     await tx.insertInto('fleets').values(fleetTable.insert(fleet)).execute();
-    if (instances.length > 0) {
-      await tx.insertInto('instances').values(instances.map(instanceTable.insert)).execute();
-    }
+    await insertInSlices(instances.map(instanceTable.insert), (slice) =>
+      tx.insertInto('instances').values(slice).execute(),
+    );
     return { type: 'created', fleet, instances };
   });
 }

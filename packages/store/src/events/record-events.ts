@@ -1,5 +1,6 @@
 import type { NewEvent, Timestamp } from '@dstack/core';
 import type { Tx } from '../context.ts';
+import { insertInSlices } from '../query.ts';
 
 export interface EventRecorder {
   record(tx: Tx, events: readonly NewEvent[]): Promise<void>;
@@ -24,17 +25,13 @@ export function createEventRecorder(options: {
         last = Math.max(options.now(), last + 1);
         return { id: options.newId(), recordedAt: last, event };
       });
-      await tx
-        .insertInto('events')
-        .values(
-          rows.map(({ id, recordedAt, event }) => ({
-            id,
-            message: cleanMessage(event.message),
-            actor_user_id: event.actorUserId,
-            recorded_at: recordedAt,
-          })),
-        )
-        .execute();
+      const stories = rows.map(({ id, recordedAt, event }) => ({
+        id,
+        message: cleanMessage(event.message),
+        actor_user_id: event.actorUserId,
+        recorded_at: recordedAt,
+      }));
+      await insertInSlices(stories, (slice) => tx.insertInto('events').values(slice).execute());
       const targets = rows.flatMap(({ id, recordedAt, event }) =>
         event.targets.map((target, index) => ({
           event_id: id,
@@ -47,7 +44,9 @@ export function createEventRecorder(options: {
           recorded_at: recordedAt,
         })),
       );
-      if (targets.length > 0) await tx.insertInto('event_targets').values(targets).execute();
+      await insertInSlices(targets, (slice) =>
+        tx.insertInto('event_targets').values(slice).execute(),
+      );
     },
   };
 }

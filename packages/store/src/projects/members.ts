@@ -1,7 +1,7 @@
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
+import { forIds, insertInSlices, notDeleted } from '../query.ts';
 import { memberTable, userTable } from '../schema/account-tables.ts';
 import type { Projects } from './types.ts';
 
@@ -101,21 +101,21 @@ async function upsert(
   members: readonly NewMember[],
   firstNum: number,
 ): Promise<void> {
-  if (members.length === 0) return;
-  await tx
-    .insertInto('members')
-    .values(
-      members.map(({ userId, role }, index) => ({
-        project_id: projectId,
-        user_id: userId,
-        role,
-        member_num: firstNum + index,
-      })),
-    )
-    .onConflict((conflict) =>
-      conflict
-        .columns(['project_id', 'user_id'])
-        .doUpdateSet((eb) => ({ role: eb.ref('excluded.role') })),
-    )
-    .execute();
+  const rows = members.map(({ userId, role }, index) => ({
+    project_id: projectId,
+    user_id: userId,
+    role,
+    member_num: firstNum + index,
+  }));
+  await insertInSlices(rows, (slice) =>
+    tx
+      .insertInto('members')
+      .values(slice)
+      .onConflict((conflict) =>
+        conflict
+          .columns(['project_id', 'user_id'])
+          .doUpdateSet((eb) => ({ role: eb.ref('excluded.role') })),
+      )
+      .execute(),
+  );
 }

@@ -84,25 +84,32 @@ export async function toViews(
   });
 }
 
+/** Each may have hundreds of jobs. */
+const RUNS_IN_SLICE = 32;
+
 /** A limit of 0 keeps the newest submission: the wire shows the job, without submissions. */
 async function jobsOf(
   { db, records }: Reads,
   runIds: readonly Id[],
   limit: number | undefined,
 ): Promise<JobRecord[]> {
-  const keys = await forIds(runIds, (slice) => {
-    const ranked = db
-      .selectFrom('jobs')
-      .select([...JOB_KEY, 'replica_num', 'job_num', 'submission_num'])
-      .select(
-        sql<number>`row_number() over (
+  const keys = await forIds(
+    runIds,
+    (slice) => {
+      const ranked = db
+        .selectFrom('jobs')
+        .select([...JOB_KEY, 'replica_num', 'job_num', 'submission_num'])
+        .select(
+          sql<number>`row_number() over (
           partition by run_id, replica_num, job_num order by submission_num desc)`.as('newest'),
-      )
-      .where('run_id', 'in', slice);
-    let chosen = db.selectFrom(ranked.as('j')).selectAll();
-    if (limit !== undefined) chosen = chosen.where('newest', '<=', Math.max(limit, 1));
-    return chosen.orderBy('replica_num').orderBy('job_num').orderBy('submission_num').execute();
-  });
+        )
+        .where('run_id', 'in', slice);
+      let chosen = db.selectFrom(ranked.as('j')).selectAll();
+      if (limit !== undefined) chosen = chosen.where('newest', '<=', Math.max(limit, 1));
+      return chosen.orderBy('replica_num').orderBy('job_num').orderBy('submission_num').execute();
+    },
+    RUNS_IN_SLICE,
+  );
   return jobsByKeys(db, records, keys);
 }
 

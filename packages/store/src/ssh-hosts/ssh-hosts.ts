@@ -1,5 +1,5 @@
 import type { StoreContext } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
+import { forIds, insertInSlices, notDeleted } from '../query.ts';
 import { ENDING_INSTANCE } from '../schema/statuses.ts';
 import type { NewSshHost, SshHostRecord, SshHosts } from './types.ts';
 
@@ -23,16 +23,18 @@ export function createSshHosts(context: StoreContext): SshHosts {
     byId: async (id) => (await byIds([id]))[0] ?? null,
     add: (hosts) =>
       context.write(async ({ tx }) => {
-        for (const host of hosts) {
-          await tx
+        await insertInSlices(hosts, (slice) =>
+          tx
             .insertInto('ssh_hosts')
-            .values({
-              instance_id: host.instanceId,
-              access: cipher.encrypt(JSON.stringify(host)),
-              host_keys: '{}',
-            })
-            .execute();
-        }
+            .values(
+              slice.map((host) => ({
+                instance_id: host.instanceId,
+                access: cipher.encrypt(JSON.stringify(host)),
+                host_keys: '{}',
+              })),
+            )
+            .execute(),
+        );
       }),
     async deployedIds() {
       const rows = await db

@@ -36,6 +36,6 @@ export function libraryProblem({ getconf, ldd, loader, musl }: LibraryFacts): st
 function glibcVersion(text: string): readonly [number, number] | null {
   if (!/glibc|GNU libc/i.test(text)) return null;
   // The distribution's own number stands before it: `ldd (Debian GLIBC 2.36-9+deb12u14) 2.36`.
-  const found = /(\d+)\.(\d+)\s*$/.exec(text.trim());
+  const found = /(?<!\d)(\d+)\.(\d+)$/.exec(text.trim());
   return found ? [Number(found[1]), Number(found[2])] : null;
 }

@@ -29,7 +29,8 @@ export async function howToAllow(shell: HostShell, option: SshdOption): Promise<
 /** The first line that forbids, of `file:line:text`. */
 function forbiddingLine(output: string) {
   for (const found of output.split('\n')) {
-    const [, file, number, text = ''] = /^(.*?):(\d+):\s*(.*?)\s*$/.exec(found) ?? [];
+    const [, file, number, rest = ''] = /^([^:]*):(\d+):(.*)$/.exec(found) ?? [];
+    const text = rest.trim();
     const disables = /^DisableForwarding\s+yes/i.test(text);
     const allows = ALLOWING.test(text) || /^DisableForwarding/i.test(text);
     if (file && number && (disables || !allows)) return { file, number, text };

@@ -15,8 +15,8 @@ import {
   splitSecrets,
   unmaskSecrets,
 } from '../../backend-config/secrets.ts';
+import { UnprocessableError } from '../intake/parse-json.ts';
 import type { HttpDeps } from '../ports.ts';
-import { UnprocessableError } from '../request-body.ts';
 
 export async function createBackend(
   deps: HttpDeps,

@@ -1,14 +1,16 @@
 /** Backend configurations as YAML text. */
-import { ruleError, validationDetails } from '@dstack/contract/api';
+import { readForeignYaml } from '@dstack/contract';
+import { ruleError, unfitParts, validationDetails } from '@dstack/contract/api';
 import { BackendConfigWithCreds } from '@dstack/contract/wire';
-import { Document, isPair, isScalar, parseDocument, visit } from 'yaml';
+import { Document, isPair, isScalar, visit } from 'yaml';
 
 /** Throws `ApiError`. Files are not read: what they hold must be in the text. */
 export function parseBackendYaml(text: string): BackendConfigWithCreds {
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (error) throw ruleError(`Error parsing YAML: ${error.message}`);
-  const input: unknown = document.toJS();
+  const document = readForeignYaml(text);
+  if (!document.ok) throw ruleError(`Error parsing YAML: ${document.error}`);
+  const input = document.value;
+  const unfit = unfitParts(input).map(({ path, why }) => `${path.join('.')}: ${why}`);
+  if (unfit.length > 0) throw ruleError(unfit.join('\n'));
   const result = BackendConfigWithCreds.safeParse(input);
   if (result.success) return result.data;
   const findings = validationDetails(result.error, input).map(({ loc, msg }) => {

@@ -22,13 +22,12 @@ export async function uploadArchive(
   file: UploadedFile,
 ): Promise<FileArchive> {
   const { now, newId } = deps.context();
-  await deps.blobs.put(file.sha256, file.bytes);
   const archive = await deps.store.files.insertArchive({
     id: newId(),
     userId: user.id,
     hash: file.hash,
-    sha256: file.sha256,
-    size: file.bytes.length,
+    sha256: file.hash,
+    size: file.size,
     createdAt: now,
   });
   return { id: archive.id, hash: archive.hash };

@@ -8,6 +8,7 @@ import {
 } from '@dstack/contract/api';
 import type { Fleet, ProjectRole } from '@dstack/contract/wire';
 import type { FleetView, ProjectRecord, UserRecord } from '@dstack/store';
+import { mapInTurns } from '../in-turns.ts';
 import { wireFleet } from '../mapping/fleet.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -24,7 +25,7 @@ export async function listFleets(
     onlyActive: request.only_active,
     page: pageOf(request.prev_created_at, request.prev_id, request),
   });
-  return found.map(wireFleet);
+  return await mapInTurns(found, wireFleet);
 }
 
 export async function listProjectFleets(
@@ -37,7 +38,7 @@ export async function listProjectFleets(
     includeImported,
     onlyActive: true,
   });
-  return found.map(wireFleet);
+  return await mapInTurns(found, wireFleet);
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   type ProjectRole,
 } from '@dstack/contract/wire';
 import type { HealthCheckRecord, ProjectRecord, UserRecord } from '@dstack/store';
+import { mapInTurns } from '../in-turns.ts';
 import { wireInstance } from '../mapping/instance.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -29,7 +30,7 @@ export async function listInstances(
     onlyActive: request.only_active,
     page: pageOf(request.prev_created_at, request.prev_id, request),
   });
-  return found.map((view) => wireInstance(view.instance, view));
+  return await mapInTurns(found, (view) => wireInstance(view.instance, view));
 }
 
 async function listedProjects(

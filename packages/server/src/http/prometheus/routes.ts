@@ -12,8 +12,11 @@ export function prometheusRoutes(app: FastifyInstance, deps: HttpDeps): void {
     if (metrics === null) return answerUnknown(request, reply);
     const expected = settings.metricsToken;
     const token = bearerToken(request.headers.authorization);
-    if (expected !== null && token === null) throw notAuthenticated();
-    if (expected !== null && !isSameText(token ?? '', expected)) throw invalidToken();
+    if (expected !== null) {
+      if (token === null) throw notAuthenticated();
+      const look = async () => isSameText(token, expected) || null;
+      if (!(await deps.signIns.from(request.raw)(token, look))) throw invalidToken();
+    }
     return reply.header('content-type', metrics.contentType).send(await metrics.text());
   });
 }

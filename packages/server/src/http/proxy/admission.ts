@@ -3,16 +3,18 @@ import { hash } from 'node:crypto';
 import { ApiError, accessDenied, type Endpoint, endpoints } from '@dstack/contract/api';
 import type { AccessWatch, Caller } from '../../access/access-watch.ts';
 import type { Admit } from '../../proxy/callers.ts';
-import { notAdmitted } from '../../proxy/refusal.ts';
+import { notAdmitted, tooManySignIns } from '../../proxy/refusal.ts';
 import { type IdentityDeps, identify } from '../identity.ts';
+import { type SignInGuard, TooManySignIns } from '../sign-in-guard.ts';
 
 /** A grant is used for this many milliseconds without another check, unless access has changed. */
 const TTL_MS = 5000;
 
 const MAX_REMEMBERED = 10_000;
 
-export interface AdmissionDeps extends IdentityDeps {
+export interface AdmissionDeps extends Omit<IdentityDeps, 'lookUp'> {
   readonly access: AccessWatch;
+  readonly signIns: SignInGuard;
 }
 
 interface ServiceUser extends Caller {
@@ -38,12 +40,14 @@ export function admission(deps: AdmissionDeps): Admit {
     // Held before the caller is identified, so that no change is missed in between.
     const release = grant.hold(onRevoked);
     try {
-      const identifyUser = () => serviceUser(deps, project, { method, authorization });
+      const identity = { ...deps, lookUp: deps.signIns.from(request) };
+      const identifyUser = () => serviceUser(identity, project, { method, authorization });
       const onChange = () => forget(key, grant);
       const admitted = await deps.access.admit(identifyUser, () => grant.revoke(), onChange);
       grant.given(admitted.caller.name, admitted.release);
     } catch (error) {
       if (error instanceof ApiError) throw notAdmitted(project, error);
+      if (error instanceof TooManySignIns) throw tooManySignIns(error);
       throw error;
     }
     if (remembered.size >= MAX_REMEMBERED) {

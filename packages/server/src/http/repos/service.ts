@@ -57,18 +57,17 @@ export async function uploadCode(
   repoId: string,
   read: () => Promise<UploadedFile>,
 ): Promise<void> {
-  const file = await read();
   const repo = await deps.store.repos.byRepoId(project.id, repoId);
   if (repo === null) throw repoDoesNotExist(repoId);
+  const file = await read();
   if ((await deps.store.repos.code(repo.id, file.hash)) !== null) return;
   const { now, newId } = deps.context();
-  await deps.blobs.put(file.sha256, file.bytes);
   await deps.store.repos.insertCode({
     id: newId(),
     repoId: repo.id,
     hash: file.hash,
-    sha256: file.sha256,
-    size: file.bytes.length,
+    sha256: file.hash,
+    size: file.size,
     createdAt: now,
   });
 }

@@ -1,4 +1,5 @@
 /** Submitting a run, or updating the active one of its name. */
+import { setImmediate } from 'node:timers/promises';
 import { isPublicKeyLine } from '@dstack/contract';
 import { type ApplyRunPlanRequest, notExists, ruleError } from '@dstack/contract/api';
 import type { Run, RunSpec } from '@dstack/contract/wire';
@@ -32,10 +33,13 @@ export async function applyRun(
   const spec = await effectiveRunSpec(deps, project, user, request.plan.run_spec);
   checkPublicKey(spec.ssh_key_pub);
   const active = await activeRunId(deps, project, spec.run_name);
+  if (active !== null) await checkArchives(deps, user, spec, active);
   const updated = active !== null && (await update(deps, active, spec, request, user));
   const id = updated ? active : await submit(deps, project, user, spec);
   const view = await deps.store.runs.byId(id);
   if (view === null) throw notExists('Run not found');
+  // As it was submitted; storing and reading hundreds of jobs took its time, and showing them will.
+  await setImmediate();
   return wireRun(view, { now: deps.context().now });
 }
 
@@ -113,7 +117,7 @@ async function submit(
   spec: RunSpec,
 ): Promise<string> {
   await ensureRepo(deps, project, spec);
-  await checkArchives(deps, spec);
+  await checkArchives(deps, user, spec, null);
   const { configuration } = spec;
   const place: ServicePlace | null =
     configuration.type === 'service' ? await servicePlace(deps, project, configuration) : null;
@@ -159,10 +163,22 @@ async function ensureRepo(deps: HttpDeps, project: ProjectRecord, spec: RunSpec)
     throw repoDoesNotExist(repoId);
 }
 
-async function checkArchives(deps: HttpDeps, spec: RunSpec): Promise<void> {
+/**
+ * Whoever applies has uploaded the archives, or the run that is updated has them already. Those of
+ * others are not told apart from none.
+ */
+async function checkArchives(
+  deps: HttpDeps,
+  user: UserRecord,
+  spec: RunSpec,
+  active: string | null,
+): Promise<void> {
   const ids = [...new Set(spec.file_archives.map((archive) => archive.id))];
   if (ids.length === 0) return;
   const found = await deps.store.files.archivesByIds(ids);
-  const missing = ids.filter((id) => !found.some((archive) => archive.id === id));
+  const usable = new Set(found.filter(({ userId }) => userId === user.id).map(({ id }) => id));
+  const run = active === null ? null : await deps.store.runs.byId(active);
+  for (const { id } of run?.run.spec.file_archives ?? []) usable.add(id);
+  const missing = ids.filter((id) => !usable.has(id));
   if (missing.length > 0) throw notExists(`Archives not found: ${missing.join(', ')}`);
 }

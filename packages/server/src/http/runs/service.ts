@@ -8,6 +8,7 @@ import {
 import type { Run } from '@dstack/contract/wire';
 import { newEvent, runTarget } from '@dstack/core';
 import type { ProjectRecord, RunView, UserRecord } from '@dstack/store';
+import { mapInTurns } from '../in-turns.ts';
 import { wireRun } from '../mapping/run.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -39,7 +40,8 @@ export async function listRuns(
     page: pageOf(request.prev_submitted_at, request.prev_run_id, request),
   });
   const { now } = deps.context();
-  return found.map((view) => wireRun(view, { now, submissions: submissionsLimit > 0 }));
+  const submissions = submissionsLimit > 0;
+  return await mapInTurns(found, (view) => wireRun(view, { now, submissions }));
 }
 
 async function userIdOf(deps: HttpDeps, name: string): Promise<string> {

@@ -1,5 +1,5 @@
 /** What a token of a program may do: one project, and there no more than its scope says. */
-import { accessDenied, type Endpoint, invalidToken } from '@dstack/contract/api';
+import { accessDenied, type Endpoint } from '@dstack/contract/api';
 import { JOB_TOKEN_PREFIX, type ProjectRole } from '@dstack/contract/wire';
 import { type Id, isJobFinished } from '@dstack/core';
 import type { ServiceTokenRecord, Store, UserRecord } from '@dstack/store';
@@ -21,19 +21,20 @@ export interface ServiceCaller {
 const USED_STEP = 60_000_000;
 
 /**
- * Throws `ApiError` 403 for tokens that are unknown or expired, whose maker is gone or whose job is over.
+ * Null for tokens that are unknown or expired, whose maker was deleted or is inactive, or whose job is
+ * over.
  */
 export async function serviceCaller(
   store: Pick<Store, 'meta' | 'users' | 'jobs'>,
   text: string,
   now: number,
-): Promise<ServiceCaller> {
+): Promise<ServiceCaller | null> {
   const { serviceTokens, jobTokens } = store.meta;
   const jobId = await jobTokens.jobOf(text);
   const token = jobId ? await tokenOfJob(store, jobId, now) : await serviceTokens.byToken(text);
-  if (token === null || (token.expiresAt !== null && token.expiresAt <= now)) throw invalidToken();
+  if (token === null || (token.expiresAt !== null && token.expiresAt <= now)) return null;
   const maker = await store.users.byId(token.createdBy);
-  if (maker === null || maker.deleted || !maker.active) throw invalidToken();
+  if (maker === null || maker.deleted || !maker.active) return null;
   if (jobId === null && (token.lastUsedAt === null || now - token.lastUsedAt >= USED_STEP)) {
     await serviceTokens.used(token.id, now);
   }

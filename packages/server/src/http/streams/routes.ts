@@ -14,12 +14,13 @@ import { type LogStart, startOffset } from '../../logs/start-offset.ts';
 import { streamLog } from '../../logs/stream-log.ts';
 import type { RunChanges } from '../../loops/run-changes.ts';
 import { identify } from '../identity.ts';
+import { UnprocessableError } from '../intake/parse-json.ts';
 import type { HttpDeps } from '../ports.ts';
-import { UnprocessableError } from '../request-body.ts';
 import { type EventCursor, streamEvents } from './stream-events.ts';
 import { watchRun } from './watch-run.ts';
 
-export interface StreamDeps extends Pick<HttpDeps, 'store' | 'settings' | 'context' | 'shutdown'> {
+export interface StreamDeps
+  extends Pick<HttpDeps, 'store' | 'settings' | 'context' | 'shutdown' | 'signIns'> {
   readonly access: AccessWatch;
   readonly logStore: LogStore;
   readonly changes: RunChanges;
@@ -151,7 +152,12 @@ async function callerOf(
 ): Promise<Listener> {
   const { store, settings } = deps;
   const identity = await identify(
-    { store, now: () => deps.context().now, sshProxyToken: settings.sshProxyToken },
+    {
+      store,
+      now: () => deps.context().now,
+      lookUp: deps.signIns.from(request.raw),
+      sshProxyToken: settings.sshProxyToken,
+    },
     MEMBERS_ONLY,
     request.headers.authorization,
     request.params.project_name,

@@ -1,6 +1,7 @@
 /** Run templates of a project, from the repository it names or the server's. */
+import { setImmediate } from 'node:timers/promises';
+import { readForeignYaml } from '@dstack/contract';
 import { UITemplate } from '@dstack/contract/wire';
-import { parse } from 'yaml';
 import type { Logger } from '../../logging.ts';
 import type { TemplateSource } from './git-templates.ts';
 
@@ -39,7 +40,13 @@ export class TemplateCache {
   async #read(url: string): Promise<UITemplate[]> {
     const { source, log } = this.#options;
     try {
-      return (await source.read(url)).flatMap(templateOf);
+      const templates: UITemplate[] = [];
+      for (const text of await source.read(url)) {
+        templates.push(...templateOf(text));
+        // Each costs some milliseconds, and nobody waits for them.
+        await setImmediate();
+      }
+      return templates;
     } catch (error) {
       log.warn({ err: error }, 'templates could not be read');
       return [];
@@ -49,11 +56,7 @@ export class TemplateCache {
 
 /** Nothing for a file that is no template: the folder may hold others. */
 function templateOf(text: string): UITemplate[] {
-  try {
-    const parsed = UITemplate.safeParse(parse(text));
-    return parsed.success ? [parsed.data] : [];
-  } catch {
-    // Not YAML, so not a template either.
-    return [];
-  }
+  const document = readForeignYaml(text);
+  const parsed = UITemplate.safeParse(document.ok ? document.value : null);
+  return parsed.success ? [parsed.data] : [];
 }

@@ -13,6 +13,7 @@ import { openStore, type Store } from '@dstack/store';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { AccessWatch } from '../../access/access-watch.ts';
+import { assets } from '../../assets.ts';
 import { fileBlobs } from '../../blobs/file-blobs.ts';
 import { FileLogStore } from '../../logs/file/file-log-store.ts';
 import type { LogStore } from '../../logs/log-store.ts';
@@ -24,16 +25,22 @@ import type { OpenPort } from '../../proxy/replica-connections.ts';
 import { ServiceProxy } from '../../proxy/service-proxy.ts';
 import { serviceStateReader } from '../../proxy/service-state-reader.ts';
 import { buildHttp } from '../app.ts';
+import { callerAddress } from '../caller-address.ts';
+import { Intake } from '../intake/intake.ts';
 import { keyMaker } from '../keys.ts';
 import type { HttpDeps } from '../ports.ts';
 import { createProject } from '../projects/service.ts';
 import { admission } from '../proxy/admission.ts';
+import { TemplateRenderer } from '../proxy/models/template-renderer.ts';
 import { Shutdown } from '../shutdown.ts';
+import { SignInGuard } from '../sign-in-guard.ts';
 import { gitTemplates } from '../templates/git-templates.ts';
 import { createUser } from '../users/service.ts';
 
 export interface TestServer {
   readonly app: FastifyInstance;
+  /** Where files are kept. */
+  readonly dir: string;
   readonly store: Store;
   readonly deps: HttpDeps;
   readonly services: ServiceProxy;
@@ -97,11 +104,17 @@ export async function startTestServer(
     onSyncError: () => {},
   });
   const access = new AccessWatch({ access: store.access, shared: false, now, log });
+  const { failedLoginsPerMinute = 0, trustedProxies = [] } = settings;
+  const signIns = new SignInGuard({
+    limit: failedLoginsPerMinute,
+    addressOf: callerAddress(trustedProxies),
+    now: () => now() / 1000,
+  });
   const services = new ServiceProxy({
     services: store.services,
     readState: serviceStateReader(store),
     open,
-    admit: admission({ store, now, sshProxyToken: null, access }),
+    admit: admission({ store, now, sshProxyToken: null, access, signIns }),
     ownTokens: new OwnTokens({
       isToken: store.access.isToken,
       settings: [],
@@ -114,7 +127,20 @@ export async function startTestServer(
     now,
     log,
   });
-  const parts = { store, logs, now, log, offers, dir, settings, services, access };
+  const chatTemplates = new TemplateRenderer({ program: assets.templateProgram });
+  const parts = {
+    store,
+    logs,
+    now,
+    log,
+    offers,
+    dir,
+    settings,
+    services,
+    access,
+    signIns,
+    chatTemplates,
+  };
   const deps = { ...testDeps(parts), ...instead };
   const app = buildHttp(deps);
   const admin = await createUser(
@@ -130,6 +156,7 @@ export async function startTestServer(
   );
   return {
     app,
+    dir,
     store,
     deps,
     services,
@@ -145,6 +172,7 @@ export async function startTestServer(
       await services.close();
       access.close();
       await app.close();
+      await chatTemplates.close();
       await logs.close();
       await store.close();
       await rm(dir, { recursive: true, force: true });
@@ -162,6 +190,8 @@ interface Parts {
   readonly settings: Partial<HttpDeps['settings']>;
   readonly services: ServiceProxy;
   readonly access: AccessWatch;
+  readonly signIns: SignInGuard;
+  readonly chatTemplates: TemplateRenderer;
 }
 
 function testDeps({
@@ -174,6 +204,8 @@ function testDeps({
   settings,
   services,
   access,
+  signIns,
+  chatTemplates,
 }: Parts): HttpDeps {
   return {
     store,
@@ -190,8 +222,14 @@ function testDeps({
     },
     images: { find: async () => null },
     blobs: fileBlobs(join(dir, 'blobs')),
+    intake: new Intake({
+      memory: 64 * 1024 * 1024,
+      pace: { graceMs: 30_000, bytesPerSecond: 8192 },
+    }),
+    signIns,
     keys: keyMaker(),
     templates: gitTemplates({ rules: new OutgoingRules([]), own: null, protocols: 'file' }),
+    chatTemplates,
     hub: () => Promise.reject(new Error('there is no hub')),
     services,
     access,

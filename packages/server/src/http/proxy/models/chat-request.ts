@@ -1,6 +1,6 @@
 import { validationDetails } from '@dstack/contract/api';
 import * as z from 'zod';
-import { parseJson, UnprocessableError } from '../../request-body.ts';
+import { UnprocessableError } from '../../intake/parse-json.ts';
 
 /** What is read here; everything else is for the model, which knows what it takes. */
 const ChatRequest = z.looseObject({
@@ -12,8 +12,7 @@ const ChatRequest = z.looseObject({
 export type ChatRequest = z.infer<typeof ChatRequest>;
 
 /** Throws `UnprocessableError`. */
-export function chatRequest(raw: Buffer | undefined): ChatRequest {
-  const body = parseJson(raw);
+export function chatRequest(body: unknown): ChatRequest {
   const result = ChatRequest.safeParse(body);
   if (result.success) return result.data;
   throw new UnprocessableError(validationDetails(result.error, body));

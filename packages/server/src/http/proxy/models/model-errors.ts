@@ -3,7 +3,7 @@ import { ApiError } from '@dstack/contract/api';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import { sendJson } from '../../error-answers.ts';
-import { UnprocessableError } from '../../request-body.ts';
+import { UnprocessableError } from '../../intake/parse-json.ts';
 
 /** The fields that clients of OpenAI read; a model may send more. */
 export interface ModelError {

@@ -1,3 +1,4 @@
+import { withoutTrailingSlashes } from '@dstack/contract';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import type { ModelClient } from './model-client.ts';
 import { answerText } from './read-answer.ts';
@@ -8,7 +9,7 @@ export const DONE = '[DONE]';
 
 /** A model that speaks OpenAI's API itself: requests and answers pass as they are. */
 export function openAiModel(prefix: string): ModelClient {
-  const path = `${prefix.replace(/\/+$/, '')}/chat/completions`;
+  const path = `${withoutTrailingSlashes(prefix)}/chat/completions`;
   return {
     async complete(request, ask) {
       const answer = await ask(path, JSON.stringify(request));

@@ -5,12 +5,14 @@ import { isRunRunning } from '@dstack/core';
 import type { ProjectRecord, ServiceView } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../../access/access-watch.ts';
-import { notAdmitted, ProxyRefusal } from '../../../proxy/refusal.ts';
+import { notAdmitted, ProxyRefusal, tooManySignIns } from '../../../proxy/refusal.ts';
 import { routeOf, type ServiceRoute } from '../../../proxy/service-routes.ts';
 import { sendJson } from '../../error-answers.ts';
 import { identify } from '../../identity.ts';
+import { bodyLimits } from '../../intake/body-limits.ts';
+import { welcome } from '../../intake/connections.ts';
 import type { HttpDeps } from '../../ports.ts';
-import type { GuardedRoute } from '../../sign-in-guard.ts';
+import { TooManySignIns } from '../../sign-in-guard.ts';
 import { type ChatRequest, chatRequest } from './chat-request.ts';
 import { NO_SNIFF, streamChunks } from './chunk-stream.ts';
 import type { AskModel, Model, ModelClient } from './model-client.ts';
@@ -39,11 +41,9 @@ export function modelRoutes(app: FastifyInstance, deps: HttpDeps): void {
 }
 
 function routes(app: FastifyInstance, deps: HttpDeps): void {
-  const guarded: GuardedRoute = { asksForUser: true };
   app.route<ProjectRoute>({
     method: LIST.method,
     url: pathOf(LIST),
-    config: guarded as object,
     handler: async (request, reply) => {
       const { project } = await admitCaller(deps, LIST, request, reply);
       const views = await deps.store.services.withModels(project.id, 'unfinished');
@@ -54,12 +54,18 @@ function routes(app: FastifyInstance, deps: HttpDeps): void {
   app.route<ProjectRoute>({
     method: CHAT.method,
     url: pathOf(CHAT),
-    config: guarded as object,
     handler: async (request, reply) => {
       const { project, name: user } = await admitCaller(deps, CHAT, request, reply);
-      const chat = chatRequest(request.body as Buffer | undefined);
-      const { route, model } = await find(deps, project, chat.model);
-      return await complete(deps, { route, model, chat, user }, reply);
+      welcome(request.raw);
+      const lease = deps.intake.budget.open(project.id);
+      try {
+        const limits = bodyLimits('proxy.chat_completions', false);
+        const chat = chatRequest(await deps.intake.json(request.raw, limits, lease));
+        const { route, model } = await find(deps, project, chat.model);
+        return await complete(deps, { route, model, chat, user }, reply);
+      } finally {
+        lease.release();
+      }
     },
   });
 }
@@ -84,6 +90,7 @@ async function admitCaller(
     else answer.once('close', release);
     return caller;
   } catch (error) {
+    if (error instanceof TooManySignIns) throw tooManySignIns(error);
     if (!(error instanceof ApiError)) throw error;
     throw notAdmitted(name, error);
   }
@@ -91,11 +98,16 @@ async function admitCaller(
 
 /** Throws `ApiError`. */
 async function modelUser(
-  { store, settings, context }: HttpDeps,
+  { store, settings, context, signIns }: HttpDeps,
   endpoint: Endpoint,
-  { headers, params }: FastifyRequest<ProjectRoute>,
+  { headers, params, raw }: FastifyRequest<ProjectRoute>,
 ): Promise<ModelUser> {
-  const parts = { store, now: () => context().now, sshProxyToken: settings.sshProxyToken };
+  const parts = {
+    store,
+    now: () => context().now,
+    lookUp: signIns.from(raw),
+    sshProxyToken: settings.sshProxyToken,
+  };
   const name = params.project_name;
   const { user, project, expiresAt } = await identify(parts, endpoint, headers.authorization, name);
   if (!user || !project) throw accessDenied();
@@ -169,17 +181,18 @@ async function complete(
   { route, model, chat, user }: Completion,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const client = clientOf(model);
+  const client = clientOf(deps, model);
   const ask = asker(deps, route, user, reply.raw);
   if (chat.stream !== true) return sendJson(reply, 200, await client.complete(chat, ask));
   await streamChunks(client.stream(chat, ask), reply.raw);
   return reply.hijack();
 }
 
-function clientOf(model: Model): ModelClient {
+function clientOf({ chatTemplates }: HttpDeps, model: Model): ModelClient {
   if (model.format === 'openai') return openAiModel(model.prefix);
   const { name, chat_template: chatTemplate, eos_token: eosToken } = model;
-  return tgiModel({ name, chatTemplate: chatTemplate ?? '', eosToken: eosToken ?? '' });
+  const served = { name, chatTemplate: chatTemplate ?? '', eosToken: eosToken ?? '' };
+  return tgiModel(served, chatTemplates);
 }
 
 /** What is not 200 goes to the client with the model's own words. */

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import type { ChatRequest } from './chat-request.ts';
-import { render } from './jinja/render.ts';
 import type { ModelClient } from './model-client.ts';
 import { answerText } from './read-answer.ts';
 import { sseData } from './sse-data.ts';
+import type { TemplateRenderer } from './template-renderer.ts';
 
 /** How a model of Text Generation Inference wants to be spoken to. */
 export interface TgiModel {
@@ -14,6 +14,8 @@ export interface TgiModel {
   readonly chatTemplate: string;
   readonly eosToken: string;
 }
+
+type Templates = Pick<TemplateRenderer, 'render'>;
 
 const Sequence = z.object({
   generated_text: z.string().default(''),
@@ -40,10 +42,13 @@ const Piece = z.union([
 ]);
 
 /** OpenAI's chat on top of `/generate`: the template makes a text of the messages. */
-export function tgiModel(model: TgiModel): ModelClient {
+export function tgiModel(model: TgiModel, templates: Templates): ModelClient {
   return {
     async complete(request, ask) {
-      const answer = await ask('/generate', JSON.stringify(question(model, request, false)));
+      const answer = await ask(
+        '/generate',
+        JSON.stringify(await question(model, request, templates, false)),
+      );
       const generated = parsed(
         Generated,
         await answerText(answer.body),
@@ -52,7 +57,10 @@ export function tgiModel(model: TgiModel): ModelClient {
       return completion(model, generated);
     },
     async *stream(request, ask) {
-      const answer = await ask('/generate_stream', JSON.stringify(question(model, request, true)));
+      const answer = await ask(
+        '/generate_stream',
+        JSON.stringify(await question(model, request, templates, true)),
+      );
       const head = {
         ...{ id: randomUUID().replaceAll('-', ''), object: 'chat.completion.chunk' },
         ...{ created: Math.floor(Date.now() / 1000), model: model.name },
@@ -78,10 +86,15 @@ function chunk(delta: { readonly content?: string }, reason: string | null) {
   return { choices: [{ index: 0, delta: said, logprobs: null, finish_reason: reason }] };
 }
 
-function question(model: TgiModel, request: ChatRequest, isStream: boolean): unknown {
+async function question(
+  model: TgiModel,
+  request: ChatRequest,
+  templates: Templates,
+  isStream: boolean,
+): Promise<unknown> {
   const topP = numberIn(request, 'top_p') ?? 1;
   return {
-    inputs: prompt(model, request),
+    inputs: await prompt(model, request, templates),
     parameters: {
       do_sample: true,
       max_new_tokens: numberIn(request, 'max_tokens'),
@@ -96,9 +109,13 @@ function question(model: TgiModel, request: ChatRequest, isStream: boolean): unk
   };
 }
 
-function prompt({ chatTemplate }: TgiModel, { messages }: ChatRequest): string {
+async function prompt(
+  { chatTemplate }: TgiModel,
+  { messages }: ChatRequest,
+  templates: Templates,
+): Promise<string> {
   try {
-    return render(chatTemplate, { messages: messages as never, add_generation_prompt: true });
+    return await templates.render({ template: chatTemplate, messages });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new ProxyRefusal(400, `Failed to render chat template: ${why}`, { cause: error });

@@ -1,0 +1,115 @@
+/**
+ * What no request may hold, whatever the schema of its endpoint says: characters that would reach
+ * terminals, logs and configurations of other programs as something else than text.
+ */
+
+export interface UnfitPart {
+  readonly path: readonly (string | number)[];
+  /** Completes a sentence. */
+  readonly why: string;
+}
+
+/** Keys below which a text may have any characters and length: programs, keys and other contents. */
+const CONTENT: ReadonlySet<string> = new Set([
+  'body',
+  'chat_template',
+  'commands',
+  'config_yaml',
+  'content',
+  'creds',
+  // What the client was told; nothing of it is kept.
+  'current_resource',
+  'data',
+  'entrypoint',
+  'env',
+  'eos_token',
+  'init',
+  'key_content',
+  'passphrase',
+  'password',
+  'private',
+  'private_key',
+]);
+
+/** Keys of texts that are one line: they may have tabs, and a line break at their end. */
+const LINES: ReadonlySet<string> = new Set(['cron', 'oauth_token', 'public']);
+
+/** Keys of public keys, which have a reader that says what is wrong with them. */
+const KEY_LINES: ReadonlySet<string> = new Set(['key', 'ssh_key_pub']);
+
+/** Nobody reads more findings. */
+const MOST = 100;
+
+/** Longer than any name, path, address or key that there is. */
+const LONGEST = 8192;
+
+/** Also what separates lines and paragraphs in Unicode. */
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const CONTROL_BUT_TAB = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/;
+
+type Kind = 'content' | 'line' | 'name';
+
+/** The parts of a request's body or query that nobody may send. */
+export function unfitParts(value: unknown): UnfitPart[] {
+  const found: UnfitPart[] = [];
+  look(value, 'name', [], found);
+  return found;
+}
+
+/** `path` is changed on the way and copied where something is found. */
+function look(value: unknown, kind: Kind, path: (string | number)[], found: UnfitPart[]): void {
+  if (found.length >= MOST) return;
+  if (typeof value === 'string') note(textFault(value, kind), path, found);
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    note('the number is too large', path, found);
+  }
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      path.push(index);
+      look(value[index], kind, path, found);
+      path.pop();
+    }
+    return;
+  }
+  for (const key of Object.keys(value)) {
+    const item = (value as Record<string, unknown>)[key];
+    const isRoot = path.length === 0;
+    path.push(key);
+    note(keyFault(key), path, found);
+    look(item, kindBelow(key, item, kind, isRoot), path, found);
+    path.pop();
+  }
+}
+
+function note(fault: string | null, path: readonly (string | number)[], found: UnfitPart[]): void {
+  if (fault !== null && found.length < MOST) found.push({ path: [...path], why: fault });
+}
+
+/** The value of a secret is the one content that stands alone in its request. */
+function kindBelow(key: string, item: unknown, around: Kind, isRoot: boolean): Kind {
+  if (around === 'content' || CONTENT.has(key) || (isRoot && key === 'value')) return 'content';
+  if (KEY_LINES.has(key) && typeof item === 'string') return 'content';
+  return LINES.has(key) ? 'line' : 'name';
+}
+
+function keyFault(key: string): string | null {
+  // To JavaScript it is not a key but what an object inherits from.
+  if (key === '__proto__') return 'the key __proto__ is not allowed';
+  return textFault(key, 'name');
+}
+
+function textFault(text: string, kind: Kind): string | null {
+  // PostgreSQL takes it in no text.
+  if (text.includes('\0')) return 'the character U+0000 is allowed in no text';
+  if (!text.isWellFormed()) return 'the text has half a surrogate pair, which is no character';
+  if (kind === 'content') return null;
+  if (text.length > LONGEST) {
+    return `the text has ${text.length} characters; at most ${LONGEST} are allowed here`;
+  }
+  const control =
+    kind === 'line' ? CONTROL_BUT_TAB.exec(text.replace(/\r?\n$/, '')) : CONTROL.exec(text);
+  if (control === null) return null;
+  const code = control[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
+  return `the control character U+${code} is not allowed here`;
+}

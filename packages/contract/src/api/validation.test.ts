@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { endpoints } from './endpoints.ts';
+import { validationDetails } from './validation.ts';
+
+function detailsOf(configuration: unknown) {
+  const body = { run_spec: { configuration } };
+  const result = endpoints['runs.get_plan'].request.safeParse(body);
+  if (result.success) throw new Error('accepted');
+  return validationDetails(result.error, body);
+}
+
+describe('what is told of a body that is wrong in thousands of places', () => {
+  const many = (item: unknown) => Array.from({ length: 3000 }, () => item);
+
+  it('is its first hundred findings', () => {
+    expect(detailsOf({ type: 'task', commands: many(null) })).toHaveLength(100);
+    const unknown = Object.fromEntries(many(1).map((value, i) => [`k${i}`, value]));
+    expect(detailsOf({ type: 'task', commands: ['x'], ...unknown })).toHaveLength(100);
+  });
+
+  it('repeats no more of it than a small part', () => {
+    const details = detailsOf({ type: 'task', commands: ['x'], volumes: many({}) });
+    expect(JSON.stringify(details).length).toBeLessThan(200_000);
+    const long = detailsOf({ type: 'task', commands: ['x'], name: ['x'.repeat(1_000_000)] });
+    expect(JSON.stringify(long).length).toBeLessThan(10_000);
+  });
+
+  it('shows small values as they are', () => {
+    const [detail] = detailsOf({ type: 'task', commands: [{ a: [1] }] });
+    expect(detail?.input).toEqual({ a: [1] });
+  });
+
+  it('takes an object for a word without asking what it is as text', () => {
+    const odd = { toString: 1, valueOf: 1 };
+    const body = { run_spec: { configuration: { type: odd } } };
+    const result = endpoints['runs.get_plan'].request.safeParse(body);
+    expect(result.success).toBe(false);
+  });
+});

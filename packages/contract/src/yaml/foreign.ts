@@ -1,0 +1,34 @@
+/** YAML that reached a server from somebody else. */
+import { WholeFloat } from '../grammar/number-text.ts';
+import { loadYaml } from './load.ts';
+
+/** Over a thousand lines of configuration, and a few hundredths of a second at worst. */
+const MOST_TOKENS = 8000;
+const MOST_CHARACTERS = 256 * 1024;
+
+export type ForeignYaml =
+  | { readonly ok: true; readonly value: unknown }
+  /** `error` names the place. */
+  | { readonly ok: false; readonly error: string };
+
+/** One document as plain JSON values; bounded in size, depth and repetition. */
+export function readForeignYaml(text: string): ForeignYaml {
+  if (text.length > MOST_CHARACTERS) {
+    return { ok: false, error: `is longer than ${MOST_CHARACTERS} characters` };
+  }
+  const loaded = loadYaml(text, { maxTokens: MOST_TOKENS });
+  if ('value' in loaded) return { ok: true, value: plain(loaded.value) };
+  const { line, column, message, path } = loaded;
+  const where = path.length > 0 ? `${path.join('.')} ` : '';
+  return { ok: false, error: `line ${line}, column ${column}: ${where}${message}` };
+}
+
+/** Repeated values are the same object; their number is bounded by the loader. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  if (value instanceof WholeFloat) return value.value;
+  if (value instanceof Date) return value.toISOString().replace(/T00:00:00\.000Z$/, '');
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+}

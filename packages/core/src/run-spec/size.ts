@@ -1,0 +1,64 @@
+import type { RunSpec } from '@dstack/contract/wire';
+import { nodesRequired } from '../placement/gang-request.ts';
+import { mergedProfile } from '../profile/merge.ts';
+import { type SpecError, specError } from './result.ts';
+
+/** Items of one list or map. Offers are compared with each of them. */
+const MOST_ITEMS = 1000;
+
+/** Times of one schedule: the next one is looked for day by day, for years. */
+const MOST_TIMES = 32;
+
+/** Characters of the configuration, once for each job: that is about what the jobs are stored as. */
+const MOST_TEXT = 4 * 1024 * 1024;
+
+/** Whether the run is small enough to be planned and stored in a moment. */
+export function sizeError(spec: RunSpec, maxJobs: number): SpecError | null {
+  const { configuration } = spec;
+  const long = longList(configuration, []) ?? longList(spec.profile, ['profile']);
+  if (long) {
+    return specError(
+      `\`${long.path.join('.')}\` has ${long.items} items; at most ${MOST_ITEMS} are allowed`,
+    );
+  }
+  const times = [mergedProfile(spec).schedule?.cron ?? []].flat().length;
+  if (times > MOST_TIMES) {
+    return specError(`\`schedule.cron\` has ${times} times; at most ${MOST_TIMES} are allowed`);
+  }
+  const jobs = mostJobs(spec);
+  if (jobs > maxJobs) {
+    return specError(
+      `The run may have up to ${jobs} jobs; this server allows ${maxJobs} (DSTACK_SERVER_MAX_JOBS_PER_RUN)`,
+    );
+  }
+  const text = JSON.stringify(configuration).length * jobs;
+  if (text <= MOST_TEXT) return null;
+  return specError(
+    `The configuration is too large for ${jobs} jobs: it is stored for each of them. Put long scripts into \`files\``,
+  );
+}
+
+/** Of a service the most that scaling may start. */
+function mostJobs(spec: RunSpec): number {
+  const { configuration } = spec;
+  if (configuration.type !== 'service') return nodesRequired(spec);
+  const ranges = configuration.groups?.map((group) => group.replicas) ?? [configuration.replicas];
+  return ranges.reduce((sum, range) => sum + (range?.max ?? 1), 0);
+}
+
+interface LongList {
+  readonly path: readonly string[];
+  readonly items: number;
+}
+
+/** Specs are as deep as their schema. */
+function longList(value: unknown, path: readonly string[]): LongList | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const entries = Object.entries(value);
+  if (entries.length > MOST_ITEMS) return { path, items: entries.length };
+  for (const [key, item] of entries) {
+    const found = longList(item, [...path, key]);
+    if (found) return found;
+  }
+  return null;
+}

@@ -1,0 +1,47 @@
+/**
+ * Bytes put together in one piece of memory. Not a list of pieces: a body of a thousand pieces of
+ * one byte would have a hundred times its size.
+ */
+export class Gathered {
+  #buffer: Buffer = Buffer.alloc(0);
+  #length = 0;
+  readonly #reserve: (bytes: number) => void;
+  readonly #expected: number;
+
+  /**
+   * `reserve` is asked before memory is taken, and throws where there is none. `expected`: bytes
+   * that will come, beyond which nothing is taken in advance.
+   */
+  constructor(reserve: (bytes: number) => void, expected = Number.POSITIVE_INFINITY) {
+    this.#reserve = reserve;
+    this.#expected = expected;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add(piece: Buffer): void {
+    const needed = this.#length + piece.length;
+    if (needed > this.#buffer.length) this.#grow(needed);
+    piece.copy(this.#buffer, this.#length);
+    this.#length = needed;
+  }
+
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  #grow(needed: number): void {
+    const { length } = this.#buffer;
+    const ahead = Math.min(length * 2, length + STEP, this.#expected);
+    const size = Math.max(needed, ahead);
+    this.#reserve(size - length);
+    const larger = Buffer.allocUnsafeSlow(size);
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
+  }
+}
+
+/** Most that is taken beyond what is needed. */
+const STEP = 1024 * 1024;

@@ -1,0 +1,18 @@
+/** Where a request comes from: the connection's other end, or whom a trusted proxy names. */
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import proxyAddr from '@fastify/proxy-addr';
+
+export type CallerAddress = (request: IncomingMessage) => string;
+
+/** `proxies`: addresses, networks, and the names of networks that Fastify knows. */
+export function callerAddress(proxies: readonly string[]): CallerAddress {
+  const ownAddress = ({ socket }: IncomingMessage) => socket.remoteAddress ?? '';
+  if (proxies.length === 0) return ownAddress;
+  const isTrusted = proxyAddr.compile([...proxies]);
+  return (request) => {
+    const named = proxyAddr(request, isTrusted);
+    // Whatever else stands there is no address that could be counted.
+    return isIP(named) === 0 ? ownAddress(request) : named;
+  };
+}

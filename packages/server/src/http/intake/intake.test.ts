@@ -1,0 +1,195 @@
+/** Bodies over real connections: who may send them, how large they may be and how slow. */
+import type { AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { RawConnection } from '../testing/raw-connection.ts';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+import { Intake } from './intake.ts';
+
+const MIB = 1024 * 1024;
+const intake = new Intake({ memory: 2 * MIB, pace: { graceMs: 100, bytesPerSecond: 1e9 } });
+
+let server: TestServer;
+let port: number;
+const connections: RawConnection[] = [];
+
+beforeAll(async () => {
+  server = await startTestServer({}, { intake });
+  await server.app.listen({ port: 0, host: '127.0.0.1' });
+  port = (server.app.server.address() as AddressInfo).port;
+});
+afterEach(() => {
+  for (const connection of connections.splice(0)) connection.close();
+});
+afterAll(() => server.close());
+
+async function open(): Promise<RawConnection> {
+  const connection = await RawConnection.open(port);
+  connections.push(connection);
+  return connection;
+}
+
+const head = (
+  length: number | string,
+  token: string | null = server.token,
+  more: string[] = [],
+) => [
+  'POST /api/users/get_user HTTP/1.1',
+  'Host: x',
+  `Content-Length: ${length}`,
+  ...(token === null ? [] : [`Authorization: Bearer ${token}`]),
+  ...more,
+];
+
+const statuses = (text: string) =>
+  [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
+
+describe('a body', () => {
+  it.each([
+    ['without a token', null, 401],
+    ['with a wrong token', 'wrong', 403],
+  ])('of a caller %s is not waited for', async (_who, token, status) => {
+    const connection = (await open()).head(...head(500_000_000, token));
+    expect(statuses(await connection.until('"detail"'))).toEqual([status]);
+    expect(intake.budget.used).toBe(0);
+  });
+
+  it('is not asked for before its caller is known', async () => {
+    const expecting = ['Expect: 100-continue'];
+    const stranger = (await open()).head(...head(20, null, expecting));
+    const refused = await stranger.untilClosed();
+    expect(statuses(refused)).toEqual([401]);
+    const caller = (await open()).head(...head(20, server.token, expecting));
+    await caller.until('100 Continue');
+    const answer = await caller.send('{"username":"admin"}').until('"admin"');
+    expect(statuses(answer)).toEqual([100, 200]);
+  });
+
+  it('that comes too slowly is cut off with 408', async () => {
+    const connection = (await open()).head(...head(20)).send('{"user');
+    const answer = await connection.untilClosed();
+    expect(statuses(answer)).toEqual([408]);
+    expect(answer).toContain('too slowly');
+    expect(intake.budget.used).toBe(0);
+  });
+
+  it('is given back when its client goes', async () => {
+    const connection = (await open()).head(...head(60_000)).send('['.padEnd(50_000));
+    while (intake.budget.used === 0) await setImmediate();
+    connection.close();
+    while (intake.budget.used > 0) await setImmediate();
+  });
+
+  it('of a stranger is not taken in beyond a small part, and one of a known caller is', async () => {
+    const upload = ['Content-Type: multipart/form-data; boundary=b'];
+    const path = (line: string) => line.replace('/api/users/get_user', '/api/files/upload_archive');
+    const large = (token: string | null) => head(32 * MIB, token, upload).map(path);
+    const stranger = (await open()).head(...large(null)).send(Buffer.alloc(32 * MIB));
+    expect(statuses(await stranger.until('"detail"'))).toEqual([401]);
+    const caller = (await open()).head(...large(server.token)).send(Buffer.alloc(32 * MIB));
+    expect(statuses(await caller.until('"detail"'))).toEqual([400]);
+    await caller.untilSent();
+    expect(stranger.unsent).toBeGreaterThan(8 * MIB);
+  });
+
+  it('above the limit of its endpoint is refused by its stated length, and where it has none', async () => {
+    const stated = (await open()).head(...head(2 * MIB));
+    expect(statuses(await stated.until('"detail"'))).toEqual([413]);
+    const chunked = (await open()).head(
+      ...head(0).filter((line) => !line.startsWith('Content-Length')),
+      'Transfer-Encoding: chunked',
+    );
+    const piece = `10000\r\n${' '.repeat(65_536)}\r\n`;
+    chunked.send(piece.repeat(17));
+    expect(statuses(await chunked.until('"detail"'))).toEqual([413]);
+    expect(intake.budget.used).toBe(0);
+  });
+
+  it('in an encoding is refused: nothing is unpacked', async () => {
+    const answer = await server.call('/api/users/get_user', undefined, {
+      raw: Buffer.from('1f8b0800', 'hex'),
+      headers: { 'content-encoding': 'gzip' },
+    });
+    expect([answer.status, answer.body.detail]).toEqual([415, expect.stringContaining('gzip')]);
+  });
+
+  it('leaves its connection usable where it was not read', async () => {
+    const connection = (await open()).head(...head(100_000, 'wrong')).send('x'.repeat(100_000));
+    await connection.until('"detail"');
+    connection.forget();
+    connection.head(...head(20)).send('{"username":"admin"}');
+    expect(statuses(await connection.until('"admin"'))).toEqual([200]);
+  });
+
+  it('waits for no room: too many large ones at once are told to come again', async () => {
+    // A caller has half of three quarters: 768 KiB beside the small part.
+    const large = 600_000;
+    const first = (await open()).head(...head(large)).send('['.padEnd(large - 1));
+    const second = (await open()).head(...head(large)).send('['.padEnd(large - 1));
+    const answers = await Promise.all([first.until('"detail"'), second.until('"detail"')]);
+    // The one that has the room is never complete.
+    expect(answers.flatMap(statuses).sort()).toEqual([408, 429]);
+    expect(answers.join('')).toContain('retry-after: 1');
+    expect(intake.budget.used).toBe(0);
+  });
+});
+
+describe('JSON', () => {
+  const post = (raw: string | Buffer, path = '/api/users/get_user') =>
+    server.call(path, undefined, { raw });
+
+  it.each([
+    ['deep nesting', '['.repeat(101)],
+    ['deep nesting of objects', '{"a":'.repeat(101)],
+    ['many elements', `[${'1,'.repeat(30_000)}1]`],
+    ['many lists', `[${'[],'.repeat(15_000)}1]`],
+    ['many keys', `{${Array.from({ length: 15_000 }, (_, i) => `"${i}":1`).join()}}`],
+    ['a byte order mark', '\uFEFF{"username":"admin"}'],
+    ['bytes that are no UTF-8', Buffer.from('7b22757365726e616d65223a22ff227d', 'hex')],
+    ['UTF-16', Buffer.from('{"username":"admin"}', 'utf16le')],
+    ['a key that stands twice', '{"username":"admin","username":"other"}'],
+    ['a key that stands twice, once escaped', '{"username":"admin","usern\\u0061me":"other"}'],
+  ])('with %s is malformed', async (_what, raw) => {
+    const answer = await post(raw);
+    expect([answer.status, answer.body.detail]).toEqual([
+      422,
+      [expect.objectContaining({ type: 'json_invalid' })],
+    ]);
+  });
+
+  it.each([
+    ['a number without end', '{"username":1e999}', ['username']],
+    ['the key __proto__', '{"username":"a","__proto__":{"b":1}}', ['__proto__']],
+    ['half a character', '{"username":"\\ud800"}', ['username']],
+    ['half a character in a key', '{"username":"a","\\udfff":1}', ['\udfff']],
+  ])('with %s is refused with its place', async (_what, raw, place) => {
+    const answer = await post(raw);
+    expect(answer.status).toBe(422);
+    expect(answer.body.detail).toMatchObject([{ type: 'value_error', loc: ['body', ...place] }]);
+  });
+
+  it('names the key that stands twice', async () => {
+    const answer = await post('{"a":{"b":1,"c":"\\"","b":2},"b":3}');
+    expect(answer.body.detail[0].ctx.error).toContain('"b"');
+  });
+
+  it('may carry the resource that the client has seen, however many jobs it has', async () => {
+    const run_spec = {
+      run_name: 'seen',
+      configuration: { type: 'task', commands: ['true'] },
+      profile: { name: 'default' },
+    };
+    const path = '/api/project/main/runs/apply';
+    const first = await server.call(path, { plan: { run_spec }, force: false });
+    const [job] = first.body.jobs;
+    const seen = { ...first.body, jobs: Array.from({ length: 2000 }, () => job) };
+    const changed = { ...run_spec, configuration: { ...run_spec.configuration, priority: 7 } };
+    const raw = JSON.stringify({
+      plan: { run_spec: changed, current_resource: seen },
+      force: false,
+    });
+    expect(raw.length).toBeGreaterThan(2 * MIB);
+    const answer = await server.call(path, undefined, { raw });
+    expect([answer.status, answer.body.run_spec.configuration.priority]).toEqual([200, 7]);
+  });
+});

@@ -1,0 +1,84 @@
+/** Takes the bodies of requests in, of callers who are known. */
+import type { IncomingMessage } from 'node:http';
+import { Gathered } from '../../gathered.ts';
+import { pacer } from '../pacing.ts';
+import { BodyBudget, type Lease } from './body-budget.ts';
+import type { BodyLimits } from './body-limits.ts';
+import { RefusedBody } from './body-refusal.ts';
+import { JsonScan } from './json-scan.ts';
+import { parseJson, UnprocessableError, unreadableJson } from './parse-json.ts';
+import { type Pace, receive } from './receive.ts';
+
+export interface IntakeSettings {
+  /** Bytes that all bodies under way may have in memory. */
+  readonly memory: number;
+  readonly pace: Pace;
+}
+
+const RETRY_AFTER_SECONDS = 1;
+
+/** Some milliseconds of looking through. */
+const MOST_IN_ROUND = 512 * 1024;
+
+/** Bytes of a body that is parsed, checked and handled in less than a millisecond. */
+const SMALL = 4096;
+
+export class Intake {
+  readonly budget: BodyBudget;
+  readonly pace: Pace;
+  readonly #paced = pacer();
+  /** Bytes looked through in this round of the event loop. */
+  #inRound = 0;
+
+  constructor({ memory, pace }: IntakeSettings) {
+    this.budget = new BodyBudget(memory);
+    this.pace = pace;
+  }
+
+  /**
+   * A JSON body, bounded in everything a parser would suffer from; undefined: there is none. Throws
+   * `RefusedBody`, or `UnprocessableError` for what is not JSON or has a structure that is none of
+   * ours.
+   */
+  async json(request: IncomingMessage, limits: BodyLimits, lease: Lease): Promise<unknown> {
+    const scan = new JsonScan(limits.json);
+    const expected = Number(request.headers['content-length'] ?? limits.kept);
+    const gathered = new Gathered((bytes) => this.reserve(lease, bytes), expected);
+    const take = (piece: Buffer) => {
+      const scanned = scan.push(piece);
+      if ('kind' in scanned) throw new UnprocessableError([unreadableJson(scanned)]);
+      for (const part of scanned) {
+        if (gathered.length + part.length > limits.kept) {
+          throw new RefusedBody({ kind: 'too-large', limit: limits.kept, stated: null });
+        }
+        gathered.add(part);
+      }
+    };
+    const rules = { limit: limits.sent, pace: this.pace };
+    await receive(request, rules, (piece) => this.#inTurn(piece.length, () => take(piece)));
+    // What follows takes milliseconds of this thread, for each of those that are complete now.
+    if (gathered.length > SMALL) await this.#paced();
+    return parseJson(gathered.bytes(), scan.keys);
+  }
+
+  /** Hundreds of bodies may bring a piece at the same time: others must not wait for all of them. */
+  #inTurn(bytes: number, work: () => void): void | Promise<void> {
+    if (this.#inRound + bytes > MOST_IN_ROUND) return this.#paced().then(work);
+    if (this.#inRound === 0) {
+      setImmediate(() => {
+        this.#inRound = 0;
+      });
+    }
+    this.#inRound += bytes;
+    work();
+  }
+
+  /** Throws `RefusedBody` where there is no room. */
+  reserve(lease: Lease, bytes: number): void {
+    if (lease.take(bytes)) return;
+    if (lease.size + bytes > this.budget.largestBody) {
+      throw new RefusedBody({ kind: 'never-fits', limit: this.budget.largestBody });
+    }
+    throw new RefusedBody({ kind: 'no-memory', retryAfterSeconds: RETRY_AFTER_SECONDS });
+  }
+}

@@ -1,0 +1,70 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { assets } from '../../../assets.ts';
+import { TemplateRenderer } from './template-renderer.ts';
+
+/** A list of two lists of two lists …, each the same: as text it has 2^60 parts. */
+const ENDLESS =
+  '{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}';
+
+let renderer: TemplateRenderer;
+afterEach(() => renderer?.close());
+
+const messages = [{ role: 'user', content: 'hi' }];
+const start = (timeoutMs?: number) => {
+  const program = assets.templateProgram;
+  renderer = new TemplateRenderer(timeoutMs === undefined ? { program } : { program, timeoutMs });
+  return renderer;
+};
+const render = (template: string) => renderer.render({ template, messages });
+
+describe('chat templates', () => {
+  it('are rendered, and refused in words of their own', async () => {
+    start();
+    expect(await render('{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}')).toBe(
+      '<user>hi',
+    );
+    await expect(render('{{ raise_exception("no system") }}')).rejects.toThrow('no system');
+    expect(await Promise.all([render('a'), render('b')])).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    [
+      'that takes all memory',
+      '{% set x = [1] %}{% for i in range(40) %}{% set x = x + x %}{% endfor %}{% set n = namespace(x=[1]) %}{% for i in range(40) %}{% set n.x = n.x + n.x %}{% endfor %}',
+    ],
+    ['that takes all time', ENDLESS],
+  ])('one %s ends alone, and is not tried again', async (_what, template) => {
+    start(1000);
+    const other = render('other');
+    await expect(render(template)).rejects.toThrow('too much time or memory');
+    expect(await other).toBe('other');
+    await expect(render(template)).rejects.toThrow('too much time or memory');
+    expect(await render('{{ messages[0].content }}')).toBe('hi');
+  });
+
+  it('do not outlive a server that is killed, whatever they do', async () => {
+    const here = import.meta.dirname;
+    const script = `
+      const { TemplateRenderer } = await import('${here}/template-renderer.ts');
+      const { assets } = await import('${here}/../../../assets.ts');
+      const renderer = new TemplateRenderer({ program: assets.templateProgram, timeoutMs: 600_000 });
+      await renderer.render({ template: 'a', messages: [] });
+      console.log('ready');
+      await renderer.render({ template: ${JSON.stringify(ENDLESS)}, messages: [] });
+    `;
+    const server = spawn(process.execPath, ['--input-type=module', '-e', script]);
+    await once(server.stdout, 'data');
+    const [child] = childrenOf(server.pid ?? 0);
+    server.kill('SIGKILL');
+    while (existsSync(`/proc/${child}`)) await setTimeout(20);
+    expect(child).toBeDefined();
+  });
+});
+
+function childrenOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+}

@@ -1,0 +1,81 @@
+/** A client that sends bytes as it likes: HTTP that no library would write. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+export class RawConnection {
+  readonly #socket: Socket;
+  #received = '';
+  #isClosed = false;
+  #onChange = () => {};
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on('data', (bytes) => {
+      this.#received += bytes.toString('latin1');
+      this.#onChange();
+    });
+    // How it ended is nothing that tests ask about.
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.#isClosed = true;
+      this.#onChange();
+    });
+  }
+
+  static async open(port: number): Promise<RawConnection> {
+    const socket = connect(port, '127.0.0.1');
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
+    return new RawConnection(socket);
+  }
+
+  /** Lines of a head, with the empty one behind them. */
+  head(...lines: readonly string[]): this {
+    return this.send(`${lines.join('\r\n')}\r\n\r\n`);
+  }
+
+  send(bytes: string | Buffer): this {
+    this.#socket.write(bytes);
+    return this;
+  }
+
+  /** Resolves with everything received once it has the text, or with the connection's end. */
+  async until(text: string): Promise<string> {
+    while (!this.#received.includes(text) && !this.#isClosed) {
+      await new Promise<void>((resolve) => {
+        this.#onChange = resolve;
+      });
+    }
+    return this.#received;
+  }
+
+  /** Everything received until the server has ended the connection. */
+  async untilClosed(): Promise<string> {
+    while (!this.#isClosed) {
+      await new Promise<void>((resolve) => {
+        this.#onChange = resolve;
+      });
+    }
+    return this.#received;
+  }
+
+  /** Bytes that the system has not taken yet, because the server does not read. */
+  get unsent(): number {
+    return this.#socket.writableLength;
+  }
+
+  async untilSent(): Promise<void> {
+    while (this.#socket.writableLength > 0) await once(this.#socket, 'drain');
+  }
+
+  forget(): void {
+    this.#received = '';
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}

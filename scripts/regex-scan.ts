@@ -1,0 +1,41 @@
+/** Regular expressions of a source, and whether `recheck` finds one that takes more than linear time. */
+import { parseSync } from '@swc/core';
+import { checkSync } from 'recheck';
+
+/** What cannot be told in this time counts as dangerous. */
+const TIMEOUT_MS = 20_000;
+
+// The slower engine, in JavaScript, is the same on every machine.
+process.env.RECHECK_BACKEND ??= 'pure';
+
+export interface Regex {
+  readonly file: string;
+  readonly pattern: string;
+  readonly flags: string;
+}
+
+export function regexesOf(file: string, source: string): Regex[] {
+  const ast: unknown = parseSync(source, {
+    syntax: 'typescript',
+    tsx: file.endsWith('x'),
+  });
+  const found: Regex[] = [];
+  const look = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return;
+    const { type, pattern, flags } = node as Partial<Regex & { type: string }>;
+    if (type === 'RegExpLiteral') found.push({ file, pattern: pattern ?? '', flags: flags ?? '' });
+    for (const part of Object.values(node)) look(part);
+  };
+  look(ast);
+  return found;
+}
+
+/** Null: linear, whatever it is given. */
+export type Verdict = string | null;
+
+export function verdictOf({ pattern, flags }: Regex): Verdict {
+  const answer = checkSync(pattern, flags, { timeout: TIMEOUT_MS });
+
+  if (answer.status === 'safe') return null;
+  return answer.status === 'vulnerable' ? answer.complexity.summary : 'cannot be told';
+}

@@ -1,0 +1,64 @@
+/**
+ * Every regular expression of the product, by `recheck`: one that takes more than linear time on
+ * some text is refused, unless `regexes-accepted.ts` says why nobody can send it such a text.
+ * Answers are kept in `.cache/`, for some take seconds to find.
+ */
+import { createHash } from 'node:crypto';
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { regexesOf, type Verdict, verdictOf } from './regex-scan.ts';
+import { accepted } from './regexes-accepted.ts';
+
+const FEWEST_REGEXES = 200;
+
+const CACHE = '.cache/regexes.json';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+function readCache(): Record<string, Verdict> {
+  try {
+    return JSON.parse(readFileSync(`${root}${CACHE}`, 'utf8'));
+  } catch {
+    // The first time, or a cache that was cut off.
+    return {};
+  }
+}
+
+const files = globSync('packages/*/src/**/*.{ts,tsx}', { cwd: root })
+  .filter((file) => !/\.test\.tsx?$|\/testing\/|^packages\/testkit\//.test(file))
+  .sort();
+const regexes = files.flatMap((file) => regexesOf(file, readFileSync(`${root}${file}`, 'utf8')));
+if (regexes.length < FEWEST_REGEXES) {
+  console.error(`only ${regexes.length} regular expressions were found; the sources were skipped`);
+  process.exit(1);
+}
+
+const before = readCache();
+const now: Record<string, Verdict> = {};
+const used = new Set<string>();
+let failures = 0;
+for (const regex of regexes) {
+  const { file, pattern, flags } = regex;
+  if (accepted[file]?.[pattern] !== undefined) {
+    used.add(`${file} ${pattern}`);
+    continue;
+  }
+  const key = createHash('sha256').update(`${pattern}/${flags}`).digest('hex');
+  const known = key in now ? now[key] : before[key];
+  const verdict = known === undefined ? verdictOf(regex) : known;
+  now[key] = verdict;
+  if (verdict === null) continue;
+  failures += 1;
+  console.error(`${file}: /${pattern}/${flags} takes more than linear time: ${verdict}`);
+}
+for (const [file, patterns] of Object.entries(accepted)) {
+  for (const pattern of Object.keys(patterns)) {
+    if (used.has(`${file} ${pattern}`)) continue;
+    failures += 1;
+    console.error(`regexes-accepted.ts names /${pattern}/ of ${file}, which is not there`);
+  }
+}
+mkdirSync(`${root}.cache`, { recursive: true });
+writeFileSync(`${root}${CACHE}`, JSON.stringify(now));
+console.log(`${regexes.length} regular expressions, ${failures} not linear`);
+process.exit(failures > 0 ? 1 : 0);
