@@ -33,15 +33,22 @@ export interface MachineQuery {
 
 /** Why an offer can never serve the job, whatever is free; empty if it can. */
 export function offerFindings(query: MachineQuery, offer: Offer): Finding[] {
+  return [
+    ...placeFindings(query, offer),
+    ...allMismatches(query.requirements, offer).map((rule) =>
+      requirementFinding(rule, query.requirements, offer),
+    ),
+  ];
+}
+
+/** The same of where the offer is and what kind of machine it is, whatever its size. */
+export function placeFindings(query: MachineQuery, offer: Offer): Finding[] {
   const unmet = unmetNeed(query.needs, offer);
   return [
     ...unmetLocations(query.profile, offer).map((rule) =>
       locationFinding(rule, query.profile, offer),
     ),
     ...(unmet === null ? [] : [finding(unmet)]),
-    ...allMismatches(query.requirements, offer).map((rule) =>
-      requirementFinding(rule, query.requirements, offer),
-    ),
   ];
 }
 

@@ -6,7 +6,7 @@ import {
   isInstanceIdle,
 } from '../status/instance-status.ts';
 import { smallestShare } from './blocks.ts';
-import { finding, type MachineQuery, offerFindings } from './findings.ts';
+import { finding, type MachineQuery, offerFindings, placeFindings } from './findings.ts';
 import { type Location, unmetLocation, unmetNeed } from './needs.ts';
 
 /** An existing instance as an offer: the share of it that a job would get. */
@@ -44,9 +44,12 @@ export function instanceFindings(instance: InstanceRecord, query: MachineQuery):
   const { offer, totalBlocks } = instance;
   if (offer === null) return [];
   const { location, at } = placeOf(instance, offer, query.profile);
-  const findings = offerFindings({ ...query, profile: location }, at);
-  if (findings.length > 0 || totalBlocks === null) return findings;
-  return smallestShare(query.requirements, offer, totalBlocks) ? [] : [finding('blocks')];
+  const placed = { ...query, profile: location };
+  if (totalBlocks === null) return offerFindings(placed, at);
+  // A share may be as small as it has to be where the whole machine is too large.
+  if (smallestShare(query.requirements, offer, totalBlocks)) return placeFindings(placed, at);
+  const findings = offerFindings(placed, at);
+  return findings.length > 0 ? findings : [finding('blocks')];
 }
 
 /** Where the instance really is; a zone that is not known fails nothing. */

@@ -73,6 +73,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     store,
     logs,
     offers,
+    backends,
     images: new ImageConfigs({ now: Date.now, outgoing, log }),
     blobs,
     keys,

@@ -41,15 +41,17 @@ export async function thisMachine(parts: Parts, serverId: string): Promise<ThisM
  * nobody but this machine can reach the server.
  */
 async function executorOfThisMachine({ settings, env, log }: Parts) {
-  const { local, host } = settings;
-  if (local.projects?.length === 0) return null;
-  if (local.projects === null && !listensOnLoopback(host)) {
-    log.info(
-      'this machine runs no jobs, since the server is open to others (DSTACK_LOCAL_PROJECTS)',
-    );
-    return null;
-  }
-  return await localExecutor(local.executor, env.DOCKER_HOST);
+  const off = whyLocalOff(settings);
+  if (off === null) return await localExecutor(settings.local.executor, env.DOCKER_HOST);
+  log.info(`this machine runs no jobs: ${off}`);
+  return null;
+}
+
+/** Null: it runs those of the projects that may use it. */
+function whyLocalOff({ local, host }: ServerSettings): string | null {
+  if (local.projects?.length === 0) return 'DSTACK_LOCAL_PROJECTS names no project';
+  if (local.projects !== null || listensOnLoopback(host)) return null;
+  return 'the server is open to others, and DSTACK_LOCAL_PROJECTS names no project that may';
 }
 
 /** The agent of a new server is there within a second; one that takes longer may never come. */
@@ -68,6 +70,7 @@ export function makeBackends(
     local,
     catalog: loadCatalog(assets.catalog),
     localProjects: new Set(names.map((name) => name.toLowerCase())),
+    localOff: whyLocalOff(settings),
   });
 }
 
