@@ -76,6 +76,12 @@ async function headsOf(
   return rows;
 }
 
+/**
+ * For jobs of known runs, which are found by run: in a form no index of statuses fits, as SQLite
+ * would take that one and read whatever waits in any project.
+ */
+const UNPLACED_OF_RUN = sql<SqlBool>`(status || '') = 'submitted' and instance_id is null`;
+
 /** All jobs of these replicas that have no place yet, and their runs. */
 async function gangsOf(tx: Tx, records: RecordCache, heads: readonly Head[]): Promise<Gang[]> {
   const wanted = new Set(heads.map(gangKey));
@@ -86,7 +92,7 @@ async function gangsOf(tx: Tx, records: RecordCache, heads: readonly Head[]): Pr
         .selectFrom('jobs')
         .select([...JOB_KEY, 'run_id', 'replica_num'])
         .where('run_id', 'in', slice)
-        .where(sql<SqlBool>`${UNPLACED}`)
+        .where(UNPLACED_OF_RUN)
         .orderBy('job_num')
         .execute(),
   );
@@ -166,7 +172,7 @@ export async function sharedFleets(
 export async function waitingProjects(tx: Tx, projectIds: readonly Id[] | null): Promise<Id[]> {
   const waits = sql<SqlBool>`exists (select 1 from jobs
     where project_id = projects.id and ${UNSEEN})
-    or exists (select 1 from jobs where project_id = projects.id and ${QUEUED})`;
+    or exists (select 1 from jobs where project_id = projects.id and demand > '' and ${QUEUED})`;
   const select = () => tx.selectFrom('projects').select('id').where(waits);
   const rows =
     projectIds === null
