@@ -1,4 +1,4 @@
-/** What placement would find for one gang now: the same pass, stopped when that gang's turn comes. */
+/** What placement finds for one gang now: a pass that stops at that gang. */
 import type { Refusal } from '@dstack/contract/wire';
 import type { DecisionContext, Gang, PlacementSnapshot } from '../model/index.ts';
 import type { FleetOption } from './fleet-option.ts';
@@ -12,13 +12,13 @@ import { refusalOf } from './refusals.ts';
 export interface GangLook {
   readonly gang: Gang;
   readonly request: GangRequest;
-  /** What those ahead have left. */
+  /** The capacity that gangs ahead leave. */
   readonly ledger: CapacityLedger;
   readonly ask: Ask;
-  /** Where the gang would be placed, or why nowhere: one of them is null. */
+  /** Where the gang would be placed, or why not; one of the two is null. */
   readonly option: FleetOption | null;
   readonly refusal: Refusal | null;
-  /** Gangs of the queue that were looked at before. */
+  /** Gangs that the pass examined before. */
   readonly ahead: readonly Gang[];
 }
 
