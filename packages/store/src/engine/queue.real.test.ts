@@ -146,6 +146,12 @@ function queuePlans(tests: StoreTests) {
     expect(await stepsOver(world, heard())).not.toContainEqual(expect.stringContaining(BY_STATUS));
   });
 
+  it('an explanation reads the queue, and not all that waits', async () => {
+    const { world, heard, runId } = await listened(tests);
+    await world.store.engine.loadExplainedRun(runId);
+    expect(await stepsOver(world, heard())).not.toContainEqual(expect.stringContaining(BY_STATUS));
+  });
+
   it('a start of the server reads what is unfinished once, and not for each run', async () => {
     const { world, heard } = await listened(tests);
     await world.store.engine.unfinished();
@@ -166,12 +172,12 @@ async function listened(tests: StoreTests) {
     { importers: [other.id], fleets: [fleet.id], gateways: [] },
   );
   const waits = { refusal: { kind: 'no-fleets' }, waitingSince: 5, demand: 'small' } as const;
-  await insertRun(world, { name: 'ours' }, [{ ...waits, queuedAt: 2 }]);
+  const { run } = await insertRun(world, { name: 'ours' }, [{ ...waits, queuedAt: 2 }]);
   await insertRun(world, { name: 'first' }, [{ ...waits, queuedAt: 1 }]);
   await insertRun(world, { name: 'new' }, [{}]);
   await insertRun(world, { name: 'theirs', projectId: other.id }, [waits]);
   statements = [];
-  return { world, fleetId: fleet.id, heard: () => statements };
+  return { world, fleetId: fleet.id, runId: run.id, heard: () => statements };
 }
 
 /** The world's project uses a fleet that another exports to it, and one of its own. */
