@@ -90,6 +90,21 @@ describe('a run without a place', () => {
     expect(jobChange(later, 'job-a-0-0')?.refusal).toMatchObject({ fleets: [{ verdict: 'full' }] });
   });
 
+  it('does not wait for a host that is being added where it excludes its place', () => {
+    const added = { offer: null, status: 'pending' as const, totalBlocks: null };
+    const machine = anOffer({ backend: 'remote', region: 'remote' });
+    const instances = [anInstance(SSH, 0, machine, added)];
+    for (const [keys, verdict] of [
+      [{ backends: ['aws'] }, 'never'],
+      [{ regions: ['eu-west-1'] }, 'never'],
+      [{}, 'full'],
+    ] as const) {
+      const decision = placed({ fleets: [SSH], instances, gangs: [task('a', keys)] });
+      const { refusal } = jobChange(decision, 'job-a-0-0') ?? {};
+      expect(refusal).toMatchObject({ fleets: [{ verdict }] });
+    }
+  });
+
   it('of several replicas waits for the blocks of one host', () => {
     const full = { status: 'busy' as const, totalBlocks: 4, busyBlocks: 4 };
     const instances = [anInstance(SSH, 0, anOffer({ cpus: 8 }), full)];
