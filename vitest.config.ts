@@ -8,6 +8,11 @@ import { SuiteOrder } from './scripts/suite-order.ts';
  */
 const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000, retry: process.env.CI ? 1 : 0 };
 
+// Git starts its hooks and `rebase --exec` with these set; tests would then change this repository.
+for (const name of ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_COMMON_DIR', 'GIT_PREFIX']) {
+  delete process.env[name];
+}
+
 /**
  * Three kinds of suites. `unit`: no processes, no global state, one shared worker. `real`: suites that
  * start processes (databases, agents, servers); each file has a worker of its own and a longer limit.

@@ -7,6 +7,7 @@ import { api } from './api.ts';
 import { atRest } from './at-rest.ts';
 import { commandLine } from './command-line.ts';
 import { crashLoop } from './crash-loop.ts';
+import { explain } from './explain.ts';
 import { fleet } from './fleet.ts';
 import { hostile } from './hostile.ts';
 import { latency } from './latency.ts';
@@ -27,6 +28,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'ssh-fleet': sshFleet,
   'live-jobs': liveJobs,
   api,
+  explain,
   proxy,
   'at-rest': atRest,
   queue,

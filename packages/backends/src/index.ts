@@ -4,7 +4,7 @@ export type {
   CreatedInstance,
   InstanceOrder,
 } from './base/backend.ts';
-export { BackendError, NoCapacityError, SkipOfferError } from './base/errors.ts';
+export { BackendError, CredentialsError, NoCapacityError, SkipOfferError } from './base/errors.ts';
 export { type Catalog, type CatalogItem, loadCatalog, parseCatalog } from './catalog/catalog.ts';
 export { type CloudOptions, cloudBackend } from './cloud/cloud.ts';
 export {

@@ -244,37 +244,6 @@ test.each([
   expect(result.code).toBe(code);
 });
 
-test('explain tells the story and what to do', async () => {
-  const run = await recordedAnswer<object>('run-get-failed', `${BASE}/runs/get`);
-  const fake = await startFakeServer({
-    [`POST ${BASE}/runs/get`]: { json: run },
-    'POST /api/events/list': {
-      json: [
-        { recorded_at: '2026-11-24T12:00:00Z', message: 'Run submitted', targets: [] },
-        { recorded_at: '2026-11-24T12:00:02.500Z', message: 'Run failed', targets: [] },
-      ],
-    },
-  });
-  const { out } = await runCommand(['explain', 'r'], { env: serverEnv(fake.url) });
-  expect(out).toContain('container exited with error');
-  expect(out).toMatch(/\+2\.5s +Run failed/);
-  expect(out).toContain('the command ended with exit status 3');
-});
-
-test('explain says of a run whose host is out of reach that it goes on there', async () => {
-  const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
-  const [submission] = run.jobs[0]?.job_submissions ?? [];
-  const status_message = 'running (unreachable)';
-  Object.assign(submission ?? {}, { status: 'running', status_message, termination_reason: null });
-  const fake = await startFakeServer({
-    [`POST ${BASE}/runs/get`]: { json: { ...run, status: 'running', status_message } },
-    'POST /api/events/list': { json: [] },
-  });
-  const { out } = await runCommand(['explain', 'r'], { env: serverEnv(fake.url) });
-  expect(out).toContain('running (unreachable)');
-  expect(out).toMatch(/out of reach for now, the job goes on there: dstack fleet -v/);
-});
-
 test('run get prints the run as JSON', async () => {
   const run = await recordedAnswer<object>('run-get-failed', `${BASE}/runs/get`);
   const fake = await startFakeServer({ [`POST ${BASE}/runs/get`]: { json: run } });

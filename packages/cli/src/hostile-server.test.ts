@@ -26,6 +26,7 @@ const LINES: readonly (readonly string[])[] = [
   ['attach', 'rr', '--logs'],
   ['event'],
   ['explain', 'rr'],
+  ['explain', 'fleet', 'rr', '-v'],
   ['export', 'list'],
   ['export', 'create', 'ee', '--importer', 'p', '--fleet', 'f'],
   ['fleet', '-v'],

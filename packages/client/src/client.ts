@@ -1,5 +1,6 @@
 import { WIRE_VERSION } from '@dstack/contract/version';
 import type { Run } from '@dstack/contract/wire';
+import { explainOf } from './domains/explain.ts';
 import { fleetsOf } from './domains/fleets.ts';
 import { logsOf } from './domains/logs.ts';
 import { filesOf, reposOf } from './domains/repos.ts';
@@ -78,6 +79,7 @@ function projectClient(transport: Transport, name: string): ProjectClient {
     serviceTokens: serviceTokensOf(transport, base),
     exports: exportsOf(transport, base),
     imports: importsOf(transport, base),
+    explain: explainOf(transport, base),
   };
 }
 
@@ -108,6 +110,7 @@ export interface ProjectClient {
   readonly serviceTokens: ReturnType<typeof serviceTokensOf>;
   readonly exports: ReturnType<typeof exportsOf>;
   readonly imports: ReturnType<typeof importsOf>;
+  readonly explain: ReturnType<typeof explainOf>;
 }
 
 function wait(ms: number, signal?: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 export * from './events/events.ts';
+export * from './explain/index.ts';
 export * from './fleet-spec/index.ts';
 export * from './gateway-spec/index.ts';
 export {

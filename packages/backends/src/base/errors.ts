@@ -3,6 +3,11 @@ export class BackendError extends Error {
   override name = 'BackendError';
 }
 
+/** The provider refuses the credentials that the backend is configured with. */
+export class CredentialsError extends BackendError {
+  override name = 'CredentialsError';
+}
+
 /** The provider has no machine of this offer now. The next offer may be tried. */
 export class NoCapacityError extends BackendError {
   override name = 'NoCapacityError';

@@ -19,6 +19,8 @@ export class StartProgress {
   readonly #cli: Cli;
   readonly #block: LiveBlock;
   #last = '';
+  #run: { readonly run: Run; readonly seen: string | null } | null = null;
+  #reason: string | null = null;
 
   constructor(cli: Cli) {
     this.#cli = cli;
@@ -27,6 +29,7 @@ export class StartProgress {
 
   /** `seen`: the submission that was already followed to its end. */
   show(run: Run, seen: string | null): void {
+    this.#run = { run, seen };
     const { io } = this.#cli;
     const name = io.paintErr('code', run.run_spec.run_name ?? '');
     const { title, detail } = waitingFor(run, seen);
@@ -40,7 +43,16 @@ export class StartProgress {
     }
     const layout = { width: io.errWidth, paint: io.paintErr };
     const table = runTable([run], { verbose: false, now: this.#cli.now(), layout });
-    this.#block.show(`${title} ${name}...`, detail ? `${table}${detail}\n` : table);
+    const below = [detail, this.#reason ?? ''].filter((text) => text !== '');
+    this.#block.show(`${title} ${name}...`, [table, ...below.map((text) => `${text}\n`)].join(''));
+  }
+
+  /** Why the run waits, in one line; null = nothing is to be said of that any more. */
+  explain(reason: string | null): void {
+    if (reason === this.#reason) return;
+    this.#reason = reason;
+    if (this.#block.active && this.#run) this.show(this.#run.run, this.#run.seen);
+    else if (reason !== null) this.#cli.io.say(reason);
   }
 
   stop(): void {

@@ -40,10 +40,12 @@ export function hostileRoutes(): Record<string, Route> {
       const content = responses[200]?.content;
       const schema = content?.['application/json']?.schema;
       if (content?.['text/event-stream']) continue;
-      const name = encodeURIComponent(HOSTILE);
-      const at = path.replace('{project_name}', 'main').replace(/\{[^}]*\}/g, name);
       const json = schema ? sampleOf(schema, schemas, '') : null;
-      routes[`${method.toUpperCase()} ${at}`] = { json };
+      // By whichever name it is asked for: one of the server's, or the user's.
+      for (const name of [encodeURIComponent(HOSTILE), 'rr']) {
+        const at = path.replace('{project_name}', 'main').replace(/\{[^}]*\}/g, name);
+        routes[`${method.toUpperCase()} ${at}`] = { json };
+      }
     }
   }
   return routes;

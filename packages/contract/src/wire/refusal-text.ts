@@ -90,7 +90,8 @@ export function comparison({ asked, has }: Finding): string {
   return has === null ? ` (${asked})` : ` (${asked}; has ${has})`;
 }
 
-function growthText(finding: Finding): string {
+/** Why a fleet gets no new instance, as the end of a sentence about the fleet. */
+export function growthText(finding: Finding): string {
   switch (finding.rule) {
     case 'placement':
       return `its placement is not cluster, as ${finding.asked ?? 'several'} nodes need`;
@@ -108,8 +109,12 @@ function growthText(finding: Finding): string {
       return `it has no place for all ${finding.asked ?? ''} nodes in one region`;
     case 'no_offers':
       return 'no offers match';
+    case 'no_machines':
+      return `this server makes no machines in ${finding.has ?? 'its backends'}`;
     case 'not_available':
-      return `none of its ${finding.count ?? ''} offers is available now`;
+      return finding.count === 1
+        ? 'its one offer is not available now'
+        : `none of its ${finding.count ?? ''} offers is available now`;
     case 'local_limit':
       return `the server's machine holds its most instances (${finding.has ?? '?'})`;
     case 'gpus_taken':

@@ -51,6 +51,7 @@ export const RULES = [
   'excluded',
   'site',
   'no_offers',
+  'no_machines',
   'not_available',
   'local_limit',
 ] as const;

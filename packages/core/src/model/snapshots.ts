@@ -1,5 +1,6 @@
 /** What a pass reads, all at one moment. */
 import type {
+  BackendName,
   FleetRecord,
   HostRecord,
   Id,
@@ -87,6 +88,8 @@ export interface CapacitySnapshot {
   readonly localInstances: number;
   /** Those of them that hold jobs, or are about to. */
   readonly localBusy: readonly LocalUse[];
+  /** Backends of the project that show offers and make no machines; absent = none. */
+  readonly machineless?: ReadonlySet<BackendName>;
 }
 
 /** One project's waiting work and everything it could be placed on. */

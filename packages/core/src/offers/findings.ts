@@ -37,6 +37,16 @@ const LOCAL_LACKS = { trusted: 'no DSTACK_LOCAL_TRUSTED', mounts: 'no right to m
 
 /** Why an offer can never serve the job, whatever is free; empty if it can. */
 export function offerFindings(query: MachineQuery, offer: Offer): Finding[] {
+  return [
+    ...placeFindings(query, offer),
+    ...allMismatches(query.requirements, offer).map((rule) =>
+      requirementFinding(rule, query.requirements, offer),
+    ),
+  ];
+}
+
+/** The same of where the offer is and what kind of machine it is, whatever its size. */
+export function placeFindings(query: MachineQuery, offer: Offer): Finding[] {
   const unmet = unmetNeed(query.needs, offer);
   const refusal = localRefusal(query.needs, offer);
   return [
@@ -44,9 +54,6 @@ export function offerFindings(query: MachineQuery, offer: Offer): Finding[] {
       locationFinding(rule, query.profile, offer),
     ),
     ...(unmet === null ? [] : [finding(unmet, { has: refusal && LOCAL_LACKS[refusal.without] })]),
-    ...allMismatches(query.requirements, offer).map((rule) =>
-      requirementFinding(rule, query.requirements, offer),
-    ),
   ];
 }
 

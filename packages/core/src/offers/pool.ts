@@ -5,9 +5,10 @@ import {
   isInstanceAvailable,
   isInstanceIdle,
 } from '../status/instance-status.ts';
+import { configuredBackendName } from './backend-features.ts';
 import { smallestShare } from './blocks.ts';
-import { finding, type MachineQuery, offerFindings } from './findings.ts';
-import { type Location, unmetLocation, unmetNeed } from './needs.ts';
+import { finding, type MachineQuery, offerFindings, placeFindings } from './findings.ts';
+import { allowsBackend, hasWord, type Location, unmetLocation, unmetNeed } from './needs.ts';
 
 /** An existing instance as an offer: the share of it that a job would get. */
 export interface PoolOffer {
@@ -42,11 +43,29 @@ export function matchInstance(
 /** Every rule by which an instance can never serve a job; empty if it can, or is not known yet. */
 export function instanceFindings(instance: InstanceRecord, query: MachineQuery): Finding[] {
   const { offer, totalBlocks } = instance;
-  if (offer === null) return [];
+  if (offer === null) return unknownFindings(instance, query.profile);
   const { location, at } = placeOf(instance, offer, query.profile);
-  const findings = offerFindings({ ...query, profile: location }, at);
-  if (findings.length > 0 || totalBlocks === null) return findings;
-  return smallestShare(query.requirements, offer, totalBlocks) ? [] : [finding('blocks')];
+  const placed = { ...query, profile: location };
+  if (totalBlocks === null) return offerFindings(placed, at);
+  // A share may be as small as it has to be where the whole machine is too large.
+  if (smallestShare(query.requirements, offer, totalBlocks)) return placeFindings(placed, at);
+  const findings = offerFindings(placed, at);
+  return findings.length > 0 ? findings : [finding('blocks')];
+}
+
+/** A host of which only its place is known is ruled out by that alone. */
+function unknownFindings({ backend, region }: InstanceRecord, profile: Location): Finding[] {
+  const { backends, regions } = profile;
+  if (backend === null) return [];
+  const unmet: Finding[] = [];
+  if (backends && !allowsBackend(backends, { backend })) {
+    const has = configuredBackendName(backend);
+    unmet.push(finding('backends', { asked: backends.join(', '), has }));
+  }
+  if (regions && region !== '' && !hasWord(regions, region)) {
+    unmet.push(finding('regions', { asked: regions.join(', '), has: region }));
+  }
+  return unmet;
 }
 
 /** Where the instance really is; a zone that is not known fails nothing. */

@@ -57,7 +57,8 @@ export function nodesNeeded(ledger: CapacityLedger, request: GangRequest): numbe
   return ledger.fleetOfRun(request.run) === null ? request.nodesRequired : request.nodes.length;
 }
 
-function fits(ledger: CapacityLedger, fleet: FleetRecord, needed: number): boolean {
+/** Whether the fleet has room for so many nodes of a run that is not in any fleet yet. */
+export function fits(ledger: CapacityLedger, fleet: FleetRecord, needed: number): boolean {
   if (isElastic(fleet)) {
     const max = fleet.spec.configuration.nodes?.max ?? null;
     if (max === null || fleet.spec.configuration.blocks !== 1) return true;

@@ -8,7 +8,7 @@ import { isClusterFor, newSlots, nodesNeeded } from './fleet-option.ts';
 import type { CapacityLedger } from './ledger.ts';
 import { type Ask, whyNotGrow } from './new-slots.ts';
 import type { QueuedGang } from './queue.ts';
-import { lookAt } from './refusals.ts';
+import { fitting } from './refusals.ts';
 
 /** What of one fleet could be kept for a gang. */
 interface Hold {
@@ -40,9 +40,12 @@ export class Holds {
     if (!first) return;
     const size = (hold: Hold): number => hold.instances.length + hold.places;
     const best = others.reduce((a, b) => (size(b) > size(a) ? b : a), first);
+    const { run } = queued.gang;
     this.#taken.add(best.fleet.id);
-    for (const instance of best.instances) this.#ledger.hold(instance);
-    for (let i = 0; i < best.places; i++) this.#ledger.holdPlace(best.fleet.id, best.isLocal);
+    for (const instance of best.instances) this.#ledger.hold(instance, run);
+    for (let i = 0; i < best.places; i++) {
+      this.#ledger.holdPlace(best.fleet.id, best.isLocal, run);
+    }
   }
 
   /** Null: nothing is free there for the gang, or the fleet could never hold it. */
@@ -53,16 +56,14 @@ export class Holds {
     const mayGrow = whyNotGrow(ledger, fleet, 1, request) === null;
     if (!ledger.hasOpen(fleet.id) && !mayGrow) return null;
     const needed = nodesNeeded(ledger, request);
-    const could = ledger
-      .instancesOf(fleet.id)
-      .filter((one) => lookAt(ledger, fleet, one, node, request).verdict === 'full');
+    const could = fitting(ledger, fleet, request);
     const fresh = mayGrow && !shared ? newSlots(ledger, fleet, request, this.#ask) : null;
     const offer = fresh && !('none' in fresh) ? fresh[0]?.offers[0] : undefined;
     const places = offer ? this.#placesIn(fleet, needed, offer.backend === 'local') : 0;
-    if (could.length + places < needed) return null;
+    if (could.places + places < needed) return null;
     const open = new Set(ledger.openIn(fleet.id));
     const free = (one: InstanceRecord) => (one.totalBlocks ?? 0) - ledger.busyBlocks(one);
-    const instances = could
+    const instances = could.instances
       .filter((one) => open.has(one))
       .sort((a, b) => free(b) - free(a) || a.instanceNum - b.instanceNum)
       .slice(0, needed);

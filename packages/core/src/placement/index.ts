@@ -1,5 +1,12 @@
 export { demandOf } from './gang-request.ts';
-export type { BackendOffers, OffersWanted } from './offers-wanted.ts';
+export type {
+  BackendAbility,
+  BackendAnswers,
+  BackendNote,
+  BackendOffers,
+  BackendsState,
+  OffersWanted,
+} from './offers-wanted.ts';
 export { place } from './place.ts';
 export { byUrgency } from './queue.ts';
 export { wantsBackendOffers } from './wants-offers.ts';

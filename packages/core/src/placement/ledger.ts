@@ -6,11 +6,15 @@ import type {
   Id,
   InstanceRecord,
   Offer,
+  RunRecord,
 } from '../model/index.ts';
 import { heldLocalGpus, machineGpus } from '../offers/local-gpus.ts';
 import { isUsable } from '../offers/pool.ts';
 import { isFleetActive } from '../status/fleet-status.ts';
 import { isInstanceActive, isInstanceAvailable } from '../status/instance-status.ts';
+
+/** A run that is given something, or for which something is kept. */
+export type Claimant = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;
 
 /**
  * The capacity of a project as a pass sees it: the snapshot, less what this pass has already given
@@ -23,7 +27,10 @@ export class CapacityLedger {
   readonly localMaxInstances: number;
   readonly #instances = new Map<Id, InstanceRecord[]>();
   readonly #busy = new Map<Id, number>();
-  readonly #held = new Set<Id>();
+  readonly #held = new Map<Id, Claimant>();
+  /** Who takes something of an instance in this pass, and who adds one to a fleet or keeps a place. */
+  readonly #takers = new Map<Id, Claimant[]>();
+  readonly #growers = new Map<Id, Claimant[]>();
   readonly #open = new Map<Id, Set<InstanceRecord>>();
   readonly #active = new Map<Id, number>();
   readonly #occupied = new Map<Id, number>();
@@ -75,7 +82,8 @@ export class CapacityLedger {
     return this.#busy.get(instance.id) ?? instance.busyBlocks;
   }
 
-  claim(instance: InstanceRecord, blocks: number): void {
+  claim(instance: InstanceRecord, blocks: number, by: Claimant): void {
+    append(this.#takers, instance.id, by);
     const before = this.busyBlocks(instance);
     if (before === 0) count(this.#occupied, instance.fleetId);
     const busyBlocks = before + blocks;
@@ -87,9 +95,9 @@ export class CapacityLedger {
   }
 
   /** Keeps what is free of an instance for a gang that is ahead: nobody else gets it in this pass. */
-  hold(instance: InstanceRecord): void {
+  hold(instance: InstanceRecord, by: Claimant): void {
     if (this.busyBlocks(instance) === 0) count(this.#occupied, instance.fleetId);
-    this.#held.add(instance.id);
+    this.#held.set(instance.id, by);
     this.#open.get(instance.fleetId)?.delete(instance);
   }
 
@@ -97,8 +105,20 @@ export class CapacityLedger {
     return this.#held.has(instance.id);
   }
 
+  /** Runs ahead that this pass has given something of the instance, or keeps it for. */
+  takersOf(instance: InstanceRecord): readonly Claimant[] {
+    const holder = this.#held.get(instance.id);
+    return [...(this.#takers.get(instance.id) ?? []), ...(holder ? [holder] : [])];
+  }
+
+  /** Runs ahead for which this pass adds an instance to the fleet, or keeps a place for one. */
+  growersOf(fleetId: Id): readonly Claimant[] {
+    return this.#growers.get(fleetId) ?? [];
+  }
+
   /** Keeps a place for an instance that is still to be made, for a gang that is ahead. */
-  holdPlace(fleetId: Id, isLocal: boolean): void {
+  holdPlace(fleetId: Id, isLocal: boolean, by: Claimant): void {
+    append(this.#growers, fleetId, by);
     count(this.#active, fleetId);
     count(this.#occupied, fleetId);
     if (isLocal) this.#localLeft -= 1;
@@ -119,6 +139,11 @@ export class CapacityLedger {
     return this.#localLeft;
   }
 
+  /** Whether an instance can be made of the offer at all. */
+  makesMachines({ backend }: Offer): boolean {
+    return !this.snapshot.machineless?.has(backend);
+  }
+
   /** Whether the GPUs of an offer are free, which is the question on the server's machine only. */
   hasGpusFor(offer: Offer): boolean {
     const wanted = offer.instance.resources.gpus.length;
@@ -130,7 +155,8 @@ export class CapacityLedger {
    * Counts a new instance and gives it the lowest number that is free in its fleet. `offer`: what is
    * tried first for it, and its only one on the server's machine.
    */
-  addInstance(fleetId: Id, offer: Offer | undefined): number {
+  addInstance(fleetId: Id, offer: Offer | undefined, by: Claimant): number {
+    append(this.#growers, fleetId, by);
     count(this.#active, fleetId);
     count(this.#occupied, fleetId);
     if (offer?.backend === 'local') {
@@ -167,6 +193,12 @@ export class CapacityLedger {
     this.#numbers.set(fleetId, numbers);
     return numbers;
   }
+}
+
+function append(lists: Map<Id, Claimant[]>, key: Id, by: Claimant): void {
+  const known = lists.get(key);
+  if (known) known.push(by);
+  else lists.set(key, [by]);
 }
 
 function count(counts: Map<Id, number>, key: Id): void {

@@ -39,6 +39,19 @@ describe('new capacity', () => {
     expect(decision.signals).toContainEqual({ kind: 'intent', id: 'instance.create:new-0:0' });
   });
 
+  it('is not waited for where this server makes no machines', () => {
+    const offers = [anOffer({ availability: 'not_available' })];
+    const machineless = new Set(['aws'] as const);
+    const decision = placed({ fleets: [CLOUD], gangs: [task('a')], machineless }, offers);
+    expect(refusedWith(decision, 'job-a-0-0')).toBe(
+      'No fleet can take the run (cloud: this server makes no machines in aws)',
+    );
+    const waiting = placed({ fleets: [CLOUD], gangs: [task('a')] }, offers);
+    expect(refusedWith(waiting, 'job-a-0-0')).toBe(
+      'Fleet cloud is at capacity: its one offer is not available now',
+    );
+  });
+
   it('takes the lowest free number of the fleet', () => {
     const busy = { status: 'busy' as const, busyBlocks: 1 };
     const instances = [0, 2].map((num) => anInstance(CLOUD, num, anOffer(), busy));

@@ -71,7 +71,8 @@ function slotFrom(
   offers: readonly Offer[],
 ): NewSlot | NoNewCapacity {
   const usable = usableOffers(offers, node, combined, fleet.spec.configuration.blocks ?? 1);
-  const had = usable.filter(isAvailableOffer);
+  const made = usable.filter((offer) => ledger.makesMachines(offer));
+  const had = made.filter(isAvailableOffer);
   const open = had.filter((offer) => whyNotLocal(ledger, offer) === null);
   if (open.length > 0) {
     return { kind: 'new', combined, offers: open, totalOffers: usable.length };
@@ -79,7 +80,9 @@ function slotFrom(
   const local = had[0] && whyNotLocal(ledger, had[0]);
   if (local) return { none: local };
   if (usable.length === 0) return { none: finding('no_offers') };
-  return { none: finding('not_available', { count: usable.length }) };
+  if (made.length > 0) return { none: finding('not_available', { count: made.length }) };
+  const has = [...new Set(usable.map((offer) => offer.backend))].join(', ');
+  return { none: finding('no_machines', { has, count: usable.length }) };
 }
 
 /** Why the server's machine cannot hold one more instance like this; null for other machines. */

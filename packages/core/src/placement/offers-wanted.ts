@@ -21,3 +21,30 @@ export interface OffersWanted {
 
 /** Answers by key of the question; a key that is missing counts as no offers. */
 export type BackendOffers = ReadonlyMap<string, readonly Offer[]>;
+
+/** Why a backend did not say what it has; `text` is for people. */
+export interface BackendNote {
+  readonly backend: BackendName;
+  readonly rule: 'backend_refused' | 'backend_timeout' | 'backend_error';
+  readonly text: string;
+}
+
+/** What the backends of a project answered, and which of them did not. */
+export interface BackendAnswers {
+  readonly offers: BackendOffers;
+  readonly notes: readonly BackendNote[];
+}
+
+/** A backend that the project may use. */
+export interface BackendAbility {
+  readonly name: BackendName;
+  /** False: its offers can be shown, but this server makes no machines there. */
+  readonly makesMachines: boolean;
+}
+
+/** What is known of a project's backends without asking them. */
+export interface BackendsState {
+  readonly abilities: readonly BackendAbility[];
+  /** Why the server's machine is no capacity for the project; null = it is. */
+  readonly localOff: string | null;
+}

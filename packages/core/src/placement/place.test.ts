@@ -74,6 +74,54 @@ describe('a run without a place', () => {
     expect(refusedWith(decision, 'job-a-0-0')).toContain('cpu asked for (500..; has 8)');
   });
 
+  it('of several nodes does not wait for hosts that do not reach each other', () => {
+    const cluster = aFleet('c', { placement: 'cluster', ssh_config: { hosts: ['a'], user: 'u' } });
+    const busy = { status: 'busy' as const, busyBlocks: 1 };
+    const apart = ['eu', 'us'].map((region, n) =>
+      anInstance(cluster, n, anOffer({ region }), busy),
+    );
+    const gangs = [task('a', { nodes: 2 }), task('small')];
+    const decision = placed({ fleets: [cluster], instances: apart, gangs });
+    expect(jobChange(decision, 'job-a-0-0')?.refusal).toMatchObject({
+      fleets: [{ verdict: 'never' }],
+    });
+    const together = apart.map((one) => ({ ...one, region: 'eu' }));
+    const later = placed({ fleets: [cluster], instances: together, gangs });
+    expect(jobChange(later, 'job-a-0-0')?.refusal).toMatchObject({ fleets: [{ verdict: 'full' }] });
+  });
+
+  it('does not wait for a host that is being added where it excludes its place', () => {
+    const added = { offer: null, status: 'pending' as const, totalBlocks: null };
+    const machine = anOffer({ backend: 'remote', region: 'remote' });
+    const instances = [anInstance(SSH, 0, machine, added)];
+    for (const [keys, verdict] of [
+      [{ backends: ['aws'] }, 'never'],
+      [{ regions: ['eu-west-1'] }, 'never'],
+      [{}, 'full'],
+    ] as const) {
+      const decision = placed({ fleets: [SSH], instances, gangs: [task('a', keys)] });
+      const { refusal } = jobChange(decision, 'job-a-0-0') ?? {};
+      expect(refusal).toMatchObject({ fleets: [{ verdict }] });
+    }
+  });
+
+  it('of several replicas waits for the blocks of one host', () => {
+    const full = { status: 'busy' as const, totalBlocks: 4, busyBlocks: 4 };
+    const instances = [anInstance(SSH, 0, anOffer({ cpus: 8 }), full)];
+    const service = { type: 'service', port: 80, replicas: 3, resources: { cpu: '2' } };
+    const decision = placed({ fleets: [SSH], instances, gangs: [task('a', service)] });
+    expect(refusedWith(decision, 'job-a-0-0')).toContain('Fleet ssh is at capacity');
+  });
+
+  it('is told of the limit of a fleet only where that is what it lacks', () => {
+    const two = aFleet('two', { nodes: '0..2', placement: 'cluster' });
+    const instances = [anInstance(two, 0, anOffer({ region: 'eu' }))];
+    const elsewhere = [anOffer({ region: 'us' })];
+    const gangs = [task('a', { nodes: 2 })];
+    const decision = placed({ fleets: [two], instances, gangs }, elsewhere);
+    expect(refusedWith(decision, 'job-a-0-0')).toContain('no place for all 2 nodes in one region');
+  });
+
   it('is marked once: nothing is written while nothing changes', () => {
     const refused = { refusal: { kind: 'no-fleets' } as const, waitingSince: 5 };
     const decision = placed({ gangs: [aGang(aRun('a'), 0, refused)] });

@@ -14,7 +14,7 @@ import { assignExisting, assignNew } from './assign.ts';
 import { chooseFleet } from './choose-fleet.ts';
 import type { FleetOption } from './fleet-option.ts';
 import { Holds } from './holds.ts';
-import { CapacityLedger } from './ledger.ts';
+import { CapacityLedger, type Claimant } from './ledger.ts';
 import { type Ask, triedOffers } from './new-slots.ts';
 import type { BackendOffers } from './offers-wanted.ts';
 import { demandKey, type QueuedGang, queueOf } from './queue.ts';
@@ -31,12 +31,12 @@ export function place(
   offers: BackendOffers,
   ctx: DecisionContext,
 ): Decision {
-  const pass = new PlacementPass(snapshot, offers, ctx);
+  const pass = new PlacementPass(snapshot, (question) => offers.get(question.key) ?? [], ctx);
   for (const queued of queueOf(snapshot)) pass.take(queued);
   return pass.decision();
 }
 
-class PlacementPass {
+export class PlacementPass {
   readonly #snapshot: PlacementSnapshot;
   readonly #ctx: DecisionContext;
   readonly #ledger: CapacityLedger;
@@ -52,14 +52,21 @@ class PlacementPass {
   /** When the last of what waits began to. */
   #waitingSince: Timestamp | null = null;
 
-  constructor(snapshot: PlacementSnapshot, offers: BackendOffers, ctx: DecisionContext) {
+  constructor(snapshot: PlacementSnapshot, ask: Ask, ctx: DecisionContext) {
     this.#snapshot = snapshot;
     this.#ctx = ctx;
     this.#ledger = new CapacityLedger(snapshot, ctx.settings);
-    this.#ask = (question) => offers.get(question.key) ?? [];
+    this.#ask = ask;
     this.#holds = new Holds(this.#ledger, this.#ask);
     const jobs = snapshot.gangs.flatMap((gang) => gang.jobs);
     this.#draft = new Draft({ jobs, instances: snapshot.instances }, ctx);
+  }
+
+  /** What the next gang of the queue would find, without giving it anything. */
+  look({ request }: QueuedGang): Look {
+    const key = demandKey(this.#ledger, request);
+    const option = this.#refused.has(key) ? null : chooseFleet(this.#ledger, request, this.#ask);
+    return { ledger: this.#ledger, option };
   }
 
   take(queued: QueuedGang): void {
@@ -87,7 +94,7 @@ class PlacementPass {
   #leaveTo(queued: QueuedGang, shared: ReadonlySet<Id>): void {
     const { gang, request } = queued;
     const option = chooseFleet(this.#ledger, request, NO_OFFERS, shared);
-    if (option) claimSlots(this.#ledger, gang.run.id, option);
+    if (option) claimSlots(this.#ledger, gang.run, option);
     else this.#holds.keepFor(queued);
   }
 
@@ -97,7 +104,7 @@ class PlacementPass {
       const set = { fleetId: option.fleet.id };
       this.#runs.push({ type: 'run.update', id: run.id, version: run.version, set });
     }
-    claimSlots(this.#ledger, run.id, option, (slot, index, instanceNum) => {
+    claimSlots(this.#ledger, run, option, (slot, index, instanceNum) => {
       const job = jobs[index];
       if (!job) return;
       if (slot.kind === 'existing') assignExisting(this.#draft, job, slot, this.#ctx);
@@ -156,6 +163,12 @@ class PlacementPass {
   }
 }
 
+export interface Look {
+  /** What those ahead have left. */
+  readonly ledger: CapacityLedger;
+  readonly option: FleetOption | null;
+}
+
 const NO_OFFERS: Ask = () => [];
 
 /** Least and most time between two questions. */
@@ -166,17 +179,18 @@ type Slot = FleetOption['slots'][number];
 /** Marks an option's slots as given away; `each` gets the number of a new instance with its slot. */
 export function claimSlots(
   ledger: CapacityLedger,
-  runId: Id,
+  run: Claimant,
   option: FleetOption,
   each: (slot: Slot, index: number, instanceNum: number) => void = () => {},
 ): void {
-  ledger.setFleetOfRun(runId, option.fleet.id);
+  ledger.setFleetOfRun(run.id, option.fleet.id);
   for (const [index, slot] of option.slots.entries()) {
     if (slot.kind === 'existing') {
-      ledger.claim(slot.instance, slot.blocks);
+      ledger.claim(slot.instance, slot.blocks, run);
       each(slot, index, slot.instance.instanceNum);
     } else {
-      each(slot, index, ledger.addInstance(option.fleet.id, triedOffers(slot.offers)[0]));
+      const [offer] = triedOffers(slot.offers);
+      each(slot, index, ledger.addInstance(option.fleet.id, offer, run));
     }
   }
 }

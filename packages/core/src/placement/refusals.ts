@@ -2,15 +2,16 @@
 import type { Finding, FleetRefusal, Refusal, Verdict } from '@dstack/contract/wire';
 import { matchesFleet } from '../instances/fleet-match.ts';
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
+import { smallestShare } from '../offers/blocks.ts';
 import { finding, offerFindings, stateRule, summarize } from '../offers/findings.ts';
 import { instanceFindings, referenceText } from '../offers/pool.ts';
 import { candidateFleets } from './choose-fleet.ts';
-import { isClusterFor, newSlots, nodesNeeded } from './fleet-option.ts';
+import { fits, isClusterFor, newSlots, nodesNeeded } from './fleet-option.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
 import type { CapacityLedger } from './ledger.ts';
 import { newCapacityFor } from './new-capacity.ts';
 import { type Ask, whyNeverGrow, whyNotGrow } from './new-slots.ts';
-import { isAllowed, isOthersLocal, poolOffer } from './slots.ts';
+import { isAllowed, isOthersLocal, poolOffer, poolSlots } from './slots.ts';
 
 /** Why `chooseFleet` finds nothing for the gang. */
 export function refusalOf(ledger: CapacityLedger, request: GangRequest, ask: Ask): Refusal {
@@ -43,16 +44,18 @@ function fleetRefusal(
     return { fleet: name, verdict: 'never', pool: [], growth };
   }
   const [node] = request.nodes;
-  const looks = node
-    ? ledger.instancesOf(fleet.id).map((one) => lookAt(ledger, fleet, one, node, request))
+  const findings = node
+    ? ledger
+        .instancesOf(fleet.id)
+        .flatMap((one) => lookAt(ledger, fleet, one, node, request).findings)
     : [];
   const growth = growthRefusal(ledger, fleet, request, ask);
-  const could = looks.filter((look) => look.verdict === 'full').length;
-  const isPossible = growth.verdict === 'full' || could >= nodesNeeded(ledger, request);
+  const { places } = fitting(ledger, fleet, request);
+  const isPossible = growth.verdict === 'full' || places >= nodesNeeded(ledger, request);
   return {
     fleet: name,
     verdict: isPossible ? 'full' : 'never',
-    pool: summarize(looks.flatMap((look) => look.findings)),
+    pool: summarize(findings),
     growth: growth.finding,
   };
 }
@@ -61,6 +64,40 @@ function fleetRefusal(
 function fleetName(ledger: CapacityLedger, fleet: FleetRecord, request: GangRequest): string {
   if (fleet.projectId === request.run.projectId) return fleet.name;
   return `${ledger.snapshot.projectNames[fleet.projectId] ?? '?'}/${fleet.name}`;
+}
+
+/** Existing instances that could serve the gang, now or once they are free. */
+export interface Fitting {
+  readonly instances: readonly InstanceRecord[];
+  /** How many nodes they could take together. */
+  readonly places: number;
+}
+
+/** Nodes that reach each other are at one site: of several it is the one with most instances. */
+export function fitting(ledger: CapacityLedger, fleet: FleetRecord, request: GangRequest): Fitting {
+  const [node] = request.nodes;
+  if (!node) return { instances: [], places: 0 };
+  const all = ledger
+    .instancesOf(fleet.id)
+    .filter((one) => lookAt(ledger, fleet, one, node, request).verdict === 'full');
+  if (!node.needs.multinode) {
+    const places = all.reduce((sum, one) => sum + placesOn(one, node), 0);
+    return { instances: all, places };
+  }
+  const sites = new Map<string, InstanceRecord[]>();
+  for (const one of all) {
+    const site = `${one.backend}/${one.region}`;
+    sites.set(site, [...(sites.get(site) ?? []), one]);
+  }
+  const instances = [...sites.values()].reduce((a, b) => (b.length > a.length ? b : a), []);
+  return { instances, places: instances.length };
+}
+
+/** Jobs of this size on one instance; one that is not known yet counts for one. */
+function placesOn({ offer, totalBlocks }: InstanceRecord, { requirements }: NodeRequest): number {
+  if (offer === null || totalBlocks === null) return 1;
+  const share = smallestShare(requirements, offer, totalBlocks);
+  return share?.blocks ? Math.floor(totalBlocks / share.blocks) : 1;
 }
 
 /** What keeps one instance from serving a node. */
@@ -123,10 +160,38 @@ function growthRefusal(
   if (max !== null && max < needed) {
     return { verdict: 'never', finding: finding('nodes.max', { has: String(max) }) };
   }
-  const limit = whyNotGrow(ledger, fleet, needed, request);
+  const limit = whyTooFull(ledger, fleet, request);
   if (limit) return { verdict: 'full', finding: limit };
   if ('none' in slots) return { verdict: 'full', finding: slots.none };
   return { verdict: 'full', finding: finding('site', { asked: String(request.nodes.length) }) };
+}
+
+/** The fleet has as many instances as it may have, less what the gang would find there. */
+function whyTooFull(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  request: GangRequest,
+): Finding | null {
+  const max = fleet.spec.configuration.nodes?.max ?? null;
+  if (max === null) return null;
+  const isNew = ledger.fleetOfRun(request.run) === null;
+  if (isNew && !fits(ledger, fleet, request.nodesRequired)) {
+    return finding('nodes.max', { has: String(max) });
+  }
+  const free = freeAtOneSite(ledger, fleet, request);
+  return whyNotGrow(ledger, fleet, Math.max(1, request.nodes.length - free), request);
+}
+
+/** How many nodes of a gang the free instances of one site would take. */
+function freeAtOneSite(ledger: CapacityLedger, fleet: FleetRecord, request: GangRequest): number {
+  const [node] = request.nodes;
+  if (!node) return 0;
+  const sites = new Map<string, number>();
+  for (const { instance } of poolSlots(ledger, fleet, node, request)) {
+    const site = `${instance.backend}/${instance.region}`;
+    sites.set(site, (sites.get(site) ?? 0) + 1);
+  }
+  return Math.max(0, ...sites.values());
 }
 
 /** It may change without anybody changing the configuration. */

@@ -28,7 +28,7 @@ export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly Offers
     if (asked.has(key)) continue;
     const option = asked.size === 0 ? chooseFleet(ledger, request, ask) : null;
     if (option) {
-      claimSlots(ledger, gang.run.id, option);
+      claimSlots(ledger, gang.run, option);
     } else {
       asked.add(key);
       askEverywhere(ledger, request, ask);

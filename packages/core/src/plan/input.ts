@@ -2,6 +2,7 @@ import type { JobSpec, RunSpec } from '@dstack/contract/wire';
 import { buildJobSpecs, DRY_RUN_NAME } from '../job-spec/build.ts';
 import type { ImageConfig, JobSpecSettings } from '../job-spec/settings.ts';
 import type {
+  BackendName,
   EngineSettings,
   FleetRecord,
   Id,
@@ -22,6 +23,8 @@ export interface PlanInput {
   readonly localInstances: number;
   /** Those of them that hold jobs, or are about to. */
   readonly localBusy: readonly LocalUse[];
+  /** Backends that show offers and make no machines; absent = none. */
+  readonly machineless?: ReadonlySet<BackendName>;
   /** Effective. */
   readonly spec: RunSpec;
   /** See `planJobSpecs`. */

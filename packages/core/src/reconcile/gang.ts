@@ -49,7 +49,7 @@ function mayStart(pass: RunPass, job: JobRecord): boolean {
  * Nodes wait for the slowest image: a launcher that starts at once would find nobody on the others,
  * and time-outs of a rendezvous would run against a download.
  */
-function isPulled(pass: RunPass, job: JobRecord): boolean {
+export function isPulled(pass: RunPass, job: JobRecord): boolean {
   const phase = pass.reportOf(job)?.state.phase;
   return phase === 'held' || pass.draft.lastIntent('job.release', job.id) !== null;
 }

@@ -40,12 +40,17 @@ export function trackReachability(pass: RunPass, job: JobRecord): boolean {
 
 /** Whether the host has been away for longer than is borne. Asks for a pass at that moment. */
 export function isTooLongUnreachable(pass: RunPass, job: JobRecord): boolean {
-  const since = pass.hostOf(job)?.connected ? null : job.disconnectedAt;
-  if (since === null) return false;
-  const until = since + tolerance(pass, job);
+  const until = unreachableUntil(pass, job);
+  if (until === null) return false;
   if (pass.now >= until) return true;
   pass.draft.dueAt(until);
   return false;
+}
+
+/** When a job whose host is away is given up; null = its host is there, or is not missed yet. */
+export function unreachableUntil(pass: RunPass, job: JobRecord): Timestamp | null {
+  const since = pass.hostOf(job)?.connected ? null : job.disconnectedAt;
+  return since === null ? null : since + tolerance(pass, job);
 }
 
 function tolerance(pass: RunPass, job: JobRecord): number {

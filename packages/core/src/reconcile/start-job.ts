@@ -59,7 +59,8 @@ function endIfRefused(pass: RunPass, job: JobRecord, order: IntentRecord | null)
   return true;
 }
 
-function startDeadline(job: JobRecord, instance: InstanceRecord): Timestamp {
+/** When a job that its agent has not taken is given up. */
+export function startDeadline(job: JobRecord, instance: InstanceRecord): Timestamp {
   const type = job.provisioningData?.instance_type.name ?? '';
   const seconds = provisioningTimeoutSeconds(instance.backend, type);
   return (job.provisionedAt ?? job.statusChangedAt) + seconds * SECOND;

@@ -32,7 +32,7 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
  * Until when it may wait; null = it may not. Beside a replica that serves it waits for as long as
  * that takes: a service is never ended for what it lacks.
  */
-function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
+export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (isServing(pass)) return Infinity;
   const verdict = verdictOn(pass, job, 'no-capacity');
   return verdict.kind === 'retry' ? verdict.until : null;

@@ -52,8 +52,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const links = makeLinks(parts, serverId);
   const { hosts, logs } = links;
   const sshFleets = makeSshFleets(parts, hosts, serverId);
-  const { machine, use } = await serverMachine(parts, serverId);
-  const backends = makeBackends(parts, hosts, machine);
+  const local = await serverMachine(parts, serverId);
+  const { machine, use } = local;
+  const backends = makeBackends(parts, hosts, local);
   const offers = offerSource(backends, log);
   const blobs = store.shared
     ? draftedInMemory(store.files.blobs)
@@ -81,6 +82,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     store,
     logs,
     offers,
+    backends,
     images: new ImageConfigs({ now: Date.now, outgoing, log }),
     blobs,
     intake: new Intake(intakeSettings(settings)),

@@ -40,11 +40,13 @@ export type LocalUse =
     }
   | { readonly kind: 'off'; readonly reason: string };
 
-/** `machine` null: it runs no jobs, and none are left there. */
-export async function serverMachine(
-  parts: Parts,
-  serverId: string,
-): Promise<{ readonly machine: ServerMachine | null; readonly use: LocalUse }> {
+export interface LocalMachine {
+  /** Null: it runs no jobs, and none are left there. */
+  readonly machine: ServerMachine | null;
+  readonly use: LocalUse;
+}
+
+export async function serverMachine(parts: Parts, serverId: string): Promise<LocalMachine> {
   const { settings, store, env } = parts;
   const rule = localRule(settings);
   const stateDir = join(settings.dir, 'agent');
@@ -111,13 +113,14 @@ const CONNECT_LIMIT_MS = 10_000;
 export function makeBackends(
   { settings, store }: Parts,
   hosts: Hosts,
-  machine: ServerMachine | null,
+  { machine, use }: LocalMachine,
 ): ProjectBackends {
   return projectBackends({
     store,
     local: machine && machineAsBackend(settings, store, hosts, machine),
     catalog: loadCatalog(assets.catalog),
     localProjects: machine?.projects ?? new Set(),
+    localOff: use.kind === 'off' ? use.reason : null,
   });
 }
 

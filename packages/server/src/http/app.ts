@@ -12,6 +12,7 @@ import { backendRoutes } from './backends/routes.ts';
 import type { On } from './call.ts';
 import { answerError, answerUnknown } from './error-answers.ts';
 import { eventRoutes } from './events/routes.ts';
+import { explainRoutes } from './explain/routes.ts';
 import { exportRoutes } from './exports/routes.ts';
 import { fileRoutes } from './files/routes.ts';
 import { fleetRoutes } from './fleets/routes.ts';
@@ -66,6 +67,7 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   templateRoutes,
   sshProxyRoutes,
   serviceTokenRoutes,
+  explainRoutes,
 ];
 
 /** Not listening yet; `listen` and `close` are the caller's. */

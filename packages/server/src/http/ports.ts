@@ -2,7 +2,8 @@
 
 import type { BackendType } from '@dstack/contract/wire';
 import type {
-  BackendOffers,
+  BackendAnswers,
+  BackendsState,
   DecisionContext,
   Id,
   JobSpecSettings,
@@ -30,6 +31,7 @@ export interface HttpDeps {
   readonly store: Store;
   readonly logs: JobLogs;
   readonly offers: OfferAnswers;
+  readonly backends: BackendStates;
   readonly images: Pick<ImageConfigs, 'find'>;
   readonly blobs: Pick<DraftedBlobs, 'has' | 'draft'>;
   readonly intake: Intake;
@@ -98,7 +100,16 @@ export interface JobLogs {
 
 /** Asks the backends of a project for the offers that a plan wants. */
 export interface OfferAnswers {
-  answer(projectId: Id, wanted: readonly OffersWanted[]): Promise<BackendOffers>;
+  answer(
+    projectId: Id,
+    wanted: readonly OffersWanted[],
+    limitMs?: number | null,
+  ): Promise<BackendAnswers>;
+}
+
+/** What is known of a project's backends without asking them. */
+export interface BackendStates {
+  state(projectId: Id): Promise<BackendsState>;
 }
 
 /** Makes key pairs. */

@@ -105,9 +105,8 @@ export function placementPass(deps: PassDeps): Pass {
       deps.arm('placement', projectId, null);
       return DONE;
     }
-    const hasSilentBackends = await deps.offers.hasSilentBackends(projectId);
-    const snapshot = { ...queue, hasSilentBackends };
-    const offers = await deps.offers.answer(projectId, wantsBackendOffers(snapshot));
+    const snapshot = { ...queue, ...(await deps.offers.traits(projectId)) };
+    const { offers } = await deps.offers.answer(projectId, wantsBackendOffers(snapshot));
     const decision = place(snapshot, offers, deps.context());
     const ending = await apply(deps, { project: snapshot.projectName }, decision);
     deps.arm('placement', projectId, decision.again ?? null);

@@ -18,9 +18,11 @@ const LIMITS: BackendLimits = { offers: 30_000, create: 900_000, terminate: 300_
  */
 export class BackendSilentError extends BackendError {
   override name = 'BackendSilentError';
+  readonly limitMs: number;
 
   constructor(backend: BackendName, what: string, limitMs: number) {
     super(`${backend} has not answered within ${limitMs / 1000} s, asked ${what}`);
+    this.limitMs = limitMs;
   }
 }
 

@@ -8,12 +8,12 @@ import {
 import type { OfferSource } from './offer-source.ts';
 
 /** Offers for an instance that a fleet wants by itself, cheapest first. */
-export function instanceOffers(offers: OfferSource) {
+export function instanceOffers(source: OfferSource) {
   return async (instance: InstanceRecord): Promise<readonly Offer[]> => {
     const { requirements, profile } = instance;
     if (!requirements) return [];
     const question = { key: 'instance', fleetId: instance.fleetId, requirements, backends: null };
-    const answers = await offers.answer(instance.projectId, [question]);
+    const { offers: answers } = await source.answer(instance.projectId, [question]);
     return (answers.get('instance') ?? []).filter(
       (offer) =>
         isAvailableOffer(offer) &&

@@ -1,30 +1,61 @@
-import type { Backend } from '@dstack/backends';
-import type { BackendOffers, Id, Offer, OffersWanted } from '@dstack/core';
+import { type Backend, BackendError, CredentialsError } from '@dstack/backends';
+import type {
+  BackendAnswers,
+  BackendNote,
+  Id,
+  Offer,
+  OffersWanted,
+  PlacementSnapshot,
+} from '@dstack/core';
 import type { Logger } from '../logging.ts';
+import { BackendSilentError } from './bounded-backend.ts';
 import type { ProjectBackends } from './project-backends.ts';
 
-/** Answers the questions of plans and placement; a backend that fails offers nothing, and says so. */
+/**
+ * Answers the questions of plans and placement. A backend that fails offers nothing, and the notes
+ * say so: one broken account must not hide what the others have.
+ */
 export interface OfferSource {
-  answer(projectId: Id, wanted: readonly OffersWanted[]): Promise<BackendOffers>;
-  /** Whether some backend of the project has to be asked from time to time; see `Backend`. */
-  hasSilentBackends(projectId: Id): Promise<boolean>;
+  /** `limitMs`: no backend is waited for longer; null = as long as backends may take. */
+  answer(
+    projectId: Id,
+    wanted: readonly OffersWanted[],
+    limitMs?: number | null,
+  ): Promise<BackendAnswers>;
+  /** What placement has to know of the project's backends beside their offers; see `Backend`. */
+  traits(projectId: Id): Promise<Pick<PlacementSnapshot, 'hasSilentBackends' | 'machineless'>>;
 }
 
 export function offerSource(backends: ProjectBackends, log: Logger): OfferSource {
   return {
-    async hasSilentBackends(projectId) {
+    async traits(projectId) {
       const configured = await backends.of(projectId);
-      return configured.some((backend) => backend.compute !== null && !backend.signalsCapacity);
+      const makers = configured.filter((backend) => backend.compute !== null);
+      const others = configured.filter((backend) => backend.compute === null);
+      return {
+        hasSilentBackends: makers.some((backend) => !backend.signalsCapacity),
+        machineless: new Set(others.map((backend) => backend.name)),
+      };
     },
-    async answer(projectId, wanted) {
-      if (wanted.length === 0) return new Map();
+    async answer(projectId, wanted, limitMs = null) {
+      if (wanted.length === 0) return { offers: new Map(), notes: [] };
       const configured = await backends.of(projectId);
+      const notes = new Map<Backend['name'], BackendNote>();
+      const ask = async (backend: Backend, question: OffersWanted): Promise<readonly Offer[]> => {
+        try {
+          return await within(limitMs, backend, question);
+        } catch (error) {
+          log.warn({ backend: backend.name, err: error }, 'backend gave no offers');
+          notes.set(backend.name, noteOf(backend.name, error));
+          return [];
+        }
+      };
       const answers = wanted.map(async (question) => {
         const asked = configured.filter((backend) => isAsked(question, backend));
-        const offers = await Promise.all(asked.map((backend) => ask(backend, question, log)));
+        const offers = await Promise.all(asked.map((backend) => ask(backend, question)));
         return [question.key, mergedByPrice(offers)] as const;
       });
-      return new Map(await Promise.all(answers));
+      return { offers: new Map(await Promise.all(answers)), notes: [...notes.values()] };
     },
   };
 }
@@ -33,18 +64,44 @@ function isAsked(question: OffersWanted, backend: Backend): boolean {
   return question.backends === null || question.backends.includes(backend.name);
 }
 
-async function ask(
+async function within(
+  limitMs: number | null,
   backend: Backend,
-  question: OffersWanted,
-  log: Logger,
+  { requirements }: OffersWanted,
 ): Promise<readonly Offer[]> {
+  if (limitMs === null) return await backend.offers(requirements);
+  const silence = Promise.withResolvers<never>();
+  const giveUp = () => silence.reject(new BackendSilentError(backend.name, 'for offers', limitMs));
+  const timer = setTimeout(giveUp, limitMs);
   try {
-    return await backend.offers(question.requirements);
-  } catch (error) {
-    // One broken account must not hide what the others have.
-    log.warn({ backend: backend.name, err: error }, 'backend gave no offers');
-    return [];
+    return await Promise.race([backend.offers(requirements), silence.promise]);
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+/** As much of a provider's message as is shown. */
+const SHOWN_LENGTH = 200;
+
+function noteOf(backend: Backend['name'], error: unknown): BackendNote {
+  if (error instanceof CredentialsError) {
+    return {
+      backend,
+      rule: 'backend_refused',
+      text: `it refuses its credentials: ${shown(error)}`,
+    };
+  }
+  if (error instanceof BackendSilentError) {
+    const text = `it has not answered within ${error.limitMs / 1000} s`;
+    return { backend, rule: 'backend_timeout', text };
+  }
+  // The message of a mistake of ours is for the log alone.
+  const why = error instanceof BackendError ? `: ${shown(error)}` : ' (see the log of the server)';
+  return { backend, rule: 'backend_error', text: `it gave no offers${why}` };
+}
+
+function shown({ message }: Error): string {
+  return message.replaceAll(/\s+/g, ' ').slice(0, SHOWN_LENGTH);
 }
 
 /** Stable: what costs the same keeps the order in which its backend named it. */

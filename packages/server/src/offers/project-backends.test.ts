@@ -33,6 +33,13 @@ it('a backend that never answers offers nothing, and the log says why', async ()
   const project = await server.store.projects.byName('main');
   const question = { key: 'q', fleetId: null, requirements: {} as Requirements, backends: null };
   const answers = await offerSource(backends, log).answer(project?.id ?? '', [question]);
-  expect(answers.get('q')).toEqual([]);
+  expect(answers.offers.get('q')).toEqual([]);
+  expect(answers.notes).toEqual([
+    {
+      backend: 'local',
+      rule: 'backend_timeout',
+      text: 'it has not answered within 0.001 s',
+    },
+  ]);
   expect(lines.join()).toContain('local has not answered within 0.001 s, asked for offers');
 });

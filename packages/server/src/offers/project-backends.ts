@@ -1,5 +1,5 @@
 import { type Backend, type Catalog, cloudBackend } from '@dstack/backends';
-import { type Id, requirementsMatch } from '@dstack/core';
+import { type BackendsState, type Id, requirementsMatch } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { type BackendLimits, boundedBackend } from './bounded-backend.ts';
 
@@ -10,6 +10,8 @@ import { type BackendLimits, boundedBackend } from './bounded-backend.ts';
 export interface ProjectBackends {
   of(projectId: Id): Promise<readonly Backend[]>;
   find(projectId: Id, name: Backend['name']): Promise<Backend | null>;
+  /** What they can do, for people to know. */
+  state(projectId: Id): Promise<BackendsState>;
 }
 
 export interface ProjectBackendsOptions {
@@ -19,6 +21,8 @@ export interface ProjectBackendsOptions {
   readonly local: Backend | null;
   /** Projects that may use it, by name in lower case. */
   readonly localProjects: ReadonlySet<string>;
+  /** Why the server's machine is no capacity for any project; null = it is for those. */
+  readonly localOff?: string | null;
   readonly limits?: BackendLimits;
 }
 
@@ -40,6 +44,19 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
   };
   return {
     of,
+    async state(projectId) {
+      const configured = await of(projectId);
+      const isLocal = configured.some((backend) => backend.name === 'local');
+      return {
+        abilities: configured.map(({ name, compute }) => ({
+          name,
+          makesMachines: compute !== null,
+        })),
+        localOff: isLocal
+          ? null
+          : `the server's machine runs no jobs of this project: ${options.localOff ?? NOT_NAMED}`,
+      };
+    },
     find: async (projectId, name) => {
       // Its instances end by it also where the project may not use it any more.
       if (name === 'local') return local && boundedBackend(local, options.limits);
@@ -47,6 +64,9 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
     },
   };
 }
+
+/** Without the names of those that may: not everybody may know them. */
+const NOT_NAMED = 'whoever runs the server can allow that with DSTACK_LOCAL_PROJECTS';
 
 function regionsOf(config: unknown): readonly string[] | null {
   const regions = (config as { readonly regions?: readonly string[] | null }).regions;

@@ -5,6 +5,7 @@ import { applyChanges } from './apply.ts';
 import { decidedWrite, eventsOf, requestStop } from './decided-writes.ts';
 import { createIntents } from './intents.ts';
 import { localLeases, sharedLeases } from './leases.ts';
+import { blockHolders, loadExplainedRun } from './load-explained.ts';
 import { loadFleet, loadInstance } from './load-instance.ts';
 import { loadCapacity, loadPlacement, waitingFor } from './load-placement.ts';
 import { loadGateway, loadVolume } from './load-resources.ts';
@@ -23,6 +24,9 @@ export function createEngine(context: StoreContext): Engine {
     loadInstance: (id) => context.read((tx) => loadInstance(tx, id)),
     loadFleet: (id) => context.read((tx) => loadFleet(tx, records, id)),
     loadVolume: (id) => context.read((tx) => loadVolume(tx, id)),
+    loadExplainedRun: (id) =>
+      context.read((tx) => loadExplainedRun(tx, records, id, context.now())),
+    blockHolders: (ids) => context.read((tx) => blockHolders(tx, ids)),
     loadGateway: (id) => context.read((tx) => loadGateway(tx, id)),
     apply: createApply(context),
     submitRun: (submit) => submitRun(context, submit),

@@ -103,7 +103,7 @@ async function loadFleets(tx: Tx, records: RecordCache, projectId: Id): Promise<
   return records.read(tx, fleetTable, keys);
 }
 
-async function loadProjectNames(tx: Tx, ids: readonly Id[]): Promise<Record<Id, string>> {
+export async function loadProjectNames(tx: Tx, ids: readonly Id[]): Promise<Record<Id, string>> {
   const rows = await forIds(ids, (slice) =>
     tx.selectFrom('projects').select(['id', 'name']).where('id', 'in', slice).execute(),
   );

@@ -17,7 +17,10 @@ const PER_CLASS_OF_RIVALS = 8;
 /** In the words of the partial indexes `jobs_unseen` and `jobs_queued`, else they are not used. */
 const UNPLACED = sql`status = 'submitted' and instance_id is null`;
 const UNSEEN: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is null`;
-const QUEUED: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is not null and job_num = 0`;
+export const QUEUED: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is not null and job_num = 0`;
+
+/** The most gangs, and demand classes, that an explanation takes into account. */
+const FOR_PEOPLE = { gangs: 100, classes: 500 } as const;
 
 export interface Queue {
   readonly gangs: readonly Gang[];
@@ -41,9 +44,42 @@ export async function loadQueue(tx: Tx, records: RecordCache, projectId: Id): Pr
   };
 }
 
+/** The first gangs of the queue, for explanations. */
+export async function loadQueueForPeople(
+  tx: Tx,
+  records: RecordCache,
+  projectId: Id,
+): Promise<Queue> {
+  const unseen = await tx
+    .selectFrom('jobs')
+    .select(['run_id', 'replica_num'])
+    .where('project_id', '=', projectId)
+    .where(UNSEEN)
+    .orderBy('priority', 'desc')
+    .orderBy('queued_at')
+    .limit(FOR_PEOPLE.gangs)
+    .execute();
+  const heads = await firstHeadsOf(tx, projectId);
+  return { gangs: await gangsOf(tx, records, [...unseen, ...heads]), more: new Set() };
+}
+
+/** The first gang of each class, the most urgent of them. */
+async function firstHeadsOf(tx: Tx, projectId: Id): Promise<Head[]> {
+  const heads = await headsOf(tx, projectId, 1, FOR_PEOPLE.classes);
+  return heads
+    .sort((a, b) => b.priority - a.priority || Number(a.queued_at) - Number(b.queued_at))
+    .slice(0, FOR_PEOPLE.gangs);
+}
+
 interface Head {
   readonly run_id: string;
   readonly replica_num: number;
+}
+
+interface QueueHead extends Head {
+  readonly demand: string;
+  readonly priority: number;
+  readonly queued_at: number;
 }
 
 /**
@@ -54,27 +90,34 @@ async function headsOf(
   tx: Tx,
   projectId: Id,
   perClass: number,
-): Promise<(Head & { readonly demand: string })[]> {
-  const { rows } = await sql<Head & { demand: string }>`
-    with recursive classes(demand) as (
+  classes: number = Number.MAX_SAFE_INTEGER,
+): Promise<QueueHead[]> {
+  const { rows } = await sql<QueueHead>`
+    with recursive classes(demand, place) as (
       select (
         select demand from jobs where project_id = ${projectId} and ${QUEUED} and demand > ''
         order by demand limit 1
-      )
+      ), cast(1 as bigint)
       union all
       select (
         select demand from jobs
         where project_id = ${projectId} and ${QUEUED} and demand > classes.demand
         order by demand limit 1
-      ) from classes where classes.demand is not null
+      ), place + 1 from classes where classes.demand is not null and place < ${sql.lit(classes)}
     )
-    select h.run_id, h.replica_num, h.demand from classes c join jobs h on h.id in (
+    select h.run_id, h.replica_num, h.demand, h.priority, h.queued_at from classes c join jobs h on h.id in (
       select id from jobs
       where project_id = ${projectId} and ${QUEUED} and demand = c.demand
       order by priority desc, queued_at, run_id, replica_num limit ${sql.lit(perClass)}
     ) where c.demand is not null`.execute(tx);
   return rows;
 }
+
+/**
+ * For jobs of known runs, which are found by run: in a form no index of statuses fits, as SQLite
+ * would take that one and read whatever waits in any project.
+ */
+const UNPLACED_OF_RUN = sql<SqlBool>`(status || '') = 'submitted' and instance_id is null`;
 
 /** All jobs of these replicas that have no place yet, and their runs. */
 async function gangsOf(tx: Tx, records: RecordCache, heads: readonly Head[]): Promise<Gang[]> {
@@ -86,7 +129,7 @@ async function gangsOf(tx: Tx, records: RecordCache, heads: readonly Head[]): Pr
         .selectFrom('jobs')
         .select([...JOB_KEY, 'run_id', 'replica_num'])
         .where('run_id', 'in', slice)
-        .where(sql<SqlBool>`${UNPLACED}`)
+        .where(UNPLACED_OF_RUN)
         .orderBy('job_num')
         .execute(),
   );
@@ -123,16 +166,28 @@ export async function loadRivals(
   records: RecordCache,
   projectId: Id,
   fleetIds: readonly Id[],
+  read: (rival: Id) => Promise<readonly Head[]> = (rival) =>
+    headsOf(tx, rival, PER_CLASS_OF_RIVALS),
 ): Promise<Rival[]> {
   const shared = await sharedFleets(tx, projectId, fleetIds);
   const rivals: Rival[] = [];
   for (const [rival, fleets] of groupBy(shared, (one) => one.project_id)) {
-    const heads = await headsOf(tx, rival, PER_CLASS_OF_RIVALS);
+    const heads = await read(rival);
     if (heads.length === 0) continue;
     const ids = fleets.map((one) => one.fleet_id);
     for (const gang of await gangsOf(tx, records, heads)) rivals.push({ gang, fleets: ids });
   }
   return rivals;
+}
+
+/** The same for explanations. */
+export function loadRivalsForPeople(
+  tx: Tx,
+  records: RecordCache,
+  projectId: Id,
+  fleetIds: readonly Id[],
+): Promise<Rival[]> {
+  return loadRivals(tx, records, projectId, fleetIds, (rival) => firstHeadsOf(tx, rival));
 }
 
 /** Which other projects may use which of these fleets, as their own or imported. */
@@ -166,7 +221,7 @@ export async function sharedFleets(
 export async function waitingProjects(tx: Tx, projectIds: readonly Id[] | null): Promise<Id[]> {
   const waits = sql<SqlBool>`exists (select 1 from jobs
     where project_id = projects.id and ${UNSEEN})
-    or exists (select 1 from jobs where project_id = projects.id and ${QUEUED})`;
+    or exists (select 1 from jobs where project_id = projects.id and demand > '' and ${QUEUED})`;
   const select = () => tx.selectFrom('projects').select('id').where(waits);
   const rows =
     projectIds === null

@@ -1,8 +1,12 @@
 import type { JobRecord, RunRecord } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
 import { insertFleet, insertRun } from '../testing/insert.ts';
+import { rawSql } from '../testing/raw-sql.ts';
 import { projectRecord } from '../testing/records.ts';
-import { forEachStore, openWorld, type World } from '../testing/stores.ts';
+import { forEachStore, openWorld, type StoreTests, type World } from '../testing/stores.ts';
+
+/** Read by it, a question costs whatever waits in the project, or anywhere. */
+const BY_STATUS = 'jobs_status_project_id';
 
 const REFUSED = { refusal: { kind: 'no-fleets' } } as const;
 
@@ -106,6 +110,8 @@ forEachStore((tests) => {
     });
   });
 
+  if (tests.dialect === 'sqlite') describe('with thousands that wait', () => queuePlans(tests));
+
   describe('at a start', () => {
     it('runs that only wait for capacity get no pass, but their alarm and placement', async () => {
       const world = await openWorld(tests);
@@ -125,6 +131,55 @@ forEachStore((tests) => {
   });
 });
 
+/** PostgreSQL knows how many rows have a status; SQLite takes the index that it thinks narrower. */
+function queuePlans(tests: StoreTests) {
+  it('a pass of placement reads its queue, and not all that waits', async () => {
+    const { world, heard } = await listened(tests);
+    await world.store.engine.loadPlacement(world.projectId);
+    expect(await stepsOver(world, heard())).not.toContainEqual(expect.stringContaining(BY_STATUS));
+  });
+
+  it('what has become free finds its projects without reading all that waits', async () => {
+    const { world, heard, fleetId } = await listened(tests);
+    await world.store.engine.waitingFor(`fleet:${fleetId}`);
+    await world.store.engine.waitingFor('local');
+    expect(await stepsOver(world, heard())).not.toContainEqual(expect.stringContaining(BY_STATUS));
+  });
+
+  it('an explanation reads the queue, and not all that waits', async () => {
+    const { world, heard, runId } = await listened(tests);
+    await world.store.engine.loadExplainedRun(runId);
+    expect(await stepsOver(world, heard())).not.toContainEqual(expect.stringContaining(BY_STATUS));
+  });
+
+  it('a start of the server reads what is unfinished once, and not for each run', async () => {
+    const { world, heard } = await listened(tests);
+    await world.store.engine.unfinished();
+    const steps = await stepsOver(world, heard());
+    expect(steps).not.toContainEqual(expect.stringContaining('CORRELATED'));
+    expect(steps.filter((step) => step.includes(BY_STATUS))).toHaveLength(1);
+  });
+}
+
+async function listened(tests: StoreTests) {
+  let statements: string[] = [];
+  const world = await openWorld(tests, { onStatement: (sql) => statements.push(sql) });
+  const { fleet } = await insertFleet(world, 'fleet');
+  const other = projectRecord(world.userId, { name: 'other' });
+  await world.store.projects.insert(other);
+  await world.store.exports.insert(
+    { id: 'e1', projectId: world.projectId, name: 'pool', isGlobal: false, createdAt: 1 },
+    { importers: [other.id], fleets: [fleet.id], gateways: [] },
+  );
+  const waits = { refusal: { kind: 'no-fleets' }, waitingSince: 5, demand: 'small' } as const;
+  const { run } = await insertRun(world, { name: 'ours' }, [{ ...waits, queuedAt: 2 }]);
+  await insertRun(world, { name: 'first' }, [{ ...waits, queuedAt: 1 }]);
+  await insertRun(world, { name: 'new' }, [{}]);
+  await insertRun(world, { name: 'theirs', projectId: other.id }, [waits]);
+  statements = [];
+  return { world, fleetId: fleet.id, runId: run.id, heard: () => statements };
+}
+
 /** The world's project uses a fleet that another exports to it, and one of its own. */
 async function twoProjects(tests: Parameters<typeof openWorld>[0]) {
   const world = await openWorld(tests);
@@ -138,4 +193,14 @@ async function twoProjects(tests: Parameters<typeof openWorld>[0]) {
     { importers: [projectId], fleets: [shared.fleet.id], gateways: [] },
   );
   return { world, other, own, shared };
+}
+
+/** How SQLite reads the jobs for these statements. */
+async function stepsOver(world: World, statements: readonly string[]): Promise<string[]> {
+  const reads = statements.filter((sql) => /\bjobs\b/.test(sql));
+  expect(reads).not.toEqual([]);
+  const plans = await Promise.all(
+    reads.map((sql) => rawSql(world.url, `explain query plan ${sql}`)),
+  );
+  return plans.flat().map((step) => String(step.detail));
 }

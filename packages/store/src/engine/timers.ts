@@ -1,5 +1,5 @@
 import type { Signal } from '@dstack/core';
-import { type SqlBool, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import { notDeleted } from '../query.ts';
 import { UNFINISHED_JOB, UNFINISHED_RUN } from '../schema/statuses.ts';
@@ -13,13 +13,14 @@ const TABLES = {
   gateway: 'gateways',
 } as const;
 
-/** The run does nothing but wait for capacity: it wants no pass until placement or time says so. */
-const WAITS_FOR_CAPACITY = sql<SqlBool>`status = 'submitted'
-  and exists (select 1 from jobs where run_id = runs.id and status = 'submitted')
-  and not exists (
-    select 1 from jobs where run_id = runs.id
-      and status in (${sql.join(UNFINISHED_JOB)})
-      and (waiting_since is null or status != 'submitted' or instance_id is not null))`;
+/**
+ * Of each run with unfinished jobs, whether they all wait for capacity: one read of them all, as
+ * asking run by run costs a read of all that waits for each.
+ */
+const UNFINISHED_JOBS = sql<{ run_id: string; waiting: number }>`(
+  select run_id, min(case when status = 'submitted' and waiting_since is not null
+      and instance_id is null then 1 else 0 end) as waiting
+    from jobs where status in (${sql.join(UNFINISHED_JOB)}) group by run_id)`;
 
 type Timers = Pick<Engine, 'due' | 'nextDue' | 'unfinished' | 'alarms'>;
 
@@ -45,9 +46,10 @@ export function createTimers({ db }: StoreContext): Timers {
     },
     async unfinished() {
       const runs = await db
-        .selectFrom('runs')
-        .select(['id', 'project_id', 'status', WAITS_FOR_CAPACITY.as('waits')])
-        .where('status', 'in', UNFINISHED_RUN)
+        .selectFrom('runs as r')
+        .leftJoin(UNFINISHED_JOBS.as('j'), 'j.run_id', 'r.id')
+        .select(['r.id', 'r.project_id', 'r.status', 'j.waiting'])
+        .where('r.status', 'in', UNFINISHED_RUN)
         .execute();
       const projects = new Set(
         runs.filter((run) => run.status !== 'terminating').map((run) => run.project_id),
@@ -63,7 +65,9 @@ export function createTimers({ db }: StoreContext): Timers {
         .execute();
       return [
         ...intents.map((row): Signal => ({ kind: 'intent', id: row.key })),
-        ...runs.filter((row) => !row.waits).map((row): Signal => ({ kind: 'run', id: row.id })),
+        ...runs
+          .filter((row) => !waitsForCapacity(row))
+          .map((row): Signal => ({ kind: 'run', id: row.id })),
         ...[...projects].map((id): Signal => ({ kind: 'placement', id })),
         ...instances.map((row): Signal => ({ kind: 'instance', id: row.id })),
         ...fleets.map((row): Signal => ({ kind: 'fleet', id: row.id })),
@@ -90,4 +94,12 @@ export function createTimers({ db }: StoreContext): Timers {
   function idsOf(table: 'instances' | 'fleets' | 'volumes' | 'gateways') {
     return db.selectFrom(table).select('id').where(notDeleted('deleted')).execute();
   }
+}
+
+/** It wants no pass until placement or time says so. */
+function waitsForCapacity(run: {
+  readonly status: string;
+  readonly waiting: number | null;
+}): boolean {
+  return run.status === 'submitted' && Number(run.waiting) === 1;
 }

@@ -1,7 +1,9 @@
 import type {
+  BlockHolder,
   CapacitySnapshot,
   Change,
   Decision,
+  ExplainedRun,
   FleetRecord,
   FleetSnapshot,
   GatewaySnapshot,
@@ -78,6 +80,10 @@ export interface Engine {
   loadFleet(id: Id): Promise<FleetSnapshot | null>;
   loadVolume(id: Id): Promise<VolumeSnapshot | null>;
   loadGateway(id: Id): Promise<GatewaySnapshot | null>;
+  /** A run and all that it could be placed on, for people: no pass reads it. Null: no such run. */
+  loadExplainedRun(id: Id): Promise<ExplainedRun | null>;
+  /** Runs that hold blocks of these instances, in the order in which they came. */
+  blockHolders(instanceIds: readonly Id[]): Promise<BlockHolder[]>;
 
   /**
    * All changes in one transaction or none. `conflict`: a version was stale, or a row that must be

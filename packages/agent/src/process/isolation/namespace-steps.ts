@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { release } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { HostMount } from '../../jobs/host-mounts.ts';
 import { mountFailure } from '../../jobs/host-mounts.ts';
 import { TEMPORARY } from './job-area.ts';
@@ -79,7 +79,7 @@ function place(source: string, path: string): NamespaceStep {
 }
 
 function refuseSystem(target: string): void {
-  const path = target.replace(/\/+$/, '') || '/';
+  const path = resolve('/', target);
   for (const system of SYSTEM) {
     if (path === '/' || `${path}/`.startsWith(`${system}/`) || system.startsWith(`${path}/`)) {
       const why = `nothing can be mounted at ${target}: here jobs run on the machine itself, and ${system} holds its programs or settings`;

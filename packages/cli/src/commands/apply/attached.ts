@@ -14,6 +14,7 @@ import {
 import { runTable } from '../../runs/run-table.ts';
 import { serviceLines } from '../../runs/service-url.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
+import { WaitReasons } from '../../runs/wait-reasons.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import type { Attachment } from '../../ssh/attach-run.ts';
 import type { ApplyOptions } from './declare.ts';
@@ -107,6 +108,7 @@ async function waitForStart(
   cli: Cli,
 ): Promise<Run> {
   const progress = new StartProgress(cli);
+  const reasons = new WaitReasons(connection, cli, (reason) => progress.explain(reason));
   const ready = (run: Run): boolean => {
     if (isRunFinished(run.status)) return true;
     const job = jobToFollow(run);
@@ -114,8 +116,12 @@ async function waitForStart(
     return submission !== undefined && submission.id !== seen && hasStarted(submission);
   };
   try {
-    return await watchUntil(connection, name, signal, ready, (run) => progress.show(run, seen));
+    return await watchUntil(connection, name, signal, ready, (run) => {
+      progress.show(run, seen);
+      reasons.follow(run);
+    });
   } finally {
+    reasons.stop();
     progress.stop();
   }
 }

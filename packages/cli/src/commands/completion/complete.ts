@@ -39,6 +39,7 @@ async function candidates(words: readonly string[], cli: Cli): Promise<string[]>
   }
   if (before === '--fleet') return entityNames('fleet', cli);
   if (children.length > 0 && child === undefined) return children.map((c) => c.name());
+  if (name === 'explain') return explained(rest, cli);
   return entityNames(name === 'project' ? 'project' : name, cli);
 }
 
@@ -49,6 +50,16 @@ async function declared(name: string, cli: Cli) {
   const program = new Command('dstack');
   declare(program, { ...cli, words: [] });
   return program.commands[0];
+}
+
+/** A run, or a kind of thing and then one of these. */
+async function explained(rest: readonly string[], cli: Cli): Promise<string[]> {
+  const [kind = ''] = rest;
+  if (rest.length < 2) {
+    const { KINDS } = await import('../explain/explain.ts');
+    return [...Object.keys(KINDS), ...(await entityNames('explain', cli))];
+  }
+  return entityNames(kind === 'service' ? 'explain' : kind, cli);
 }
 
 const RUN_COMMANDS = ['attach', 'logs', 'stop', 'metrics', 'run', 'wait', 'explain'];

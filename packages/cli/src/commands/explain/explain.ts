@@ -1,18 +1,35 @@
-import type { Event, Run } from '@dstack/contract/wire';
+import type { ExplainKind, Explanation } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
-import { requestedResources } from '../../format/resources.ts';
-import { durationInUnits, localDateTime } from '../../format/time.ts';
-import { backendWithRegion, price } from '../../format/values.ts';
+import { CliError, UsageError } from '../../errors.ts';
 import { getRun } from '../../runs/get-run.ts';
-import { currentSubmission, isRunFinished, jobStatusText } from '../../runs/run-status.ts';
-import { renderProperties } from '../../terminal/table.ts';
-import { advice } from './advice.ts';
+import { explanationText } from './explanation-text.ts';
 
 export interface ExplainOptions {
-  readonly run: string;
+  readonly kind: ExplainKind;
+  readonly name: string;
   readonly json: boolean;
+  readonly verbose: boolean;
 }
+
+/** The kinds, by their word on the command line. */
+export const KINDS: Readonly<Record<string, ExplainKind>> = {
+  run: 'runs',
+  job: 'jobs',
+  service: 'services',
+  fleet: 'fleets',
+  instance: 'instances',
+  volume: 'volumes',
+  gateway: 'gateways',
+};
+
+const EXAMPLES = `
+Examples:
+  dstack explain train                 why the run train waits, or ended
+  dstack explain job train-0-0         one job of it
+  dstack explain service api           replica by replica
+  dstack explain fleet lab             why a fleet has the instances it has
+  dstack explain instance lab-0        why a host is not used`;
 
 export function declareExplain(
   program: Command,
@@ -21,95 +38,80 @@ export function declareExplain(
 ): void {
   program
     .command('explain')
-    .description('Tell why a run is where it is: its story, the reason, what to do')
-    .argument('<run>', 'name of the run')
-    .option('--json', 'print JSON')
-    .action((name, options) => run({ run: name, json: options.json ?? false }, cli));
+    .description('Tell why something is as it is, and what changes that')
+    .usage('[options] [kind] <name>')
+    .argument(
+      '<kind-and-name...>',
+      `name of a run; or one of ${Object.keys(KINDS).join(', ')}, and its name`,
+    )
+    .option('-v, --verbose', 'show everything that was considered, and all events')
+    .option('--json', 'print JSON: the answer of the server')
+    .addHelpText('after', EXAMPLES)
+    .action((words: string[], options) =>
+      run(
+        { ...subject(words), json: options.json ?? false, verbose: options.verbose ?? false },
+        cli,
+      ),
+    );
+}
+
+function subject(words: readonly string[]): Pick<ExplainOptions, 'kind' | 'name'> {
+  const [first = '', second, ...more] = words;
+  if (second === undefined) return { kind: 'runs', name: first };
+  const kind = KINDS[first] ?? KINDS[first.replace(/s$/, '')];
+  if (kind !== undefined && more.length === 0) return { kind, name: second };
+  throw new UsageError(`Cannot explain ${words.join(' ')}`, {
+    why: `expected the name of a run, or one of ${Object.keys(KINDS).join(', ')} and its name`,
+  });
 }
 
 export async function runExplain(options: ExplainOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
-  const run = await getRun(connection, options.run);
-  const events = await connection.client.server.listEvents({
-    within_runs: [run.id],
-    ascending: true,
-    limit: 100,
-  });
-  const offers = await offersNow(run, connection);
-  const hints = advice(run, offers);
+  const explanation = await ask(options, connection);
   if (options.json) {
-    cli.io.json({ run, events, total_offers_now: offers, advice: hints }, 2);
+    cli.io.json(explanation, 2);
     return;
   }
-  const { paint } = cli.io;
-  cli.io.print(renderProperties(facts(run, offers), paint));
-  cli.io.print(`\n ${paint('bold', 'What happened')}`);
-  for (const line of timeline(events)) cli.io.print(`  ${line}`);
-  if (hints.length > 0) {
-    cli.io.print(`\n ${paint('bold', 'What to do')}`);
-    for (const hint of hints) cli.io.print(`  - ${hint}`);
+  const layout = { width: cli.io.width, paint: cli.io.paint };
+  const text = explanationText(explanation, {
+    ...{ now: cli.now(), verbose: options.verbose, layout },
+    serverUrl: connection.client.url,
+  });
+  cli.io.print(text);
+}
+
+async function ask({ kind, name }: ExplainOptions, connection: Connection): Promise<Explanation> {
+  try {
+    return await connection.project.explain(kind, name);
+  } catch (error) {
+    const { isUnsupported, ResourceNotExistsError } = await import('@dstack/client');
+    const word = Object.keys(KINDS).find((one) => KINDS[one] === kind) ?? '';
+    if (isUnsupported(error)) {
+      throw new CliError('This server cannot explain', {
+        why: 'it has no such call: it is a dstack server of another make, or an older one',
+        next: kind === 'runs' ? `dstack event --within-run ${name}` : 'dstack event',
+        cause: error,
+      });
+    }
+    if (!(error instanceof ResourceNotExistsError)) throw error;
+    // For runs, suggest similar names.
+    if (kind === 'runs') await getRun(connection, name);
+    const found = `${word.charAt(0).toUpperCase()}${word.slice(1)} ${name}`;
+    throw new CliError(`${found} does not exist`, {
+      why: error.message,
+      next: LISTS[kind],
+      cause: error,
+    });
   }
 }
 
-/** How many machines would fit now; null where that is of no interest. */
-async function offersNow(run: Run, connection: Connection): Promise<number | null> {
-  const reason = run.jobs.map((job) => currentSubmission(job)?.termination_reason);
-  const starved = reason.includes('failed_to_start_due_to_no_capacity');
-  const waiting = run.status === 'submitted' || run.status === 'pending';
-  if (!starved && !waiting) return null;
-  const plan = await connection.project.runs.getPlan({
-    run_spec: run.run_spec,
-    max_offers: 1,
-    full_offers: false,
-    unallocated_resources: false,
-    for_offers_only: false,
-  });
-  return plan.job_plans[0]?.total_offers ?? 0;
-}
-
-function facts(run: Run, offers: number | null): (readonly [string, string])[] {
-  const job = run.jobs.find((j) => currentSubmission(j)?.status === 'failed') ?? run.jobs[0];
-  const submission = job && currentSubmission(job);
-  const placed = submission?.job_provisioning_data;
-  const lines: (readonly [string, string] | null)[] = [
-    ['Run', run.run_spec.run_name ?? ''],
-    [
-      'Status',
-      `${run.status}${run.termination_reason ? ` (${words(run.termination_reason)})` : ''}`,
-    ],
-    submission ? ['Job', jobStatusText(submission).text] : null,
-    submission?.termination_reason ? ['Reason', words(submission.termination_reason)] : null,
-    submission?.termination_reason_message
-      ? ['Message', submission.termination_reason_message]
-      : null,
-    job ? ['Asked for', requestedResources(job.job_spec.requirements.resources)] : null,
-    placed
-      ? [
-          'Machine',
-          `${placed.instance_type.name}, ${backendWithRegion(placed.backend, placed.region)}, ${price(placed.price)} an hour`,
-        ]
-      : null,
-    offers === null ? null : ['Offers now', String(offers)],
-    isRunFinished(run.status) ? ['Cost', price(run.cost ?? 0)] : null,
-  ];
-  return lines.filter((line) => line !== null);
-}
-
-/** Events with the time that passed since the one before. */
-function timeline(events: readonly Event[]): string[] {
-  let previous: number | null = null;
-  return events.map((event) => {
-    const at = Date.parse(event.recorded_at);
-    const passed = previous === null ? '' : ` +${elapsed(at - previous)}`;
-    previous = at;
-    return `${localDateTime(event.recorded_at)}${passed.padEnd(9)} ${event.message}`;
-  });
-}
-
-function elapsed(ms: number): string {
-  return ms < 10_000 ? `${(ms / 1000).toFixed(1)}s` : durationInUnits(ms / 1000);
-}
-
-function words(reason: string): string {
-  return reason.replaceAll('_', ' ');
-}
+/** Commands that list each kind. */
+const LISTS: Readonly<Record<ExplainKind, string>> = {
+  runs: 'dstack ps --all',
+  jobs: 'dstack ps --verbose',
+  services: 'dstack ps --all',
+  fleets: 'dstack fleet',
+  instances: 'dstack fleet --verbose',
+  volumes: 'dstack volume',
+  gateways: 'dstack gateway',
+};

@@ -154,6 +154,23 @@ test('only dev environments are inactive while nobody is connected', async () =>
   expect(await shown()).toContain('running (inactive for 1m 30s)');
 });
 
+test('-v says below the table why runs wait, as far as the server can tell', async () => {
+  const [run] = structuredClone(await recordedRuns());
+  if (!run) throw new Error('no run recorded');
+  const waiting = (name: string): Run => ({
+    ...structuredClone(run),
+    status: 'submitted',
+    run_spec: { ...run.run_spec, run_name: name },
+  });
+  const fake = await serving([waiting('one'), waiting('two'), { ...run, status: 'running' }]);
+  const summary = 'Run one waits for a place: fleet lab is full.';
+  fake.set('GET /api/project/main/explain/runs/one', { json: { summary, waiting_for: 'busy' } });
+  const env = serverEnv(fake.url);
+  const { out } = await runCommand(['ps', '-v'], { env, now: NOW });
+  expect(out.endsWith(`\n\n ${summary}\n`)).toBe(true);
+  expect((await runCommand(['ps'], { env, now: NOW })).out).not.toContain(summary);
+});
+
 test('--watch needs a terminal', async () => {
   const fake = await serving([]);
   const { code, err } = await runCommand(['ps', '-w'], { env: serverEnv(fake.url) });

@@ -4,6 +4,7 @@ import type { Cli, Connection } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import { addFormatOptions, integer, wantsJson } from '../../options.ts';
 import { runTable } from '../../runs/run-table.ts';
+import { isKeptWaiting, waitReason } from '../../runs/wait-reasons.ts';
 import { watchFrames } from '../../terminal/watch.ts';
 
 export interface PsOptions {
@@ -22,7 +23,7 @@ export function declarePs(program: Command, cli: Cli, run: typeof runPs = runPs)
     .command('ps')
     .description('List runs')
     .option('-a, --all', 'show finished runs too')
-    .option('-v, --verbose', 'show more')
+    .option('-v, --verbose', 'show more, and why runs wait')
     .option('-w, --watch', 'watch in real time')
     .option('-n, --last <n>', `show the last N runs (up to ${MAX_RUNS})`, integer(1, MAX_RUNS));
   addFormatOptions(command).action((options) =>
@@ -49,14 +50,25 @@ export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
     cli.io.json({ project: connection.project.name, runs });
     return;
   }
-  const frame = async (): Promise<string> =>
-    runTable(await listRuns(connection, options), {
-      verbose: options.verbose,
-      now: cli.now(),
-      layout: { width: cli.io.width, paint: cli.io.paint },
-    });
+  const frame = async (): Promise<string> => {
+    const runs = await listRuns(connection, options);
+    const layout = { width: cli.io.width, paint: cli.io.paint };
+    const table = runTable(runs, { verbose: options.verbose, now: cli.now(), layout });
+    return options.verbose ? table + (await reasonsText(runs, connection)) : table;
+  };
   if (options.watch) await watchFrames(cli, frame);
   else cli.io.print(await frame());
+}
+
+/** Runs whose reason for waiting is told below the table. */
+const REASONS = 10;
+
+async function reasonsText(runs: readonly Run[], connection: Connection): Promise<string> {
+  const waiting = runs.filter(isKeptWaiting).slice(0, REASONS);
+  const names = waiting.map((run) => run.run_spec.run_name ?? '');
+  const reasons = await Promise.all(names.map((name) => waitReason(connection, name)));
+  const lines = reasons.filter((reason) => reason !== null).map((reason) => ` ${reason}\n`);
+  return lines.length === 0 ? '' : `\n${lines.join('')}`;
 }
 
 /** Active runs, or the very last one if none is active: an empty table would tell nothing. */

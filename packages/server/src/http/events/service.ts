@@ -37,7 +37,11 @@ export function eventFilter(
   };
 }
 
-async function visibility(deps: HttpDeps, caller: UserRecord): Promise<EventFilter['visibleTo']> {
+/** What of the log the caller may see; null = all of it. */
+export async function visibility(
+  deps: HttpDeps,
+  caller: UserRecord,
+): Promise<EventFilter['visibleTo']> {
   const only = confinement(caller);
   if (only !== null) return { userId: '', projectIds: [only] };
   if (caller.globalRole === 'admin') return null;

@@ -24,7 +24,10 @@ export async function planFleet(
   const effective = await effectiveFleetSpec(deps, project, spec, current);
   if (effective.configuration.ssh_config !== null) deps.expectHosts();
   const question = fleetWantsOffers(effective);
-  const answers = await deps.offers.answer(project.id, question === null ? [] : [question]);
+  const { offers: answers } = await deps.offers.answer(
+    project.id,
+    question === null ? [] : [question],
+  );
   const found = listing(effective, question === null ? [] : (answers.get(question.key) ?? []));
   return {
     project_name: project.name,

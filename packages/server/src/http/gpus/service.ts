@@ -31,7 +31,7 @@ export async function listGpus(
     unallocatedResources: request.unallocated_resources,
     forOffersOnly: true,
   });
-  const answers = await deps.offers.answer(project.id, planWantsOffers(input));
+  const { offers: answers } = await deps.offers.answer(project.id, planWantsOffers(input));
   // Named as clients know the backends before grouping, so that none has two rows.
   const offers = allOffers(input, answers).map((offer) => ({
     ...offer,

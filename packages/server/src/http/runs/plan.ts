@@ -3,10 +3,9 @@ import type { GetRunPlanRequest } from '@dstack/contract/api';
 import type { JobSpec, RunPlan, RunSpec } from '@dstack/contract/wire';
 import {
   isRunFinished,
-  type Offer,
   type OffersWanted,
   type PlanInput,
-  type PlannedRun,
+  type PlannedJob,
   planRun as plan,
   planWantsOffers,
   runPlanAction,
@@ -37,7 +36,7 @@ export async function planRun(
     forOffersOnly: request.for_offers_only,
   };
   const input = await planInput(deps, project, effective, options, occupiedFleet(current));
-  const planned = await answeredPlan(deps, input);
+  const { planned, notes } = await answeredPlan(deps, input);
   return {
     project_name: project.name,
     user: user.name,
@@ -54,7 +53,7 @@ export async function planRun(
       current && { finished: isRunFinished(current.run.status), spec: current.run.spec },
       effective,
     ),
-    notes: [...planned.notes, ...protocolNotes(project, effective)],
+    notes: [...planned.notes, ...protocolNotes(project, effective), ...notes],
   };
 }
 
@@ -68,7 +67,7 @@ function protocolNotes(project: ProjectRecord, { configuration }: RunSpec): stri
 }
 
 /** The client reserves its ports by this, for the first offer is what the job most likely gets. */
-function plannedSpec({ job_spec: spec, offers: [first] }: PlannedRun['jobPlans'][number]): JobSpec {
+function plannedSpec({ job_spec: spec, offers: [first] }: PlannedJob): JobSpec {
   const place = first && { backend: first.backend, instance_type: first.instance };
   return isLocalProcess(place ?? null) ? withPortsBeside(spec) : spec;
 }
@@ -79,14 +78,21 @@ function occupiedFleet(current: RunView | null): string | null {
 }
 
 /** Where nothing is to be had, all that the backends have is looked at to say what rules it out. */
-async function answeredPlan(deps: HttpDeps, input: PlanInput): Promise<PlannedRun> {
+async function answeredPlan(deps: HttpDeps, input: PlanInput) {
   const answers = await deps.offers.answer(input.projectId, planWantsOffers(input));
-  const planned = plan(input, answers);
-  if (planned.jobPlans.every((job) => job.total_offers > 0)) return planned;
-  return plan({ ...input, known: await everything(deps, input.projectId) }, answers);
+  const planned = plan(input, answers.offers);
+  const isWhole = planned.jobPlans.every((job) => job.total_offers > 0);
+  const all = isWhole ? null : await everything(deps, input.projectId);
+  const failed = new Map(
+    [...answers.notes, ...(all?.notes ?? [])].map((one) => [one.backend, one]),
+  );
+  return {
+    planned: all ? plan({ ...input, known: all.offers }, answers.offers) : planned,
+    notes: [...failed.values()].map(({ backend, text }) => `${backend}: ${text}`),
+  };
 }
 
-async function everything(deps: HttpDeps, projectId: string): Promise<readonly Offer[]> {
+async function everything(deps: HttpDeps, projectId: string) {
   const question: OffersWanted = {
     key: 'everything',
     fleetId: null,
@@ -100,6 +106,6 @@ async function everything(deps: HttpDeps, projectId: string): Promise<readonly O
       backend_options: null,
     },
   };
-  const answers = await deps.offers.answer(projectId, [question]);
-  return answers.get(question.key) ?? [];
+  const { offers, notes } = await deps.offers.answer(projectId, [question]);
+  return { offers: offers.get(question.key) ?? [], notes };
 }

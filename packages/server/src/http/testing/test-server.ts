@@ -212,13 +212,24 @@ function testDeps({
     log,
     logs,
     offers: {
-      answer: async (_project, wanted) =>
-        new Map(
+      answer: async (_project, wanted) => ({
+        offers: new Map(
           wanted.map(({ key, requirements }) => [
             key,
             offers.filter((offer) => requirementsMatch(requirements, offer)),
           ]),
         ),
+        notes: [],
+      }),
+    },
+    backends: {
+      state: async () => ({
+        abilities: [...new Set(offers.map((offer) => offer.backend))].map((name) => ({
+          name,
+          makesMachines: true,
+        })),
+        localOff: null,
+      }),
     },
     images: { find: async () => null },
     blobs: fileBlobs(join(dir, 'blobs')),

@@ -262,6 +262,7 @@ class Simulation {
         of,
         find: async (projectId, name) =>
           (await of(projectId)).find((backend) => backend.name === name) ?? null,
+        state: async () => ({ abilities: [], localOff: null }),
       },
       drainSeconds: () => this.#drainSeconds(),
       onApplied: () => {},

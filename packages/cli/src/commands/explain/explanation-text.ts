@@ -1,0 +1,181 @@
+import type { Considered, Event, ExplainPart, Explanation } from '@dstack/contract/wire';
+import { durationInUnits, localDateTime } from '../../format/time.ts';
+import { backendWithRegion } from '../../format/values.ts';
+import type { Style } from '../../terminal/style.ts';
+import { type Row, renderProperties, renderTable, type TableLayout } from '../../terminal/table.ts';
+
+export interface ExplanationTextOptions {
+  /** ms since the epoch. */
+  readonly now: number;
+  readonly verbose: boolean;
+  readonly layout: TableLayout;
+  /** Base of values that are paths. */
+  readonly serverUrl: string;
+}
+
+/** Without `-v`, the most rows of a table and the most events. */
+const ROWS = 12;
+const EVENTS = 10;
+
+/** An explanation as text, without its empty sections. */
+export function explanationText(explanation: Explanation, options: ExplanationTextOptions): string {
+  const { layout } = options;
+  const sections = [
+    renderProperties(facts(explanation, options.now), layout.paint).trimEnd(),
+    partsText(explanation, options),
+    consideredText(explanation, options),
+    fixesText(explanation, options),
+    eventsText(explanation.events, options),
+  ];
+  return sections.filter((text) => text !== '').join('\n\n');
+}
+
+function facts(explanation: Explanation, now: number): (readonly [string, string])[] {
+  const { subject, state, summary, since, until, attempt, position, ahead } = explanation;
+  const { kind, name, status } = subject;
+  const title = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
+  const lines: (readonly [string, string] | null)[] = [
+    [title, `${name} (${status})`],
+    ['State', state.replaceAll('_', ' ')],
+    ['Why', summary],
+    since === null ? null : ['Since', instant(since, now)],
+    until === null ? null : ['Until', instant(until, now)],
+    attempt === null ? null : ['Attempt', String(attempt)],
+    position === null ? null : ['Position', positionText(position, ahead)],
+  ];
+  return lines.filter((line) => line !== null);
+}
+
+/** Local time and distance from now. */
+function instant(at: string, now: number): string {
+  const seconds = Math.round((Date.parse(at) - now) / 1000);
+  const distance = durationInUnits(Math.abs(seconds));
+  const relative = seconds > 0 ? `in ${distance}` : `${distance} ago`;
+  return `${localDateTime(at)} (${relative})`;
+}
+
+function positionText(position: number, ahead: Explanation['ahead']): string {
+  const names = ahead.map(({ run, project, priority, keeps }) => {
+    const name = project === null ? run : `${project}/${run}`;
+    const detail = [
+      ...(priority ? [`priority ${priority}`] : []),
+      ...(keeps === null ? [] : [`has the next place in ${keeps}`]),
+    ];
+    return detail.length === 0 ? name : `${name} (${detail.join(', ')})`;
+  });
+  return names.length === 0 ? String(position) : `${position}, behind ${names.join(', ')}`;
+}
+
+const STATE_STYLES: Readonly<Record<string, Style>> = {
+  running: 'good',
+  active: 'good',
+  idle: 'good',
+  busy: 'good',
+  failed: 'bad',
+  ended: 'secondary',
+};
+
+/** Empty for a single part: the facts above already describe it. */
+function partsText({ subject, parts }: Explanation, options: ExplanationTextOptions): string {
+  if (parts.length < (subject.kind === 'fleet' ? 1 : 2)) return '';
+  const rows = parts.map(
+    (part): Row => [
+      { text: part.name, style: 'bold' },
+      { text: part.state.replaceAll('_', ' '), style: STATE_STYLES[part.state] ?? 'gold' },
+      part.attempt === null ? '' : String(part.attempt),
+      part.until === null ? '' : localDateTime(part.until),
+      part.text,
+    ],
+  );
+  const columns = [
+    { header: headerOf(parts), keep: true },
+    { header: 'STATE', keep: true },
+    { header: 'ATTEMPT', optional: 2 },
+    { header: 'UNTIL', keep: true, optional: 1 },
+    { header: 'WHY' },
+  ];
+  return table(columns, rows, options);
+}
+
+const headerOf = ([first]: readonly ExplainPart[]): string =>
+  first?.kind === 'instance' ? 'INSTANCE' : 'JOB';
+
+const VERDICTS: Readonly<Record<Considered['verdict'], Style>> = {
+  free: 'good',
+  full: 'gold',
+  never: 'bad',
+};
+
+function consideredText({ considered }: Explanation, options: ExplanationTextOptions): string {
+  const rows = considered.map(
+    (row): Row => [
+      { text: placeOf(row), style: row.kind === 'fleet' ? 'bold' : 'plain' },
+      { text: row.verdict, style: VERDICTS[row.verdict] },
+      row.rule ?? '',
+      row.text,
+    ],
+  );
+  const columns = [
+    { header: 'CONSIDERED', keep: true },
+    { header: 'VERDICT', keep: true },
+    { header: 'RULE', keep: true, optional: 1 },
+    { header: 'WHY' },
+  ];
+  return rows.length === 0 ? '' : table(columns, rows, options);
+}
+
+/** Instances and offers are indented below their fleet. */
+function placeOf({ kind, fleet, instance, backend, region }: Considered): string {
+  if (kind === 'fleet') return fleet ?? '';
+  if (kind === 'instance') return `  ${instance ?? '(more)'}`;
+  const place = backend === null ? '(no backend)' : backendWithRegion(backend, region);
+  return fleet === null ? place : `  ${place}`;
+}
+
+function table(
+  columns: Parameters<typeof renderTable>[0],
+  rows: readonly Row[],
+  { verbose, layout }: ExplanationTextOptions,
+): string {
+  const shown = verbose ? rows : rows.slice(0, ROWS);
+  const more = rows.length - shown.length;
+  const text = renderTable(columns, shown, layout).trimEnd();
+  return more > 0 ? `${text}\n ${layout.paint('secondary', `and ${more} more (-v)`)}` : text;
+}
+
+function fixesText(
+  { fixes }: Explanation,
+  { layout: { paint }, serverUrl }: ExplanationTextOptions,
+): string {
+  if (fixes.length === 0) return '';
+  const told = (value: string) => (value.startsWith('/') ? serverUrl + value : value).split('\n');
+  const lines = fixes.flatMap(({ text, value, command }) => [
+    `  - ${text}`,
+    ...(value === null ? [] : told(value).map((line) => `      ${line}`)),
+    ...(command === null ? [] : [`      ${paint('secondary', '$')} ${paint('code', command)}`]),
+  ]);
+  return [` ${paint('bold', 'WHAT TO DO')}`, ...lines].join('\n');
+}
+
+/** Each with the time since the previous one. */
+function eventsText(events: readonly Event[], { verbose, layout }: ExplanationTextOptions): string {
+  if (events.length === 0) return '';
+  const shown = verbose ? events : events.slice(-EVENTS);
+  let previous: number | null = null;
+  const lines = shown.map((event) => {
+    const at = Date.parse(event.recorded_at);
+    const passed = previous === null ? '' : `+${elapsed(at - previous)}`;
+    previous = at;
+    return `  ${localDateTime(event.recorded_at)}  ${passed.padEnd(8)} ${event.message}`;
+  });
+  const earlier = events.length - shown.length;
+  const head =
+    earlier > 0
+      ? `WHAT HAPPENED (the last ${EVENTS} of ${events.length}; -v for all)`
+      : 'WHAT HAPPENED';
+  return [` ${layout.paint('bold', head)}`, ...lines].join('\n');
+}
+
+function elapsed(ms: number): string {
+  return ms < 10_000 ? `${(ms / 1000).toFixed(1)}s` : durationInUnits(ms / 1000);
+}

@@ -1,0 +1,77 @@
+import type { Run } from '@dstack/contract/wire';
+import type { Cli, Connection } from '../context.ts';
+
+/** Reasons are shown only for runs that wait longer than this. */
+const MOMENT_MS = 2000;
+
+/** The reason can change while the run does not, so it is requested again. */
+const AGAIN_MS = 30_000;
+
+/** Limit of one request. */
+const LIMIT_MS = 5000;
+
+/** Whether the run waits for something that an explanation can name. */
+export function isKeptWaiting(run: Run): boolean {
+  if (run.status === 'submitted') return true;
+  return run.status === 'pending' && !run.next_triggered_at;
+}
+
+/** One line; null if the server cannot explain. Never fails. */
+export async function waitReason(
+  connection: Connection,
+  name: string,
+  signal?: AbortSignal,
+): Promise<string | null> {
+  try {
+    const options = { timeoutMs: LIMIT_MS, ...(signal ? { signal } : {}) };
+    const { summary, waiting_for } = await connection.project.explain('runs', name, options);
+    return waiting_for === null ? null : summary;
+  } catch {
+    // The reason is optional, and older servers cannot explain.
+    return null;
+  }
+}
+
+/** Reports why a run waits, after a moment and whenever the reason changes. */
+export class WaitReasons {
+  readonly #connection: Connection;
+  readonly #cli: Cli;
+  readonly #tell: (reason: string | null) => void;
+  #asking: AbortController | null = null;
+
+  constructor(connection: Connection, cli: Cli, tell: (reason: string | null) => void) {
+    this.#connection = connection;
+    this.#cli = cli;
+    this.#tell = tell;
+  }
+
+  follow(run: Run): void {
+    if (!isKeptWaiting(run)) {
+      if (this.#asking) this.#tell(null);
+      this.stop();
+    } else if (this.#asking === null) {
+      this.#asking = new AbortController();
+      void this.#ask(run.run_spec.run_name ?? '', this.#asking.signal);
+    }
+  }
+
+  stop(): void {
+    this.#asking?.abort();
+    this.#asking = null;
+  }
+
+  async #ask(name: string, signal: AbortSignal): Promise<void> {
+    let pause = MOMENT_MS;
+    try {
+      for (;;) {
+        await this.#cli.wait(pause, signal);
+        const reason = await waitReason(this.#connection, name, signal);
+        if (signal.aborted) return;
+        this.#tell(reason);
+        pause = AGAIN_MS;
+      }
+    } catch {
+      // Stopped.
+    }
+  }
+}

@@ -1,0 +1,169 @@
+/** Changes that give a waiting gang a place. Placement has tried each of them. */
+import { formatMachine } from '@dstack/contract';
+import type { Fix, Profile } from '@dstack/contract/wire';
+import type { FleetRecord, Gang } from '../model/index.ts';
+import { dollars } from '../offers/findings.ts';
+import { referenceText } from '../offers/pool.ts';
+import { nodesNeeded } from '../placement/fleet-option.ts';
+import { mergedFleetProfile } from '../profile/merge.ts';
+import { applyCommand } from './commands.ts';
+import type { Surroundings } from './considered.ts';
+import { fix } from './diagnosis.ts';
+import { fleetFixes, newFleetFixes } from './fleet-fixes.ts';
+import { holderFixes } from './holder-fixes.ts';
+import { type NearMachine, nearMachines } from './machines.ts';
+import { type Relaxation, relaxation } from './relax.ts';
+import { listText } from './texts.ts';
+import { type Outcome, Trials, type TrialWorld, withPlacement, withProfile } from './trials.ts';
+import type { Waiting } from './waiting.ts';
+
+/** The input of all fixes. */
+export interface Repair {
+  readonly waiting: Waiting;
+  readonly world: TrialWorld;
+  readonly around: Surroundings;
+  readonly trials: Trials;
+}
+
+export function capacityFixes(waiting: Waiting, world: TrialWorld, around: Surroundings): Fix[] {
+  if (waiting.look.option) return [];
+  const trials = new Trials(waiting.look, world);
+  const repair: Repair = { waiting, world, around, trials };
+  const found = [
+    ...holderFixes(repair),
+    ...machineFixes(repair),
+    ...permissionFixes(repair),
+    ...exclusionFixes(repair),
+    ...fleetFixes(repair),
+  ];
+  return [...found, ...(found.length === 0 ? newFleetFixes(repair) : []), ...patienceFix(repair)];
+}
+
+/** How many sets of rules are tried, and how many of these fixes are listed. */
+const TRIED = 8;
+const TOLD = 3;
+
+/** Changes that make the run fit a machine it does not fit now. */
+function machineFixes({ waiting, around, trials }: Repair): Fix[] {
+  const { look } = waiting;
+  const [node] = look.request.nodes;
+  if (!node) return [];
+  const found: Fix[] = [];
+  for (const machine of nearMachines(look, around.market).slice(0, TRIED)) {
+    const { requirements } = node;
+    const change = relaxation(machine.rules, requirements, look.request.profile, machine.offer);
+    if (change === null || found.length === TOLD) continue;
+    const outcome = trials.gang(change.apply);
+    if (trials.helps(outcome)) found.push(machineFix(waiting, machine, change, outcome));
+  }
+  return found;
+}
+
+function machineFix(
+  { look }: Waiting,
+  machine: NearMachine,
+  change: Relaxation,
+  outcome: Outcome,
+): Fix {
+  const text = `${machineWish(machine, change)}${laterText(outcome)}`;
+  return fix(text, { command: applyCommand(look.gang.run, change.flags), value: change.value });
+}
+
+function machineWish({ name, offer, rules }: NearMachine, change: Relaxation): string {
+  if (rules.length === 1 && rules[0] === 'max_price') {
+    return `Raise \`max_price\`: the cheapest match is ${name} at ${dollars(offer.price)} an hour`;
+  }
+  const properties = listText(change.rules.map((rule) => `\`${rule}\``));
+  const price = offer.price > 0 ? `, ${dollars(offer.price)} an hour` : '';
+  return `Change ${properties} to what ${name} has (${formatMachine(offer.instance.resources)}${price})`;
+}
+
+const laterText = (outcome: Outcome): string =>
+  outcome === 'later' ? '; it then waits until something is free' : '';
+
+/** Changes that remove limits of the run's own configuration. */
+function permissionFixes({ waiting: { look }, trials }: Repair): Fix[] {
+  const { profile } = look.request;
+  const { run } = look.gang;
+  const fixes: Fix[] = [];
+  const attempt = (
+    change: Partial<Profile>,
+    text: string,
+    value: string,
+    flags: string[] | null,
+  ) => {
+    const outcome = trials.gang((gang) => withProfile(gang, change));
+    if (!trials.helps(outcome)) return;
+    const command = flags === null ? null : applyCommand(run, flags);
+    fixes.push(fix(`${text}${laterText(outcome)}`, { command, value }));
+  };
+  if (profile.creation_policy === 'reuse') {
+    const value = 'creation_policy: reuse-or-create';
+    const change = { creation_policy: 'reuse-or-create' } as const;
+    attempt(change, 'Let it have a new instance', value, []);
+  }
+  if (profile.instances) {
+    attempt(
+      { instances: null },
+      'Remove `instances`, so that it may use others',
+      'instances: null',
+      [],
+    );
+  }
+  for (const fleet of otherFleets(look.ledger.fleets, profile).slice(0, TOLD)) {
+    const isOwn = fleet.projectId === run.projectId;
+    const project = isOwn ? null : (look.ledger.snapshot.projectNames[fleet.projectId] ?? null);
+    const reference = { name: fleet.name, project };
+    const name = referenceText(reference);
+    const text = `Let it use fleet ${name}`;
+    attempt({ fleets: [reference] }, text, `fleets: [${name}]`, ['--fleet', name]);
+  }
+  return fixes;
+}
+
+function otherFleets(fleets: readonly FleetRecord[], { fleets: named }: Profile): FleetRecord[] {
+  if (!named) return [];
+  const names = new Set(named.map((one) => referenceText(one)));
+  return fleets.filter((fleet) => !names.has(fleet.name));
+}
+
+/** If run and fleet exclude each other, the run can adopt the fleet's value. */
+function exclusionFixes({ waiting: { look, rows }, trials }: Repair): Fix[] {
+  return rows
+    .filter((one) => one.kind === 'fleet' && one.rule === 'excluded' && one.has !== null)
+    .flatMap(({ has, fleet: name }) => {
+      const [property = '', value = ''] = splitOnce(has ?? '', ': ');
+      const fleet = look.ledger.fleets.find((one) => one.name === name);
+      const key = property as keyof Profile;
+      const wanted = fleet ? (mergedFleetProfile(fleet.spec)[key] ?? null) : null;
+      // Resources are ranges; the fleet's whole range is not what the run should request.
+      if (wanted === null || property.includes('.')) return [];
+      const change = (gang: Gang) =>
+        withPlacement(withProfile(gang, { [key]: wanted }), { [key]: wanted });
+      const outcome = trials.gang(change);
+      if (!trials.helps(outcome)) return [];
+      const line = Array.isArray(wanted) ? `${property}: [${value}]` : `${property}: ${value}`;
+      const text = `Ask for the \`${property}\` of fleet ${name}${laterText(outcome)}`;
+      return [fix(text, { command: applyCommand(look.gang.run), value: line })];
+    });
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+/** A run without retry fails at once; with retry it can wait for capacity. */
+function patienceFix({ waiting: { look, isPossible } }: Repair): Fix[] {
+  const [job] = look.gang.jobs;
+  if (!job || job.spec.retry?.on_events.includes('no-capacity')) return [];
+  if (!isPossible || look.refusal?.kind !== 'no-place') return [];
+  const nodes = nodesNeeded(look.ledger, look.request);
+  const what = nodes > 1 ? `${nodes} nodes are` : 'a place is';
+  return [
+    fix(`Let it wait until ${what} free`, {
+      command: applyCommand(look.gang.run, ['--retry']),
+      value: 'retry:\n  on_events: [no-capacity]\n  duration: 1d',
+    }),
+  ];
+}

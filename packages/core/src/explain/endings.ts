@@ -1,0 +1,69 @@
+/** Texts of how jobs and runs end. */
+import type { JobTerminationReason } from '@dstack/contract/wire';
+import type { JobRecord, RunRecord } from '../model/index.ts';
+import { SECOND } from '../model/records.ts';
+import { runError, terminationText } from '../status/index.ts';
+import { durationText } from './texts.ts';
+
+/** 128 + SIGKILL: killed by the kernel (out of memory) or by somebody else. */
+const KILLED = 137;
+
+const TEXTS: Readonly<Record<JobTerminationReason, string>> = {
+  failed_to_start_due_to_no_capacity: 'there was no place for it',
+  interrupted_by_no_capacity: 'its spot machine was taken away',
+  instance_unreachable: 'its host could not be reached',
+  instance_access_revoked: 'its instance may not be used any more',
+  waiting_instance_limit_exceeded: 'its machine did not come up in time',
+  waiting_runner_limit_exceeded: 'the agent of its machine did not take it in time',
+  terminated_by_user: 'it was stopped',
+  volume_error: 'a volume could not be used',
+  gateway_error: 'its gateway could not be used',
+  scaled_down: 'it was scaled down',
+  done_by_runner: 'it is done',
+  aborted_by_user: 'it was aborted',
+  terminated_by_server: 'the server ended it',
+  inactivity_duration_exceeded: 'nobody used it for longer than `inactivity_duration`',
+  terminated_due_to_utilization_policy: 'its GPUs were used too little (`utilization_policy`)',
+  container_exited_with_error: 'its process failed',
+  ports_binding_failed: 'one of its ports is taken',
+  creating_container_error: 'its container could not be started',
+  executor_error: 'it could not be started',
+  max_duration_exceeded: 'it ran for longer than `max_duration`',
+  log_quota_exceeded: 'it printed more than the quota of an hour',
+};
+
+/** Why a submission has ended, or is ending. */
+export function endText(job: JobRecord): string {
+  const reason = job.terminationReason;
+  if (reason === null) return 'it has ended';
+  const message = terminationText(job);
+  const text = message ? `${TEXTS[reason]}: ${message}` : TEXTS[reason];
+  if (job.exitStatus === null || job.exitStatus === 0) return text;
+  const killed = job.exitStatus === KILLED ? ' (killed, perhaps for want of memory)' : '';
+  return `${text}, with exit status ${job.exitStatus}${killed}`;
+}
+
+/** Why a run ended; null if its jobs already say so. */
+export function runEndText(run: RunRecord): string | null {
+  switch (run.terminationReason) {
+    case 'all_jobs_done':
+      return 'all of its jobs are done';
+    case 'stopped_by_user':
+      return 'it was stopped by a user';
+    case 'aborted_by_user':
+      return 'it was aborted by a user';
+    case 'retry_limit_exceeded':
+      return 'it was tried for as long as `retry` allows';
+    case 'server_error':
+    case 'gateway_error':
+      return runError(run.terminationReason);
+    default:
+      return null;
+  }
+}
+
+/** How long it ran; empty if it never ran. */
+export function ranText({ runningAt, finishedAt }: JobRecord): string {
+  if (runningAt === null || finishedAt === null) return '';
+  return ` after ${durationText(Math.max(finishedAt - runningAt, SECOND))}`;
+}

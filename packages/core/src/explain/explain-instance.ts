@@ -1,0 +1,252 @@
+/** Explains an instance: busy, idle, unusable, or ending and why. */
+import type { Fix } from '@dstack/contract/wire';
+import { matchesFleet, nodesOf } from '../instances/fleet-match.ts';
+import {
+  BACKEND_MISSING,
+  type Id,
+  type InstanceSnapshot,
+  type IntentRecord,
+} from '../model/index.ts';
+import { SECOND, type Timestamp } from '../model/records.ts';
+import {
+  BACKEND_MISSING_LIMIT,
+  CREATE_LIMIT,
+  HOST_ADD_LIMIT,
+  isInstanceIdle,
+  isInstancePending,
+  isInstanceProvisioning,
+  isInstanceTerminated,
+  isInstanceTerminating,
+  isOwnHost,
+  isPatientBackend,
+  provisioningTimeoutSeconds,
+  terminateDelay,
+  UNREACHABLE_LIMIT,
+} from '../status/index.ts';
+import { type Diagnosis, diagnosisOf, fix, reason } from './diagnosis.ts';
+import type { BlockHolder, ExplainContext } from './input.ts';
+import { Names } from './names.ts';
+import { durationText, instantText } from './texts.ts';
+
+export interface ExplainedInstance {
+  readonly instance: InstanceSnapshot;
+  readonly holders: readonly BlockHolder[];
+  readonly projectNames: Readonly<Record<Id, string>>;
+}
+
+type Assessment = Parameters<typeof diagnosisOf>[0];
+
+export function explainInstance(input: ExplainedInstance, ctx: ExplainContext): Diagnosis {
+  const assessment = assessInstance(input, ctx);
+  const { instance } = input.instance;
+  const summary = `Instance ${instance.name} ${assessment.summary}.`;
+  return diagnosisOf({ ...assessment, summary }, { fixes: instanceFixes(input) });
+}
+
+/** `summary` follows the instance's name. */
+export function assessInstance(input: ExplainedInstance, ctx: ExplainContext): Assessment {
+  const { instance } = input.instance;
+  const { status } = instance;
+  if (isInstanceTerminated(status) || instance.deleted) return ended(input);
+  if (isInstanceTerminating(status)) return terminating(input, ctx);
+  if (isInstancePending(status)) return planned(input);
+  if (isInstanceProvisioning(status)) return provisioning(input);
+  if (instance.unreachable) return unreachable(input, ctx);
+  return inService(input, ctx);
+}
+
+function ended({ instance: { instance } }: ExplainedInstance): Assessment {
+  const text = `has ended: ${endReason(instance)}`;
+  const detail = { since: instance.finishedAt, has: instance.terminationReason };
+  return { state: 'ended', waits: false, summary: text, reasons: [reason('ended', text, detail)] };
+}
+
+const END_TEXTS: Readonly<Record<string, string>> = {
+  terminated_by_user: 'a user ended it, or its fleet was deleted',
+  idle_timeout: 'it was idle for longer than `idle_duration`',
+  provisioning_timeout: 'it did not come up in time',
+  error: 'it could not be made',
+  job_finished: 'it was made for a job that has ended',
+  unreachable: 'it could not be reached',
+  no_offers: 'no offer could be had for it',
+  master_failed: 'the first instance of its fleet failed',
+  max_instances_limit: 'its fleet had more instances than `nodes.max`',
+  fleet_spec_mismatch: 'it was no longer what its fleet asks for',
+  no_balance: 'the account at the backend has no balance',
+};
+
+export function endReason({
+  terminationReason,
+  terminationMessage,
+}: InstanceSnapshot['instance']): string {
+  const why = END_TEXTS[terminationReason ?? ''] ?? 'nobody said why';
+  return terminationMessage ? `${why} (${terminationMessage})` : why;
+}
+
+function lastIntent(
+  { intents }: InstanceSnapshot,
+  kind: IntentRecord['kind'],
+): IntentRecord | null {
+  return intents.findLast((intent) => intent.kind === kind) ?? null;
+}
+
+/** Termination is retried until the backend confirms it. */
+function terminating({ instance: snapshot }: ExplainedInstance, ctx: ExplainContext): Assessment {
+  const { instance } = snapshot;
+  const last = lastIntent(snapshot, 'instance.terminate');
+  const since = instance.statusChangedAt;
+  const why = endReason(instance);
+  const failed = last?.state === 'failed' ? last : null;
+  if (failed?.result?.kind === 'refused' && failed.result.reason === BACKEND_MISSING) {
+    const until = since + BACKEND_MISSING_LIMIT;
+    const text =
+      `is to be terminated (${why}), but backend ${instance.backend} is not configured any more, so ` +
+      `nobody can end its machine: it is given up ${atText(until, ctx.now)}`;
+    const reasons = [reason('terminating', text, { since, until, has: BACKEND_MISSING })];
+    return { state: 'stopping', waits: true, summary: text, reasons };
+  }
+  const attempt = last === null ? null : last.attempt + 1;
+  const until = failed && failed.updatedAt + terminateDelay(failed.attempt);
+  const trouble =
+    failed && until !== null
+      ? `; attempt ${failed.attempt + 1} failed (${failed.error ?? 'no reason given'}), the next begins ${atText(until, ctx.now)}`
+      : '';
+  const text = `is being terminated: ${why}${trouble}`;
+  const reasons = [reason('terminating', text, { since, until, attempt })];
+  return { state: 'stopping', waits: true, summary: text, reasons };
+}
+
+function planned(input: ExplainedInstance): Assessment {
+  const { instance } = input.instance;
+  const { createdAt: since } = instance;
+  if (isOwnHost(instance.backend)) {
+    const until = since + HOST_ADD_LIMIT;
+    const error = input.instance.host?.error ?? instance.terminationMessage;
+    const why = error ? `: ${error}` : '';
+    const text = `is being added: the agent is brought onto its host${why}`;
+    const reasons = [reason('deploying', text, { since, until, has: error ?? null })];
+    return { state: 'creating', waits: true, summary: text, reasons };
+  }
+  const create = lastIntent(input.instance, 'instance.create');
+  const of = create?.payload.kind === 'instance.create' ? create.payload.totalOffers : 0;
+  const from = of > 0 ? ` (from ${of === 1 ? '1 offer' : `${of} offers`})` : '';
+  const text = `waits for its machine, which is being made${from}`;
+  const until = instance.provisioningJobId === null ? null : since + CREATE_LIMIT;
+  const reasons = [reason('creating', text, { since, until })];
+  return { state: 'creating', waits: true, summary: text, reasons };
+}
+
+function provisioning({ instance: { instance, host } }: ExplainedInstance): Assessment {
+  const since = instance.startedAt ?? instance.statusChangedAt;
+  const type = instance.offer?.instance.name ?? '';
+  const until = since + provisioningTimeoutSeconds(instance.backend, type) * SECOND;
+  const why = host?.error ? ` (${host.error})` : '';
+  const text = `is starting up: its agent has not connected yet${why}`;
+  const reasons = [reason('provisioning', text, { since, until, has: host?.error ?? null })];
+  return { state: 'starting', waits: true, summary: text, reasons };
+}
+
+function unreachable(input: ExplainedInstance, ctx: ExplainContext): Assessment {
+  const { instance, host } = input.instance;
+  const since = instance.unreachableSince;
+  const has = host?.error ?? instance.terminationMessage;
+  const why = has ? `: ${has}` : '';
+  const until =
+    since === null || isPatientBackend(instance.backend) ? null : since + UNREACHABLE_LIMIT;
+  const next =
+    until === null
+      ? 'it gets no jobs until it is back'
+      : `it is terminated ${atText(until, ctx.now)} unless it is back`;
+  const runs = holdersOf(input, ctx);
+  const text = `is unreachable${why}; ${next}${runs === null ? '' : `; ${runs} may go on there`}`;
+  const reasons = [reason('unreachable', text, { since, until, has: has ?? null })];
+  return { state: 'unreachable', waits: true, summary: text, reasons };
+}
+
+function inService(input: ExplainedInstance, ctx: ExplainContext): Assessment {
+  const { instance, fleet } = input.instance;
+  const since = instance.statusChangedAt;
+  const trouble = [
+    ...(instance.health === 'failure'
+      ? [reason('unhealthy', 'fails its health checks, and gets no jobs', { since })]
+      : []),
+    ...(matchesFleet(instance, fleet)
+      ? []
+      : [
+          reason('fleet_spec', 'is no longer what its fleet asks for, and ends when it is free', {
+            since,
+          }),
+        ]),
+  ];
+  const used = isInstanceIdle(instance.status) ? idle(input, ctx) : busy(input, ctx);
+  const texts = [...trouble, ...used.reasons].map((one) => one.text);
+  const state = instance.health === 'failure' ? 'degraded' : used.state;
+  return { ...used, state, summary: texts.join('; it '), reasons: [...trouble, ...used.reasons] };
+}
+
+function busy(input: ExplainedInstance, ctx: ExplainContext): Assessment {
+  const { instance } = input.instance;
+  const total = instance.totalBlocks ?? 1;
+  const blocks = total > 1 ? ` (${instance.busyBlocks} of ${total} blocks)` : '';
+  const runs = holdersOf(input, ctx);
+  const text = `is busy${blocks}${runs === null ? '' : ` with ${runs}`}`;
+  const detail = {
+    since: instance.statusChangedAt,
+    asked: String(total),
+    has: String(instance.busyBlocks),
+  };
+  return { state: 'busy', waits: false, summary: text, reasons: [reason('busy', text, detail)] };
+}
+
+function holdersOf(
+  { holders, instance, projectNames }: ExplainedInstance,
+  ctx: ExplainContext,
+): string | null {
+  const names = new Names(instance.instance.projectId, projectNames, ctx.viewer);
+  return names.runs(holders.map((one) => one.run));
+}
+
+/** Until when an idle instance is kept. */
+function idle({ instance: snapshot }: ExplainedInstance, ctx: ExplainContext): Assessment {
+  const { instance, fleet, activeInFleet } = snapshot;
+  const since = instance.lastJobFinishedAt ?? instance.startedAt ?? instance.createdAt;
+  const assessment = (
+    rule: 'idle' | 'nodes.min',
+    text: string,
+    until: Timestamp | null,
+  ): Assessment => ({
+    ...{ state: 'idle', waits: false, summary: text },
+    reasons: [reason(rule, text, { since, until })],
+  });
+  if (isOwnHost(instance.backend))
+    return assessment('idle', 'is idle, and stays: it is a host of your own', null);
+  if (instance.idleSeconds === null) {
+    return assessment('idle', 'is idle, and stays (`idle_duration: off`)', null);
+  }
+  const min = nodesOf(fleet)?.min ?? 0;
+  const until = since + instance.idleSeconds * SECOND;
+  if (activeInFleet <= min) {
+    return assessment(
+      'nodes.min',
+      `is idle, and stays: its fleet keeps ${min} (\`nodes.min\`)`,
+      null,
+    );
+  }
+  return assessment(
+    'idle',
+    `is idle, and is terminated ${atText(until, ctx.now)} unless it gets a job`,
+    until,
+  );
+}
+
+/** `in 5 min (2026-01-01 12:00:00 UTC)`, or `now`. */
+export function atText(at: Timestamp, now: Timestamp): string {
+  return at <= now ? 'now' : `in ${durationText(at - now)} (${instantText(at)})`;
+}
+
+function instanceFixes({ instance: { instance, fleet } }: ExplainedInstance): Fix[] {
+  if (instance.health === 'failure') {
+    return [fix('See its health checks', { command: `dstack fleet get ${fleet.name}` })];
+  }
+  return [];
+}

@@ -1,0 +1,178 @@
+/** Changes to fleets or to the server that give a waiting gang a place. */
+import { type Fix, FleetSpec } from '@dstack/contract/wire';
+import { nodesOf } from '../instances/fleet-match.ts';
+import type { FleetRecord, Id, PlacementSnapshot } from '../model/index.ts';
+import { EMPTY_PROFILE } from '../profile/merge.ts';
+import type { Repair } from './capacity-fixes.ts';
+import { shellWord } from './commands.ts';
+import { fleetNameFor } from './considered.ts';
+import { fix, type Row } from './diagnosis.ts';
+import type { Outcome } from './trials.ts';
+
+export function fleetFixes(repair: Repair): Fix[] {
+  return [
+    ...sizeFixes(repair),
+    ...clusterFixes(repair),
+    ...serverFixes(repair),
+    ...lookFixes(repair),
+  ];
+}
+
+/** Fleets of the run's own project to which the rule applies. */
+function fleetsUnder({ waiting: { look, rows } }: Repair, rule: string): FleetRecord[] {
+  const names = new Set(rows.filter((one) => one.rule === rule).map((one) => one.fleet));
+  const { projectId } = look.gang.run;
+  return look.ledger.fleets.filter(
+    (fleet) => fleet.projectId === projectId && names.has(fleetNameFor(look, fleet)),
+  );
+}
+
+function changed(
+  fleet: FleetRecord,
+  keys: Partial<FleetSpec['configuration']>,
+): (snapshot: PlacementSnapshot) => PlacementSnapshot {
+  const configuration = { ...fleet.spec.configuration, ...keys };
+  const spec = { ...fleet.spec, configuration };
+  return (snapshot) => ({
+    ...snapshot,
+    fleets: snapshot.fleets.map((one) => (one.id === fleet.id ? { ...one, spec } : one)),
+  });
+}
+
+function fleetCommand({ spec }: FleetRecord): string | null {
+  const path = spec.configuration_path;
+  return path && path !== '-' ? `dstack apply -f ${shellWord(path)}` : null;
+}
+
+const later = (outcome: Outcome): string =>
+  outcome === 'later' ? '; the run then waits until something is free' : '';
+
+/** Raises `nodes` of a fleet. */
+function sizeFixes(repair: Repair): Fix[] {
+  const { look } = repair.waiting;
+  return fleetsUnder(repair, 'nodes.max').flatMap((fleet) => {
+    const nodes = nodesOf(fleet);
+    if (nodes === null) return [];
+    const max = look.ledger.activeIn(fleet.id) + look.request.nodesRequired;
+    const outcome = repair.trials.world(changed(fleet, { nodes: { ...nodes, max } }));
+    if (!repair.trials.helps(outcome)) return [];
+    const text = `Let fleet ${fleet.name} have ${max} instances${later(outcome)}`;
+    return [fix(text, { command: fleetCommand(fleet), value: `nodes: ${nodes.min}..${max}` })];
+  });
+}
+
+function clusterFixes(repair: Repair): Fix[] {
+  return fleetsUnder(repair, 'placement').flatMap((fleet) => {
+    const outcome = repair.trials.world(changed(fleet, { placement: 'cluster' }));
+    if (!repair.trials.helps(outcome)) return [];
+    const text = `Make fleet ${fleet.name} a cluster${later(outcome)}`;
+    return [fix(text, { command: fleetCommand(fleet), value: 'placement: cluster' })];
+  });
+}
+
+/** Changes that only the operator of the server can make. */
+function serverFixes({ waiting, world, around, trials }: Repair): Fix[] {
+  const fixes: Fix[] = [];
+  if (waiting.rows.some((one) => one.rule === 'local_limit')) {
+    const localMaxInstances =
+      Math.max(world.ctx.settings.localMaxInstances, world.snapshot.localInstances) +
+      waiting.look.request.nodesRequired;
+    const outcome = trials.world((snapshot) => snapshot, { localMaxInstances });
+    if (trials.helps(outcome)) {
+      const value = `DSTACK_LOCAL_MAX_INSTANCES=${localMaxInstances}`;
+      const text = 'Start the server with room for more instances on its machine';
+      fixes.push(fix(`${text}${later(outcome)}`, { value }));
+    }
+  }
+  for (const note of around.market.notes) {
+    fixes.push(fix(`Mend backend ${note.backend}: ${note.text}`));
+  }
+  return fixes;
+}
+
+/** Creates a fleet if no fleet of the project can ever take the run. */
+export function newFleetFixes({ waiting, trials, world }: Repair): Fix[] {
+  const { look } = waiting;
+  const { refusal, request } = look;
+  const isPossible =
+    refusal?.kind === 'no-place' && refusal.fleets.some((f) => f.verdict === 'full');
+  if (isPossible || request.profile.fleets || look.ledger.fleetOfRun(request.run) !== null)
+    return [];
+  const name = freeName(world.snapshot.fleets);
+  const command = `dstack apply -f ${name}.dstack.yml`;
+  const nodes = request.nodesRequired;
+  const isCluster = request.nodes[0]?.needs.multinode === true;
+  const placement = isCluster ? ['placement: cluster'] : [];
+  const fleet = newFleet(request.run.projectId, name, {
+    nodes: `0..${nodes}`,
+    placement: isCluster ? 'cluster' : null,
+  });
+  const outcome = trials.world((snapshot) => ({
+    ...snapshot,
+    fleets: [...snapshot.fleets, fleet],
+  }));
+  if (outcome === 'now') {
+    const value = ['type: fleet', `name: ${name}`, `nodes: 0..${nodes}`, ...placement].join('\n');
+    const text = 'Create a fleet that makes instances as runs need them';
+    return [fix(text, { command, value })];
+  }
+  const hosts = Array.from({ length: nodes }, (_, n) => `    - <host ${n + 1}>`);
+  const ssh = [
+    'ssh_config:',
+    '  user: <user>',
+    '  identity_file: ~/.ssh/id_rsa',
+    '  hosts:',
+    ...hosts,
+  ];
+  const value = ['type: fleet', `name: ${name}`, ...placement, ...ssh].join('\n');
+  const text = 'Create a fleet of hosts of your own that have what the run asks for';
+  return [fix(text, { command, value })];
+}
+
+function freeName(fleets: readonly FleetRecord[]): string {
+  const taken = new Set(fleets.map((fleet) => fleet.name));
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? 'fleet' : `fleet-${n}`;
+    if (!taken.has(name)) return name;
+  }
+}
+
+function newFleet(projectId: Id, name: string, configuration: object): FleetRecord {
+  return {
+    id: 'new',
+    projectId,
+    name,
+    spec: FleetSpec.parse({
+      configuration: { type: 'fleet', name, ...configuration },
+      profile: EMPTY_PROFILE,
+    }),
+    status: 'active',
+    statusMessage: null,
+    createdAt: 0,
+    consolidationAttempt: 0,
+    lastConsolidatedAt: null,
+    masterInstanceId: null,
+    nextPassAt: null,
+    deleted: false,
+    version: 0,
+  };
+}
+
+/** Points to instances that somebody has to check. */
+function lookFixes({ waiting }: Repair): Fix[] {
+  const troubled = waiting.rows.filter((one) => one.instance !== null && isTroubled(one));
+  const own = troubled.filter((one) => one.fleet !== null && !one.fleet.includes('/'));
+  return own.slice(0, LOOKED_AT).map((one) =>
+    fix(`See why ${one.instance} ${one.text}`, {
+      command: `dstack explain instance ${one.instance}`,
+    }),
+  );
+}
+
+/** Cloud instances start by themselves; an SSH host may need a repair. */
+function isTroubled({ rule, backend }: Row): boolean {
+  if (rule === 'unreachable' || rule === 'unhealthy') return true;
+  return rule === 'not_ready' && backend === 'remote';
+}
+
+const LOOKED_AT = 3;

@@ -1,0 +1,14 @@
+export type { Diagnosis } from './diagnosis.ts';
+export { type ExplainedFleet, explainFleet } from './explain-fleet.ts';
+export { type ExplainedInstance, explainInstance } from './explain-instance.ts';
+export { type ExplainedGateway, explainGateway, explainVolume } from './explain-resources.ts';
+export { explainJob, explainRun } from './explain-run.ts';
+export type {
+  Answerable,
+  BlockHolder,
+  ExplainContext,
+  ExplainedRun,
+  NamedRun,
+  QueuePlace,
+  Viewer,
+} from './input.ts';

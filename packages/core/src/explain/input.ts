@@ -1,0 +1,54 @@
+/** The input of explanations, read in one transaction. */
+import type {
+  DecisionContext,
+  Id,
+  PlacementSnapshot,
+  RunRecord,
+  RunSnapshot,
+} from '../model/index.ts';
+import type { OffersWanted } from '../placement/offers-wanted.ts';
+
+/** What other runs' explanations show of a run. */
+export type NamedRun = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;
+
+/** A run with blocks of an instance claimed. */
+export interface BlockHolder {
+  readonly instanceId: Id;
+  readonly run: NamedRun;
+  readonly blocks: number;
+}
+
+/** The position of a gang within its demand class in its project. */
+export interface QueuePlace {
+  /** The gang's first job. */
+  readonly jobId: Id;
+  /** How many gangs are ahead, and the first of them. */
+  readonly ahead: number;
+  readonly first: readonly NamedRun[];
+}
+
+/** A run with all capacity that it could be placed on, whether or not it waits. */
+export interface ExplainedRun {
+  readonly run: RunSnapshot;
+  readonly queue: Omit<PlacementSnapshot, 'hasSilentBackends'>;
+  readonly places: readonly QueuePlace[];
+  /** Holders of the instances that an explanation shows. */
+  readonly holders: readonly BlockHolder[];
+  /** Project names by id, for all runs in this input. */
+  readonly projectNames: Readonly<Record<Id, string>>;
+}
+
+/** The projects that the caller is a member of; null = all. Runs of others are not named. */
+export interface Viewer {
+  readonly projects: ReadonlySet<Id> | null;
+}
+
+export interface ExplainContext extends Pick<DecisionContext, 'now' | 'settings'> {
+  readonly viewer: Viewer;
+}
+
+/** An explanation, and the offers still needed to complete it. */
+export interface Answerable<E> {
+  readonly explanation: E;
+  readonly wanted: readonly OffersWanted[];
+}

@@ -1,0 +1,153 @@
+/** Diagnoses jobs that have an instance and are starting or running. */
+import type { JobRecord } from '../model/index.ts';
+import { isGang, isPulled, startupOrder } from '../reconcile/gang.ts';
+import { nodeAddress } from '../reconcile/node-address.ts';
+import { unreachableUntil } from '../reconcile/reachability.ts';
+import type { RunPass } from '../reconcile/run-pass.ts';
+import { startDeadline } from '../reconcile/start-job.ts';
+import { isInstanceAvailable, LOG_WAIT, PULLING_LIMIT } from '../status/index.ts';
+import { type Reason, reason } from './diagnosis.ts';
+import type { JobDiagnosis } from './job-parts.ts';
+import { durationText, instantText, listText } from './texts.ts';
+
+export function startingPart(pass: RunPass, job: JobRecord): JobDiagnosis {
+  const unreachable = unreachableReason(pass, job);
+  if (unreachable) return unreachablePart(job, unreachable);
+  const found = pass.reportOf(job) === null ? untakenReason(pass, job) : takenReason(pass, job);
+  const state = found.rule === 'unreachable' ? 'unreachable' : 'starting';
+  return { job, state, text: found.text, reasons: [found] };
+}
+
+/** The agent has not accepted the job yet. */
+function untakenReason(pass: RunPass, job: JobRecord): Reason {
+  const instance = pass.instanceOf(job);
+  const host = pass.hostOf(job);
+  const until = instance && startDeadline(job, instance);
+  const name = instance?.name ?? 'its instance';
+  if (instance && !isInstanceAvailable(instance.status)) {
+    const why = host?.error ? ` (${host.error})` : '';
+    const text = `waits until the agent of ${name} connects${why}`;
+    const since = instance.startedAt ?? instance.createdAt;
+    return reason('provisioning', text, { since, until });
+  }
+  if (!host?.connected) {
+    const why = host?.error ? ` (${host.error})` : '';
+    const since = host?.since ?? job.statusChangedAt;
+    return reason('unreachable', `cannot be started: ${name} is unreachable${why}`, {
+      since,
+      until,
+    });
+  }
+  const since = job.statusChangedAt;
+  return reason('starting', `is being handed to the agent of ${name}`, { since, until });
+}
+
+/** The agent has accepted the job. */
+function takenReason(pass: RunPass, job: JobRecord): Reason {
+  const report = pass.reportOf(job);
+  const detail = { since: job.statusChangedAt, until: job.statusChangedAt + PULLING_LIMIT };
+  switch (report?.state.phase) {
+    case 'accepted':
+      return reason('starting', 'waits until its code and files are uploaded to its host', detail);
+    case 'preparing':
+      return reason('starting', 'is being prepared: its code and files are put in place', detail);
+    case 'pulling':
+      return reason('pulling', pullText(pass, job), detail);
+    case 'held':
+      return heldReason(pass, job);
+    default:
+      return reason('starting', 'is being started', detail);
+  }
+}
+
+function pullText(pass: RunPass, job: JobRecord): string {
+  const pull = pass.reportOf(job)?.pull;
+  const image = `pulls its image ${job.spec.image_name}`;
+  if (!pull || pull.total_bytes === 0) return image;
+  const bound = pull.is_total_bytes_final ? '' : 'at least ';
+  return `${image} (${gigabytes(pull.downloaded_bytes)} of ${bound}${gigabytes(pull.total_bytes)})`;
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GB`;
+
+/** The image is pulled; the process waits for other nodes. */
+function heldReason(pass: RunPass, job: JobRecord): Reason {
+  const nodes = pass.latest.filter((one) => one.replicaNum === job.replicaNum);
+  const missing = nodes.filter((one) => nodeAddress(one) === null || !isPulled(pass, one));
+  const detail = { since: job.statusChangedAt, until: job.statusChangedAt + PULLING_LIMIT };
+  if (isGang(job) && missing.length > 0) {
+    const names = listText(missing.map((one) => `${one.name} (${one.status})`));
+    return reason('other_nodes', `is ready, and waits for ${names}`, {
+      ...detail,
+      count: missing.length,
+    });
+  }
+  const order = startupOrder(pass);
+  const turn =
+    isGang(job) && order !== 'any' ? `its turn (\`startup_order: ${order}\`)` : 'other jobs';
+  return reason('other_nodes', `is ready, and waits for ${turn}`, detail);
+}
+
+export function unreachableReason(pass: RunPass, job: JobRecord): Reason | null {
+  const until = unreachableUntil(pass, job);
+  if (until === null) return null;
+  const host = pass.hostOf(job);
+  const name = pass.instanceOf(job)?.name ?? 'its instance';
+  const why = host?.error ? ` (${host.error})` : '';
+  const left = until <= pass.now ? 'now' : `in ${durationText(until - pass.now)}`;
+  const text =
+    `is on ${name}, which is unreachable${why}; it may go on there, and is given up ${left} ` +
+    `(${instantText(until)}) unless ${name} is back`;
+  return reason('unreachable', text, {
+    since: job.disconnectedAt,
+    until,
+    has: host?.error ?? null,
+  });
+}
+
+export function unreachablePart(job: JobRecord, unreachable: Reason): JobDiagnosis {
+  return { job, state: 'unreachable', text: unreachable.text, reasons: [unreachable] };
+}
+
+export function runningPart(pass: RunPass, job: JobRecord): JobDiagnosis {
+  const unreachable = unreachableReason(pass, job);
+  if (unreachable) return unreachablePart(job, unreachable);
+  const logs = logReason(pass, job);
+  if (logs) return { job, state: 'stopping', text: logs.text, reasons: [logs] };
+  const probes = probeReasons(pass, job);
+  const [first] = probes;
+  if (first) return { job, state: 'not_ready', text: first.text, reasons: probes };
+  const name = pass.instanceOf(job)?.name;
+  const where = name ? ` on ${name}` : '';
+  return { job, state: 'running', text: `runs${where}`, reasons: [] };
+}
+
+/** The process has exited and its last output is not stored yet; null if it has not exited. */
+export function logReason(pass: RunPass, job: JobRecord): Reason | null {
+  const report = pass.reportOf(job);
+  if (report?.state.phase !== 'exited') return null;
+  const missing = report.state.log_end - pass.storedLog(job);
+  if (missing <= 0) return null;
+  const until = report.receivedAt + LOG_WAIT;
+  const text = `has ended; ${missing} bytes of its output are still to be stored`;
+  return reason('log_wait', text, { since: report.receivedAt, until, count: missing });
+}
+
+/** One reason for each probe that keeps the replica from being ready. */
+function probeReasons(pass: RunPass, job: JobRecord): Reason[] {
+  const isServed = pass.run.spec.configuration.type === 'service' && job.jobNum === 0;
+  if (!isServed || job.ready) return [];
+  const streaks = pass.snapshot.probes?.[job.id] ?? [];
+  return job.spec.probes.flatMap((probe, n) => {
+    const streak = streaks[n] ?? 0;
+    if (streak >= probe.ready_after) return [];
+    const what = `probe ${n} (${probe.method.toUpperCase()} ${probe.url})`;
+    const successes = probe.ready_after === 1 ? 'once' : `${probe.ready_after} times in a row`;
+    const text =
+      streak === 0
+        ? `runs, but ${what} fails; it has to succeed ${successes}`
+        : `runs; ${what} has succeeded ${streak} of ${probe.ready_after} times`;
+    const detail = { asked: String(probe.ready_after), has: String(streak) };
+    return [reason('probes', text, { ...detail, since: job.runningAt })];
+  });
+}

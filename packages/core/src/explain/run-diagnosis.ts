@@ -1,0 +1,144 @@
+/** Diagnoses all jobs of a run; looks for a place for those that have none. */
+import type { Gang, JobRecord, PlacementSnapshot } from '../model/index.ts';
+import { lookAtGang } from '../placement/look.ts';
+import type { Ask } from '../placement/new-slots.ts';
+import type { BackendAnswers, BackendsState, OffersWanted } from '../placement/offers-wanted.ts';
+import { type Replica, replicasOf, wantedFailures } from '../reconcile/replicas.ts';
+import { RunPass } from '../reconcile/run-pass.ts';
+import {
+  isCapacityReason,
+  isJobSubmitted,
+  isRunActive,
+  isRunFinished,
+  isRunPending,
+  latestSubmissions,
+} from '../status/index.ts';
+import type { Surroundings } from './considered.ts';
+import type { ExplainContext, ExplainedRun } from './input.ts';
+import { diagnoseJob, diagnoseRetry, type JobDiagnosis } from './job-parts.ts';
+import { Names } from './names.ts';
+import type { TrialWorld } from './trials.ts';
+import { isGangOf, type Waiting, waitingOf } from './waiting.ts';
+
+/** How many waiting replicas are examined; further ones have the same requirements. */
+const LOOKS = 5;
+
+export class RunDiagnosis {
+  readonly pass: RunPass;
+  readonly around: Surroundings;
+  readonly world: TrialWorld;
+  readonly wanted = new Map<string, OffersWanted>();
+  readonly #input: ExplainedRun;
+  readonly #waiting = new Map<number, Waiting>();
+
+  constructor(
+    input: ExplainedRun,
+    backends: BackendsState,
+    answers: BackendAnswers,
+    ctx: ExplainContext,
+  ) {
+    const context = { ...ctx, newId: () => 'new' };
+    this.#input = input;
+    this.pass = new RunPass(input.run, { ...context, buildJobs: () => [], nextFire: () => null });
+    const { projectId } = input.run.run;
+    this.around = {
+      names: new Names(projectId, input.projectNames, ctx.viewer),
+      holders: input.holders,
+      backends,
+      market: { abilities: backends.abilities, notes: answers.notes },
+    };
+    const ask: Ask = (question) => {
+      const offers = answers.offers.get(question.key);
+      if (offers === undefined) this.wanted.set(question.key, question);
+      return offers ?? [];
+    };
+    this.world = { snapshot: this.#queue(), ask, ctx: context };
+    this.#findPlaces();
+  }
+
+  get jobs(): JobRecord[] {
+    return this.pass.latest;
+  }
+
+  /** The replica's gang, if it waits for a place. */
+  waitingOf(replicaNum: number): Waiting | null {
+    return this.#waiting.get(replicaNum) ?? null;
+  }
+
+  /** The first of the gangs that wait for a place. */
+  get firstWaiting(): Waiting | null {
+    return [...this.#waiting.values()][0] ?? null;
+  }
+
+  /** All jobs, ordered by replica and job number. */
+  diagnoses(): JobDiagnosis[] {
+    const failures = new Map(this.#retried().map((replica) => [replica.num, replica]));
+    return this.jobs.map((job) => {
+      const replica = failures.get(job.replicaNum);
+      if (replica) return diagnoseRetry(this.pass, replica, job);
+      return diagnoseJob(this.pass, job, this.waitingOf(job.replicaNum));
+    });
+  }
+
+  /** Failed replicas that will be retried. */
+  #retried(): Replica[] {
+    const { run } = this.pass;
+    const goesOn =
+      isRunActive(run.status) || (isRunPending(run.status) && run.resubmissionAttempt > 0);
+    return goesOn ? wantedFailures(this.pass) : [];
+  }
+
+  /** The queue, with this run's gangs added even if no pass would load them or they have ended. */
+  #queue(): PlacementSnapshot {
+    const { queue } = this.#input;
+    const own = this.#ownGangs();
+    const others = queue.gangs.filter((gang) => gang.run.id !== this.pass.run.id);
+    const silent = this.around.backends.abilities.filter((one) => !one.makesMachines);
+    const machineless = new Set(silent.map((one) => one.name));
+    return { ...queue, gangs: [...others, ...own], hasSilentBackends: false, machineless };
+  }
+
+  #ownGangs(): Gang[] {
+    const { run } = this.pass;
+    const replicas = replicasOf(latestSubmissions(this.#input.run.jobs));
+    if (isRunActive(run.status)) {
+      return replicas.filter(isUnplaced).map(({ jobs }) => ({ run, jobs }));
+    }
+    if (!isRunFinished(run.status)) return [];
+    return replicas.filter(isStarved).map(({ jobs }) => this.#again(jobs));
+  }
+
+  /** Gangs that ended without a place, as if they were submitted again. */
+  #again(jobs: readonly JobRecord[]): Gang {
+    const { now } = this.pass;
+    const run = { ...this.pass.run, status: 'submitted', fleetId: null, submittedAt: now } as const;
+    const fresh = { status: 'submitted', instanceId: null, stopRequestedAt: null } as const;
+    return { run, jobs: jobs.map((job) => ({ ...job, ...fresh, waitingSince: null })) };
+  }
+
+  #findPlaces(): void {
+    const byDemand = new Map<string, Waiting>();
+    for (const { jobs } of this.#ownGangs()) {
+      const [first] = jobs;
+      if (!first) continue;
+      const demand = first.demand ?? first.id;
+      const known = byDemand.get(demand) ?? (byDemand.size < LOOKS ? this.#placeOf(first) : null);
+      if (!known) continue;
+      byDemand.set(demand, known);
+      this.#waiting.set(first.replicaNum, known);
+    }
+  }
+
+  #placeOf(job: JobRecord): Waiting | null {
+    const { snapshot, ask, ctx } = this.world;
+    const look = lookAtGang(snapshot, ask, ctx, isGangOf(job));
+    const place = this.#input.places.find((one) => one.jobId === job.id) ?? null;
+    return look && waitingOf(look, place, this.around);
+  }
+}
+
+const isUnplaced = ({ jobs }: Replica): boolean =>
+  jobs.every((job) => isJobSubmitted(job.status) && job.instanceId === null);
+
+const isStarved = ({ jobs }: Replica): boolean =>
+  jobs.some((job) => isCapacityReason(job.terminationReason));

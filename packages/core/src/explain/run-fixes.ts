@@ -1,0 +1,88 @@
+/** Fixes that do not concern capacity. */
+import type { ExplainRule, Fix } from '@dstack/contract/wire';
+import type { RunPass } from '../reconcile/run-pass.ts';
+import { isRunFinished, isRunTerminating } from '../status/index.ts';
+import { applyCommand } from './commands.ts';
+import { fix } from './diagnosis.ts';
+import type { JobDiagnosis } from './job-parts.ts';
+import type { Waiting } from './waiting.ts';
+
+export function runFixes(
+  pass: RunPass,
+  jobs: readonly JobDiagnosis[],
+  waiting: Waiting | null,
+): Fix[] {
+  const { run } = pass;
+  const rules = new Set(jobs.flatMap((one) => one.reasons.map((reason) => reason.rule)));
+  const fixes = [
+    ...(isRunFinished(run.status) ? endedFixes(pass, jobs, waiting) : []),
+    ...(isRunTerminating(run.status)
+      ? [fix('End it at once', { command: `dstack stop --abort ${run.name}` })]
+      : []),
+    ...liveFixes(pass, jobs, rules),
+  ];
+  return [...new Map(fixes.map((one) => [one.text + one.command, one])).values()];
+}
+
+const LOG_RULES: readonly ExplainRule[] = ['crash_loop', 'retry_delay', 'probes'];
+
+function liveFixes(
+  pass: RunPass,
+  jobs: readonly JobDiagnosis[],
+  rules: ReadonlySet<ExplainRule>,
+): Fix[] {
+  const { run } = pass;
+  if (isRunFinished(run.status)) return [];
+  const fixes: Fix[] = [];
+  if (LOG_RULES.some((rule) => rules.has(rule)) || jobs.some((one) => one.state === 'running')) {
+    fixes.push(fix('See what it prints', { command: `dstack logs ${run.name}` }));
+  }
+  if (rules.has('crash_loop')) {
+    fixes.push(fix('Stop it until it is mended', { command: `dstack stop ${run.name}` }));
+  }
+  for (const { job } of jobs.filter((one) => one.state === 'unreachable')) {
+    const instance = pass.instanceOf(job);
+    const name = instance?.projectId === run.projectId ? instance.name : null;
+    if (name)
+      fixes.push(
+        fix(`See why ${name} is unreachable`, { command: `dstack explain instance ${name}` }),
+      );
+  }
+  const url = run.serviceSpec?.url;
+  if (jobs.every((one) => one.state === 'ended') && url && run.status === 'pending') {
+    fixes.push(fix('Send it a request', { value: url }));
+  }
+  return fixes;
+}
+
+function endedFixes(
+  { run }: RunPass,
+  jobs: readonly JobDiagnosis[],
+  waiting: Waiting | null,
+): Fix[] {
+  const reasons = new Set(jobs.map(({ job }) => job.terminationReason));
+  const fixes: Fix[] = [];
+  if (waiting?.look.option) {
+    fixes.push(fix('Apply it again: there is a place now', { command: applyCommand(run) }));
+  }
+  if (reasons.has('container_exited_with_error')) {
+    fixes.push(fix('See what it printed', { command: `dstack logs ${run.name}` }));
+  }
+  if (reasons.has('creating_container_error') || reasons.has('executor_error')) {
+    fixes.push(
+      fix('See what server and agent did for it', { command: `dstack logs -d ${run.name}` }),
+    );
+  }
+  if (reasons.has('volume_error'))
+    fixes.push(fix('See the volumes', { command: 'dstack volume -v' }));
+  if (reasons.has('max_duration_exceeded')) {
+    const command = applyCommand(run, ['--max-duration', 'off']);
+    fixes.push(fix('Let it run for as long as it takes', { command, value: 'max_duration: off' }));
+  }
+  if (reasons.has('instance_unreachable') || reasons.has('interrupted_by_no_capacity')) {
+    const command = applyCommand(run, ['--retry']);
+    const value = 'retry:\n  on_events: [error, interruption]\n  duration: 1d';
+    fixes.push(fix('Let such a run start again by itself', { command, value }));
+  }
+  return fixes;
+}

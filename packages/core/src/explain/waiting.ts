@@ -1,0 +1,137 @@
+/** Diagnoses a gang without a place: rows, reasons and one sentence. */
+import type { ExplainRule, Refusal } from '@dstack/contract/wire';
+import type { Gang, JobRecord } from '../model/index.ts';
+import { candidateFleets } from '../placement/choose-fleet.ts';
+import type { GangLook } from '../placement/look.ts';
+import { fleetClauses } from './clauses.ts';
+import { consideredRows, fleetNameFor, type Surroundings } from './considered.ts';
+import { type Ahead, type Reason, type Row, reason } from './diagnosis.ts';
+import type { NamedRun, QueuePlace } from './input.ts';
+import type { Names } from './names.ts';
+import { reasonsOf } from './reasons.ts';
+
+/** A waiting gang and the result of looking for a place. */
+export interface Waiting {
+  readonly look: GangLook;
+  readonly place: QueuePlace | null;
+  readonly rows: readonly Row[];
+  /** The most useful first; their `part` is the gang's first job. */
+  readonly reasons: readonly Reason[];
+  /** The reasons as one text, the end of `train waits: …`. */
+  readonly text: string;
+  /** The configuration can stay: the gang gets a place once something is free or a fleet exists. */
+  readonly isPossible: boolean;
+  readonly ahead: readonly Ahead[];
+}
+
+export function waitingOf(look: GangLook, place: QueuePlace | null, around: Surroundings): Waiting {
+  const rows = consideredRows(look, around);
+  const ahead = aheadOf(look, place, around);
+  const cause = causeOf(look, place, rows, ahead);
+  const first = look.gang.jobs[0];
+  const since = first?.waitingSince ?? first?.submittedAt ?? null;
+  const reasons = cause.reasons.map((one) => ({ ...one, part: first?.name ?? null, since }));
+  const { option, refusal } = look;
+  const isPossible =
+    option !== null ||
+    refusal?.kind !== 'no-place' ||
+    refusal.fleets.some((fleet) => fleet.verdict === 'full');
+  return { look, place, rows, ahead, reasons, text: cause.text, isPossible };
+}
+
+interface Cause {
+  readonly reasons: readonly Reason[];
+  readonly text: string;
+}
+
+function causeOf(
+  look: GangLook,
+  place: QueuePlace | null,
+  rows: readonly Row[],
+  ahead: readonly Ahead[],
+): Cause {
+  if (look.option) return withPlace(look, place);
+  const { refusal } = look;
+  if (refusal?.kind !== 'no-place') return withoutFleets(refusal, rows);
+  const names = [...new Set(rows.map((one) => one.fleet))].filter((name) => name !== null);
+  const nodes = refusal.nodes > 1 ? [`${refusal.nodes} nodes are needed at once`] : [];
+  const others = ahead.length > 0 && place !== null && place.ahead > 0 ? [aheadText(place)] : [];
+  const text = [...nodes, ...fleetClauses(names, rows), ...others].join('; ');
+  return { reasons: reasonsOf(rows), text };
+}
+
+const aheadText = ({ ahead }: QueuePlace): string =>
+  ahead === 1
+    ? 'one run that asks for the same is ahead'
+    : `${ahead} runs that ask for the same are ahead`;
+
+/** A pass examines only the first gangs of a class; unexamined ones may be ahead of this one. */
+function withPlace({ option, ahead, gang }: GangLook, place: QueuePlace | null): Cause {
+  const demand = gang.jobs[0]?.demand ?? null;
+  const seen = ahead.filter((one) => one.jobs[0]?.demand === demand).length;
+  if (place !== null && place.ahead > seen) {
+    const text = `${aheadText(place)}, and are placed first`;
+    return { reasons: [reason('queue', text, { count: place.ahead })], text };
+  }
+  const text = `is about to get a place in fleet ${option?.fleet.name ?? ''}`;
+  return { reasons: [reason('placing', text)], text };
+}
+
+function withoutFleets(refusal: Refusal | null, rows: readonly Row[]): Cause {
+  const [rule, asked, text] = fleetlessRule(refusal);
+  const others = reasonsOf(rows).filter((one) => one.rule !== 'other_fleet');
+  return { reasons: [reason(rule, text, { asked }), ...others], text };
+}
+
+function fleetlessRule(refusal: Refusal | null): [ExplainRule, string | null, string] {
+  switch (refusal?.kind) {
+    case 'fleets-missing': {
+      const names = refusal.names.join(', ');
+      return ['fleets_missing', names, `no fleet of the project is named ${names}`];
+    }
+    case 'fleet-deleted':
+      return ['fleet_deleted', null, 'the fleet in which the run is was deleted'];
+    default:
+      return ['no_fleets', null, 'the project has no fleet'];
+  }
+}
+
+/** Runs ahead of it in its class, and runs with reservations on capacity that it could use. */
+function aheadOf(look: GangLook, place: QueuePlace | null, around: Surroundings): Ahead[] {
+  const found = new Map<string, Ahead>();
+  const add = (run: NamedRun, keeps: string | null) => {
+    if (run.id === look.gang.run.id) return;
+    const known = found.get(run.id);
+    if (known && (known.keeps !== null || keeps === null)) return;
+    found.set(run.id, aheadRun(run, keeps, around.names));
+  };
+  const { ledger } = look;
+  for (const fleet of candidateFleets(ledger, look.request)) {
+    const name = fleetNameFor(look, fleet);
+    for (const run of ledger.growersOf(fleet.id)) add(run, name);
+    for (const instance of ledger.instancesOf(fleet.id)) {
+      for (const run of ledger.takersOf(instance)) add(run, name);
+    }
+  }
+  for (const run of place?.first ?? []) add(run, null);
+  return [...found.values()].slice(0, AHEAD_NAMED);
+}
+
+const AHEAD_NAMED = 10;
+
+function aheadRun(run: NamedRun, keeps: string | null, names: Names): Ahead {
+  const isVisible = names.isVisible(run);
+  return {
+    run: isVisible ? run.name : names.run(run),
+    project: names.projectOf(run),
+    priority: isVisible ? run.priority : null,
+    since: isVisible ? run.submittedAt : null,
+    keeps,
+  };
+}
+
+/** Whether the job belongs to the gang. */
+export const isGangOf =
+  (job: JobRecord) =>
+  ({ run, jobs }: Gang): boolean =>
+    run.id === job.runId && jobs[0]?.replicaNum === job.replicaNum;

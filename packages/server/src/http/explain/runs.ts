@@ -1,0 +1,91 @@
+import { notExists } from '@dstack/contract/api';
+import type { Explanation } from '@dstack/contract/wire';
+import { type ExplainedRun, explainJob, explainRun } from '@dstack/core';
+import type { HttpDeps } from '../ports.ts';
+import {
+  type Asker,
+  answered,
+  explainContext,
+  explanation,
+  onTarget,
+  subjectOf,
+} from './service.ts';
+
+export async function explainRunNamed(
+  deps: HttpDeps,
+  asker: Asker,
+  name: string,
+): Promise<Explanation> {
+  return await assessRun(deps, asker, await runNamed(deps, asker, name, 'Run'), 'run');
+}
+
+export async function explainServiceNamed(
+  deps: HttpDeps,
+  asker: Asker,
+  name: string,
+): Promise<Explanation> {
+  const input = await runNamed(deps, asker, name, 'Service');
+  const { type } = input.run.run.spec.configuration;
+  if (type !== 'service')
+    throw notExists(`Service ${name} not found: the run ${name} is a ${type}`);
+  return await assessRun(deps, asker, input, 'service');
+}
+
+async function assessRun(
+  deps: HttpDeps,
+  asker: Asker,
+  input: ExplainedRun,
+  kind: 'run' | 'service',
+): Promise<Explanation> {
+  const ctx = await explainContext(deps, asker);
+  const { run } = input.run;
+  const backends = await deps.backends.state(run.projectId);
+  const diagnosis = await answered(deps, run.projectId, (answers) =>
+    explainRun(input, backends, answers, ctx),
+  );
+  const within = { within: { kind: 'run', ids: [run.id] } } as const;
+  return await explanation(deps, asker, subjectOf(kind, run), diagnosis, within);
+}
+
+/** Names of jobs: `<run>-<job>-<replica>`. */
+const JOB_NAME = /^(.+)-(\d+)-(\d+)$/;
+
+export async function explainJobNamed(
+  deps: HttpDeps,
+  asker: Asker,
+  name: string,
+): Promise<Explanation> {
+  const [, runName = '', job = '', replica = ''] = JOB_NAME.exec(name) ?? [];
+  const input = await runNamed(deps, asker, runName, 'Job', name);
+  const { run } = input.run;
+  const ctx = await explainContext(deps, asker);
+  const own = input.run.jobs.filter(
+    ({ replicaNum, jobNum }) => replicaNum === Number(replica) && jobNum === Number(job),
+  );
+  const latest = own.at(-1);
+  if (!latest) throw notExists(`Job ${name} not found`);
+  const backends = await deps.backends.state(run.projectId);
+  const diagnosis = await answered(deps, run.projectId, (answers) =>
+    explainJob(input, latest, backends, answers, ctx),
+  );
+  return await explanation(
+    deps,
+    asker,
+    subjectOf('job', latest),
+    diagnosis,
+    onTarget('job', ...own.map((one) => one.id)),
+  );
+}
+
+async function runNamed(
+  { store }: HttpDeps,
+  { project }: Asker,
+  runName: string,
+  what: string,
+  name = runName,
+): Promise<ExplainedRun> {
+  const [run] = await store.runs.byNames(project.id, [runName]);
+  const input = run ? await store.engine.loadExplainedRun(run.id) : null;
+  if (input === null) throw notExists(`${what} ${name} not found`);
+  return input;
+}

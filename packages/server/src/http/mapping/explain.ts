@@ -1,0 +1,35 @@
+import {
+  type ExplainSubject,
+  type Explanation,
+  formatOptionalTimestamp,
+} from '@dstack/contract/wire';
+import type { Diagnosis } from '@dstack/core';
+import type { EventView } from '@dstack/store';
+import { optionalWireBackend } from './backend-name.ts';
+import { wireEvent } from './event.ts';
+
+export function wireExplanation(
+  subject: ExplainSubject,
+  diagnosis: Diagnosis,
+  events: readonly EventView[],
+): Explanation {
+  return {
+    subject,
+    ...{ state: diagnosis.state, summary: diagnosis.summary, waiting_for: diagnosis.waiting_for },
+    ...times(diagnosis),
+    ...{ attempt: diagnosis.attempt, position: diagnosis.position },
+    ahead: diagnosis.ahead.map((one) => ({ ...one, since: formatOptionalTimestamp(one.since) })),
+    reasons: diagnosis.reasons.map((one) => ({ ...one, ...times(one) })),
+    parts: diagnosis.parts.map((one) => ({ ...one, ...times(one) })),
+    considered: diagnosis.considered.map((one) => ({
+      ...one,
+      backend: optionalWireBackend(one.backend),
+    })),
+    fixes: [...diagnosis.fixes],
+    events: events.map(wireEvent),
+  };
+}
+
+function times({ since, until }: Pick<Diagnosis, 'since' | 'until'>) {
+  return { since: formatOptionalTimestamp(since), until: formatOptionalTimestamp(until) };
+}

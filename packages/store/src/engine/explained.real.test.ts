@@ -1,0 +1,91 @@
+import type { JobRecord, RunRecord } from '@dstack/core';
+import { describe, expect, it } from 'vitest';
+import { insertFleet, insertRun } from '../testing/insert.ts';
+import { projectRecord } from '../testing/records.ts';
+import { forEachStore, openWorld, type World } from '../testing/stores.ts';
+
+const REFUSED = { refusal: { kind: 'no-fleets' } } as const;
+
+async function waiting(
+  world: World,
+  name: string,
+  run: Partial<RunRecord> = {},
+  job: Partial<JobRecord> = {},
+) {
+  const { priority = 0, submittedAt: queuedAt = 1 } = run;
+  const waits = { ...REFUSED, waitingSince: 5, demand: 'small', priority, queuedAt, ...job };
+  return await insertRun(world, { name, ...run }, [waits]);
+}
+
+forEachStore((tests) => {
+  describe('what explains a run', () => {
+    it('is its place among those that ask for the same, and who is before it', async () => {
+      const world = await openWorld(tests);
+      const { store } = world;
+      for (let i = 0; i < 60; i++) await waiting(world, `w-${i}`, { submittedAt: 100 + i });
+      await waiting(world, 'urgent', { submittedAt: 999, priority: 7 });
+      await waiting(world, 'larger', { submittedAt: 1 }, { demand: 'large' });
+      const { run, jobs } = await waiting(world, 'late', { submittedAt: 500 });
+      const found = await store.engine.loadExplainedRun(run.id);
+      expect(found?.places).toMatchObject([{ jobId: jobs[0]?.id, ahead: 61 }]);
+      expect(found?.places[0]?.first.map((one) => one.name)).toEqual([
+        ...['urgent', 'w-0', 'w-1', 'w-2', 'w-3'],
+      ]);
+      const first = found?.places[0]?.first[0];
+      expect(first).toMatchObject({ projectId: world.projectId, priority: 7, submittedAt: 999 });
+      expect(found?.run.run.name).toBe('late');
+      const urgent = (await store.runs.byNames(world.projectId, ['urgent']))[0];
+      const ahead = await store.engine.loadExplainedRun(urgent?.id ?? '');
+      expect(ahead?.places).toMatchObject([{ ahead: 0, first: [] }]);
+    });
+
+    it('is everything that it could be placed on, whether or not something waits', async () => {
+      const world = await openWorld(tests);
+      const { store, userId } = world;
+      const other = projectRecord(userId, { name: 'other' });
+      await store.projects.insert(other);
+      const { fleet, instance } = await insertFleet(world, 'fleet');
+      await store.exports.insert(
+        { id: 'e1', projectId: world.projectId, name: 'pool', isGlobal: false, createdAt: 1 },
+        { importers: [other.id], fleets: [fleet.id], gateways: [] },
+      );
+      await occupy(world, instance.id);
+      await insertRun(world, { name: 'theirs', projectId: other.id, status: 'running' }, [
+        { instanceId: instance.id, claimedBlocks: 1, status: 'running' },
+      ]);
+      const { run } = await insertRun(world, { name: 'done', status: 'done' }, [
+        { status: 'done', instanceId: null },
+      ]);
+      const found = await store.engine.loadExplainedRun(run.id);
+      expect(found?.queue.gangs).toEqual([]);
+      expect(found?.queue.instances.map((one) => one.id)).toEqual([instance.id]);
+      expect(found?.holders).toMatchObject([
+        { instanceId: instance.id, blocks: 1, run: { name: 'theirs', projectId: other.id } },
+      ]);
+      expect(found?.projectNames).toEqual({ [world.projectId]: 'main', [other.id]: 'other' });
+      expect(await store.engine.loadExplainedRun('absent')).toBeNull();
+    });
+
+    it('does not count jobs that have ended among those on an instance', async () => {
+      const world = await openWorld(tests);
+      const { instance } = await insertFleet(world, 'fleet');
+      await insertRun(world, { name: 'ended', status: 'done' }, [
+        { instanceId: instance.id, status: 'done', claimedBlocks: 1 },
+      ]);
+      expect(await world.store.engine.blockHolders([instance.id])).toEqual([]);
+      expect(await world.store.engine.blockHolders([])).toEqual([]);
+    });
+  });
+});
+
+async function occupy({ store }: World, instanceId: string): Promise<void> {
+  const view = await store.instances.byId(instanceId);
+  await store.engine.apply([
+    {
+      type: 'instance.update',
+      id: instanceId,
+      version: view?.instance.version ?? 0,
+      set: { status: 'busy', busyBlocks: 1 },
+    },
+  ]);
+}

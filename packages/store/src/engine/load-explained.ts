@@ -1,0 +1,135 @@
+/** Loads the input of explanations. */
+import type {
+  BlockHolder,
+  ExplainedRun,
+  FleetRecord,
+  Id,
+  InstanceRecord,
+  JobRecord,
+  NamedRun,
+  QueuePlace,
+  Timestamp,
+} from '@dstack/core';
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import type { Tx } from '../context.ts';
+import { forIds, groupBy } from '../query.ts';
+import type { RecordCache } from '../record-cache.ts';
+import { UNFINISHED_JOB } from '../schema/statuses.ts';
+import { loadCapacity, loadProjectNames } from './load-placement.ts';
+import { loadQueueForPeople, loadRivalsForPeople, QUEUED } from './load-queue.ts';
+import { loadRun } from './load-run.ts';
+
+/** The most instances of a fleet whose holders are loaded, lowest numbers first. */
+const HELD_PER_FLEET = 100;
+
+/** The most runs named of those that are ahead. */
+const NAMED_AHEAD = 5;
+
+export async function loadExplainedRun(
+  tx: Tx,
+  records: RecordCache,
+  id: Id,
+  now: Timestamp,
+): Promise<ExplainedRun | null> {
+  const run = await loadRun(tx, records, id, now);
+  if (run === null) return null;
+  const { projectId } = run.run;
+  const capacity = await loadCapacity(tx, records, projectId);
+  const fleetIds = capacity.fleets.map((fleet) => fleet.id);
+  const queue = {
+    ...{ projectId, projectName: run.projectName, ...capacity },
+    ...(await loadQueueForPeople(tx, records, projectId)),
+    rivals: await loadRivalsForPeople(tx, records, projectId, fleetIds),
+  };
+  const waiting = run.jobs.filter(isWaitingHead);
+  const places: QueuePlace[] = [];
+  for (const job of waiting) places.push(await queuePlace(tx, job));
+  const holders = await blockHolders(tx, shownInstances(queue.fleets, queue.instances));
+  const named = [...holders.map((holder) => holder.run), ...places.flatMap((one) => one.first)];
+  const others = [...named, ...queue.rivals.map((rival) => rival.gang.run)];
+  const projectNames = await loadProjectNames(tx, [
+    projectId,
+    ...Object.keys(queue.projectNames),
+    ...others.map((one) => one.projectId),
+  ]);
+  return { run, queue, places, holders, projectNames };
+}
+
+function isWaitingHead({ status, instanceId, jobNum }: JobRecord): boolean {
+  return status === 'submitted' && instanceId === null && jobNum === 0;
+}
+
+function shownInstances(
+  fleets: readonly FleetRecord[],
+  instances: readonly InstanceRecord[],
+): Id[] {
+  const byFleet = groupBy(
+    instances.filter((one) => one.busyBlocks > 0),
+    (one) => one.fleetId,
+  );
+  return fleets.flatMap((fleet) =>
+    (byFleet.get(fleet.id) ?? []).slice(0, HELD_PER_FLEET).map((one) => one.id),
+  );
+}
+
+/** The runs with blocks of these instances, oldest job first. */
+export async function blockHolders(tx: Tx, instanceIds: readonly Id[]): Promise<BlockHolder[]> {
+  const rows = await forIds(instanceIds, (slice) =>
+    tx
+      .selectFrom('jobs as j')
+      .innerJoin('runs as r', 'r.id', 'j.run_id')
+      .select(['j.instance_id', 'j.claimed_blocks'])
+      .select(NAMED)
+      .where('j.instance_id', 'in', slice)
+      .where('j.status', 'in', UNFINISHED_JOB)
+      .orderBy('j.submitted_at')
+      .orderBy('j.id')
+      .execute(),
+  );
+  return rows.map((row) => ({
+    instanceId: row.instance_id ?? '',
+    run: namedRun(row),
+    blocks: row.claimed_blocks,
+  }));
+}
+
+const NAMED = ['r.id', 'r.name', 'r.project_id', 'r.priority', 'r.submitted_at'] as const;
+
+interface NamedRow {
+  readonly id: string;
+  readonly name: string;
+  readonly project_id: string;
+  readonly priority: number;
+  readonly submitted_at: number;
+}
+
+const namedRun = (row: NamedRow): NamedRun => ({
+  id: row.id,
+  name: row.name,
+  projectId: row.project_id,
+  priority: row.priority,
+  submittedAt: Number(row.submitted_at),
+});
+
+/** Reads the index `jobs_queued`, which has the order of the queue. */
+async function queuePlace(tx: Tx, job: JobRecord): Promise<QueuePlace> {
+  const counted = await sql<{ count: number }>`select count(*) as count from jobs
+    where ${aheadOf(job)}`.execute(tx);
+  const ahead = Number(counted.rows[0]?.count ?? 0);
+  if (ahead === 0) return { jobId: job.id, ahead, first: [] };
+  const first = await sql<NamedRow>`select r.id, r.name, r.project_id, r.priority, r.submitted_at
+    from (
+      select run_id, priority, queued_at, replica_num from jobs where ${aheadOf(job)}
+      order by priority desc, queued_at, run_id, replica_num limit ${sql.lit(NAMED_AHEAD)}
+    ) as j join runs as r on r.id = j.run_id
+    order by j.priority desc, j.queued_at, j.run_id, j.replica_num`.execute(tx);
+  return { jobId: job.id, ahead, first: first.rows.map(namedRun) };
+}
+
+/** Jobs of the same demand class that are ahead of this one. */
+function aheadOf(job: JobRecord): RawBuilder<SqlBool> {
+  const { projectId, demand, priority, queuedAt, runId, replicaNum } = job;
+  return sql<SqlBool>`project_id = ${projectId} and demand = ${demand} and ${QUEUED}
+    and (priority > ${priority} or (priority = ${priority}
+      and (queued_at, run_id, replica_num) < (${queuedAt}, ${runId}, ${replicaNum})))`;
+}
