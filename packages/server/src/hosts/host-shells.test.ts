@@ -20,6 +20,9 @@ describe('shells of SSH hosts', () => {
   ) {
     let changed: (subject: AccessSubject | null) => void = () => {};
     const keys: Record<string, string[]> = { main: ['alice'], other: ['bob'] };
+    /** Keys as the store has them, by user. */
+    const stored: Record<string, string> = {};
+    const bodies: HostShellKeys[] = [];
     const asked: string[] = [];
     const sent: string[] = [];
     const projects: Record<string, string> = { one: 'main', two: 'main', three: 'other' };
@@ -31,7 +34,10 @@ describe('shells of SSH hosts', () => {
         },
         keysOf: async (projectId: string, roles: readonly string[]) => {
           asked.push(`${projectId} ${roles}`);
-          return (keys[projectId] ?? []).map((user) => ({ user, key: `ssh-rsa ${user}` }));
+          return (keys[projectId] ?? []).map((user) => ({
+            user,
+            key: stored[user] ?? 'ssh-rsa AA',
+          }));
         },
       },
       instances: {
@@ -41,6 +47,7 @@ describe('shells of SSH hosts', () => {
     } as unknown as Store;
     const client = (hostId: string) => ({
       openShells: async (body: HostShellKeys) => {
+        bodies.push(body);
         sent.push(`${hostId}: ${body.keys.map(({ user }) => user)}`);
         await answers.shift()?.();
       },
@@ -57,7 +64,17 @@ describe('shells of SSH hosts', () => {
       changed({ kind: 'user', id: 'x' });
       await settle();
     };
-    return { keys, asked, sent: () => sent.splice(0), shells, connect, change, settle };
+    return {
+      keys,
+      stored,
+      bodies,
+      asked,
+      sent: () => sent.splice(0),
+      shells,
+      connect,
+      change,
+      settle,
+    };
   }
 
   it('are for the managers of each fleet’s own project, and never of this machine', async () => {
@@ -66,6 +83,17 @@ describe('shells of SSH hosts', () => {
     expect(sent()).toEqual(['one: alice', 'two: alice', 'three: bob']);
     // Once for all hosts of a project.
     expect(asked).toEqual(['main admin,manager', 'other admin,manager']);
+  });
+
+  it('have keys of one line each, and no odd key keeps the others from their host', async () => {
+    const { keys, stored, bodies, connect } = setUp('managers', [], ['one']);
+    keys.main = ['alice', 'eve'];
+    stored.alice = 'ssh-rsa AAAA alice\n';
+    stored.eve = 'ssh-rsa AAAA\nssh-rsa BBBB eve';
+    await connect();
+    expect(bodies.map((body) => body.keys)).toEqual([
+      [{ user: 'alice', key: 'ssh-rsa AAAA alice' }],
+    ]);
   });
 
   it('are for all members, or for nobody, where the server is set so', async () => {

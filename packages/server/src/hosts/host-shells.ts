@@ -111,7 +111,10 @@ export class HostShells {
     if (known) return known;
     const cache = this.#keys;
     const read = this.#options.store.access.keysOf(projectId, roles).then(
-      (keys) => keys.map(({ user, key }) => ({ user: wordOf(user), key })),
+      (keys) =>
+        keys.flatMap(({ user, key }) =>
+          lineOf(key).map((line) => ({ user: wordOf(user), key: line })),
+        ),
       (error: unknown) => {
         cache.delete(projectId);
         throw error;
@@ -120,6 +123,12 @@ export class HostShells {
     cache.set(projectId, read);
     return read;
   }
+}
+
+/** Keys are stored as `ssh-keygen` writes them; agents refuse all keys for one that is not one line. */
+function lineOf(key: string): readonly string[] {
+  const line = key.trim();
+  return /\p{Cc}/u.test(line) ? [] : [line];
 }
 
 /** What agents take as the name of a user: one odd name must not keep all others from their changes. */
