@@ -72,9 +72,11 @@ export class DockerExecutor implements Executor {
 
   constructor(options: DockerExecutorOptions) {
     this.#options = options;
-    this.#images = new ImageFactsReader(options.docker, join(options.stateDir, 'images'));
-    this.#store = new ImageStore(options);
     this.#agentId = agentId(options.stateDir);
+    this.#images = new ImageFactsReader(options.docker, join(options.stateDir, 'images'), {
+      [AGENT_LABEL]: this.#agentId,
+    });
+    this.#store = new ImageStore(options);
     this.#daemon = new DaemonWatch(options.docker);
   }
 

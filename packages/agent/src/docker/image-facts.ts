@@ -28,10 +28,13 @@ type ImageFiles = Pick<ImageFacts, 'passwd' | 'group' | 'profile'>;
 export class ImageFactsReader {
   readonly #docker: Docker;
   readonly #cacheDir: string;
+  readonly #labels: Readonly<Record<string, string>>;
 
-  constructor(docker: Docker, cacheDir: string) {
+  /** `labels`: of the containers, by which those are found that a killed agent has left. */
+  constructor(docker: Docker, cacheDir: string, labels: Readonly<Record<string, string>>) {
     this.#docker = docker;
     this.#cacheDir = cacheDir;
+    this.#labels = labels;
     mkdirSync(cacheDir, { recursive: true, mode: 0o700 });
   }
 
@@ -71,7 +74,9 @@ export class ImageFactsReader {
 
   async #withProbe<T>(id: string, look: (container: Docker.Container) => Promise<T>): Promise<T> {
     const name = `dstack-probe-${randomUUID()}`;
-    const container = await this.#docker.createContainer({ name, Image: id, Cmd: ['none'] });
+    const container = await this.#docker.createContainer({
+      ...{ name, Image: id, Cmd: ['none'], Labels: { ...this.#labels } },
+    });
     try {
       return await look(container);
     } finally {
