@@ -33,6 +33,8 @@ export async function placeAs(
   try {
     if (bringsNothing(placement, uploads)) return;
     const before = await way.enter();
+    // An abort that has happened is not reported to listeners that are added later.
+    signal.throwIfAborted();
     const isSelf = account.uid === process.getuid?.() && before.length === 0;
     if (isSelf) await placeOnHost(placement, uploads, signal);
     else await placeInChild({ account, before, reach: way.reach() }, placement, uploads, signal);
