@@ -4,10 +4,10 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 
-/** Where a job finds the server, and who may connect there. */
+/** The socket by which a job reaches the server, and who may connect to it. */
 export interface ServerSocket {
   readonly path: string;
-  /** Mode of its folder, where it has one of its own; null = the folder is there. */
+  /** Mode of its folder if it has a folder of its own; null = the folder exists. */
   readonly folderMode: number | null;
   readonly mode: number;
   /** Null = the agent's own user. */
@@ -61,7 +61,7 @@ export class ServerAccess {
     return [...this.#waiting.keys()];
   }
 
-  /** Null for one that is not there, or not any more. */
+  /** Null if the connection is unknown or closed. */
   take(id: string): Duplex | null {
     const found = this.#waiting.get(id);
     if (!found) return null;

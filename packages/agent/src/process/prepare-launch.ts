@@ -39,11 +39,7 @@ export async function prepareLaunch(
   signal: AbortSignal,
 ): Promise<Launch> {
   const { spec, folder } = job;
-  const user = (await grounds.users?.prepare(job)) ?? null;
-  const account = user?.account ?? jobAccount(job);
-  const isOther = account.uid !== process.getuid?.();
-  if (isOther && !user) await openTheWay(folder.path);
-  for (const dir of [folder.home, folder.work, folder.stage]) await makeOwned(dir, account);
+  const { user, account, isOther } = await prepareAccount(job, grounds);
   const { mounts, notices } = await hostMounts(spec.mounts, grounds.forbiddenMounts);
   const { outside, inside } = byPlace(mounts, [folder.home, folder.work]);
   const cwd = placeIn(spec.working_dir ?? folder.work, account.home, folder.work);
@@ -74,6 +70,17 @@ export async function prepareLaunch(
     account,
     socket: folder.socket('s'),
   };
+}
+
+/** `isOther`: the account is not the agent's. */
+async function prepareAccount(job: ExecutorJob, { users }: Grounds) {
+  const { folder } = job;
+  const user = (await users?.prepare(job)) ?? null;
+  const account = user?.account ?? jobAccount(job);
+  const isOther = account.uid !== process.getuid?.();
+  if (isOther && !user) await openTheWay(folder.path);
+  for (const dir of [folder.home, folder.work, folder.stage]) await makeOwned(dir, account);
+  return { user, account, isOther };
 }
 
 async function environment(
