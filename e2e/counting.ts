@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
 
-/** Counts to `n`, a line each tenth of a second or as told, and ends with a code of its own or as told. */
+/** Counts to `n`, one line each `pause` seconds, and ends with the code `exit`, unlike that of a signal. */
 export const counting = (n: number, pause = 0.1, exit = 3) => [
   `i=0; while [ $i -lt ${n} ]; do i=$((i + 1)); echo "line $i"; sleep ${pause}; done`,
   `exit ${exit}`,

@@ -1,4 +1,4 @@
-/** The kinds of runs that live while everything around them is killed, and what each must have become. */
+/** Kinds of runs that are exposed to kills, each with a check of its result. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Random } from '@dstack/testkit/random';
@@ -6,10 +6,10 @@ import { countedTo, counting, linesIn } from '../counting.ts';
 import { isFinished, type ShownRun } from '../installation.ts';
 import { applyRun, HOSTS, IMAGE, LOCAL, post, stop, until, type World } from './world.ts';
 
-/** Says what is wrong with the run, once nothing is killed any more. */
+/** Returns what is wrong with the run; called after the last kill. */
 export type Judge = () => Promise<readonly string[]>;
 
-/** Lives through a run to its end. */
+/** Submits a run and waits for its end. */
 export type Kind = (world: World, name: string, random: Random) => Promise<Judge>;
 
 const app = join(import.meta.dirname, '..', 'service-app.ts');
@@ -89,7 +89,7 @@ const loop: Kind = async (world, name, random) => {
   };
 };
 
-/** Has a fleet of its own, which goes away with it. */
+/** Has a fleet of its own, which is deleted after it. */
 const guest: Kind = async (world, name, random) => {
   const lines = random.whole(10, 60);
   const fleet = `fleet-of-${name}`;
@@ -143,7 +143,7 @@ async function answers(world: World, name: string, version: string): Promise<boo
       }
       await answer.body?.cancel();
     } catch {
-      // The server is down, or has gone down in between.
+      // The server is down.
     }
     await delay(PATIENCE);
   }
@@ -183,7 +183,7 @@ function ended(run: ShownRun | null, exits: readonly number[]): string[] {
   return right ? [] : [`exited with ${found}, not ${exits}: ${run.termination_reason}`];
 }
 
-/** Compares the output with what was printed: to the last line, or, with `lines` null, without a gap. */
+/** Compares the stored output with all lines of the job; `lines` null: any number, without a gap. */
 async function printed({ home }: World, name: string, job: number, lines: number | null) {
   const text = await home.ok('logs', name, '--job', String(job));
   const found = linesIn(text);
