@@ -1,4 +1,4 @@
-/** What runs that fail again and again, or lack room, leave in the database. */
+/** Growth of the database by runs that fail repeatedly or find no capacity. */
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -58,7 +58,7 @@ export async function crashLoop(minutes = MINUTES): Promise<void> {
   }
 }
 
-/** Bytes of what is in it, wherever on disk that is. */
+/** Bytes of its pages, in the file or in the write-ahead log. */
 function sizeOf(path: string): number {
   const database = new DatabaseSync(path, { readOnly: true });
   try {

@@ -1,4 +1,4 @@
-/** How long an explanation takes while 10 000 runs wait for the one place there is. */
+/** Latency of an explanation while 10 000 runs wait for a single slot. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import { print, summary } from './measure.ts';
 import { applyFleet, submit } from './runs.ts';
 
 const RUNS = 10_000;
-/** All that wait ask for the same, or for one of so many things. */
+/** Number of different requirements among the waiting runs. */
 const CLASSES = [1, 100];
 const QUESTIONS = 300;
 const WARM_UP = 20;
@@ -47,7 +47,7 @@ async function measure(home: Installation, classes: number): Promise<void> {
     await question(i);
     samples.push(performance.now() - asked);
   }
-  // Of the server, per question: says the same on a machine that others use.
+  // CPU time of the server per request does not depend on other load of the machine.
   const cpu = Number(((usage(home.serverPid).cpuMs - before) / QUESTIONS).toFixed(1));
   const name = `explain a run, ${RUNS} waiting, ${classes} classes of demand`;
   print({ name, unit: 'ms', cpu, ...summary(samples) });

@@ -27,7 +27,7 @@ if (parentPort) {
   let longest = 0;
   let began = performance.now();
   parentPort.on('message', () => {
-    // One that is still waited for counts with what it has waited.
+    // A request that is not answered yet counts with its wait so far.
     parentPort?.postMessage(Math.max(longest, performance.now() - began));
     longest = 0;
   });

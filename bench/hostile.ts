@@ -1,6 +1,6 @@
 /**
- * What anybody may send, at the largest size that is not refused by its length: how long
- * `/healthcheck` waits meanwhile, beside how long it waits for an ordinary request of the same run.
+ * Hostile input at the largest size that is not refused for its length: how long `/healthcheck` waits
+ * meanwhile, compared with an ordinary request in the same process.
  */
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,7 +23,7 @@ import { installation } from './installation.ts';
 import { print } from './measure.ts';
 import { residentMb } from './server-start.ts';
 
-/** The least of so many tries: whatever else the machine does only adds to a wait. */
+/** The minimum of several attempts: other load of the machine only adds to a wait. */
 const TRIES = 3;
 
 /** Inputs that keep others waiting longer than this are printed one by one (ms). */
@@ -74,7 +74,7 @@ class Bench {
     this.#token = home.token();
   }
 
-  /** One line for all: the worst of them. */
+  /** Prints one line for the worst of them. */
   async group(name: string, inputs: readonly HostileInput[]): Promise<void> {
     const floor = await this.#least(() => this.#send(ordinary));
     let worst = { stall: 0, input: '' };
@@ -87,7 +87,7 @@ class Bench {
     this.#print(`${name}, worst of ${inputs.length}: ${worst.input}`, worst.stall, floor);
   }
 
-  /** What only hurts in numbers. */
+  /** Requests that are harmful only in large numbers. */
   async many(): Promise<void> {
     const nested = '['.repeat(8 * MIB) + ']'.repeat(8 * MIB);
     const byStranger = { ...post('/api/users/get_user', nested), headers: [] };
@@ -113,7 +113,7 @@ class Bench {
     await this.#slowBodies(500);
   }
 
-  /** Bodies that are announced and never come. */
+  /** Bodies that are announced and never sent. */
   async #slowBodies(count: number): Promise<void> {
     const floor = await this.#least(() => this.#send(ordinary));
     const before = residentMb(this.#home.serverPid);
@@ -141,7 +141,7 @@ class Bench {
     for (let attempt = 0; attempt < TRIES; attempt++) {
       await this.#pinger.longest();
       await work();
-      // What the request has left behind, such as a collection of garbage, counts too.
+      // Includes later work for the request, such as garbage collection.
       await delay(5);
       least = Math.min(least, await this.#pinger.longest());
     }

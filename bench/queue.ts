@@ -1,4 +1,4 @@
-/** Runs that wait for capacity: what they cost, whom they slow, and how fast a freed slot is taken. */
+/** Waiting runs: their cost, their effect on other requests, and how fast a freed slot is claimed. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
 import { load, untilAtRest } from './api.ts';
@@ -21,7 +21,7 @@ const retry = { on_events: ['no-capacity'], duration: '1d' };
 const kinds = [
   // Takes the next slot that is free.
   { ...forever, retry },
-  // Can never run here, and is in nobody's way.
+  // Can never run here, and must not delay others.
   { ...forever, retry, resources: { gpu: 'H100:8' } },
 ];
 

@@ -1,8 +1,8 @@
-/** As many stories of the simulation as there is time for, one worker thread per core. */
+/** Runs the simulation with as many seeds as time allows, one worker thread per core. */
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { simulate as tell } from '../packages/server/src/testing/simulation/simulation.ts';
+import { simulate as simulateSeed } from '../packages/server/src/testing/simulation/simulation.ts';
 import { print } from './measure.ts';
 
 const MINUTES = '3';
@@ -51,7 +51,7 @@ export async function simulate(argument = MINUTES): Promise<void> {
   });
 }
 
-/** Resolves when the worker has come to its end; rejects with what has stopped it before. */
+/** Resolves at the end of the worker; rejects with its error. */
 function work(task: Task, onReport: (report: Report) => void): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const worker = new Worker(new URL(import.meta.url), { workerData: task });
@@ -63,7 +63,7 @@ function work(task: Task, onReport: (report: Report) => void): Promise<void> {
 
 async function story(seed: number): Promise<Report> {
   try {
-    const { submissions, checks } = await tell({ seed, steps: STEPS });
+    const { submissions, checks } = await simulateSeed({ seed, steps: STEPS });
     return { seed, submissions, checks };
   } catch (error) {
     return {

@@ -2,17 +2,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
 
-/** Counts to `n`, a line each tenth of a second or as told, and ends with a code of its own. */
-export const counting = (n: number, pause = 0.1) => [
+/** Counts to `n`, one line each `pause` seconds, and ends with the code `exit`, unlike that of a signal. */
+export const counting = (n: number, pause = 0.1, exit = 3) => [
   `i=0; while [ $i -lt ${n} ]; do i=$((i + 1)); echo "line $i"; sleep ${pause}; done`,
-  'exit 3',
+  `exit ${exit}`,
 ];
 
 export const countedTo = (n: number) => Array.from({ length: n }, (_, i) => `line ${i + 1}`);
 
+/** The terminal shows Ctrl-C as `^C`, also in front of a line that a shell was about to print. */
+export const linesIn = (logs: string): string[] =>
+  [...logs.matchAll(/^(?:\^C)?(line .*?)\r?$/gm)].map(([, line]) => line ?? '');
+
 export async function linesOf(home: Installation, run: string): Promise<string[]> {
-  const logs = await home.ok('logs', run);
-  return logs.split(/\r?\n/).filter((line) => line.startsWith('line '));
+  return linesIn(await home.ok('logs', run));
 }
 
 export async function seenInLogs(home: Installation, run: string, line: string): Promise<void> {

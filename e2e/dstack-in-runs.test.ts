@@ -30,7 +30,7 @@ import { officialClient } from './official-client/official-client.ts';
 const logsOf = async (home: Installation, name: string) =>
   (await home.ok('logs', name)).replaceAll('\r', '');
 
-/** Runs a task to its end; what it has printed. */
+/** Runs a task to its end and returns its output. */
 async function outputOf(home: Installation, name: string, commands: string[], more: string) {
   await submit(home, name, commands, more);
   const run = await untilRun(home, name, isFinished);
@@ -39,7 +39,7 @@ async function outputOf(home: Installation, name: string, commands: string[], mo
   return output;
 }
 
-/** By curl, as any program would: the status and the answer, in one line. */
+/** A request by curl, as any program could send it; prints answer and status in one line. */
 const ask = (path: string, body = '{}') =>
   `curl -sS --unix-socket /run/dstack/server.sock -w ' %{http_code}\\n' http://x${path}` +
   ` -H "Authorization: Bearer $DSTACK_TOKEN" -d '${body}'`;
@@ -57,7 +57,7 @@ describe('a process with `dstack: true`', () => {
 
   const more = 'dstack: true\n';
 
-  /** A call by the socket and with the token of a job, as it has left them in a file. */
+  /** A request over the socket and with the token that a job has written to a file. */
   function call(file: string, path: string, body: object): Promise<string> {
     const [url = '', token = ''] = readFileSync(file, 'utf8').trim().split(' ');
     const socketPath = decodeURIComponent(url.replace('http+unix://', ''));
@@ -139,7 +139,7 @@ describe('a process with `dstack: true`', () => {
     await home.ok('stop', 'bobs', '-y', '-x');
   });
 
-  it('keeps a server and a token of its own, which ours is not shown to', async () => {
+  it('keeps the server and the token that its configuration sets, and gets no other token', async () => {
     const output = await outputOf(
       home,
       'elsewhere',
@@ -175,7 +175,7 @@ describe('a process with `dstack: true`', () => {
             "print('user', client.client.users.get_my_user().username)",
           ].join('; ')}"`,
         ],
-        // Its Python may lie where nobody else looks.
+        // The client's Python may be readable by root only.
         `${more}user: root\n`,
       );
       expect(output).toMatch(/official-.*running/);
@@ -228,7 +228,7 @@ describe.skipIf(noDocker !== null)('a container with `dstack: true`', () => {
     expect(output).toMatch(/^\/run\/dstack\/server\.sock$/m);
   });
 
-  it('has nothing of it without that', async () => {
+  it('gets no socket and no token without `dstack: true`', async () => {
     const lines = ['echo "[$DSTACK_TOKEN$DSTACK_SERVER_URL]"', 'echo /run/dstack*'];
     const output = await outputOf(home, 'plain', lines, 'image: curl:test\nshell: bash\n');
     expect(output).toContain('[]\n/run/dstack*\n');

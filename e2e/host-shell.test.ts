@@ -93,7 +93,7 @@ describe.skipIf(missing !== null)('a shell of an SSH host', () => {
     await untilInstances(home, 'rack', allIdle);
   }
 
-  /** What `ssh` says as this user: where it came out, or why it did not. */
+  /** The output of `ssh` as this user: the login name on the host, or the error. */
   async function login(username: string): Promise<string> {
     const options = ['IdentitiesOnly=yes', 'IdentityAgent=none', 'StrictHostKeyChecking=no'];
     const more = ['UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'ConnectTimeout=5'];
@@ -112,14 +112,14 @@ describe.skipIf(missing !== null)('a shell of an SSH host', () => {
   const DENIED = /Permission denied/;
   const file = () => host.exec('cat /home/dev/.ssh/authorized_keys');
 
-  it('is opened by `ssh RUN-host` for whoever manages the project, as the login user of the fleet', async () => {
+  it('is opened by `ssh RUN-host` for managers of the project, as the login user of the fleet', async () => {
     home.spawn(['attach', 'web']);
     const written = () => existsSync(sshConfig(home)) && readFileSync(sshConfig(home), 'utf8');
     while (!`${written()}`.includes('Host web\n')) await delay(50);
     const ssh = async (...args: string[]) =>
       (await run('ssh', ['-n', '-F', sshConfig(home), ...args], { env: home.env })).stdout;
     expect(await ssh('web-host', 'id -un; hostname')).toBe(`dev\n${host.name}\n`);
-    // By the same key, and through the host as ever.
+    // The same key still opens the run, through the host.
     expect(await ssh('web', 'echo $DSTACK_RUN_NAME')).toBe('web\n');
   });
 
@@ -136,7 +136,7 @@ describe.skipIf(missing !== null)('a shell of an SSH host', () => {
     expect(await host.exec('stat -c "%U %a" /home/dev/.ssh/authorized_keys')).toBe('dev 640\n');
   });
 
-  it('is no part of what an importing project gets of a fleet, only the way to its jobs', async () => {
+  it('is not opened for members of a project that imports the fleet, who only reach their jobs', async () => {
     await home.api('/api/project/main/exports/create', {
       ...{ name: 'shared', is_global: false, importer_projects: ['lab'] },
       ...{ exported_fleets: ['rack'], exported_gateways: [] },
@@ -184,7 +184,7 @@ describe.skipIf(missing !== null)('a shell of an SSH host', () => {
     expect(await login('mary')).toBe('dev');
   });
 
-  it('is taken away when a host is back that was out of reach meanwhile', async () => {
+  it('is taken away from a host that was unreachable as soon as it is back', async () => {
     host.cut();
     try {
       await setMembers('main', { bob: 'user' });
@@ -196,13 +196,13 @@ describe.skipIf(missing !== null)('a shell of an SSH host', () => {
     await becomes('mary', /^dev$/);
   });
 
-  it('outlives a kill of the agent and of the server, and what was withdrawn meanwhile does not', async () => {
+  it('outlives kills of the agent and of the server, unless it was revoked meanwhile', async () => {
     await home.stopServer('SIGKILL');
     expect(await login('mary')).toBe('dev');
     await host.exec('pkill -9 -f [m]ain.js || true');
     await home.startServer();
     await becomes('mary', /^dev$/);
-    // Half written by one that was killed in the middle of it.
+    // An agent that was killed while it wrote has left half a file.
     await host.exec(
       'echo half > /home/dev/.ssh/authorized_keys.dstack; pkill -9 -f [m]ain.js || true',
     );
@@ -211,7 +211,7 @@ describe.skipIf(missing !== null)('a shell of an SSH host', () => {
     expect((await file()).startsWith(FOREIGN)).toBe(true);
   });
 
-  it('is closed to all where the server says so', async () => {
+  it('is opened for nobody, or for all members, by a setting of the server', async () => {
     await home.stopServer();
     home.env.DSTACK_SERVER_HOST_SHELL = 'off';
     await home.startServer();

@@ -1,7 +1,7 @@
 /**
- * What anybody may send to a server: each input at a length, twice and four times that, and the CPU
- * time of the server's thread for it. A parser that is not linear costs sixteen times as much for
- * four times the length. Nothing is asserted about absolute times: those are for `bench/hostile.ts`.
+ * Hostile input: sends each input at a length, twice and four times that, and compares the CPU time of
+ * the server's thread. A quadratic parser needs sixteen times as much for four times the length. The
+ * tests assert nothing about absolute times; `bench/hostile.ts` measures those.
  */
 import { readFileSync } from 'node:fs';
 import {
@@ -24,15 +24,15 @@ let token: string;
 beforeAll(async () => {
   await home.startServer();
   token = home.token();
-  // Code that has not run yet is slow for reasons of its own.
+  // Warms up the server: code is slow before it is compiled.
   for (const input of [...jsonInputs, ...yamlInputs, ...uploadInputs]) await send(input, 1000);
 });
 afterAll(() => home.dispose());
 
-/** Four times the length may cost so many times as much: two fifths are for chance. */
+/** Most growth for four times the length: 4 if linear, the rest allows for noise. */
 const MOST_GROWTH = 7;
 
-/** Milliseconds below which the clock and whatever else the server does decide. */
+/** Shorter times, in ms, are dominated by noise. */
 const FLOOR_MS = 20;
 
 const TRIES = 3;
@@ -60,7 +60,7 @@ async function work(input: HostileInput, size: number): Promise<number> {
   return threadMs() - before;
 }
 
-/** What is wrong with how the server takes the input; null: nothing. */
+/** The fault in how the server handles the input; null = none. */
 async function complaint(input: HostileInput): Promise<string | null> {
   const sizes = [input.most / 4, input.most / 2, input.most];
   const least = [Infinity, Infinity, Infinity];

@@ -9,15 +9,15 @@ import { commandOf, faults } from './kills/faults.ts';
 import { type Judge, KINDS, scheduled, WEIGHTS } from './kills/runs.ts';
 import { HOSTS, IMAGE, post, type World } from './kills/world.ts';
 
-/** What the seed decides is who does what, and what is killed after how long; the rest is the machine's. */
+/** The seed decides the runs and the kills; timing depends on the machine. */
 const SEED = Number(process.env.KILLS_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const RUNS = Number(process.env.KILLS_RUNS ?? 200);
-/** That want to live at a time; there is room for seven, and for guests. */
+/** Runs at a time. Seven of them, and guests, have room at once. */
 const LIVE = 10;
 const SCHEDULES = 2;
-/** Everything has come to its end so long after the last run was submitted, or it is stuck. */
+/** A run that has not ended by then is stuck. */
 const LIMIT_MS = 180_000 + RUNS * 3000;
-/** What a run has left behind is gone so long after the last of them. */
+/** Time after the last run to remove what runs have left. */
 const CALM_MS = 120_000;
 
 const missing = missingForHosts();
@@ -48,7 +48,7 @@ it.skipIf(missing !== null)(
   LIMIT_MS + CALM_MS + 240_000,
 );
 
-/** Lives through all of them, some at a time. */
+/** Runs all of them, `LIVE` at a time. */
 async function runs(world: World): Promise<Map<string, Judge>> {
   const judges = new Map<string, Judge>();
   let next = 0;
@@ -78,7 +78,7 @@ async function verdicts(judges: ReadonlyMap<string, Judge>) {
   return wrong;
 }
 
-/** What nobody needs any more and is still there when it had the time to go. */
+/** Containers, processes and instances that were not removed in time. */
 async function leftovers(world: World): Promise<readonly string[]> {
   const { home, machines } = world;
   for (const limit = Date.now() + CALM_MS; ; await delay(200)) {

@@ -21,7 +21,7 @@ interface ShownInstance {
 
 const ADMIN_TOKEN = 'token-of-the-admin-0123';
 
-/** The user of a process; root's once it has ended, whom jobs are not. */
+/** The user of a process; root for one that has ended, since no job is root. */
 function userOf(pid: number): number {
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? 0;
 }
@@ -30,7 +30,7 @@ describe("jobs on the server's machine", () => {
   let home: Installation;
   afterEach(() => home.dispose());
 
-  /** Answers what the server says of its machine. */
+  /** Returns the server's line about its machine. */
   async function startServer(env: NodeJS.ProcessEnv = {}): Promise<string> {
     Object.assign(home.env, env);
     await home.startServer();
@@ -57,7 +57,7 @@ describe("jobs on the server's machine", () => {
   it.skipIf(!isRoot)(
     'read nothing of the server and of each other, and leave nothing',
     async () => {
-      // Where a folder of the server might be that somebody has made with the usual rights.
+      // A server directory that was made with the usual mode.
       const dir = mkdtempSync('/var/lib/dstack-test-');
       chmodSync(dir, 0o755);
       home = newInstallation({ DSTACK_SERVER_DIR: dir, DSTACK_SERVER_ADMIN_TOKEN: ADMIN_TOKEN });

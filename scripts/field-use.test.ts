@@ -46,7 +46,7 @@ function sources(where: string): string {
   return own.map((name) => readFileSync(join(path, name), 'utf8')).join('\n');
 }
 
-/** Null where the place is as the table says. */
+/** Null if the place contains the text of the table. */
 function problem(key: string, { where, text }: FieldUse): string | null {
   const source = sources(where);
   const found =
@@ -64,7 +64,7 @@ describe('every key of the configuration language', () => {
     expect(Object.entries(table).flatMap(([key, use]) => problem(key, use) ?? [])).toEqual([]);
   });
 
-  it('is in no model that the language does not have', () => {
+  it('of the table belongs to a model of the language', () => {
     const known = new Set(models.map(([name]) => name));
     const stale = [...Object.keys(FIELD_USE), ...Object.keys(WHOLE)].filter((n) => !known.has(n));
     expect(stale).toEqual([]);

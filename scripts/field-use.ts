@@ -1,12 +1,12 @@
 /**
- * What becomes of every key of the configuration language, reviewed by hand: `field-use.test.ts` compares it
- * with the language and finds each place. A key that nothing acts on must be refused or noted, so that
- * nobody relies on it.
+ * Where every key of the configuration language has its effect, reviewed by hand: `field-use.test.ts`
+ * compares the keys with the language and looks for each in its place. A key without an effect must be
+ * refused or noted, so that no user relies on it.
  */
 
-/** A file, or a folder with one in it, below `packages/`; `text` is what is found there, the key's own name if left out. */
+/** `where`: a file or folder below `packages/` that contains `text`, by default the name of the key. */
 export interface FieldUse {
-  /** `used`: it has an effect there; `refused`: whoever sets it is told no; `noted`: told without an effect. */
+  /** `used`: it has an effect there; `refused`: an error; `noted`: a message that it has no effect. */
   readonly how: 'used' | 'refused' | 'noted';
   readonly where: string;
   readonly text?: string;
@@ -23,14 +23,10 @@ const noted = (where: string, text: string): FieldUse => ({ how: 'noted', where,
 const refused = (where: string, text: string): FieldUse => ({ how: 'refused', where, text });
 
 const WARNINGS = 'contract/src/configuration/warnings.ts';
-const BUILD = 'core/src/job-spec';
-const PARTS = 'core/src/job-spec';
-const COMBINE = 'core/src/offers';
-const MATCH = 'core/src/offers';
-const NEEDS = 'core/src/offers';
+const JOB_SPEC = 'core/src/job-spec';
+const OFFERS = 'core/src/offers';
 const FLEET_SPEC = 'core/src/fleet-spec';
-const PROBES = 'core/src/job-spec';
-const DEMAND = 'core/src/reconcile';
+const RECONCILE = 'core/src/reconcile';
 const SERVICE = 'server/src/http/runs/service-spec.ts';
 
 /** Which model is read. */
@@ -38,26 +34,26 @@ const type = used('contract/src/configuration/schema-kit.ts', 'tagged');
 
 /** Keys of profiles, which runs have too. */
 const PROFILE: ModelUse = {
-  backends: used(NEEDS),
-  regions: used(NEEDS),
-  availability_zones: used(NEEDS),
-  instance_types: used(NEEDS),
-  reservation: used(NEEDS),
-  spot_policy: used(COMBINE),
-  retry: used(BUILD),
-  max_duration: used(BUILD),
-  stop_duration: used(BUILD),
-  max_price: used(MATCH),
+  backends: used(OFFERS),
+  regions: used(OFFERS),
+  availability_zones: used(OFFERS),
+  instance_types: used(OFFERS),
+  reservation: used(OFFERS),
+  spot_policy: used(OFFERS),
+  retry: used(JOB_SPEC),
+  max_duration: used(JOB_SPEC),
+  stop_duration: used(JOB_SPEC),
+  max_price: used(OFFERS),
   creation_policy: used('core/src/placement'),
   idle_duration: used('core/src/placement'),
-  utilization_policy: used('core/src/reconcile', 'min_gpu_utilization'),
-  startup_order: used('core/src/reconcile'),
-  stop_criteria: used('core/src/reconcile'),
-  schedule: used('core/src/reconcile'),
+  utilization_policy: used(RECONCILE, 'min_gpu_utilization'),
+  startup_order: used(RECONCILE),
+  stop_criteria: used(RECONCILE),
+  schedule: used(RECONCILE),
   fleets: used('core/src/placement', 'profile.fleets'),
   instances: used('core/src/placement', 'profile.instances'),
   tags: used('server/src/effects/effects.ts'),
-  backend_options: used(COMBINE),
+  backend_options: used(OFFERS),
 };
 
 /** Keys of every run. */
@@ -65,32 +61,32 @@ const RUN: ModelUse = {
   ...PROFILE,
   type,
   name: used('core/src/run-spec', 'run_name'),
-  image: used(PARTS),
-  user: used(BUILD),
-  privileged: used(PARTS),
-  entrypoint: used('core/src/job-spec'),
-  working_dir: used(BUILD),
+  image: used(JOB_SPEC),
+  user: used(JOB_SPEC),
+  privileged: used(JOB_SPEC),
+  entrypoint: used(JOB_SPEC),
+  working_dir: used(JOB_SPEC),
   home_dir: noted(WARNINGS, "note(['home_dir'], 'is deprecated and has no effect')"),
   registry_auth: used('server/src/effects/agent-job-spec.ts'),
-  python: used(PARTS),
-  nvcc: used(PARTS),
-  single_branch: used(BUILD),
-  env: used(BUILD),
-  shell: used(PARTS),
-  resources: used(PARTS),
+  python: used(JOB_SPEC),
+  nvcc: used(JOB_SPEC),
+  single_branch: used(JOB_SPEC),
+  env: used(JOB_SPEC),
+  shell: used(JOB_SPEC),
+  resources: used(JOB_SPEC),
   priority: used('core/src/run-spec'),
-  volumes: used(BUILD),
-  docker: used(PARTS),
-  repos: used(BUILD),
+  volumes: used(JOB_SPEC),
+  docker: used(JOB_SPEC),
+  repos: used(JOB_SPEC),
   files: used('cli/src/files/upload.ts'),
-  dstack: used(BUILD),
-  setup: used('core/src/job-spec'),
+  dstack: used(JOB_SPEC),
+  setup: used(JOB_SPEC),
 };
 
 const noSetup = noted(WARNINGS, 'is deprecated and has no effect in a');
 
-const GATEWAY = refused('core/src/reconcile', 'This server cannot create');
-const VOLUME = refused('core/src/reconcile', 'This server cannot');
+const GATEWAY = refused(RECONCILE, 'This server cannot create');
+const VOLUME = refused(RECONCILE, 'This server cannot');
 const PRESET = refused('cli/src/commands/apply/apply.ts', 'Cannot apply a configuration of type');
 const BACKEND = noted('server/src/config/bootstrap.ts', 'cannot make machines there yet');
 
@@ -122,67 +118,67 @@ export const BACKEND_USE = BACKEND;
 export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
   DevEnvironmentConfiguration: {
     ...RUN,
-    ide: used('core/src/job-spec'),
-    version: used('core/src/job-spec'),
-    init: used('core/src/job-spec'),
-    inactivity_duration: used('core/src/reconcile'),
-    ports: used(PARTS),
+    ide: used(JOB_SPEC),
+    version: used(JOB_SPEC),
+    init: used(JOB_SPEC),
+    inactivity_duration: used(RECONCILE),
+    ports: used(JOB_SPEC),
   },
   TaskConfiguration: {
     ...RUN,
     setup: noSetup,
-    nodes: used(PARTS),
-    groups: used(PARTS),
-    ports: used(PARTS),
-    commands: used(PARTS),
+    nodes: used(JOB_SPEC),
+    groups: used(JOB_SPEC),
+    ports: used(JOB_SPEC),
+    commands: used(JOB_SPEC),
   },
   ServiceConfiguration: {
     ...RUN,
     setup: noSetup,
-    port: used(BUILD),
+    port: used(JOB_SPEC),
     gateway: used(SERVICE),
     strip_prefix: used('server/src/proxy/service-routes.ts'),
     model: used(SERVICE),
     https: used(SERVICE),
     auth: used('server/src/proxy/service-routes.ts'),
-    scaling: used(DEMAND),
+    scaling: used(RECONCILE),
     rate_limits: refused(SERVICE, '`rate_limits` are not available without a gateway'),
-    probes: used(PROBES),
+    probes: used(JOB_SPEC),
     replicas: used('core/src/run-spec'),
-    groups: used(PARTS),
-    commands: used(PARTS),
+    groups: used(JOB_SPEC),
+    commands: used(JOB_SPEC),
   },
   NodeGroup: {
-    name: used(PARTS),
-    nodes: used(PARTS),
-    resources: used(PARTS),
-    commands: used(PARTS),
-    ports: used(PARTS),
+    name: used(JOB_SPEC),
+    nodes: used(JOB_SPEC),
+    resources: used(JOB_SPEC),
+    commands: used(JOB_SPEC),
+    ports: used(JOB_SPEC),
   },
   ReplicaGroup: {
-    name: used(PARTS),
+    name: used(JOB_SPEC),
     replicas: used('core/src/run-spec'),
-    scaling: used(DEMAND),
-    resources: used(PARTS),
-    spot_policy: used(PARTS),
-    reservation: used(PARTS),
-    commands: used(PARTS),
-    image: used(PARTS),
-    python: used(PARTS),
-    nvcc: used(PARTS),
-    docker: used(PARTS),
-    privileged: used(PARTS),
-    router: used('core/src/reconcile'),
+    scaling: used(RECONCILE),
+    resources: used(JOB_SPEC),
+    spot_policy: used(JOB_SPEC),
+    reservation: used(JOB_SPEC),
+    commands: used(JOB_SPEC),
+    image: used(JOB_SPEC),
+    python: used(JOB_SPEC),
+    nvcc: used(JOB_SPEC),
+    docker: used(JOB_SPEC),
+    privileged: used(JOB_SPEC),
+    router: used(RECONCILE),
   },
   ReplicaGroupRouterConfig: {
     type: refused('core/src/run-spec', 'do not find each other by themselves'),
   },
   ScalingSpec: {
     metric: used('contract/src/configuration/service-parts.ts', "metric: choice(['rps']"),
-    target: used(DEMAND),
-    window: used(DEMAND),
-    scale_up_delay: used(DEMAND),
-    scale_down_delay: used(DEMAND),
+    target: used(RECONCILE),
+    window: used(RECONCILE),
+    scale_up_delay: used(RECONCILE),
+    scale_down_delay: used(RECONCILE),
   },
   RateLimit: {
     prefix: refused(SERVICE, '`rate_limits` are not available'),
@@ -196,14 +192,14 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     header: refused(SERVICE, '`rate_limits` are not available'),
   },
   ProbeConfig: {
-    type: used(PROBES),
+    type: used(JOB_SPEC),
     url: used('server/src/proxy/probes/probe.ts'),
     method: used('server/src/proxy/probes/probe.ts'),
     headers: used('server/src/proxy/probes/probe.ts'),
     body: used('server/src/proxy/probes/probe.ts'),
     timeout: used('server/src/proxy/probes/probe.ts'),
     interval: used('server/src/proxy/probes/prober.ts'),
-    ready_after: used('core/src/reconcile'),
+    ready_after: used(RECONCILE),
     until_ready: used('server/src/proxy/probes/prober.ts'),
   },
   HTTPHeaderSpec: {
@@ -212,7 +208,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
   },
   OpenAIChatModel: {
     type: used(SERVICE, 'model.type'),
-    name: used(PROBES, 'model.name'),
+    name: used(JOB_SPEC, 'model.name'),
     format: used(SERVICE, 'model.format'),
     prefix: used(SERVICE, 'model.prefix'),
   },
@@ -224,32 +220,32 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     eos_token: used('server/src/http/proxy/models/routes.ts'),
   },
   PortMapping: {
-    local_port: used(BUILD),
-    container_port: used(BUILD),
+    local_port: used(JOB_SPEC),
+    container_port: used(JOB_SPEC),
   },
   RegistryAuth: {
     username: used('server/src/effects/agent-job-spec.ts'),
     password: used('server/src/effects/agent-job-spec.ts'),
   },
   EnvSentinel: { key: used('cli/src/configuration/env.ts') },
-  Range_int_: { min: used(MATCH), max: used(MATCH) },
-  Range_Memory_: { min: used(MATCH), max: used(MATCH) },
-  CPUSpec: { arch: used(MATCH), count: used(MATCH) },
+  Range_int_: { min: used(OFFERS), max: used(OFFERS) },
+  Range_Memory_: { min: used(OFFERS), max: used(OFFERS) },
+  CPUSpec: { arch: used(OFFERS), count: used(OFFERS) },
   GPUSpec: {
-    vendor: used(MATCH),
-    name: used(MATCH),
-    count: used(MATCH),
-    memory: used(MATCH),
-    total_memory: used(MATCH),
-    compute_capability: used(MATCH),
+    vendor: used(OFFERS),
+    name: used(OFFERS),
+    count: used(OFFERS),
+    memory: used(OFFERS),
+    total_memory: used(OFFERS),
+    compute_capability: used(OFFERS),
   },
-  DiskSpec: { size: used(MATCH) },
+  DiskSpec: { size: used(OFFERS) },
   ResourcesSpec: {
-    cpu: used(MATCH),
-    memory: used(MATCH),
+    cpu: used(OFFERS),
+    memory: used(OFFERS),
     shm_size: used('server/src/effects/agent-job-spec.ts'),
-    gpu: used(MATCH),
-    disk: used(MATCH),
+    gpu: used(OFFERS),
+    disk: used(OFFERS),
   },
   VolumeMountPoint: {
     name: refused('server/src/effects/agent-job-spec.ts', 'cannot be mounted there'),
@@ -265,34 +261,34 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     url: used('cli/src/repos/prepare.ts'),
     branch: used('cli/src/repos/prepare.ts'),
     hash: used('cli/src/repos/prepare.ts'),
-    path: used(BUILD, 'repo?.path'),
-    if_exists: used(BUILD),
+    path: used(JOB_SPEC, 'repo?.path'),
+    if_exists: used(JOB_SPEC),
   },
   FilePathMapping: {
     local_path: used('cli/src/files/upload.ts'),
     path: used('cli/src/files/upload.ts'),
   },
-  ProfileRetry: { on_events: used(BUILD), duration: used(BUILD) },
+  ProfileRetry: { on_events: used(JOB_SPEC), duration: used(JOB_SPEC) },
   UtilizationPolicy: {
-    min_gpu_utilization: used('core/src/reconcile'),
-    time_window: used('core/src/reconcile'),
+    min_gpu_utilization: used(RECONCILE),
+    time_window: used(RECONCILE),
   },
-  Schedule: { cron: used('core/src/reconcile') },
+  Schedule: { cron: used(RECONCILE) },
   EntityReference: {
-    project: used('core/src/offers'),
-    name: used('core/src/offers'),
+    project: used(OFFERS),
+    name: used(OFFERS),
   },
-  InstanceNameSelector: { name: used('core/src/offers') },
-  InstanceHostnameSelector: { hostname: used('core/src/offers') },
+  InstanceNameSelector: { name: used(OFFERS) },
+  InstanceHostnameSelector: { hostname: used(OFFERS) },
   FleetInstanceSelector: {
-    fleet: used('core/src/offers'),
-    instance: used('core/src/offers'),
+    fleet: used(OFFERS),
+    instance: used(OFFERS),
   },
   VastAIProfileOptions: {
-    type: used(COMBINE),
-    offer_order: used(COMBINE),
-    min_reliability: used(COMBINE),
-    min_score: used(COMBINE),
+    type: used(OFFERS),
+    offer_order: used(OFFERS),
+    min_reliability: used(OFFERS),
+    min_score: used(OFFERS),
   },
   Profile: {
     ...PROFILE,
@@ -300,8 +296,8 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     default: used('cli/src/config/profiles.ts'),
   },
   FleetNodesSpec: {
-    min: used('core/src/reconcile', 'nodes.min'),
-    target: used('core/src/reconcile', 'nodes.target'),
+    min: used(RECONCILE, 'nodes.min'),
+    target: used(RECONCILE, 'nodes.target'),
     max: used('core/src/instances'),
   },
   SSHKey: { public: used(FLEET_SPEC), private: used(FLEET_SPEC) },
@@ -329,26 +325,26 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     ssh_key: used(FLEET_SPEC),
     proxy_jump: used(FLEET_SPEC),
     hosts: used(FLEET_SPEC),
-    network: used('core/src/fleet-spec'),
+    network: used(FLEET_SPEC),
   },
   FleetConfiguration: {
     type,
     name: used(FLEET_SPEC),
-    placement: used('core/src/fleet-spec'),
+    placement: used(FLEET_SPEC),
     blocks: used('core/src/plan', 'configuration.blocks'),
     nodes: used('core/src/instances'),
-    reservation: used('core/src/fleet-spec'),
-    resources: used('core/src/fleet-spec'),
-    backends: used(NEEDS),
-    regions: used(NEEDS),
-    availability_zones: used(NEEDS),
-    instance_types: used(NEEDS),
-    spot_policy: used('core/src/fleet-spec'),
+    reservation: used(FLEET_SPEC),
+    resources: used(FLEET_SPEC),
+    backends: used(OFFERS),
+    regions: used(OFFERS),
+    availability_zones: used(OFFERS),
+    instance_types: used(OFFERS),
+    spot_policy: used(FLEET_SPEC),
     retry: noted(WARNINGS, 'has no effect: a fleet always tries again'),
-    max_price: used('core/src/fleet-spec'),
+    max_price: used(FLEET_SPEC),
     idle_duration: used('core/src/placement'),
     tags: used('server/src/effects/effects.ts'),
-    backend_options: used(COMBINE),
+    backend_options: used(OFFERS),
     ssh_config: used(FLEET_SPEC),
     env: used('server/src/effects/start-job.ts'),
   },

@@ -9,7 +9,7 @@ describe('regular expressions of a source', () => {
   });
 
   it.each(['\\$\\{\\{([^}]*)\\}\\}', '\\s*,\\s*', '^(a+)+$'])(
-    'that are not linear are told: %s',
+    'that are not linear are reported: %s',
     (pattern) => {
       expect(verdictOf({ file: 'x.ts', pattern, flags: '' })).not.toBeNull();
     },

@@ -1,11 +1,11 @@
-/** Regular expressions of a source, and whether `recheck` finds one that takes more than linear time. */
+/** Finds the regular expressions of a source, and checks by `recheck` that each takes linear time. */
 import { parseSync } from '@swc/core';
 import { checkSync } from 'recheck';
 
-/** What cannot be told in this time counts as dangerous. */
+/** A pattern that is not decided in this time counts as dangerous. */
 const TIMEOUT_MS = 20_000;
 
-// The slower engine, in JavaScript, is the same on every machine.
+// The JavaScript engine is slower, but runs on every machine.
 process.env.RECHECK_BACKEND ??= 'pure';
 
 export interface Regex {
@@ -30,12 +30,11 @@ export function regexesOf(file: string, source: string): Regex[] {
   return found;
 }
 
-/** Null: linear, whatever it is given. */
+/** Null: linear for every input. */
 export type Verdict = string | null;
 
 export function verdictOf({ pattern, flags }: Regex): Verdict {
   const answer = checkSync(pattern, flags, { timeout: TIMEOUT_MS });
-
   if (answer.status === 'safe') return null;
-  return answer.status === 'vulnerable' ? answer.complexity.summary : 'cannot be told';
+  return answer.status === 'vulnerable' ? answer.complexity.summary : 'not decided in time';
 }

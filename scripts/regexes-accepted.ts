@@ -1,4 +1,4 @@
-/** Regular expressions that are not linear, by file and pattern, and why no stranger's text meets them. */
+/** Regular expressions that are not linear, by file and pattern, and why no hostile text reaches them. */
 export const accepted: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'packages/cli/src/commands/login/login.ts': { '\\/+$': 'a URL typed by the user' },
   'packages/cli/src/commands/project/add.ts': { '\\/+$': 'a URL typed by the user' },
@@ -15,7 +15,7 @@ export const accepted: Readonly<Record<string, Readonly<Record<string, string>>>
     '-L (\\[[^\\]]+\\]|[^\\s:]+):(\\d+):localhost:(\\d+)': 'arguments of processes of this user',
     '^\\s*(\\d+)\\s+(.*)$': 'what `ps` prints of processes of this user',
   },
-  'packages/cli/src/ssh/url-rewriter.ts': { '\\/+$': 'the URL of a service, told by the server' },
+  'packages/cli/src/ssh/url-rewriter.ts': { '\\/+$': 'the URL of a service, from the server' },
   'packages/cli/src/ssh/user-config.ts': {
     '^\\s*([A-Za-z]+)(?:\\s*=\\s*|\\s+)(.*?)\\s*$': 'lines of the user’s own SSH configuration',
   },

@@ -1,7 +1,7 @@
 /**
- * Every regular expression of the product, by `recheck`: one that takes more than linear time on
- * some text is refused, unless `regexes-accepted.ts` says why nobody can send it such a text.
- * Answers are kept in `.cache/`, for some take seconds to find.
+ * Checks every regular expression of the product by `recheck`. A pattern that takes more than linear
+ * time is an error unless `regexes-accepted.ts` gives the reason why no hostile text reaches it.
+ * Results are cached in `.cache/`, since some take seconds.
  */
 import { createHash } from 'node:crypto';
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ function readCache(): Record<string, Verdict> {
   try {
     return JSON.parse(readFileSync(`${root}${CACHE}`, 'utf8'));
   } catch {
-    // The first time, or a cache that was cut off.
+    // There is no cache yet, or it was written only in part.
     return {};
   }
 }

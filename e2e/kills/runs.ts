@@ -1,14 +1,15 @@
-/** The kinds of runs that live while everything around them is killed, and what each must have become. */
+/** Kinds of runs that are exposed to kills, each with a check of its result. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Random } from '@dstack/testkit/random';
+import { countedTo, counting, linesIn } from '../counting.ts';
 import { isFinished, type ShownRun } from '../installation.ts';
 import { applyRun, HOSTS, IMAGE, LOCAL, post, stop, until, type World } from './world.ts';
 
-/** Says what is wrong with the run, once nothing is killed any more. */
+/** Returns what is wrong with the run; called after the last kill. */
 export type Judge = () => Promise<readonly string[]>;
 
-/** Lives through a run to its end. */
+/** Submits a run and waits for its end. */
 export type Kind = (world: World, name: string, random: Random) => Promise<Judge>;
 
 const app = join(import.meta.dirname, '..', 'service-app.ts');
@@ -17,45 +18,52 @@ const onHosts = { image: IMAGE, fleets: [HOSTS] };
 const onLocal = { fleets: [LOCAL] };
 /** Milliseconds between two requests to a service. */
 const PATIENCE = 300;
-
-const counts = (lines: number, exit: number) => [
-  `i=0; while [ $i -lt ${lines} ]; do i=$((i + 1)); echo "line $i"; sleep 0.02; done`,
-  `exit ${exit}`,
-];
+/** Seconds between two lines of a job. */
+const STEP = 0.02;
 
 /** Counts to its end, in a container or a process. */
 const counter: Kind = async (world, name, random) => {
   const lines = random.whole(10, 150);
   const exit = random.whole(0, 2);
   const where = random.chance(0.5) ? onHosts : onLocal;
-  await applyRun(world, name, { type: 'task', commands: counts(lines, exit), ...where, retry });
+  await applyRun(world, name, {
+    type: 'task',
+    commands: counting(lines, STEP, exit),
+    ...where,
+    retry,
+  });
   const run = await until(world, name, isFinished);
-  return async () => [...ended(run, [exit]), ...(await countedTo(world, name, 0, lines))];
+  return async () => [...ended(run, [exit]), ...(await printed(world, name, 0, lines))];
 };
 
 /** Counts on two hosts at once, so that hosts have to become free for it together. */
 const pair: Kind = async (world, name, random) => {
   const lines = random.whole(10, 60);
-  const task = { type: 'task', nodes: 2, commands: counts(lines, 0), ...onHosts, retry };
+  const task = { type: 'task', nodes: 2, commands: counting(lines, STEP, 0), ...onHosts, retry };
   await applyRun(world, name, task);
   const run = await until(world, name, isFinished);
   return async () => [
     ...ended(run, [0, 0]),
-    ...(await countedTo(world, name, 0, lines)),
-    ...(await countedTo(world, name, 1, lines)),
+    ...(await printed(world, name, 0, lines)),
+    ...(await printed(world, name, 1, lines)),
   ];
 };
 
 /** Is stopped at any moment of its life. */
 const stopped: Kind = async (world, name, random) => {
   const where = random.chance(0.5) ? onHosts : onLocal;
-  await applyRun(world, name, { type: 'task', commands: counts(10_000, 0), ...where, retry });
+  await applyRun(world, name, {
+    type: 'task',
+    commands: counting(10_000, STEP, 0),
+    ...where,
+    retry,
+  });
   await delay(random.whole(0, 3000));
   await stop(world, name, random.chance(0.2));
   const run = await until(world, name, isFinished);
   return async () => [
     ...(run?.status === 'terminated' ? [] : [`is ${run?.status}, not terminated`]),
-    ...(await countedTo(world, name, 0, null)),
+    ...(await printed(world, name, 0, null)),
   ];
 };
 
@@ -81,7 +89,7 @@ const loop: Kind = async (world, name, random) => {
   };
 };
 
-/** Has a fleet of its own, which goes away with it. */
+/** Has a fleet of its own, which is deleted after it. */
 const guest: Kind = async (world, name, random) => {
   const lines = random.whole(10, 60);
   const fleet = `fleet-of-${name}`;
@@ -91,13 +99,13 @@ const guest: Kind = async (world, name, random) => {
   await post(world, path('apply'), { plan: { spec, current_resource: null }, force: true });
   await applyRun(world, name, {
     type: 'task',
-    commands: counts(lines, 0),
+    commands: counting(lines, STEP, 0),
     fleets: [fleet],
     retry,
   });
   const run = await until(world, name, isFinished);
   await post(world, path('delete'), { names: [fleet] });
-  return async () => [...ended(run, [0]), ...(await countedTo(world, name, 0, lines))];
+  return async () => [...ended(run, [0]), ...(await printed(world, name, 0, lines))];
 };
 
 /** Serves, is replaced by a new version of itself, and serves until it is stopped. */
@@ -135,7 +143,7 @@ async function answers(world: World, name: string, version: string): Promise<boo
       }
       await answer.body?.cancel();
     } catch {
-      // The server is down, or has gone down in between.
+      // The server is down.
     }
     await delay(PATIENCE);
   }
@@ -144,7 +152,7 @@ async function answers(world: World, name: string, version: string): Promise<boo
 
 /** Is due each minute. */
 export const scheduled: Kind = async (world, name) => {
-  const task = { type: 'task', commands: counts(5, 0), schedule: { cron: '* * * * *' } };
+  const task = { type: 'task', commands: counting(5, STEP, 0), schedule: { cron: '* * * * *' } };
   await applyRun(world, name, { ...task, ...onLocal, retry });
   const run = await until(world, name, (one) => one.latest_job_submission?.exit_status === 0);
   await until(world, name, (one) => one.status === 'pending');
@@ -153,7 +161,7 @@ export const scheduled: Kind = async (world, name) => {
   return async () => [
     ...(run ? [] : ['has never run']),
     ...(end?.status === 'terminated' ? [] : [`is ${end?.status}, not terminated`]),
-    ...(await countedTo(world, name, 0, null)),
+    ...(await printed(world, name, 0, null)),
   ];
 };
 
@@ -175,12 +183,11 @@ function ended(run: ShownRun | null, exits: readonly number[]): string[] {
   return right ? [] : [`exited with ${found}, not ${exits}: ${run.termination_reason}`];
 }
 
-/** Compares the output with what was printed: to the last line, or, with `lines` null, without a gap. */
-async function countedTo({ home }: World, name: string, job: number, lines: number | null) {
+/** Compares the stored output with all lines of the job; `lines` null: any number, without a gap. */
+async function printed({ home }: World, name: string, job: number, lines: number | null) {
   const text = await home.ok('logs', name, '--job', String(job));
-  // The terminal shows Ctrl-C where it comes.
-  const found = [...text.matchAll(/^(?:\^C)?line (\d+)\r?$/gm)].map((match) => Number(match[1]));
-  const wanted = Array.from({ length: lines ?? found.length }, (_, i) => i + 1);
+  const found = linesIn(text);
+  const wanted = countedTo(lines ?? found.length);
   const right = JSON.stringify(found) === JSON.stringify(wanted);
   return right ? [] : [`job ${job}: ${found.length} lines instead of ${wanted.length}:\n${text}`];
 }

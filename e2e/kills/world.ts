@@ -12,20 +12,20 @@ export const LOCAL = 'default';
 export interface World {
   readonly home: Installation;
   readonly machines: TestHosts;
-  /** Aborted once there are no more kills and everything had the time to come to its end. */
+  /** Aborted when all runs should have ended long ago. */
   readonly limit: AbortSignal;
 }
 
-/** What runs ask for: the bounds of the defaults are more than a test's host has. */
+/** A test's host has less than the default requirements of a run. */
 export const RESOURCES = { cpu: '1..', memory: '0.5GB..', disk: '1GB..', gpu: 0 };
 
-/** A request that a server which is down has cut off is sent again. */
+/** Repeats a request until a server answers. */
 export async function post<T>({ home }: World, path: string, body: unknown): Promise<T> {
   for (;;) {
     try {
       return await home.api<T>(path, body);
     } catch (error) {
-      // What `fetch` says when there is no connection, or no answer to its end.
+      // Without a connection or a complete answer `fetch` throws a `TypeError`.
       if (!(error instanceof TypeError)) throw error;
       await delay(50);
     }
@@ -42,7 +42,7 @@ export async function show(world: World, run_name: string): Promise<ShownRun | n
   }
 }
 
-/** A request without an answer may have been carried out, so the run is looked at before it is sent again. */
+/** A request without an answer may have taken effect, so each attempt looks for the run first. */
 export async function applyRun(
   world: World,
   name: string,
@@ -70,7 +70,7 @@ export async function applyRun(
 export const stop = (world: World, name: string, abort: boolean) =>
   post(world, '/api/project/main/runs/stop', { runs_names: [name], abort });
 
-/** Asks until the run is as wanted; null when it never was. */
+/** Polls until the run satisfies `is`; null if it never does. */
 export async function until(
   world: World,
   name: string,

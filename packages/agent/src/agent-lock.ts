@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeDurably } from './durable-file.ts';
@@ -26,13 +26,25 @@ export function lockStateDir(stateDir: string): () => void {
   writeDurably(mine, JSON.stringify(own));
   try {
     for (;;) {
-      if (tryLink(mine, path)) return () => release(path, own);
+      if (tryLink(mine, path)) {
+        removeLeftovers(stateDir);
+        return () => release(path, own);
+      }
       const holder = readHolder(path);
       if (holder && isAlive(holder)) throw new AgentRunning(holder.pid);
       setAside(path, mine);
     }
   } finally {
     rmSync(mine, { force: true });
+  }
+}
+
+/** Removes the temporary files of agents that were killed while they took the lock. */
+function removeLeftovers(stateDir: string): void {
+  for (const name of readdirSync(stateDir)) {
+    const pid = /^agent\.lock\.(\d+)(\.new|\.stale)?$/.exec(name)?.[1];
+    // A process that lives may be an agent that tries to take the lock now.
+    if (pid && !identify(Number(pid))) rmSync(join(stateDir, name), { force: true });
   }
 }
 

@@ -16,10 +16,10 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Bytes as characters: what others have written may be in any encoding, and stays as it is. */
+/** Bytes as characters: lines of others may have any encoding and stay unchanged. */
 const BYTES = 'latin1';
 
-/** An `authorized_keys` that belongs to somebody else; some lines in it are ours. */
+/** The `authorized_keys` of a user of the host, in which the agent keeps some lines. */
 export class AuthorizedKeysFile {
   readonly #path: string;
   readonly #isOurs: (line: string) => boolean;
@@ -30,8 +30,8 @@ export class AuthorizedKeysFile {
   }
 
   /**
-   * Puts these lines in place of those that are ours and leaves all others as they are. The file is
-   * the old one or the new one at any moment; nothing is written when nothing changes.
+   * Replaces the agent's lines by these and leaves all others unchanged. The file is replaced
+   * atomically, and not written if nothing changes.
    */
   replaceOurs(lines: readonly string[]): void {
     const text = existsSync(this.#path) ? readFileSync(this.#path, BYTES) : '';
@@ -44,7 +44,7 @@ export class AuthorizedKeysFile {
     if (wanted !== text) this.#write(wanted);
   }
 
-  /** Owner and rights stay those of the file, or of the home it is made in. A link stays one. */
+  /** Keeps owner and mode of the file; a new file gets those of its directory. A link stays a link. */
   #write(text: string): void {
     this.#makeFolder();
     const target = existsSync(this.#path) ? realpathSync(this.#path) : this.#path;
@@ -52,7 +52,7 @@ export class AuthorizedKeysFile {
       ? statSync(target)
       : { ...statSync(dirname(target)), mode: 0o600 };
     const part = `${target}.dstack`;
-    // Left by one that was cut short; made anew, so that it is nobody's link.
+    // A killed agent may have left it. It is created anew, so that it cannot be a link.
     rmSync(part, { force: true });
     const file = openSync(part, 'wx', 0o600);
     try {

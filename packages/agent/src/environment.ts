@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 
-/** Set by whoever starts the agent, and no business of a fleet. */
+/** The program that starts the agent sets these; a fleet cannot. */
 const OWN = new Set(['DSTACK_AGENT_NODE']);
 
 /**
- * Variables of the fleet for the agent and the tools that it starts (proxies and the like). They
- * come in a file: in a script a value could become a command. Throws an `Error` for a file that
- * is not such a map; none is an empty one.
+ * Variables of the fleet for the agent and the tools that it starts, such as proxies. They are read
+ * from a file, since a script could run a value as a command. A missing file means no variables;
+ * throws an `Error` for a file that is not a map of texts.
  */
 export function readEnvironment(path: string): Record<string, string> {
   let text: string;

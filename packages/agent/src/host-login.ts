@@ -3,32 +3,32 @@ import { AuthorizedKeysFile } from './authorized-keys-file.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 import type { Logger } from './log.ts';
 
-/** Ends the lines that are ours: the ids of the jobs, or the names of the users, follow. */
+/** Comments that mark the agent's lines; the ids of jobs or the names of users follow. */
 const JOBS = ' dstack:';
 const SHELL = ' dstack-shell:';
 const OURS = / dstack:[0-9a-f-]{36}(,[0-9a-f-]{36})*$| dstack-shell:[\w-]+(,[\w-]+)*$/;
 
-/** Whoever asks for a shell of the host itself; no character that a shell or sshd would take up. */
+/** The answer to a user who may not have a shell; without characters that a shell or sshd interprets. */
 const ABOUT =
   'This key opens the jobs of its owner, no shell on their host: ssh to the run itself.';
 const INSTEAD_OF_SHELL = `/bin/sh -c 'echo ${ABOUT} >&2; exit 1'`;
 
-/** A job whose users may come in. */
+/** A job whose users may log in. */
 interface OpenJob {
   readonly keys: readonly string[];
   readonly port: number;
 }
 
-/** Time between two tries to take keys away whose time is over, in milliseconds. */
+/** Time between two attempts to remove expired keys, in milliseconds. */
 const RETRY_MS = 60_000;
-/** What a timer takes at most. */
+/** Longest delay of a timer, in milliseconds. */
 const LONGEST_MS = 2 ** 31 - 1;
 
 /**
- * Who comes in through the host's own sshd, by lines in the login user's `authorized_keys`: users of
- * jobs to the jobs' ports and nowhere else, while the job's access is open; those whom the server
- * names, to a shell of the host. Lines left by an agent that died go when the next one starts, and the
- * server names its users anew.
+ * Grants access through the host's own sshd, by lines in the login user's `authorized_keys`: users of
+ * jobs may connect to the ports of these jobs only, while the job's access is open; users that the
+ * server names get a shell of the host. A starting agent removes all lines of its predecessor, and the
+ * server sends its users again.
  */
 export class HostLogin {
   readonly #file: AuthorizedKeysFile;
@@ -43,7 +43,7 @@ export class HostLogin {
     this.#attempt();
   }
 
-  /** Access to jobs that is also open through the host. */
+  /** The same access to jobs, also through the host. */
   withJobs(open: OpenJobAccess): OpenJobAccess {
     return async (options) => {
       const access = await open(options);
@@ -72,8 +72,8 @@ export class HostLogin {
   }
 
   /**
-   * From now on these keys open a shell, and no others, until a server names them anew or their time
-   * is over: a server that is gone for good can take nothing back. Throws when they are not written.
+   * Replaces the keys that open a shell. They expire unless the server sends them again, since a server
+   * that is lost for good can revoke nothing. Throws if they cannot be written.
    */
   openShells({ keys, valid_for: seconds }: HostShellKeys): void {
     this.#shells = keys;
@@ -91,7 +91,7 @@ export class HostLogin {
       () => {
         this.#shells = [];
         if (this.#attempt())
-          this.#log.info('no server for long: no key opens a shell any more', {});
+          this.#log.info('no server has renewed the keys for shells of this host: removed', {});
         else this.#expireIn(RETRY_MS);
       },
       Math.min(ms, LONGEST_MS),
@@ -102,7 +102,7 @@ export class HostLogin {
     this.#file.replaceOurs(entries(this.#jobs, this.#shells));
   }
 
-  /** Without it users cannot attach through the host, but their jobs run. */
+  /** A failure is only logged: users cannot attach through the host then, but their jobs run. */
   #attempt(): boolean {
     try {
       this.#write();
@@ -120,10 +120,7 @@ interface Entry {
   readonly users: string[];
 }
 
-/**
- * One line per key for all that it opens: sshd takes the first line with a key and looks at no other,
- * so a second line would let nobody in.
- */
+/** One line per key for everything that it opens: sshd uses only the first line with a key. */
 function entries(
   jobs: ReadonlyMap<string, OpenJob>,
   shells: HostShellKeys['keys'],
@@ -150,7 +147,7 @@ function entries(
   return [...byKey].map(([key, entry]) => lineOf(key, entry));
 }
 
-/** Whoever has a shell needs no way to a job's port beside it. */
+/** A key that opens a shell needs no options for ports of jobs. */
 function lineOf(key: string, { ids, ports, users }: Entry): string {
   if (users.length > 0) return `${key}${SHELL}${users.join(',')}`;
   const targets = ports.flatMap((port) =>
@@ -160,7 +157,7 @@ function lineOf(key: string, { ids, ports, users }: Entry): string {
   return `${options.join(',')} ${key}${JOBS}${ids.join(',')}`;
 }
 
-/** Only type and blob of a key are taken over: whatever else a user wrote there could be an option. */
+/** Only type and blob of a key: anything else in a user's line could be an option. */
 function bareKey(key: string): string[] {
   const [type, blob] = key.trim().split(/\s+/);
   if (!type || !blob || !/^[a-z0-9@.-]+$/.test(type) || !/^[A-Za-z0-9+/]+=*$/.test(blob)) return [];

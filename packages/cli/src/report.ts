@@ -21,7 +21,7 @@ export async function report(error: unknown, io: Io, debug: boolean): Promise<nu
   return shown.exitCode;
 }
 
-/** Further lines stand where the first one does, so that none looks like another part. */
+/** Indents further lines, so that none looks like another part of the report. */
 function indented(text: string): string {
   return text.replace(/\r?\n(?! )/g, `\n${' '.repeat(8)}`);
 }
@@ -78,7 +78,7 @@ function apiFailed(error: InstanceType<ClientModule['ApiError']>, client: Client
   const id = error.requestId ? ` (request ${error.requestId})` : '';
   const answer = `${error.request} was answered with status ${error.status}${id}`;
   if (error instanceof client.ForbiddenError || error instanceof client.UnauthorizedError) {
-    // Of a token that is known, but may not do this, the message speaks too.
+    // The same errors report a valid token without the permission.
     const token = /^(invalid token|not authenticated)/i.test(error.message);
     return new CliError(token ? 'The server does not accept your token' : 'Access denied', {
       why: token ? answer : error.message,

@@ -1,6 +1,6 @@
 import { CliError } from './errors.ts';
 
-/** Runs `get`; where the entity does not exist says so in the words of the command line. */
+/** Runs `get`; throws a `CliError` with the next step if the entity does not exist. */
 export async function orNotFound<T>(what: string, next: string, get: () => Promise<T>): Promise<T> {
   try {
     return await get();
@@ -22,7 +22,7 @@ export async function orNull<T>(get: () => Promise<T>): Promise<T | null> {
   }
 }
 
-/** As {@link orNull}, for what the token may not see: those of programs see no user. */
+/** As {@link orNull}, for a resource that the token may not read: tokens of programs read no users. */
 export async function orForbidden<T>(get: () => Promise<T>): Promise<T | null> {
   try {
     return await get();

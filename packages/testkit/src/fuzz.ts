@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 
 /**
- * Tries a property with random input until its time is over: `seconds`, unless `FUZZ_SECONDS` says
- * otherwise. The seed is printed before, for input that ends the process or hangs; `FUZZ_SEED` tries
- * the same input again.
+ * Tries a property with random input for `seconds`, or for `FUZZ_SECONDS`. Prints the seed first, in
+ * case an input ends the process or hangs; `FUZZ_SEED` repeats the same input.
  */
 export async function fuzz<Ts extends [unknown, ...unknown[]]>(
   name: string,

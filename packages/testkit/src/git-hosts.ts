@@ -3,15 +3,16 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import {
   createServer as createHttpServer,
+  type Server as HttpServer,
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
-import { createServer } from 'node:https';
+import { createServer, type Server as HttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Runs git as somebody, with nothing of this machine's configuration. */
+/** Runs git with a fixed author, and without this machine's configuration. */
 export function git(cwd: string, ...args: string[]): string {
   const settings = ['user.name=T', 'user.email=t@example.com', 'init.defaultBranch=main'];
   const options = settings.flatMap((setting) => ['-c', setting]);
@@ -37,7 +38,7 @@ export function newRepo(root: string, name: string, files: Record<string, string
 }
 
 export interface HttpGit {
-  /** Repositories lie here. */
+  /** Directory of the repositories. */
   readonly root: string;
   readonly url: string;
   close(): Promise<void>;
@@ -48,11 +49,20 @@ export interface GitHost extends HttpGit {
   readonly authority: string;
 }
 
-/** Git's own HTTP server; everybody is let in. */
+/** Git's own HTTP server, open to everybody. */
 export async function startHttpGit(): Promise<HttpGit> {
   const root = mkdtempSync(join(tmpdir(), 'git-host-'));
   const server = createHttpServer((request, response) => serve(root, request, response));
-  server.listen(0, '127.0.0.1');
+  return { root, ...(await listening(server, 'http', '127.0.0.1', root)) };
+}
+
+async function listening(
+  server: HttpServer | HttpsServer,
+  scheme: string,
+  host: string,
+  root: string,
+): Promise<Pick<HttpGit, 'url' | 'close'>> {
+  server.listen(0, host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const close = async () => {
@@ -60,10 +70,10 @@ export async function startHttpGit(): Promise<HttpGit> {
     server.close();
     rmSync(root, { recursive: true });
   };
-  return { root, url: `http://127.0.0.1:${port}`, close };
+  return { url: `${scheme}://${host}:${port}`, close };
 }
 
-/** Git's own HTTP server behind TLS; who does not send the token as password is refused. */
+/** Git's own HTTP server behind TLS; the token is the password. */
 export async function startHttpsGit(token: string): Promise<GitHost> {
   const root = mkdtempSync(join(tmpdir(), 'git-host-'));
   const authority = join(root, 'cert.pem');
@@ -83,15 +93,7 @@ export async function startHttpsGit(token: string): Promise<GitHost> {
       }
     },
   );
-  server.listen(0, 'localhost');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const close = async () => {
-    server.closeAllConnections();
-    server.close();
-    rmSync(root, { recursive: true });
-  };
-  return { root, url: `https://localhost:${port}`, authority, close };
+  return { root, authority, ...(await listening(server, 'https', 'localhost', root)) };
 }
 
 /** One request by CGI: variables in, headers and body out. */
@@ -135,7 +137,7 @@ export interface SshGit {
   readonly root: string;
   /** `ssh://user@localhost:port/<root>`. */
   readonly url: string;
-  /** Private key that is let in. */
+  /** Private key that opens it. */
   readonly key: string;
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Where agents on a server's machine write down which job has which user id, and its files lie. */
+/** Where agents on a server's machine record which job has which user id, and where its files are. */
 const CLAIMS = '/var/lib/dstack-jobs/uids';
 
 export interface ClaimedUser {
@@ -18,20 +18,20 @@ export function claimedUsers(home: string): ClaimedUser[] {
       const { folder, area } = JSON.parse(readFileSync(join(CLAIMS, name), 'utf8'));
       return String(folder).startsWith(`${home}/`) ? [{ uid: Number(name), area }] : [];
     } catch {
-      // Given back meanwhile.
+      // Just released.
       return [];
     }
   });
 }
 
-/** What an agent that was killed could not clear away. */
+/** Removes what a killed agent has left. */
 export function removeClaimedUsers(home: string): void {
   for (const { uid, area } of claimedUsers(home)) {
     rmSync(area, { recursive: true, force: true });
     try {
       rmdirSync(dirname(area));
     } catch {
-      // Other jobs of its server have files there, or it is gone.
+      // It is missing, or other jobs of its server have files there.
     }
     rmSync(join(CLAIMS, String(uid)), { force: true });
   }

@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type Docker from 'dockerode';
 
-/** Where a daemon listens, as its client was told. */
+/** The configured address of the daemon. */
 interface Modem {
   readonly socketPath?: string;
   readonly host?: string;

@@ -22,9 +22,9 @@ interface Watched {
 }
 
 /**
- * Notices the ends of a Docker daemon by an answer of the daemon that does not end before the daemon
- * does: a daemon that comes back soon looks as if it had never been away, but for the containers it
- * has ended. A slow daemon, or a connection that is cut by somebody in between, is no end.
+ * Detects that the Docker daemon ends, by a response of the daemon that lasts as long as the daemon. A
+ * restart would otherwise show only in the containers that it ended. A slow daemon or a connection
+ * that a proxy cuts does not count as an end.
  */
 export class DaemonWatch {
   readonly #docker: Docker;
@@ -80,7 +80,7 @@ export class DaemonWatch {
     this.#closing.abort();
   }
 
-  /** What a new connection says, or `news` when the watched one is lost or its loss is understood. */
+  /** The result of a new connection, or `news` once the state of the watched connection changes. */
   async #pingOrNews(limitMs: number): Promise<'alive' | 'refused' | 'silent' | 'news'> {
     const stop = new AbortController();
     const news = new Promise<'news'>((resolve) => {

@@ -120,7 +120,7 @@ export class DockerExecutor implements Executor {
     await removeContainer(this.#options.docker.getContainer(containerName(spec.id)));
   }
 
-  /** In a folder of its own, which the container sees; its users are whoever the image has. */
+  /** In a folder that is mounted into the container; any user of the image may connect. */
   serverSocket(folder: JobFolder): ServerSocket {
     const path = join(folder.serverFolder, basename(SERVER_SOCKET));
     return { path, folderMode: 0o755, mode: 0o666, owner: null };
@@ -278,7 +278,7 @@ export class DockerExecutor implements Executor {
   }
 }
 
-/** Read-only: a job must not put anything in the place of the socket, which the agent makes anew. */
+/** Read-only: a job must not replace the socket, which each agent makes again. */
 function serverMount({ folder }: ExecutorJob): Docker.MountSettings {
   const Target = dirname(SERVER_SOCKET);
   return { Type: 'bind', Source: folder.serverFolder, Target, ReadOnly: true };

@@ -1,10 +1,10 @@
-/** Thrown for an archive that would reach outside of its place, or is made to exhaust the host. */
+/** Thrown for an archive that would write outside its target or exhaust the host. */
 export class UnsafeArchive extends Error {}
 
 /** Longest path and name that Linux takes, in bytes. */
 const MAX_PATH = 4096;
 const MAX_NAME = 255;
-/** Deeper trees are made by no project, but are slow to make and to remove. */
+/** No project has deeper trees, and they are slow to make and to remove. */
 const MAX_DEPTH = 200;
 /** An entry costs an inode of the host and 512 bytes of the archive. */
 const MAX_ENTRIES = 250_000;
@@ -12,9 +12,8 @@ const MAX_ENTRIES = 250_000;
 type Kind = 'directory' | 'file' | 'link';
 
 /**
- * The names of one archive as they are read, so that each entry lies in a directory which the archive
- * itself has made. What passes can be written by plain paths below an empty directory: no name leads
- * above it, none leads through a link, none comes twice.
+ * Checks the names of one archive in the order of its entries. Names that pass are safe as plain paths
+ * below an empty directory: none leads above it, none leads through a link, none occurs twice.
  */
 export class ArchiveNames {
   readonly #kinds = new Map<string, Kind>();
@@ -31,11 +30,13 @@ export class ArchiveNames {
     return parts;
   }
 
-  /** Parts of the file that a hard link means; it must be one of the archive, and before the link. */
+  /** Parts of a hard link's target, which must be an earlier file of the archive. */
   file(name: string): readonly string[] {
     const parts = partsOf(name);
     if (this.#kinds.get(parts.join('/')) === 'file') return parts;
-    throw new UnsafeArchive(`a hard link leads to ${quoted(name)}, which is no file before it`);
+    throw new UnsafeArchive(
+      `a hard link points to ${quoted(name)}, which is no earlier file of the archive`,
+    );
   }
 
   #enter(name: string, parts: readonly string[], kind: Kind): void {

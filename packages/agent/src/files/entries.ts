@@ -31,7 +31,7 @@ const PERMISSIONS = 0o777;
 export async function* archiveEntries(tar: Readable, rename: boolean): AsyncGenerator<Entry> {
   const names = new ArchiveNames();
   const entries = extract();
-  // A source that fails must end the loop below; so must a loop that ends early the source.
+  // An error of the source ends the loop below, and a loop that ends early closes the source.
   pipeline(tar, entries, () => {});
   let top: string | undefined;
   for await (const entry of entries) {
@@ -64,7 +64,7 @@ type ReadEntry = { readonly parts: readonly string[] } & (
   | { readonly type: 'file'; readonly mode: number; readonly size: number }
 );
 
-/** Null for what has no business in an upload: devices and pipes. */
+/** Null for devices and pipes, which are left out. */
 function readEntry(header: Header, names: ArchiveNames): ReadEntry | null {
   const { name, type, mode = 0o644, size = 0, linkname } = header;
   const permissions = mode & PERMISSIONS;
@@ -90,7 +90,7 @@ function readEntry(header: Header, names: ArchiveNames): ReadEntry | null {
   }
 }
 
-/** In their POSIX form they are files with a map in front of their content. */
+/** In the POSIX form, sparse files are ordinary files whose content begins with a map. */
 function isSparse({ pax }: Header): boolean {
   const keywords = typeof pax === 'object' && pax !== null ? Object.keys(pax) : [];
   return keywords.some((key) => key.startsWith('GNU.sparse.'));
@@ -107,8 +107,8 @@ export function treeEntries(from: string): AsyncGenerator<Entry> {
 }
 
 /**
- * The same of a clone. Git knows but one bit of modes: whoever may read or run a file there, all
- * users of the job may.
+ * The same of a clone. Git stores only whether a file is executable, so all users of the job get the
+ * rights of the owner to read and run it.
  */
 export function cloneEntries(from: string): AsyncGenerator<Entry> {
   return entriesOf(from, '', (mode) => forAll(mode & 0o700));

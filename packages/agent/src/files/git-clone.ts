@@ -52,7 +52,7 @@ export async function cloneRepo(request: CloneRequest): Promise<void> {
   }
 }
 
-/** Server and agent have checked them before; this is where they become arguments. */
+/** Server and agent have checked these values; they become arguments here, so they are checked again. */
 function checkRepo({ clone_url, branch, hash }: RepoForAgent): void {
   if (clone_url === null) throw new Error('no URL to clone from');
   const problems = [
@@ -68,7 +68,7 @@ export function repoFailure(why: string): JobFailure {
   return new JobFailure('container_exited_with_error', `Failed to set up the repo (${why})`);
 }
 
-/** Of a job whose repo may not be left out where its directory has something in it. */
+/** For a repo that must be cloned although its directory is not empty. */
 export function repoNotEmpty(dir: string): JobFailure {
   return repoFailure(
     `${dir} exists and is not empty: set the repo’s path to another directory, or if_exists to skip`,
@@ -159,7 +159,7 @@ async function sshEnvironment(repo: RepoForAgent, home: string): Promise<NodeJS.
   return { GIT_SSH_COMMAND: `${ssh} -i "$HOME/key"` };
 }
 
-/** How this host reaches others: its proxies, and the authorities that it trusts beside the usual. */
+/** Variables for connections to other machines: proxies and additional certificate authorities. */
 export function reachability(): NodeJS.ProcessEnv {
   const wanted = /^(.*_proxy|GIT_SSL_CA(INFO|PATH)|SSL_CERT_(FILE|DIR))$/i;
   const names = Object.keys(process.env).filter((name) => wanted.test(name));
@@ -176,7 +176,7 @@ interface RunOptions {
 /** Longest output of git that is kept, in bytes. */
 const MAX_OUTPUT = 1024 * 1024;
 
-/** Makes files that all users of the job may read, whatever the umask of the agent is. */
+/** All users of the job must be able to read the files, whatever the umask of the agent is. */
 const OPENLY = ['-c', 'umask 022; exec "$@"', 'sh'];
 const NOT_FOUND = 127;
 
@@ -209,7 +209,7 @@ async function firstOf(stream: Readable | null): Promise<string> {
   return Buffer.concat(pieces).toString();
 }
 
-/** Git surrounds its reason with progress and advice; a repository's host has a say in it, too. */
+/** Only the reason: git adds progress and advice, and the remote host can add text of its own. */
 function wordsOfGit(stderr: string): string {
   const lines = stderr.split('\n').filter((line) => line.trim() !== '');
   const reasons = lines.filter((line) => /^(fatal|error|remote):/.test(line));

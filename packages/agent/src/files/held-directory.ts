@@ -5,24 +5,25 @@ const O_PATH = 0o10000000;
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
 
 /**
- * A directory that is held open, so that what is done in it is done in no other, whatever is put in
- * place of a part of its path meanwhile. `close` lets go of it.
+ * An open directory. Calls through it stay in this directory, even if another process replaces a part
+ * of its path.
  */
 export interface HeldDirectory {
-  /** Path by which an entry is reached until `close`. */
+  /** Path to open an entry by, until `close`. */
   at(name: string): string;
-  /** Path of an entry as people know it. */
+  /** Path of an entry for messages. */
   path(name: string): string;
-  /** The error of a call that was given such a path, with the path that people know. */
+  /** The error of a call that was given such a path, with the path for messages. */
   named(error: unknown): unknown;
-  /** A directory in it that this process has made for itself; throws when it is somebody else's. */
+  /** A private directory in it that this process has made; throws if another user owns it. */
   own(name: string): HeldDirectory;
   close(): void;
 }
 
 /**
- * Walks to a directory from the root, through no link. `onMade` is called with each directory that
- * had to be made on the way; without it none is made. Throws Node's own errors, `ENOTDIR` for a link.
+ * Opens a directory step by step from the root, following no link. Calls `onMade` with each directory
+ * that it makes on the way; without `onMade` it makes none. Throws Node's own errors, `ENOTDIR` for a
+ * link.
  */
 export function holdDirectory(path: string, onMade?: (path: string) => void): HeldDirectory {
   let dir = held(openSync('/', O_PATH | O_DIRECTORY), '');
@@ -58,7 +59,7 @@ function held(fd: number, real: string): HeldDirectory {
       if (uid === process.geteuid?.() && (mode & 0o077) === 0)
         return held(inner, `${real}/${name}`);
       closeSync(inner);
-      throw new Error(`${real}/${name} was put in place of a directory of ours`);
+      throw new Error(`${real}/${name} is not the directory that was made there`);
     },
     close: () => closeSync(fd),
   };
@@ -75,7 +76,7 @@ function step(path: string, onMade: (() => void) | undefined): number {
     mkdirSync(path, 0o755);
     onMade();
   } catch (error) {
-    // Somebody else has made it meanwhile.
+    // Another process has just made it.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   return openSync(path, flags);

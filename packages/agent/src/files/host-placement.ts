@@ -11,7 +11,7 @@ import { cloneRepo, repoFailure } from './git-clone.ts';
 import type { MakeTree } from './staging.ts';
 import { writeTree } from './write-tree.ts';
 
-/** What a job brings along to this machine, and where it belongs. Plain data. */
+/** The repo and files of a job, and their targets on this machine. Plain data. */
 export interface HostPlacement {
   readonly id: string;
   readonly spec: Pick<
@@ -19,18 +19,18 @@ export interface HostPlacement {
     'repo' | 'file_archives' | 'jobs_per_replica' | 'job_private_key'
   >;
   readonly cluster: ClusterInfo | null;
-  /** The job's own directories; they hold nothing yet that is worth keeping. */
+  /** The job's own directories; placing files empties them first. */
   readonly home: string;
   readonly work: string;
-  /** A third one, on the same file system, for what is being made. */
+  /** Where trees are built, on the same file system. */
   readonly stage: string;
   readonly cwd: string;
   readonly repoDir: string | null;
-  /** Directories of the agent, where a job may put nothing. */
+  /** Directories of the agent, where a job may place nothing. */
   readonly reserved: readonly string[];
 }
 
-/** Open files with what was uploaded; whoever has opened them closes them. */
+/** Descriptors of the uploads; the function that opened them closes them. */
 export interface Uploads {
   /** In the order of the spec. */
   readonly archives: readonly number[];
@@ -88,7 +88,7 @@ function fileItems(
   });
 }
 
-/** From its beginning. Unlike a stream of `node:fs` it never closes what it did not open. */
+/** Reads from the beginning. Unlike a stream of `node:fs` it leaves the descriptor open. */
 function read(fd: number): Readable {
   return Readable.from(piecesOf(fd));
 }

@@ -10,17 +10,17 @@ import type { PlaceRequest, PlaceResult } from './place-main.ts';
 import { placeOnHost } from './place-on-host.ts';
 import { homeFiles } from './small-files.ts';
 
-/** How the program that puts things in place as another account gets to its places and to others. */
+/** How the program that places files enters the job's namespace and reaches other machines. */
 export interface PlacingWay {
-  /** Words before the program, which take it to where the job sees its places. */
+  /** A command prefix that enters the mount namespace of the job. */
   readonly enter: () => Promise<readonly string[]>;
-  /** Variables by which it reaches other machines. */
+  /** Variables for connections to other machines. */
   readonly reach: () => NodeJS.ProcessEnv;
 }
 
 /**
- * Puts in place what a job brings along, with the rights of the account that it will run under: a
- * place is for the user to choose, so the kernel must say whether this user may. Throws `JobFailure`.
+ * Places the repo and the files of a job with the rights of the job's account: users choose targets
+ * freely, so the kernel must check the permissions. Throws `JobFailure`.
  */
 export async function placeAs(
   account: JobAccount,
@@ -33,6 +33,8 @@ export async function placeAs(
   try {
     if (bringsNothing(placement, uploads)) return;
     const before = await way.enter();
+    // An abort that has happened is not reported to listeners that are added later.
+    signal.throwIfAborted();
     const isSelf = account.uid === process.getuid?.() && before.length === 0;
     if (isSelf) await placeOnHost(placement, uploads, signal);
     else await placeInChild({ account, before, reach: way.reach() }, placement, uploads, signal);
@@ -41,7 +43,7 @@ export async function placeAs(
   }
 }
 
-/** Most jobs run in their own directory and have no files. */
+/** True for most jobs: they run in their own directory and have no files. */
 function bringsNothing(placement: HostPlacement, uploads: Uploads): boolean {
   const { cwd, work, home } = placement;
   const isAlone = cwd === work && homeFiles(placement, home).length === 0;
@@ -88,7 +90,7 @@ async function placeInChild(
   });
   const { stdin, stdout, stderr } = child;
   if (!stdin || !stdout || !stderr) throw new Error('no pipes to the program that places files');
-  // It takes back what it has done before it ends.
+  // The program reverts its moves before it ends.
   const onAbort = (): void => void child.kill('SIGTERM');
   signal.addEventListener('abort', onAbort);
   const ended = new Promise<void>((resolve, reject) => {
@@ -96,7 +98,7 @@ async function placeInChild(
     child.once('close', () => resolve());
   });
   const request: PlaceRequest = { uid, gid, username, placement };
-  // It stays open: the end of its input is how the program learns that this one has ended.
+  // It stays open: the program ends at the end of its input, so it never outlives this process.
   stdin.on('error', () => {});
   stdin.write(`${JSON.stringify(request)}\n`);
   const [answer, errors] = await Promise.all([text(stdout), text(stderr), ended]);
@@ -114,7 +116,7 @@ function parseResult(text: string): PlaceResult | null {
   try {
     return JSON.parse(text) as PlaceResult;
   } catch {
-    // It ended before it could answer.
+    // The program ended without an answer.
     return null;
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Puts in place what a job brings along: reads a `PlaceRequest` from its standard input, one line,
- * takes the rights of the account that it names, and answers with a `PlaceResult`. What was uploaded
- * is open from descriptor 3 on, the archives in the order of the request, then the code. It ends with
- * its input, wherever it is: the agent that has started it has ended, and the next one begins anew.
+ * Places the files of a job: reads one line with a `PlaceRequest` from its standard input, switches to
+ * the account that the request names, and writes a `PlaceResult`. Uploads are open from descriptor 3
+ * on: the archives in the order of the request, then the code. The program ends at the end of its
+ * input, since the agent that started it has ended and the next agent starts over.
  */
 import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -21,7 +21,7 @@ export type PlaceResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly reason: string; readonly message: string };
 
-/** A function of Node that its types have forgotten. */
+/** A function of Node that its type definitions lack. */
 interface InitGroups {
   initgroups?(user: string | number, extraGroup: number): void;
 }

@@ -113,7 +113,9 @@ describe('what the user has', () => {
   it('is named in the refusal, each of several places', async () => {
     const targets = [`${user}/project`, '/', `${user}/project/.git`];
     const failure = place([...targets.map((path) => file(path)), file(`${user}/fine`)]);
-    await expect(failure).rejects.toThrow(/exists and is not empty; .*never replaced: choose/);
+    await expect(failure).rejects.toThrow(
+      /exists and is not empty; .*a job never replaces files that it has not made: choose/,
+    );
     for (const target of targets) await expect(failure).rejects.toThrow(`${target} exists`);
     await expect(failure).rejects.not.toThrow('fine');
     expect(existsSync(`${user}/fine`)).toBe(false);

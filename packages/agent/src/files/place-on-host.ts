@@ -24,9 +24,9 @@ import {
 import { writeSmallFile } from './write-small-file.ts';
 
 /**
- * Puts everything that a job brings along where it will look for it, with the rights of this process.
- * All or nothing: every place is looked at before anything is made, and everything is made before the
- * first of it is put in its place. Throws `JobFailure`.
+ * Places the repo and the files of a job with the rights of this process, all or nothing: it checks
+ * every target before it makes anything, and makes everything before it moves the first tree to its
+ * target. Throws `JobFailure`.
  */
 export async function placeOnHost(
   placement: HostPlacement,
@@ -40,7 +40,7 @@ export async function placeOnHost(
   for (const dir of [home, work]) empty(dir);
   empty(stage, PlacementLedger.fileName);
   try {
-    await place(placement, lookAtAll(placement, uploads, ledger, signal), publisher, signal);
+    await place(placement, checkTargets(placement, uploads, ledger, signal), publisher, signal);
   } catch (error) {
     publisher.undo();
     if (signal.aborted || error instanceof JobFailure) throw error;
@@ -55,8 +55,8 @@ interface Wanted {
   readonly target: Target;
 }
 
-/** Throws `JobFailure` that names every place that may not be taken. */
-function lookAtAll(
+/** Throws a `JobFailure` that names every refused target. */
+function checkTargets(
   placement: HostPlacement,
   uploads: Uploads,
   ledger: PlacementLedger,
@@ -89,7 +89,7 @@ async function place(
       throw signal.aborted || error instanceof JobFailure ? error : item.failure(why(error));
     });
   }
-  // What may still fail comes first: among the job's own nothing is in the way.
+  // Targets outside the job's own directories first: only these can still be refused.
   const isOwn = ({ target }: { readonly target: Target }) => Number(target.state === 'own');
   for (const each of staging.publications.toSorted((a, b) => isOwn(a) - isOwn(b))) {
     await publisher.publish(each);
@@ -98,7 +98,7 @@ async function place(
   publisher.makeDirectory(real(placement.cwd));
 }
 
-/** Of two for the same place the later one comes second and replaces the first. */
+/** The sort is stable, so that of two items for one target the later one replaces the first. */
 function outermostFirst(wanted: readonly Wanted[]): Wanted[] {
   const depth = ({ target }: Wanted) => target.path.split('/').length;
   return wanted.toSorted((a, b) => depth(a) - depth(b));
@@ -111,7 +111,7 @@ function groundsOf({ home, work, reserved }: HostPlacement): Grounds {
   };
 }
 
-/** The path itself where a link on it leads nowhere: whoever uses it gets the error. */
+/** Where a link on the path leads nowhere, the path itself: the call that uses it reports the error. */
 function real(path: string): string {
   return realPath(path) ?? path;
 }
@@ -119,7 +119,7 @@ function real(path: string): string {
 function refused(refusals: readonly TargetRefusal[]): JobFailure {
   return new JobFailure(
     'executor_error',
-    `${[...new Set(refusals.map(refusalText))].join('; ')}. Here jobs run on the machine itself, and what a job has not made is never replaced: choose a path that does not exist, or one below the job's own directory (a relative one, or ~/…)`,
+    `${[...new Set(refusals.map(refusalText))].join('; ')}. Here jobs run on the machine itself, and a job never replaces files that it has not made: choose a path that does not exist, or one below the job's own directory (a relative one, or ~/…)`,
   );
 }
 

@@ -11,8 +11,8 @@ type Line =
   | { readonly kind: 'temporary'; readonly path: string };
 
 /**
- * What a job puts outside of its own directories, written down before it is done: when the agent ends
- * in between, its successor must know the job's own from what is somebody else's.
+ * Records what a job places outside its own directories, before each move: if the agent is killed in
+ * between, its successor can tell the job's files from others.
  */
 export class PlacementLedger {
   readonly #path: string;
@@ -20,33 +20,33 @@ export class PlacementLedger {
 
   readonly #prefix: string;
 
-  /** `dir`: a directory that outlives the attempt; `id`: of the job. */
+  /** `dir`: a directory that outlives the attempt; `id`: that of the job. */
   constructor(dir: string, id: string) {
     this.#path = join(dir, NAME);
     this.#prefix = `.dstack-${id}-`;
     for (const line of readLines(this.#path)) {
       if (line.kind === 'placed') this.#placed.set(line.path, line.identity);
-      // No other name is ever removed, whatever is written there.
+      // The file may be damaged: nothing with another name is removed.
       else if (basename(line.path).startsWith(this.#prefix)) removeTemporary(line.path);
     }
   }
 
   static readonly fileName = NAME;
 
-  /** Called before a thing is moved to a path. */
+  /** Called before each move. */
   willPlace(path: string, identity: string): void {
     this.#write({ kind: 'placed', path, identity });
     this.#placed.set(path, identity);
   }
 
-  /** Name for something in `dir` that must not stay; no other job uses it. */
+  /** Name for a temporary entry of `dir`; no other job uses it. */
   temporaryName(dir: string): string {
     const name = `${this.#prefix}${randomBytes(6).toString('hex')}`;
     this.#write({ kind: 'temporary', path: join(dir, name) });
     return name;
   }
 
-  /** Whether what is at a path was put there by the job; `at`: by which path it is reached. */
+  /** Whether the job has placed what is at a path; `at`: the path to open it by. */
   readonly isPlaced: IsPlaced = (path, at = path) => {
     const known = this.#placed.get(path);
     return known !== undefined && known === identityOf(at);
@@ -58,8 +58,8 @@ export class PlacementLedger {
 }
 
 /**
- * What tells a file from any that comes after it; null where nothing is. Its number alone does not:
- * a file system gives that of a file that was removed to the next one.
+ * Distinguishes a file from any later one at its path; null if nothing is there. The inode number alone
+ * is not enough: file systems reuse the number of a removed file.
  */
 export function identityOf(path: string): string | null {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
@@ -78,7 +78,7 @@ function readLines(path: string): Line[] {
     try {
       return [JSON.parse(line) as Line];
     } catch {
-      // It was cut short: what it describes was not begun.
+      // The line was cut short, so the move that it announces was not made.
       return [];
     }
   });
@@ -89,7 +89,7 @@ function removeTemporary(path: string): void {
   try {
     parent = holdDirectory(dirname(path));
   } catch {
-    // The directory around it has gone, and it with it.
+    // The directory around it was removed with it.
     return;
   }
   try {

@@ -19,9 +19,8 @@ interface Placed {
 }
 
 /**
- * Moves finished trees to their places. Each is there whole or not at all, nothing that is there is
- * replaced, and no link is followed; what changed since a place was looked at is an error. `undo`
- * takes all of it back.
+ * Moves finished trees to their targets. Each move is atomic, replaces nothing and follows no link; a
+ * target that has changed since it was checked is an error. `undo` reverts all moves.
  */
 export class Publisher {
   readonly #ledger: PlacementLedger;
@@ -50,7 +49,7 @@ export class Publisher {
     holdDirectory(path, (made) => this.#made.push(made)).close();
   }
 
-  /** Only what was put there is removed, and directories only while they are empty. */
+  /** Removes only what was placed, and the directories made for it if they are empty. */
   undo(): void {
     for (const { path, identity } of this.#placed.reverse()) {
       undoAt(path, (place) => {
@@ -91,7 +90,7 @@ export class Publisher {
     const there = identityOf(place);
     if (there !== null) {
       if (!this.#ledger.isPlaced(path, place)) throw appeared(path);
-      // By an attempt before this one, which ended before it was done.
+      // An earlier attempt, which was cut short, has placed it.
       this.#placed.push({ path, identity: there });
       return;
     }
@@ -107,7 +106,7 @@ export class Publisher {
     const stats = lstatSync(from);
     this.#ledger.willPlace(path, identityOf(from) ?? '');
     try {
-      // For a directory this fails where anything is but an empty one, for a file where anything is.
+      // A directory replaces an empty directory only, and a file replaces nothing.
       if (stats.isDirectory()) await rename(from, place);
       else await linkOrCopy(from, place, stats);
     } catch (error) {
@@ -117,7 +116,7 @@ export class Publisher {
     this.#placed.push({ path, identity: identityOf(place) });
   }
 
-  /** To another file system: first beside its place, where nobody else can reach it. */
+  /** To another file system: first into a private directory beside the target. */
   async #copy(staged: string, parent: HeldDirectory, path: string): Promise<void> {
     const name = this.#ledger.temporaryName(dirname(path));
     await mkdir(parent.at(name), 0o700);
@@ -133,7 +132,7 @@ export class Publisher {
   }
 }
 
-/** The reason to undo is what matters: what cannot be removed, or is somebody else's by now, stays. */
+/** The error that caused the undo is reported; what cannot be removed stays. */
 function undoAt(path: string, remove: (place: string) => void): void {
   try {
     const parent = holdDirectory(dirname(path));

@@ -9,13 +9,13 @@ import { isWithin, type Target } from './target.ts';
 export type MakeTree = (path: string) => Promise<void>;
 
 /**
- * Trees of a job that are made in a directory of its own before any of them is put in its place. One
- * whose place lies in another's is made in that other's tree, and replaces what that has there; so
- * they come with the outer one first.
+ * Builds all trees of a job in a directory of the job before any of them is moved to its target. A
+ * tree whose target lies in another one's is built inside that tree and replaces what is there, so
+ * callers add the outer tree first.
  */
 export class Staging {
   readonly #dir: string;
-  /** A program of an attempt that was cut short may still write to where that one has told it. */
+  /** A program of an attempt that was cut short may still write to the directory of that attempt. */
   readonly #attempt = randomBytes(4).toString('hex');
   readonly #publications: Publication[] = [];
 
@@ -23,7 +23,7 @@ export class Staging {
     this.#dir = dir;
   }
 
-  /** What is to be put in place; no place lies in another's. */
+  /** The trees to move; no target lies in another one's. */
   get publications(): readonly Publication[] {
     return this.#publications;
   }
@@ -40,7 +40,7 @@ export class Staging {
   }
 }
 
-/** Path in a tree where something else is to be: all above it is there, it is not. */
+/** Path in a tree for another tree: the directories above it exist, the path itself does not. */
 async function makeWay(root: string, path: string): Promise<string> {
   const parts = path === '' ? [] : path.split('/');
   let here = root;
@@ -55,11 +55,11 @@ async function makeWay(root: string, path: string): Promise<string> {
   return here;
 }
 
-/** False for nothing; what would lead elsewhere is refused. */
+/** False if nothing is there; a link or a file is refused. */
 async function isDirectory(path: string): Promise<boolean> {
   const stat = await lstat(path).catch(() => null);
   if (stat && !stat.isDirectory()) {
-    throw new UnsafeArchive('its place lies behind a link or a file that the job brings along');
+    throw new UnsafeArchive('its target lies behind a link or a file of the job');
   }
   return stat !== null;
 }

@@ -1,23 +1,23 @@
 import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-/** Whose directories are whose; all paths without links. */
+/** Who owns which directories; all paths are without links. */
 export interface Grounds {
-  /** The job's own directories: what is there, the job has made. */
+  /** The job's own directories: everything in them belongs to the job. */
   readonly own: readonly string[];
-  /** Directories of the agent, which are no place for a job. Its own ones may lie in them. */
+  /** Directories of the agent, which no job may use. The job's own ones may lie in them. */
   readonly reserved: readonly string[];
 }
 
 /** A place on this machine where something of a job may be put. */
 export interface Target {
-  /** Without links in it, as it was when it was looked at. */
+  /** Without links, as it was at the time of the check. */
   readonly path: string;
-  /** `own`: among the job's own; `empty`: a directory with nothing in it, which stays. */
+  /** `own`: in a directory of the job; `empty`: an empty directory, which is kept. */
   readonly state: 'absent' | 'empty' | 'own';
 }
 
-/** Why nothing may be put there; `path` as the job names it. */
+/** Why a target is refused; `path` as the job names it. */
 export type TargetRefusal =
   | { readonly refused: 'not_empty'; readonly path: string }
   | { readonly refused: 'not_directory'; readonly path: string }
@@ -25,12 +25,12 @@ export type TargetRefusal =
   | { readonly refused: 'reserved'; readonly path: string; readonly by: string }
   | { readonly refused: 'unreachable'; readonly path: string; readonly why: string };
 
-/** Tells what an earlier attempt of the same job has put at a path, which is reached by `at`. */
+/** Whether an earlier attempt of the same job has placed what is at a path, which is opened as `at`. */
 export type IsPlaced = (path: string, at?: string) => boolean;
 
 /**
- * Looks at a place without changing anything: on a machine that is not the job's alone, only what is
- * absent or an empty directory may be taken.
+ * Checks a target without changing anything: on a machine that the job shares, a target must be absent
+ * or an empty directory.
  */
 export function readTarget(
   path: string,
@@ -53,13 +53,13 @@ export function readTarget(
   }
 }
 
-/** Null where a directory is, or can be made. */
+/** Null if the directory exists or can be made. */
 export function directoryRefusal(path: string, grounds: Grounds): TargetRefusal | null {
   const target = readTarget(path, grounds, () => false);
   return 'refused' in target && target.refused !== 'not_empty' ? target : null;
 }
 
-/** What a directory holds that is not of the job; a file system's own `lost+found` is nothing. */
+/** Entries of a directory that the job has not made, apart from a file system's `lost+found`. */
 export function strangersIn(dir: string, path: string, isPlaced: IsPlaced): string[] {
   return readdirSync(dir).filter(
     (name) => name !== 'lost+found' && !isPlaced(join(path, name), join(dir, name)),

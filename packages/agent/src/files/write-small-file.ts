@@ -13,7 +13,7 @@ import type { SmallFile } from './small-files.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
-/** Writes a file into the job's home. What the job itself brings there may hold links: none is followed. */
+/** Writes a file into the job's home, where the job's own files may be links: it follows none. */
 export function writeSmallFile({ path, text, mode, over }: SmallFile): void {
   const directory = holdDirectory(dirname(path), () => {});
   const place = directory.at(basename(path));

@@ -8,9 +8,9 @@ const DEFAULT_MODE = 0o755;
 const OWNER = 0o700;
 
 /**
- * Writes a tree to `root`, which must not exist. The directory around it must be this process's
- * alone: entries have safe names, but whoever could put a link among them would lead them elsewhere.
- * Everything is made anew, nothing is opened that is there. Modes do not depend on the umask.
+ * Writes a tree to `root`, which must not exist. Only this process may write to the directory around
+ * it: entries have safe names, but another process could put a link among them. Creates every entry
+ * and opens none that exists. Modes do not depend on the umask.
  */
 export async function writeTree(
   entries: AsyncIterable<Entry>,

@@ -14,7 +14,7 @@ export interface HostMount {
 
 export interface HostMounts {
   readonly mounts: readonly HostMount[];
-  /** What to tell the job's users about mounts that are left out. */
+  /** Lines for the job's output about mounts that are left out. */
   readonly notices: readonly string[];
 }
 
@@ -45,7 +45,7 @@ export async function hostMounts(
   return { mounts, notices };
 }
 
-/** A mount that cannot be had, in the words that dstack 0.22.5 begins with. */
+/** The message begins as in dstack 0.22.5. */
 export function mountFailure(why: string): JobFailure {
   return new JobFailure('executor_error', `prepareInstanceMountPoints error: ${why}`);
 }
@@ -64,7 +64,7 @@ function refuseForbidden(source: string, forbidden: readonly string[]): void {
   const real = realPath(source);
   for (const path of forbidden) {
     const inner = realPath(path);
-    // Neither the place itself, nor anything in it, nor a directory around it.
+    // Neither the path itself, nor anything in it, nor a directory around it.
     if (
       real === inner ||
       real.startsWith(`${inner}/`) ||

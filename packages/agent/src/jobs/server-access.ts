@@ -4,10 +4,10 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 
-/** Where a job finds the server, and who may connect there. */
+/** The socket by which a job reaches the server, and who may connect to it. */
 export interface ServerSocket {
   readonly path: string;
-  /** Mode of its folder, where it has one of its own; null = the folder is there. */
+  /** Mode of its folder if it has a folder of its own; null = the folder exists. */
   readonly folderMode: number | null;
   readonly mode: number;
   /** Null = the agent's own user. */
@@ -17,16 +17,16 @@ export interface ServerSocket {
 /** Connections of one job at a time, those that wait included. */
 const MOST_CONNECTIONS = 32;
 
-/** Connections that the server is told of at once, and each second after that; others wait their turn. */
+/** Connections that are announced to the server at once, and each second after that; others wait. */
 const BURST = 50;
 const PER_SECOND = 20;
 
-/** A server that restarts is back within this time; then whoever waits for it hears of the end. */
+/** A server that restarts is back within this time; then connections that wait for it are closed. */
 const WAIT_MS = 15_000;
 
 /**
  * The unix socket by which a job reaches the API of its server. The agent cannot open connections to the
- * server, so each one waits here until the server, told of it, fetches it (`take`).
+ * server, so each one waits here until the server, to which it is announced, fetches it (`take`).
  */
 export class ServerAccess {
   readonly #socket: ServerSocket;
@@ -38,7 +38,7 @@ export class ServerAccess {
     { readonly socket: Socket; readonly timer: NodeJS.Timeout }
   >();
 
-  /** When as many as `BURST` could be told of; milliseconds since the epoch. */
+  /** When `BURST` connections could be announced again; milliseconds since the epoch. */
   #fullAt = 0;
 
   private constructor(socket: ServerSocket, onTunnel: (id: string) => void) {
@@ -61,7 +61,7 @@ export class ServerAccess {
     return [...this.#waiting.keys()];
   }
 
-  /** Null for one that is not there, or not any more. */
+  /** Null if the connection is unknown or closed. */
   take(id: string): Duplex | null {
     const found = this.#waiting.get(id);
     if (!found) return null;

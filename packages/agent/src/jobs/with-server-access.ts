@@ -9,7 +9,7 @@ export interface ServerAccessOptions {
   readonly log: Logger;
 }
 
-/** Beside the way into a job the one out of it, to the API of its server, for jobs that may go it. */
+/** Access to a job, and from the job to the API of its server if the job may use it. */
 export function withServerAccess(
   options: ServerAccessOptions,
   onTunnel: (jobId: string, tunnel: string) => void,
@@ -38,7 +38,7 @@ async function openServer(
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     const message = `The job has no access to the server: ${socket.path} cannot be made (${why})`;
-    // A job that runs already is better off without than ended.
+    // A running job goes on without the access.
     if (preferredPort === null) throw new JobFailure('executor_error', message);
     log.error('no access to the server', error, { job: spec.id });
     return null;

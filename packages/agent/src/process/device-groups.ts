@@ -21,8 +21,8 @@ const DEVICES: Readonly<Record<HostGpu['vendor'], readonly (readonly [string, Re
 };
 
 /**
- * Groups that own the device files of a job's GPUs: in these a user can open them who is nobody to
- * the machine. None of them is root's.
+ * Groups that own the device files of a job's GPUs, so that a user with these groups can open them.
+ * Never the group of root.
  */
 export function deviceGroups(gpus: readonly HostGpu[]): number[] {
   const groups = new Set<number>();
@@ -37,7 +37,7 @@ export function deviceGroups(gpus: readonly HostGpu[]): number[] {
   return [...groups].sort((a, b) => a - b);
 }
 
-/** Null where everybody or nobody but root may open it. */
+/** Null if all users may open it, or only root. */
 function groupOf(path: string): number | null {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (!stats?.isCharacterDevice() || stats.gid === 0) return null;

@@ -4,8 +4,8 @@ import { closeSync, readdirSync, readFileSync } from 'node:fs';
 const CLOSED_ON_EXEC = 0o2000000;
 
 /**
- * Closes what whoever started this program had open: Node marks the first few of such files, so that
- * its children do not have them, and none behind a gap. A job must have none of them.
+ * Closes descriptors inherited from the parent process, which no job may have. Node marks inherited
+ * descriptors as close-on-exec only up to the first gap in their numbers.
  */
 export function closeInheritedFiles(): void {
   for (const name of readdirSync('/proc/self/fd')) {
@@ -20,7 +20,7 @@ function isClosedOnExec(fd: number): boolean {
     const flags = Number.parseInt(/^flags:\s*(\d+)$/m.exec(info)?.[1] ?? '0', 8);
     return (flags & CLOSED_ON_EXEC) !== 0;
   } catch {
-    // It was only there to read the folder.
+    // The descriptor of the folder itself, which is closed by now.
     return true;
   }
 }
@@ -29,6 +29,6 @@ function close(fd: number): void {
   try {
     closeSync(fd);
   } catch {
-    // Closed meanwhile.
+    // Node has closed it itself.
   }
 }

@@ -15,13 +15,13 @@ export interface JobPlacesOnHost {
   readonly account: JobAccount;
   readonly cwd: string;
   readonly repoDir: string | null;
-  /** Mounts that the job will have in its own folders, which are emptied before. */
+  /** Mounts in the job's own folders; they are made after these folders were emptied. */
   readonly later: readonly HostMount[];
-  /** The places as the job will see them, but for these mounts; null = as the machine has them. */
+  /** The job's mount namespace without those mounts; null = the machine's own. */
   readonly namespace: readonly NamespaceStep[] | null;
 }
 
-/** Puts what a job brings along where it will find it. Throws `JobFailure`. */
+/** Places the repo and the files of a job. Throws `JobFailure`. */
 export async function placeFiles(
   job: ExecutorJob,
   places: JobPlacesOnHost,
@@ -31,7 +31,7 @@ export async function placeFiles(
   refuseHidden(job, places);
   await writeFile(folder.hostfile, mpiHostfile(cluster), { mode: 0o644 });
   let namespace: JobNamespace | null = null;
-  // Most jobs bring nothing, and need none.
+  // Opened on demand: most jobs have no files.
   const enter = async () => {
     namespace = places.namespace && (await openNamespace(places.namespace));
     return enterNamespaces(namespace?.pid ?? null);
@@ -45,8 +45,8 @@ export async function placeFiles(
 }
 
 /**
- * Authorities that this machine trusts may lie in a file of ours that the job's user cannot read; they
- * are no secret, so copies are where it can.
+ * The job's user may not be able to read the agent's files with certificate authorities. They are not
+ * secret, so the job gets copies.
  */
 function withReadableFiles(env: NodeJS.ProcessEnv, dir: string): NodeJS.ProcessEnv {
   const files = ['GIT_SSL_CAINFO', 'SSL_CERT_FILE'].flatMap((name) => {
@@ -60,7 +60,7 @@ function withReadableFiles(env: NodeJS.ProcessEnv, dir: string): NodeJS.ProcessE
   return { ...env, ...Object.fromEntries(files) };
 }
 
-/** What lies below a mount that comes later would never be seen. */
+/** A mount that is made later would hide files below it. */
 function refuseHidden(
   { spec }: ExecutorJob,
   { account, cwd, repoDir, later }: JobPlacesOnHost,
@@ -70,7 +70,7 @@ function refuseHidden(
   for (const { target } of later) {
     const hidden = [...repo, ...files].find((path) => `${path}/`.startsWith(`${target}/`));
     if (hidden === undefined) continue;
-    const message = `${hidden} lies in the volume at ${target}, where jobs without containers can have no files of their own: choose another path`;
+    const message = `${hidden} lies in the volume at ${target}, which hides the files of jobs without containers: choose another path`;
     throw new JobFailure('executor_error', message);
   }
 }

@@ -32,18 +32,14 @@ export interface Grounds {
   readonly canMount: () => boolean;
 }
 
-/** Makes everything that a job needs before its command, and says how that starts. Throws `JobFailure`. */
+/** Makes everything that a job needs, and returns how to start its command. Throws `JobFailure`. */
 export async function prepareLaunch(
   job: ExecutorJob,
   grounds: Grounds,
   signal: AbortSignal,
 ): Promise<Launch> {
   const { spec, folder } = job;
-  const user = (await grounds.users?.prepare(job)) ?? null;
-  const account = user?.account ?? jobAccount(job);
-  const isOther = account.uid !== process.getuid?.();
-  if (isOther && !user) await openTheWay(folder.path);
-  for (const dir of [folder.home, folder.work, folder.stage]) await makeOwned(dir, account);
+  const { user, account, isOther } = await prepareAccount(job, grounds);
   const { mounts, notices } = await hostMounts(spec.mounts, grounds.forbiddenMounts);
   const { outside, inside } = byPlace(mounts, [folder.home, folder.work]);
   const cwd = placeIn(spec.working_dir ?? folder.work, account.home, folder.work);
@@ -76,6 +72,17 @@ export async function prepareLaunch(
   };
 }
 
+/** `isOther`: the account is not the agent's. */
+async function prepareAccount(job: ExecutorJob, { users }: Grounds) {
+  const { folder } = job;
+  const user = (await users?.prepare(job)) ?? null;
+  const account = user?.account ?? jobAccount(job);
+  const isOther = account.uid !== process.getuid?.();
+  if (isOther && !user) await openTheWay(folder.path);
+  for (const dir of [folder.home, folder.work, folder.stage]) await makeOwned(dir, account);
+  return { user, account, isOther };
+}
+
 async function environment(
   job: ExecutorJob,
   account: JobAccount,
@@ -97,7 +104,7 @@ async function environment(
   };
 }
 
-/** The server is at a socket of this job alone, not at the place where containers see theirs. */
+/** A process job reaches the server by a socket of its own, not by the path that containers use. */
 function withServerSocket(
   env: Record<string, string>,
   { spec, folder }: ExecutorJob,
@@ -106,7 +113,7 @@ function withServerSocket(
   return { ...env, DSTACK_SERVER_URL: socketUrl(folder.serverSocket) };
 }
 
-/** Null: the job sees the machine as it is. Throws `JobFailure` where it must not. */
+/** Null: the job runs in the machine's namespace. Throws `JobFailure` if its mounts cannot be made. */
 function namespaceFor(
   { folder }: ExecutorJob,
   mounts: readonly HostMount[],
@@ -139,7 +146,7 @@ function folderFor({ source, target }: HostMount): string {
   return statSync(source).isDirectory() ? target : dirname(target);
 }
 
-/** What the nodes of a cluster need to reach each other from homes of their own. */
+/** Programs by which the nodes of a cluster reach each other with the configuration in their homes. */
 async function ownPrograms(
   { spec, folder }: ExecutorJob,
   { home }: JobAccount,

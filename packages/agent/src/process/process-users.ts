@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Living processes by each user id that they have or could take back. */
+/** Living processes by each user id that they have or can switch back to. */
 export function processesByUser(): ReadonlyMap<number, readonly number[]> {
   const found = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {

@@ -1,16 +1,16 @@
 import type { JobAccount } from '../jobs/executor.ts';
 import { type JobCgroup, joinFiles } from './cgroup.ts';
 
-/** A command as a program of this machine is started. */
+/** A program of this machine with its arguments. */
 export interface Command {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
 }
 
-/** A command in the words that change who runs it and where. */
+/** A command with a prefix that changes its user and namespaces. */
 export interface WrappedCommand extends Command {
-  /** Words before the command: what they start runs as the job's user, with the job's environment. */
+  /** The prefix: it runs the command as the job's user, with the job's environment. */
   readonly before: readonly string[];
 }
 
@@ -23,14 +23,14 @@ export interface RunAs {
   readonly entersAsUser: boolean;
 }
 
-/** Variables that say nothing to programs, for the words that run with our rights. */
+/** Variables that no program interprets, for the part of the prefix that runs with the agent's rights. */
 const VARIABLE = '__DSTACK_ENV_';
 
 /** Names that a shell takes by `export`; the others are given to `env`. */
 const EXPORTABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const SPECIAL = /^(UID|EUID|PPID|OPTIND|SHELLOPTS|BASHOPTS|BASH_.*|__dstack_.*)$/;
 
-/** With our rights: joins the job's control groups and gives the terminal to the job's user. */
+/** With the agent's rights: joins the job's control groups and gives the terminal to the job's user. */
 const JOIN = [
   'while [ "$1" != -- ]; do echo $$ 2>/dev/null > "$1"; shift; done; shift',
   't=$(readlink "/proc/$$/fd/0")',
@@ -38,7 +38,7 @@ const JOIN = [
   'shift; exec "$@"',
 ].join('; ');
 
-/** As the job's user: goes to the directory, made if need be, and takes the job's environment. */
+/** As the job's user: enters the directory, makes it if needed, and sets the job's environment. */
 const BECOME = [
   '[ -d "$1" ] || mkdir -p "$1"; [ "$1" = . ] || cd "$1" || exit 1; unset OLDPWD; __dstack_n=$2; shift 2; __dstack_i=0',
   'while [ "$__dstack_i" -lt "$__dstack_n" ]; do',
@@ -48,10 +48,10 @@ const BECOME = [
 ];
 
 /**
- * Puts in front of a command what makes its process a member of the job's control groups, takes it
- * into the job's namespaces and changes the user. The first words run with our rights, so the job's
- * environment, which may tell the loader or a shell what to run, is not theirs: it travels in
- * variables without meaning, on no command line, and is taken once the rights are gone.
+ * Adds the prefix that joins the job's control groups, enters the job's namespaces and switches to the
+ * job's user. The beginning of the prefix runs with the agent's rights, so it must not have the job's
+ * environment, which can make the loader or a shell run other programs. That environment is passed in
+ * variables of other names, never on a command line, and set after the rights were dropped.
  */
 export function runAs({ argv, env, cwd }: Command, as: RunAs): WrappedCommand {
   const { account, cgroup, namespaceOf, entersAsUser } = as;
@@ -78,20 +78,20 @@ export function runAs({ argv, env, cwd }: Command, as: RunAs): WrappedCommand {
   };
 }
 
-/** Whether the words before a command are still at work, by the environment of its process. */
+/** Whether a process still runs the prefix, by its environment. */
 export function isOnItsWay(environ: string): boolean {
   return environ.startsWith(`${VARIABLE}0=`) || environ.includes(`\0${VARIABLE}0=`);
 }
 
-/** Words before a command that runs in the namespaces of another process. */
+/** A command prefix that enters the namespaces of another process. */
 export function enterNamespaces(pid: number | null): string[] {
   if (pid === null) return [];
   return ['nsenter', `--mount=/proc/${pid}/ns/mnt`, `--ipc=/proc/${pid}/ns/ipc`, '--'];
 }
 
 /**
- * `setpriv` keeps the supplementary groups (video, render), which Node's own `uid` option drops. The
- * way back by programs that change users (`sudo`) is closed, except for accounts of the machine.
+ * `setpriv` keeps the supplementary groups (video, render), which Node's own `uid` option drops.
+ * Programs that change users (`sudo`) have no effect, except for accounts of the machine.
  */
 function switchUser({ username, uid, gid, groups }: JobAccount): string[] {
   const ids = [`--reuid=${uid}`, `--regid=${gid}`];

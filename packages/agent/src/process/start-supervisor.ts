@@ -7,8 +7,8 @@ import { nodeCommand, programEntry } from './program-entry.ts';
 import { ALREADY_SUPERVISED, SupervisorFiles } from './supervisor-files.ts';
 
 /**
- * Returns when the supervisor can be talked to, or another one is found to be in charge. `ownUid`: the
- * user id that nobody but the job has as long as its supervisor lives; null = there is none.
+ * Resolves when agents can connect to the supervisor, or another one supervises the job already.
+ * `ownUid`: a user id that must belong to the job alone while its supervisor lives; null = none.
  */
 export async function startSupervisor(jobDir: string, ownUid: number | null): Promise<void> {
   mkdirSync(jobDir, { recursive: true });

@@ -7,7 +7,7 @@ import type { NamespaceStep } from './isolation/namespace.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import type { TerminalKind } from './terminal.ts';
 
-/** What a supervisor is told. It may hold secrets, so it is removed as soon as it has been read. */
+/** The input of a supervisor. It may hold secrets, so the supervisor removes it after reading. */
 export interface Launch {
   readonly id: string;
   readonly argv: readonly string[];
@@ -21,23 +21,23 @@ export interface Launch {
   readonly account: JobAccount;
   /** Where it listens for the agent. */
   readonly socket: string;
-  /** Absent: `argv` has all the words that it needs. */
+  /** Absent: `argv` is started as it is. */
   readonly isolation?: LaunchIsolation | null;
 }
 
-/** What a command needs that runs as another user or with mounts of its own. */
+/** For a command that runs as another user or with mounts of its own. */
 export interface LaunchIsolation {
   /** Null = it runs in the namespaces of the machine. */
   readonly namespace: readonly NamespaceStep[] | null;
-  /** Whether no other job and nobody else has the account. */
+  /** Whether the account belongs to this job alone. */
   readonly ownUser: boolean;
 }
 
-/** What later commands in the job need to know of that. */
+/** The same as later commands in the job need it. */
 export interface JobIsolation {
   /**
-   * A process of ours in the namespaces of the job; null = it has none of its own. Not one of the
-   * job's processes: these may make namespaces in which they decide what a path means.
+   * A process of the agent in the namespaces of the job; null = the job has none. Not a process of the
+   * job, which could enter a namespace of its own where paths lead elsewhere.
    */
   readonly namespace: ProcessIdentity | null;
   readonly ownUser: boolean;

@@ -22,7 +22,7 @@ import { openTerminal, type Terminal } from './terminal.ts';
 /** Output of background processes is waited for this long after the command's own end. */
 const DRAIN_MS = 2000;
 const RECORD_RETRY_MS = 500;
-/** The words before a command take some milliseconds; a machine that is this busy has other worries. */
+/** The prefix of a command takes some milliseconds; this is a limit for a very busy machine. */
 const TAKEN_MS = 10_000;
 const TAKEN_LOOK_MS = 2;
 
@@ -81,8 +81,8 @@ interface Started extends Required<Known> {
 }
 
 /**
- * Resolves when the command has its own rights and places; rejects when it cannot have them. `onKnown`
- * is called as soon as there is a process, which must be found if this one dies.
+ * Resolves when the command runs as its user in its namespaces; rejects if that fails. Calls `onKnown`
+ * as soon as there is a process, so that it can be found if this supervisor dies.
  */
 async function startCommand(launch: Launch, onKnown: (known: Known) => void): Promise<Started> {
   const { isolation, account, cgroup } = launch;
@@ -108,7 +108,7 @@ async function startCommand(launch: Launch, onKnown: (known: Known) => void): Pr
   return { terminal, ...known, end: async () => await namespace?.close() };
 }
 
-/** From here on the command's environment is the job's, for others to have the same. */
+/** Resolves when the process has the job's environment, which later sessions copy. */
 async function untilTaken({ pid, exited }: Terminal): Promise<void> {
   let ended = false;
   exited.then(
@@ -129,7 +129,7 @@ async function untilTaken({ pid, exited }: Terminal): Promise<void> {
   }
 }
 
-/** An end that nobody knows of would be taken for a killed supervisor: it waits for room. */
+/** Waits for room on the disk: without a record, agents would take the supervisor for killed. */
 async function recordExit(files: SupervisorFiles, exit: ExitRecord): Promise<void> {
   for (;;) {
     try {

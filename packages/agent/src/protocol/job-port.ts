@@ -36,7 +36,7 @@ export async function joinJobPort(
 
 /**
  * `GET /v1/jobs/{id}/tunnels/{tunnel}` with `Upgrade: tcp`: from the answer on, the connection is the one
- * that somebody in the job has opened to the server. Throws `AgentError`.
+ * that a process of the job has opened to the server. Throws `AgentError`.
  */
 export function joinTunnel(
   registry: JobRegistry,

@@ -57,9 +57,11 @@ export class LogPusher {
   /** The next thing to send, or null when there is nothing to be sent now. */
   async next(): Promise<Turn> {
     if (this.#closed || this.#credit <= 0) return null;
-    const chunk = await this.#log.read(this.#offset, Math.min(MAX_LOG_FRAME, this.#credit));
-    if (!chunk || this.#closed) return null;
-    if (chunk.offset > this.#offset) {
+    const from = this.#offset;
+    const chunk = await this.#log.read(from, Math.min(MAX_LOG_FRAME, this.#credit));
+    // After a rewind the chunk would look like the end of a gap; the rewind has asked for a turn.
+    if (!chunk || this.#closed || this.#offset !== from) return null;
+    if (chunk.offset > from) {
       this.#offset = chunk.offset;
       return { gap: chunk.offset };
     }

@@ -33,7 +33,7 @@ export const RIGHTS: Readonly<Record<KeyOwner, KeyRights>> = {
 /** Lines as in `authorized_keys`; options before the key are not supported. */
 export type AuthorizedKeyLines = Readonly<Record<KeyOwner, readonly string[]>>;
 
-/** What it takes to let somebody in. */
+/** What authentication needs of a key. */
 export type VerifyingKey = Pick<ParsedKey, 'getPublicSSH' | 'verify'>;
 
 interface AuthorizedKey {
@@ -46,7 +46,7 @@ interface AuthorizedKey {
 export class AuthorizedKeys {
   readonly #keys: readonly AuthorizedKey[];
 
-  /** `unusable` hears of lines that are no key we can check. */
+  /** Calls `unusable` for each line that is no supported key. */
   constructor(lines: AuthorizedKeyLines, unusable: (owner: KeyOwner, reason: string) => void) {
     // A key that is in several lists has the rights of the first.
     this.#keys = (['user', 'project', 'job'] as const).flatMap((owner) =>

@@ -22,23 +22,22 @@ interface Protocol {
   disconnect(reason: number): void;
 }
 
-/** Parts of ssh2 that are not for its users. */
+/** Private parts of ssh2. */
 interface Insides {
   readonly _protocol: Protocol;
   readonly _chanMgr: { readonly _count: number };
 }
 
 /**
- * Bounds what a client may open, and refuses channels whose other end takes packets of next to no
- * data: of a channel that takes none ssh2 1.17 cuts data into pieces of no length for ever, and
- * nothing else runs in this process again.
+ * Limits the number of channels, and refuses channels with a tiny maximum packet size: with a size of
+ * 0, ssh2 1.17 splits data into empty packets in an endless loop, which blocks the whole process.
  */
 export function limitChannels(connection: Connection): void {
   const { _protocol, _chanMgr: channels } = connection as unknown as Insides;
   const { _handlers: handlers } = _protocol;
   const { CHANNEL_OPEN: open, CHANNEL_OPEN_CONFIRMATION: confirm } = handlers;
   if (!open || !confirm || typeof channels._count !== 'number') {
-    throw new Error('ssh2 has other insides than this code was written for');
+    throw new Error('this version of ssh2 is not supported: its private parts have changed');
   }
   // Each session listens for the end of its connection.
   connection.setMaxListeners(MAX_CHANNELS + 10);

@@ -1,9 +1,9 @@
-/** Keys that live in a hardware token (FIDO), which sign more than they are asked to. */
+/** Keys in a hardware token (FIDO), which add data of their own to what they sign. */
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 
 export interface SecurityKey {
   getPublicSSH(): Buffer;
-  /** `signature`: as it comes after its algorithm and the length of its first part. */
+  /** `signature`: without its algorithm and the length of its first part. */
   verify(data: Buffer, signature: Buffer): boolean;
 }
 

@@ -15,7 +15,7 @@ export interface SshListenerOptions {
 export interface Login {
   /** Lifts the limit on its time. */
   done(): void;
-  /** Ends the connection, whatever the client makes of it. */
+  /** Ends the connection without waiting for the client. */
   hangUp(): void;
 }
 

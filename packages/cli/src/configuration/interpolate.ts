@@ -4,16 +4,16 @@ const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$/;
 const ANY_NAME = /^[A-Za-z_][A-Za-z0-9_.[\]]*$/;
 
 /**
- * What is done with a text after this: nothing, only escapes of the skipped namespace `groups` are
- * taken off, or the same replacement is made again, if a reference is left.
+ * What the server does with the text later: nothing; remove the escapes of the namespace `groups`
+ * only; or, if a reference is left, the same replacement for all namespaces.
  */
 export type LaterStep = 'none' | 'groups' | 'all';
 
 /**
  * Replaces `${{ namespace.name }}`, as dstack 0.22.5 does: `$$` stands for one `$` where the scan
  * meets it, text before a reference is taken as it is, and references to the namespaces in `skip` are
- * left for the server. What the server would take for an escape or a reference, though it is none
- * any more, is escaped for it.
+ * left for the server. Literal text that the server would read as an escape or a reference is
+ * escaped.
  *
  * @param values by full name, e.g. `run.args`
  */
@@ -68,14 +68,14 @@ function scan(text: string, resolve: (name: string, whole: string) => Piece): Pi
 function joined(pieces: readonly Piece[], later: LaterStep): string {
   const plain = pieces.map(({ text }) => text).join('');
   if (later === 'groups') return escapedGroups(pieces);
-  // The server looks at texts with `${{` only, and there at every `$`.
+  // The server replaces only in texts with `${{`, and reads every `$` in them.
   if (later === 'none' || !plain.includes('${{')) return plain;
   return pieces
     .map(({ text, isReference }) => (isReference ? text : text.replaceAll('$', '$$$$')))
     .join('');
 }
 
-/** Literal text that reads like a reference to a group's member keeps the dollar that escapes it. */
+/** Escapes literal text that looks like a reference to a group. */
 function escapedGroups(pieces: readonly Piece[]): string {
   let literal = '';
   let result = '';

@@ -15,7 +15,7 @@ export interface LocalRepo {
   readonly diff: { readonly bytes: Uint8Array; readonly hash: string } | null;
 }
 
-/** Of the branch that is checked out; its name, which may look like an option, is not needed. */
+/** The upstream of the current branch, without its name, which git could take for an option. */
 const UPSTREAM = '@{upstream}';
 
 export async function readLocalRepo(path: string): Promise<LocalRepo> {
@@ -51,7 +51,7 @@ export async function readLocalRepo(path: string): Promise<LocalRepo> {
   };
 }
 
-/** What makes a diff that `git apply` takes, whatever the user's own settings are. */
+/** Options for a diff that `git apply` accepts, independent of the user's settings. */
 const PATCH = ['--binary', '--no-ext-diff', '--no-textconv', '--no-color'];
 
 /** Changes since `commit`, untracked files included; null if there are none. */

@@ -61,7 +61,7 @@ async function noRepo(connection: Connection): Promise<PreparedRepo> {
   };
 }
 
-/** From the command line; those of a file have been read with it. */
+/** Checks flags of the command line; the parser has checked the values of a file. */
 function checkFlags({ branch, hash }: RepoFlags): void {
   const problems = [
     ['--repo-branch', branch === null ? null : parseBranch(branch)],

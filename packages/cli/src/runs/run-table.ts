@@ -103,7 +103,7 @@ function mergedStatus(run: Run, submission: JobSubmission): Cell {
   return waiting ? runStatusText(run) : jobStatusText(submission);
 }
 
-/** Of a service or task that nobody is connected to this says nothing: it may work all the time. */
+/** Only for dev environments: services and tasks work without users who are connected. */
 function withInactivity(
   status: Cell,
   run: Run,

@@ -47,7 +47,7 @@ export class StartProgress {
     this.#block.show(`${title} ${name}...`, [table, ...below.map((text) => `${text}\n`)].join(''));
   }
 
-  /** Why the run waits, in one line; null = nothing is to be said of that any more. */
+  /** Sets the reason for waiting, one line; null removes it. */
   explain(reason: string | null): void {
     if (reason === this.#reason) return;
     this.#reason = reason;

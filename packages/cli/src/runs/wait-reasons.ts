@@ -36,18 +36,18 @@ export async function waitReason(
 export class WaitReasons {
   readonly #connection: Connection;
   readonly #cli: Cli;
-  readonly #tell: (reason: string | null) => void;
+  readonly #report: (reason: string | null) => void;
   #asking: AbortController | null = null;
 
-  constructor(connection: Connection, cli: Cli, tell: (reason: string | null) => void) {
+  constructor(connection: Connection, cli: Cli, report: (reason: string | null) => void) {
     this.#connection = connection;
     this.#cli = cli;
-    this.#tell = tell;
+    this.#report = report;
   }
 
   follow(run: Run): void {
     if (!isKeptWaiting(run)) {
-      if (this.#asking) this.#tell(null);
+      if (this.#asking) this.#report(null);
       this.stop();
     } else if (this.#asking === null) {
       this.#asking = new AbortController();
@@ -67,7 +67,7 @@ export class WaitReasons {
         await this.#cli.wait(pause, signal);
         const reason = await waitReason(this.#connection, name, signal);
         if (signal.aborted) return;
-        this.#tell(reason);
+        this.#report(reason);
         pause = AGAIN_MS;
       }
     } catch {

@@ -108,7 +108,7 @@ export async function ensureUserKey(connection: Connection, cli: Cli): Promise<s
   const user = await orForbidden(() => connection.client.users.getMyUser());
   if (user === null) {
     throw new CliError('The token of a program has no SSH key', {
-      why: 'such tokens see no keys of users',
+      why: 'such a token may not read keys of users',
       next: 'pass --ssh-identity FILE with the key that the run was submitted with',
     });
   }

@@ -35,7 +35,7 @@ export interface Route {
   readonly destination: SshValue;
 }
 
-/** Of no use between two machines that have never met, and in the way when addresses are reused. */
+/** Hosts are new and their addresses are reused, so their keys cannot be known. */
 const UNCHECKED = {
   StrictHostKeyChecking: fixed('no'),
   UserKnownHostsFile: fixed('/dev/null'),
@@ -52,8 +52,8 @@ export function hostAlias(run: Run, job: Job): SshValue {
 }
 
 /**
- * The chain of hosts to a running job, as dstack 0.22.5 writes it. What the server says of them is
- * checked: a `CliError` says what cannot be used.
+ * The chain of hosts to a running job, as dstack 0.22.5 writes it. Throws a `CliError` for values of
+ * the server that are not valid in an SSH configuration.
  */
 export function routeTo(run: Run, job: Job, identity: string): Route {
   const alias = hostAlias(run, job);
@@ -97,15 +97,15 @@ function ownOptions(identity: string): HostOptions {
   return {
     ...UNCHECKED,
     IdentitiesOnly: fixed('yes'),
-    // Else every connection says that it has learned a host that it forgets at once, and OpenSSH from
-    // 10.1 on that there is no post-quantum key exchange. `WarnWeakCrypto` is no way to say so: older
-    // ones do not know it, and `IgnoreUnknown` has no effect on blocks of other hosts.
+    // At the default level every connection warns that it has added a host key, and OpenSSH from 10.1
+    // on that the key exchange is not post-quantum. `WarnWeakCrypto` is an error in older versions, and
+    // `IgnoreUnknown` has no effect on blocks of other hosts.
     LogLevel: fixed('ERROR'),
     IdentityFile: pathValue(identity),
   };
 }
 
-/** Where the server has an SSH proxy, it is the only step. */
+/** With an SSH proxy of the server, the route is that proxy alone. */
 function throughProxyOfServer(job: Job, alias: SshValue, own: HostOptions): Route | null {
   const info = job.job_connection_info;
   if (!info?.sshproxy_hostname) return null;
@@ -125,7 +125,7 @@ function jumpHost(placed: JobProvisioningData, alias: SshValue, own: HostOptions
       HostName: hostNameValue(hostname, 'the jump host'),
       Port: portValue(port ?? 22, 'the jump host'),
       User: userValue(username, 'the jump host'),
-      // A jump host before a machine is the user's own: ssh finds the key for it by itself.
+      // The jump host of an SSH fleet belongs to the user, whose own SSH settings have its key.
       ...(placed.dockerized ? UNCHECKED : own),
     },
   };

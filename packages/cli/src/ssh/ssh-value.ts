@@ -4,17 +4,17 @@ import { CliError } from '../errors.ts';
 declare const checked: unique symbol;
 
 /**
- * Text that OpenSSH reads as exactly one value, as it stands in a configuration. Only the functions
- * of this file make it: what a server says is never written without them.
+ * A value for an OpenSSH configuration, quoted where needed. Only the functions of this file make one,
+ * so values from the server are always checked.
  */
 export type SshValue = string & { readonly [checked]: true };
 
-/** Words of our own. */
+/** A constant. */
 export function fixed(word: 'yes' | 'no' | 'ERROR' | '/dev/null' | 'localhost'): SshValue {
   return word as string as SshValue;
 }
 
-/** The name of a run or job, which becomes that of a host, a file and an argument. */
+/** The name of a run or job, which becomes the name of a host, a file name and an argument. */
 const ALIAS = /^[a-z0-9][a-z0-9-]{0,99}$/;
 
 /** @param value a name that the server gave to a run or job */
@@ -23,7 +23,7 @@ export function aliasValue(value: unknown): SshValue {
   throw unusable('the name of the run', value);
 }
 
-/** @param of whose name it is, for the message */
+/** @param of what has the name, for the message */
 export function hostNameValue(value: unknown, of: string): SshValue {
   if (typeof value !== 'string' || !isSshHost(value)) throw unusable(`the address of ${of}`, value);
   // OpenSSH's own escapes begin with `%`, as does the zone of an address.
@@ -59,7 +59,7 @@ export function configuredPath(path: string): SshValue {
   return quotedPath(path, path);
 }
 
-/** No quoting can express these to every OpenSSH: quotes, escapes of quotes, variables. */
+/** Quotes, escapes of quotes and variables cannot be quoted for every version of OpenSSH. */
 const INEXPRESSIBLE = /[\0-\x1f\x7f"]|\\(?:["'\\]|$)|\$\{/;
 const PLAIN = /^[A-Za-z0-9_./~@:+,%-]+$/;
 
@@ -77,8 +77,8 @@ const SHOWN = 80;
 
 function unusable(what: string, value: unknown): CliError {
   const shown = (JSON.stringify(value) ?? 'nothing').slice(0, SHOWN);
-  return new CliError('The server says where the run is in a way that SSH cannot use', {
+  return new CliError('The server gave an address of the run that SSH cannot use', {
     why: `${what} is ${shown}`,
-    next: 'correct it in the configuration of the fleet or run, or tell who runs the server',
+    next: 'correct it in the configuration of the fleet or run, or report it to the administrator of the server',
   });
 }

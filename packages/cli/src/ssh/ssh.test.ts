@@ -126,7 +126,7 @@ test('ports of a run that are none are refused', async () => {
   const app = { app_name: 'a', url_path: null, url_query_params: null };
   for (const wrong of [{ port: '8000 -oX' }, { port: 70_000 }, { port: 80, map_to_port: 'x' }]) {
     job.job_spec.app_specs = [{ map_to_port: null, ...app, ...wrong } as never];
-    expect(() => wantedPorts(job, [])).toThrow('in a way that SSH cannot use');
+    expect(() => wantedPorts(job, [])).toThrow('an address of the run that SSH cannot use');
   }
 });
 

@@ -2,11 +2,11 @@ import { plainLine } from '@dstack/contract/plain-text';
 
 export interface Choice {
   readonly value: string;
-  /** What is shown; the value itself if left out. */
+  /** Text of the entry; the value if left out. */
   readonly name?: string;
 }
 
-/** Lets the user pick one with the arrow keys. The menu writes to the terminal by itself. */
+/** Lets the user pick one with the arrow keys. The menu writes to the terminal directly. */
 export async function choose(
   message: string,
   choices: readonly Choice[],

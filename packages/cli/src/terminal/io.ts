@@ -19,10 +19,9 @@ export interface Source extends AsyncIterable<Uint8Array | string> {
 }
 
 /**
- * The three streams. Data (tables, JSON, a job's output) goes to `out`, everything that is said
- * about it (progress, questions, warnings, errors) to `err`. Commands cannot write to either by
- * themselves: text that could come from outside passes `styledText` whichever way it takes, and only
- * a job's own output (`output`) is written as it is.
+ * The three streams. Data (tables, JSON, a job's output) goes to `out`; progress, questions, warnings
+ * and errors go to `err`. Commands cannot write to the streams directly, so that all text passes
+ * `styledText`, except the output of a job (`output`), which is written unchanged.
  */
 export interface Io {
   readonly input: Source;
@@ -30,60 +29,49 @@ export interface Io {
   readonly paintErr: Paint;
   /** Columns of the terminal behind `out`; null where it is none. */
   readonly width: number | null;
-  /** The same of `err`. */
+  /** The same for `err`. */
   readonly errWidth: number | null;
   readonly interactive: boolean;
   print(text: string): void;
   json(value: unknown, indent?: number): void;
   say(text: string): void;
   warn(text: string): void;
-  /** To `err` without a line break: a question, whose answer is typed behind it. */
+  /** Writes to `err` without a line break, for a question that is answered in the same line. */
   put(text: string): void;
-  /** Ends a line of `err` in which something was typed. */
+  /** Ends a line of `err` with typed text in it. */
   endLine(): void;
-  /** The reader has ended the line by typing Enter. */
+  /** Called when the user has ended the line with Enter. */
   lineTyped(): void;
-  /** Bytes of a job, as they are. */
+  /** Writes bytes of a job unchanged. */
   output(bytes: Uint8Array, to?: 'out' | 'err'): void;
   /** Resolves when the reader of `out` has room: a job's output may be larger than the memory. */
   drained(): Promise<void>;
-  /** A text of ours as it is printed, to be mixed into a job's output. */
+  /** Text as it is printed, for a line of our own within a job's output. */
   styled(text: string): string;
   /** Blocks that are drawn in place; null where the stream is no terminal. */
   readonly redrawnOut: Redrawn | null;
   readonly redrawnErr: Redrawn | null;
 }
 
+type Env = Readonly<Record<string, string | undefined>>;
+
 export function createIo(
   streams: { out: Sink; err: Sink; input: Source },
-  env: Readonly<Record<string, string | undefined>>,
+  env: Env,
   colour: 'auto' | 'always' | 'never',
 ): Io {
   const { out, err, input } = streams;
   const paintErr = painter(wantsColour(colour, err.isTTY === true, env));
-  const columns = (sink: Sink): number | null =>
-    sink.isTTY === true ? Number(env.COLUMNS) || sink.columns || 80 : null;
   const cursor: Cursor = { inLine: false };
   const redrawn = (sink: Sink) => (sink.isTTY === true ? new Redrawn(sink, cursor) : null);
   const redrawnErr = redrawn(err);
-  const write = (sink: Sink, text: string | Uint8Array): void => {
-    if (text.length === 0) return;
-    // What is drawn in place comes again below, at its next turn.
-    redrawnErr?.erase();
-    sink.write(text);
-    if (sink.isTTY === true) cursor.inLine = !endsLine(text);
-  };
-  /** A line of its own, even if a program's output has not ended its last one. */
-  const line = (sink: Sink, text: string): void => {
-    if (sink.isTTY === true && cursor.inLine) write(sink, '\n');
-    write(sink, styledText(text.endsWith('\n') ? text : `${text}\n`));
-  };
+  const { write, line } = writers(cursor, redrawnErr);
   return {
     input,
     paint: painter(wantsColour(colour, out.isTTY === true, env)),
     paintErr,
-    width: columns(out),
-    errWidth: columns(err),
+    width: columnsOf(out, env),
+    errWidth: columnsOf(err, env),
     interactive: input.isTTY === true && err.isTTY === true,
     print: (text) => line(out, text),
     json: (value, indent) => write(out, `${printableJson(value, indent)}\n`),
@@ -100,6 +88,26 @@ export function createIo(
     redrawnOut: redrawn(out),
     redrawnErr,
   };
+}
+
+function writers(cursor: Cursor, redrawnErr: Redrawn | null) {
+  const write = (sink: Sink, text: string | Uint8Array): void => {
+    if (text.length === 0) return;
+    // The next `draw` writes the block again, below this text.
+    redrawnErr?.erase();
+    sink.write(text);
+    if (sink.isTTY === true) cursor.inLine = !endsLine(text);
+  };
+  /** Starts a new line first if a program's output has not ended its last one. */
+  const line = (sink: Sink, text: string): void => {
+    if (sink.isTTY === true && cursor.inLine) write(sink, '\n');
+    write(sink, styledText(text.endsWith('\n') ? text : `${text}\n`));
+  };
+  return { write, line };
+}
+
+function columnsOf(sink: Sink, env: Env): number | null {
+  return sink.isTTY === true ? Number(env.COLUMNS) || sink.columns || 80 : null;
 }
 
 const NEWLINE = 10;

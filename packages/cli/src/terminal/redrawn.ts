@@ -2,13 +2,13 @@ import type { Sink } from './io.ts';
 import { styledText } from './styled-text.ts';
 import { textWidth } from './text-width.ts';
 
-/** Where the cursor of the terminal stands, as far as our own writing goes. */
+/** Position of the terminal's cursor after our own writes. */
 export interface Cursor {
-  /** Behind a line that has not ended; what a program prints last may have no line break. */
+  /** Whether the last line has no line break yet. */
   inLine: boolean;
 }
 
-/** A block of lines at the end of a terminal that is drawn again and again in the same place. */
+/** A block of lines at the end of the terminal that is redrawn in place. */
 export class Redrawn {
   readonly #sink: Sink;
   readonly #cursor: Cursor;
@@ -19,7 +19,7 @@ export class Redrawn {
     this.#cursor = cursor;
   }
 
-  /** Puts `text` in place of what it showed before. A line that has not ended above it stays. */
+  /** Replaces the block by `text`. An unfinished line above it is kept. */
   draw(text: string): void {
     this.erase();
     if (this.#cursor.inLine) this.#sink.write('\n');
@@ -34,7 +34,7 @@ export class Redrawn {
     this.#lines = 0;
   }
 
-  /** What was drawn stays, and the next text comes below it. */
+  /** Keeps the block on the screen; the next `draw` writes below it. */
   keep(): void {
     this.#lines = 0;
   }
@@ -45,7 +45,7 @@ export class Redrawn {
 
   /** Lines that have left the screen at its top cannot be erased any more. */
   #fitting(lines: readonly string[]): readonly string[] {
-    // A terminal that does not know its size says 0.
+    // A terminal of unknown size reports 0.
     const room = (this.#sink.rows || Number.POSITIVE_INFINITY) - 1;
     let height = 0;
     const first = lines.findIndex((line) => {

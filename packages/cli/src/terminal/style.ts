@@ -36,12 +36,12 @@ const CODES: Readonly<Record<Style, string>> = {
 };
 
 /**
- * Marks a text as styled. The escape code is put in only when the text is printed, by `styledText`:
- * until then the mark is one that no value from outside can hold.
+ * Marks a text as styled. `styledText` replaces the mark by the escape code when the text is
+ * printed; no value from outside can contain the mark.
  */
 export type Paint = (style: Style, text: string) => string;
 
-/** No secret, but unknown to whoever made a value that is printed. */
+/** Random, so that values from outside cannot contain it. */
 const NONCE = Math.random().toString(36).slice(2);
 
 const MARK = (code: string): string => `\u001b${NONCE}[${code}m`;

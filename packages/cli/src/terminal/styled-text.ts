@@ -4,8 +4,8 @@ import { STYLE_MARK } from './style.ts';
 const MARK_OR_CONTROL = new RegExp(`${STYLE_MARK}|\\r\\n|[${TERMINAL_CONTROLS}]`, 'g');
 
 /**
- * Text as it is printed: our own styles become escape codes, and whatever else a terminal would
- * carry out is spelled out. Everything but a job's own output goes through here.
+ * Text as it is printed: style marks become escape codes, and all other control characters are spelled
+ * out. Everything except the output of jobs goes through here.
  */
 export function styledText(text: string): string {
   return text.replace(MARK_OR_CONTROL, (found: string, code: string | undefined) => {
@@ -14,10 +14,10 @@ export function styledText(text: string): string {
   });
 }
 
-/** Characters that JSON may hold as they are, though a terminal takes some for commands. */
+/** Characters that JSON allows unescaped and terminals interpret. */
 const IN_JSON = new RegExp(`[${TERMINAL_CONTROLS}\\u2028\\u2029]`, 'g');
 
-/** JSON of the same value, in characters that a terminal only shows. */
+/** JSON of the same value, with control characters escaped. */
 export function printableJson(value: unknown, indent?: number): string {
   const text = JSON.stringify(value, null, indent) ?? 'null';
   return text.replace(IN_JSON, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);

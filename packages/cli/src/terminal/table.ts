@@ -63,7 +63,7 @@ export function renderProperties(
     .join('');
 }
 
-/** Further lines of a value stand below its first one, so that none looks like another property. */
+/** Indents further lines of a value, so that none looks like another property. */
 function aligned(value: string, column: number): string {
   return value.replaceAll('\n', `\n${' '.repeat(column)}`);
 }
@@ -184,7 +184,7 @@ function pad(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - textWidth(text)));
 }
 
-/** Measured as it will be printed. Off a terminal a row is one line, whatever is in it. */
+/** Measured as printed. Without a terminal a row is always one line. */
 function toCell(cell: Cell | string, width: number | null): Cell {
   const given = typeof cell === 'string' ? { text: cell } : cell;
   return { ...given, text: width === null ? plainLine(given.text) : plainText(given.text) };

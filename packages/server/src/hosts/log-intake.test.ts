@@ -104,6 +104,20 @@ it('says that a log is complete as soon as the database takes it, though no outp
   expect(ends).toEqual([3]);
 });
 
+it('asks again for what the store has dropped, though no further output comes', async () => {
+  const { intake, state, sent, ends } = outside();
+  await intake.take(job, frame(0, 'one two'));
+  state.full = true;
+  await intake.ended(job, 7);
+  // Another server was the first to write, and this one goes on behind what that one has stored.
+  state.full = false;
+  state.length = 3;
+  await vi.advanceTimersByTimeAsync(SYNC_MS);
+  expect(sent).toContainEqual({ type: 'rewind', id: JOB, offset: 3 });
+  await intake.take(job, frame(3, ' two'));
+  expect(ends).toEqual([7]);
+});
+
 it('gives credit back in large pieces', async () => {
   const { intake, sent } = outside();
   const piece = 'x'.repeat(100 * 1024);

@@ -17,6 +17,8 @@ interface Stream extends JobStream {
   dirty: boolean;
   /** Bytes taken since credit was last given. */
   taken: number;
+  /** Offset behind the last piece that the store took. */
+  reached: number;
   /** Final length, once the agent has said that the job exited. */
   end: number | null;
 }
@@ -46,6 +48,7 @@ export class LogIntake {
     const stream = this.#stream(job);
     const { logs } = this.#options;
     const result = await logs.append(stream.ref, frame.offset, frame.time, frame.bytes);
+    stream.reached = result.length;
     if (result.gapFrom !== null) return { rewindTo: result.gapFrom };
     stream.dirty = true;
     stream.taken += frame.bytes.length;
@@ -89,7 +92,7 @@ export class LogIntake {
   #stream(job: JobStream): Stream {
     const found = this.#streams.get(job.ref.jobId);
     if (found) return found;
-    const stream: Stream = { ...job, dirty: false, taken: 0, end: null };
+    const stream: Stream = { ...job, dirty: false, taken: 0, reached: 0, end: null };
     this.#streams.set(job.ref.jobId, stream);
     return stream;
   }
@@ -106,14 +109,19 @@ export class LogIntake {
     if (dirty.length === 0) return;
     const refs: LogStreamRef[] = dirty.map((stream) => stream.ref);
     for (const stream of dirty) stream.dirty = false;
+    // Read before the sync: more may be taken meanwhile.
+    const reached = dirty.map((stream) => stream.reached);
     const lengths = await this.#lengths(dirty, refs);
     this.#options.send({ type: 'ack', logs: lengths });
     const failures: unknown[] = [];
-    for (const stream of dirty) {
+    for (const [index, stream] of dirty.entries()) {
       const stored = lengths[stream.ref.jobId];
       try {
         if (stored === undefined) this.#tryAgain(stream);
-        else await this.#finish(stream, stored);
+        else {
+          if (stored < (reached[index] ?? 0)) this.#rewindTo(stream, stored);
+          await this.#finish(stream, stored);
+        }
       } catch (error) {
         failures.push(error);
         this.#tryAgain(stream);
@@ -126,6 +134,12 @@ export class LogIntake {
   #tryAgain(stream: Stream): void {
     stream.dirty = true;
     this.#timer ??= setTimeout(() => this.#syncSoon(), SYNC_MS).unref();
+  }
+
+  /** Where another server has written meanwhile, the store has dropped what it had not yet stored. */
+  #rewindTo(stream: Stream, stored: number): void {
+    stream.reached = stored;
+    this.#options.send({ type: 'rewind', id: stream.ref.jobId, offset: stored });
   }
 
   async #lengths(dirty: Stream[], refs: readonly LogStreamRef[]) {

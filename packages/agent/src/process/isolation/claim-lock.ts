@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** Whoever has the lock reads a few small files; nobody has it for longer. */
-const PATIENCE_S = 30;
+/** An agent holds the lock only while it reads and writes a few small files. */
+const TIMEOUT_S = 30;
 
 /**
- * Does something while no other agent of this machine does it. The lock is the kernel's: it ends with
- * this process, however that ends.
+ * Runs `work` while no other agent of this machine holds the lock. The kernel releases the lock when
+ * this process ends, however it ends.
  */
 export async function withMachineLock<T>(path: string, work: () => T): Promise<T> {
-  const options = ['--exclusive', '--timeout', String(PATIENCE_S)];
+  const options = ['--exclusive', '--timeout', String(TIMEOUT_S)];
   const command = [path, '/bin/sh', '-c', 'echo locked; exec cat > /dev/null'];
   const child = spawn('flock', [...options, ...command], {
     cwd: '/',
@@ -20,7 +20,9 @@ export async function withMachineLock<T>(path: string, work: () => T): Promise<T
   const ended = once(child, 'close').catch(() => {});
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', () => reject(new Error(`the lock ${path} could not be had`)));
+    child.once('exit', () =>
+      reject(new Error(`the lock ${path} was not free within ${TIMEOUT_S} s`)),
+    );
     child.stdout.once('data', () => resolve());
   });
   try {

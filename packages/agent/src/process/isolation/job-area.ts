@@ -12,19 +12,20 @@ import { dirname, join, relative } from 'node:path';
 import { serverSocketOf } from '../../jobs/job-folder.ts';
 import { mountPoints, mountWithin } from '../../jobs/mount-points.ts';
 
-/** Others may walk through, and see nothing of what is beside their way. */
-const WAY = 0o711;
+/** Other users may enter the folder, but not list it. */
+const ENTER_ONLY = 0o711;
+
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** Folders of an area that stand for those which all users of the machine share. */
+/** Folders of an area that replace the machine's shared ones. */
 export const TEMPORARY = { tmp: '/tmp', 'var-tmp': '/var/tmp' } as const;
 
 /**
- * Makes the files of one job's user anew, with nothing of an earlier attempt in them; only the owner
- * can enter. An area is `<base>/<server>/<job>`.
+ * Makes an empty area for the files of one job's user; only the owner can enter. Removes what an
+ * earlier attempt has left. An area is `<base>/<server>/<job>`.
  */
 export function makeArea(area: string, owner: Owner): void {
   clearArea(area, dirname(dirname(area)));
@@ -40,17 +41,17 @@ export function makeArea(area: string, owner: Owner): void {
   for (const name of ['home', 'work', ...Object.keys(TEMPORARY)]) {
     chownSync(join(area, name), owner.uid, owner.gid);
   }
-  // The last, so that nobody can reach what is not ready.
+  // Last, so that the job's user cannot enter before the area is complete.
   chownSync(area, owner.uid, owner.gid);
 }
 
-/** Makes the folder around the areas of a server's jobs, where jobs may walk through and no more. */
+/** Makes the folder around the areas of a server's jobs, which jobs may enter but not list. */
 export function makeHomes(area: string): void {
   const homes = dirname(area);
   for (const dir of [dirname(homes), homes]) makeWay(dir);
 }
 
-/** Where the mounts of a job are kept while its namespace is made; nobody's but ours. */
+/** A private folder for the mounts of a job while its namespace is made. */
 export function makeStaging(area: string): string {
   const path = join(area, 'mounts');
   rmSync(path, { recursive: true, force: true });
@@ -59,8 +60,8 @@ export function makeStaging(area: string): string {
 }
 
 /**
- * Removes an area of this base folder, everything in it and its socket, and the folder of its server if
- * it was the last. Throws when something of it cannot be removed, or is no area.
+ * Removes an area of this base folder with its contents and its socket, and the folder of its server
+ * if this was the last area. Throws if the path is no area or something in it cannot be removed.
  */
 export function removeArea(area: string, base: string): void {
   clearArea(area, base);
@@ -69,15 +70,15 @@ export function removeArea(area: string, base: string): void {
   try {
     rmdirSync(dirname(area));
   } catch {
-    // Other jobs of this server have their folders there, or it has gone before.
+    // It is missing, or other jobs of this server have their folders there.
   }
 }
 
 function clearArea(area: string, base: string): void {
   if (!existsSync(area)) return;
-  if (!isArea(area, base)) throw new Error(`${area} is no folder of a job`);
+  if (!isArea(area, base)) throw new Error(`${area} is not a job's folder`);
   const mount = mountWithin(realpathSync(area), mountPoints());
-  // What somebody has mounted there is not the job's.
+  // A mount shows files that do not belong to the job.
   if (mount !== undefined) throw new Error(`something is still mounted at ${mount}`);
   rmSync(area, { recursive: true, force: true });
 }
@@ -87,7 +88,7 @@ function isArea(area: string, base: string): boolean {
   return /^[^/]+\/[0-9a-f]+$/.test(inside) && !inside.startsWith('.');
 }
 
-/** False: the folder around it has just gone with the last of its other areas. */
+/** False: the folder around it was just removed with its last other area. */
 function makeFolder(path: string): boolean {
   try {
     mkdirSync(path, { mode: 0o700 });
@@ -98,12 +99,12 @@ function makeFolder(path: string): boolean {
   }
 }
 
-/** Refuses what somebody else has put there: he could put a link in place of a job's folder. */
+/** Refuses a folder of another user, who could replace a job's folder by a link. */
 function makeWay(dir: string): void {
   if (!existsSync(dir)) mkdirSync(dir, { recursive: true });
   const { uid } = lstatSync(dir);
   if (!lstatSync(dir).isDirectory() || uid !== process.getuid?.()) {
-    throw new Error(`${dir} is no folder, or belongs to somebody else; remove it`);
+    throw new Error(`${dir} is not a folder of the agent's user; remove it`);
   }
-  chmodSync(dir, WAY);
+  chmodSync(dir, ENTER_ONLY);
 }

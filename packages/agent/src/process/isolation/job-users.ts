@@ -20,7 +20,7 @@ export interface JobUsersOptions {
 /** A job's user, and what is made for it. */
 export interface JobUser {
   readonly account: JobAccount;
-  /** Whether nobody else has the account, so that all of its processes are the job's. */
+  /** Whether the account belongs to the job alone, so that all of its processes are the job's. */
   readonly isOwn: boolean;
   readonly files: OwnFiles;
 }
@@ -29,8 +29,8 @@ const ROUNDS = 300;
 const ROUND_MS = 10;
 
 /**
- * Gives each process job a user of its own, whom nothing on the machine belongs to but the job's own
- * files: the kernel then keeps it from everything else.
+ * Gives each process job a user of its own that owns nothing but the job's files, so that the kernel
+ * protects everything else from the job.
  */
 export class JobUsers {
   readonly #claims: UidClaims;
@@ -41,7 +41,7 @@ export class JobUsers {
     this.#claims = new UidClaims({ dir: join(this.#base, 'uids'), uids: options.uids });
   }
 
-  /** Before anything of the job runs. After an attempt that was cut short it begins anew. */
+  /** Called before the job's first process. Ends and removes what an earlier attempt has left. */
   async prepare(job: ExecutorJob): Promise<JobUser> {
     const { spec, folder } = job;
     const area = areaOf(job);
@@ -65,8 +65,8 @@ export class JobUsers {
   }
 
   /**
-   * Ends what is left of the job's processes, removes its files and gives its id back. Repeatable;
-   * rejects when something of it stays, so that nobody else gets the id.
+   * Ends the job's remaining processes, removes its files and releases its user id. Repeatable. Rejects
+   * while something is left; the id stays reserved then.
    */
   async release(job: ExecutorJob): Promise<void> {
     const { path } = job.folder;
@@ -76,7 +76,7 @@ export class JobUsers {
     if (uid !== null) await this.#claims.release(path);
   }
 
-  /** What jobs have left that no agent knows any more, of this installation or of others. */
+  /** Removes what is left of jobs that no agent has a record of, in any installation. */
   async sweep(): Promise<void> {
     await this.#claims.sweep();
   }
@@ -102,7 +102,7 @@ async function endProcessesOf(uid: number): Promise<void> {
   throw new Error(`processes of the user ${uid} do not end`);
 }
 
-/** As that user: the kernel kills all of them at once, so that none can make others meanwhile. */
+/** Runs as that user, so that the kernel kills all of its processes at once and none can fork. */
 async function killAllOf(uid: number): Promise<void> {
   const as = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--'];
   const child = spawn('setpriv', [...as, '/bin/sh', '-c', 'kill -KILL -1'], { stdio: 'ignore' });
@@ -114,7 +114,7 @@ function areaOf({ folder }: Pick<ExecutorJob, 'folder'>): string {
   return folder.area;
 }
 
-/** A copy of one of the machine's lists with one more line, for everybody in the job to read. */
+/** A copy of a list of the machine with one more line, which all processes of the job can read. */
 function writeList(path: string, original: string, line: string): void {
   const text = existsSync(original) ? readFileSync(original, 'utf8') : '';
   const lines = text === '' || text.endsWith('\n') ? text : `${text}\n`;

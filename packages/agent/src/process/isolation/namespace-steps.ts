@@ -6,7 +6,7 @@ import { mountFailure } from '../../jobs/host-mounts.ts';
 import { TEMPORARY } from './job-area.ts';
 import type { NamespaceStep } from './namespace.ts';
 
-/** What a job with a user of its own finds in place of what all users of the machine share. */
+/** What a job with a user of its own has instead of the files that all users of the machine share. */
 export interface OwnFiles {
   readonly area: string;
   /** Copies of the machine's lists of accounts and groups with the job's own in them. */
@@ -16,20 +16,20 @@ export interface OwnFiles {
   readonly shmBytes: number | null;
 }
 
-/** Below these, or around them, the programs are that run with our rights. */
+/** They hold programs that run with the agent's rights; no mount may lie in them or around them. */
 const SYSTEM = [
   ...['/bin', '/sbin', '/lib', '/lib64', '/usr/bin', '/usr/sbin', '/usr/lib', '/usr/lib64'],
   ...['/etc', '/proc', '/sys', '/dev', '/run'],
 ];
 
-/** Half of the memory, as the kernel has it for file systems that nobody sized. */
+/** Half of the memory: the kernel's own default. */
 const USUAL_SHM = '50%';
 const LOCKS_BYTES = String(5 * 1024 * 1024);
 
 /**
- * The steps to the namespace of a job: the directories of the machine that it mounts, and for a job
- * with a user of its own everything that would outlive it or show it others. `staging`: an empty
- * folder that no job can reach. Throws `JobFailure` for a target that no mount may have.
+ * The steps that make the namespace of a job: its mounts, and for a job with a user of its own private
+ * copies of everything that would outlive it or show it other jobs. `staging`: an empty folder that no
+ * job can reach. Throws `JobFailure` for a target that is not allowed.
  */
 export function namespaceSteps(
   mounts: readonly HostMount[],
@@ -39,7 +39,7 @@ export function namespaceSteps(
   for (const { target } of mounts) refuseSystem(target);
   const staged = mounts.map((mount, index) => ({ ...mount, at: join(staging, String(index)) }));
   return [
-    // Found before anything is put over them, and put in place after that.
+    // Sources are bound before anything covers them, and moved to their targets after that.
     ...staged.flatMap(({ source, at, readOnly }): NamespaceStep[] => [
       place(source, at),
       ['bind', source, at],
@@ -50,7 +50,7 @@ export function namespaceSteps(
       place(source, target),
       ['move', at, target],
     ]),
-    // The programs above may look into it.
+    // Last: the steps above need the machine's own.
     ...(own && canHideProcesses() ? [['processes', '/proc'] as const] : []),
   ];
 }
@@ -73,7 +73,7 @@ function memory(path: string, size: string): NamespaceStep[] {
   return existsSync(path) ? [['memory', path, size]] : [];
 }
 
-/** A mount needs something of its kind to lie on. */
+/** A mount needs a folder or a file to lie on. */
 function place(source: string, path: string): NamespaceStep {
   return [statSync(source).isDirectory() ? 'folder' : 'file', path];
 }
@@ -88,7 +88,7 @@ function refuseSystem(target: string): void {
   }
 }
 
-/** Before Linux 5.8 the option was one of the whole machine. */
+/** Before Linux 5.8 the option applied to the whole machine. */
 function canHideProcesses(): boolean {
   const [major = 0, minor = 0] = release().split('.').map(Number);
   return major > 5 || (major === 5 && minor >= 8);

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 
-/** What is done in a new mount namespace, in this order; each a word of `SETUP` and its arguments. */
+/** A step in a new mount namespace: a command of `SETUP` and its arguments. */
 export type NamespaceStep =
   /** `to` shows what `from` is. */
   | readonly ['bind', from: string, to: string]
-  /** A mount goes elsewhere. */
+  /** Moves a mount. */
   | readonly ['move', from: string, to: string]
   | readonly ['readonly', path: string]
   | readonly ['folder', path: string]
@@ -14,12 +14,12 @@ export type NamespaceStep =
   | readonly ['memory', path: string, size: string]
   /** Message queues of the new namespace instead of the machine's. */
   | readonly ['queues', path: string]
-  /** A list of processes that shows only those of whoever looks. */
+  /** A `/proc` that shows each user its own processes only. */
   | readonly ['processes', path: string];
 
 const UNSHARE = ['unshare', '--mount', '--ipc', '--propagation', 'slave', '--'] as const;
 
-/** Ends at the first step that fails, with the words of the program that failed. */
+/** Ends at the first step that fails, with the error message of that step. */
 const SETUP = `
 while [ $# -gt 0 ]; do
   step=$1; at=$2
@@ -53,9 +53,9 @@ export function canMakeNamespaces(): boolean {
 }
 
 /**
- * A mount namespace, in which the steps are done, and one for messages and memory shared by number.
- * What the machine mounts later is seen there too, and nothing that is mounted there by the machine.
- * Rejects with the words of the step that failed. They end with this process at the latest.
+ * Makes a mount namespace and runs the steps in it, and an IPC namespace. Later mounts of the machine
+ * appear in it, but its own mounts do not appear on the machine. Rejects with the error message of the
+ * step that failed. Both namespaces end with this process at the latest.
  */
 export async function openNamespace(steps: readonly NamespaceStep[]): Promise<JobNamespace> {
   const [command, ...args] = UNSHARE;

@@ -15,8 +15,8 @@ export function isKnownToSystem(id: number): boolean {
 }
 
 /**
- * Words before a program while which systemd gives this id to no service: both take ids from the same
- * range. The lock ends with the program.
+ * A command prefix: while the program runs, systemd gives this id to no service. Both take ids from
+ * the same range. The lock ends with the program.
  */
 export function reserveFromServices(id: number): string[] {
   if (!existsSync(DYNAMIC_USERS)) return [];
@@ -36,7 +36,7 @@ function isNamed(kind: 'passwd' | 'group', id: number): boolean {
     return true;
   } catch (error) {
     const { status, code } = error as { readonly status?: number | null; readonly code?: string };
-    // 2: there is none. A machine without the program has no names but those of its files.
+    // 2: there is none. Without the program, only the files have names.
     if (code === 'ENOENT') return isInFile(kind, id);
     return status !== 2;
   }

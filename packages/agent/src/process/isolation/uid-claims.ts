@@ -13,25 +13,25 @@ export interface UidRange {
   readonly last: number;
 }
 
-/** Who has a user id. */
+/** Which job has a user id. */
 interface Claim {
-  /** The job's folder in the state of its agent: while it holds a record, the claim stands. */
+  /** The job's folder in the state of its agent: the claim is valid while it holds a record. */
   readonly folder: string;
   /** Where the files of the job's user lie. */
   readonly area: string;
 }
 
 export interface UidClaimsOptions {
-  /** Beside the homes of jobs; shared by all agents of this machine, whatever server they work for. */
+  /** Beside the homes of jobs; all agents of this machine share it, also those of other servers. */
   readonly dir: string;
   readonly uids: UidRange;
 }
 
 /**
- * Gives each job a user id that no other job of this machine has, whichever installation it belongs
- * to, and that nothing of an earlier job has any more: a claim is a file named after the id, which is
- * there before the first process or file of that user and goes after the last. What an installation
- * that was removed has left is cleared away by any other.
+ * Gives each job a user id that no other job of this machine has, in any installation, and that no
+ * process or file of an earlier job has. A claim is a file named after the id: it exists before the
+ * first process or file of that user and is removed after the last. Any installation removes what
+ * others have left.
  */
 export class UidClaims {
   readonly #options: UidClaimsOptions;
@@ -40,7 +40,7 @@ export class UidClaims {
     this.#options = options;
   }
 
-  /** The id of the job with that folder; the same one again when it is asked for again. */
+  /** The id of the job with that folder. Repeated calls return the same id. */
   claim(claim: Claim): Promise<number> {
     return this.#locked(() => {
       const claims = this.#claims();
@@ -53,7 +53,7 @@ export class UidClaims {
     });
   }
 
-  /** Gives back what the job has; its processes and files must be gone. Repeatable. */
+  /** Releases the job's id; it must have no processes and files any more. Repeatable. */
   release(folder: string): Promise<void> {
     return this.#locked(() => {
       for (const [uid, claim] of this.#claims()) if (claim.folder === folder) this.#remove(uid);
@@ -67,7 +67,7 @@ export class UidClaims {
     return [...claims].find(([, claim]) => claim.folder === folder)?.[0] ?? null;
   }
 
-  /** Clears away what jobs have left that no agent knows any more. */
+  /** Removes what is left of jobs that no agent has a record of. */
   async sweep(): Promise<void> {
     if (!existsSync(this.#options.dir)) return;
     await this.#locked(() => {
@@ -76,7 +76,7 @@ export class UidClaims {
     });
   }
 
-  /** After the one given last, so that an id comes again as late as possible. */
+  /** Searches from the id given last, so that an id is reused as late as possible. */
   #free(claims: ReadonlyMap<number, Claim>): number {
     const { first, last } = this.#options.uids;
     const size = last - first + 1;
@@ -95,7 +95,7 @@ export class UidClaims {
     );
   }
 
-  /** False: somebody still has the id. */
+  /** False: the id is still in use. */
   #clear(uid: number, claim: Claim, busy: ReadonlyMap<number, unknown>): boolean {
     if (existsSync(join(claim.folder, 'record.json')) || busy.has(uid)) return false;
     try {
@@ -103,7 +103,7 @@ export class UidClaims {
       this.#remove(uid);
       return true;
     } catch {
-      // Something of it cannot be removed now: nobody else may have the id.
+      // The id stays reserved while files of its user are left.
       return false;
     }
   }
@@ -143,7 +143,7 @@ export class UidClaims {
   }
 }
 
-/** Written whole, so that one which cannot be read was spoilt by somebody: it belongs to nobody we know. */
+/** Claims are written atomically: one that cannot be read was damaged, and its id is never reused. */
 function readClaim(path: string): Claim {
   try {
     const { folder, area } = JSON.parse(readFileSync(path, 'utf8'));

@@ -56,15 +56,7 @@ export async function listenOnSocket(
 ): Promise<SocketListener> {
   return withFiles(root, async (files) => {
     const name = path.slice(path.lastIndexOf('/') + 1);
-    const directory = files.pinned(dirname(path), true, (pinned) =>
-      openSync(pinned, O_RDONLY | O_DIRECTORY),
-    );
-    try {
-      refuseForeign(root, fstatSync(directory).uid, dirname(path));
-    } catch (error) {
-      closeSync(directory);
-      throw error;
-    }
+    const directory = openOwnDirectory(root, files, dirname(path));
     // The last name is not followed when a socket is bound to it.
     const reached = `/proc/self/fd/${directory}/${name}`;
     const server = createServer({ allowHalfOpen: true }, onConnection);
@@ -75,7 +67,7 @@ export async function listenOnSocket(
         server.listen(reached, resolve);
       });
       files.pinned(path, false, (pinned) => {
-        // Whoever owns the directory may have put something else in its place.
+        // The owner of the directory may have replaced it.
         if (!statSync(pinned).isSocket()) throw new Error(`${path} is no socket any more`);
         chmodSync(pinned, 0o600);
         chownSync(pinned, root.hostUid(owner.uid), root.hostGid(owner.gid));
@@ -108,7 +100,19 @@ export function makePrivateDirectory(
   });
 }
 
-/** What belongs to somebody else is not for the job to use, though we could. */
+/** A descriptor, which the caller closes. Throws for a directory of another user. */
+function openOwnDirectory(root: JobRoot, files: RootedFiles, path: string): number {
+  const directory = files.pinned(path, true, (pinned) => openSync(pinned, O_RDONLY | O_DIRECTORY));
+  try {
+    refuseForeign(root, fstatSync(directory).uid, path);
+    return directory;
+  } catch (error) {
+    closeSync(directory);
+    throw error;
+  }
+}
+
+/** The agent could open files of other users, but the job may not. */
 function refuseForeign({ owner }: JobRoot, uid: number, path: string): void {
   if (owner !== undefined && uid !== owner) throw new Error(`${path} does not belong to the job`);
 }

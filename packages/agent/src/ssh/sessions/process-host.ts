@@ -37,7 +37,7 @@ export interface ProcessJob {
   environment(): Readonly<Record<string, string>> | null;
 }
 
-/** Ports below are root's, whoever asks root to listen there. */
+/** Only root may listen on lower ports; the agent must not do it for another user. */
 const FIRST_PORT_OF_USERS = 1024;
 
 /** How long a terminal may be silent after its command's end before it is closed. */
@@ -110,8 +110,8 @@ export class ProcessHost implements SessionHost {
   }
 
   /**
-   * Sockets would be opened with our rights, which must be the job's own; those of a job whose user
-   * nobody else has are the ones that belong to it.
+   * The agent opens sockets with its own rights, so these must be the rights of the job. For a job with
+   * a user of its own, sockets of that user are allowed.
    */
   socketRoot(): JobRoot | null {
     const { account, isolation } = this.#job;

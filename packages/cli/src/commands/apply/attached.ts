@@ -60,8 +60,6 @@ async function follow(
   signal: AbortSignal,
   cli: Cli,
 ): Promise<Run> {
-  // With --json the one document is all that stdout gets.
-  const to = options.json ? 'err' : 'out';
   let seen: string | null = null;
   for (;;) {
     const started = await waitForStart(name, seen, connection, signal, cli);
@@ -77,25 +75,38 @@ async function follow(
       announceRetry(started, submission, cli);
       continue;
     }
-    const access = new JobAccess();
-    const attaching = attachIfLive(started, job, { connection, options }, access.signal, cli).then(
-      (attachment) => access.open(attachment),
-    );
-    const beside = openOtherNodes(started, job, { connection, options }, access.signal, cli);
-    // Forwarded ports have to be known before the first line that may name one of them.
-    if (hasPorts(job)) await attaching;
-    try {
-      // Ports are forwarded from the one job only.
-      const write = (bytes: Uint8Array, from: Job) =>
-        cli.io.output(from === job ? access.rewriteUrls(bytes) : bytes, to);
-      const nodes = nodesBeside(started, job);
-      await streamNodes(connection, nodes, { runName: name, write, signal }, cli);
-    } finally {
-      await access.close();
-      await attaching;
-      await (await beside)?.close();
-    }
+    await followJob(started, job, { connection, options }, signal, cli);
     if (isRetried) announceRetry(started, submission, cli);
+  }
+}
+
+/** Prints the output of a job and the other nodes to its end, with their ports forwarded meanwhile. */
+async function followJob(
+  run: Run,
+  job: Job,
+  input: FollowInput,
+  signal: AbortSignal,
+  cli: Cli,
+): Promise<void> {
+  const access = new JobAccess();
+  const attaching = attachIfLive(run, job, input, access.signal, cli).then((attachment) =>
+    access.open(attachment),
+  );
+  const beside = openOtherNodes(run, job, input, access.signal, cli);
+  // Forwarded ports have to be known before the first line that may name one of them.
+  if (hasPorts(job)) await attaching;
+  // With --json the one document is all that stdout gets.
+  const to = input.options.json ? 'err' : 'out';
+  try {
+    // Ports are forwarded from the one job only.
+    const write = (bytes: Uint8Array, from: Job) =>
+      cli.io.output(from === job ? access.rewriteUrls(bytes) : bytes, to);
+    const runName = run.run_spec.run_name ?? '';
+    await streamNodes(input.connection, nodesBeside(run, job), { runName, write, signal }, cli);
+  } finally {
+    await access.close();
+    await attaching;
+    await (await beside)?.close();
   }
 }
 

@@ -45,7 +45,7 @@ export function diffSpecs(stored: Spec, wanted: Spec): Difference[] {
   });
 }
 
-/** Down to what differs: `resources.gpu.count`, not all the resources of a run. */
+/** Only the innermost fields that differ: `resources.gpu.count`, not all resources of a run. */
 function diffFields(before: Spec, after: Spec, path = ''): Difference[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return names
@@ -60,7 +60,7 @@ function diffFields(before: Spec, after: Spec, path = ''): Difference[] {
     });
 }
 
-/** Maps, or lists of as many maps; ranges are shown as one value. */
+/** Whether both are maps, or lists of equally many maps. A range is shown as one value. */
 function haveSameParts(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b)) {
     return a.length === b.length && [...a, ...b].every(isMap);
@@ -101,7 +101,7 @@ export function renderDiff(differences: readonly Difference[], indent = ''): str
 const MAX_VALUE = 60;
 const LEAD = 15;
 
-/** Both values, cut so that the place where they part is in sight. */
+/** Both values, cut so that the first difference is visible. */
 function briefly(before: unknown, after: unknown): string[] {
   const lines = [inOneLine(before), inOneLine(after)];
   const [a = '', b = ''] = lines;
@@ -124,7 +124,7 @@ function inOneLine(value: unknown): string {
   return text.replace(/\s+/g, ' ');
 }
 
-/** What is not set, or must not be shown wherever it stands, is left out. */
+/** Leaves out unset values, and values that must not be shown at any depth. */
 function withoutSecrets(key: string, value: unknown): unknown {
   return value === null || OPAQUE.has(key) ? undefined : value;
 }

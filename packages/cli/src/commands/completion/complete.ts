@@ -5,7 +5,7 @@ import { COMMANDS } from '../../program.ts';
 /** Nobody waits longer for a TAB. */
 const BUDGET_MS = 1500;
 
-/** Names are a server's, and a shell may carry out anything else that it is given to complete. */
+/** Names come from the server, and a shell could run other characters as a command. */
 const WORD = /^-{0,2}[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 
 /** Answers one TAB: candidates for the last word, one a line. Never fails. */
@@ -52,7 +52,7 @@ async function declared(name: string, cli: Cli) {
   return program.commands[0];
 }
 
-/** A run, or a kind of thing and then one of these. */
+/** The name of a run, or a kind and then a name of that kind. */
 async function explained(rest: readonly string[], cli: Cli): Promise<string[]> {
   const [kind = ''] = rest;
   if (rest.length < 2) {

@@ -12,7 +12,7 @@ export interface ExplainOptions {
   readonly verbose: boolean;
 }
 
-/** The kinds, by their word on the command line. */
+/** The kinds, by their name on the command line. */
 export const KINDS: Readonly<Record<string, ExplainKind>> = {
   run: 'runs',
   job: 'jobs',
@@ -38,13 +38,13 @@ export function declareExplain(
 ): void {
   program
     .command('explain')
-    .description('Tell why something is as it is, and what changes that')
+    .description('Explain the state of a run or another resource, and how to change it')
     .usage('[options] [kind] <name>')
     .argument(
       '<kind-and-name...>',
       `name of a run; or one of ${Object.keys(KINDS).join(', ')}, and its name`,
     )
-    .option('-v, --verbose', 'show everything that was considered, and all events')
+    .option('-v, --verbose', 'show all considered fleets and offers, and all events')
     .option('--json', 'print JSON: the answer of the server')
     .addHelpText('after', EXAMPLES)
     .action((words: string[], options) =>
@@ -88,7 +88,7 @@ async function ask({ kind, name }: ExplainOptions, connection: Connection): Prom
     const word = Object.keys(KINDS).find((one) => KINDS[one] === kind) ?? '';
     if (isUnsupported(error)) {
       throw new CliError('This server cannot explain', {
-        why: 'it has no such call: it is a dstack server of another make, or an older one',
+        why: 'it has no such endpoint: it is an older server, or another implementation of dstack',
         next: kind === 'runs' ? `dstack event --within-run ${name}` : 'dstack event',
         cause: error,
       });

@@ -9,7 +9,7 @@ export interface ExplanationTextOptions {
   readonly now: number;
   readonly verbose: boolean;
   readonly layout: TableLayout;
-  /** Base of values that are paths. */
+  /** Prefix of values that are paths. */
   readonly serverUrl: string;
 }
 
@@ -148,10 +148,11 @@ function fixesText(
   { layout: { paint }, serverUrl }: ExplanationTextOptions,
 ): string {
   if (fixes.length === 0) return '';
-  const told = (value: string) => (value.startsWith('/') ? serverUrl + value : value).split('\n');
+  const absolute = (value: string) =>
+    (value.startsWith('/') ? serverUrl + value : value).split('\n');
   const lines = fixes.flatMap(({ text, value, command }) => [
     `  - ${text}`,
-    ...(value === null ? [] : told(value).map((line) => `      ${line}`)),
+    ...(value === null ? [] : absolute(value).map((line) => `      ${line}`)),
     ...(command === null ? [] : [`      ${paint('secondary', '$')} ${paint('code', command)}`]),
   ]);
   return [` ${paint('bold', 'WHAT TO DO')}`, ...lines].join('\n');

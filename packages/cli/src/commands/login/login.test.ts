@@ -90,7 +90,7 @@ test.each([
 );
 
 test.each(['file:///etc/passwd', '-a Calculator', 'x\u001b[2J', 'javascript:alert(1)'])(
-  'what a server names as its page and is none (%j) is not opened',
+  'an address of a login page that is no web page (%j) is not opened',
   (authorization_url) =>
     withDirectory(async (home) => {
       const { url } = await startFakeServer({
@@ -99,7 +99,7 @@ test.each(['file:///etc/passwd', '-a Calculator', 'x\u001b[2J', 'javascript:aler
       });
       const { err, code } = await runCommand(['login', '--url', url], { home });
       expect(code).toBe(1);
-      expect(err).toContain('names no page to log in at');
+      expect(err).toContain('gave no valid address of a login page');
       expect(err).not.toContain('\u001b');
     }),
 );

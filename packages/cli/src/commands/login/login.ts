@@ -149,13 +149,13 @@ async function chooseProvider(client: Client, wanted: string | null, cli: Cli): 
   );
 }
 
-/** What is opened comes from the server: a page, and neither a file nor an option of the opener. */
+/** The address comes from the server and is opened: it must be a web page, no file and no option. */
 function webPage(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url?.protocol === 'https:' || url?.protocol === 'http:') return url.href;
-  throw new CliError('The server names no page to log in at', {
-    why: `it says ${JSON.stringify(text)}`,
-    next: 'tell who runs the server',
+  throw new CliError('The server gave no valid address of a login page', {
+    why: `it gave ${JSON.stringify(text)}`,
+    next: 'report this to the administrator of the server',
   });
 }
 

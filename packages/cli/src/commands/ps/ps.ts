@@ -60,7 +60,7 @@ export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
   else cli.io.print(await frame());
 }
 
-/** Runs whose reason for waiting is told below the table. */
+/** At most this many runs have their reason for waiting below the table. */
 const REASONS = 10;
 
 async function reasonsText(runs: readonly Run[], connection: Connection): Promise<string> {

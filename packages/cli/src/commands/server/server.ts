@@ -142,7 +142,7 @@ const SAME_KEY_MS = 250;
 async function pressedOnce(cli: Cli, ended: AbortSignal): Promise<void> {
   try {
     await cli.wait(SAME_KEY_MS, ended);
-    cli.io.say('Still stopping; once more ends the server at once.');
+    cli.io.say('Still stopping; press Ctrl-C again to end the server at once.');
   } catch {
     // The server has stopped in the meantime.
   }
@@ -191,7 +191,7 @@ async function start(
   }
 }
 
-/** All that is said when the server has started. Resolves at once when `stop` is aborted. */
+/** Prints the server's address, token and warnings. Resolves at once when `stop` is aborted. */
 async function introduce(server: RunningServer, cli: Cli, stop: AbortSignal): Promise<void> {
   if (server.firstStart) {
     cli.io.print(`The admin token is ${cli.io.paint('code', server.adminToken)}`);
@@ -205,7 +205,7 @@ async function introduce(server: RunningServer, cli: Cli, stop: AbortSignal): Pr
   // Before the announcement: whoever waits for that can run commands at once.
   const question = await makeKnown(server, cli).catch(unknown);
   await announce(server, cli);
-  // The server works while the question stands, and Ctrl-C ends it.
+  // The server serves requests while the question is open, and Ctrl-C ends the question.
   if (question) await Promise.race([question().catch(unknown), aborted(stop)]);
 }
 
@@ -228,7 +228,7 @@ export function localText(local: LocalUse): string {
   const { apart, projects, trusted } = local;
   const whose =
     projects.length === 1 ? `project ${projects[0]}` : `projects ${projects.join(', ')}`;
-  const power = trusted ? '; by DSTACK_LOCAL_TRUSTED they may do with it whatever they like' : '';
+  const power = trusted ? '; DSTACK_LOCAL_TRUSTED=1 gives them full control of it' : '';
   return `Jobs of ${whose} can run on this machine, ${HOW[apart]}${power}.`;
 }
 

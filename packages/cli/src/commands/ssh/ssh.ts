@@ -17,7 +17,7 @@ import { chooseJob, started } from '../attach/attach.ts';
 
 export interface SshOptions {
   readonly run: string;
-  /** One word is a line for the job's shell, several are a command and its arguments; none = a shell. */
+  /** One word: a line for the job's shell; several: a command and its arguments; none: a shell. */
   readonly command: readonly string[];
   readonly sshIdentity: string | null;
   /** Gives a command a terminal. */
@@ -84,7 +84,7 @@ export async function runSsh(options: SshOptions, cli: Cli): Promise<void> {
   }
 }
 
-/** What is handed to the job's shell: arguments come there as they were given here. */
+/** The line for the job's shell: several words are quoted, so the command gets them unchanged. */
 export function shellLine(command: readonly string[]): string[] {
   if (command.length <= 1) return [...command];
   return [shellJoin(command)];
