@@ -19,17 +19,24 @@ async function isServing(): Promise<void> {
   process.kill(agent.pid, 0);
 }
 
-/** Sends bytes as they are; resolves with what came back until the end. */
+const CUT = 'the connection was cut while more was being sent';
+
+/** Sends bytes as they are; resolves with what came back until the end, or with `CUT`. */
 async function exchange(bytes: string | Buffer): Promise<string> {
   const socket = connect(agent.socket);
   let answer = '';
+  let isCut = false;
   socket.on('data', (piece) => {
     answer += piece;
   });
-  // What it does not want to read it may refuse by an end of the connection.
-  socket.on('error', () => {});
+  // Whoever ends a connection before all was read cuts it, and Node drops the answer then.
+  socket.on('error', () => {
+    isCut = true;
+  });
   socket.end(bytes);
-  return await new Promise((resolve) => socket.on('close', () => resolve(answer)));
+  return await new Promise((resolve) =>
+    socket.on('close', () => resolve(isCut && answer === '' ? CUT : answer)),
+  );
 }
 
 /** Values of no use anywhere. */
@@ -67,6 +74,9 @@ const path = fc.oneof(
   fc.webPath().map((text) => `/${text}`),
 );
 
+/** A socket takes as much while nobody reads. */
+const SENT_AT_ONCE = 64 * 1024;
+
 /** Stands for a text that nobody wants to read in a report. */
 const DEEP = 'two hundred thousand lists in each other';
 
@@ -84,6 +94,7 @@ it('goes on, whatever is asked for', async () => {
         'Connection: close',
       ];
       const answer = await exchange(`${head.join('\r\n')}\r\n\r\n${text}`);
+      if (answer === CUT && text.length > SENT_AT_ONCE) return;
       // Nothing that a peer sends is a fault of the agent.
       expect(answer).toMatch(/^HTTP\/1\.1 (200|204|400|404|409|413)/);
     }),
