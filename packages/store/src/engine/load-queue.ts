@@ -217,11 +217,12 @@ export async function sharedFleets(
   return [...owners, ...importers];
 }
 
-/** Those of the projects in which a job has no place yet; null = of all. */
+/** Which of these projects have a job without a place; null = which of all projects. */
 export async function waitingProjects(tx: Tx, projectIds: readonly Id[] | null): Promise<Id[]> {
-  const waits = sql<SqlBool>`exists (select 1 from jobs
+  // The outer parentheses matter: the list of ids is added with `and`.
+  const waits = sql<SqlBool>`(exists (select 1 from jobs
     where project_id = projects.id and ${UNSEEN})
-    or exists (select 1 from jobs where project_id = projects.id and demand > '' and ${QUEUED})`;
+    or exists (select 1 from jobs where project_id = projects.id and demand > '' and ${QUEUED}))`;
   const select = () => tx.selectFrom('projects').select('id').where(waits);
   const rows =
     projectIds === null

@@ -95,6 +95,14 @@ forEachStore((tests) => {
       expect(await engine.waitingFor(`fleet:${own.fleet.id}`)).toEqual([world.projectId]);
     });
 
+    it('wakes no project that has new runs but may not use that fleet', async () => {
+      const { world, other, own } = await twoProjects(tests);
+      await insertRun(world, { name: 'new', projectId: other.id }, [{}]);
+      await waiting(world, 'ours');
+      const { engine } = world.store;
+      expect(await engine.waitingFor(`fleet:${own.fleet.id}`)).toEqual([world.projectId]);
+    });
+
     it('of the machine of the server wakes all in which something waits', async () => {
       const { world, other } = await twoProjects(tests);
       await waiting(world, 'theirs', { projectId: other.id });
