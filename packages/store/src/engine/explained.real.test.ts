@@ -39,6 +39,20 @@ forEachStore((tests) => {
       expect(ahead?.places).toMatchObject([{ ahead: 0, first: [] }]);
     });
 
+    it('asks for the place of one replica of each demand class, however many wait', async () => {
+      let statements: string[] = [];
+      const world = await openWorld(tests, { onStatement: (sql) => statements.push(sql) });
+      const jobs = Array.from({ length: 40 }, (_, replicaNum) => ({
+        ...{ ...REFUSED, waitingSince: 5, queuedAt: 1, replicaNum },
+        demand: replicaNum % 2 === 0 ? 'small' : 'large',
+      }));
+      const { run } = await insertRun(world, { name: 'service' }, jobs.toReversed());
+      statements = [];
+      const found = await world.store.engine.loadExplainedRun(run.id);
+      expect(found?.places).toMatchObject([{ ahead: 0 }, { ahead: 0 }]);
+      expect(statements.filter((sql) => sql.includes('count(*)'))).toHaveLength(2);
+    });
+
     it('is everything that it could be placed on, whether or not something waits', async () => {
       const world = await openWorld(tests);
       const { store, userId } = world;

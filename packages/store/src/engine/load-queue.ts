@@ -20,7 +20,7 @@ const UNSEEN: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is null`;
 export const QUEUED: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is not null and job_num = 0`;
 
 /** The most gangs, and demand classes, that an explanation takes into account. */
-const FOR_PEOPLE = { gangs: 100, classes: 500 } as const;
+const EXPLAINED = { gangs: 100, classes: 500 } as const;
 
 export interface Queue {
   readonly gangs: readonly Gang[];
@@ -45,7 +45,7 @@ export async function loadQueue(tx: Tx, records: RecordCache, projectId: Id): Pr
 }
 
 /** The first gangs of the queue, for explanations. */
-export async function loadQueueForPeople(
+export async function loadExplainedQueue(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
@@ -57,7 +57,7 @@ export async function loadQueueForPeople(
     .where(UNSEEN)
     .orderBy('priority', 'desc')
     .orderBy('queued_at')
-    .limit(FOR_PEOPLE.gangs)
+    .limit(EXPLAINED.gangs)
     .execute();
   const heads = await firstHeadsOf(tx, projectId);
   return { gangs: await gangsOf(tx, records, [...unseen, ...heads]), more: new Set() };
@@ -65,10 +65,10 @@ export async function loadQueueForPeople(
 
 /** The first gang of each class, the most urgent of them. */
 async function firstHeadsOf(tx: Tx, projectId: Id): Promise<Head[]> {
-  const heads = await headsOf(tx, projectId, 1, FOR_PEOPLE.classes);
+  const heads = await headsOf(tx, projectId, 1, EXPLAINED.classes);
   return heads
     .sort((a, b) => b.priority - a.priority || Number(a.queued_at) - Number(b.queued_at))
-    .slice(0, FOR_PEOPLE.gangs);
+    .slice(0, EXPLAINED.gangs);
 }
 
 interface Head {
@@ -181,7 +181,7 @@ export async function loadRivals(
 }
 
 /** The same for explanations. */
-export function loadRivalsForPeople(
+export function loadExplainedRivals(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
