@@ -2,10 +2,10 @@
 import { type Fix, FleetSpec } from '@dstack/contract/wire';
 import { nodesOf } from '../instances/fleet-match.ts';
 import type { FleetRecord, Id, PlacementSnapshot } from '../model/index.ts';
+import { fleetName } from '../placement/refusals.ts';
 import { EMPTY_PROFILE } from '../profile/merge.ts';
 import type { Repair } from './capacity-fixes.ts';
 import { shellWord } from './commands.ts';
-import { fleetNameFor } from './considered.ts';
 import { fix, type Row } from './diagnosis.ts';
 import type { Outcome } from './trials.ts';
 
@@ -23,7 +23,8 @@ function fleetsUnder({ waiting: { look, rows } }: Repair, rule: string): FleetRe
   const names = new Set(rows.filter((one) => one.rule === rule).map((one) => one.fleet));
   const { projectId } = look.gang.run;
   return look.ledger.fleets.filter(
-    (fleet) => fleet.projectId === projectId && names.has(fleetNameFor(look, fleet)),
+    (fleet) =>
+      fleet.projectId === projectId && names.has(fleetName(look.ledger, fleet, look.request)),
   );
 }
 

@@ -213,6 +213,22 @@ const SITUATIONS: readonly Waits[] = [
     },
   ],
   [
+    'a fleet and a run that exclude each other, beside an imported fleet of the same name',
+    {
+      configuration: { spot_policy: 'on-demand' },
+      fleets: [
+        { ...aFleet('cloud', { nodes: '0..' }), id: 'imported', projectId: 'project-2' },
+        aFleet('cloud', { nodes: '0..', spot_policy: 'spot' }),
+      ],
+      offers: [anOffer({ spot: true })],
+    },
+    {
+      rules: ['excluded', 'imported'],
+      summary: "its spot_policy excludes the run's",
+      fixes: ['spot_policy: spot'],
+    },
+  ],
+  [
     'an imported fleet, to which only its own project adds instances',
     { fleets: [SHARED], offers: [anOffer()] },
     { rules: ['imported'], summary: 'only its own project adds instances to it' },

@@ -16,6 +16,15 @@ import {
 
 const SITUATIONS: readonly Waits[] = [
   [
+    'the name of a fleet that only another project has',
+    {
+      configuration: { fleets: ['lab'] },
+      fleets: [{ ...LAB, projectId: 'project-2' }],
+      instances: [host(0)],
+    },
+    { rules: ['fleets_missing'], summary: 'named lab', fixes: ['fleets: [other/lab]'] },
+  ],
+  [
     'the name of a fleet that is not there',
     { configuration: { fleets: ['lap'] }, fleets: [LAB], instances: [host(0)] },
     {

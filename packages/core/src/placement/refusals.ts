@@ -60,8 +60,12 @@ function fleetRefusal(
   };
 }
 
-/** As the project of the run calls it. */
-function fleetName(ledger: CapacityLedger, fleet: FleetRecord, request: GangRequest): string {
+/** The fleet's name in the run's project; an imported fleet has its own project before it. */
+export function fleetName(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  request: Pick<GangRequest, 'run'>,
+): string {
   if (fleet.projectId === request.run.projectId) return fleet.name;
   return `${ledger.snapshot.projectNames[fleet.projectId] ?? '?'}/${fleet.name}`;
 }
