@@ -5,7 +5,7 @@ import type { FleetRecord, Id, PlacementSnapshot } from '../model/index.ts';
 import { fleetName } from '../placement/refusals.ts';
 import { EMPTY_PROFILE } from '../profile/merge.ts';
 import type { Repair } from './capacity-fixes.ts';
-import { shellWord } from './commands.ts';
+import { applyCommand } from './commands.ts';
 import { fix, type Row } from './diagnosis.ts';
 import type { Outcome } from './trials.ts';
 
@@ -40,11 +40,6 @@ function changed(
   });
 }
 
-function fleetCommand({ spec }: FleetRecord): string | null {
-  const path = spec.configuration_path;
-  return path && path !== '-' ? `dstack apply -f ${shellWord(path)}` : null;
-}
-
 const later = (outcome: Outcome): string =>
   outcome === 'later' ? '; the run then waits until something is free' : '';
 
@@ -58,7 +53,7 @@ function sizeFixes(repair: Repair): Fix[] {
     const outcome = repair.trials.world(changed(fleet, { nodes: { ...nodes, max } }));
     if (!repair.trials.helps(outcome)) return [];
     const text = `Let fleet ${fleet.name} have ${max} instances${later(outcome)}`;
-    return [fix(text, { command: fleetCommand(fleet), value: `nodes: ${nodes.min}..${max}` })];
+    return [fix(text, { command: applyCommand(fleet), value: `nodes: ${nodes.min}..${max}` })];
   });
 }
 
@@ -67,7 +62,7 @@ function clusterFixes(repair: Repair): Fix[] {
     const outcome = repair.trials.world(changed(fleet, { placement: 'cluster' }));
     if (!repair.trials.helps(outcome)) return [];
     const text = `Make fleet ${fleet.name} a cluster${later(outcome)}`;
-    return [fix(text, { command: fleetCommand(fleet), value: 'placement: cluster' })];
+    return [fix(text, { command: applyCommand(fleet), value: 'placement: cluster' })];
   });
 }
 
@@ -86,7 +81,7 @@ function serverFixes({ waiting, world, around, trials }: Repair): Fix[] {
     }
   }
   for (const note of around.market.notes) {
-    fixes.push(fix(`Mend backend ${note.backend}: ${note.text}`));
+    fixes.push(fix(`Repair backend ${note.backend}: ${note.text}`));
   }
   return fixes;
 }

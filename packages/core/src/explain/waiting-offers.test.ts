@@ -143,7 +143,7 @@ const SITUATIONS: readonly Waits[] = [
     {
       rules: ['backend_refused', 'max_price'],
       summary: 'gcp: it refuses its credentials: expired',
-      fixes: ['Mend backend gcp', 'max_price: 2'],
+      fixes: ['Repair backend gcp', 'max_price: 2'],
     },
   ],
   [
