@@ -8,7 +8,6 @@ import type {
   IntentRecord,
   JobRecord,
   JobReport,
-  Offer,
   RunRecord,
   Timestamp,
 } from './records.ts';
@@ -115,14 +114,8 @@ export interface Rival {
   readonly fleets: readonly Id[];
 }
 
-/** What tells how many GPUs of the server's machine an instance holds. */
+/** The fields that decide how many GPUs of the server's machine an instance holds. */
 export type LocalUse = Pick<InstanceRecord, 'backend' | 'offer' | 'totalBlocks' | 'busyBlocks'>;
-
-/** Backend offers for one gang in one fleet, asked for outside any transaction. */
-export interface FleetOffers {
-  readonly fleetId: Id;
-  readonly offers: readonly Offer[];
-}
 
 export interface InstanceSnapshot {
   readonly instance: InstanceRecord;

@@ -38,7 +38,7 @@ export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly Offers
 }
 
 /** Asks what every fleet could get for the gang, whether or not it has room for it now. */
-export function askEverywhere(ledger: CapacityLedger, request: GangRequest, ask: Ask): void {
+function askEverywhere(ledger: CapacityLedger, request: GangRequest, ask: Ask): void {
   const kinds = new Map(request.nodes.map((node) => [node.kind, node]));
   for (const fleet of candidateFleets(ledger, request)) {
     if (whyNeverGrow(fleet, request) || !isClusterFor(fleet, request)) continue;
