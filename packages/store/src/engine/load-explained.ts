@@ -107,7 +107,7 @@ const namedRun = (row: NamedRow): NamedRun => ({
   submittedAt: Number(row.submitted_at),
 });
 
-/** Reads the index `jobs_queued`, which has the order of the queue. */
+/** The index `jobs_queued` has the order of the queue. */
 async function queuePlace(tx: Tx, job: JobRecord): Promise<QueuePlace> {
   const counted = await sql<{ count: number }>`select count(*) as count from jobs
     where ${aheadOf(job)}`.execute(tx);

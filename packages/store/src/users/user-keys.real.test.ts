@@ -59,7 +59,7 @@ async function isAnyoneWaiting(url: string): Promise<boolean> {
 }
 
 forEachStore((tests) => {
-  it('reports changes of a user’s keys, and nothing where none has changed', async () => {
+  it('reports changes of a user’s keys, and nothing if none changed', async () => {
     const world = await openWorld(tests);
     const { users } = world.store;
     const bob = await bobIn(world);
@@ -77,7 +77,7 @@ forEachStore((tests) => {
     expect(heard).toEqual(Array(3).fill({ kind: 'user', id: bob }));
   });
 
-  it('puts a new key in place of the one it replaces, in unfinished runs only', async () => {
+  it('replaces the earlier key in unfinished runs only', async () => {
     const world = await openWorld(tests);
     const { runs, users } = world.store;
     const bob = await bobIn(world);
@@ -100,7 +100,7 @@ forEachStore((tests) => {
   });
 
   if (tests.dialect === 'postgres') {
-    it('keeps what another server writes to a run at the same moment', async () => {
+    it('keeps a change that another server makes to a run at the same time', async () => {
       const world = await openWorld(tests);
       const { runs, users } = world.store;
       const bob = await bobIn(world);
