@@ -175,7 +175,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     router: used('core/src/reconcile'),
   },
   ReplicaGroupRouterConfig: {
-    type: refused('core/src/run-spec', 'do not find each other by themselves'),
+    type: refused('core/src/run-spec', 'does not connect the router in group'),
   },
   ScalingSpec: {
     metric: used('contract/src/configuration/service-parts.ts', "metric: choice(['rps']"),

@@ -13,7 +13,7 @@ import type { Diagnosis } from './diagnosis.ts';
 import { explainFleet } from './explain-fleet.ts';
 import { explainInstance } from './explain-instance.ts';
 import { aNamedRun, NOW } from './testing.ts';
-import { CTX, type Expected, expectTold, PROJECTS } from './testing-capacity.ts';
+import { CTX, type Expected, expectExplained, PROJECTS } from './testing-capacity.ts';
 
 const LAB = aFleet('lab', { ssh_config: { user: 'u', hosts: ['a', 'b'] } });
 const REMOTE = anOffer({ backend: 'remote', region: 'remote', price: 0 });
@@ -182,9 +182,9 @@ const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
 ];
 
 describe('an instance', () => {
-  it.each(INSTANCES)('%s, and is told so', (_name, one, expected) => {
+  it.each(INSTANCES)('is explained: %s', (_name, one, expected) => {
     const diagnosis = assessInstance(one);
-    expectTold(diagnosis, expected);
+    expectExplained(diagnosis, expected);
     expect(JSON.stringify(diagnosis)).not.toContain('secret');
   });
 });
@@ -281,9 +281,9 @@ const FLEETS: readonly (readonly [string, OneFleet, Expected])[] = [
 ];
 
 describe('a fleet', () => {
-  it.each(FLEETS)('%s, and is told so', (_name, one, expected) => {
+  it.each(FLEETS)('is explained: %s', (_name, one, expected) => {
     const diagnosis = diagnoseFleet(one);
-    expectTold(diagnosis, expected);
+    expectExplained(diagnosis, expected);
     expect(diagnosis.parts).toHaveLength((one.instances ?? []).length);
   });
 });

@@ -3,7 +3,7 @@ import { describe, it } from 'vitest';
 import type { GatewayRecord, VolumeRecord } from '../model/index.ts';
 import { explainGateway, explainVolume } from './explain-resources.ts';
 import { aNamedRun, NOW } from './testing.ts';
-import { CTX, type Expected, expectTold, PROJECTS } from './testing-capacity.ts';
+import { CTX, type Expected, expectExplained, PROJECTS } from './testing-capacity.ts';
 
 const VOLUME: VolumeRecord = {
   ...{ id: 'v', projectId: 'project-1', userId: 'u', name: 'data', backend: 'aws' },
@@ -43,10 +43,10 @@ describe('a volume', () => {
       1,
       { state: 'stopping', rules: ['in_use'], summary: 'it is still used by 1 instance' },
     ],
-  ])('%s, and is told so', (_name, patch, attachments, expected) => {
+  ])('is explained: %s', (_name, patch, attachments, expected) => {
     const volume = { ...VOLUME, ...patch };
     const snapshot = { volume, projectName: 'main', backendConfigured: true, attachments };
-    expectTold(explainVolume(snapshot, CTX), expected);
+    expectExplained(explainVolume(snapshot, CTX), expected);
   });
 });
 
@@ -91,13 +91,13 @@ describe('a gateway', () => {
       true,
       { state: 'stopping', rules: ['terminating'], summary: 'is being deleted' },
     ],
-  ])('%s, and is told so', (_name, patch, backendConfigured, expected) => {
+  ])('is explained: %s', (_name, patch, backendConfigured, expected) => {
     const gateway = { ...GATEWAY, ...patch };
     const snapshot = {
       ...{ gateway, projectName: 'main', backendConfigured, defaultOf: [], projectDefaultId: null },
     };
     const services = [aNamedRun('api'), aNamedRun('secret', 'project-2')];
-    expectTold(
+    expectExplained(
       explainGateway({ gateway: snapshot, services, projectNames: PROJECTS }, CTX),
       expected,
     );

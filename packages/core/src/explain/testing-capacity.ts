@@ -23,7 +23,7 @@ export interface Expected {
   readonly fixes?: readonly string[];
 }
 
-export function expectTold(diagnosis: Diagnosis, expected: Expected): void {
+export function expectExplained(diagnosis: Diagnosis, expected: Expected): void {
   expect(diagnosis.state).toBe(expected.state);
   expect(diagnosis.reasons.map((one) => one.rule)).toEqual(expected.rules);
   expect(diagnosis.summary).toContain(expected.summary);

@@ -173,7 +173,7 @@ describe('an idle instance', () => {
     expect(w.instance()).toMatchObject({ terminationReason: 'fleet_spec_mismatch' });
   });
 
-  test('goes when its project may not run jobs on the machine of the server any more', () => {
+  test('ends when its project may no longer run jobs on the machine of the server', () => {
     const offer = anOffer({ backend: 'local', backend_data: { withdrawn: true } });
     const w = world(anInstance({ backend: 'local', offer, idleSeconds: null }));
     w.instancePass();
@@ -408,7 +408,7 @@ describe('termination', () => {
     expect(w.alarms.join()).toContain(alarm);
   });
 
-  test('goes on when the backend that was removed is back in time', () => {
+  test('continues if the removed backend is configured again in time', () => {
     const w = ending();
     w.instancePass();
     const refused = { kind: 'refused', reason: 'backend_missing', message: 'gone' } as const;

@@ -132,7 +132,7 @@ describe('replicas of a service', () => {
     },
   );
 
-  test('one that dies without retry ends the service where no other serves', () => {
+  test('one that dies without retry ends the service if no other serves', () => {
     const world = service({ groups: { '0': 2 } });
     const waiting = { ready: false, registered: false };
     world.jobs.set('job-0', { ...world.job('job-0'), ...waiting, status: 'provisioning' });
@@ -140,7 +140,7 @@ describe('replicas of a service', () => {
     expect(world.run).toMatchObject({ status: 'terminating', terminationReason: 'job_failed' });
   });
 
-  test('one that crashes again and again is tried ever more rarely', () => {
+  test('one in a crash loop is retried less and less often', () => {
     const world = service({ groups: { '0': 2 } });
     const gaps: number[] = [];
     for (let i = 0; i < 12; i++) {
@@ -160,7 +160,7 @@ describe('replicas of a service', () => {
     expect((world.run.nextPassAt ?? 0) - world.now).toBeLessThanOrEqual(1_200_000);
   });
 
-  test('one that finds no place waits beside those that serve, for as long as it takes', () => {
+  test('one without a place waits beside those that serve, without a limit', () => {
     const world = service({ groups: { '0': 1 } });
     want(world, { '0': 2 });
     refuse(world, world.latest(1));
@@ -175,7 +175,7 @@ describe('replicas of a service', () => {
     expect(alive(world)).toHaveLength(2);
   });
 
-  test('one that waits ends the service when the last that served has gone, without retry', () => {
+  test('one that waits ends the service without retry when the last that served has ended', () => {
     const world = service({ groups: { '0': 1 } });
     want(world, { '0': 2 });
     refuse(world, world.latest(1));
@@ -183,7 +183,7 @@ describe('replicas of a service', () => {
     expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
   });
 
-  test('failed and wanted no more are not tried again', () => {
+  test('that failed and are no longer desired are not retried', () => {
     const world = service({ groups: { '0': 2 } });
     world.exit('job-1', 1).pass();
     want(world, { '0': 1 });
@@ -194,7 +194,7 @@ describe('replicas of a service', () => {
     expect(world.latest(1)).toMatchObject({ submissionNum: 1, status: 'submitted' });
   });
 
-  test('keep the first submissions, the last twenty and those that ended unlike the one before', () => {
+  test('keep the first submission, the last twenty and those that ended differently', () => {
     const world = service({ groups: { '0': 2 } });
     for (let i = 0; i < 30; i++) {
       world.exit(world.latest(1).id, i === 3 ? 7 : 1).pass();
@@ -308,7 +308,7 @@ describe('a new deployment', () => {
     ]);
   });
 
-  test('is recovered from when the replica that it left is killed', () => {
+  test('does not prevent a killed replica from being replaced', () => {
     const world = service({ groups: { '0': 1 } });
     deploy(world, { A: '2' });
     placeAll(world);
@@ -327,7 +327,7 @@ describe('a new deployment', () => {
     expect(world.run.status).toBe('running');
   });
 
-  test('goes on while a replaced replica still answers a long request', () => {
+  test('continues while a replaced replica still answers a long request', () => {
     const world = service();
     deploy(world, { A: '2' });
     placeAll(world);
@@ -336,7 +336,7 @@ describe('a new deployment', () => {
     expect(alive(world).filter((job) => job.deploymentNum === 1)).toHaveLength(2);
   });
 
-  test('of a replica that crashes is tried at once, without the delays of the last one', () => {
+  test('of a crashing replica starts at once, without the delays of the last deployment', () => {
     const world = service({ groups: { '0': 2 } });
     for (let i = 0; i < 5; i++) {
       world.exit(world.latest(1).id, 1).pass();

@@ -51,9 +51,9 @@ describe('the size of a run', () => {
       /`profile.regions` has 1001/,
     ],
     [
-      'times of a schedule',
+      'expressions of a schedule',
       task({ schedule: { cron: many(33, () => '0 0 29 2 *') } }),
-      /`schedule.cron` has 33 times/,
+      /`schedule.cron` has 33 expressions/,
     ],
     [
       'text for that many jobs',
