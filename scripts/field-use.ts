@@ -171,7 +171,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     router: used(RECONCILE),
   },
   ReplicaGroupRouterConfig: {
-    type: refused('core/src/run-spec', 'do not find each other by themselves'),
+    type: refused('core/src/run-spec', 'does not connect the router in group'),
   },
   ScalingSpec: {
     metric: used('contract/src/configuration/service-parts.ts', "metric: choice(['rps']"),

@@ -16,7 +16,7 @@ export interface Write {
   readonly tx: Tx;
   /** Events and signals that go along if it commits. */
   add(extras: WriteExtras | undefined): void;
-  /** Whoever holds something open for these must look at their access again after the commit. */
+  /** Open streams of these subjects are checked again after the commit. */
   accessChanged(subjects: readonly AccessSubject[]): void;
   /** Rolls back; `write` then answers this value. */
   abort(value: unknown): never;

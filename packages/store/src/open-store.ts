@@ -71,8 +71,8 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
 }
 
 /**
- * A store in the memory of this process, gone with it: for simulations, where nothing may wait for a
- * disk. The same queries and migrations as on a file.
+ * A store in the memory of this process, for simulations: nothing waits for a disk. Queries and
+ * migrations are the same as on a file.
  */
 export async function openMemoryStore(options: Omit<OpenStoreOptions, 'url'>): Promise<Store> {
   const { db, close } = openMemorySqlite(options.onStatement);

@@ -47,7 +47,7 @@ forEachStore((tests) => {
     expect(await store.backends.list([projectId])).toHaveLength(2);
   });
 
-  it('makes the same token of a job on every server, and tells whose it is', async () => {
+  it('derives the same token for a job on every server, and finds the job of a token', async () => {
     const url = await tests.createDatabase();
     const first = await tests.open({ url });
     const [one, two] = ['0123abcd-4567-4890-8abc-def012345678', randomUUID()];

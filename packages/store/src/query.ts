@@ -55,9 +55,9 @@ export function lower(names: readonly string[]): string[] {
 }
 
 /**
- * Runs the query for all ids, in slices that every database takes, and not at all for none.
- * Answers in no order, and with room for other work between slices. A slice may hold an id more than
- * once: it is for conditions only.
+ * Runs the query for all ids in slices that both databases accept; without ids it does not run. Rows
+ * come in no order, and other work may run between slices. A slice may contain an id twice, so use
+ * it in conditions only.
  */
 export async function forIds<T>(
   ids: readonly Id[],
@@ -77,8 +77,8 @@ export async function forIds<T>(
 const SLICE = 4096;
 
 /**
- * The last one again until there are a power of two of them: a dozen lengths make few different
- * statements, which the databases parse and plan once.
+ * Repeats the last id up to a power of two: a dozen lengths make few different statements, which the
+ * databases parse and plan once.
  */
 function padded(ids: readonly Id[]): Id[] {
   const length = 2 ** Math.ceil(Math.log2(ids.length));
@@ -94,13 +94,13 @@ export async function insertInSlices<Row>(
   insert: (slice: Row[]) => Promise<unknown>,
 ): Promise<void> {
   for (let start = 0; start < rows.length; start += ROWS) {
-    // SQLite does its work in this very thread, which has others waiting.
+    // SQLite blocks this thread: let other requests run between slices.
     if (start > 0) await setImmediate();
     await insert(rows.slice(start, start + ROWS));
   }
 }
 
-/** Of the widest table, some thousands of parameters. */
+/** For the widest table that is a few thousand parameters. */
 const ROWS = 100;
 
 /** Lists whose members share a key. */

@@ -6,7 +6,7 @@ export const PROTOCOL = { min: 1, max: 1 } as const;
 /** Who is asking: an agent belongs to one server until another takes it over. */
 export interface AgentInfo {
   readonly version: string;
-  /** What it can do that older agents cannot; see `FEATURES`. */
+  /** Abilities that older agents lack; see `FEATURES`. */
   readonly features?: readonly string[];
   readonly protocol: { readonly min: number; readonly max: number };
   /** Id of the server that owns this agent, null before the first one connected. */
@@ -18,7 +18,7 @@ export interface AgentInfo {
 /** `server-access`: jobs may reach the API of the server (`JobSpecForAgent.server_access`). */
 export const FEATURES = ['server-access'] as const;
 
-/** Where jobs in containers find the server; of processes the agent tells a path of their own. */
+/** Path of the server's socket in containers. Process jobs each get a path of their own. */
 export const SERVER_SOCKET = '/run/dstack/server.sock';
 
 /** The URL of a server at a unix socket, as clients of dstack read it. */
@@ -163,14 +163,14 @@ export interface JobSpecForAgent {
   readonly stop_duration: number | null;
   /** Whether the user set `stop_duration` (SIGTERM then comes at half of it, else after 10 s). */
   readonly stop_duration_set: boolean;
-  /** Lines that the job's output begins with; not its own. Older servers send none. */
+  /** Lines that dstack prints before the job's own output. Older servers send none. */
   readonly notices?: readonly string[] | null;
   /** Texts masked with `***` before output touches the disk. */
   readonly masked_values: readonly string[];
 
   /**
-   * Whether a socket that leads to the server is open in the job. A `DSTACK_SERVER_URL` that names
-   * `SERVER_SOCKET` is changed to the socket of the job where that lies elsewhere.
+   * Whether the job has a socket that leads to the server. If that socket is not at `SERVER_SOCKET`,
+   * the agent replaces a `DSTACK_SERVER_URL` that names `SERVER_SOCKET`.
    */
   readonly server_access?: boolean | null;
 
@@ -194,17 +194,17 @@ export interface RepoForAgent {
 }
 
 /**
- * Users' public keys (one line each) that may log into jobs, by job id: in place of those that each
- * was put with. Connections that a key has opened end when it is not among them any more. Jobs that
- * are left out keep theirs; unknown ones are ignored.
+ * Public keys (one line each) that may log in to jobs, by job id. They replace the keys of these jobs;
+ * connections of keys that are no longer listed end. Other jobs keep their keys; unknown job ids are
+ * ignored.
  */
 export interface JobKeys {
   readonly jobs: Readonly<Record<string, readonly string[]>>;
 }
 
 /**
- * Public keys (one line each) that open a shell of the host itself, in place of those sent before.
- * They count for so many seconds, unless they are sent again.
+ * Public keys (one line each) that open a shell on the host itself. They replace the keys sent
+ * before, and expire after `valid_for` seconds unless they are sent again.
  */
 export interface HostShellKeys {
   readonly keys: readonly { readonly user: string; readonly key: string }[];

@@ -34,8 +34,8 @@ export type AgentFrame =
   /** Seconds since a user was last connected to the job, for inactivity rules. */
   | { readonly type: 'activity'; readonly id: string; readonly no_connections_secs: number }
   /**
-   * Somebody in the job has connected to its socket of the server, and waits to be fetched by
-   * `GET /v1/jobs/{id}/tunnels/{tunnel}`. Told again whenever a stream begins, while it waits.
+   * A process of the job has connected to the server's socket; the connection waits until the server
+   * opens `GET /v1/jobs/{id}/tunnels/{tunnel}`. Sent again at the start of each stream while it waits.
    */
   | { readonly type: 'tunnel'; readonly id: string; readonly tunnel: string }
   /** The spool has lost bytes before `offset` (rotation, full disk): the log goes on from there. */

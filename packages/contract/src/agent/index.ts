@@ -25,7 +25,8 @@
  * as binary messages (see `encodeLogFrame`), so that they are never escaped or re-encoded.
  */
 
-export { parseBranch, parseCommitHash, parseGitUrl, parsePlainText } from '../grammar/git.ts';
+export { parseBranch, parseCommitHash, parseGitUrl } from '../grammar/git.ts';
+export { parsePlainText } from '../grammar/line-text.ts';
 export { Problem } from '../grammar/problem.ts';
 export * from './commands.ts';
 export * from './frames.ts';

@@ -91,20 +91,20 @@ describe('what agents and servers send', () => {
 });
 
 it.each([
-  ['', 'it is no JSON'],
-  ['[]', 'it is no object'],
-  ['null', 'it is no object'],
-  ['{}', 'type is no text'],
+  ['', 'the message is not JSON'],
+  ['[]', 'the message is not an object'],
+  ['null', 'the message is not an object'],
+  ['{}', 'type is not a string'],
   ['{"type":"__proto__"}', null],
   ['{"type":"constructor"}', null],
-  ['{"type":"gap","id":"../../etc","offset":1}', 'id is no UUID'],
-  [`{"type":"gap","id":"${ID}","offset":-1}`, /^offset is no whole number/],
-  [`{"type":"gap","id":"${ID}","offset":1e300}`, /^offset is no whole number/],
-  ['{"type":"sync","jobs":{"length":5},"last":1}', 'jobs is no list'],
-  ['{"type":"sync","jobs":[null],"last":1}', 'jobs[0] is no object'],
+  ['{"type":"gap","id":"../../etc","offset":1}', 'id is not a UUID'],
+  [`{"type":"gap","id":"${ID}","offset":-1}`, /^offset is not a whole number/],
+  [`{"type":"gap","id":"${ID}","offset":1e300}`, /^offset is not a whole number/],
+  ['{"type":"sync","jobs":{"length":5},"last":1}', 'jobs is not a list'],
+  ['{"type":"sync","jobs":[null],"last":1}', 'jobs[0] is not an object'],
   [
     JSON.stringify({ type: 'state', n: 1, state: { ...state, phase: 'gone' } }),
-    /^state.phase is none/,
+    /^state.phase is not one of/,
   ],
   [
     JSON.stringify({ type: 'state', n: 1, state: { ...state, ssh_port: 70_000 } }),

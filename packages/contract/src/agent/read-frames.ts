@@ -21,7 +21,7 @@ import {
 
 const MAX_PORT = 65_535;
 const MAX_GPUS = 256;
-/** Jobs in one frame: more than a host can run. */
+/** Jobs in one frame; no host runs that many. */
 const MAX_JOBS = 100_000;
 
 const readExit: Read<JobExit> = object<JobExit>({
@@ -112,12 +112,12 @@ const readServerFrame = byType<ServerFrame>({
   rewind: object({ id: uuid, offset: whole() }),
 });
 
-/** A frame of an agent; null for one of a newer agent that is not known. Throws `Malformed`. */
+/** Reads a frame of an agent; null for a type that only newer agents know. Throws `Malformed`. */
 export function parseAgentFrame(message: string): AgentFrame | null {
   return readAgentFrame(jsonOf(message), '');
 }
 
-/** A frame of a server; null for one of a newer server that is not known. Throws `Malformed`. */
+/** Reads a frame of a server; null for a type that only newer servers know. Throws `Malformed`. */
 export function parseServerFrame(message: string): ServerFrame | null {
   return readServerFrame(jsonOf(message), '');
 }
@@ -148,6 +148,6 @@ function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Malformed('', 'is no JSON');
+    throw new Malformed('', 'is not JSON');
   }
 }

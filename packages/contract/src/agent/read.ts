@@ -1,32 +1,32 @@
 /**
- * Readers of what the other side of the agent protocol has sent. Either side may be newer, so keys
- * that are not known are left out of the result, and one that may be null may also be missing. What
- * has another form is refused with its place: nothing that was read needs a second look.
+ * Readers for the messages of the agent protocol. Either side may be newer than the other: unknown
+ * keys are dropped, and a key that may be null may also be missing. A value of the wrong type is
+ * refused with its path, so code behind the readers does not check again.
  */
 
-/** Thrown for what has another form than agreed; the message names the place, not the value. */
+/** Thrown for a message of the wrong form; its text names the path, never the value. */
 export class Malformed extends Error {
   override name = 'Malformed';
 
   constructor(path: string, problem: string) {
-    super(`${path === '' ? 'it' : path} ${problem}`);
+    super(`${path === '' ? 'the message' : path} ${problem}`);
   }
 }
 
 export type Read<T> = (value: unknown, path: string) => T;
 
-/** Longest text where nothing else is said, in characters. */
+/** The default limit of a text, in characters. */
 const TEXT = 64 * 1024;
-/** Most elements of a list or map where nothing else is said. */
+/** The default limit of a list or map, in elements. */
 const LENGTH = 10_000;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** Any text without the character that neither programs nor databases take. */
+/** Any text without NUL, which neither program arguments nor PostgreSQL can hold. */
 export function text(max: number = TEXT): Read<string> {
   return (value, path) => {
-    if (typeof value !== 'string') throw new Malformed(path, 'is no text');
+    if (typeof value !== 'string') throw new Malformed(path, 'is not a string');
     if (value.length > max) throw new Malformed(path, `is longer than ${max} characters`);
-    if (value.includes('\0')) throw new Malformed(path, 'holds a NUL character');
+    if (value.includes('\0')) throw new Malformed(path, 'contains a NUL character');
     return value;
   };
 }
@@ -35,30 +35,30 @@ export function text(max: number = TEXT): Read<string> {
 export function line(max: number = 4096): Read<string> {
   const read = text(max);
   return (value, path) => {
-    if (/\p{Cc}/u.test(read(value, path))) throw new Malformed(path, 'holds control characters');
+    if (/\p{Cc}/u.test(read(value, path))) throw new Malformed(path, 'contains control characters');
     return value as string;
   };
 }
 
 /**
- * Text for people. It may come from anywhere, and without it nothing would be known at all: so it is
- * cut and cleaned instead of refused.
+ * Text for people, such as an error message. It is cut and cleaned instead of refused, because it
+ * may be the only description of what went wrong.
  */
 export function words(max: number = 4096): Read<string> {
   return (value, path) => {
-    if (typeof value !== 'string') throw new Malformed(path, 'is no text');
+    if (typeof value !== 'string') throw new Malformed(path, 'is not a string');
     return value.slice(0, max).replaceAll(/[^\P{Cc}\n\t]/gu, ' ');
   };
 }
 
 export const uuid: Read<string> = (value, path) => {
   if (typeof value === 'string' && UUID.test(value)) return value;
-  throw new Malformed(path, 'is no UUID');
+  throw new Malformed(path, 'is not a UUID');
 };
 
 export const flag: Read<boolean> = (value, path) => {
   if (typeof value === 'boolean') return value;
-  throw new Malformed(path, 'is neither true nor false');
+  throw new Malformed(path, 'is not a boolean');
 };
 
 /** A whole number from `min` to `max`. */
@@ -67,39 +67,39 @@ export function whole(max: number = Number.MAX_SAFE_INTEGER, min = 0): Read<numb
     if (Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max) {
       return Number(value);
     }
-    throw new Malformed(path, `is no whole number from ${min} to ${max}`);
+    throw new Malformed(path, `is not a whole number from ${min} to ${max}`);
   };
 }
 
 /** A number that is not negative. */
 export const amount: Read<number> = (value, path) => {
   if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value;
-  throw new Malformed(path, 'is no number from 0 on');
+  throw new Malformed(path, 'is not a number of at least 0');
 };
 
-/** The same, without a fraction. */
+/** A number that is not negative, rounded to an integer. */
 export const rounded: Read<number> = (value, path) => {
   const number = Math.round(amount(value, path));
   if (Number.isSafeInteger(number)) return number;
-  throw new Malformed(path, 'is too large a number');
+  throw new Malformed(path, 'is too large');
 };
 
 export function oneOf<const T extends string>(...known: readonly T[]): Read<T> {
   return (value, path) => {
     const found = known.find((each) => each === value);
     if (found !== undefined) return found;
-    throw new Malformed(path, `is none of ${known.join(', ')}`);
+    throw new Malformed(path, `is not one of ${known.join(', ')}`);
   };
 }
 
-/** What is missing is null. */
+/** A missing value is read as null. */
 export function nullable<T>(read: Read<T>): Read<T | null> {
   return (value, path) => (value === null || value === undefined ? null : read(value, path));
 }
 
 export function list<T>(read: Read<T>, max: number = LENGTH): Read<readonly T[]> {
   return (value, path) => {
-    if (!Array.isArray(value)) throw new Malformed(path, 'is no list');
+    if (!Array.isArray(value)) throw new Malformed(path, 'is not a list');
     if (value.length > max) throw new Malformed(path, `has more than ${max} elements`);
     return value.map((item, index) => read(item, `${path}[${index}]`));
   };
@@ -133,7 +133,7 @@ export function object<T>(fields: { readonly [K in keyof T]-?: Read<T[K]> }): Re
   };
 }
 
-/** By the text in `type`; null for a type that is not known. */
+/** Selects the reader by `type`; null for an unknown type. */
 export function byType<T extends { readonly type: string }>(
   readers: {
     readonly [K in T['type']]: Read<Omit<Extract<T, { readonly type: K }>, 'type'>>;
@@ -142,7 +142,7 @@ export function byType<T extends { readonly type: string }>(
   const known = new Map(Object.entries(readers) as [string, Read<object>][]);
   return (value, path) => {
     const { type } = objectAt(value, path);
-    if (typeof type !== 'string') throw new Malformed('type', 'is no text');
+    if (typeof type !== 'string') throw new Malformed('type', 'is not a string');
     const read = known.get(type);
     return read ? ({ type, ...read(value, path) } as T) : null;
   };
@@ -152,5 +152,5 @@ function objectAt(value: unknown, path: string): Readonly<Record<string, unknown
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return value as Readonly<Record<string, unknown>>;
   }
-  throw new Malformed(path, 'is no object');
+  throw new Malformed(path, 'is not an object');
 }

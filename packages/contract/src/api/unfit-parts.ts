@@ -1,6 +1,6 @@
 /**
- * What no request may hold, whatever the schema of its endpoint says: characters that would reach
- * terminals, logs and configurations of other programs as something else than text.
+ * Values that no request may contain, whatever the schema of its endpoint: control characters, for
+ * example, would act on terminals, logs and the configurations of other programs.
  */
 
 export interface UnfitPart {
@@ -9,7 +9,7 @@ export interface UnfitPart {
   readonly why: string;
 }
 
-/** Keys below which a text may have any characters and length: programs, keys and other contents. */
+/** Keys whose texts may have any characters and length: scripts, private keys and other contents. */
 const CONTENT: ReadonlySet<string> = new Set([
   'body',
   'chat_template',
@@ -17,7 +17,7 @@ const CONTENT: ReadonlySet<string> = new Set([
   'config_yaml',
   'content',
   'creds',
-  // What the client was told; nothing of it is kept.
+  // The server's own answer, sent back for comparison; it is not stored.
   'current_resource',
   'data',
   'entrypoint',
@@ -31,32 +31,32 @@ const CONTENT: ReadonlySet<string> = new Set([
   'private_key',
 ]);
 
-/** Keys of texts that are one line: they may have tabs, and a line break at their end. */
+/** Keys of one-line texts that may contain tabs and end with a line break. */
 const LINES: ReadonlySet<string> = new Set(['cron', 'oauth_token', 'public']);
 
-/** Keys of public keys, which have a reader that says what is wrong with them. */
+/** Keys of public keys: their own reader checks them and gives better errors. */
 const KEY_LINES: ReadonlySet<string> = new Set(['key', 'ssh_key_pub']);
 
-/** Nobody reads more findings. */
+/** The most findings in one answer. */
 const MOST = 100;
 
-/** Longer than any name, path, address or key that there is. */
+/** Longer than any valid name, path, address or public key. */
 const LONGEST = 8192;
 
-/** Also what separates lines and paragraphs in Unicode. */
+/** Includes the line and paragraph separators of Unicode. */
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 const CONTROL_BUT_TAB = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/;
 
 type Kind = 'content' | 'line' | 'name';
 
-/** The parts of a request's body or query that nobody may send. */
+/** The parts of a request's body or query that are refused. */
 export function unfitParts(value: unknown): UnfitPart[] {
   const found: UnfitPart[] = [];
   look(value, 'name', [], found);
   return found;
 }
 
-/** `path` is changed on the way and copied where something is found. */
+/** `path` is a stack shared by all calls; findings copy it. */
 function look(value: unknown, kind: Kind, path: (string | number)[], found: UnfitPart[]): void {
   if (found.length >= MOST) return;
   if (typeof value === 'string') note(textFault(value, kind), path, found);
@@ -86,7 +86,7 @@ function note(fault: string | null, path: readonly (string | number)[], found: U
   if (fault !== null && found.length < MOST) found.push({ path: [...path], why: fault });
 }
 
-/** The value of a secret is the one content that stands alone in its request. */
+/** At the root, `value` is the value of a secret; elsewhere it is an ordinary text. */
 function kindBelow(key: string, item: unknown, around: Kind, isRoot: boolean): Kind {
   if (around === 'content' || CONTENT.has(key) || (isRoot && key === 'value')) return 'content';
   if (KEY_LINES.has(key) && typeof item === 'string') return 'content';
@@ -94,15 +94,16 @@ function kindBelow(key: string, item: unknown, around: Kind, isRoot: boolean): K
 }
 
 function keyFault(key: string): string | null {
-  // To JavaScript it is not a key but what an object inherits from.
+  // JavaScript sets an object's prototype by this key.
   if (key === '__proto__') return 'the key __proto__ is not allowed';
   return textFault(key, 'name');
 }
 
 function textFault(text: string, kind: Kind): string | null {
-  // PostgreSQL takes it in no text.
-  if (text.includes('\0')) return 'the character U+0000 is allowed in no text';
-  if (!text.isWellFormed()) return 'the text has half a surrogate pair, which is no character';
+  // PostgreSQL cannot store it.
+  if (text.includes('\0')) return 'the character U+0000 is not allowed';
+  if (!text.isWellFormed())
+    return 'the text contains half of a surrogate pair, which is not a character';
   if (kind === 'content') return null;
   if (text.length > LONGEST) {
     return `the text has ${text.length} characters; at most ${LONGEST} are allowed here`;

@@ -11,7 +11,7 @@ export interface ValidationDetail {
   readonly ctx?: Readonly<Record<string, unknown>>;
 }
 
-/** Characters of refused values in one answer: a wrong list is the value of each of its findings. */
+/** The most characters of refused values in one answer: each finding in a list repeats the list. */
 const MOST_SHOWN = 64 * 1024;
 
 /** What is wrong with `input`, in the order of the schema. `from`: where it stands in the request. */
@@ -64,7 +64,7 @@ function inputAt(input: unknown, found: DescribedIssue): unknown {
   return valueAt(input, path) ?? null;
 }
 
-/** About how long the value is as JSON; looks at no more of it than `limit` takes. */
+/** Approximate length of the value as JSON; stops counting beyond `limit`. */
 function sizeWithin(value: unknown, limit: number): number {
   if (typeof value === 'string') return value.length + 2;
   if (typeof value !== 'object' || value === null) return 8;

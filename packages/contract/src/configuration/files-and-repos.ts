@@ -1,12 +1,7 @@
 import * as z from 'zod';
 import { parseFileMapping, windowsTarget } from '../grammar/file-mapping.ts';
-import {
-  MAX_PATH,
-  parseBranch,
-  parseCommitHash,
-  parseGitUrl,
-  parsePlainText,
-} from '../grammar/git.ts';
+import { parseBranch, parseCommitHash, parseGitUrl } from '../grammar/git.ts';
+import { MAX_PATH, parsePlainText } from '../grammar/line-text.ts';
 import { hasDrive } from '../grammar/paths.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { parseRepo } from '../grammar/repo.ts';

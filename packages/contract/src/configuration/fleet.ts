@@ -9,7 +9,7 @@ import { delegate, report } from './issue.ts';
 import { describeJson } from './json-form.ts';
 import { profileShape } from './profile.ts';
 import { ResourcesSpec } from './resources.ts';
-import { int, limited, optional, readInt, readString, string } from './scalars.ts';
+import { int, limited, optional, readInt, readString, string, stringBy } from './scalars.ts';
 import { choice, closed, isMap, named, oneOf, type Reader, reader } from './schema-kit.ts';
 
 export const InstanceGroupPlacement = choice(['any', 'cluster'], 'enum', 'InstanceGroupPlacement');
@@ -34,9 +34,9 @@ export const Blocks: Reader<number | 'auto'> = reader<number | 'auto'>(
 export const SSHKey = named('SSHKey', closed({ public: string(), private: optional(string()) }));
 export type SSHKey = z.infer<typeof SSHKey>;
 
-const SshHostName = sshText(parseSshHost);
-const SshUser = sshText(parseSshUser);
-const IdentityFile = sshText(parseSshIdentityFile);
+const SshHostName = stringBy(parseSshHost);
+const SshUser = stringBy(parseSshUser);
+const IdentityFile = stringBy(parseSshIdentityFile);
 const SshPort: Reader<number> = reader(
   (value) => {
     const port = readInt(value);
@@ -44,16 +44,6 @@ const SshPort: Reader<number> = reader(
   },
   { type: 'integer' },
 );
-
-function sshText(parse: (text: string) => string | Problem): Reader<string> {
-  return reader(
-    (value) => {
-      const text = readString(value);
-      return text instanceof Problem ? text : parse(text);
-    },
-    { type: 'string' },
-  );
-}
 
 export const SSHProxyParams = named(
   'SSHProxyParams',

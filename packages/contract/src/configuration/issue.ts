@@ -16,7 +16,7 @@ export interface IssueParams {
   readonly keys?: readonly string[];
 }
 
-/** Nobody reads more of them, and a list of ten thousand wrong items has ten thousand. */
+/** The most findings in one answer: a list of ten thousand wrong items has ten thousand. */
 export const MOST_FINDINGS = 100;
 
 /** What issues are added to: the context of a transformation or the payload of a check. */
@@ -111,8 +111,8 @@ function reportWhole(ctx: Context, value: unknown, issue: z.core.$ZodIssue): voi
 }
 
 /**
- * The findings of an error, in our words, as many as somebody would read. A rule over several keys is left out when something else
- * is wrong within the same map and `rules` is `last`: dstack 0.22.5 only looks at rules then.
+ * The findings of an error in our wording, at most `MOST_FINDINGS`. If `rules` is `last`, a rule over
+ * several keys is left out when something else is wrong in the same map, as in dstack 0.22.5.
  */
 export function describeIssues(
   error: z.core.$ZodError,

@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { MAX_PATH, parsePlainText } from '../grammar/git.ts';
+import { MAX_PATH, parsePlainText } from '../grammar/line-text.ts';
 import { isAnyNumber, numberText, toNumber } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { parseWholeNumber } from '../grammar/range.ts';
@@ -75,7 +75,7 @@ export function stringBy(read: (text: string) => string | Problem): Reader<strin
   );
 }
 
-/** A path on a machine, whichever it is: one line, not longer than Linux takes. */
+/** A path on any machine: one line, at most as long as Linux allows. */
 export const path: () => Reader<string> = () => stringBy((text) => parsePlainText(text, MAX_PATH));
 
 export interface NumberLimits {

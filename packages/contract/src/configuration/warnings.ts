@@ -40,7 +40,7 @@ function fleetNotes(fleet: FleetConfiguration): ConfigurationNote[] {
   return [...fleetKindNotes(fleet), ...fleetRetryNotes(fleet)];
 }
 
-/** `false` says what happens anyway. */
+/** `retry: false` needs no note: it is what happens. */
 function fleetRetryNotes({ retry }: FleetConfiguration): ConfigurationNote[] {
   if (!retry) return [];
   const message = 'has no effect: a fleet always tries again to have its nodes.min instances';

@@ -1,15 +1,12 @@
+import { hasControl, MAX_TEXT } from './line-text.ts';
 import { Problem, quote } from './problem.ts';
 
 /**
- * What a configuration or a request says about a Git repository ends up in the arguments of git, on
- * a machine that is not its author's. So nothing here may be read as an option, a path of that
- * machine or a helper program (`ext::…`), whichever git reads it.
+ * Values for the command line of git, on a machine that their author does not own. No version of git
+ * may read one of them as an option, a path of that machine or a helper program (`ext::…`).
  */
 
-/** Longest text that any of these may have. */
-const MAX_TEXT = 1000;
 const MAX_URL = 2048;
-const CONTROL = /\p{Cc}/u;
 
 /** A commit: git takes abbreviations from 4 digits on; SHA-256 repositories have 64. */
 const COMMIT = /^[0-9a-f]{4,64}$/;
@@ -17,7 +14,7 @@ const COMMIT = /^[0-9a-f]{4,64}$/;
 /** What `git check-ref-format` refuses in a name, characters and sequences. */
 const NOT_IN_BRANCH = /[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(?:\/|$)/u;
 
-/** Where a URL is read more generously (upper case, spaces around), git would see a path. */
+/** Stricter than URL parsers, which accept upper case and surrounding spaces: git reads those as paths. */
 const URL_START = /^(?:https?|ssh|git):\/\/[^/]/;
 /** `[user@]host:path`; a host with colons stands in brackets. */
 const SCP = /^(?:([^@/:\s]+)@)?(\[[0-9A-Fa-f:.%]+\]|[^@/:\s[\]]+):(?!\/\/)(.+)$/;
@@ -42,9 +39,9 @@ export function parseBranch(text: string): string | Problem {
   return isName ? text : new Problem(`must be the name of a Git branch, got ${quote(text)}`);
 }
 
-/** Reads where a repository is cloned from: an address of another machine, never a path. */
+/** Reads the URL of a repository: an address of another machine, never a path. */
 export function parseGitUrl(text: string): string | Problem {
-  if (text.length <= MAX_URL && !CONTROL.test(text) && namesMachine(text)) return text;
+  if (text.length <= MAX_URL && !hasControl(text) && namesMachine(text)) return text;
   return new Problem(
     `must be a URL of a Git repository like 'https://host/owner/repo.git', 'ssh://git@host/owner/repo.git' or 'git@host:owner/repo.git', got ${quote(withoutLogin(text))}`,
   );
@@ -69,14 +66,3 @@ function isOption(text: string): boolean {
 function withoutLogin(text: string): string {
   return text.replace(/\/\/[^@/]*@/, '//***@');
 }
-
-/** Reads a name, an address or a path: one line of any text. */
-export function parsePlainText(text: string, max: number = MAX_TEXT): string | Problem {
-  if (CONTROL.test(text)) return new Problem('must not hold control characters or line ends');
-  return text.length <= max
-    ? text
-    : new Problem(`must have ${max} characters at most, has ${text.length}`);
-}
-
-/** Longest path that Linux takes. */
-export const MAX_PATH = 4096;

@@ -10,6 +10,7 @@ export * from './git.ts';
 export * from './gpu.ts';
 export * from './interpolate.ts';
 export * from './ip.ts';
+export { MAX_PATH, parsePlainText } from './line-text.ts';
 export * from './memory.ts';
 export * from './mount.ts';
 export * from './names.ts';

@@ -1,17 +1,17 @@
 /**
- * Longer texts are no slips of a hand, and a distance costs the product of two lengths: a request
- * may hold thousands of words that are compared with dozens.
+ * Longer words are not compared: the edit distance costs the product of both lengths, and a request
+ * may contain thousands of words that are compared with dozens each.
  */
 const LONGEST_WORD = 64;
 
-/** The word of `words` that a typing slip away from `word`, or undefined when none is near enough. */
+/** The word closest to `word`, which may be a typing error; undefined if none is close enough. */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   if (word.length > LONGEST_WORD) return undefined;
   const wanted = simplified(word);
   let best: string | undefined;
   let bestDistance = Infinity;
   for (const known of simplifiedAll(words)) {
-    // A beginning of a word (`max_dur`) means that word before any other.
+    // A prefix (`max_dur`) is preferred to words that are merely similar.
     const isBeginning = wanted.text.length >= 4 && known.text.startsWith(wanted.text);
     const longer = Math.max(wanted.text.length, known.text.length);
     const allowed = Math.max(1, Math.floor(longer / 4));
@@ -27,13 +27,13 @@ export function nearest(word: string, words: Iterable<string>): string | undefin
 
 interface Simplified {
   readonly word: string;
-  /** Case and word separators are no difference: `maxPrice`, `max-price`, `max_price`. */
+  /** Without case and word separators: `maxPrice`, `max-price` and `max_price` are equal. */
   readonly text: string;
-  /** A bit for each letter in it; letters may share one. */
+  /** Bit set of the letters that occur; several letters may share a bit. */
   readonly letters: number;
 }
 
-/** Lists of words are constants, and are asked again and again. */
+/** Cache: the lists of known words are constants. */
 const lists = new WeakMap<object, readonly Simplified[]>();
 
 function simplifiedAll(words: Iterable<string>): readonly Simplified[] {
@@ -52,7 +52,7 @@ function simplified(word: string): Simplified {
   return { word, text, letters };
 }
 
-/** A bound below the distance that costs no time: each edit brings one letter or length at most. */
+/** A cheap lower bound of the distance: one edit adds at most one letter or one to the length. */
 function leastDistance(a: Simplified, b: Simplified): number {
   const lengths = Math.abs(a.text.length - b.text.length);
   const [onlyA, onlyB] = [bits(a.letters & ~b.letters), bits(b.letters & ~a.letters)];

@@ -25,7 +25,7 @@ export function splitPathMapping(text: string): string[] {
   return [text.slice(0, 2) + first, ...rest];
 }
 
-/** Not by a pattern for slashes at the end: it would begin anew at each slash of a long row. */
+/** A regular expression for trailing slashes takes quadratic time on a long row of slashes. */
 export function withoutTrailingSlashes(path: string): string {
   let end = path.length;
   while (path[end - 1] === '/') end -= 1;

@@ -3,15 +3,15 @@ export interface Placeholder {
   /** The dollars and braces included. */
   readonly text: string;
   readonly inner: string;
-  /** Written with a second dollar before it (`$${{`): it stands for itself. */
+  /** Preceded by a second dollar (`$${{`): it is text, not a placeholder. */
   readonly isEscaped: boolean;
   /** Where `text` begins. */
   readonly at: number;
 }
 
 /**
- * All of them from left to right. Not by a pattern: one that looks for the closing braces does so
- * again for every pair that opens, which takes seconds for a text of nothing else.
+ * All placeholders, from left to right. A regular expression would search for the closing braces
+ * again at each opening pair: quadratic time, seconds for a text of nothing but `${{`.
  */
 export function placeholders(text: string): Placeholder[] {
   const found: Placeholder[] = [];
@@ -19,7 +19,7 @@ export function placeholders(text: string): Placeholder[] {
   for (;;) {
     const open = text.indexOf('${{', from);
     const brace = open === -1 ? -1 : text.indexOf('}', open + 3);
-    // Whatever opens behind it is not closed either.
+    // No later placeholder is closed either.
     if (brace === -1) return found;
     if (text[brace + 1] !== '}') {
       from = brace + 1;
@@ -32,7 +32,7 @@ export function placeholders(text: string): Placeholder[] {
   }
 }
 
-/** The text with something else in the place of each. */
+/** The text with each placeholder replaced. */
 export function replacePlaceholders(
   text: string,
   replacement: (placeholder: Placeholder) => string,

@@ -1,17 +1,17 @@
 /**
- * What a terminal would carry out or reorder instead of showing it: C0 and C1 controls but for line
- * breaks and tabs, DEL, and Unicode's marks that turn the direction of text.
+ * Characters that a terminal executes or reorders instead of printing: C0 and C1 controls except line
+ * breaks and tabs, DEL, and the bidirectional controls of Unicode.
  */
 export const TERMINAL_CONTROLS = '\\0-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069';
 
 const CONTROL = new RegExp(`\\r\\n|[${TERMINAL_CONTROLS}]`, 'g');
 
-/** A text that a terminal shows as it is: controls are spelled out (`\x1b`), line breaks stay. */
+/** Text that is safe to print: controls are spelled out (`\x1b`), line breaks stay. */
 export function plainText(text: string): string {
   return text.replace(CONTROL, (found) => (found === '\r\n' ? '\n' : spelledOut(found)));
 }
 
-/** The same in one line. */
+/** Like `plainText`, in one line. */
 export function plainLine(text: string): string {
   return plainText(text).replace(/[\n\t]+/g, ' ');
 }

@@ -3,8 +3,8 @@ import { isPort } from './ports.ts';
 import { Problem, quote } from './problem.ts';
 
 /**
- * Values that clients write into OpenSSH's configuration and that servers log in with. No one of them
- * may hold a blank, a quote, a `%` or `$` that OpenSSH would expand, or begin like an option.
+ * Values that clients write into OpenSSH's configuration and that servers log in with. None of them
+ * may contain a blank, a quote, or a `%` or `$` that OpenSSH would expand, or begin like an option.
  */
 
 /** `alice`, `alice@example.org`, `CORP\alice`. */
@@ -31,7 +31,7 @@ export function isSshHost(text: string): boolean {
   if (text.includes(':')) return isIpv6(text);
   if (text.length > MAX_HOST) return false;
   const labels = text.replace(/\.$/, '').split('.');
-  // `1` and `0x7f.1` are addresses to OpenSSH, other ones than they look.
+  // OpenSSH reads `1` and `0x7f.1` as addresses: 0.0.0.1 and 127.0.0.1.
   return labels.every((label) => LABEL.test(label)) && !NUMERIC.test(labels.at(-1) ?? '');
 }
 
@@ -41,10 +41,12 @@ function isIpv6(text: string): boolean {
   return isAddress && rest.length === 0 && (zone === undefined || ZONE.test(zone));
 }
 
+/** The rule for user names, for messages. */
+export const SSH_USER_RULE = 'letters, digits and _ . - @ +, not beginning with . - @ or +';
+
 export function parseSshUser(text: string): string | Problem {
   if (isSshUser(text)) return text;
-  const form = 'letters, digits and _ . - @ +, not beginning with . - @ or +';
-  return new Problem(`must be the name of a login user (${form}), got ${quote(text)}`);
+  return new Problem(`must be the name of a login user (${SSH_USER_RULE}), got ${quote(text)}`);
 }
 
 export function parseSshHost(text: string): string | Problem {
@@ -57,13 +59,13 @@ export function parseSshPort(port: number): number | Problem {
   return new Problem(`must be a port within 1..65535, got ${port}`);
 }
 
-/** A path on the machine of whoever applies it. */
+/** The path of a private key on the client's machine. */
 export function parseSshIdentityFile(path: string): string | Problem {
   if (path !== '' && !CONTROL.test(path)) return path;
   return new Problem(`must be the path of a private key, got ${quote(path)}`);
 }
 
-/** Type, key and perhaps a comment; the files of public keys end with a line break. */
+/** Type, key and an optional comment; files of public keys end with a line break. */
 const PUBLIC_KEY = /^[a-z0-9@.-]+[ \t]+[A-Za-z0-9+/]+={0,2}(?:[ \t][^\0-\x1f\x7f-\x9f]*)?\r?\n?$/;
 
 /** Whether a text is one line of OpenSSH's `authorized_keys` without options. */

@@ -1,5 +1,5 @@
 import { Problem, quote } from './problem.ts';
-import { isSshUser } from './ssh.ts';
+import { isSshUser, SSH_USER_RULE } from './ssh.ts';
 
 /** A user of a container; a number is an id, other text a name. */
 export interface ParsedUnixUser {
@@ -19,10 +19,9 @@ export function parseUnixUser(text: string): ParsedUnixUser | Problem {
   if (ids.some((id) => id !== null && id < 0)) {
     return new Problem(`must not have a negative id, got ${quote(text)}`);
   }
-  // The user's name becomes the one that clients log in with.
+  // Clients log in with this name.
   if (parts.some((part, index) => ids[index] === null && !isSshUser(part))) {
-    const form = 'letters, digits and _ . - @ +, not beginning with . - @ or +';
-    return new Problem(`must be made of names (${form}) or ids, got ${quote(text)}`);
+    return new Problem(`must be made of names (${SSH_USER_RULE}) or ids, got ${quote(text)}`);
   }
   const [user = '', group = null] = parts;
   const [uid = null, gid = null] = ids;

@@ -1,6 +1,6 @@
 /**
- * Why something is as it is, and what changes that: one answer for the command line, the web UI and
- * programs. Ours: dstack 0.22.5 has nothing like it.
+ * Explains the state of a run, instance, fleet, volume or gateway, and how to change it: one answer
+ * for the command line, the web UI and programs. An addition of ours: dstack 0.22.5 has none.
  */
 import * as z from 'zod';
 import { BackendType } from './backend.ts';
@@ -8,7 +8,7 @@ import { Event } from './event.ts';
 import { RULES } from './refusal.ts';
 import { DateTime, Float, Integer, listOf, model, nullable, Text, Uuid, words } from './scalars.ts';
 
-/** The kinds of subjects: their word in the path, and their name. */
+/** The kinds of subjects: path segment and name. */
 export const EXPLAIN_KINDS = {
   runs: 'run',
   jobs: 'job',
@@ -18,12 +18,12 @@ export const EXPLAIN_KINDS = {
   volumes: 'volume',
   gateways: 'gateway',
 } as const;
-/** The word in the path. */
+/** The path segment. */
 export type ExplainKind = keyof typeof EXPLAIN_KINDS;
 
 /** Rules beyond those of placement (`RULES`); both together are a closed list. */
 export const STATE_RULES = [
-  // Before a run asks for a place.
+  // Before a run is in the queue.
   'schedule',
   'retry_delay',
   'crash_loop',
@@ -36,7 +36,7 @@ export const STATE_RULES = [
   'fleets_missing',
   'fleet_deleted',
   'other_fleet',
-  // What a backend has for it.
+  // What backends offer.
   'no_backends',
   'backend_refused',
   'backend_timeout',
@@ -103,9 +103,9 @@ export const ExplainSubject = model({
 export type ExplainSubject = z.infer<typeof ExplainSubject>;
 
 /**
- * One reason. `part`: the job or instance that it is about, null = all of the subject. `until`: the
- * moment at which it changes by itself (a deadline, the next attempt); null = only something else
- * changes it. `attempt`: the one under way or to come, from 1, and the last one where none comes.
+ * One reason. `part`: the job or instance concerned, null = the whole subject. `until`: when it
+ * changes without further action (a deadline, the next attempt), null = unknown. `attempt`: the
+ * current or next one, counted from 1; the last one if no more follow.
  */
 export const ExplainReason = model({
   rule: ExplainRule,
@@ -135,18 +135,18 @@ export const ExplainPart = model({
 export type ExplainPart = z.infer<typeof ExplainPart>;
 
 /**
- * `never`: not as it is configured, whatever becomes free. `full`: as soon as something is free,
- * usable again or offered. `free`: it fits now.
+ * `never`: ruled out by the configuration, whatever becomes free. `full`: possible once something
+ * becomes free, reachable or available. `free`: possible now.
  */
 export const ExplainVerdict = words(['never', 'full', 'free']);
 export type ExplainVerdict = z.infer<typeof ExplainVerdict>;
 
 /**
- * One rule that applies to a fleet, to one of its instances, or to what a backend offers for it.
- * `fleet`: the verdict on the fleet as a whole, and why it gets no new instance. `instance` null in a
- * row of that kind: `count` more of them. `backend` of the server's machine is `remote`, `region`
- * then `local`. `count`: instances or offers under the rule. `offer` and `price`: the cheapest of the
- * offers that fails this rule alone. `holder`: the runs that hold what is not free.
+ * One rule that applies to a fleet, to one of its instances, or to a backend's offers for it. A row of
+ * kind `fleet` has the verdict on the whole fleet, and why it gets no new instance. A row of kind
+ * `instance` without `instance` stands for `count` more instances. The server's machine has `backend`
+ * `remote` and `region` `local`. `count`: instances or offers that the rule applies to. `offer`,
+ * `price`: the cheapest offer that fails only this rule. `holder`: the runs that use the capacity.
  */
 export const Considered = model({
   kind: words(['fleet', 'instance', 'offers']),
@@ -166,12 +166,12 @@ export const Considered = model({
 });
 export type Considered = z.infer<typeof Considered>;
 
-/** Stands for the name of a run that the caller may not see. */
+/** Replaces the name of a run that the caller may not see. */
 export const HIDDEN_RUN = 'a run of another project';
 
 /**
- * A run that is served first. `project` null: that of the subject. `keeps`: the fleet in which it
- * keeps what the subject could use; null = it only asks for the same and is more urgent.
+ * A run that is placed first. `project` null: the subject's project. `keeps`: the fleet in which
+ * capacity is reserved for it that the subject could use; null = it is only ahead in the queue.
  */
 export const AheadRun = model({
   run: Text,
@@ -183,16 +183,16 @@ export const AheadRun = model({
 export type AheadRun = z.infer<typeof AheadRun>;
 
 /**
- * `value`: lines for a configuration. Changed requirements, prices, places and fleet sizes were tried
- * on what is there now.
+ * `value`: lines for a configuration. Placement has verified changes of requirements, prices,
+ * locations and fleet sizes against the present capacity.
  */
 export const Fix = model({ text: Text, command: nullable(Text), value: nullable(Text) });
 export type Fix = z.infer<typeof Fix>;
 
 /**
- * `waiting_for`: the rule of the first reason, null where nothing is waited for; `since`, `until`
- * and `attempt` are that reason's. `position`: in the queue of those that ask for the same, from 1;
- * `ahead`: some of those before it. `events`: the last ones, oldest first.
+ * `waiting_for`: the rule of the first reason, null if the subject does not wait; `since`, `until`
+ * and `attempt` are those of that reason. `position`: among runs with equal requirements, from 1;
+ * `ahead`: some of the runs before it. `events`: the latest ones, oldest first.
  */
 export const Explanation = model({
   subject: ExplainSubject,

@@ -1,10 +1,10 @@
-/** Refusals in words. */
+/** Renders refusals as text. */
 import type { Finding, FleetRefusal, Refusal } from './refusal.ts';
 
 /** Clients of dstack 0.22.5 show `no fleets` instead of `no capacity` where a text has this phrase. */
 export const NO_FLEET_PHRASE = 'No matching fleet found';
 
-/** Whether no fleet is meant for such work at all; capacity has nothing to do with it. */
+/** Whether no fleet could ever take such a run, so that the cause is not a lack of capacity. */
 export function hasNoFleet(refusal: Refusal): boolean {
   if (refusal.kind !== 'no-place') return true;
   return refusal.fleets.every(({ growth }) => growth?.rule === 'placement');
@@ -51,7 +51,7 @@ function reasons({ fleets, nodes }: Extract<Refusal, { kind: 'no-place' }>): str
   return named.join('; ') + (more > 0 ? `; and ${more} more` : '');
 }
 
-/** Why one fleet does not take the run, without the fleet's name; empty if there is nothing to say. */
+/** Why one fleet cannot take the run, without the fleet's name; may be empty. */
 export function fleetText({ pool, growth }: FleetRefusal, nodes: number): string {
   const parts: string[] = [];
   if (nodes > 1 && growth?.rule !== 'placement') parts.push(`${nodes} nodes are needed at once`);
@@ -84,7 +84,7 @@ function poolText(finding: Finding): string {
   }
 }
 
-/** `(asked for 500.., has 8)`, or as much of it as is known. */
+/** `(500..; has 8)`, or the part that is known. */
 export function comparison({ asked, has }: Finding): string {
   if (asked === null) return has === null ? '' : ` (has ${has})`;
   return has === null ? ` (${asked})` : ` (${asked}; has ${has})`;

@@ -1,14 +1,14 @@
 /**
- * Why work has no place, as data: placement writes it, the API and `explain` show it, programs may
- * switch on `rule`. Ours: dstack 0.22.5 knows only texts.
+ * Why a run cannot be placed, as data: placement stores it, the API and `explain` show it, programs
+ * may switch on `rule`. An addition of ours: dstack 0.22.5 has texts only.
  */
 import type * as z from 'zod';
 import { tagged } from '../configuration/schema-kit.ts';
 import { Flag, Integer, listOf, literal, model, nullable, Text, words } from './scalars.ts';
 
 /**
- * The rules by which an instance, an offer or a fleet does not serve; a closed list. Properties of
- * the configuration language keep their spelling.
+ * The rules by which an instance, an offer or a fleet is ruled out; a closed list. Rules about a
+ * property of the configuration have its name.
  */
 export const RULES = [
   // Requirements that the machine does not meet.
@@ -59,9 +59,9 @@ export const Rule = words(RULES);
 export type Rule = z.infer<typeof Rule>;
 
 /**
- * A rule with what the run asked for and what there is, both in the words of the configuration.
- * `count`: how many instances or offers it excluded. `property`: which one of a fleet's excludes the
- * run's (`excluded` only).
+ * A rule with the requested and the present value, both as written in configurations. `count`: how
+ * many instances or offers it ruled out. `property`: the property on which fleet and run disagree
+ * (`excluded` only).
  */
 export const Finding = model({
   rule: Rule,
@@ -73,15 +73,15 @@ export const Finding = model({
 export type Finding = z.infer<typeof Finding>;
 
 /**
- * `never`: the fleet cannot take the run, whatever becomes free there. `full`: it can once something
- * is free, usable again, or offered.
+ * `never`: the fleet cannot take the run, whatever becomes free. `full`: it can, once something
+ * becomes free, reachable or available.
  */
 export const Verdict = words(['never', 'full']);
 export type Verdict = z.infer<typeof Verdict>;
 
-/** One fleet that does not take the run now: why its instances do not, why it gets no new one. */
+/** One fleet that cannot take the run now: `pool` is about its instances, `growth` about new ones. */
 export const FleetRefusal = model({
-  /** `project/name` where it is imported. */
+  /** `project/name` if it is imported. */
   fleet: Text,
   verdict: Verdict,
   pool: listOf(Finding),
@@ -93,7 +93,7 @@ export const Refusal = tagged('kind', {
   'no-fleets': model({ kind: literal('no-fleets') }),
   'fleets-missing': model({ kind: literal('fleets-missing'), names: listOf(Text) }),
   'fleet-deleted': model({ kind: literal('fleet-deleted') }),
-  /** `nodes` are needed at once; `selected`: the run allows named instances only. */
+  /** `nodes`: needed at once; `selected`: the run names the instances that it may use. */
   'no-place': model({
     kind: literal('no-place'),
     nodes: Integer,

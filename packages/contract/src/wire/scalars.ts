@@ -16,7 +16,7 @@ import {
   stringBy,
 } from '../configuration/scalars.ts';
 import { choice, closed, type Reader, reader } from '../configuration/schema-kit.ts';
-import { parsePlainText } from '../grammar/git.ts';
+import { parsePlainText } from '../grammar/line-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { parseTimestamp } from './timestamp.ts';
 
@@ -55,7 +55,7 @@ export const textBy = stringBy;
 /** A name or a title: one line without control characters. */
 export const PlainText = textBy((value) => parsePlainText(value));
 
-/** A path on some machine: one line, as long as Linux takes. */
+/** A path on any machine: one line, at most as long as Linux allows. */
 export const Path = path();
 
 /** An integer; numeric strings are accepted. */

@@ -10,12 +10,12 @@ export type Secret = z.infer<typeof Secret>;
 export const SetSecret = model({ ...Secret.shape, notes: listOf(Text) });
 export type SetSecret = z.infer<typeof SetSecret>;
 
-/** Characters that a secret needs at least to be masked in output, blanks at its ends not counted. */
+/** The shortest secret that is masked in output, in characters without surrounding blanks. */
 export const SHORTEST_MASKED = 4;
 
 /**
- * The text to mask in output for a secret; null = too short. Shorter texts occur in ordinary output
- * by chance: to mask them would garble it, and the gaps would show the value.
+ * The text to mask in output for a secret; null = too short. Short texts occur in ordinary output by
+ * chance: masking them would garble it, and the gaps would reveal the value.
  */
 export function maskedText(value: string): string | null {
   const text = value.trim();

@@ -2,10 +2,10 @@
 import type * as z from 'zod';
 import { model, nullable, Text, Uuid, words } from './scalars.ts';
 
-/** Tokens of programs can be told from users' tokens, in logs and by scanners of repositories. */
+/** The prefix distinguishes service tokens from users' tokens, in logs and for secret scanners. */
 export const SERVICE_TOKEN_PREFIX = 'dstack_st_';
 
-/** Tokens of jobs (`dstack: true`) are tokens of programs that nobody has made by hand. */
+/** Tokens of jobs (`dstack: true`): service tokens that the server issues itself. */
 export const JOB_TOKEN_PREFIX = `${SERVICE_TOKEN_PREFIX}job_`;
 
 /** Only to look, or what a member with that role may do. */

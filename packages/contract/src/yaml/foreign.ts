@@ -1,8 +1,8 @@
-/** YAML that reached a server from somebody else. */
+/** Reads YAML from untrusted sources. */
 import { WholeFloat } from '../grammar/number-text.ts';
 import { loadYaml } from './load.ts';
 
-/** Over a thousand lines of configuration, and a few hundredths of a second at worst. */
+/** More than a thousand lines of configuration; at worst a few hundredths of a second of CPU time. */
 const MOST_TOKENS = 8000;
 const MOST_CHARACTERS = 256 * 1024;
 
@@ -23,7 +23,7 @@ export function readForeignYaml(text: string): ForeignYaml {
   return { ok: false, error: `line ${line}, column ${column}: ${where}${message}` };
 }
 
-/** Repeated values are the same object; their number is bounded by the loader. */
+/** The loader bounds how many values aliases repeat, so this stays small. */
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return Number(value);
   if (value instanceof WholeFloat) return value.value;

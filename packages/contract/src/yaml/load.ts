@@ -52,11 +52,11 @@ export interface LoadedYaml {
 
 const MAX_DEPTH = 64;
 
-/** Values that aliases and merges may repeat: a hundred characters could stand for a billion. */
+/** The most values repeated by aliases and merges: a hundred characters could stand for a billion. */
 const MAX_REPEATED = 10_000;
 
 export interface YamlOptions {
-  /** Most words, signs and line ends: what reading costs grows with them, not with the length. */
+  /** The most tokens: the cost of reading grows with tokens rather than with the length. */
   readonly maxTokens?: number;
 }
 
@@ -117,14 +117,14 @@ class Loader {
   private readonly lines: LineCounter;
   private readonly numbers: WrittenNumber[] = [];
   private readonly repeated: RepeatedKey[] = [];
-  /** Values of nodes that aliases may name again, and of how many values each consists. */
+  /** Values of anchored nodes, with the number of values that each contains. */
   private readonly values = new Map<Node, { readonly value: unknown; readonly size: number }>();
   private readonly open = new Set<Node>();
-  /** The node that had each anchor last, as far as the document was read. */
+  /** The latest node with each anchor, up to the current position. */
   private readonly anchors = new Map<string, Node>();
-  /** Not by the library: it looks through the whole document for each alias. */
+  /** The library's lookup would scan the whole document for each alias. */
   private readonly targets = new Map<Alias, Node>();
-  /** Values read so far, those that aliases repeat included. */
+  /** The number of values read so far, including repeated ones. */
   private size = 0;
   private repeatedValues = 0;
 
@@ -191,7 +191,7 @@ class Loader {
   /** The value of a node that was read before. */
   private repeat(target: Node, at: Node, path: readonly PropertyKey[]): unknown {
     const known = this.values.get(target);
-    // Merged right where it stands.
+    // A map written in place after `<<`, without an alias.
     if (known === undefined) return this.read(target, path);
     this.countRepeated(known.size, at, path);
     return known.value;

@@ -75,7 +75,7 @@ export class Table<R extends Row> {
     this.#touched();
   }
 
-  /** The pass relies on this row: whoever has written it meanwhile makes the pass decide anew. */
+  /** The pass relies on this row: a concurrent write makes the pass run again. */
   guard(id: Id): void {
     this.#guarded.add(id);
   }
@@ -149,14 +149,14 @@ export class Draft {
     for (const attempts of this.#intents.values()) attempts.sort((a, b) => a.attempt - b.attempt);
   }
 
-  /** A fleet and its instances that are neither ending nor ended; null if it was not loaded. */
+  /** A fleet and the number of its active instances; null if it was not loaded. */
   fleetUse(fleetId: Id): FleetUse | null {
     const fleet = this.fleets.get(fleetId);
     const active = this.#active.get(fleetId);
     return fleet === null || active === undefined ? null : { fleet, active };
   }
 
-  /** One of its instances ends, or never comes to be. */
+  /** Counts one active instance less. */
   leaveFleet(fleetId: Id): void {
     const active = this.#active.get(fleetId);
     if (active !== undefined) this.#active.set(fleetId, active - 1);
@@ -246,7 +246,7 @@ export class Draft {
     this.#touched = true;
   }
 
-  /** Something that a person has to look after: it goes into the log as an error. */
+  /** A problem that somebody has to solve by hand; logged as an error. */
   alarm(text: string): void {
     this.#alarms.push(text);
   }
@@ -291,7 +291,7 @@ export class Draft {
   }
 }
 
-/** For passes that only change what is there. */
+/** For passes that create nothing. */
 function noIds(): never {
   throw new Error('this pass was not given ids to make anything');
 }

@@ -4,7 +4,10 @@ import type { Fix, Profile } from '@dstack/contract/wire';
 import type { FleetRecord, Gang } from '../model/index.ts';
 import { dollars } from '../offers/findings.ts';
 import { referenceText } from '../offers/pool.ts';
+import { candidateFleets } from '../placement/choose-fleet.ts';
 import { nodesNeeded } from '../placement/fleet-option.ts';
+import type { GangLook } from '../placement/look.ts';
+import { fleetName } from '../placement/refusals.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 import { applyCommand } from './commands.ts';
 import type { Surroundings } from './considered.ts';
@@ -110,7 +113,7 @@ function permissionFixes({ waiting: { look }, trials }: Repair): Fix[] {
       [],
     );
   }
-  for (const fleet of otherFleets(look.ledger.fleets, profile).slice(0, TOLD)) {
+  for (const fleet of otherFleets(look).slice(0, TOLD)) {
     const isOwn = fleet.projectId === run.projectId;
     const project = isOwn ? null : (look.ledger.snapshot.projectNames[fleet.projectId] ?? null);
     const reference = { name: fleet.name, project };
@@ -121,36 +124,32 @@ function permissionFixes({ waiting: { look }, trials }: Repair): Fix[] {
   return fixes;
 }
 
-function otherFleets(fleets: readonly FleetRecord[], { fleets: named }: Profile): FleetRecord[] {
+/** Fleets that the run may use but does not name. */
+function otherFleets({ ledger, request }: GangLook): FleetRecord[] {
+  const { fleets: named } = request.profile;
   if (!named) return [];
-  const names = new Set(named.map((one) => referenceText(one)));
-  return fleets.filter((fleet) => !names.has(fleet.name));
+  const names = new Set(named.map(referenceText));
+  return ledger.fleets.filter((fleet) => !names.has(fleetName(ledger, fleet, request)));
 }
 
 /** If run and fleet exclude each other, the run can adopt the fleet's value. */
-function exclusionFixes({ waiting: { look, rows }, trials }: Repair): Fix[] {
-  return rows
-    .filter((one) => one.kind === 'fleet' && one.rule === 'excluded' && one.has !== null)
-    .flatMap(({ has, fleet: name }) => {
-      const [property = '', value = ''] = splitOnce(has ?? '', ': ');
-      const fleet = look.ledger.fleets.find((one) => one.name === name);
-      const key = property as keyof Profile;
-      const wanted = fleet ? (mergedFleetProfile(fleet.spec)[key] ?? null) : null;
-      // Resources are ranges; the fleet's whole range is not what the run should request.
-      if (wanted === null || property.includes('.')) return [];
-      const change = (gang: Gang) =>
-        withPlacement(withProfile(gang, { [key]: wanted }), { [key]: wanted });
-      const outcome = trials.gang(change);
-      if (!trials.helps(outcome)) return [];
-      const line = Array.isArray(wanted) ? `${property}: [${value}]` : `${property}: ${value}`;
-      const text = `Ask for the \`${property}\` of fleet ${name}${laterText(outcome)}`;
-      return [fix(text, { command: applyCommand(look.gang.run), value: line })];
-    });
-}
-
-function splitOnce(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + separator.length)];
+function exclusionFixes({ waiting: { look }, trials }: Repair): Fix[] {
+  const refused = look.refusal?.kind === 'no-place' ? look.refusal.fleets : [];
+  // A refusal has one entry for each candidate, in the same order.
+  return candidateFleets(look.ledger, look.request).flatMap((fleet, index) => {
+    const { rule, property = null, has } = refused[index]?.growth ?? {};
+    // Resources are ranges; the fleet's whole range is not what the run should request.
+    if (rule !== 'excluded' || property === null || property.includes('.')) return [];
+    const wanted = mergedFleetProfile(fleet.spec)[property as keyof Profile] ?? null;
+    if (wanted === null) return [];
+    const change = (gang: Gang) =>
+      withPlacement(withProfile(gang, { [property]: wanted }), { [property]: wanted });
+    const outcome = trials.gang(change);
+    if (!trials.helps(outcome)) return [];
+    const value = Array.isArray(wanted) ? `${property}: [${has}]` : `${property}: ${has}`;
+    const text = `Ask for the \`${property}\` of fleet ${fleet.name}${laterText(outcome)}`;
+    return [fix(text, { command: applyCommand(look.gang.run), value })];
+  });
 }
 
 /** A run without retry fails at once; with retry it can wait for capacity. */

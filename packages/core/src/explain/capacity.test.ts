@@ -1,54 +1,22 @@
-/** Explanations of instances, fleets, volumes and gateways, one row per situation. */
+/** Explanations of instances and fleets, one row per situation. */
 import { describe, expect, it } from 'vitest';
 import type {
   FleetRecord,
   FleetSnapshot,
-  GatewayRecord,
   InstanceRecord,
   InstanceSnapshot,
   IntentRecord,
-  VolumeRecord,
 } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
-import { aContext, aFleet, anInstance, anOffer, CLOUD } from '../placement/testing.ts';
+import { aFleet, anInstance, anOffer, CLOUD } from '../placement/testing.ts';
 import { aHost } from '../reconcile/testing.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { explainFleet } from './explain-fleet.ts';
 import { explainInstance } from './explain-instance.ts';
-import { explainGateway, explainVolume } from './explain-resources.ts';
 import { aNamedRun, NOW } from './testing.ts';
-
-const MINUTE = 60 * SECOND;
-const CTX = {
-  now: NOW + MINUTE,
-  settings: aContext().settings,
-  viewer: { projects: new Set(['project-1']) },
-};
-const PROJECTS = { 'project-1': 'main', 'project-2': 'other' };
+import { CTX, type Expected, expectExplained, PROJECTS } from './testing-capacity.ts';
 
 const LAB = aFleet('lab', { ssh_config: { user: 'u', hosts: ['a', 'b'] } });
 const REMOTE = anOffer({ backend: 'remote', region: 'remote', price: 0 });
-
-interface Expected {
-  readonly state: Diagnosis['state'];
-  readonly rules: readonly string[];
-  readonly summary: string;
-  /** Minutes from `NOW`. */
-  readonly until?: number;
-  readonly attempt?: number;
-  readonly fixes?: readonly string[];
-}
-
-function expectTold(diagnosis: Diagnosis, expected: Expected): void {
-  expect(diagnosis.state).toBe(expected.state);
-  expect(diagnosis.reasons.map((one) => one.rule)).toEqual(expected.rules);
-  expect(diagnosis.summary).toContain(expected.summary);
-  expect(diagnosis.summary).not.toMatch(/\b(null|undefined|NaN)\b/);
-  if (expected.until !== undefined) expect(diagnosis.until).toBe(NOW + expected.until * MINUTE);
-  if (expected.attempt !== undefined) expect(diagnosis.attempt).toBe(expected.attempt);
-  for (const wanted of expected.fixes ?? [])
-    expect(JSON.stringify(diagnosis.fixes)).toContain(wanted);
-}
 
 interface OneInstance {
   readonly fleet?: FleetRecord;
@@ -214,9 +182,9 @@ const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
 ];
 
 describe('an instance', () => {
-  it.each(INSTANCES)('%s, and is told so', (_name, one, expected) => {
+  it.each(INSTANCES)('is explained: %s', (_name, one, expected) => {
     const diagnosis = assessInstance(one);
-    expectTold(diagnosis, expected);
+    expectExplained(diagnosis, expected);
     expect(JSON.stringify(diagnosis)).not.toContain('secret');
   });
 });
@@ -269,7 +237,7 @@ const FLEETS: readonly (readonly [string, OneFleet, Expected])[] = [
       ...{ state: 'degraded', rules: ['consolidation', 'creation_failed'] },
       attempt: 15,
       summary: 'lacks 2 of `nodes.min`, and no more are made after 15 attempts',
-      fixes: ['begins the attempts anew'],
+      fixes: ['starts the attempts again'],
     },
   ],
   [
@@ -290,6 +258,19 @@ const FLEETS: readonly (readonly [string, OneFleet, Expected])[] = [
     },
   ],
   [
+    'has more unreachable hosts than a summary names',
+    {
+      fleet: LAB,
+      instances: Array.from({ length: 40 }, (_, num) =>
+        anInstance(LAB, num, REMOTE, { unreachable: true, unreachableSince: NOW }),
+      ),
+    },
+    {
+      ...{ state: 'degraded', rules: Array.from({ length: 40 }, () => 'unreachable') },
+      summary: 'until it is back; 35 more problems.',
+    },
+  ],
+  [
     'is deleted while runs are in it',
     { fleet: { ...LAB, status: 'terminating' }, instances: [anInstance(LAB, 0)], activeRuns: 2 },
     {
@@ -300,108 +281,9 @@ const FLEETS: readonly (readonly [string, OneFleet, Expected])[] = [
 ];
 
 describe('a fleet', () => {
-  it.each(FLEETS)('%s, and is told so', (_name, one, expected) => {
+  it.each(FLEETS)('is explained: %s', (_name, one, expected) => {
     const diagnosis = diagnoseFleet(one);
-    expectTold(diagnosis, expected);
+    expectExplained(diagnosis, expected);
     expect(diagnosis.parts).toHaveLength((one.instances ?? []).length);
-  });
-});
-
-const VOLUME: VolumeRecord = {
-  ...{ id: 'v', projectId: 'project-1', userId: 'u', name: 'data', backend: 'aws' },
-  configuration: { auto_cleanup_duration: 600 } as VolumeRecord['configuration'],
-  ...{ external: false, status: 'active', statusMessage: null, provisioningData: null },
-  ...{ createdAt: NOW, lastProcessedAt: NOW, lastJobProcessedAt: null, toBeDeleted: false },
-  ...{ deleted: false, deletedAt: null, nextPassAt: null, version: 1 },
-};
-
-describe('a volume', () => {
-  it.each<readonly [string, Partial<VolumeRecord>, number, Expected]>([
-    [
-      'has failed',
-      { status: 'failed', statusMessage: 'This server cannot create volumes in backend aws' },
-      0,
-      {
-        ...{ state: 'failed', rules: ['failed'], fixes: ['dstack volume delete data'] },
-        summary: 'has failed: This server cannot create volumes in backend aws',
-      },
-    ],
-    [
-      'is on its way',
-      { status: 'submitted' },
-      0,
-      { state: 'creating', rules: ['creating'], until: 10, summary: 'waits for backend aws' },
-    ],
-    ['is used', {}, 2, { state: 'active', rules: ['in_use'], summary: 'is used by 2 instances' }],
-    [
-      'is not used, and goes',
-      {},
-      0,
-      { state: 'active', rules: ['idle'], until: 10, summary: 'is deleted in 9 min' },
-    ],
-    [
-      'is deleted while it is used',
-      { toBeDeleted: true },
-      1,
-      { state: 'stopping', rules: ['in_use'], summary: 'it is still used by 1 instance' },
-    ],
-  ])('%s, and is told so', (_name, patch, attachments, expected) => {
-    const volume = { ...VOLUME, ...patch };
-    const snapshot = { volume, projectName: 'main', backendConfigured: true, attachments };
-    expectTold(explainVolume(snapshot, CTX), expected);
-  });
-});
-
-const GATEWAY: GatewayRecord = {
-  ...{ id: 'g', projectId: 'project-1', name: 'gate', backend: 'aws', region: 'eu' },
-  configuration: {} as GatewayRecord['configuration'],
-  ...{ status: 'running', statusMessage: null, wildcardDomain: null, hostname: null },
-  ...{ backendData: null, scaleOutAttempt: 0, createdAt: NOW, lastProcessedAt: NOW },
-  ...{ toBeDeleted: false, deleted: false, nextPassAt: null, version: 1 },
-};
-
-describe('a gateway', () => {
-  it.each<readonly [string, Partial<GatewayRecord>, boolean, Expected]>([
-    [
-      'has failed, and lost its backend',
-      { status: 'failed', statusMessage: 'This server cannot create gateways in backend aws' },
-      false,
-      {
-        ...{ state: 'failed', rules: ['failed', 'no_backends'] },
-        summary: 'has failed: This server cannot create gateways in backend aws',
-        fixes: ['dstack gateway delete gate'],
-      },
-    ],
-    [
-      'is on its way',
-      { status: 'provisioning' },
-      true,
-      { state: 'creating', rules: ['creating'], until: 30, summary: 'has to be up in 29 min' },
-    ],
-    [
-      'runs',
-      {},
-      true,
-      {
-        ...{ state: 'active', rules: ['in_use'] },
-        summary: 'runs, and serves api, a run of another project.',
-      },
-    ],
-    [
-      'is deleted',
-      { toBeDeleted: true },
-      true,
-      { state: 'stopping', rules: ['terminating'], summary: 'is being deleted' },
-    ],
-  ])('%s, and is told so', (_name, patch, backendConfigured, expected) => {
-    const gateway = { ...GATEWAY, ...patch };
-    const snapshot = {
-      ...{ gateway, projectName: 'main', backendConfigured, defaultOf: [], projectDefaultId: null },
-    };
-    const services = [aNamedRun('api'), aNamedRun('secret', 'project-2')];
-    expectTold(
-      explainGateway({ gateway: snapshot, services, projectNames: PROJECTS }, CTX),
-      expected,
-    );
   });
 });

@@ -1,9 +1,7 @@
 /** Command lines for people to copy. */
-import type { RunRecord } from '../model/index.ts';
-
-/** Applies the run's file again; null if the path of that file is unknown. */
+/** Applies the file of a run or fleet again; null if its path is unknown. */
 export function applyCommand(
-  { spec }: Pick<RunRecord, 'spec'>,
+  { spec }: { readonly spec: { readonly configuration_path?: string | null } },
   flags: readonly string[] = [],
 ): string | null {
   const path = spec.configuration_path;

@@ -9,7 +9,7 @@ import type { GangLook } from '../placement/look.ts';
 import { isElastic } from '../placement/new-capacity.ts';
 import { whyNeverGrow } from '../placement/new-slots.ts';
 import type { BackendsState } from '../placement/offers-wanted.ts';
-import { fitting, lookAt } from '../placement/refusals.ts';
+import { fitting, fleetName, lookAt } from '../placement/refusals.ts';
 import type { Row } from './diagnosis.ts';
 import type { BlockHolder, NamedRun } from './input.ts';
 import type { Names } from './names.ts';
@@ -39,19 +39,13 @@ export function consideredRows(look: GangLook, around: Surroundings): Row[] {
   return [...rows, ...otherFleetRows(look, fleets), ...localOffRow(look, fleets, around)];
 }
 
-/** The fleet's name in the run's project; imported fleets have a prefix. */
-export function fleetNameFor({ ledger, request }: GangLook, fleet: FleetRecord): string {
-  if (fleet.projectId === request.run.projectId) return fleet.name;
-  return `${ledger.snapshot.projectNames[fleet.projectId] ?? '?'}/${fleet.name}`;
-}
-
 function fleetRows(
   look: GangLook,
   fleet: FleetRecord,
   refused: FleetRefusal | null,
   around: Surroundings,
 ): Row[] {
-  const name = fleetNameFor(look, fleet);
+  const name = fleetName(look.ledger, fleet, look.request);
   return [
     refused ? refusedRow(look, fleet, refused, around) : takingRow(look, fleet, name),
     ...instanceRows(look, fleet, name, around),
@@ -205,7 +199,11 @@ function otherFleetRows(look: GangLook, candidates: readonly FleetRecord[]): Row
     .slice(0, OTHERS_NAMED)
     .map((fleet) => {
       const text = settled ? 'the run is already in another fleet' : `the run names ${asked}`;
-      const about = { fleet: fleetNameFor(look, fleet), rule: 'other_fleet', asked } as const;
+      const about = {
+        fleet: fleetName(look.ledger, fleet, look.request),
+        rule: 'other_fleet',
+        asked,
+      } as const;
       return row('fleet', { ...about, verdict: 'never', text });
     });
 }

@@ -10,7 +10,7 @@ import {
   isInstanceTerminated,
   MAX_CONSOLIDATION_ATTEMPTS,
 } from '../status/index.ts';
-import { shellWord } from './commands.ts';
+import { applyCommand } from './commands.ts';
 import { type Diagnosis, diagnosisOf, fix, type Part, type Reason, reason } from './diagnosis.ts';
 import { assessInstance, atText, endReason } from './explain-instance.ts';
 import type { BlockHolder, ExplainContext } from './input.ts';
@@ -26,6 +26,9 @@ export interface ExplainedFleet {
 /** The most instances in `parts`. */
 const PARTS = 100;
 
+/** The most reasons in the summary; `reasons` has the others. */
+const TOLD = 5;
+
 export function explainFleet(input: ExplainedFleet, ctx: ExplainContext): Diagnosis {
   const { fleet, instances } = input.fleet;
   const present = instances.filter((one) => !one.deleted);
@@ -40,7 +43,10 @@ export function explainFleet(input: ExplainedFleet, ctx: ExplainContext): Diagno
     ...failedReasons(present),
     ...troubledReasons(present, parts),
   ];
-  const summary = `Fleet ${fleet.name} ${[countText(input), ...reasons.map((one) => one.text)].join('; ')}.`;
+  const texts = reasons.slice(0, TOLD).map((one) => one.text);
+  const more = reasons.length - texts.length;
+  const rest = more > 0 ? [`${more} more problems`] : [];
+  const summary = `Fleet ${fleet.name} ${[countText(input), ...texts, ...rest].join('; ')}.`;
   const state = reasons.length === 0 ? 'active' : 'degraded';
   const assessment = { state, waits: reasons.length > 0, summary, reasons } as const;
   return diagnosisOf(assessment, { parts, fixes: fleetFixesOf(input, reasons) });
@@ -158,23 +164,21 @@ function endingFleet({ fleet }: ExplainedFleet, parts: readonly Part[]): Diagnos
 }
 
 function fleetFixesOf({ fleet: { fleet } }: ExplainedFleet, reasons: readonly Reason[]): Fix[] {
-  const path = fleet.spec.configuration_path;
-  const command = path && path !== '-' ? `dstack apply -f ${shellWord(path)}` : null;
+  const command = applyCommand(fleet);
   const rules = new Set(reasons.map((one) => one.rule));
   const fixes: Fix[] = [];
   if (rules.has('consolidation')) {
-    fixes.push(
-      fix(
-        'Mend what the creations failed with, then change and apply the fleet: that begins the attempts anew',
-        { command },
-      ),
-    );
+    const text =
+      'Remove the cause of the failures, then change and apply the fleet: this starts the attempts again';
+    fixes.push(fix(text, { command }));
   }
   if (rules.has('creation_failed') && fleet.spec.configuration.ssh_config) {
-    fixes.push(fix('Mend the host, then apply the fleet again', { command }));
+    fixes.push(fix('Repair the host, then apply the fleet again', { command }));
   }
   for (const one of reasons.filter((each) => each.rule === 'unreachable').slice(0, 3)) {
-    fixes.push(fix(`See about ${one.part}`, { command: `dstack explain instance ${one.part}` }));
+    fixes.push(
+      fix(`See why ${one.part} is unreachable`, { command: `dstack explain instance ${one.part}` }),
+    );
   }
   return fixes;
 }

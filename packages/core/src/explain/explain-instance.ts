@@ -79,7 +79,7 @@ export function endReason({
   terminationReason,
   terminationMessage,
 }: InstanceSnapshot['instance']): string {
-  const why = END_TEXTS[terminationReason ?? ''] ?? 'nobody said why';
+  const why = END_TEXTS[terminationReason ?? ''] ?? 'no reason was recorded';
   return terminationMessage ? `${why} (${terminationMessage})` : why;
 }
 

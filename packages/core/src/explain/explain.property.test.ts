@@ -54,7 +54,7 @@ function freed(instance: InstanceRecord): InstanceRecord {
 }
 
 describe('an explanation, whatever the fleets, instances and runs', () => {
-  it('tells of a place exactly where placement gives one', () => {
+  it('reports a place exactly if placement gives one', () => {
     check(({ snapshot, offers }, gang, diagnosis) => {
       expect(diagnosis.waiting_for === 'placing').toBe(isPlaced(snapshot, offers, gang));
     });
@@ -84,7 +84,7 @@ describe('an explanation, whatever the fleets, instances and runs', () => {
     });
   });
 
-  it('says of a fleet that it is full only where a free machine, or its place, would be taken', () => {
+  it('calls a fleet full only if the run would take a free machine or place', () => {
     check(({ snapshot, offers }, gang, diagnosis) => {
       for (const fleet of snapshot.fleets) {
         if (!diagnosis.summary.includes(`fleet ${fleet.name} is full`)) continue;

@@ -2,10 +2,10 @@
 import { type Fix, FleetSpec } from '@dstack/contract/wire';
 import { nodesOf } from '../instances/fleet-match.ts';
 import type { FleetRecord, Id, PlacementSnapshot } from '../model/index.ts';
+import { fleetName } from '../placement/refusals.ts';
 import { EMPTY_PROFILE } from '../profile/merge.ts';
 import type { Repair } from './capacity-fixes.ts';
-import { shellWord } from './commands.ts';
-import { fleetNameFor } from './considered.ts';
+import { applyCommand } from './commands.ts';
 import { fix, type Row } from './diagnosis.ts';
 import type { Outcome } from './trials.ts';
 
@@ -23,7 +23,8 @@ function fleetsUnder({ waiting: { look, rows } }: Repair, rule: string): FleetRe
   const names = new Set(rows.filter((one) => one.rule === rule).map((one) => one.fleet));
   const { projectId } = look.gang.run;
   return look.ledger.fleets.filter(
-    (fleet) => fleet.projectId === projectId && names.has(fleetNameFor(look, fleet)),
+    (fleet) =>
+      fleet.projectId === projectId && names.has(fleetName(look.ledger, fleet, look.request)),
   );
 }
 
@@ -39,11 +40,6 @@ function changed(
   });
 }
 
-function fleetCommand({ spec }: FleetRecord): string | null {
-  const path = spec.configuration_path;
-  return path && path !== '-' ? `dstack apply -f ${shellWord(path)}` : null;
-}
-
 const later = (outcome: Outcome): string =>
   outcome === 'later' ? '; the run then waits until something is free' : '';
 
@@ -57,7 +53,7 @@ function sizeFixes(repair: Repair): Fix[] {
     const outcome = repair.trials.world(changed(fleet, { nodes: { ...nodes, max } }));
     if (!repair.trials.helps(outcome)) return [];
     const text = `Let fleet ${fleet.name} have ${max} instances${later(outcome)}`;
-    return [fix(text, { command: fleetCommand(fleet), value: `nodes: ${nodes.min}..${max}` })];
+    return [fix(text, { command: applyCommand(fleet), value: `nodes: ${nodes.min}..${max}` })];
   });
 }
 
@@ -66,7 +62,7 @@ function clusterFixes(repair: Repair): Fix[] {
     const outcome = repair.trials.world(changed(fleet, { placement: 'cluster' }));
     if (!repair.trials.helps(outcome)) return [];
     const text = `Make fleet ${fleet.name} a cluster${later(outcome)}`;
-    return [fix(text, { command: fleetCommand(fleet), value: 'placement: cluster' })];
+    return [fix(text, { command: applyCommand(fleet), value: 'placement: cluster' })];
   });
 }
 
@@ -85,7 +81,7 @@ function serverFixes({ waiting, world, around, trials }: Repair): Fix[] {
     }
   }
   for (const note of around.market.notes) {
-    fixes.push(fix(`Mend backend ${note.backend}: ${note.text}`));
+    fixes.push(fix(`Repair backend ${note.backend}: ${note.text}`));
   }
   return fixes;
 }

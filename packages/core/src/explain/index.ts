@@ -1,4 +1,5 @@
 export type { Diagnosis } from './diagnosis.ts';
+export { examinedJobs } from './examined.ts';
 export { type ExplainedFleet, explainFleet } from './explain-fleet.ts';
 export { type ExplainedInstance, explainInstance } from './explain-instance.ts';
 export { type ExplainedGateway, explainGateway, explainVolume } from './explain-resources.ts';

@@ -31,6 +31,7 @@ export interface QueuePlace {
 export interface ExplainedRun {
   readonly run: RunSnapshot;
   readonly queue: Omit<PlacementSnapshot, 'hasSilentBackends'>;
+  /** Of the jobs that `examinedJobs` selects. */
   readonly places: readonly QueuePlace[];
   /** Holders of the instances that an explanation shows. */
   readonly holders: readonly BlockHolder[];

@@ -272,7 +272,7 @@ const SITUATIONS: readonly Lives[] = [
 ];
 
 describe('a run', () => {
-  it.each(SITUATIONS)('%s, and is told so', (_name, situation, expected) => {
+  it.each(SITUATIONS)('is explained: %s', (_name, situation, expected) => {
     expectLife(situation, expected);
   });
 

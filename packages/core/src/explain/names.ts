@@ -3,6 +3,9 @@ import { HIDDEN_RUN } from '@dstack/contract/wire';
 import type { Id } from '../model/index.ts';
 import type { NamedRun, Viewer } from './input.ts';
 
+/** A machine or a gateway may serve hundreds of runs. */
+const RUNS_NAMED = 10;
+
 export class Names {
   readonly #projectId: Id;
   readonly #projectNames: Readonly<Record<Id, string>>;
@@ -36,9 +39,11 @@ export class Names {
     return project === null ? run.name : `${project}/${run.name}`;
   }
 
-  /** Distinct names in their order; null if there are none. */
+  /** Distinct names in their order, the first of them if there are many; null if there are none. */
   runs(runs: readonly NamedRun[]): string | null {
     const names = [...new Set(runs.map((run) => this.run(run)))];
-    return names.length === 0 ? null : names.join(', ');
+    if (names.length === 0) return null;
+    const more = names.length - RUNS_NAMED;
+    return `${names.slice(0, RUNS_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
   }
 }

@@ -71,7 +71,7 @@ export function reasonsOf(rows: readonly Row[]): Reason[] {
 }
 
 /** A row as a sentence of its own. */
-export function rowText(row: Row): string {
+function rowText(row: Row): string {
   const { kind, fleet, instance, backend, text } = row;
   if (instance !== null) return `${instance} ${text}`;
   const about = kind === 'offers' && fleet !== null ? [fleet, backend] : [fleet];

@@ -14,14 +14,12 @@ import {
   latestSubmissions,
 } from '../status/index.ts';
 import type { Surroundings } from './considered.ts';
+import { demandOrId, examinedJobs } from './examined.ts';
 import type { ExplainContext, ExplainedRun } from './input.ts';
 import { diagnoseJob, diagnoseRetry, type JobDiagnosis } from './job-parts.ts';
 import { Names } from './names.ts';
 import type { TrialWorld } from './trials.ts';
 import { isGangOf, type Waiting, waitingOf } from './waiting.ts';
-
-/** How many waiting replicas are examined; further ones have the same requirements. */
-const LOOKS = 5;
 
 export class RunDiagnosis {
   readonly pass: RunPass;
@@ -117,15 +115,13 @@ export class RunDiagnosis {
   }
 
   #findPlaces(): void {
-    const byDemand = new Map<string, Waiting>();
-    for (const { jobs } of this.#ownGangs()) {
-      const [first] = jobs;
-      if (!first) continue;
-      const demand = first.demand ?? first.id;
-      const known = byDemand.get(demand) ?? (byDemand.size < LOOKS ? this.#placeOf(first) : null);
-      if (!known) continue;
-      byDemand.set(demand, known);
-      this.#waiting.set(first.replicaNum, known);
+    const heads = this.#ownGangs().flatMap(({ jobs }) => jobs.slice(0, 1));
+    const byDemand = new Map(
+      examinedJobs(heads).map((job) => [demandOrId(job), this.#placeOf(job)]),
+    );
+    for (const head of heads) {
+      const found = byDemand.get(demandOrId(head));
+      if (found) this.#waiting.set(head.replicaNum, found);
     }
   }
 

@@ -38,7 +38,7 @@ function liveFixes(
     fixes.push(fix('See what it prints', { command: `dstack logs ${run.name}` }));
   }
   if (rules.has('crash_loop')) {
-    fixes.push(fix('Stop it until it is mended', { command: `dstack stop ${run.name}` }));
+    fixes.push(fix('Stop it until it is repaired', { command: `dstack stop ${run.name}` }));
   }
   for (const { job } of jobs.filter((one) => one.state === 'unreachable')) {
     const instance = pass.instanceOf(job);

@@ -61,7 +61,7 @@ const SITUATIONS: readonly Lives[] = [
 ];
 
 describe('a service', () => {
-  it.each(SITUATIONS)('%s, and is told so', (_name, situation, expected) => {
+  it.each(SITUATIONS)('is explained: %s', (_name, situation, expected) => {
     expectLife(situation, expected);
   });
 });

@@ -22,6 +22,8 @@ import type { BlockHolder, ExplainedRun, NamedRun, QueuePlace } from './input.ts
 /** When the records of `placement/testing.ts` were created, µs. */
 export const NOW = 1_700_000_000_000_000;
 
+const PROJECT_NAMES = { 'project-1': 'main', 'project-2': 'other' };
+
 export interface Situation {
   /** The run `train`. */
   readonly configuration?: object;
@@ -72,6 +74,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
     instances,
     gangs: situation.others ?? [],
     rivals: situation.rivals ?? [],
+    projectNames: PROJECT_NAMES,
     ...(situation.localInstances === undefined ? {} : { localInstances: situation.localInstances }),
   });
   const claimed = new Set(jobs.map((job) => job.instanceId));
@@ -89,7 +92,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
     queue: { projectId, projectName, ...queue },
     places: first ? [{ jobId: first.id, ahead: 0, first: [], ...situation.place }] : [],
     holders: situation.holders ?? [],
-    projectNames: { 'project-1': 'main', 'project-2': 'other' },
+    projectNames: PROJECT_NAMES,
   };
 }
 

@@ -38,7 +38,7 @@ export function instanceText({ rule, asked, has, holder }: Facts): string {
 }
 
 /** A requirement, a place or a need that is not met. */
-export function unmetText(rule: ExplainRule, asked: string | null, has: string | null): string {
+function unmetText(rule: ExplainRule, asked: string | null, has: string | null): string {
   switch (rule) {
     case 'nodes':
       return 'its machines do not reach each other, as several nodes have to';

@@ -143,7 +143,7 @@ const SITUATIONS: readonly Waits[] = [
     {
       rules: ['backend_refused', 'max_price'],
       summary: 'gcp: it refuses its credentials: expired',
-      fixes: ['Mend backend gcp', 'max_price: 2'],
+      fixes: ['Repair backend gcp', 'max_price: 2'],
     },
   ],
   [
@@ -210,6 +210,22 @@ const SITUATIONS: readonly Waits[] = [
       rules: ['creation_policy'],
       summary: 'creation_policy is reuse',
       fixes: ['creation_policy: reuse-or-create'],
+    },
+  ],
+  [
+    'a fleet and a run that exclude each other, beside an imported fleet of the same name',
+    {
+      configuration: { spot_policy: 'on-demand' },
+      fleets: [
+        { ...aFleet('cloud', { nodes: '0..' }), id: 'imported', projectId: 'project-2' },
+        aFleet('cloud', { nodes: '0..', spot_policy: 'spot' }),
+      ],
+      offers: [anOffer({ spot: true })],
+    },
+    {
+      rules: ['excluded', 'imported'],
+      summary: "its spot_policy excludes the run's",
+      fixes: ['spot_policy: spot'],
     },
   ],
   [

@@ -16,6 +16,15 @@ import {
 
 const SITUATIONS: readonly Waits[] = [
   [
+    'the name of a fleet that only another project has',
+    {
+      configuration: { fleets: ['lab'] },
+      fleets: [{ ...LAB, projectId: 'project-2' }],
+      instances: [host(0)],
+    },
+    { rules: ['fleets_missing'], summary: 'named lab', fixes: ['fleets: [other/lab]'] },
+  ],
+  [
     'the name of a fleet that is not there',
     { configuration: { fleets: ['lap'] }, fleets: [LAB], instances: [host(0)] },
     {
@@ -295,7 +304,7 @@ describe('a run without a place among instances', () => {
     expectWaiting(situation, expected);
   });
 
-  it('has its place in the queue, and is told who is before it', () => {
+  it('has its position in the queue, with the runs ahead', () => {
     const first = [aNamedRun('first', 'project-1', 7), aNamedRun('second')];
     const diagnosis = diagnose({
       job: WAITS,
@@ -311,7 +320,7 @@ describe('a run without a place among instances', () => {
     expect(diagnosis.summary).toContain('2 runs that ask for the same are ahead');
   });
 
-  it('is told in its sentence of three fleets, and how many more there are', () => {
+  it('names three fleets in its summary, and counts the others', () => {
     const given = { ssh_config: { user: 'u', hosts: ['a'] } };
     const fleets = Array.from({ length: 5 }, (_, n) => aFleet(`f${n}`, given));
     const instances = fleets.map((fleet) => anInstance(fleet, 0, anOffer(REMOTE), BUSY));
@@ -320,7 +329,7 @@ describe('a run without a place among instances', () => {
     expect(summary).not.toContain('f3');
   });
 
-  it('is told of instances beyond the first twenty by their number', () => {
+  it('counts instances beyond the first twenty', () => {
     const instances = Array.from({ length: 30 }, (_, n) => host(n, BUSY));
     const { considered, reasons } = diagnose({ fleets: [LAB], instances });
     const rows = considered.filter((row) => row.kind === 'instance');
@@ -340,7 +349,7 @@ describe('a run without a place among instances', () => {
     expect(JSON.stringify(diagnosis.fixes)).not.toContain('retry:');
   });
 
-  it('is one whose command names the file that it was applied from', () => {
+  it('has a command with the path of the applied file', () => {
     const run = aRun('train', { max_price: 1 });
     const spec = { ...run.spec, configuration_path: "my jobs/it's.dstack.yml" };
     const situation = { run: { spec }, fleets: [CLOUD], offers: [anOffer({ price: 2 })] };
@@ -351,7 +360,7 @@ describe('a run without a place among instances', () => {
     });
   });
 
-  it('that failed for want of a place is told where there is one now', () => {
+  it('that failed without a place learns where there is one now', () => {
     const failed = { status: 'failed', terminationReason: 'job_failed' } as const;
     const job = {
       status: 'failed',
@@ -369,7 +378,7 @@ describe('a run without a place among instances', () => {
     );
   });
 
-  it('is never told to wait for itself', () => {
+  it('is never advised to wait for itself', () => {
     const gang = task('other');
     const own = { ...held(busy, 'train'), run: aNamedRun('train') };
     const diagnosis = diagnose({

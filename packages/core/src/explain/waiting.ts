@@ -3,8 +3,9 @@ import type { ExplainRule, Refusal } from '@dstack/contract/wire';
 import type { Gang, JobRecord } from '../model/index.ts';
 import { candidateFleets } from '../placement/choose-fleet.ts';
 import type { GangLook } from '../placement/look.ts';
+import { fleetName } from '../placement/refusals.ts';
 import { fleetClauses } from './clauses.ts';
-import { consideredRows, fleetNameFor, type Surroundings } from './considered.ts';
+import { consideredRows, type Surroundings } from './considered.ts';
 import { type Ahead, type Reason, type Row, reason } from './diagnosis.ts';
 import type { NamedRun, QueuePlace } from './input.ts';
 import type { Names } from './names.ts';
@@ -107,7 +108,7 @@ function aheadOf(look: GangLook, place: QueuePlace | null, around: Surroundings)
   };
   const { ledger } = look;
   for (const fleet of candidateFleets(ledger, look.request)) {
-    const name = fleetNameFor(look, fleet);
+    const name = fleetName(look.ledger, fleet, look.request);
     for (const run of ledger.growersOf(fleet.id)) add(run, name);
     for (const instance of ledger.instancesOf(fleet.id)) {
       for (const run of ledger.takersOf(instance)) add(run, name);

@@ -12,7 +12,7 @@ describe('a stable hash', () => {
     expect(new Set(texts.map(stableHash)).size).toBe(texts.length);
   });
 
-  it('spreads its fraction over the whole range', () => {
+  it('yields fractions over the whole range', () => {
     const fractions = Array.from({ length: 1000 }, (_, i) => stableFraction(`job ${i}`));
     const counts = Array.from(
       { length: 10 },

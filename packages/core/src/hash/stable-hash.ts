@@ -1,12 +1,12 @@
 /** FNV-1a, 32 bits: offset basis and prime of the algorithm's definition. */
 const OFFSET = 0x811c9dc5;
 const PRIME = 0x01000193;
-/** Basis of the second half; any other value than the first's will do. */
+/** Offset basis of the second half; any value other than `OFFSET`. */
 const SECOND_OFFSET = 0x9747b28c;
 
 /**
- * 64 bits of a text as 16 hexadecimal digits, the same on every server and in every version of the
- * database. Spreads well, resists nobody: use it to group and to jitter, never to authenticate.
+ * A 64-bit hash as 16 hexadecimal digits, equal on every server and in every release, because it is
+ * stored. Not cryptographic: use it to group and for jitter, never to authenticate.
  */
 export function stableHash(text: string): string {
   let first = OFFSET;
@@ -19,7 +19,7 @@ export function stableHash(text: string): string {
   return hex(mixed(first)) + hex(mixed(second));
 }
 
-/** A number from 0 (inclusive) to 1 (exclusive) that the text decides. */
+/** A number from 0 (inclusive) to 1 (exclusive), derived from the text. */
 export function stableFraction(text: string): number {
   return Number.parseInt(stableHash(text).slice(0, 8), 16) / 2 ** 32;
 }

@@ -1,4 +1,4 @@
-/** A machine that was made, or found after a crash, becomes the instance that waited for it. */
+/** Gives an instance the machine that was created for it, or found after a crash. */
 import type { Draft } from '../draft/draft.ts';
 import type { InstanceRecord, IntentResult } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
@@ -7,7 +7,7 @@ import { moveInstance } from './move.ts';
 
 export type CreatedMachine = Extract<IntentResult, { kind: 'instance.created' }>;
 
-/** The planned instance is being provisioned from now on. */
+/** Moves a planned instance to `provisioning`. */
 export function adoptMachine(
   draft: Draft,
   instance: InstanceRecord,
@@ -17,7 +17,7 @@ export function adoptMachine(
   return moveInstance(draft, instance, 'provisioning', { ...machine, startedAt: draft.now });
 }
 
-/** One that ends before it was adopted: enough is noted to end its machine. */
+/** Records the machine of an instance that is already ending, so that it can be terminated. */
 export function noteMachine(
   draft: Draft,
   instance: InstanceRecord,
@@ -27,8 +27,8 @@ export function noteMachine(
 }
 
 /**
- * What the creation's result says of the machine. Placement chose the blocks of each offer for its
- * job; an instance that a fleet planned is divided as the fleet says (null = `auto`).
+ * The machine as its creation reported it. For a placeholder, placement chose the blocks of each offer;
+ * an instance that the fleet planned is divided by the fleet's `blocks` (null = `auto`).
  */
 function machineOf(instance: InstanceRecord, created: CreatedMachine): Partial<InstanceRecord> {
   const { offer, provisioningData, hostId } = created;

@@ -1,4 +1,4 @@
-/** Signals that work which waits may find a place now, in whichever project it is. */
+/** Signals that capacity became free; they wake waiting runs of every project that may use it. */
 import type { Draft } from '../draft/draft.ts';
 import type { Id, InstanceRecord, Signal } from '../model/index.ts';
 
@@ -11,13 +11,13 @@ export const fleetCapacity = (fleetId: Id): Signal => ({
 /** Slots and GPUs of the server's machine, for every project that may use it. */
 export const LOCAL_CAPACITY: Signal = { kind: 'capacity', id: 'local' };
 
-/** What a project held for itself, or waited for, in fleets that it shares with others. */
+/** Capacity that placement held for a waiting run of the project, in fleets shared with others. */
 export const projectCapacity = (projectId: Id): Signal => ({
   kind: 'capacity',
   id: `project:${projectId}`,
 });
 
-/** Something of the instance, or its place in the fleet, is free. */
+/** Blocks of the instance, or its place in the fleet, became free. */
 export function signalCapacity(
   draft: Draft,
   instance: Pick<InstanceRecord, 'fleetId' | 'backend'>,

@@ -1,4 +1,4 @@
-/** Whether an instance is what its fleet's present spec asks for, and how many the fleet may have. */
+/** Compares instances with the present spec of their fleet. */
 
 import { fleetRequirements } from '../fleet-spec/requirements.ts';
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
@@ -8,8 +8,8 @@ import { unmetLocation } from '../offers/needs.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 
 /**
- * SSH hosts and machines that are not known yet always are; the server's machine is not once its
- * project may not run jobs there any more.
+ * Whether the instance satisfies its fleet's present spec. SSH hosts and instances without a known
+ * machine do; the server's machine does not once its project may no longer run jobs there.
  */
 export function matchesFleet(
   instance: Pick<InstanceRecord, 'offer' | 'provisioningData'>,
@@ -30,7 +30,7 @@ export function matchesFleet(
   return requirementsMatch(fleetRequirements(fleet.spec), offer);
 }
 
-/** Sizes of a fleet that makes its instances; null for one of SSH hosts. `max` null = no limit. */
+/** Sizes of a fleet that creates its instances; null for a fleet of SSH hosts. `max` null = no limit. */
 export function nodesOf(
   fleet: Pick<FleetRecord, 'spec'>,
 ): { readonly min: number; readonly target: number; readonly max: number | null } | null {

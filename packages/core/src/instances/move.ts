@@ -1,4 +1,4 @@
-/** The only place where an instance changes its status; for this folder alone. */
+/** The only place where an instance changes its status. Used only within this folder. */
 import type { Draft } from '../draft/draft.ts';
 import { instanceStatusEvent } from '../events/events.ts';
 import type { Id, InstanceRecord, InstanceStatus } from '../model/index.ts';

@@ -1,4 +1,4 @@
-/** Instances that are planned: their numbers, names, and what they are to become. */
+/** Records of new instances: number, name and specification. */
 
 import type { Draft } from '../draft/draft.ts';
 import { instanceTarget, newEvent } from '../events/events.ts';
@@ -8,7 +8,7 @@ import type { FleetRecord, Id, InstanceRecord, Timestamp } from '../model/index.
 import { mergedFleetProfile } from '../profile/merge.ts';
 import { DEFAULT_IDLE_FOR_FLEET } from '../status/index.ts';
 
-/** The lowest numbers that no instance of the fleet has, as many as wanted. */
+/** The `count` lowest numbers that no instance of the fleet has. */
 export function freeNumbers(instances: readonly InstanceRecord[], count: number): number[] {
   const taken = new Set(instances.filter((one) => !one.deleted).map((one) => one.instanceNum));
   const free: number[] = [];
@@ -18,7 +18,7 @@ export function freeNumbers(instances: readonly InstanceRecord[], count: number)
 
 export const instanceName = (fleet: FleetRecord, num: number): string => `${fleet.name}-${num}`;
 
-/** Where a new instance stands, and when. `id` is also the key of an SSH host's record. */
+/** Identity of a new instance. `id` is also the key of an SSH host's record. */
 export interface InstancePlace {
   readonly id: Id;
   readonly num: number;
@@ -43,7 +43,7 @@ export function sshHostInstance(
   };
 }
 
-/** Plans one more instance for the fleet itself; `why` is the event's middle. */
+/** Plans one more instance for the fleet itself; `why` becomes part of the event's text. */
 export function planInstance(
   draft: Draft,
   fleet: FleetRecord,
@@ -58,7 +58,7 @@ export function planInstance(
   draft.signal('instance', instance.id);
 }
 
-/** What is known of an instance before anything is made: what its fleet asks for. */
+/** An instance without a machine, as its fleet specifies it. */
 export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace): InstanceRecord {
   const { blocks } = fleet.spec.configuration;
   return {
@@ -102,6 +102,6 @@ export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace)
 function idleSecondsOf(fleet: FleetRecord): number | null {
   const wanted = mergedFleetProfile(fleet.spec).idle_duration ?? null;
   if (wanted === null) return DEFAULT_IDLE_FOR_FLEET;
-  // `off` is written -1 where only numbers are known.
+  // -1 stands for `off`.
   return typeof wanted === 'number' && wanted >= 0 ? wanted : null;
 }

@@ -1,4 +1,4 @@
-/** An instance gets back what a job claimed of it. */
+/** Releases what a job has claimed of an instance. */
 import type { Draft } from '../draft/draft.ts';
 import type { InstanceRecord, InstanceTerminationReason } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
@@ -14,24 +14,24 @@ import { moveInstance } from './move.ts';
 import { terminateInstance } from './terminate.ts';
 
 /**
- * Takes a job's blocks off an instance. Without jobs it becomes idle, or ends at once when it was
- * made for its job alone or when its fleet no longer wants it. `note` writes what else the release
- * means, before the status changes.
+ * Releases a job's blocks. An instance without jobs becomes idle; it ends if it was created for this
+ * job only or if its fleet no longer wants it. `record` writes the job's own events, which come before
+ * the change of status.
  */
 export function releaseInstance(
   draft: Draft,
   instance: InstanceRecord,
   blocks: number,
-  note: (released: InstanceRecord) => void = () => {},
+  record: (released: InstanceRecord) => void = () => {},
 ): void {
   const busyBlocks = Math.max(0, instance.busyBlocks - blocks);
   const released = draft.instances.set(instance, { busyBlocks, lastJobFinishedAt: draft.now });
-  note(released);
+  record(released);
   if (busyBlocks === 0) becomeFree(draft, released);
   signalCapacity(draft, released);
 }
 
-/** Its last job has left. */
+/** Called when the last job has left. */
 function becomeFree(draft: Draft, instance: InstanceRecord): void {
   if (!isInstanceActive(instance.status)) return;
   const isForOneJob = instance.idleSeconds === 0 && !isOwnHost(instance.backend);
@@ -39,7 +39,7 @@ function becomeFree(draft: Draft, instance: InstanceRecord): void {
   if (reason !== null) {
     terminateInstance(draft, instance, reason);
   } else if (isInstanceBusy(instance.status)) {
-    // The exact timer of its idle time, so that no pass of its own is needed to set it.
+    // Set the idle timer here, so that the instance needs no pass of its own for it.
     const idle = isOwnHost(instance.backend) ? null : instance.idleSeconds;
     const nextPassAt = idle === null ? null : draft.now + idle * SECOND;
     moveInstance(draft, instance, 'idle', { nextPassAt });
@@ -48,7 +48,7 @@ function becomeFree(draft: Draft, instance: InstanceRecord): void {
   }
 }
 
-/** An idle instance that its fleet no longer wants ends now, not after its idle time. */
+/** Ends an idle instance that its fleet no longer wants, without waiting for its idle timeout. */
 export function settleFree(draft: Draft, instance: InstanceRecord): InstanceRecord {
   if (!isInstanceActive(instance.status) || instance.busyBlocks > 0) return instance;
   const reason = unwantedReason(draft, instance);
@@ -56,8 +56,8 @@ export function settleFree(draft: Draft, instance: InstanceRecord): InstanceReco
 }
 
 /**
- * Why an instance without jobs is not kept: its fleet now asks for something else, or has more than
- * `nodes.max`. SSH hosts are always kept.
+ * Why an instance without jobs is not kept: it no longer satisfies its fleet's spec, or the fleet
+ * exceeds `nodes.max`. SSH hosts are always kept.
  */
 function unwantedReason(draft: Draft, instance: InstanceRecord): InstanceTerminationReason | null {
   if (isOwnHost(instance.backend)) return null;
@@ -66,7 +66,7 @@ function unwantedReason(draft: Draft, instance: InstanceRecord): InstanceTermina
   if (!matchesFleet(instance, use.fleet)) return 'fleet_spec_mismatch';
   const max = nodesOf(use.fleet)?.max ?? null;
   if (max === null || use.active <= max) return null;
-  // Two that are released at one moment must not both end for the same surplus.
+  // Two instances released at the same time must not both end for one surplus.
   draft.guardFleet(instance.fleetId);
   return 'max_instances_limit';
 }

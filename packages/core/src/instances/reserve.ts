@@ -1,10 +1,10 @@
-/** An instance is promised to a job: one that is there, or one that is still to be made. */
+/** Reserves blocks of an instance for a job. */
 import type { Draft } from '../draft/draft.ts';
 import type { InstanceRecord } from '../model/index.ts';
 import { isInstanceIdle } from '../status/index.ts';
 import { moveInstance } from './move.ts';
 
-/** Counts the blocks that a job claims; an idle instance is busy from now on. */
+/** Adds the job's blocks to the busy blocks; `occupyReserved` changes the status afterwards. */
 export function reserveInstance(
   draft: Draft,
   instance: InstanceRecord,
@@ -16,7 +16,7 @@ export function reserveInstance(
   return counted;
 }
 
-/** Follows `reserveInstance`, once the job's own events are written. */
+/** Makes an idle instance busy. Call after `reserveInstance` and the job's own events. */
 export function occupyReserved(draft: Draft, instance: InstanceRecord): void {
   const counted = draft.instances.get(instance.id) ?? instance;
   if (isInstanceIdle(counted.status)) moveInstance(draft, counted, 'busy', { nextPassAt: null });

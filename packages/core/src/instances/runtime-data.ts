@@ -1,4 +1,4 @@
-/** The share of a machine that a job gets, as agents and clients are told. */
+/** The share of a machine that a job gets, as sent to agents and clients. */
 import type {
   EngineSettings,
   InstanceRecord,
@@ -9,9 +9,9 @@ import type {
 import { shareOffer } from '../offers/blocks.ts';
 
 /**
- * A whole instance knows no limits, a share of it has those of its blocks. On the machine that the
- * server runs on instances lie beside each other: even a whole one has a number of GPUs there, and
- * never the host's own network.
+ * A job on a whole instance has no limits; one on a share has the limits of its blocks. The server's
+ * machine holds several instances, so there even a whole instance has a number of GPUs and never the
+ * host's network.
  */
 export function runtimeDataFor(
   job: JobRecord,

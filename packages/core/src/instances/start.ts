@@ -1,4 +1,4 @@
-/** The agent of an instance has connected: the instance is up. */
+/** Moves of an instance whose agent has connected. */
 import type { Draft } from '../draft/draft.ts';
 import type { HostRecord, InstanceRecord } from '../model/index.ts';
 import { isInstanceBusy, isInstanceIdle, isInstanceProvisioning } from '../status/index.ts';
@@ -6,7 +6,7 @@ import { signalCapacity } from './capacity.ts';
 import { moveInstance } from './move.ts';
 import { settleFree } from './release.ts';
 
-/** Up for the first time; `totalBlocks` as far as the machine had to be known for it. */
+/** The agent has connected for the first time. `up.totalBlocks` may depend on the machine (`auto`). */
 export function startInstance(
   draft: Draft,
   instance: InstanceRecord,
@@ -21,7 +21,7 @@ export function startInstance(
   return up.hasJobs ? started : settleFree(draft, started);
 }
 
-/** A job is being started on it: busy, a new one from its agent's first report on. */
+/** A job starts on the instance: it becomes busy, a new one once its agent has connected. */
 export function occupyInstance(
   draft: Draft,
   instance: InstanceRecord,

@@ -1,4 +1,4 @@
-/** The end of an instance, from the decision on. */
+/** Moves of an instance towards its end. */
 import { Draft } from '../draft/draft.ts';
 import type {
   Decision,
@@ -10,7 +10,7 @@ import type {
 import { signalCapacity } from './capacity.ts';
 import { moveInstance } from './move.ts';
 
-/** Its machine is to be ended; its place in the fleet is free from now on. */
+/** Orders the end of the machine; the instance no longer counts against `nodes.max`. */
 export function terminateInstance(
   draft: Draft,
   instance: InstanceRecord,
@@ -27,7 +27,7 @@ export function terminateInstance(
   return ended;
 }
 
-/** What the API writes when a user ends instances of a fleet. */
+/** The changes by which the API terminates instances of a fleet for a user. */
 export function terminateByUser(
   instances: readonly InstanceRecord[],
   by: { readonly actorUserId: Id; readonly now: Timestamp },
@@ -39,7 +39,7 @@ export function terminateByUser(
   return { changes: draft.changes(), signals: draft.signals() };
 }
 
-/** Its machine is gone. */
+/** The machine no longer exists. */
 export function finishInstance(
   draft: Draft,
   instance: InstanceRecord,
@@ -54,7 +54,7 @@ export function finishInstance(
   signalCapacity(draft, ended);
 }
 
-/** It was planned and never became a machine; it stays in sight, with the reason, for its fleet. */
+/** No machine was created. The row stays visible with the reason until the fleet's next attempt. */
 export function abandonPlanned(
   draft: Draft,
   instance: InstanceRecord,
@@ -70,7 +70,7 @@ export function abandonPlanned(
   signalCapacity(draft, ended);
 }
 
-/** A placeholder of a job that got no machine goes without a trace. */
+/** Deletes the row of an instance that was planned for a job and got no machine. */
 export function discardPlaceholder(draft: Draft, instance: InstanceRecord): void {
   draft.instances.delete(instance);
   draft.leaveFleet(instance.fleetId);

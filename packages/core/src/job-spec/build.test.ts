@@ -58,7 +58,7 @@ describe('commands', () => {
     expect(job.user_lines).toBeNull();
   });
 
-  it('are refused beside an entrypoint that no kernel takes', () => {
+  it('are refused with an entrypoint longer than the kernel accepts', () => {
     const entrypoint = 'x'.repeat(140_000);
     expect(() => build({ image: 'x', entrypoint })).toThrow(/131072 characters/);
   });
@@ -70,7 +70,7 @@ describe('commands', () => {
     expect(job.user_lines).toBeNull();
   });
 
-  it('take no user from an image that no client could log in as', () => {
+  it('ignore a user of the image that no client could log in as', () => {
     const image = { ...IMAGE, user: 'root\n  ProxyCommand x' };
     expect(one({ image: 'x', commands: [] }, image).user).toBeNull();
   });

@@ -30,7 +30,7 @@ export type Change =
       readonly version: number;
       readonly set: Patch<JobRecord>;
     }
-  /** Only for submissions that never got a machine and were superseded twice. */
+  /** Only for superseded submissions (`reconcile/submit-jobs`). */
   | { readonly type: 'job.delete'; readonly id: Id; readonly version: number }
   | { readonly type: 'instance.insert'; readonly instance: InstanceRecord }
   | {
@@ -68,9 +68,9 @@ export type Change =
     }
   | { readonly type: 'intent.insert'; readonly intent: IntentRecord }
   /**
-   * Announced effects on a job that no longer matter (a stop of one that has ended). One that no
-   * worker has begun is never done; one under way may still happen. `instance.create` is never
-   * cancelled: its result may be the only word of a machine that costs money.
+   * Announced effects on a job that no longer matter (a stop of one that has ended). An effect that no
+   * worker has begun will not happen; one under way still may. `instance.create` is never cancelled:
+   * its result may be the only record of a machine that costs money.
    */
   | { readonly type: 'intent.cancel'; readonly key: string }
   | { readonly type: 'event'; readonly event: NewEvent };
@@ -107,13 +107,13 @@ export interface NewEvent {
 export interface Signal {
   readonly kind: WorkKind;
   /**
-   * Id of the record; project id for `placement`; intent key for `intent`; for `capacity` what has
-   * become free: `fleet:<id>`, `local`, or `project:<id>` (what that project had held for itself).
+   * Id of the record; project id for `placement`; intent key for `intent`. For `capacity` the freed
+   * capacity: `fleet:<id>`, `local`, or `project:<id>` (held for a waiting run of that project).
    */
   readonly id: string;
 }
 
-/** `capacity` wakes `placement` of every project in which something waits that could use it. */
+/** `capacity` wakes `placement` of every project with waiting jobs that may use it. */
 export type WorkKind =
   | 'run'
   | 'placement'
@@ -130,8 +130,8 @@ export interface Decision {
   readonly signals: readonly Signal[];
   /** Counts and reasons, for one structured log line. */
   readonly summary: Readonly<Record<string, unknown>>;
-  /** What a person has to look after, for the log of errors. */
+  /** Problems that somebody has to solve by hand, for the error log. */
   readonly alarms?: readonly string[];
-  /** When the same pass is due again by itself, for kinds of work that are no rows (`placement`). */
+  /** When the pass is due again, for kinds of work without a row of their own (`placement`). */
   readonly again?: Timestamp | null;
 }

@@ -97,15 +97,15 @@ export interface JobRecord {
   readonly terminationReason: JobTerminationReason | null;
   readonly terminationMessage: string | null;
   readonly exitStatus: number | null;
-  /** Why placement found no place for it, while it waits for one and once it has ended for that. */
+  /** Why placement found no place; set while the job waits, and kept if it ends for that reason. */
   readonly refusal: Refusal | null;
-  /** Since when it waits for capacity, by decision of its run; null = it does not (yet). */
+  /** Since when the job waits for capacity; null = its run has not decided that it waits. */
   readonly waitingSince: Timestamp | null;
-  /** Its place in the queue while it has none on an instance: what it asks for, and how urgently. */
+  /** Demand class and urgency: the position in the queue while the job has no instance. */
   readonly demand: string | null;
   readonly priority: number;
   readonly queuedAt: Timestamp;
-  /** Failed submissions in a row before this one; chooses the delay before the next. */
+  /** Number of consecutive failures before this submission; determines the next retry delay. */
   readonly attempt: number;
   /** The claimed instance; set from assignment to release. */
   readonly instanceId: Id | null;
@@ -273,7 +273,7 @@ export type IntentPayload =
   /** Bring the agent onto a host of one's own and find out what the machine is. */
   | { readonly kind: 'host.deploy' };
 
-/** `reason` of a refused `instance.terminate`: the project has no such backend any more. */
+/** `reason` of a refused `instance.terminate`: the backend was removed from the project. */
 export const BACKEND_MISSING = 'backend_missing';
 
 export type IntentResult =

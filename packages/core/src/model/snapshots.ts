@@ -8,7 +8,6 @@ import type {
   IntentRecord,
   JobRecord,
   JobReport,
-  Offer,
   RunRecord,
   Timestamp,
 } from './records.ts';
@@ -88,7 +87,7 @@ export interface CapacitySnapshot {
   readonly localInstances: number;
   /** Those of them that hold jobs, or are about to. */
   readonly localBusy: readonly LocalUse[];
-  /** Backends of the project that show offers and make no machines; absent = none. */
+  /** Backends that show offers but cannot create machines; absent = none. */
   readonly machineless?: ReadonlySet<BackendName>;
 }
 
@@ -97,15 +96,15 @@ export interface PlacementSnapshot extends CapacitySnapshot {
   readonly projectId: Id;
   readonly projectName: string;
   /**
-   * Submitted, unassigned: all that no pass has looked at yet, and of what waits the most urgent of
-   * each demand class.
+   * Submitted and unassigned: all gangs that no pass has examined, and the most urgent waiting gangs
+   * of each demand class.
    */
   readonly gangs: readonly Gang[];
-  /** Demand classes of which more wait than are in `gangs`. */
+  /** Demand classes with more waiting gangs than `gangs` contains. */
   readonly more: ReadonlySet<string>;
-  /** What waits in other projects for fleets that this one may use too, the most urgent of each class. */
+  /** Gangs of other projects that wait for shared fleets, the most urgent of each class. */
   readonly rivals: readonly Rival[];
-  /** Some backend of the project does not signal when it has capacity: it has to be asked. */
+  /** Some backend of the project sends no signals about capacity, so it has to be asked again. */
   readonly hasSilentBackends: boolean;
 }
 
@@ -115,14 +114,8 @@ export interface Rival {
   readonly fleets: readonly Id[];
 }
 
-/** What tells how many GPUs of the server's machine an instance holds. */
+/** The fields that decide how many GPUs of the server's machine an instance holds. */
 export type LocalUse = Pick<InstanceRecord, 'backend' | 'offer' | 'totalBlocks' | 'busyBlocks'>;
-
-/** Backend offers for one gang in one fleet, asked for outside any transaction. */
-export interface FleetOffers {
-  readonly fleetId: Id;
-  readonly offers: readonly Offer[];
-}
 
 export interface InstanceSnapshot {
   readonly instance: InstanceRecord;

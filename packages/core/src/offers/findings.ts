@@ -1,4 +1,4 @@
-/** Every rule by which an offer or an instance does not serve a job, with what it asked for and gets. */
+/** The rules that an offer or instance fails for a job, with requested and present values. */
 import {
   formatGpu,
   formatMachineGpu,
@@ -25,17 +25,17 @@ export function finding(rule: Rule, detail: Detail = {}): Finding {
   return { rule, asked: null, has: null, count: null, property: null, ...detail };
 }
 
-/** What a job asks of a machine. */
+/** The requirements of a job on its machine. */
 export interface MachineQuery {
   readonly requirements: Requirements;
   readonly profile: Location;
   readonly needs: JobNeeds;
 }
 
-/** What the server's machine would need to meet the need. */
+/** What the server's machine lacks for a need. */
 const LOCAL_LACKS = { trusted: 'no DSTACK_LOCAL_TRUSTED', mounts: 'no right to make mounts' };
 
-/** Why an offer can never serve the job, whatever is free; empty if it can. */
+/** Why an offer can never take the job; empty if it can. */
 export function offerFindings(query: MachineQuery, offer: Offer): Finding[] {
   return [
     ...placeFindings(query, offer),
@@ -45,7 +45,7 @@ export function offerFindings(query: MachineQuery, offer: Offer): Finding[] {
   ];
 }
 
-/** The same of where the offer is and what kind of machine it is, whatever its size. */
+/** The location and kind of machine only, regardless of its size. */
 export function placeFindings(query: MachineQuery, offer: Offer): Finding[] {
   const unmet = unmetNeed(query.needs, offer);
   const refusal = localRefusal(query.needs, offer);
@@ -57,7 +57,7 @@ export function placeFindings(query: MachineQuery, offer: Offer): Finding[] {
   ];
 }
 
-/** Which state keeps an instance that could serve from serving now; null if none does. */
+/** The state that keeps a suitable instance from taking a job now; null if none does. */
 export function stateRule(instance: InstanceRecord): Rule | null {
   if (instance.deleted || !isInstanceActive(instance.status)) return 'ending';
   if (instance.offer === null || instance.totalBlocks === null) return 'not_ready';
@@ -110,12 +110,12 @@ function locationFinding(rule: keyof Location, location: Location, offer: Offer)
 
 const spotWord = (spot: boolean): string => (spot ? 'spot' : 'on-demand');
 
-/** Dollars an hour, as prices are written in configurations; fractions of a cent where they matter. */
+/** A price per hour, with two to four decimals. */
 export function dollars(price: number): string {
   return `$${price.toFixed(4).replace(/0{1,2}$/, '')}`;
 }
 
-/** Findings of many machines: one for each rule, counted, with the values of the first. */
+/** Merges the findings of many machines: one per rule, counted, with the values of the first. */
 export function summarize(findings: readonly Finding[]): Finding[] {
   const byRule = new Map<Rule, Finding>();
   for (const one of findings) {

@@ -2,31 +2,30 @@ import type { Offer } from '../model/index.ts';
 import { LOCAL_PROCESS_INSTANCE } from './backend-features.ts';
 import type { JobNeeds } from './needs.ts';
 
-/**
- * What the server's machine is to jobs, as keys of an offer's `backend_data`. Instances outlive the
- * server, which puts what holds now into theirs at each start.
- */
-/** Jobs may do what gives them the machine (`DSTACK_LOCAL_TRUSTED`). */
+// Keys of `backend_data` in offers of the server's machine. Instances outlive the server process, so
+// the server refreshes these values in their offers at each start.
+
+/** Jobs may use features that give them control of the machine (`DSTACK_LOCAL_TRUSTED`). */
 export const LOCAL_TRUSTED = 'trusted';
-/** Its directories can be mounted into jobs. */
+/** Directories of the machine can be mounted into jobs. */
 export const LOCAL_MOUNTS = 'mounts';
-/** Jobs may name the user they run as; without containers that is a user of the machine. */
+/** Jobs may set `user`; without containers that is a user of the machine. */
 export const LOCAL_USERS = 'users';
-/** The instance's project may not run jobs there any more. */
+/** The instance's project may no longer run jobs there. */
 export const LOCAL_WITHDRAWN = 'withdrawn';
 
 export function isWithdrawn(offer: Offer): boolean {
   return offer.backend === 'local' && offer.backend_data[LOCAL_WITHDRAWN] === true;
 }
 
-/** A need that the server's machine could meet if it were started otherwise. */
+/** A need that the server's machine would meet if the server were started with other settings. */
 export interface LocalRefusal {
   readonly need: 'docker' | 'privileged' | 'volumes';
   /** `trusted`: `DSTACK_LOCAL_TRUSTED` is not set; `mounts`: the server has no right to make mounts. */
   readonly without: 'trusted' | 'mounts';
 }
 
-/** Null for all other machines, and for what cannot be had without containers anyway. */
+/** Null for other machines, and for needs that jobs without containers can never have met. */
 export function localRefusal(needs: JobNeeds, offer: Offer): LocalRefusal | null {
   if (offer.backend !== 'local') return null;
   const trusted = offer.backend_data[LOCAL_TRUSTED] === true;

@@ -2,7 +2,7 @@ import type { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '../model/index.ts';
 import { computeCapabilityOf } from './accelerators.ts';
 
-/** A part of the requirements that an offer can fail, as people name it. */
+/** A requirement that an offer can fail, named as in configurations. */
 export type RequirementName = 'spot' | 'max_price' | 'cpu' | 'cpu.arch' | 'memory' | 'disk' | 'gpu';
 
 interface Bounds {

@@ -25,7 +25,7 @@ export interface JobNeeds {
   readonly registryAuth: boolean;
 }
 
-/** A need that a kind of machine does not meet, as people name it. */
+/** A need that a kind of machine does not meet, named as in configurations. */
 export type NeedName =
   | 'nodes'
   | 'privileged'

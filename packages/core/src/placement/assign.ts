@@ -33,7 +33,7 @@ function idleSecondsFor(
   return wanted < 0 ? null : wanted;
 }
 
-/** Gives a job a share of an instance that is there: it is provisioned at once. */
+/** Gives a job a share of an existing instance; the job becomes `provisioning`. */
 export function assignExisting(
   draft: Draft,
   job: JobRecord,
@@ -56,7 +56,7 @@ export function assignExisting(
   occupyReserved(draft, reserved);
 }
 
-/** Plans an instance for a job and announces its making; the job waits in `submitted`. */
+/** Plans an instance for a job and announces its creation; the job stays `submitted`. */
 export function assignNew(
   draft: Draft,
   job: JobRecord,
@@ -86,10 +86,10 @@ export function assignNew(
   draft.signal('instance', instance.id);
 }
 
-/** It waits for a place no longer. */
+/** The job no longer waits for a place. */
 const PLACED = { refusal: null, waitingSince: null } as const;
 
-/** Only `local` is certain before the backend has answered; its limit counts planned ones too. */
+/** The backend is certain only if it is `local`, whose limit also counts planned instances. */
 function placeholder(
   job: JobRecord,
   slot: NewSlot,
@@ -103,7 +103,7 @@ function placeholder(
     backend: local ? 'local' : null,
     region: local ? first.region : '',
     provisioningJobId: job.id,
-    // Its GPUs are taken from now on.
+    // Reserves the GPUs of the offer.
     offer: local ? first : null,
     totalBlocks: first?.total_blocks ?? 1,
     busyBlocks: first?.blocks ?? 1,

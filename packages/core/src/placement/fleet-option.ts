@@ -23,16 +23,16 @@ export interface PoolView {
   readonly fleet: FleetRecord;
   /** Per node of the gang, best first. */
   readonly candidates: readonly (readonly PoolOffer[])[];
-  /** The whole run could live on what is there. */
+  /** The existing instances can take the whole run. */
   readonly suffices: boolean;
 }
 
-/** Nodes that reach each other are only had in a fleet that is a cluster. */
+/** Nodes that communicate with each other need a fleet with `placement: cluster`. */
 export function isClusterFor(fleet: FleetRecord, request: GangRequest): boolean {
   return !request.nodes[0]?.needs.multinode || fleet.spec.configuration.placement === 'cluster';
 }
 
-/** What the fleet has for the gang; null if it may not be chosen for it now. */
+/** The fleet's existing instances for the gang; null if the fleet cannot be chosen now. */
 export function viewPool(
   ledger: CapacityLedger,
   fleet: FleetRecord,
@@ -52,7 +52,7 @@ export function viewPool(
   return { fleet, candidates, suffices: roomFor(ledger, candidates[0] ?? []) >= needed };
 }
 
-/** Where the run has no fleet yet, the fleet has to hold all of the run, not this gang alone. */
+/** A run without a fleet needs one that can hold all of its nodes, not only this gang. */
 export function nodesNeeded(ledger: CapacityLedger, request: GangRequest): number {
   return ledger.fleetOfRun(request.run) === null ? request.nodesRequired : request.nodes.length;
 }

@@ -4,7 +4,7 @@ import type { Gang, RunRecord } from '../model/index.ts';
 import { type JobNeeds, needsOf } from '../offers/needs.ts';
 import { mergedProfile } from '../profile/merge.ts';
 
-/** What one job of a gang asks for. */
+/** The requirements of one job of a gang. */
 export interface NodeRequest {
   readonly requirements: Requirements;
   readonly needs: JobNeeds;
@@ -17,9 +17,9 @@ export interface GangRequest {
   readonly run: Pick<RunRecord, 'id' | 'fleetId' | 'projectId'>;
   readonly profile: Profile;
   readonly nodes: readonly NodeRequest[];
-  /** Nodes that the whole run needs at least; a fleet that cannot hold them is not chosen. */
+  /** The fewest nodes of the whole run; a fleet that cannot hold them is not chosen. */
   readonly nodesRequired: number;
-  /** Equal for gangs that any fleet treats alike, but for the fleet that a run is bound to. */
+  /** Equal for gangs with the same requirements; the fleet of the run is not included. */
   readonly kind: string;
 }
 
@@ -42,8 +42,8 @@ export function requestOf(
 }
 
 /**
- * The demand class of a gang that waits, as it is stored with its jobs: what has no place for one of
- * a class has none for the others either, so that a pass looks at the first of each class only.
+ * The demand class of a gang, stored with its jobs. If one gang of a class has no place, the others
+ * have none either, so a pass examines only the first of each class.
  */
 export function demandOf(
   run: Pick<RunRecord, 'id' | 'fleetId' | 'projectId' | 'spec'>,
@@ -52,7 +52,7 @@ export function demandOf(
   return stableHash(`${run.fleetId ?? ''} ${requestOf(run, run.spec, jobSpecs).kind}`);
 }
 
-/** What of a profile decides where a run may be placed. */
+/** The keys of a profile that restrict where a run may be placed. */
 function whereOf(profile: Profile): unknown {
   const { backends, regions, availability_zones, instance_types, fleets, instances } = profile;
   const { reservation, spot_policy, max_price, creation_policy, backend_options } = profile;

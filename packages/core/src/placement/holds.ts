@@ -1,6 +1,6 @@
 /**
- * What a pass keeps for a gang that waits, so that smaller work behind it does not take for ever what
- * it needs all at once. Smaller work passes it only on what it could not use.
+ * Reservations for waiting gangs (EASY backfill). Without them, smaller gangs could for ever take the
+ * capacity that a large one needs at once; they may only use what it cannot.
  */
 import type { FleetRecord, Id, InstanceRecord } from '../model/index.ts';
 import { candidateFleets } from './choose-fleet.ts';
@@ -10,11 +10,12 @@ import { type Ask, whyNotGrow } from './new-slots.ts';
 import type { QueuedGang } from './queue.ts';
 import { fitting } from './refusals.ts';
 
-/** What of one fleet could be kept for a gang. */
+/** Capacity of one fleet that can be held for a gang. */
 interface Hold {
   readonly fleet: FleetRecord;
-  /** Instances with something free, the freest first. */
+  /** Instances with free blocks, those with the most first. */
   readonly instances: readonly InstanceRecord[];
+  /** Instances that the fleet may still add. */
   readonly places: number;
   readonly isLocal: boolean;
 }
@@ -22,7 +23,7 @@ interface Hold {
 export class Holds {
   readonly #ledger: CapacityLedger;
   readonly #ask: Ask;
-  /** The head of the queue of each fleet keeps something there, nobody after it. */
+  /** Fleets with a hold: only the first gang of a fleet's queue gets one. */
   readonly #taken = new Set<Id>();
 
   constructor(ledger: CapacityLedger, ask: Ask) {
@@ -30,7 +31,7 @@ export class Holds {
     this.#ask = ask;
   }
 
-  /** Keeps what is free of the fleet that is nearest to holding the gang. */
+  /** Holds free capacity in the fleet that lacks least for the gang. */
   keepFor(queued: QueuedGang): void {
     const holds = candidateFleets(this.#ledger, queued.request, queued.shared)
       .filter((fleet) => !this.#taken.has(fleet.id))
@@ -48,7 +49,7 @@ export class Holds {
     }
   }
 
-  /** Null: nothing is free there for the gang, or the fleet could never hold it. */
+  /** Null: the fleet has nothing free for the gang, or could never hold it. */
   #holdIn(fleet: FleetRecord, { request, shared }: QueuedGang): Hold | null {
     const ledger = this.#ledger;
     const [node] = request.nodes;

@@ -8,5 +8,4 @@ export type {
   OffersWanted,
 } from './offers-wanted.ts';
 export { place } from './place.ts';
-export { byUrgency } from './queue.ts';
 export { wantsBackendOffers } from './wants-offers.ts';

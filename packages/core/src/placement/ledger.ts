@@ -13,13 +13,13 @@ import { isUsable } from '../offers/pool.ts';
 import { isFleetActive } from '../status/fleet-status.ts';
 import { isInstanceActive, isInstanceAvailable } from '../status/instance-status.ts';
 
-/** A run that is given something, or for which something is kept. */
+/** A run that claims capacity, or for which capacity is held. */
 export type Claimant = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;
 
 /**
- * The capacity of a project as a pass sees it: the snapshot, less what this pass has already given
- * away (*claims*) or keeps for a gang that is ahead in the queue (*holds*). Only these change it, so
- * that no two gangs are promised the same thing.
+ * The capacity that a pass can still give away: the snapshot less the pass's own *claims* (given to a
+ * gang) and *holds* (reserved for a gang ahead in the queue). Nothing else changes it, so no capacity
+ * is promised twice.
  */
 export class CapacityLedger {
   readonly snapshot: CapacitySnapshot;
@@ -28,7 +28,7 @@ export class CapacityLedger {
   readonly #instances = new Map<Id, InstanceRecord[]>();
   readonly #busy = new Map<Id, number>();
   readonly #held = new Map<Id, Claimant>();
-  /** Who takes something of an instance in this pass, and who adds one to a fleet or keeps a place. */
+  /** Claimants in this pass: by instance, and by fleet for new instances and held places. */
   readonly #takers = new Map<Id, Claimant[]>();
   readonly #growers = new Map<Id, Claimant[]>();
   readonly #open = new Map<Id, Set<InstanceRecord>>();
@@ -53,7 +53,7 @@ export class CapacityLedger {
     for (const instance of snapshot.instances) {
       const fleet = fleets.get(instance.fleetId);
       this.#instances.get(instance.fleetId)?.push(instance);
-      // One that its fleet no longer wants ends once it is free: it gets no further job.
+      // An instance that its fleet no longer wants gets no further jobs.
       if (fleet && this.#hasRoom(instance) && matchesFleet(instance, fleet)) {
         this.#open.get(instance.fleetId)?.add(instance);
       }
@@ -94,7 +94,7 @@ export class CapacityLedger {
     if (!this.#hasRoom(instance)) this.#open.get(instance.fleetId)?.delete(instance);
   }
 
-  /** Keeps what is free of an instance for a gang that is ahead: nobody else gets it in this pass. */
+  /** Holds the free blocks of an instance for a gang that is ahead. */
   hold(instance: InstanceRecord, by: Claimant): void {
     if (this.busyBlocks(instance) === 0) count(this.#occupied, instance.fleetId);
     this.#held.set(instance.id, by);
@@ -105,18 +105,18 @@ export class CapacityLedger {
     return this.#held.has(instance.id);
   }
 
-  /** Runs ahead that this pass has given something of the instance, or keeps it for. */
+  /** Runs ahead that claim blocks of the instance in this pass, or for which it is held. */
   takersOf(instance: InstanceRecord): readonly Claimant[] {
     const holder = this.#held.get(instance.id);
     return [...(this.#takers.get(instance.id) ?? []), ...(holder ? [holder] : [])];
   }
 
-  /** Runs ahead for which this pass adds an instance to the fleet, or keeps a place for one. */
+  /** Runs ahead for which this pass adds an instance to the fleet, or holds a place. */
   growersOf(fleetId: Id): readonly Claimant[] {
     return this.#growers.get(fleetId) ?? [];
   }
 
-  /** Keeps a place for an instance that is still to be made, for a gang that is ahead. */
+  /** Holds a place for a new instance of the fleet, for a gang that is ahead. */
   holdPlace(fleetId: Id, isLocal: boolean, by: Claimant): void {
     append(this.#growers, fleetId, by);
     count(this.#active, fleetId);
@@ -124,27 +124,27 @@ export class CapacityLedger {
     if (isLocal) this.#localLeft -= 1;
   }
 
-  /** Instances that count against `nodes.max`, those added by this pass too. */
+  /** Instances that count against `nodes.max`, including those added by this pass. */
   activeIn(fleetId: Id): number {
     return this.#active.get(fleetId) ?? 0;
   }
 
-  /** Instances of the fleet that hold a job or are being made for one. */
+  /** Instances of the fleet that have a job or are being created for one. */
   occupiedIn(fleetId: Id): number {
     return this.#occupied.get(fleetId) ?? 0;
   }
 
-  /** Instances of the `local` backend that may still be made, in all projects together. */
+  /** Instances of the `local` backend that may still be created, in all projects together. */
   get localLeft(): number {
     return this.#localLeft;
   }
 
-  /** Whether an instance can be made of the offer at all. */
+  /** Whether this server can create instances in the offer's backend. */
   makesMachines({ backend }: Offer): boolean {
     return !this.snapshot.machineless?.has(backend);
   }
 
-  /** Whether the GPUs of an offer are free, which is the question on the server's machine only. */
+  /** Whether the GPUs of an offer are free. Instances share GPUs on the server's machine only. */
   hasGpusFor(offer: Offer): boolean {
     const wanted = offer.instance.resources.gpus.length;
     if (offer.backend !== 'local' || wanted === 0) return true;
@@ -152,8 +152,8 @@ export class CapacityLedger {
   }
 
   /**
-   * Counts a new instance and gives it the lowest number that is free in its fleet. `offer`: what is
-   * tried first for it, and its only one on the server's machine.
+   * Counts a new instance and returns the lowest free number of its fleet. `offer`: the first that is
+   * tried; on the server's machine the only one.
    */
   addInstance(fleetId: Id, offer: Offer | undefined, by: Claimant): number {
     append(this.#growers, fleetId, by);
@@ -171,7 +171,7 @@ export class CapacityLedger {
     return num;
   }
 
-  /** The fleet of a run once one of its gangs has been placed, here or before. */
+  /** The fleet of a run, once a gang of it has been placed in this pass or before. */
   fleetOfRun(run: { readonly id: Id; readonly fleetId: Id | null }): Id | null {
     return run.fleetId ?? this.#runFleets.get(run.id) ?? null;
   }

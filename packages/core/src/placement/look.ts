@@ -1,4 +1,4 @@
-/** What placement finds for one gang now: a pass that stops at that gang. */
+/** Finds the place of one gang without placing it: a pass that stops at that gang. */
 import type { Refusal } from '@dstack/contract/wire';
 import type { DecisionContext, Gang, PlacementSnapshot } from '../model/index.ts';
 import type { FleetOption } from './fleet-option.ts';

@@ -39,7 +39,7 @@ describe('new capacity', () => {
     expect(decision.signals).toContainEqual({ kind: 'intent', id: 'instance.create:new-0:0' });
   });
 
-  it('is not waited for where this server makes no machines', () => {
+  it('is not awaited from backends in which this server creates no machines', () => {
     const offers = [anOffer({ availability: 'not_available' })];
     const machineless = new Set(['aws'] as const);
     const decision = placed({ fleets: [CLOUD], gangs: [task('a')], machineless }, offers);

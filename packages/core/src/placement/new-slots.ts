@@ -14,13 +14,13 @@ import {
 import type { OffersWanted } from './offers-wanted.ts';
 import type { NewSlot } from './slots.ts';
 
-/** Looks up what the backends said; unanswered questions have no offers. */
+/** Looks up the backends' answer; a question without an answer has no offers. */
 export type Ask = (question: OffersWanted) => readonly Offer[];
 
-/** Most offers that are kept for one new instance; far more than are ever tried. */
+/** The most offers kept for one new instance; far more than are ever tried. */
 const OFFERS_KEPT = 100;
 
-/** Why a fleet makes no new instance for a gang. */
+/** Why a fleet creates no new instance for a gang. */
 export interface NoNewCapacity {
   readonly none: Finding;
 }
@@ -47,10 +47,7 @@ export function whyNotGrow(
   return finding('nodes.max', { has: String(max) });
 }
 
-/**
- * New capacity of a fleet for one node: its offers that can be had now, restricted to a site if the
- * gang has one, or the reason why there are none.
- */
+/** A new instance of the fleet for one node, with the offers available now, or why there are none. */
 export function newSlot(
   ledger: CapacityLedger,
   fleet: FleetRecord,
@@ -95,8 +92,8 @@ export function whyNotLocal(ledger: CapacityLedger, offer: Offer): Finding | nul
 }
 
 /**
- * The offers that are tried for one instance: those that are divided like the first. On the server's
- * machine it is the first alone, since each takes other GPUs.
+ * The offers to try for one instance: those divided into blocks like the first. On the server's
+ * machine only the first, because each offer takes other GPUs.
  */
 export function triedOffers(offers: readonly Offer[]): Offer[] {
   const [first] = offers;

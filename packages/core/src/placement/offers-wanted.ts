@@ -22,7 +22,7 @@ export interface OffersWanted {
 /** Answers by key of the question; a key that is missing counts as no offers. */
 export type BackendOffers = ReadonlyMap<string, readonly Offer[]>;
 
-/** Why a backend did not say what it has; `text` is for people. */
+/** Why a backend did not answer; `text` is for people. */
 export interface BackendNote {
   readonly backend: BackendName;
   readonly rule: 'backend_refused' | 'backend_timeout' | 'backend_error';
@@ -38,13 +38,13 @@ export interface BackendAnswers {
 /** A backend that the project may use. */
 export interface BackendAbility {
   readonly name: BackendName;
-  /** False: its offers can be shown, but this server makes no machines there. */
+  /** False: its offers can be shown, but this server cannot create machines there. */
   readonly makesMachines: boolean;
 }
 
-/** What is known of a project's backends without asking them. */
+/** The state of a project's backends, known without asking them. */
 export interface BackendsState {
   readonly abilities: readonly BackendAbility[];
-  /** Why the server's machine is no capacity for the project; null = it is. */
+  /** Why the project may not use the server's machine; null = it may. */
   readonly localOff: string | null;
 }

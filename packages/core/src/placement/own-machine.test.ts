@@ -30,7 +30,7 @@ describe("the server's own machine", () => {
     expect(refusedWith(decision, 'job-c-0-0')).not.toBeNull();
   });
 
-  it('takes no jobs of a project that only imports its fleet', () => {
+  it('takes no jobs of a project that imports its fleet', () => {
     const imported = { ...CLOUD, projectId: 'project-2' };
     const theirs = anInstance(imported, 0, localOffer());
     const decision = placed({ fleets: [imported], instances: [theirs], gangs: [task('a')] });
@@ -97,7 +97,7 @@ describe("the server's own machine", () => {
     ['docker', { image: null, docker: true }],
     ['privileged', { privileged: true }],
     ['the machine’s directories', { volumes: ['/etc:/host-etc'] }],
-  ])('runs nothing that wants %s unless its administrator trusts jobs', (_what, configuration) => {
+  ])('runs no job with %s unless its administrator trusts jobs', (_what, configuration) => {
     const made = (trusted: boolean) => {
       const offers = [localOffer('docker', { mounts: true, trusted })];
       const decision = placed({ fleets: [CLOUD], gangs: [task('a', configuration)] }, offers);
@@ -106,14 +106,14 @@ describe("the server's own machine", () => {
     expect([made(false), made(true)]).toEqual([0, 1]);
   });
 
-  it('runs what can do without the directories that it wants', () => {
+  it('runs jobs whose mounts are optional', () => {
     const volumes = [{ instance_path: '/data', path: '/data', optional: true }];
     const gangs = [task('a', { volumes })];
     const decision = placed({ fleets: [CLOUD], gangs }, [localOffer('process')]);
     expect(changesOf(decision, 'instance.insert')).toHaveLength(1);
   });
 
-  it('mounts no directories where the server has no right to', () => {
+  it('mounts no directories if the server lacks the right to', () => {
     const gangs = [task('a', { volumes: ['/data:/data'] })];
     const made = (mounts: boolean) => {
       const offers = [localOffer('process', { trusted: true, mounts })];

@@ -17,14 +17,14 @@ import {
 const SSH = aFleet('ssh', { ssh_config: { hosts: ['h'], user: 'u' } });
 
 describe('a run without a place', () => {
-  it('is told so with the phrase that clients show as `no fleets` if the project has none', () => {
+  it('is refused with the phrase that clients show as `no fleets` if the project has none', () => {
     const decision = placed({ gangs: [task('a')] });
     expect(jobChange(decision, 'job-a-0-0')).toEqual({ refusal: { kind: 'no-fleets' } });
     expect(refusedWith(decision, 'job-a-0-0')).toContain('No matching fleet found');
     expect(decision.signals).toEqual([{ kind: 'run', id: 'run-a' }]);
   });
 
-  it('is named the fleets it was told to use', () => {
+  it('is refused with the names of missing fleets', () => {
     const decision = placed({ fleets: [CLOUD], gangs: [task('a', { fleets: ['other'] })] });
     expect(refusedWith(decision, 'job-a-0-0')).toBe(
       'No matching fleet found: none of the specified fleets (other) exists',
@@ -47,7 +47,7 @@ describe('a run without a place', () => {
     );
   });
 
-  it('is told how many nodes it needs where the fleet has fewer hosts', () => {
+  it('is refused with the number of nodes if the fleet has fewer hosts', () => {
     const ssh = aFleet('ssh', { placement: 'cluster', ssh_config: { hosts: ['h'], user: 'u' } });
     const decision = placed({
       fleets: [ssh],
@@ -59,7 +59,7 @@ describe('a run without a place', () => {
     );
   });
 
-  it('is told that a fleet can never take it, and what its hosts lack', () => {
+  it('is refused with what the hosts lack if the fleet can never take it', () => {
     const gangs = [task('a', { resources: { cpu: '500..' } })];
     const decision = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
     expect(refusedWith(decision, 'job-a-0-0')).toBe(
@@ -67,7 +67,7 @@ describe('a run without a place', () => {
     );
   });
 
-  it('is told every rule that keeps it from an instance', () => {
+  it('is refused with every rule that an instance fails', () => {
     const gangs = [task('a', { regions: ['eu'], resources: { cpu: '500..' } })];
     const decision = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
     expect(refusedWith(decision, 'job-a-0-0')).toContain('regions asked for (eu; has us-east-1)');
@@ -113,7 +113,7 @@ describe('a run without a place', () => {
     expect(refusedWith(decision, 'job-a-0-0')).toContain('Fleet ssh is at capacity');
   });
 
-  it('is told of the limit of a fleet only where that is what it lacks', () => {
+  it('is refused with the limit of a fleet only if the limit is the cause', () => {
     const two = aFleet('two', { nodes: '0..2', placement: 'cluster' });
     const instances = [anInstance(two, 0, anOffer({ region: 'eu' }))];
     const elsewhere = [anOffer({ region: 'us' })];
@@ -154,21 +154,21 @@ describe('runs that wait for capacity', () => {
     expect(refusedWith(decision, 'job-young-0-0')).not.toBeNull();
   });
 
-  it('come after what is more urgent', () => {
+  it('come after more urgent ones', () => {
     const urgent = task('urgent', { priority: 50 });
     const gangs = [waiting('first'), urgent];
     const decision = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
     expect(jobChange(decision, 'job-urgent-0-0')?.status).toBe('provisioning');
   });
 
-  it('keep what several nodes need at once from smaller runs behind them', () => {
+  it('hold what several nodes need at once, against smaller runs behind them', () => {
     const instances = [0, 1].map((num) => anInstance(cluster, num, anOffer(), BUSY_IF_ODD(num)));
     const gangs = [waiting('big', { nodes: 2 }), task('small')];
     const decision = placed({ fleets: [cluster], instances, gangs });
     expect(refusedWith(decision, 'job-small-0-0')).toContain('1 held for a run that is ahead');
   });
 
-  it('are passed by smaller runs on what they could not use', () => {
+  it('let smaller runs use what they cannot (backfill)', () => {
     const instances = [
       anInstance(cluster, 0, anOffer({ gpus: 1 })),
       anInstance(cluster, 1, anOffer({ gpus: 1 }), { status: 'busy', busyBlocks: 1 }),
@@ -179,13 +179,13 @@ describe('runs that wait for capacity', () => {
     expect(jobChange(decision, 'job-small-0-0')?.instanceId).toBe('cluster-2');
   });
 
-  it('keep nothing in a fleet that could never hold them', () => {
+  it('hold nothing in a fleet that could never take them', () => {
     const gangs = [waiting('big', { nodes: 3 }), task('small')];
     const decision = placed({ fleets: [cluster], instances: [anInstance(cluster, 0)], gangs });
     expect(jobChange(decision, 'job-small-0-0')?.instanceId).toBe('cluster-0');
   });
 
-  it('keep the last blocks of an instance that they need whole', () => {
+  it('hold the free blocks of an instance that they need whole', () => {
     const busy = { totalBlocks: 4, busyBlocks: 1, status: 'busy' as const };
     const instances = [anInstance(SSH, 0, anOffer({ cpus: 8 }), busy)];
     const gangs = [waiting('whole', { resources: { cpu: 8 } }), task('part')];
@@ -193,7 +193,7 @@ describe('runs that wait for capacity', () => {
     expect(refusedWith(decision, 'job-part-0-0')).toContain('1 held for a run that is ahead');
   });
 
-  it('keep a place for an instance that is still to be made', () => {
+  it('hold a place for an instance that is yet to be created', () => {
     const two = aFleet('two', { nodes: '0..2', placement: 'cluster' });
     const instances = [anInstance(two, 0, anOffer(), { status: 'busy', busyBlocks: 1 })];
     const gangs = [waiting('big', { nodes: 2 }), task('small')];
@@ -201,7 +201,7 @@ describe('runs that wait for capacity', () => {
     expect(changesOf(decision, 'instance.insert')).toEqual([]);
   });
 
-  it('of another project keep what both may use, if they are ahead', () => {
+  it('of another project hold what both may use, if they are ahead', () => {
     const theirs = { ...aRun('theirs', {}, { submittedAt: 1 }), projectId: 'project-2' };
     const named = { ...theirs, spec: { ...theirs.spec } };
     const rivals = [{ gang: aGang(named, 0, WAITS), fleets: [SSH.id] }];
@@ -213,14 +213,14 @@ describe('runs that wait for capacity', () => {
     expect(jobChange(first, 'job-ahead-0-0')?.instanceId).toBe('ssh-0');
   });
 
-  it('are looked at once for all that ask for the same', () => {
+  it('are examined once per demand class', () => {
     const gangs = Array.from({ length: 50 }, (_, i) => waiting(`w${i}`, {}, i));
     const decision = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
     expect(decision.summary).toMatchObject({ gangs: 50, placed: 1, refused: 0 });
     expect(decision.changes.filter((change) => change.type === 'job.update')).toHaveLength(1);
   });
 
-  it('are gone through as long as they find a place', () => {
+  it('are loaded in further passes as long as they find a place', () => {
     const gangs = [waiting('a')];
     const more = new Set([gangs[0]?.jobs[0]?.demand ?? '']);
     const instances = [anInstance(SSH, 0)];
@@ -230,7 +230,7 @@ describe('runs that wait for capacity', () => {
     expect(ended.signals).toEqual([]);
   });
 
-  it('are asked for again where backends send no signals, less often the longer it takes', () => {
+  it('ask backends without signals again, less often the longer they wait', () => {
     const at = (waitingSince: number) => {
       const gang = aGang(aRun('a'), 0, { ...WAITS, waitingSince });
       const ctx = aContext();

@@ -21,10 +21,10 @@ import { demandKey, type QueuedGang, queueOf } from './queue.ts';
 import { refusalOf } from './refusals.ts';
 
 /**
- * One pass over what waits in a project, most urgent first: each gang gets slots for all of its jobs
- * or none. What has no place is marked with the reason, once; whether it may wait for one is decided
- * by its run's pass. Gangs that ask for the same are looked at once: what one does not find in a
- * pass, the others behind it do not find either.
+ * One pass over the queue of a project, most urgent first: each gang gets slots for all of its jobs or
+ * none. A gang without a place is marked once with its refusal; its run's pass decides whether it may
+ * wait. Of gangs with equal demand only the first is examined: if it finds no place, the others behind
+ * it do not either.
  */
 export function place(
   snapshot: PlacementSnapshot,
@@ -43,13 +43,13 @@ export class PlacementPass {
   readonly #ask: Ask;
   readonly #holds: Holds;
   readonly #draft: Draft;
-  /** Why there is no place, by demand; what is made once for many gangs. */
+  /** Refusals by demand, computed when first needed. */
   readonly #refused = new Map<string, () => Refusal>();
   readonly #runs: Change[] = [];
   readonly #counts = { gangs: 0, placed: 0, refused: 0 };
-  /** Demand classes of which a gang that is there found no place. */
+  /** Demand classes in which a gang found no place. */
   readonly #closed = new Set<string>();
-  /** When the last of what waits began to. */
+  /** When the newest waiting gang began to wait. */
   #waitingSince: Timestamp | null = null;
 
   constructor(snapshot: PlacementSnapshot, ask: Ask, ctx: DecisionContext) {
@@ -62,7 +62,7 @@ export class PlacementPass {
     this.#draft = new Draft({ jobs, instances: snapshot.instances }, ctx);
   }
 
-  /** What the next gang of the queue would find, without giving it anything. */
+  /** The option of the next gang of the queue, without placing it. */
   look({ request }: QueuedGang): Look {
     const key = demandKey(this.#ledger, request);
     const option = this.#refused.has(key) ? null : chooseFleet(this.#ledger, request, this.#ask);
@@ -88,8 +88,8 @@ export class PlacementPass {
   }
 
   /**
-   * A gang of another project that is ahead in the queue: its own pass places it, this one leaves it
-   * what both could use. What that project alone may add is nothing to this one.
+   * Reserves capacity for a gang of another project that is ahead: its own pass places it. Only the
+   * existing instances of shared fleets matter; new instances are the owner's alone.
    */
   #leaveTo(queued: QueuedGang, shared: ReadonlySet<Id>): void {
     const { gang, request } = queued;
@@ -143,7 +143,7 @@ export class PlacementPass {
 
   decision(): Decision {
     const { more, projectId } = this.#snapshot;
-    // Only the first of a class were loaded: as long as they find a place, the next may too.
+    // Only the first gangs of a class were loaded: if all of them were placed, load the next ones.
     const goesOn = [...more].some((demand) => !this.#closed.has(demand));
     if (goesOn && this.#counts.placed > 0) this.#draft.signal('placement', projectId);
     return {
@@ -154,7 +154,7 @@ export class PlacementPass {
     };
   }
 
-  /** Backends that send no signals are asked again, the less often the longer nothing came of it. */
+  /** Backends without signals are asked again, less often the longer the newest gang has waited. */
   #again(): Timestamp | null {
     if (this.#waitingSince === null || !this.#snapshot.hasSilentBackends) return null;
     const { now } = this.#ctx;
@@ -164,19 +164,19 @@ export class PlacementPass {
 }
 
 export interface Look {
-  /** What those ahead have left. */
+  /** The capacity that gangs ahead have left. */
   readonly ledger: CapacityLedger;
   readonly option: FleetOption | null;
 }
 
 const NO_OFFERS: Ask = () => [];
 
-/** Least and most time between two questions. */
+/** The shortest and longest time between two questions. */
 const ASK_AGAIN = { least: 15 * SECOND, most: 300 * SECOND } as const;
 
 type Slot = FleetOption['slots'][number];
 
-/** Marks an option's slots as given away; `each` gets the number of a new instance with its slot. */
+/** Claims the slots of an option; `each` is called with every slot and its instance number. */
 export function claimSlots(
   ledger: CapacityLedger,
   run: Claimant,

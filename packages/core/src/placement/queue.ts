@@ -1,4 +1,4 @@
-/** The order in which a pass looks at what waits. */
+/** The order in which a pass examines waiting gangs. */
 import type { Gang, Id, JobRecord, PlacementSnapshot, RunRecord } from '../model/index.ts';
 import { isJobSubmitted } from '../status/job-status.ts';
 import { isRunActive } from '../status/run-status.ts';
@@ -9,11 +9,11 @@ import type { CapacityLedger } from './ledger.ts';
 export interface QueuedGang {
   readonly gang: Gang;
   readonly request: GangRequest;
-  /** Set for a run of another project: the fleets that both may use. It is placed by its own pass. */
+  /** Set for a run of another project, which its own pass places: the fleets that both may use. */
   readonly shared: ReadonlySet<Id> | null;
 }
 
-/** Highest priority first, then oldest; the id settles what is equal, so that all passes agree. */
+/** Highest priority first, then oldest, then by id, so that all passes use the same order. */
 export function byUrgency(
   a: Pick<RunRecord, 'priority' | 'submittedAt' | 'id'>,
   b: Pick<RunRecord, 'priority' | 'submittedAt' | 'id'>,
@@ -21,9 +21,9 @@ export function byUrgency(
   return b.priority - a.priority || a.submittedAt - b.submittedAt || (a.id < b.id ? -1 : 1);
 }
 
-/** Everything that the pass has to place, and what of other projects is ahead of it for the same. */
+/** The gangs to place, and gangs of other projects that compete for the same fleets. */
 export function queueOf(snapshot: PlacementSnapshot): QueuedGang[] {
-  const own = placeable(snapshot.gangs).map((gang) => queued(gang, null));
+  const own = snapshot.gangs.filter(isPlaceable).map((gang) => queued(gang, null));
   const rivals = snapshot.rivals
     .filter(({ gang }) => isPlaceable(gang))
     .map(({ gang, fleets }) => queued(gang, new Set(fleets)));
@@ -40,16 +40,12 @@ const compareRuns = (a: RunRecord, b: RunRecord): number => (a.id === b.id ? 0 :
 
 const replicaOf = (gang: Gang): number => gang.jobs[0]?.replicaNum ?? 0;
 
-/** Equal for gangs of which either all or none have a place at one moment of the pass. */
+/** Gangs with equal keys either all have a place at a given moment of the pass, or none has. */
 export function demandKey(ledger: CapacityLedger, request: GangRequest): string {
   return `${ledger.fleetOfRun(request.run) ?? ''} ${request.kind}`;
 }
 
-/** Gangs all of whose jobs still wait: one that is being stopped is left alone as a whole. */
-export function placeable(gangs: readonly Gang[]): Gang[] {
-  return gangs.filter(isPlaceable);
-}
-
+/** Whether all jobs of the gang wait: a gang that is being stopped is not placed. */
 function isPlaceable({ run, jobs }: Gang): boolean {
   const isWanted = !run.deleted && isRunActive(run.status);
   return isWanted && jobs.length > 0 && jobs.every(isUnplaced);

@@ -1,4 +1,4 @@
-/** Why a gang has no place now, as data: the same rules that `chooseFleet` applies, each by name. */
+/** Why a gang has no place now, as data: applies the rules of `chooseFleet` and names each. */
 import type { Finding, FleetRefusal, Refusal, Verdict } from '@dstack/contract/wire';
 import { matchesFleet } from '../instances/fleet-match.ts';
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
@@ -60,20 +60,24 @@ function fleetRefusal(
   };
 }
 
-/** As the project of the run calls it. */
-function fleetName(ledger: CapacityLedger, fleet: FleetRecord, request: GangRequest): string {
+/** The fleet's name in the run's project; an imported fleet has its own project before it. */
+export function fleetName(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  request: Pick<GangRequest, 'run'>,
+): string {
   if (fleet.projectId === request.run.projectId) return fleet.name;
   return `${ledger.snapshot.projectNames[fleet.projectId] ?? '?'}/${fleet.name}`;
 }
 
-/** Existing instances that could serve the gang, now or once they are free. */
+/** Existing instances that could take the gang, now or once they are free. */
 export interface Fitting {
   readonly instances: readonly InstanceRecord[];
   /** How many nodes they could take together. */
   readonly places: number;
 }
 
-/** Nodes that reach each other are at one site: of several it is the one with most instances. */
+/** The nodes of a cluster share one site: the one with the most suitable instances. */
 export function fitting(ledger: CapacityLedger, fleet: FleetRecord, request: GangRequest): Fitting {
   const [node] = request.nodes;
   if (!node) return { instances: [], places: 0 };
@@ -93,17 +97,17 @@ export function fitting(ledger: CapacityLedger, fleet: FleetRecord, request: Gan
   return { instances, places: instances.length };
 }
 
-/** Jobs of this size on one instance; one that is not known yet counts for one. */
+/** How many such jobs fit on one instance; one without a known machine counts as one. */
 function placesOn({ offer, totalBlocks }: InstanceRecord, { requirements }: NodeRequest): number {
   if (offer === null || totalBlocks === null) return 1;
   const share = smallestShare(requirements, offer, totalBlocks);
   return share?.blocks ? Math.floor(totalBlocks / share.blocks) : 1;
 }
 
-/** What keeps one instance from serving a node. */
+/** Why one instance cannot take a node. */
 export interface InstanceLook {
   readonly verdict: Verdict;
-  /** Empty: it is free, though not enough by itself. */
+  /** Empty: it is free, but not enough for the gang by itself. */
   readonly findings: readonly Finding[];
 }
 
@@ -142,7 +146,7 @@ interface GrowthRefusal {
   readonly finding: Finding;
 }
 
-/** What can never be comes before what only now is not. */
+/** Permanent causes come before temporary ones. */
 function growthRefusal(
   ledger: CapacityLedger,
   fleet: FleetRecord,
@@ -152,7 +156,7 @@ function growthRefusal(
   const never = whyNeverGrow(fleet, request);
   if (never) return { verdict: 'never', finding: never };
   const slots = newSlots(ledger, fleet, request, ask);
-  if ('none' in slots && !isPassing(slots.none)) {
+  if ('none' in slots && !isTemporary(slots.none)) {
     return { verdict: 'never', finding: noOffers(fleet, request, ask) ?? slots.none };
   }
   const max = fleet.spec.configuration.nodes?.max ?? null;
@@ -166,7 +170,7 @@ function growthRefusal(
   return { verdict: 'full', finding: finding('site', { asked: String(request.nodes.length) }) };
 }
 
-/** The fleet has as many instances as it may have, less what the gang would find there. */
+/** Why the fleet's size limit excludes the gang, after subtracting the free instances it would use. */
 function whyTooFull(
   ledger: CapacityLedger,
   fleet: FleetRecord,
@@ -182,7 +186,7 @@ function whyTooFull(
   return whyNotGrow(ledger, fleet, Math.max(1, request.nodes.length - free), request);
 }
 
-/** How many nodes of a gang the free instances of one site would take. */
+/** The most nodes of the gang that free instances of one site can take. */
 function freeAtOneSite(ledger: CapacityLedger, fleet: FleetRecord, request: GangRequest): number {
   const [node] = request.nodes;
   if (!node) return 0;
@@ -194,12 +198,12 @@ function freeAtOneSite(ledger: CapacityLedger, fleet: FleetRecord, request: Gang
   return Math.max(0, ...sites.values());
 }
 
-/** It may change without anybody changing the configuration. */
-function isPassing({ rule }: Finding): boolean {
+/** Whether the cause can pass without a change of configuration. */
+function isTemporary({ rule }: Finding): boolean {
   return rule === 'not_available' || rule === 'local_limit' || rule === 'gpus_taken';
 }
 
-/** The rule that excludes the offers there are, where it is one and the same for all of them. */
+/** The rule that rules out every present offer; null if there is no single such rule. */
 function noOffers(fleet: FleetRecord, request: GangRequest, ask: Ask): Finding | null {
   const [node] = request.nodes;
   if (!node) return null;

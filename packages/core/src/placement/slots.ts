@@ -4,7 +4,7 @@ import { isSelected, matchInstance, type PoolOffer, type Projects } from '../off
 import type { GangRequest, NodeRequest } from './gang-request.ts';
 import type { CapacityLedger } from './ledger.ts';
 
-/** A share of an instance that is there. */
+/** A share of an existing instance. */
 export interface ExistingSlot {
   readonly kind: 'existing';
   readonly instance: InstanceRecord;
@@ -13,7 +13,7 @@ export interface ExistingSlot {
   readonly offer: Offer;
 }
 
-/** An instance that is to be made. */
+/** An instance to be created. */
 export interface NewSlot {
   readonly kind: 'new';
   /** To be tried in this order; all divide the machine alike. */
@@ -76,14 +76,14 @@ export function poolOffer(
 }
 
 /**
- * Whether an instance is the server's machine as another project has it: which projects may run jobs
- * there is said of each, so an import changes nothing.
+ * Whether an instance is on the server's machine and belongs to another project. Projects are admitted
+ * to that machine one by one, so importing a fleet does not admit them.
  */
 export function isOthersLocal(instance: InstanceRecord, { run }: GangRequest): boolean {
   return instance.backend === 'local' && instance.projectId !== run.projectId;
 }
 
-/** Whether the run's `instances` mean this one, or it names none. */
+/** Whether the run's `instances` select this one, or are not set. */
 export function isAllowed(
   ledger: CapacityLedger,
   fleet: FleetRecord,

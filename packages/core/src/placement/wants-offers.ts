@@ -10,9 +10,9 @@ import { claimSlots } from './place.ts';
 import { demandKey, queueOf } from './queue.ts';
 
 /**
- * The questions whose answers `place` needs for this snapshot. Gangs that find their place on what
- * is there ask nothing, until one does not: what it will take is not known yet, so everybody after
- * it may need new capacity too.
+ * The questions to the backends whose answers `place` needs for this snapshot. Gangs that fit on
+ * existing instances need none. After the first gang that does not fit, the remaining capacity is
+ * unknown until the backends answer, so all later gangs ask as well.
  */
 export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly OffersWanted[] {
   const wanted = new Map<string, OffersWanted>();
@@ -37,8 +37,8 @@ export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly Offers
   return [...wanted.values()];
 }
 
-/** Asks what every fleet could get for the gang, whether or not it has room for it now. */
-export function askEverywhere(ledger: CapacityLedger, request: GangRequest, ask: Ask): void {
+/** Asks for the offers of every candidate fleet, whether or not it may grow now. */
+function askEverywhere(ledger: CapacityLedger, request: GangRequest, ask: Ask): void {
   const kinds = new Map(request.nodes.map((node) => [node.kind, node]));
   for (const fleet of candidateFleets(ledger, request)) {
     if (whyNeverGrow(fleet, request) || !isClusterFor(fleet, request)) continue;

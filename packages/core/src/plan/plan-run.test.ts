@@ -216,7 +216,7 @@ describe('notes of a plan', () => {
     expect(notes).toContain('1 offer is ruled out by `privileged`');
   });
 
-  it('name volumes, since a job must never run without its data', () => {
+  it('name volumes, because a job must never run without its data', () => {
     const { notes, jobPlans } = plan({ volumes: ['data:/data'] }, { offers: [anOffer()] });
     expect(jobPlans[0]?.total_offers).toBe(0);
     expect(notes).toContain('1 offer is ruled out by `volumes`');
@@ -233,7 +233,7 @@ describe('notes of a plan', () => {
     expect(none.notes.join()).not.toContain('DSTACK_LOCAL_TRUSTED');
   });
 
-  it('say what of the configuration is not used on the machine of the server', () => {
+  it('name the keys that are not used on the machine of the server', () => {
     const volumes = [{ instance_path: '/data', path: '/d', optional: true }];
     const asked = { image: null, user: 'root', volumes };
     const { notes } = plan(asked, { offers: [localOffer('process')] });

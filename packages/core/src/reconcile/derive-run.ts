@@ -1,4 +1,4 @@
-/** What the jobs of an active run say about the run. */
+/** Derives the status of an active run from its jobs. */
 import type { JobRecord, RunTerminationReason } from '../model/index.ts';
 import { hasRunGotMachines, isJobAlive, jobOutcome } from '../status/index.ts';
 import { endJob } from './end-job.ts';
@@ -19,11 +19,11 @@ import { submitReplica } from './submit-jobs.ts';
 interface Tally {
   readonly outcomes: ReadonlySet<string>;
   readonly ends: ReadonlySet<RunTerminationReason>;
-  /** Failed replicas that are to be tried again. */
+  /** Failed replicas to retry. */
   readonly retry: readonly Replica[];
 }
 
-/** Moves the run to where its jobs are; failed replicas are tried again or end the run. */
+/** The run follows its jobs; failed replicas are retried or end the run. */
 export function deriveRun(pass: RunPass): void {
   const tally = count(pass);
   const end = endReason(pass, tally);
@@ -41,7 +41,7 @@ export function deriveRun(pass: RunPass): void {
   suspend(pass, tally.retry);
 }
 
-/** Beside a replica that serves, every failure is tried again, whatever `retry` says. */
+/** Beside a serving replica, every failure is retried, whatever `retry` says. */
 function count(pass: RunPass): Tally {
   const outcomes = new Set<string>();
   const ends = new Set<RunTerminationReason>();
@@ -75,11 +75,11 @@ function isDoneMaster(job: JobRecord): boolean {
 
 function follow(pass: RunPass, status: 'submitted' | 'provisioning' | 'running'): void {
   if (pass.run.status === status) return;
-  // It got a machine: what came before is no row of fruitless attempts any more.
+  // A machine was provisioned, so the attempts start again.
   pass.moveRun(status, hasRunGotMachines(status) ? { resubmissionAttempt: 0 } : {});
 }
 
-/** The rest of a replica that is to be tried again as a whole. */
+/** Ends the live jobs of a replica that is retried as a whole. */
 function endSiblings(pass: RunPass, replica: Replica): void {
   for (const job of replica.jobs) {
     if (!isJobAlive(job.status)) continue;
@@ -91,8 +91,8 @@ function endSiblings(pass: RunPass, replica: Replica): void {
 }
 
 /**
- * Submits failed replicas again under their own numbers, each after its delay and once all of its
- * nodes have ended. Answers whether one was.
+ * Submits failed replicas again under their own numbers, each after its delay and after all of its
+ * nodes have ended. Returns whether one was submitted.
  */
 export function retryWhenDue(pass: RunPass, replicas: readonly Replica[]): boolean {
   let submitted = false;
@@ -110,8 +110,8 @@ export function retryWhenDue(pass: RunPass, replicas: readonly Replica[]): boole
 }
 
 /**
- * Nothing is active. With something to retry the run waits for its delay, free to choose another
- * fleet; a service without replicas waits for demand and keeps its fleet.
+ * No job is active: the run becomes `pending`. A run that retries may choose another fleet; a service
+ * scaled to zero keeps its fleet.
  */
 function suspend(pass: RunPass, retry: readonly Replica[]): void {
   const attempt = pass.run.resubmissionAttempt;

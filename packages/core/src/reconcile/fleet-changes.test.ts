@@ -25,7 +25,7 @@ const busy = (num: number) =>
 const larger = { resources: { ...aJobSpec().requirements.resources, cpu: { count: { min: 64 } } } };
 
 describe('a fleet that was changed while an instance was busy', () => {
-  test('ends an instance that it no longer wants as soon as its job has left', () => {
+  test('ends an instance that no longer fits when its job has left', () => {
     const world = onFleet(larger as never);
     world.exit('job-1', 0).pass();
     expect(world.instance()).toMatchObject({
@@ -51,14 +51,14 @@ describe('a fleet that was changed while an instance was busy', () => {
     expect(world.instance().status).toBe('idle');
   });
 
-  test('is written with the release, so that two at once do not both count the same surplus', () => {
+  test('is guarded with the release, so that two at once do not end for one surplus', () => {
     const world = onFleet({ nodes: { min: 0, max: 2 } }, [busy(2), busy(3)]);
     world.exit('job-1', 0);
     const { changes } = world.pass();
     expect(changes).toContainEqual({ type: 'fleet.update', id: 'fleet-1', version: 1, set: {} });
   });
 
-  test('gives a shared instance that it no longer wants up with its last job only', () => {
+  test('ends a shared instance that no longer fits after its last job only', () => {
     const shared = anInstance({ busyBlocks: 2, totalBlocks: 4 });
     const job = (id: string, jobNum: number) =>
       placedJob(shared, { id, jobNum, spec: aJobSpec({ job_num: jobNum, jobs_per_replica: 2 }) });
@@ -79,7 +79,7 @@ describe('a fleet that was changed while an instance was busy', () => {
     });
   });
 
-  test('ends one that comes up after it was shrunk', () => {
+  test('ends an instance that comes up after the fleet was shrunk', () => {
     const starting = anInstance({ status: 'provisioning', startedAt: null });
     const world = new World({
       instances: [starting, busy(2)],

@@ -14,3 +14,4 @@ export { reconcileInstance } from './reconcile-instance.ts';
 export { reconcileRun } from './reconcile-run.ts';
 export { reconcileVolume } from './reconcile-volume.ts';
 export type { RunContext } from './run-pass.ts';
+export { KEPT_SUBMISSIONS } from './submit-jobs.ts';

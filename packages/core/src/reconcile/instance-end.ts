@@ -1,4 +1,4 @@
-/** An instance in `terminating`: the backend is told until it obeys. */
+/** An instance in `terminating`: the order to the backend is repeated until it succeeds. */
 import { instanceTarget, newEvent } from '../events/events.ts';
 import { finishInstance, noteMachine } from '../instances/index.ts';
 import { BACKEND_MISSING, type IntentRecord } from '../model/index.ts';
@@ -33,8 +33,8 @@ export function advanceTermination(pass: InstancePass): void {
 }
 
 /**
- * Its backend is not configured any more, so nobody can end its machine. For a while that may have
- * been a mistake.
+ * The backend is no longer configured, so the server cannot terminate the machine. It gives up after a
+ * grace period, in which the removal may be corrected.
  */
 function isGivenUp(pass: InstancePass, last: IntentRecord): boolean {
   if (last.result?.kind !== 'refused' || last.result.reason !== BACKEND_MISSING) return false;
@@ -44,7 +44,7 @@ function isGivenUp(pass: InstancePass, last: IntentRecord): boolean {
   return false;
 }
 
-/** Nothing of ours can end the machine: a person is told which one it is. */
+/** Ends the row with an alarm that names the machine, which somebody has to terminate by hand. */
 function giveUpMachine(pass: InstancePass): void {
   const { backend, region, provisioningData: data, name } = pass.instance;
   const machine = [data?.instance_id, data?.hostname].filter(Boolean).join(', ') || 'unknown id';
@@ -57,10 +57,7 @@ function giveUpMachine(pass: InstancePass): void {
   pass.signalRuns();
 }
 
-/**
- * The agent is taken off a host that leaves its fleet, if the host can still be reached; one that
- * cannot keeps nobody waiting.
- */
+/** Removes the agent from a host that leaves its fleet; gives up after `HOST_REMOVE_LIMIT`. */
 function releaseHost(pass: InstancePass): void {
   const { instance, draft } = pass;
   const last = draft.lastIntent('instance.terminate', instance.id);
@@ -72,8 +69,8 @@ function releaseHost(pass: InstancePass): void {
 }
 
 /**
- * The end came while the machine was still being made. Answers whether there is one to end; without
- * a machine and none on its way the instance ends here.
+ * For an instance that ended during its creation. Returns whether there is a machine to terminate; if
+ * there is none and none can appear, the instance is finished here.
  */
 function adoptLateMachine(pass: InstancePass): boolean {
   const create = pass.draft.lastIntent('instance.create', pass.instance.id);
@@ -85,7 +82,7 @@ function adoptLateMachine(pass: InstancePass): boolean {
     finish(pass);
     return false;
   }
-  // Its result may be the only word of a machine that costs money: it is waited for.
+  // Wait for the result: it may be the only record of a machine that costs money.
   nudgeCreation(pass, create);
   return false;
 }

@@ -1,4 +1,4 @@
-/** An instance that is up: in reach or not, used or not, wanted or not. */
+/** An instance in service: reachability, claims and idle timeout. */
 import { instanceTarget, newEvent } from '../events/events.ts';
 import { nodesOf, releaseInstance, settleFree, signalCapacity } from '../instances/index.ts';
 import { SECOND } from '../model/records.ts';
@@ -45,15 +45,15 @@ function trackReachability(pass: InstancePass): void {
     pass.draft.dueAt(since + DISCONNECT_GRACE);
     return;
   }
-  // Why is the only thing that somebody can act on.
+  // Users need the cause to repair the host.
   const terminationMessage = host?.error ?? null;
   pass.set({ unreachable: true, unreachableSince: since, terminationMessage });
   pass.draft.event(newEvent('Instance became unreachable', [instanceTarget(instance)]));
-  // What was kept beside it for several nodes may be of no use to them without it.
+  // Capacity held for a gang that needed this instance may be of use to others now.
   signalCapacity(pass.draft, instance);
 }
 
-/** Only what is paid for by the hour is ended for it; the rest is flagged and comes back. */
+/** Cloud machines end, because they cost money; SSH hosts and the server's machine are only flagged. */
 function isUnreachableTooLong(pass: InstancePass): boolean {
   const { unreachableSince, backend } = pass.instance;
   if (unreachableSince === null || isPatientBackend(backend)) return false;
@@ -63,7 +63,7 @@ function isUnreachableTooLong(pass: InstancePass): boolean {
   return false;
 }
 
-/** Blocks are exactly what its jobs claim, and without jobs it is not busy, whatever went wrong. */
+/** Repairs the busy blocks: they are exactly what unfinished jobs claim. */
 function settleClaims(pass: InstancePass): void {
   const busyBlocks = pass.snapshot.jobs.reduce((sum, job) => sum + job.claimedBlocks, 0);
   pass.set({ busyBlocks });
@@ -71,7 +71,7 @@ function settleClaims(pass: InstancePass): void {
   releaseInstance(pass.draft, pass.instance, 0);
 }
 
-/** An instance that nobody uses, beyond those that its fleet keeps. */
+/** Ends an idle instance after its timeout, unless `nodes.min` keeps it. */
 function endIfIdle(pass: InstancePass): void {
   const { instance } = pass;
   const { idleSeconds } = instance;
@@ -79,13 +79,13 @@ function endIfIdle(pass: InstancePass): void {
   if (!isInstanceActive(instance.status)) return;
   const since = instance.lastJobFinishedAt ?? instance.startedAt ?? instance.createdAt;
   const until = since + idleSeconds * SECOND;
-  // An instance made for one job that never came to it has nothing left to wait for.
+  // 0: it was created for one job, which never started on it.
   const reason = idleSeconds === 0 ? 'job_finished' : 'idle_timeout';
   if (pass.now < until) {
     pass.draft.dueAt(until);
     return;
   }
-  // The fleet's pass wakes it when there are others and it need no longer stay.
+  // The fleet's pass signals it when `nodes.min` no longer keeps it.
   const min = nodesOf(pass.snapshot.fleet)?.min ?? 0;
   if (pass.snapshot.activeInFleet <= min) return;
   const idleFor = Math.floor((pass.now - since) / SECOND);

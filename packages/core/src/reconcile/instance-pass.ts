@@ -28,7 +28,7 @@ export class InstancePass {
     return this.ctx.now;
   }
 
-  /** As it is now; as it was loaded once it has been deleted. */
+  /** The present record; the loaded one if it was deleted. */
   get instance(): InstanceRecord {
     return this.draft.instances.get(this.snapshot.instance.id) ?? this.snapshot.instance;
   }
@@ -50,7 +50,7 @@ export class InstancePass {
     return this.draft.instances.set(this.instance, patch);
   }
 
-  /** Ends it; the runs whose jobs are on it look at once what that means for them. */
+  /** Ends the instance and signals the runs whose jobs are on it. */
   end(reason: InstanceTerminationReason, message: string | null = null): void {
     terminateInstance(this.draft, this.instance, reason, message);
     this.signalRuns();
@@ -61,8 +61,8 @@ export class InstancePass {
   }
 
   /**
-   * It never became a machine. A placeholder goes without a trace, a planned one with a reason; what
-   * is a machine after all is ended like one.
+   * Gives up the creation: deletes a placeholder, abandons a planned instance with the reason, and
+   * terminates an instance that has a machine after all.
    */
   giveUp(reason: InstanceTerminationReason, message: string | null): void {
     if (!isInstancePending(this.instance.status)) {

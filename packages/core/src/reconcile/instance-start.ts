@@ -1,4 +1,4 @@
-/** A planned instance until it is up. */
+/** A planned instance until its agent connects. */
 
 import { adoptMachine, startInstance } from '../instances/index.ts';
 import type { HostRecord, IntentRecord, IntentResult, Offer } from '../model/index.ts';
@@ -12,21 +12,21 @@ import {
 } from '../status/index.ts';
 import type { InstancePass } from './instance-pass.ts';
 
-/** `pending`: a placeholder, a planned cloud machine, or a host that is being added. */
+/** `pending`: a placeholder, a planned cloud machine, or an SSH host that is being added. */
 export function advancePlanned(pass: InstancePass): void {
   const { instance } = pass;
   if (isOwnHost(instance.backend)) {
     advanceOwnHost(pass);
     return;
   }
-  // The run's pass takes what was made for its job; this one only what nobody claims.
+  // The run's pass adopts a machine created for its job; this pass only unclaimed ones.
   if (pass.hasJobs) return;
   const create = pass.draft.lastIntent('instance.create', instance.id);
   if (create === null) withoutCreation(pass);
   else followCreation(pass, create);
 }
 
-/** A placeholder that nothing was ordered for goes; a planned machine is ordered. */
+/** Gives up a placeholder without an order; orders the machine of a planned instance. */
 function withoutCreation(pass: InstancePass): void {
   if (pass.instance.provisioningJobId !== null) {
     pass.giveUp('no_offers', null);
@@ -46,7 +46,7 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
   if (result?.kind === 'instance.created') {
     adoptMachine(pass.draft, pass.instance, result);
     pass.draft.signal('fleet', pass.instance.fleetId);
-    // Its host was not known when this snapshot was loaded, and may have been connected for long.
+    // The snapshot was loaded without the host, which may already be connected: run another pass.
     pass.draft.signal('instance', pass.instance.id);
   } else if (result?.kind === 'no-capacity') {
     pass.giveUp('no_offers', result.message);
@@ -57,7 +57,7 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
   }
 }
 
-/** A machine may be on its way, so this is never given up; but nor is its worker left asleep. */
+/** Never gives up, because a machine may still appear; signals the worker again from time to time. */
 export function nudgeCreation(pass: InstancePass, create: IntentRecord): void {
   const waited = Math.max(0, pass.now - create.updatedAt);
   const rounds = Math.floor(waited / CREATE_NUDGE);
@@ -65,7 +65,7 @@ export function nudgeCreation(pass: InstancePass, create: IntentRecord): void {
   pass.draft.dueAt(create.updatedAt + (rounds + 1) * CREATE_NUDGE);
 }
 
-/** The agent is brought there first; then it is up with its agent's first word. */
+/** The agent is deployed first; the instance is in service once it connects. */
 function advanceOwnHost(pass: InstancePass): void {
   const { instance, host } = pass;
   const deploy = pass.draft.lastIntent('host.deploy', instance.id);
@@ -74,7 +74,7 @@ function advanceOwnHost(pass: InstancePass): void {
     pass.giveUp('error', deploy.result.message);
     return;
   }
-  if (deploy?.result?.kind === 'host.deployed') takeOnMachine(pass, deploy.result);
+  if (deploy?.result?.kind === 'host.deployed') adoptHost(pass, deploy.result);
   const until = instance.createdAt + HOST_ADD_LIMIT;
   if (pass.instance.provisioningData !== null && host?.connected) {
     pass.set({ terminationMessage: null });
@@ -83,20 +83,20 @@ function advanceOwnHost(pass: InstancePass): void {
     const message = host?.error ?? 'The host could not be added within 10 minutes';
     pass.giveUp('provisioning_timeout', message);
   } else {
-    // What it is waiting for is the only thing a user can act on.
+    // Users need the cause to repair the host.
     pass.set({ terminationMessage: host?.error ?? null });
     pass.draft.dueAt(until);
   }
 }
 
-function takeOnMachine(
+function adoptHost(
   pass: InstancePass,
   { offer, provisioningData, totalBlocks }: Extract<IntentResult, { kind: 'host.deployed' }>,
 ): void {
   pass.set({ offer, provisioningData, totalBlocks, price: offer.price, region: offer.region });
 }
 
-/** `provisioning`: up with its agent's first word. */
+/** `provisioning`: in service once its agent connects. */
 export function advanceProvisioning(pass: InstancePass): void {
   const { instance, host } = pass;
   if (host?.connected) {
@@ -127,7 +127,7 @@ function arrive(pass: InstancePass, host: HostRecord): void {
   pass.signalRuns();
 }
 
-/** `blocks: auto`, now that the machine is known. */
+/** Resolves `blocks: auto` with the known machine. */
 function blocksOf(offer: Offer | null): number | null {
   return offer === null ? 1 : totalBlocksOf(offer, 'auto');
 }

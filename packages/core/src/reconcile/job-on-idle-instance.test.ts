@@ -38,7 +38,7 @@ describe('a job on an idle instance', () => {
     ]);
   });
 
-  test('takes no name from its host that no client could log in with', () => {
+  test('ignores a user name from its host that no client could log in with', () => {
     const world = placed();
     world.pass();
     world.running('job-1');

@@ -1,6 +1,6 @@
 /**
- * The only places where jobs and fleets change their status: checked by the table, recorded by an
- * event. Instances have an owner of their own (`../instances`).
+ * The only functions that change the status of jobs and fleets: they check the transition table and
+ * write the event. For instances see `../instances`.
  */
 import type { Draft } from '../draft/draft.ts';
 import { fleetStatusEvent, jobStatusEvent } from '../events/events.ts';

@@ -27,12 +27,12 @@ function advanceSchedule(pass: RunPass): void {
     if (nextTriggeredAt !== null) pass.setRun({ nextTriggeredAt });
     return;
   }
-  // A firing that the server slept through is made up for once, here.
+  // If the server was down at scheduled times, the run starts once now.
   if (pass.now >= at) submitAll(pass);
   else pass.draft.dueAt(at);
 }
 
-/** The replicas that failed come back under their own numbers; the run is active with the first. */
+/** Submits failed replicas under their own numbers; the run becomes active with the first. */
 function advanceRetry(pass: RunPass): void {
   if (!replicasOf(pass.latest).every(isReplicaOver)) return;
   const failed = wantedFailures(pass);
@@ -53,7 +53,7 @@ function advanceRetry(pass: RunPass): void {
     pass.moveRun('submitted');
     return;
   }
-  // A budget that ends before the next try is over one microsecond later.
+  // `retry.duration` may end before the next attempt: look again one microsecond later.
   for (const one of verdicts) if (one?.kind === 'retry') pass.draft.dueAt(one.until + 1);
 }
 
@@ -61,7 +61,7 @@ function wanted(run: RunRecord): number {
   return Object.values(run.desiredReplicas).reduce((sum, n) => sum + n, 0);
 }
 
-/** Every group gets as many replicas as are wanted; known numbers are used again first. */
+/** Submits the desired replicas of every group, reusing known numbers first. */
 function submitAll(pass: RunPass): void {
   const replicas = replicasOf(pass.latest);
   if (!replicas.every(isReplicaOver) || wanted(pass.run) === 0) return;

@@ -1,4 +1,4 @@
-/** A submitted job whose machine is being made: what became of it. */
+/** A submitted job: it waits for a place, or for its machine to be created. */
 import { instanceProvisionedEvent } from '../events/events.ts';
 import { adoptMachine, type CreatedMachine, runtimeDataFor } from '../instances/index.ts';
 import type { InstanceRecord, JobRecord } from '../model/index.ts';
@@ -26,7 +26,7 @@ export function advanceSubmitted(pass: RunPass, job: JobRecord): void {
   const create = pass.draft.lastIntent('instance.create', instance.id);
   if (create?.result?.kind === 'instance.created') {
     const made = adoptMachine(pass.draft, instance, create.result);
-    bind(pass, job, made, create.result);
+    provisionJob(pass, job, made, create.result);
     return;
   }
   if (create?.result?.kind === 'no-capacity') {
@@ -43,23 +43,23 @@ export function advanceSubmitted(pass: RunPass, job: JobRecord): void {
   }
 }
 
-/** Its instance's own pass may have found the machine first. */
+/** The pass of the instance may have adopted the machine first. */
 function endOrAdopt(pass: RunPass, job: JobRecord, instance: InstanceRecord): void {
   const create = pass.draft.lastIntent('instance.create', instance.id);
   if (instance.provisioningData !== null && create?.result?.kind === 'instance.created') {
-    bind(pass, job, instance, create.result);
+    provisionJob(pass, job, instance, create.result);
     return;
   }
   endJob(pass, job, NO_CAPACITY, { message: instance.terminationMessage });
 }
 
-function bind(
+function provisionJob(
   pass: RunPass,
   job: JobRecord,
   instance: InstanceRecord,
   created: CreatedMachine,
 ): void {
-  // Which of the offers was honoured decides into how many blocks the machine is divided.
+  // The offers may be divided into different numbers of blocks.
   const total = instance.totalBlocks ?? 1;
   const claimedBlocks = Math.min(created.offer.blocks ?? job.claimedBlocks, total);
   const busyBlocks = instance.busyBlocks - job.claimedBlocks + claimedBlocks;
@@ -71,6 +71,6 @@ function bind(
     runtimeData: runtimeDataFor(claimed, instance, created.offer, pass.ctx.settings),
   });
   pass.draft.event(instanceProvisionedEvent(instance, bound));
-  // Its host was not known when this snapshot was loaded, and may have been connected for long.
+  // The snapshot was loaded without the host, which may already be connected: run another pass.
   if (pass.hostOf(bound) === null) pass.draft.signal('run', bound.runId);
 }

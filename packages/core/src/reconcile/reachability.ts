@@ -1,4 +1,4 @@
-/** What a lost link means for a job: nothing at first, the end after a while. */
+/** A job whose host is unreachable continues; after a deadline it ends. */
 
 import { jobTarget, newEvent } from '../events/events.ts';
 import type { JobRecord, JobTerminationReason, Timestamp } from '../model/index.ts';
@@ -16,10 +16,7 @@ function disconnectedSince(pass: RunPass, job: JobRecord): Timestamp | null {
   return host.connected ? null : host.since;
 }
 
-/**
- * Notes on the job, and tells, when its host has become unreachable or is back. Answers whether
- * something changed.
- */
+/** Records when the host becomes unreachable or reachable. Returns whether something changed. */
 export function trackReachability(pass: RunPass, job: JobRecord): boolean {
   const since = disconnectedSince(pass, job);
   if (since === null) {
@@ -38,7 +35,7 @@ export function trackReachability(pass: RunPass, job: JobRecord): boolean {
   return true;
 }
 
-/** Whether the host has been away for longer than is borne. Asks for a pass at that moment. */
+/** Whether the host has been unreachable beyond the deadline. Schedules a pass at the deadline. */
 export function isTooLongUnreachable(pass: RunPass, job: JobRecord): boolean {
   const until = unreachableUntil(pass, job);
   if (until === null) return false;
@@ -47,7 +44,7 @@ export function isTooLongUnreachable(pass: RunPass, job: JobRecord): boolean {
   return false;
 }
 
-/** When a job whose host is away is given up; null = its host is there, or is not missed yet. */
+/** When a job on an unreachable host is given up; null = reachable, or disconnected for moments only. */
 export function unreachableUntil(pass: RunPass, job: JobRecord): Timestamp | null {
   const since = pass.hostOf(job)?.connected ? null : job.disconnectedAt;
   return since === null ? null : since + tolerance(pass, job);
@@ -60,7 +57,7 @@ function tolerance(pass: RunPass, job: JobRecord): number {
   return isPatientBackend(backend) ? PATIENT_TOLERANCE : CLOUD_TOLERANCE;
 }
 
-/** A spot machine that is gone was taken away, which retry treats as an interruption. */
+/** An unreachable spot machine counts as taken away; `retry` treats that as an interruption. */
 export function lostReason(job: JobRecord): JobTerminationReason {
   return job.provisioningData?.instance_type.resources.spot
     ? 'interrupted_by_no_capacity'

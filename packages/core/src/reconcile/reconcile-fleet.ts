@@ -66,7 +66,7 @@ function endFleet(draft: Draft, fleet: FleetRecord, snapshot: FleetSnapshot): vo
   moveFleet(draft, fleet, 'terminated', { deleted: true });
 }
 
-/** Instances that ended without ever being a machine stay visible until here. */
+/** Deletes the visible rows of instances whose creation failed. */
 function removeTerminated(draft: Draft): void {
   const dead = draft.instances
     .all()
@@ -76,7 +76,7 @@ function removeTerminated(draft: Draft): void {
 
 function keepFleet(draft: Draft, fleet: FleetRecord): void {
   const nodes = nodesOf(fleet);
-  // A host that could not be added stays in sight, with the reason, until it is named again.
+  // A host that could not be added stays visible with the reason until the fleet is applied again.
   if (nodes === null) return;
   endUnwanted(draft, fleet, nodes.max);
   if (fleet.lastConsolidatedAt === null) {
@@ -102,8 +102,8 @@ function plan(
 }
 
 /**
- * What the fleet's spec no longer wants and no job needs ends at once; what jobs need, when it is
- * released. Only making instances anew waits for its turn.
+ * Ends unused instances that no longer fit the fleet's spec or exceed `nodes.max`. Used ones end when
+ * they are released. New instances wait for consolidation.
  */
 function endUnwanted(draft: Draft, fleet: FleetRecord, max: number | null): void {
   for (const one of active(draft)) {
@@ -115,7 +115,7 @@ function endUnwanted(draft: Draft, fleet: FleetRecord, max: number | null): void
   const surplus = max === null ? 0 : Math.max(0, present.length - max);
   const unused = present.filter(isUnused).sort((a, b) => b.instanceNum - a.instanceNum);
   if (surplus === 0 || unused.length === 0) return;
-  // A job that releases its instance meanwhile counts the same surplus.
+  // A job that releases its instance at the same time counts the same surplus.
   draft.guardFleet(fleet.id);
   for (const one of unused.slice(0, surplus)) terminateInstance(draft, one, 'max_instances_limit');
 }
@@ -123,7 +123,7 @@ function endUnwanted(draft: Draft, fleet: FleetRecord, max: number | null): void
 function consolidate(draft: Draft, fleet: FleetRecord, min: number): void {
   const attempt = fleet.consolidationAttempt;
   if (!needsWork(draft, min)) {
-    // Only what is up proves that the last attempt was not fruitless.
+    // The last attempt succeeded only if no instance is pending.
     const settled = !active(draft).some((one) => isInstancePending(one.status));
     if (settled && attempt > 0) draft.fleets.set(fleet, { consolidationAttempt: 0 });
     return;
@@ -149,14 +149,14 @@ function needsWork(draft: Draft, min: number): boolean {
   return active(draft).length < min || ended;
 }
 
-/** Nothing runs on it and nothing is about to. */
+/** No job runs on the instance or is about to. */
 const isUnused = (one: InstanceRecord): boolean =>
   isInstanceIdle(one.status) && one.busyBlocks === 0;
 
 const isReplaceable = (one: InstanceRecord): boolean =>
   one.busyBlocks === 0 && (isInstanceIdle(one.status) || isInstanceProvisioning(one.status));
 
-/** Some may have stayed beyond their idle time only because the fleet had no other. */
+/** Idle instances that stayed only because of `nodes.min` may now end. */
 function wakeIdle(draft: Draft, min: number): void {
   if (active(draft).length <= min) return;
   for (const one of draft.instances.all()) {

@@ -28,12 +28,12 @@ const pass = (gateway: GatewayRecord, projectDefaultId: string | null) =>
   reconcileGateway(aSnapshot(gateway, projectDefaultId), context).changes;
 
 describe('the default gateway of a project', () => {
-  test('is none that fails', () => {
+  test('is removed when the gateway fails', () => {
     expect(defaults(pass(aGateway(), 'gateway'))).toEqual([['gateway', null]]);
     expect(defaults(pass(aGateway(), 'other'))).toEqual([]);
   });
 
-  test('is none that has failed before, or is deleted', () => {
+  test('is removed when the gateway has failed before or is deleted', () => {
     const failed = aGateway({ status: 'failed' });
     expect(defaults(pass(failed, 'gateway'))).toEqual([['gateway', null]]);
     expect(pass(failed, null)).toEqual([]);
@@ -41,7 +41,7 @@ describe('the default gateway of a project', () => {
     expect(defaults(pass(leaving, 'gateway'))).toEqual([['gateway', null]]);
   });
 
-  test('stays as long as it runs', () => {
+  test('stays while the gateway runs', () => {
     expect(pass(aGateway({ status: 'running' }), 'gateway')).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-/** The next step of a gateway: what becomes of a new one, and its deletion. */
+/** The next step of a gateway: creation and deletion. */
 
 import { gatewayTarget, newEvent, projectTarget } from '../events/events.ts';
 import type {
@@ -65,14 +65,14 @@ function withoutFailedDefault(snapshot: GatewaySnapshot): Decision {
   return changes.length === 0 ? nothing(gateway) : { ...nothing(gateway), changes };
 }
 
-/** Projects lose a default gateway that fails or is deleted. */
+/** Removes a failed or deleted gateway as the default of projects. */
 function withoutDefault({ gateway, defaultOf }: GatewaySnapshot): Change[] {
   return defaultOf.flatMap((project) =>
     defaultGatewayChanges(gateway, project, { from: gateway.id, to: null, actorUserId: null }),
   );
 }
 
-/** Makes the gateway the default of a project, or no longer that. */
+/** Sets the gateway as the default of a project, or removes it. */
 export function defaultGatewayChanges(
   gateway: GatewayRecord,
   project: { readonly id: string; readonly name: string },

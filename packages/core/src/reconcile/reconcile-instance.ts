@@ -1,6 +1,6 @@
 /**
- * The next step of an instance: made, up, in reach, idle for too long, ended. What its jobs need of
- * it (busy, free again) is done by their run's pass.
+ * The next step of an instance, from creation to termination. The passes of runs make it busy and
+ * release it.
  */
 
 import { matchesFleet } from '../instances/index.ts';
@@ -53,7 +53,7 @@ function round(pass: InstancePass): void {
   else if (isInstanceAvailable(status)) advanceUp(pass);
 }
 
-/** A machine of an older spec is not waited for. */
+/** Ends a machine that its fleet or its job no longer needs, before its agent connects. */
 function provision(pass: InstancePass): void {
   if (!pass.hasJobs && !matchesFleet(pass.instance, pass.snapshot.fleet)) {
     pass.end('fleet_spec_mismatch');
@@ -64,7 +64,7 @@ function provision(pass: InstancePass): void {
   }
 }
 
-/** Made for a job that has gone, and to end with it. */
+/** Created for one job, to end with it. */
 const isForOneJob = ({ provisioningJobId, idleSeconds }: InstanceRecord): boolean =>
   provisioningJobId !== null && idleSeconds === 0;
 

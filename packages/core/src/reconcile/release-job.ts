@@ -1,4 +1,4 @@
-/** Giving back what a job holds: its share of an instance, and its traces on the host. */
+/** Releases the instance of a job and removes the job from its host. */
 import { jobUnassignedEvent } from '../events/events.ts';
 import { discardPlaceholder, projectCapacity, releaseInstance } from '../instances/index.ts';
 import type { InstanceRecord, JobRecord } from '../model/index.ts';
@@ -6,8 +6,8 @@ import { isInstanceActive, isPlaceholder } from '../status/index.ts';
 import type { RunPass } from './run-pass.ts';
 
 /**
- * Takes the job off its instance. One whose machine is still being made is left to its own passes,
- * which keep or end what comes of it.
+ * Releases the job's instance. If the machine is still being created, the instance's own passes decide
+ * what becomes of it.
  */
 export function releaseJob(pass: RunPass, job: JobRecord): JobRecord {
   const { draft } = pass;
@@ -15,7 +15,7 @@ export function releaseJob(pass: RunPass, job: JobRecord): JobRecord {
   orderRemoval(pass, job, instance);
   const free = draft.jobs.set(job, { instanceId: null, claimedBlocks: 0 });
   if (isQueued(job)) {
-    // Those behind it may have what was kept for it.
+    // Gangs behind it may use what was held for it.
     const { kind, id } = projectCapacity(job.projectId);
     draft.signal(kind, id);
   }
@@ -31,13 +31,13 @@ export function releaseJob(pass: RunPass, job: JobRecord): JobRecord {
   return free;
 }
 
-/** It has waited for a place until now. */
+/** Whether the job is waiting for a place. */
 const isQueued = ({ instanceId, waitingSince }: JobRecord): boolean =>
   instanceId === null && waitingSince !== null;
 
 /**
- * The creation is not called off: its result may be the only word of a machine that costs money.
- * The instance stays until that word is there, and its own pass keeps or ends what was made.
+ * The creation is not cancelled: its result may be the only record of a machine that costs money. The
+ * instance stays until the result is known; then its own pass keeps or terminates the machine.
  */
 function releasePlaceholder(pass: RunPass, job: JobRecord, instance: InstanceRecord): void {
   const create = pass.draft.lastIntent('instance.create', instance.id);
@@ -48,7 +48,7 @@ function releasePlaceholder(pass: RunPass, job: JobRecord, instance: InstanceRec
   else pass.draft.signal('instance', instance.id);
 }
 
-/** Effects for the living job are called off, and its host is ordered to remove it. */
+/** Cancels the pending effects of the job and orders its host to remove it. */
 function orderRemoval(pass: RunPass, job: JobRecord, instance: InstanceRecord | null): void {
   const { draft } = pass;
   const started = draft.intents('job.start', job.id);
@@ -67,13 +67,13 @@ function orderRemoval(pass: RunPass, job: JobRecord, instance: InstanceRecord | 
   }
 }
 
-/** An agent that still reports a job that has ended is ordered once more to remove it. */
+/** Orders the removal again if an agent still reports an ended job. */
 export function removeAgain(pass: RunPass, job: JobRecord): void {
   const report = pass.reportOf(job);
   if (report === null) return;
   const last = pass.draft.lastIntent('job.remove', job.id);
   if (last?.state === 'announced') return;
-  // What was reported before the removal, or before the end where none was needed, is out of date.
+  // A report from before the removal (or the end, if none was needed) is out of date.
   if (report.receivedAt <= (last?.updatedAt ?? job.finishedAt ?? 0)) return;
   pass.draft.announce(job.id, { kind: 'job.remove', hostId: report.hostId });
 }

@@ -1,4 +1,4 @@
-/** The latest submissions of a run, seen as replicas. */
+/** Groups the latest submissions of a run into replicas. */
 import type { JobRecord } from '../model/index.ts';
 import { isJobAlive, isJobFinished, jobImportance, jobOutcome } from '../status/index.ts';
 import type { RunPass } from './run-pass.ts';
@@ -23,7 +23,7 @@ export function replicasOf(jobs: readonly JobRecord[]): Replica[] {
     .sort((a, b) => a.num - b.num);
 }
 
-/** No job of it ends or has ended. */
+/** No job of the replica is ending or has ended. */
 export const isReplicaAlive = (replica: Replica): boolean =>
   replica.jobs.every((job) => isJobAlive(job.status));
 
@@ -39,14 +39,14 @@ export const takesRequests = (replica: Replica): boolean =>
 export const isUpToDate = (replica: Replica, deploymentNum: number): boolean =>
   replica.jobs.every((job) => job.deploymentNum === deploymentNum);
 
-/** A replica of the service takes requests: nothing that fails beside it ends the run. */
+/** A replica of the service takes requests, so failures of other replicas do not end the run. */
 export const isServing = ({ run, latest }: RunPass): boolean =>
   run.spec.configuration.type === 'service' && replicasOf(latest).some(takesRequests);
 
 /**
- * Failed replicas that keep their number and are tried again under it: as many as the group lacks
- * of those it wants, the ones of the present deployment first. The rest was replaced or is wanted no
- * more, and counts for nothing.
+ * Failed replicas that are retried under their numbers: as many as the group lacks, those of the
+ * present deployment first. The other failed replicas have been replaced or are no longer desired,
+ * and are ignored.
  */
 export function wantedFailures(pass: RunPass): Replica[] {
   const { desiredReplicas, deploymentNum } = pass.run;
@@ -62,9 +62,11 @@ export function wantedFailures(pass: RunPass): Replica[] {
   });
 }
 
-/** Those to keep first: of the present deployment, then by worth, then by number. */
-export function byWorth(replicas: readonly Replica[], deploymentNum: number): Replica[] {
-  const worth = (one: Replica) => Math.min(...one.jobs.map(jobImportance));
+/** Replicas to keep come first: present deployment, then importance, then number. */
+export function byImportance(replicas: readonly Replica[], deploymentNum: number): Replica[] {
+  const importance = (one: Replica) => Math.min(...one.jobs.map(jobImportance));
   const stale = (one: Replica) => (isUpToDate(one, deploymentNum) ? 0 : 1);
-  return [...replicas].sort((a, b) => stale(a) - stale(b) || worth(b) - worth(a) || a.num - b.num);
+  return [...replicas].sort(
+    (a, b) => stale(a) - stale(b) || importance(b) - importance(a) || a.num - b.num,
+  );
 }

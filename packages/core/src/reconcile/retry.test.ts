@@ -56,7 +56,7 @@ describe('retry of a single job', () => {
     expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
   });
 
-  test('no capacity is waited for without a timer of its own, until the budget is spent', () => {
+  test('waits for capacity without a timer of its own, until the budget is spent', () => {
     const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: retry(60) }) })] });
     noCapacity(world);
     expect(world.run.status).toBe('submitted');
@@ -77,7 +77,7 @@ describe('retry of a single job', () => {
     expect(world.latest().terminationReason).toBe('failed_to_start_due_to_no_capacity');
   });
 
-  test('no capacity ends a run that does not retry, with the reason', () => {
+  test('lack of capacity ends a run without retry, with the reason', () => {
     const world = new World({ jobs: [aJob()] });
     noCapacity(world);
     expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
@@ -86,7 +86,7 @@ describe('retry of a single job', () => {
     );
   });
 
-  test('a machine that could not be made is asked for again after a delay that grows', () => {
+  test('a failed creation of a machine is retried after a growing delay', () => {
     const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: retry(3600) }) })] });
     const waits: number[] = [];
     for (let i = 0; i < 4; i++) {
@@ -103,7 +103,7 @@ describe('retry of a single job', () => {
     expect(world.jobs.size).toBe(2);
   });
 
-  test('delays of what failed together are spread', () => {
+  test('delays of replicas that failed together are spread', () => {
     const delays = Array.from({ length: 100 }, (_, i) => retryDelay(5, `job ${i}`) / 1_000_000);
     expect(Math.min(...delays)).toBeGreaterThanOrEqual(12.8);
     expect(Math.max(...delays)).toBeLessThanOrEqual(19.2);

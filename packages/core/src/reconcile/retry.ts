@@ -1,4 +1,4 @@
-/** Whether and when what failed is tried again. */
+/** Whether and when failed replicas are retried. */
 import { stableFraction } from '../hash/stable-hash.ts';
 import type { JobRecord, RunRecord, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
@@ -7,31 +7,32 @@ import { isUpToDate, type Replica } from './replicas.ts';
 import type { RunPass } from './run-pass.ts';
 
 export type RetryVerdict =
-  /** Retry does not cover this end. */
+  /** `retry` does not cover this failure. */
   | { readonly kind: 'never' }
-  /** It was tried for as long as retry allows. */
+  /** `retry.duration` is used up. */
   | { readonly kind: 'spent' }
   | { readonly kind: 'retry'; readonly until: Timestamp };
 
-/** Delay before the first retry, before each later one at most, and its spread by chance (seconds). */
+/** First and longest delay in seconds, and the jitter as a fraction of the delay. */
 const FIRST_DELAY = 1;
 const LONGEST_DELAY = 300;
-const SPREAD = 0.2;
+const JITTER = 0.2;
 
-/** A job that ran for this long was no failed start: the delays begin anew (µs). */
+/** After a run of this length (µs) the delays start again with the first. */
 const HEALTHY_AFTER = 600 * SECOND;
 
 /**
- * Wait before attempt `attempt` (from 1), in µs: doubled each time, and spread by up to a fifth so
- * that what failed together does not come back together. `seed`: id of the submission that failed.
+ * Delay before attempt `attempt` (from 1), in µs. It doubles with each attempt and has a jitter of up
+ * to 20 %, so that jobs that failed together do not restart together. `seed`: id of the failed
+ * submission; core has no randomness.
  */
 export function retryDelay(attempt: number, seed: string): number {
   const seconds = Math.min(FIRST_DELAY * 2 ** (attempt - 1), LONGEST_DELAY);
-  const spread = 1 + SPREAD * (2 * stableFraction(`${seed} ${attempt}`) - 1);
-  return Math.round(seconds * spread * SECOND);
+  const jitter = 1 + JITTER * (2 * stableFraction(`${seed} ${attempt}`) - 1);
+  return Math.round(seconds * jitter * SECOND);
 }
 
-/** Number of the attempt that follows the failure of these submissions of one replica. */
+/** Number of the next attempt after these submissions of one replica failed. */
 export function nextAttempt(jobs: readonly JobRecord[]): number {
   if (jobs.some(wasHealthy)) return 1;
   return Math.max(0, ...jobs.map((job) => job.attempt)) + 1;
@@ -42,8 +43,8 @@ function wasHealthy({ runningAt, finishedAt }: JobRecord): boolean {
 }
 
 /**
- * When a replica that has failed and ended is submitted again. One that failed under an older spec
- * is not waited for: that says nothing about the present one.
+ * When a failed replica is submitted again. A failure under an older spec causes no delay, because the
+ * present spec may not have the fault.
  */
 export function retryTime(replica: Replica, deploymentNum: number): Timestamp {
   const ended = Math.max(0, ...replica.jobs.map((job) => job.finishedAt ?? 0));
@@ -53,14 +54,14 @@ export function retryTime(replica: Replica, deploymentNum: number): Timestamp {
 }
 
 /**
- * A job that never had a machine counts its time from the submission of the run (of the execution,
- * when the run has a schedule); one that had one, from the end of the last submission that did.
+ * Whether `retry` allows another attempt. Its duration counts from the end of the last submission that
+ * had a machine; without one, from the submission of the run or its last scheduled start.
  */
 export function verdictOn(pass: RunPass, job: JobRecord, event: RetryEvent | null): RetryVerdict {
   const { retry } = job.spec;
   if (!retry || event === null || !retry.on_events.includes(event)) return { kind: 'never' };
   const provisioned = lastProvisioned(pass, job);
-  // Something other than capacity kept it from ever having a machine: trying again is no cure.
+  // It never had a machine for another reason than capacity: a retry would fail alike.
   if (provisioned === null && event !== 'no-capacity') return { kind: 'never' };
   const from =
     provisioned === null ? executionStart(pass.run) : (provisioned.finishedAt ?? pass.now);
@@ -83,14 +84,14 @@ function lastProvisioned(pass: RunPass, job: JobRecord): JobRecord | null {
     );
 }
 
-/** Jobs that failed by themselves; siblings ended because of them are no failures of their own. */
+/** Jobs that failed by themselves, without siblings that were ended because of them. */
 export function ownFailures(jobs: readonly JobRecord[]): JobRecord[] {
   const failed = latestSubmissions(jobs).filter((job) => jobOutcome(job) === 'failed');
   const own = failed.filter((job) => job.terminationReason !== 'terminated_by_server');
   return own.length > 0 ? own : failed;
 }
 
-/** The verdict on a replica is its worst job's; `until` is the earliest. Null = nothing failed. */
+/** The worst verdict of its jobs, with the earliest `until`; null = no job failed. */
 export function replicaVerdict(pass: RunPass, jobs: readonly JobRecord[]): RetryVerdict | null {
   const verdicts = ownFailures(jobs).map((job) => verdictOn(pass, job, retryEvent(job)));
   if (verdicts.length === 0) return null;

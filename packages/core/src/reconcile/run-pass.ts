@@ -1,4 +1,4 @@
-/** One pass over a run: the draft, what the snapshot says besides records, and the run's own moves. */
+/** One pass over a run: the draft, the reports and hosts of the snapshot, and the moves of the run. */
 import type { JobSpec } from '@dstack/contract/wire';
 import { Draft } from '../draft/draft.ts';
 import { runStatusEvent } from '../events/events.ts';
@@ -18,7 +18,7 @@ import { assertTransition, isJobTerminating, latestSubmissions } from '../status
 import { RUN_TRANSITIONS } from '../status/run-status.ts';
 import { moveJob } from './moves.ts';
 
-/** What a run's pass needs beside the snapshot: pure functions of the other half of `core`. */
+/** Pure functions that a run's pass needs beside the snapshot. */
 export interface RunContext extends DecisionContext {
   /** Job specs of one replica, built from the run's present spec; one per node. */
   readonly buildJobs: (run: RunRecord, replicaNum: number, group: string) => readonly JobSpec[];
@@ -34,9 +34,9 @@ export class RunPass {
   #reports: ReadonlyMap<string, JobReport>;
   #hosts: ReadonlyMap<string, HostRecord>;
   #runId: string;
-  /** Where the first job's way to its end stands among the events; the run's own goes before it. */
+  /** Position of the first event of an ending job; the run's own event goes before it. */
   #firstJobEnd: number | null = null;
-  /** Where the events of the run's own changes of status end. */
+  /** Position after the last status event of the run itself. */
   #afterOwnEvents = 0;
 
   constructor(snapshot: RunSnapshot, ctx: RunContext) {
@@ -61,7 +61,7 @@ export class RunPass {
     return latestSubmissions(this.draft.jobs.all());
   }
 
-  /** A job as it is now; the given one may be from before a change. */
+  /** The present record of a job; the given one may be outdated. */
   fresh(job: JobRecord): JobRecord {
     return this.draft.jobs.get(job.id) ?? job;
   }
@@ -97,8 +97,8 @@ export class RunPass {
   }
 
   /**
-   * The run's end is told before that of the jobs which brought it about in this same pass: readers
-   * of the audit log find a run's end first, then its jobs', however both came to be.
+   * Writes the event of the run's end before those of jobs that ended in this pass: in the audit log
+   * the end of a run always comes before the ends of its jobs.
    */
   endRun(reason: RunTerminationReason): void {
     const from = this.run.status;

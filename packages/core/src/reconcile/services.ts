@@ -1,9 +1,9 @@
-/** How many replicas a service has, and of which deployment. */
+/** Scaling and rollouts of services. */
 import type { JobSpec } from '@dstack/contract/wire';
 import { isJobAlive, isJobFinished, jobOutcome } from '../status/index.ts';
 import { endJob } from './end-job.ts';
 import {
-  byWorth,
+  byImportance,
   isReplicaAlive,
   isReplicaOver,
   isUpToDate,
@@ -15,10 +15,10 @@ import {
 import type { RunPass } from './run-pass.ts';
 import { submitReplica } from './submit-jobs.ts';
 
-/** A rollout has this many replicas more than wanted for a while. */
+/** How many replicas a rollout may run beyond the desired number. */
 const SURGE = 1;
 
-/** Follows updates of the spec and of the number of replicas wanted. */
+/** Follows updates of the spec and of the desired number of replicas. */
 export function scaleService(pass: RunPass): void {
   if (pass.run.spec.configuration.type !== 'service') {
     followDeployment(pass);
@@ -41,7 +41,7 @@ export function scaleService(pass: RunPass): void {
 const isCurrent = (pass: RunPass, replica: Replica): boolean =>
   isUpToDate(replica, pass.run.deploymentNum);
 
-/** What may change in a task or dev environment in place touches no job: all are of the new deployment. */
+/** In-place updates of tasks and dev environments change no job, so all jobs join the new deployment. */
 function followDeployment(pass: RunPass): void {
   const { deploymentNum } = pass.run;
   for (const job of pass.latest) {
@@ -50,17 +50,18 @@ function followDeployment(pass: RunPass): void {
 }
 
 /**
- * When nothing is left alive, failures and ends decide about the run, not the number of replicas:
- * only a service of which everything was scaled down grows again here.
+ * Without a live job, the outcomes decide what becomes of the run (`derive-run.ts`). Only a service
+ * whose replicas were all scaled down grows again here.
  */
 function maySubmit(pass: RunPass): boolean {
   const outcomes = pass.latest.map(jobOutcome);
   return (
-    pass.latest.some((job) => isJobAlive(job.status)) || outcomes.every((one) => one === 'gone')
+    pass.latest.some((job) => isJobAlive(job.status)) ||
+    outcomes.every((one) => one === 'scaled_down')
   );
 }
 
-/** Replicas that the update does not concern belong to the new deployment as they are. */
+/** Replicas whose spec the update does not change join the new deployment without a restart. */
 function adoptUnchanged(pass: RunPass): void {
   const { deploymentNum } = pass.run;
   for (const replica of replicasOf(pass.latest)) {
@@ -75,24 +76,24 @@ function adoptUnchanged(pass: RunPass): void {
   }
 }
 
-/** A failed replica is on its way to be tried again and keeps its place. */
+/** Failed replicas that will be retried count as present. */
 function failedIn(pass: RunPass, group: string): Replica[] {
   return wantedFailures(pass).filter((replica) => replica.group === group);
 }
 
 function scale(pass: RunPass, group: string, own: readonly Replica[], desired: number): void {
-  const alive = byWorth(own.filter(isReplicaAlive), pass.run.deploymentNum);
+  const alive = byImportance(own.filter(isReplicaAlive), pass.run.deploymentNum);
   submitNew(pass, group, own, desired - alive.length - failedIn(pass, group).length);
   for (const replica of alive.slice(desired)) scaleDown(pass, replica);
 }
 
 /**
- * One that is being drained has its replacement already, and no surge waits for it: a stream that
- * goes on for long must not hold up the rollout.
+ * A draining replica already has its replacement and does not count against the surge: a long-lived
+ * stream must not delay the rollout.
  */
 function rollOut(pass: RunPass, group: string, own: readonly Replica[], desired: number): void {
   const { deploymentNum } = pass.run;
-  const alive = byWorth(own.filter(isReplicaAlive), deploymentNum);
+  const alive = byImportance(own.filter(isReplicaAlive), deploymentNum);
   const failed = failedIn(pass, group).length;
   const current = alive.filter((one) => isUpToDate(one, deploymentNum)).length + failed;
   submitNew(pass, group, own, Math.min(desired + SURGE - alive.length - failed, desired - current));
@@ -105,7 +106,7 @@ function rollOut(pass: RunPass, group: string, own: readonly Replica[], desired:
   for (const replica of stop) scaleDown(pass, replica);
 }
 
-/** Numbers of the group that are free come first, then new ones. */
+/** Reuses free replica numbers of the group before new ones. */
 function submitNew(pass: RunPass, group: string, own: readonly Replica[], count: number): void {
   const kept = new Set(failedIn(pass, group).map((one) => one.num));
   const free = own.filter((one) => isReplicaOver(one) && !kept.has(one.num)).map((one) => one.num);
@@ -121,7 +122,7 @@ function scaleDown(pass: RunPass, replica: Replica): void {
   }
 }
 
-/** Equal but for the order of keys, unset values, and an architecture that was only widened. */
+/** Ignores the order of keys, unset values, and an architecture that the update no longer restricts. */
 export function sameSpec(old: JobSpec, fresh: JobSpec): boolean {
   return canonical(old, fresh) === canonical(fresh, fresh);
 }

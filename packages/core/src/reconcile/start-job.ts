@@ -1,4 +1,4 @@
-/** From a machine to a running process: the order to the host, and what its agent says of it. */
+/** Starts a job on its host and follows the reports of the agent. */
 
 import { isSshUser } from '@dstack/contract';
 import { occupyInstance } from '../instances/index.ts';
@@ -27,7 +27,7 @@ export function advanceStarting(pass: RunPass, job: JobRecord, instance: Instanc
   occupyInstance(pass.draft, instance, host);
   const report = pass.reportOf(job);
   const start = pass.draft.lastIntent('job.start', job.id);
-  // Also after the agent's first report: what the job lacks (an upload, say) never comes then.
+  // Also after the agent's first report: a missing upload, for example, will not come.
   if (!hasBegun(report) && endIfRefused(pass, job, start)) return;
   if (report !== null) {
     followReport(pass, job, report, host);
@@ -45,12 +45,12 @@ export function advanceStarting(pass: RunPass, job: JobRecord, instance: Instanc
   }
 }
 
-/** Its process has been started, whatever became of it: the order was carried out. */
+/** The process was started, so the order has been carried out. */
 function hasBegun(report: JobReport | null): boolean {
   return report?.state.phase === 'running' || report?.state.phase === 'exited';
 }
 
-/** An order that no repetition can make succeed is the job's end. */
+/** Ends the job if its order was refused for good. */
 function endIfRefused(pass: RunPass, job: JobRecord, order: IntentRecord | null): boolean {
   if (order?.state !== 'failed' && order?.result?.kind !== 'refused') return false;
   const refused = order.result?.kind === 'refused' ? order.result : null;
@@ -59,7 +59,7 @@ function endIfRefused(pass: RunPass, job: JobRecord, order: IntentRecord | null)
   return true;
 }
 
-/** When a job that its agent has not taken is given up. */
+/** When a job that its agent has not accepted is given up. */
 export function startDeadline(job: JobRecord, instance: InstanceRecord): Timestamp {
   const type = job.provisioningData?.instance_type.name ?? '';
   const seconds = provisioningTimeoutSeconds(instance.backend, type);
@@ -109,7 +109,7 @@ export function noteAddress(pass: RunPass, job: JobRecord, report: JobReport): J
       ...runtimeData,
       ports: ssh_port === null ? runtimeData.ports : { ...runtimeData.ports, '10022': ssh_port },
       working_dir: working_dir ?? runtimeData.working_dir,
-      // A name out of the image's own files that no client could log in with is none.
+      // The name comes from the image's files; ignore it if no client could log in with it.
       username: username && isSshUser(username) ? username : runtimeData.username,
     },
   });

@@ -11,7 +11,7 @@ export interface Submission {
   readonly num: number;
   readonly group: string;
   readonly occasion: 'new submission' | 'retry';
-  /** The failed submissions that this one follows; null = it is no retry of anything. */
+  /** The failed submissions that this one retries; null = it is not a retry. */
   readonly after: Replica | null;
 }
 
@@ -39,14 +39,14 @@ export function submitReplica(pass: RunPass, { num, group, occasion, after }: Su
   draft.signal('placement', run.projectId);
 }
 
-/** Superseded submissions of a job that are always kept, counted from the newest. */
-const KEPT = 20;
+/** The newest submissions of a job are always kept. */
+export const KEPT_SUBMISSIONS = 20;
 
 /**
- * Submissions that say nothing any more once another follows: long waits and crash loops must not
- * pile up rows. Kept are the first, the last ones, each that ended unlike the one before it, and the
- * last that had a machine (retry budgets are counted from it). Those that never had one for lack of
- * capacity go as soon as they are superseded twice (dstack 0.22.5). `jobs`: oldest first.
+ * Submissions to delete when another follows, so that long waits and crash loops do not pile up rows.
+ * Kept are the first, the newest, each that ended differently from the one before it, and the last
+ * that had a machine (retry budgets are counted from it). Submissions that got no machine for lack of
+ * capacity are deleted once they are superseded twice, as in dstack 0.22.5. `jobs`: oldest first.
  */
 function superseded(jobs: readonly JobRecord[]): JobRecord[] {
   const provisioned = jobs.findLast((job) => job.provisionedAt !== null);
@@ -54,7 +54,7 @@ function superseded(jobs: readonly JobRecord[]): JobRecord[] {
     if (!isJobFinished(job.status) || job === provisioned) return false;
     if (job.provisionedAt === null && isCapacityReason(job.terminationReason)) return true;
     const before = jobs[i - 1];
-    return i < jobs.length - KEPT && before !== undefined && endedAlike(job, before);
+    return i < jobs.length - KEPT_SUBMISSIONS && before !== undefined && endedAlike(job, before);
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * A submission that placement has found no place for: it waits where it is, without a timer of its
- * own, until capacity that it could use is free; or it ends.
+ * A job without a place waits in `submitted`, without a timer of its own, until suitable capacity
+ * becomes free; or it ends, if it may not wait.
  */
 import { refusalText } from '@dstack/contract/wire';
 import { jobTarget, newEvent } from '../events/events.ts';
@@ -19,7 +19,7 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
     endJob(pass, queued, 'failed_to_start_due_to_no_capacity');
     return;
   }
-  // One microsecond after the last moment at which it may still be retried.
+  // One microsecond after the last moment at which a retry is allowed.
   if (until !== Infinity) pass.draft.dueAt(until + 1);
   if (queued.waitingSince !== null) return;
   pass.draft.jobs.set(queued, { waitingSince: pass.now });
@@ -29,8 +29,8 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
 }
 
 /**
- * Until when it may wait; null = it may not. Beside a replica that serves it waits for as long as
- * that takes: a service is never ended for what it lacks.
+ * Until when the job may wait; null = it may not wait. Beside a serving replica it waits without a
+ * limit, so that a lack of capacity never ends a working service.
  */
 export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (isServing(pass)) return Infinity;
@@ -38,7 +38,7 @@ export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   return verdict.kind === 'retry' ? verdict.until : null;
 }
 
-/** What it asks for may change with the run's fleet, how urgently with an update. */
+/** Demand changes with the run's fleet, priority with an update. */
 function keepPlaceInQueue(pass: RunPass, job: JobRecord): JobRecord {
   const gang = pass.latest.filter((one) => one.replicaNum === job.replicaNum);
   const demand = demandOf(
@@ -47,7 +47,7 @@ function keepPlaceInQueue(pass: RunPass, job: JobRecord): JobRecord {
   );
   const { priority } = pass.run;
   if (job.demand === demand && job.priority === priority) return job;
-  // Another class may find a place where the one before did not.
+  // The new demand class may have a place where the old one had none.
   pass.draft.signal('placement', pass.run.projectId);
   return pass.draft.jobs.set(job, { demand, priority });
 }

@@ -33,7 +33,7 @@ export const DEFAULT_RUN_SPEC_SETTINGS: RunSpecSettings = {
   forbidServicesWithoutGateway: false,
 };
 
-/** What decides whether a volume can be mounted. */
+/** The fields that decide whether a volume can be mounted. */
 export type VolumeState = Pick<VolumeRecord, 'status' | 'statusMessage' | 'toBeDeleted'>;
 
 export interface RunSpecContext {
@@ -170,7 +170,7 @@ function serviceError(
   return null;
 }
 
-/** Requests go to the router alone; who its workers are it must be told by its commands. */
+/** Requests go to the router, which learns the addresses of its workers from `commands` only. */
 function routerError(service: ServiceConfiguration, profile: Profile): SpecError | null {
   const groups = service.groups ?? [];
   const group = groups.find(({ router }) => router != null);
@@ -182,8 +182,8 @@ function routerError(service: ServiceConfiguration, profile: Profile): SpecError
     return null;
   }
   return specError(
-    `groups: the router in group ${group.name} and its workers do not find each other by themselves ` +
-      'on this server yet. Give one the addresses of the others in `commands`, as ' +
+    `groups: this server does not connect the router in group ${group.name} to its workers yet. ` +
+      'Pass the addresses in `commands`, as ' +
       '`${{ groups[0].replicas[0].IP_ADDRESS }}`',
   );
 }
@@ -198,7 +198,7 @@ function gatewayError(
   const text = 'Services without a gateway are not allowed on this server';
   if (configuration.gateway === false) return specError(`${text}: \`gateway\` must not be false`);
   if (configuration.gateway !== null || hasDefaultGateway) return null;
-  return specError(`${text}, and the project has no default one that runs: set \`gateway\``);
+  return specError(`${text}, and the project has no running default gateway: set \`gateway\``);
 }
 
 function mayBeEmpty(service: ServiceConfiguration): boolean {
@@ -208,7 +208,7 @@ function mayBeEmpty(service: ServiceConfiguration): boolean {
 
 const NODE_RANK = /^dstack\.(job_num|node_rank)$/;
 
-/** Every volume named has to be there and usable, for every node that mounts it. */
+/** Every named volume must exist and be usable, for each node that mounts it. */
 function volumesError(spec: RunSpec, known: RunSpecContext['volumes']): SpecError | null {
   const nodes = spec.configuration.type === 'task' ? nodesRequired(spec) : 1;
   for (const mount of spec.configuration.volumes) {
@@ -216,7 +216,7 @@ function volumesError(spec: RunSpec, known: RunSpecContext['volumes']): SpecErro
     for (const name of [mount.name].flat()) {
       const found = placeholders(name);
       const wrong = found.find(({ inner }) => !NODE_RANK.test(inner.trim()));
-      if (wrong) return specError(`volumes: ${wrong.text} is not known in names of volumes`);
+      if (wrong) return specError(`volumes: ${wrong.text} is not allowed in names of volumes`);
       // A name without a rank is the same for every node.
       const ranks = found.length > 0 ? nodes : 1;
       for (let rank = 0; known && rank < ranks; rank++) {

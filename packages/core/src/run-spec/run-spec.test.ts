@@ -121,7 +121,7 @@ describe('refusals', () => {
           { name: 'w', replicas: 1, commands: ['x'] },
         ],
       }),
-      /router in group r and its workers do not find each other/,
+      /does not connect the router in group r to its workers/,
     ],
     [
       'Dynamo with retry',
@@ -188,7 +188,9 @@ describe('refusals', () => {
     };
     const text = 'Services without a gateway are not allowed on this server';
     expect(message(false, true)).toBe(`${text}: \`gateway\` must not be false`);
-    expect(message(null, false)).toContain(`${text}, and the project has no default one`);
+    expect(message(null, false)).toContain(
+      `${text}, and the project has no running default gateway`,
+    );
     expect(message(null, true)).toBe('accepted');
     expect(message('edge', false)).toBe('accepted');
     expect(message(true, false)).toBe('accepted');

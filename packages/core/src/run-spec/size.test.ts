@@ -8,9 +8,8 @@ const task = (more: object = {}) => sent({ type: 'task', commands: ['true'], ...
 const service = (more: object) =>
   sent({ type: 'service', port: 80, commands: ['true'], image: 'x', ...more });
 const answer = (spec: RunSpec, settings: object = {}) => {
-  const context = { userPublicKey: 'ssh-ed25519 AAAA me', volumeNames: new Set<string>() };
   const prepared = prepareRunSpec(spec, {
-    ...context,
+    userPublicKey: 'ssh-ed25519 AAAA me',
     settings: { ...DEFAULT_RUN_SPEC_SETTINGS, ...settings },
   });
   return prepared.ok ? 'accepted' : prepared.message;
@@ -52,9 +51,9 @@ describe('the size of a run', () => {
       /`profile.regions` has 1001/,
     ],
     [
-      'times of a schedule',
+      'expressions of a schedule',
       task({ schedule: { cron: many(33, () => '0 0 29 2 *') } }),
-      /`schedule.cron` has 33 times/,
+      /`schedule.cron` has 33 expressions/,
     ],
     [
       'text for that many jobs',

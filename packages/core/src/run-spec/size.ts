@@ -3,16 +3,16 @@ import { nodesRequired } from '../placement/gang-request.ts';
 import { mergedProfile } from '../profile/merge.ts';
 import { type SpecError, specError } from './result.ts';
 
-/** Items of one list or map. Offers are compared with each of them. */
+/** The most items of one list or map; each offer is compared with all of them. */
 const MOST_ITEMS = 1000;
 
-/** Times of one schedule: the next one is looked for day by day, for years. */
-const MOST_TIMES = 32;
+/** The most cron expressions of one schedule: each may be searched day by day for years. */
+const MOST_EXPRESSIONS = 32;
 
-/** Characters of the configuration, once for each job: that is about what the jobs are stored as. */
+/** The most characters of the configuration times the number of jobs: each job stores a copy. */
 const MOST_TEXT = 4 * 1024 * 1024;
 
-/** Whether the run is small enough to be planned and stored in a moment. */
+/** Refuses runs that are too large to be planned and stored quickly; null = accepted. */
 export function sizeError(spec: RunSpec, maxJobs: number): SpecError | null {
   const { configuration } = spec;
   const long = longList(configuration, []) ?? longList(spec.profile, ['profile']);
@@ -22,8 +22,10 @@ export function sizeError(spec: RunSpec, maxJobs: number): SpecError | null {
     );
   }
   const times = [mergedProfile(spec).schedule?.cron ?? []].flat().length;
-  if (times > MOST_TIMES) {
-    return specError(`\`schedule.cron\` has ${times} times; at most ${MOST_TIMES} are allowed`);
+  if (times > MOST_EXPRESSIONS) {
+    return specError(
+      `\`schedule.cron\` has ${times} expressions; at most ${MOST_EXPRESSIONS} are allowed`,
+    );
   }
   const jobs = mostJobs(spec);
   if (jobs > maxJobs) {
@@ -38,7 +40,7 @@ export function sizeError(spec: RunSpec, maxJobs: number): SpecError | null {
   );
 }
 
-/** Of a service the most that scaling may start. */
+/** The most jobs at one time; for a service, the most that scaling may start. */
 function mostJobs(spec: RunSpec): number {
   const { configuration } = spec;
   if (configuration.type !== 'service') return nodesRequired(spec);
@@ -51,7 +53,7 @@ interface LongList {
   readonly items: number;
 }
 
-/** Specs are as deep as their schema. */
+/** The recursion is bounded: specs are as deep as their schema. */
 function longList(value: unknown, path: readonly string[]): LongList | null {
   if (typeof value !== 'object' || value === null) return null;
   const entries = Object.entries(value);

@@ -86,7 +86,7 @@ export const HOST_ADD_LIMIT = 600 * SECOND;
 /** Taking the agent off a host of one's own is waited for no longer than this. */
 export const HOST_REMOVE_LIMIT = 120 * SECOND;
 
-/** The end of a machine is tried for this long after its backend was removed from the project. */
+/** How long after the removal of its backend the termination of a machine is retried. */
 export const BACKEND_MISSING_LIMIT = 900 * SECOND;
 
 /** A cloud machine out of reach for this long is ended. */

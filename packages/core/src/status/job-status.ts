@@ -41,7 +41,7 @@ export const isJobAlive = (status: JobStatus): boolean =>
 
 export const isJobSubmitted = (status: JobStatus): boolean => status === 'submitted';
 
-/** Placement found nothing for it, and its run lets it wait until something can be had. */
+/** Placement found no place for the job, and its run lets it wait for capacity. */
 export const isJobWaiting = (
   job: Pick<JobRecord, 'status' | 'instanceId' | 'waitingSince'>,
 ): boolean => isJobSubmitted(job.status) && job.instanceId === null && job.waitingSince !== null;
@@ -118,7 +118,7 @@ export function jobError(reason: JobTerminationReason | null): string | null {
   return reason === null ? null : JOB_ENDS[reason].error;
 }
 
-/** Text of `termination_reason_message` on the wire: what somebody wrote, or why there was no place. */
+/** Text of `termination_reason_message` on the wire: the stored message, or the refusal. */
 export function terminationText(
   job: Pick<JobRecord, 'terminationReason' | 'terminationMessage' | 'refusal'>,
 ): string | null {
@@ -127,19 +127,19 @@ export function terminationText(
   return isUnplaced && job.refusal ? refusalText(job.refusal) : null;
 }
 
-/** How a submission counts for its run: what it is doing, or how it ended. */
+/** What a submission contributes to the status of its run. */
 export type JobOutcome =
   | 'submitted'
   | 'provisioning'
   | 'running'
   | 'done'
-  /** Scaled down: counts for nothing. */
-  | 'gone'
-  /** Ended for a reason that retry has to look at. */
+  /** Does not count for the run. */
+  | 'scaled_down'
+  /** Ended for a reason that may be retried. */
   | 'failed';
 
 export function jobOutcome(job: Pick<JobRecord, 'status' | 'terminationReason'>): JobOutcome {
-  if (job.terminationReason === 'scaled_down') return 'gone';
+  if (job.terminationReason === 'scaled_down') return 'scaled_down';
   switch (job.status) {
     case 'submitted':
       return 'submitted';

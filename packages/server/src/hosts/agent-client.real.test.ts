@@ -84,7 +84,7 @@ it('takes no answer that is longer than any, or not as agreed', async () => {
   answer = (response) => void response.end('{"version":');
   await expect(client.info()).rejects.toThrow(AgentUnreachable);
   answer = (response) => void response.end('{"state":null,"missing":{}}');
-  await expect(client.putJob({ id: 'x' } as never)).rejects.toThrow('state is no object');
+  await expect(client.putJob({ id: 'x' } as never)).rejects.toThrow('state is not an object');
   answer = (response) => void response.writeHead(404).end('{"code":"x\\u001b[2J"}');
   await expect(client.info()).rejects.toMatchObject({ code: 'x [2J', message: 'undefined' });
 });

@@ -117,10 +117,10 @@ it('reads no more from an agent than it can handle, and takes its silence for no
 });
 
 it.each<[string, string | Buffer, string]>([
-  ['no JSON', '{', 'it is no JSON'],
-  ['a state without a job', '{"type":"state","n":1}', 'state is no object'],
-  ['a log of no job', Buffer.alloc(60), 'id is no UUID'],
-  ['a log without a header', Buffer.alloc(3), 'it is shorter than its header'],
+  ['no JSON', '{', 'the message is not JSON'],
+  ['a state without a job', '{"type":"state","n":1}', 'state is not an object'],
+  ['a log of no job', Buffer.alloc(60), 'id is not a UUID'],
+  ['a log without a header', Buffer.alloc(3), 'the message is shorter than its header'],
 ])('ends the link to an agent that sends %s, and says why', async (_, message, problem) => {
   const socket = await greeted();
   socket.send(message);

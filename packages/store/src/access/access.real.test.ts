@@ -9,7 +9,7 @@ import type { AccessSubject } from './types.ts';
 type Heard = (AccessSubject | null)[];
 
 forEachStore((tests) => {
-  it('tells whose access may have changed, once the change is there to be read', async () => {
+  it('reports whose access may have changed, after the commit', async () => {
     const world = await openWorld(tests);
     const { store, projectId } = world;
     const bob = userRecord({ name: 'bob' });
@@ -35,7 +35,7 @@ forEachStore((tests) => {
     }
   });
 
-  it('tells nobody of what takes nothing from anybody, or was rolled back', async () => {
+  it('reports nothing for a change that revokes no access or is rolled back', async () => {
     const { store, projectId } = await openWorld(tests);
     const heard: Heard = [];
     store.access.onChanged((subject) => heard.push(subject));
@@ -45,7 +45,7 @@ forEachStore((tests) => {
     expect(heard).toEqual([]);
   });
 
-  it('tells of the project whose tokens of programs are deleted', async () => {
+  it('reports the project whose service tokens are deleted', async () => {
     const { store, projectId, userId } = await openWorld(tests);
     const token = serviceToken(projectId, userId);
     await store.meta.serviceTokens.insert(token, 'dstack_st_1');
@@ -55,7 +55,7 @@ forEachStore((tests) => {
     expect(heard).toEqual([{ kind: 'project', id: projectId }]);
   });
 
-  it('knows its tokens, also those that are not valid any more', async () => {
+  it('recognises its tokens, including revoked ones', async () => {
     const { store, projectId, userId } = await openWorld(tests);
     const bob = userRecord({ name: 'bob', token: 'of bob' });
     await store.users.insert(bob);
@@ -73,7 +73,7 @@ forEachStore((tests) => {
     expect(await store.users.byToken('of bob')).toBeNull();
   });
 
-  it('knows the keys of those who have a role in a project, and of global admins', async () => {
+  it('returns the keys of users with a role in a project, and of global admins', async () => {
     const { store, projectId } = await openWorld(tests);
     const { users, projects, access } = store;
     const named = (name: string, more = {}) =>
@@ -111,7 +111,7 @@ forEachStore((tests) => {
 });
 
 function betweenServers(tests: StoreTests): void {
-  it('tells every server, and of everybody when calls may be missing', async () => {
+  it('notifies every server, and reports everybody if notifications may be lost', async () => {
     const { store, url, userId } = await openWorld(tests);
     const other = await tests.open({ url });
     const heard = { here: [] as Heard, there: [] as Heard };

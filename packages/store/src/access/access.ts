@@ -1,7 +1,7 @@
 import { JOB_TOKEN_PREFIX, type ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { Db, StoreContext, Tx } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
+import { forIds, groupBy, notDeleted } from '../query.ts';
 import { tokenHash } from '../token-hash.ts';
 import type { Access, UserKey } from './types.ts';
 
@@ -10,7 +10,7 @@ export function createAccess(context: StoreContext): Access {
   return {
     onChanged: (listener) => bus.onAccessChanged(listener),
     async isToken(text) {
-      // Tokens of jobs are kept nowhere; nothing else looks like them.
+      // Tokens of jobs are not stored; the prefix is theirs alone.
       if (text.startsWith(JOB_TOKEN_PREFIX)) return true;
       const hash = tokenHash(text);
       const row = await db
@@ -55,21 +55,22 @@ async function keysOf(db: Db, projectId: Id, roles: readonly ProjectRole[]): Pro
     users.map(({ id }) => id),
     (slice) => db.selectFrom('public_keys').selectAll().where('user_id', 'in', slice).execute(),
   );
+  const registeredBy = groupBy(registered, (row) => row.user_id);
   const keys = users.flatMap(({ id, name, ssh_public_key }) => [
     ...(ssh_public_key === null ? [] : [{ user: name, key: ssh_public_key }]),
-    ...registered.flatMap(({ user_id, key }) => (user_id === id ? [{ user: name, key }] : [])),
+    ...(registeredBy.get(id) ?? []).map(({ key }) => ({ user: name, key })),
   ]);
   const order = ({ user, key }: UserKey) => `${user} ${key}`;
   return keys.sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }
 
-/** To be called before a user's token is replaced or removed, in the same transaction. */
+/** Call before a user's token is replaced or removed, in the same transaction. */
 export async function retireToken(context: StoreContext, tx: Tx, userId: Id): Promise<void> {
   const row = await tx
     .selectFrom('users')
     .select('token_hash')
     .where('id', '=', userId)
-    // Of two replacements at a time the second must see the token of the first.
+    // The second of two concurrent replacements must see the token of the first.
     .$if(context.postgres, (query) => query.forUpdate())
     .executeTakeFirst();
   if (!row?.token_hash) return;
@@ -80,7 +81,7 @@ export async function retireToken(context: StoreContext, tx: Tx, userId: Id): Pr
     .execute();
 }
 
-/** To be called before tokens of programs are deleted, in the same transaction; answers their projects. */
+/** Call before service tokens are deleted, in the same transaction; returns their projects. */
 export async function retireServiceTokens(
   context: StoreContext,
   tx: Tx,

@@ -1,7 +1,7 @@
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 
-/** Whose access may have changed: a user's token, keys, role or account, or who may enter a project. */
+/** Whose access may have changed: a user (token, keys, role, account), or all users of a project. */
 export interface AccessSubject {
   readonly kind: 'user' | 'project';
   readonly id: Id;
@@ -9,19 +9,19 @@ export interface AccessSubject {
 
 export interface Access {
   /**
-   * Called after each commit that may have taken access from somebody, of this server or another on
-   * the database. Null: some calls may be missing (the connection to PostgreSQL broke), so all access
-   * must be looked at again. Listeners must not throw. Answers a function that ends the listening.
+   * Called after each commit, of any server, that may have revoked access. Null: some calls may have
+   * been lost (the connection to PostgreSQL broke), so all access must be checked again. Listeners
+   * must not throw. Returns the function that removes the listener.
    */
   onChanged(listener: (subject: AccessSubject | null) => void): () => void;
   /**
-   * Whether the text is a token of this installation, or was one: of a user, also a deleted or
-   * inactive one, of a program, or of a job. Tells what must not be handed on, not what may sign in.
+   * Whether the text is or was a token of this installation: of a user (even deleted or inactive), a
+   * service token, or one of a job. For what must not be passed on, not for authentication.
    */
   isToken(text: string): Promise<boolean>;
   /**
-   * Public keys of the active users who have one of these roles in the project, or are global admins:
-   * the pair that the server made and those that they have registered, by user and key.
+   * Public keys, generated and registered, of the active users who have one of these roles in the
+   * project or are global admins; sorted by user and key.
    */
   keysOf(projectId: Id, roles: readonly ProjectRole[]): Promise<UserKey[]>;
 }

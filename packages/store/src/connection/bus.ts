@@ -5,7 +5,7 @@ import type { StoreLogger } from '../logger.ts';
 import type { LogSignals } from '../logs/types.ts';
 import type { DB } from '../schema/db.ts';
 
-/** What a transaction has for others to hear. */
+/** What a transaction announces to other servers. */
 export interface Announcement {
   readonly signals: readonly Signal[];
   readonly events: readonly NewEvent[];
@@ -20,9 +20,9 @@ export interface Bus {
   /** After the commit: for this server. */
   deliver(signals: readonly Signal[]): void;
   deliverAccess(subjects: readonly AccessSubject[]): void;
-  /** Of this server and of others; null: some may be missing. */
+  /** Changes made by any server; null: some may have been lost. */
   onAccessChanged(listener: AccessListener): () => void;
-  /** Another server has written events; null: about no run, or about what was missed. */
+  /** Another server has written events about this run; null: about no run, or some were lost. */
   onEventsElsewhere(listener: (runId: Id | null) => void): () => void;
   readonly logs: LogSignals;
   close(): Promise<void>;
@@ -35,7 +35,7 @@ interface Subscriber {
   readonly missed: () => void;
 }
 
-/** Hands signals to the listeners of this process; one that throws does not keep others from theirs. */
+/** Passes signals to the listeners of this process; one that throws does not stop the others. */
 export class Subscribers {
   readonly #subscribers = new Set<Subscriber>();
   readonly #logger: StoreLogger;
@@ -69,25 +69,25 @@ export class Subscribers {
   }
 }
 
-/** Like `Subscribers`, for a single kind of news. */
+/** Listeners for values of one type; one that throws does not stop the others. */
 export class Listeners<T> {
-  readonly #listeners = new Set<(news: T) => void>();
+  readonly #listeners = new Set<(value: T) => void>();
   readonly #logger: StoreLogger;
 
   constructor(logger: StoreLogger) {
     this.#logger = logger;
   }
 
-  add(listener: (news: T) => void): () => void {
+  add(listener: (value: T) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  notify(all: readonly T[]): void {
-    for (const news of all) {
+  notify(values: readonly T[]): void {
+    for (const value of values) {
       for (const listener of this.#listeners) {
         try {
-          listener(news);
+          listener(value);
         } catch (error) {
           this.#logger.error({ err: error }, 'a listener failed');
         }
@@ -96,7 +96,7 @@ export class Listeners<T> {
   }
 }
 
-/** One server alone: nobody else to tell. */
+/** For a single server: there is nobody to announce to. */
 export function localBus(logger: StoreLogger): Bus {
   const subscribers = new Subscribers(logger);
   const access = new Listeners<AccessSubject | null>(logger);

@@ -13,10 +13,10 @@ const CHANNEL = 'dstack_signals';
 /** In place of a kind of work: more of a log is stored. */
 const LOG = 'log';
 
-/** In place of a kind of work: events are written, about this run if there is an id. */
+/** Payload prefix instead of a kind of work: events were written; the id is their run or empty. */
 const EVENT = 'event';
 
-/** In place of a kind of work: access has changed of a user or to a project, `user/<id>`. */
+/** Payload prefix instead of a kind of work: access changed; the id is `user/<id>` or `project/<id>`. */
 const ACCESS = 'access';
 
 /** For the few things that are asked on this connection; after them it only listens. */
@@ -101,13 +101,13 @@ function payloadsOf({ signals, events, access }: Announcement): string[] {
   ];
 }
 
-/** Null, which stands for everybody, where a newer server names something that this one does not know. */
+/** Null (everybody's access) if a newer server sends a kind that this one does not know. */
 function subjectOf(text: string): AccessSubject | null {
   const [, kind, id = ''] = /^(user|project)\/(.+)$/.exec(text) ?? [];
   return kind === undefined ? null : { kind: kind as AccessSubject['kind'], id };
 }
 
-/** Of each event the runs that it is about, '' where there is none. */
+/** The runs that the events are about; '' for an event about no run. */
 function runsOf(events: readonly NewEvent[]): Id[] {
   return events.flatMap(({ targets }) => {
     const runs = targets.flatMap(({ type, id, parentId }) => {

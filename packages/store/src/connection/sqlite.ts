@@ -49,7 +49,7 @@ export function openSqlite(
   };
 }
 
-/** A database that lives in this process only, and is gone with it. For simulations and tests. */
+/** A database in the memory of this process, for simulations and tests. */
 export function openMemorySqlite(onStatement?: OnStatement): SqliteConnection {
   const database = new DatabaseSync(':memory:', { enableForeignKeyConstraints: true });
   const db = new Kysely<DB>({

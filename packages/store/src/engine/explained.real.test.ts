@@ -1,31 +1,17 @@
-import type { JobRecord, RunRecord } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
-import { insertFleet, insertRun } from '../testing/insert.ts';
+import { insertFleet, insertRun, insertWaiting, WAITING } from '../testing/insert.ts';
 import { projectRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 
-const REFUSED = { refusal: { kind: 'no-fleets' } } as const;
-
-async function waiting(
-  world: World,
-  name: string,
-  run: Partial<RunRecord> = {},
-  job: Partial<JobRecord> = {},
-) {
-  const { priority = 0, submittedAt: queuedAt = 1 } = run;
-  const waits = { ...REFUSED, waitingSince: 5, demand: 'small', priority, queuedAt, ...job };
-  return await insertRun(world, { name, ...run }, [waits]);
-}
-
 forEachStore((tests) => {
-  describe('what explains a run', () => {
-    it('is its place among those that ask for the same, and who is before it', async () => {
+  describe('the input of an explanation', () => {
+    it('has the position of the run in its demand class, and the runs ahead', async () => {
       const world = await openWorld(tests);
       const { store } = world;
-      for (let i = 0; i < 60; i++) await waiting(world, `w-${i}`, { submittedAt: 100 + i });
-      await waiting(world, 'urgent', { submittedAt: 999, priority: 7 });
-      await waiting(world, 'larger', { submittedAt: 1 }, { demand: 'large' });
-      const { run, jobs } = await waiting(world, 'late', { submittedAt: 500 });
+      for (let i = 0; i < 60; i++) await insertWaiting(world, `w-${i}`, { submittedAt: 100 + i });
+      await insertWaiting(world, 'urgent', { submittedAt: 999, priority: 7 });
+      await insertWaiting(world, 'larger', { submittedAt: 1 }, { demand: 'large' });
+      const { run, jobs } = await insertWaiting(world, 'late', { submittedAt: 500 });
       const found = await store.engine.loadExplainedRun(run.id);
       expect(found?.places).toMatchObject([{ jobId: jobs[0]?.id, ahead: 61 }]);
       expect(found?.places[0]?.first.map((one) => one.name)).toEqual([
@@ -39,7 +25,21 @@ forEachStore((tests) => {
       expect(ahead?.places).toMatchObject([{ ahead: 0, first: [] }]);
     });
 
-    it('is everything that it could be placed on, whether or not something waits', async () => {
+    it('has the position of one replica per demand class, however many wait', async () => {
+      let statements: string[] = [];
+      const world = await openWorld(tests, { onStatement: (sql) => statements.push(sql) });
+      const jobs = Array.from({ length: 40 }, (_, replicaNum) => ({
+        ...{ ...WAITING, queuedAt: 1, replicaNum },
+        demand: replicaNum % 2 === 0 ? 'small' : 'large',
+      }));
+      const { run } = await insertRun(world, { name: 'service' }, jobs.toReversed());
+      statements = [];
+      const found = await world.store.engine.loadExplainedRun(run.id);
+      expect(found?.places).toMatchObject([{ ahead: 0 }, { ahead: 0 }]);
+      expect(statements.filter((sql) => sql.includes('count(*)'))).toHaveLength(2);
+    });
+
+    it('has all capacity that the run may use, whether or not something waits', async () => {
       const world = await openWorld(tests);
       const { store, userId } = world;
       const other = projectRecord(userId, { name: 'other' });
@@ -66,7 +66,7 @@ forEachStore((tests) => {
       expect(await store.engine.loadExplainedRun('absent')).toBeNull();
     });
 
-    it('does not count jobs that have ended among those on an instance', async () => {
+    it('does not count finished jobs as holders of an instance', async () => {
       const world = await openWorld(tests);
       const { instance } = await insertFleet(world, 'fleet');
       await insertRun(world, { name: 'ended', status: 'done' }, [

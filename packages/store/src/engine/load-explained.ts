@@ -1,14 +1,15 @@
-/** Loads the input of explanations. */
-import type {
-  BlockHolder,
-  ExplainedRun,
-  FleetRecord,
-  Id,
-  InstanceRecord,
-  JobRecord,
-  NamedRun,
-  QueuePlace,
-  Timestamp,
+/** Reads what explanations are made from. */
+import {
+  type BlockHolder,
+  type ExplainedRun,
+  examinedJobs,
+  type FleetRecord,
+  type Id,
+  type InstanceRecord,
+  type JobRecord,
+  type NamedRun,
+  type QueuePlace,
+  type Timestamp,
 } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../context.ts';
@@ -16,13 +17,13 @@ import { forIds, groupBy } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { UNFINISHED_JOB } from '../schema/statuses.ts';
 import { loadCapacity, loadProjectNames } from './load-placement.ts';
-import { loadQueueForPeople, loadRivalsForPeople, QUEUED } from './load-queue.ts';
+import { loadExplainedQueue, loadExplainedRivals, QUEUED } from './load-queue.ts';
 import { loadRun } from './load-run.ts';
 
 /** The most instances of a fleet whose holders are loaded, lowest numbers first. */
 const HELD_PER_FLEET = 100;
 
-/** The most runs named of those that are ahead. */
+/** The most runs ahead in the queue that are named; the others are counted. */
 const NAMED_AHEAD = 5;
 
 export async function loadExplainedRun(
@@ -38,12 +39,11 @@ export async function loadExplainedRun(
   const fleetIds = capacity.fleets.map((fleet) => fleet.id);
   const queue = {
     ...{ projectId, projectName: run.projectName, ...capacity },
-    ...(await loadQueueForPeople(tx, records, projectId)),
-    rivals: await loadRivalsForPeople(tx, records, projectId, fleetIds),
+    ...(await loadExplainedQueue(tx, records, projectId)),
+    rivals: await loadExplainedRivals(tx, records, projectId, fleetIds),
   };
-  const waiting = run.jobs.filter(isWaitingHead);
   const places: QueuePlace[] = [];
-  for (const job of waiting) places.push(await queuePlace(tx, job));
+  for (const job of examinedJobs(run.jobs)) places.push(await queuePlace(tx, job));
   const holders = await blockHolders(tx, shownInstances(queue.fleets, queue.instances));
   const named = [...holders.map((holder) => holder.run), ...places.flatMap((one) => one.first)];
   const others = [...named, ...queue.rivals.map((rival) => rival.gang.run)];
@@ -53,10 +53,6 @@ export async function loadExplainedRun(
     ...others.map((one) => one.projectId),
   ]);
   return { run, queue, places, holders, projectNames };
-}
-
-function isWaitingHead({ status, instanceId, jobNum }: JobRecord): boolean {
-  return status === 'submitted' && instanceId === null && jobNum === 0;
 }
 
 function shownInstances(
@@ -111,7 +107,7 @@ const namedRun = (row: NamedRow): NamedRun => ({
   submittedAt: Number(row.submitted_at),
 });
 
-/** Reads the index `jobs_queued`, which has the order of the queue. */
+/** The index `jobs_queued` has the order of the queue. */
 async function queuePlace(tx: Tx, job: JobRecord): Promise<QueuePlace> {
   const counted = await sql<{ count: number }>`select count(*) as count from jobs
     where ${aheadOf(job)}`.execute(tx);

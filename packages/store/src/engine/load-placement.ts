@@ -8,8 +8,8 @@ import { loadQueue, loadRivals, sharedFleets, waitingProjects } from './load-que
 import { localUse } from './local-use.ts';
 
 /**
- * What waits in a project and everything it could be placed on, most of which is as it was when it
- * was last looked at. Null: there is no such project, or nothing waits in it.
+ * The queue of a project and all capacity that it may use; unchanged records come from the cache.
+ * Null: the project does not exist, or nothing waits in it.
  */
 export async function loadPlacement(
   tx: Tx,

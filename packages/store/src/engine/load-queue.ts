@@ -1,4 +1,4 @@
-/** What waits to be placed. */
+/** Reads the queue of gangs that have no place yet. */
 import type { Gang, Id, JobRecord, Rival } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../context.ts';
@@ -8,26 +8,26 @@ import type { RecordCache } from '../record-cache.ts';
 import { LIVE_RUN } from '../schema/statuses.ts';
 import { runTable } from '../schema/work-tables.ts';
 
-/** Gangs read of each demand class; a pass that places them all is followed by another. */
+/** The most gangs read per demand class; if a pass places all of them, another pass follows. */
 const PER_CLASS = 50;
 
-/** The same of each other project; they only have to be left something. */
+/** The same for other projects: placement only leaves capacity for these gangs. */
 const PER_CLASS_OF_RIVALS = 8;
 
-/** In the words of the partial indexes `jobs_unseen` and `jobs_queued`, else they are not used. */
+/** Spelled exactly as in the partial indexes `jobs_unseen` and `jobs_queued`, else they are not used. */
 const UNPLACED = sql`status = 'submitted' and instance_id is null`;
 const UNSEEN: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is null`;
 export const QUEUED: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is not null and job_num = 0`;
 
 /** The most gangs, and demand classes, that an explanation takes into account. */
-const FOR_PEOPLE = { gangs: 100, classes: 500 } as const;
+const EXPLAINED = { gangs: 100, classes: 500 } as const;
 
 export interface Queue {
   readonly gangs: readonly Gang[];
   readonly more: ReadonlySet<string>;
 }
 
-/** New gangs, all of them, and of those that wait the most urgent of each demand class. */
+/** All new gangs, and the most urgent waiting gangs of each demand class. */
 export async function loadQueue(tx: Tx, records: RecordCache, projectId: Id): Promise<Queue> {
   const unseen = await tx
     .selectFrom('jobs')
@@ -45,7 +45,7 @@ export async function loadQueue(tx: Tx, records: RecordCache, projectId: Id): Pr
 }
 
 /** The first gangs of the queue, for explanations. */
-export async function loadQueueForPeople(
+export async function loadExplainedQueue(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
@@ -57,18 +57,18 @@ export async function loadQueueForPeople(
     .where(UNSEEN)
     .orderBy('priority', 'desc')
     .orderBy('queued_at')
-    .limit(FOR_PEOPLE.gangs)
+    .limit(EXPLAINED.gangs)
     .execute();
   const heads = await firstHeadsOf(tx, projectId);
   return { gangs: await gangsOf(tx, records, [...unseen, ...heads]), more: new Set() };
 }
 
-/** The first gang of each class, the most urgent of them. */
+/** The first gang of each demand class, most urgent first. */
 async function firstHeadsOf(tx: Tx, projectId: Id): Promise<Head[]> {
-  const heads = await headsOf(tx, projectId, 1, FOR_PEOPLE.classes);
+  const heads = await headsOf(tx, projectId, 1, EXPLAINED.classes);
   return heads
     .sort((a, b) => b.priority - a.priority || Number(a.queued_at) - Number(b.queued_at))
-    .slice(0, FOR_PEOPLE.gangs);
+    .slice(0, EXPLAINED.gangs);
 }
 
 interface Head {
@@ -83,8 +83,8 @@ interface QueueHead extends Head {
 }
 
 /**
- * The most urgent gangs of each demand class: the index is entered once for each class and read as
- * far as wanted, so that this costs nothing for all that waits behind.
+ * The most urgent gangs of each demand class. The index is entered once per class and read up to the
+ * limit, so the gangs behind it cost nothing.
  */
 async function headsOf(
   tx: Tx,
@@ -114,12 +114,12 @@ async function headsOf(
 }
 
 /**
- * For jobs of known runs, which are found by run: in a form no index of statuses fits, as SQLite
- * would take that one and read whatever waits in any project.
+ * For jobs that are found by their run. The expression hides the column from the indexes on status:
+ * SQLite would prefer those, and read the waiting jobs of all projects.
  */
 const UNPLACED_OF_RUN = sql<SqlBool>`(status || '') = 'submitted' and instance_id is null`;
 
-/** All jobs of these replicas that have no place yet, and their runs. */
+/** All jobs of these replicas that have no instance yet, with their runs. */
 async function gangsOf(tx: Tx, records: RecordCache, heads: readonly Head[]): Promise<Gang[]> {
   const wanted = new Set(heads.map(gangKey));
   const rows = await forIds(
@@ -160,7 +160,7 @@ async function gangsOf(tx: Tx, records: RecordCache, heads: readonly Head[]): Pr
 
 const gangKey = ({ run_id, replica_num }: Head): string => `${run_id} ${replica_num}`;
 
-/** What waits in the projects that share fleets with this one. */
+/** The most urgent waiting gangs of the projects that share fleets with this one. */
 export async function loadRivals(
   tx: Tx,
   records: RecordCache,
@@ -180,8 +180,8 @@ export async function loadRivals(
   return rivals;
 }
 
-/** The same for explanations. */
-export function loadRivalsForPeople(
+/** Like `loadRivals`, for explanations. */
+export function loadExplainedRivals(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
@@ -190,7 +190,7 @@ export function loadRivalsForPeople(
   return loadRivals(tx, records, projectId, fleetIds, (rival) => firstHeadsOf(tx, rival));
 }
 
-/** Which other projects may use which of these fleets, as their own or imported. */
+/** The other projects that may use these fleets, as owner or importer. */
 export async function sharedFleets(
   tx: Tx,
   projectId: Id,
@@ -217,11 +217,12 @@ export async function sharedFleets(
   return [...owners, ...importers];
 }
 
-/** Those of the projects in which a job has no place yet; null = of all. */
+/** Which of these projects have a job without a place; null = which of all projects. */
 export async function waitingProjects(tx: Tx, projectIds: readonly Id[] | null): Promise<Id[]> {
-  const waits = sql<SqlBool>`exists (select 1 from jobs
+  // The outer parentheses matter: the list of ids is added with `and`.
+  const waits = sql<SqlBool>`(exists (select 1 from jobs
     where project_id = projects.id and ${UNSEEN})
-    or exists (select 1 from jobs where project_id = projects.id and demand > '' and ${QUEUED})`;
+    or exists (select 1 from jobs where project_id = projects.id and demand > '' and ${QUEUED}))`;
   const select = () => tx.selectFrom('projects').select('id').where(waits);
   const rows =
     projectIds === null

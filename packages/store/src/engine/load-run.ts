@@ -2,6 +2,7 @@ import {
   type GpuSample,
   type Id,
   type JobRecord,
+  KEPT_SUBMISSIONS,
   type RunSnapshot,
   scalesByDemand,
   type Timestamp,
@@ -18,10 +19,10 @@ import { fleetUses } from './fleet-uses.ts';
 import { instancesByIds, intentsOf } from './parts.ts';
 
 /**
- * Newest submissions read of each job: the ones that are always kept, and those that have just left
- * them and may be removed (`core/reconcile/submit-jobs`).
+ * The newest submissions read per job: those that are always kept, and the next two, which the next
+ * submission may remove.
  */
-const SUBMISSIONS_PER_JOB = 22;
+const SUBMISSIONS_PER_JOB = KEPT_SUBMISSIONS + 2;
 
 export async function loadRun(
   tx: Tx,

@@ -1,33 +1,19 @@
-import type { JobRecord, RunRecord } from '@dstack/core';
+import type { RunRecord } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
-import { insertFleet, insertRun } from '../testing/insert.ts';
+import { insertFleet, insertRun, insertWaiting, WAITING } from '../testing/insert.ts';
 import { rawSql } from '../testing/raw-sql.ts';
 import { projectRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type StoreTests, type World } from '../testing/stores.ts';
 
-/** Read by it, a question costs whatever waits in the project, or anywhere. */
+/** A query by this index reads all waiting jobs of a project, or of all projects. */
 const BY_STATUS = 'jobs_status_project_id';
-
-const REFUSED = { refusal: { kind: 'no-fleets' } } as const;
-
-/** A run whose only job waits for capacity. */
-async function waiting(
-  world: World,
-  name: string,
-  run: Partial<RunRecord> = {},
-  job: Partial<JobRecord> = {},
-) {
-  const { priority = 0, submittedAt: queuedAt = 1 } = run;
-  const waits = { ...REFUSED, waitingSince: 5, demand: 'small', priority, queuedAt, ...job };
-  return await insertRun(world, { name, ...run }, [waits]);
-}
 
 const names = (gangs: readonly { readonly run: RunRecord }[] | undefined) =>
   gangs?.map((gang) => gang.run.name).sort();
 
 forEachStore((tests) => {
-  describe('what placement reads', () => {
-    it('is every gang that no pass has looked at, with all of its jobs', async () => {
+  describe('a snapshot for placement', () => {
+    it('has every gang that no pass has examined, with all of its jobs', async () => {
       const world = await openWorld(tests);
       const { instance } = await insertFleet(world, 'fleet');
       const two = await insertRun(world, { name: 'two' }, [
@@ -45,11 +31,12 @@ forEachStore((tests) => {
       expect(ids).toContainEqual([two.jobs[2]?.id, two.jobs[1]?.id]);
     });
 
-    it('is of what waits the most urgent of each demand class, however much waits', async () => {
+    it('has the most urgent gangs of each demand class, however many wait', async () => {
       const world = await openWorld(tests);
-      for (let i = 0; i < 60; i++) await waiting(world, `small-${i}`, { submittedAt: 100 + i });
-      await waiting(world, 'small-urgent', { submittedAt: 999, priority: 7 });
-      await waiting(world, 'large', { submittedAt: 500 }, { demand: 'large' });
+      for (let i = 0; i < 60; i++)
+        await insertWaiting(world, `small-${i}`, { submittedAt: 100 + i });
+      await insertWaiting(world, 'small-urgent', { submittedAt: 999, priority: 7 });
+      await insertWaiting(world, 'large', { submittedAt: 500 }, { demand: 'large' });
       const snapshot = await world.store.engine.loadPlacement(world.projectId);
       const found = names(snapshot?.gangs) ?? [];
       expect(found).toHaveLength(51);
@@ -60,17 +47,17 @@ forEachStore((tests) => {
       expect(snapshot?.more).toEqual(new Set(['small']));
     });
 
-    it('is nothing where nothing waits', async () => {
+    it('is null if nothing waits', async () => {
       const world = await openWorld(tests);
       await insertFleet(world, 'fleet');
       expect(await world.store.engine.loadPlacement(world.projectId)).toBeNull();
       expect(await world.store.engine.loadPlacement('absent')).toBeNull();
     });
 
-    it('is what waits in other projects for fleets that both may use', async () => {
+    it('has gangs of other projects that wait for fleets that both may use', async () => {
       const { world, other, shared } = await twoProjects(tests);
       await insertRun(world, {}, [{}]);
-      await waiting(world, 'theirs', { projectId: other.id });
+      await insertWaiting(world, 'theirs', { projectId: other.id });
       const snapshot = await world.store.engine.loadPlacement(world.projectId);
       expect(snapshot?.rivals.map(({ gang, fleets }) => [gang.run.name, fleets])).toEqual([
         ['theirs', [shared.fleet.id]],
@@ -81,46 +68,60 @@ forEachStore((tests) => {
     });
   });
 
-  describe('what has become free', () => {
-    it('wakes the projects in which something waits for that fleet, and no others', async () => {
+  describe('capacity that becomes free', () => {
+    it('wakes the projects that wait for the fleet, and no others', async () => {
       const { world, other, shared, own } = await twoProjects(tests);
       const { engine } = world.store;
       expect(await engine.waitingFor(`fleet:${shared.fleet.id}`)).toEqual([]);
       await insertRun(world, { name: 'ours' }, [{}]);
       expect(await engine.waitingFor(`fleet:${shared.fleet.id}`)).toEqual([world.projectId]);
-      await waiting(world, 'theirs', { projectId: other.id });
+      await insertWaiting(world, 'theirs', { projectId: other.id });
       expect((await engine.waitingFor(`fleet:${shared.fleet.id}`)).sort()).toEqual(
         [world.projectId, other.id].sort(),
       );
       expect(await engine.waitingFor(`fleet:${own.fleet.id}`)).toEqual([world.projectId]);
     });
 
-    it('of the machine of the server wakes all in which something waits', async () => {
+    it('wakes no project that has new runs but may not use that fleet', async () => {
+      const { world, other, own } = await twoProjects(tests);
+      await insertRun(world, { name: 'new', projectId: other.id }, [{}]);
+      await insertWaiting(world, 'ours');
+      const { engine } = world.store;
+      expect(await engine.waitingFor(`fleet:${own.fleet.id}`)).toEqual([world.projectId]);
+    });
+
+    it('on the machine of the server wakes every project that waits', async () => {
       const { world, other } = await twoProjects(tests);
-      await waiting(world, 'theirs', { projectId: other.id });
+      await insertWaiting(world, 'theirs', { projectId: other.id });
       expect(await world.store.engine.waitingFor('local')).toEqual([other.id]);
     });
 
-    it('of what a project held wakes it and those that share fleets with it', async () => {
+    it('in place of a hold wakes the project and those that share its fleets', async () => {
       const { world, other } = await twoProjects(tests);
-      await waiting(world, 'theirs', { projectId: other.id });
+      await insertWaiting(world, 'theirs', { projectId: other.id });
       const { engine } = world.store;
       expect(await engine.waitingFor(`project:${world.projectId}`)).toEqual([other.id]);
       expect(await engine.waitingFor(`project:${other.id}`)).toEqual([other.id]);
     });
   });
 
-  if (tests.dialect === 'sqlite') describe('with thousands that wait', () => queuePlans(tests));
+  if (tests.dialect === 'sqlite')
+    describe('with thousands of waiting jobs', () => queuePlans(tests));
 
-  describe('at a start', () => {
-    it('runs that only wait for capacity get no pass, but their alarm and placement', async () => {
+  describe('at start-up', () => {
+    it('runs that only wait for capacity get no pass; their alarm and placement are armed', async () => {
       const world = await openWorld(tests);
       const { engine } = world.store;
-      const { run: waits } = await waiting(world, 'waits', { nextPassAt: 77 });
-      const { run: undecided } = await waiting(world, 'undecided', {}, { waitingSince: null });
+      const { run: waits } = await insertWaiting(world, 'waits', { nextPassAt: 77 });
+      const { run: undecided } = await insertWaiting(
+        world,
+        'undecided',
+        {},
+        { waitingSince: null },
+      );
       const { run: serves } = await insertRun(world, { name: 'serves', status: 'running' }, [
         { status: 'running' },
-        { ...REFUSED, replicaNum: 1, waitingSince: 5 },
+        { ...WAITING, replicaNum: 1 },
       ]);
       const woken = await engine.unfinished();
       const runs = woken.flatMap(({ kind, id }) => (kind === 'run' ? [id] : []));
@@ -131,37 +132,43 @@ forEachStore((tests) => {
   });
 });
 
-/** PostgreSQL knows how many rows have a status; SQLite takes the index that it thinks narrower. */
+/** SQLite only: PostgreSQL has statistics of how many rows have a status. */
 function queuePlans(tests: StoreTests) {
-  it('a pass of placement reads its queue, and not all that waits', async () => {
-    const { world, heard } = await listened(tests);
+  it('a placement pass reads its queue, not all waiting jobs', async () => {
+    const { world, executed } = await observedWorld(tests);
     await world.store.engine.loadPlacement(world.projectId);
-    expect(await stepsOver(world, heard())).not.toContainEqual(expect.stringContaining(BY_STATUS));
+    expect(await stepsOver(world, executed())).not.toContainEqual(
+      expect.stringContaining(BY_STATUS),
+    );
   });
 
-  it('what has become free finds its projects without reading all that waits', async () => {
-    const { world, heard, fleetId } = await listened(tests);
+  it('freed capacity finds its projects without reading all waiting jobs', async () => {
+    const { world, executed, fleetId } = await observedWorld(tests);
     await world.store.engine.waitingFor(`fleet:${fleetId}`);
     await world.store.engine.waitingFor('local');
-    expect(await stepsOver(world, heard())).not.toContainEqual(expect.stringContaining(BY_STATUS));
+    expect(await stepsOver(world, executed())).not.toContainEqual(
+      expect.stringContaining(BY_STATUS),
+    );
   });
 
-  it('an explanation reads the queue, and not all that waits', async () => {
-    const { world, heard, runId } = await listened(tests);
+  it('an explanation reads the queue, not all waiting jobs', async () => {
+    const { world, executed, runId } = await observedWorld(tests);
     await world.store.engine.loadExplainedRun(runId);
-    expect(await stepsOver(world, heard())).not.toContainEqual(expect.stringContaining(BY_STATUS));
+    expect(await stepsOver(world, executed())).not.toContainEqual(
+      expect.stringContaining(BY_STATUS),
+    );
   });
 
-  it('a start of the server reads what is unfinished once, and not for each run', async () => {
-    const { world, heard } = await listened(tests);
+  it('start-up reads the unfinished jobs once, not once per run', async () => {
+    const { world, executed } = await observedWorld(tests);
     await world.store.engine.unfinished();
-    const steps = await stepsOver(world, heard());
+    const steps = await stepsOver(world, executed());
     expect(steps).not.toContainEqual(expect.stringContaining('CORRELATED'));
     expect(steps.filter((step) => step.includes(BY_STATUS))).toHaveLength(1);
   });
 }
 
-async function listened(tests: StoreTests) {
+async function observedWorld(tests: StoreTests) {
   let statements: string[] = [];
   const world = await openWorld(tests, { onStatement: (sql) => statements.push(sql) });
   const { fleet } = await insertFleet(world, 'fleet');
@@ -171,13 +178,12 @@ async function listened(tests: StoreTests) {
     { id: 'e1', projectId: world.projectId, name: 'pool', isGlobal: false, createdAt: 1 },
     { importers: [other.id], fleets: [fleet.id], gateways: [] },
   );
-  const waits = { refusal: { kind: 'no-fleets' }, waitingSince: 5, demand: 'small' } as const;
-  const { run } = await insertRun(world, { name: 'ours' }, [{ ...waits, queuedAt: 2 }]);
-  await insertRun(world, { name: 'first' }, [{ ...waits, queuedAt: 1 }]);
+  const { run } = await insertRun(world, { name: 'ours' }, [{ ...WAITING, queuedAt: 2 }]);
+  await insertRun(world, { name: 'first' }, [{ ...WAITING, queuedAt: 1 }]);
   await insertRun(world, { name: 'new' }, [{}]);
-  await insertRun(world, { name: 'theirs', projectId: other.id }, [waits]);
+  await insertRun(world, { name: 'theirs', projectId: other.id }, [WAITING]);
   statements = [];
-  return { world, fleetId: fleet.id, runId: run.id, heard: () => statements };
+  return { world, fleetId: fleet.id, runId: run.id, executed: () => statements };
 }
 
 /** The world's project uses a fleet that another exports to it, and one of its own. */
@@ -195,7 +201,7 @@ async function twoProjects(tests: Parameters<typeof openWorld>[0]) {
   return { world, other, own, shared };
 }
 
-/** How SQLite reads the jobs for these statements. */
+/** The steps of SQLite's plans for the statements that read jobs. */
 async function stepsOver(world: World, statements: readonly string[]): Promise<string[]> {
   const reads = statements.filter((sql) => /\bjobs\b/.test(sql));
   expect(reads).not.toEqual([]);

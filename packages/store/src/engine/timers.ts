@@ -14,8 +14,8 @@ const TABLES = {
 } as const;
 
 /**
- * Of each run with unfinished jobs, whether they all wait for capacity: one read of them all, as
- * asking run by run costs a read of all that waits for each.
+ * For each run with unfinished jobs, whether all of them wait for capacity. One query for all runs:
+ * a correlated subquery would read all waiting jobs once per run.
  */
 const UNFINISHED_JOBS = sql<{ run_id: string; waiting: number }>`(
   select run_id, min(case when status = 'submitted' and waiting_since is not null
@@ -96,7 +96,7 @@ export function createTimers({ db }: StoreContext): Timers {
   }
 }
 
-/** It wants no pass until placement or time says so. */
+/** Such a run needs no pass before placement signals it or its alarm is due. */
 function waitsForCapacity(run: {
   readonly status: string;
   readonly waiting: number | null;

@@ -72,7 +72,7 @@ export type CreateFleetOutcome =
 export interface Engine {
   /** Each reads at one moment. Null: no such row. */
   loadRun(id: Id): Promise<RunSnapshot | null>;
-  /** Null also where nothing waits. What backends signal is not the database's to know. */
+  /** Null also if nothing waits. The caller adds what only the backends know. */
   loadPlacement(projectId: Id): Promise<Omit<PlacementSnapshot, 'hasSilentBackends'> | null>;
   /** Of a project that is there. */
   loadCapacity(projectId: Id): Promise<CapacitySnapshot>;
@@ -80,9 +80,9 @@ export interface Engine {
   loadFleet(id: Id): Promise<FleetSnapshot | null>;
   loadVolume(id: Id): Promise<VolumeSnapshot | null>;
   loadGateway(id: Id): Promise<GatewaySnapshot | null>;
-  /** A run and all that it could be placed on, for people: no pass reads it. Null: no such run. */
+  /** A run and all capacity that it may use, for explanations. Null: no such run. */
   loadExplainedRun(id: Id): Promise<ExplainedRun | null>;
-  /** Runs that hold blocks of these instances, in the order in which they came. */
+  /** Runs that hold blocks of these instances, oldest job first. */
   blockHolders(instanceIds: readonly Id[]): Promise<BlockHolder[]>;
 
   /**
@@ -124,16 +124,13 @@ export interface Engine {
   due(kind: ScheduledKind, until: Timestamp, limit: number): Promise<string[]>;
   nextDue(kind: ScheduledKind): Promise<Timestamp | null>;
   /**
-   * Every key that may have work: what to enqueue at start-up and on the slow sweep. Runs that wait
-   * for capacity have none of their own: placement and their alarm find them.
+   * Every key that may have work: what to enqueue at start-up and on the slow sweep. Runs that only
+   * wait for capacity are left out: placement or their alarm signals them.
    */
   unfinished(): Promise<Signal[]>;
-  /** Every `nextPassAt` that is set, of rows that may be asleep: alarms to set at start-up. */
+  /** Every `nextPassAt` that is set: the alarms to arm at start-up. */
   alarms(): Promise<Alarm[]>;
-  /**
-   * Projects in which something waits that could use what has become free: `id` of a `capacity`
-   * signal.
-   */
+  /** Projects with waiting jobs that may use the freed capacity. `capacity`: id of such a signal. */
   waitingFor(capacity: string): Promise<Id[]>;
 
   /** Announced, oldest first. */

@@ -40,23 +40,11 @@ export function createJobs(context: StoreContext): Jobs {
       return row ? jobTable.decode(row) : null;
     },
     async onHost(hostId) {
-      const rows = await db
-        .selectFrom('jobs as j')
-        .innerJoin('instances as i', 'i.id', 'j.instance_id')
-        .selectAll('j')
-        .where('i.host_id', '=', hostId)
-        .where('j.status', 'in', UNFINISHED_JOB)
-        .execute();
+      const rows = await unfinishedOnHost(db, hostId).selectAll('j').execute();
       return rows.map(jobTable.decode);
     },
     async viewsOnHost(hostId) {
-      const rows = await db
-        .selectFrom('jobs as j')
-        .innerJoin('instances as i', 'i.id', 'j.instance_id')
-        .select('j.id')
-        .where('i.host_id', '=', hostId)
-        .where('j.status', 'in', UNFINISHED_JOB)
-        .execute();
+      const rows = await unfinishedOnHost(db, hostId).select('j.id').execute();
       return jobViews(
         db,
         rows.map((row) => row.id),
@@ -131,6 +119,14 @@ async function jobViews(db: Db, ids: readonly string[]): Promise<JobView[]> {
       },
     ];
   });
+}
+
+function unfinishedOnHost(db: Db, hostId: string) {
+  return db
+    .selectFrom('jobs as j')
+    .innerJoin('instances as i', 'i.id', 'j.instance_id')
+    .where('i.host_id', '=', hostId)
+    .where('j.status', 'in', UNFINISHED_JOB);
 }
 
 function createProbes(

@@ -35,9 +35,9 @@ export interface Jobs {
   latest(runId: Id, replicaNum: number, jobNum: number): Promise<JobRecord | null>;
   /** Unfinished jobs that claim an instance of this host. */
   onHost(hostId: string): Promise<JobRecord[]>;
-  /** The same with their runs. */
+  /** Like `onHost`, with the runs of the jobs. */
   viewsOnHost(hostId: string): Promise<JobView[]>;
-  /** Hosts with unfinished jobs of this user's runs, or of this project. */
+  /** Hosts with unfinished jobs of this user or project. */
   hostsOf(subject: AccessSubject): Promise<string[]>;
   /** Jobs of runs that came to this fleet since then, the latest submissions first. */
   recentInFleet(fleetId: Id, since: Timestamp, limit: number): Promise<JobRecord[]>;

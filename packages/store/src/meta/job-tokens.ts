@@ -12,9 +12,9 @@ const FORM = new RegExp(
 );
 
 /**
- * A job's token is its id and a signature by a key of the installation: the same whenever it is asked
- * for, so that a job whose start is repeated keeps the one it has, and there is none to be stored or
- * forgotten. Whether it is still good is a matter of the job.
+ * A job's token is its id, signed with a key of the installation. It is the same at each call, so a
+ * repeated start does not change it and nothing has to be stored. Callers check whether the job still
+ * runs.
  */
 export function createJobTokens(
   context: StoreContext,

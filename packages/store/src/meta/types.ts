@@ -15,11 +15,11 @@ export interface Meta {
   jobTokens: JobTokens;
 }
 
-/** Tokens by which jobs reach the API of their project. */
+/** Tokens with which jobs call the API of their project. */
 export interface JobTokens {
-  /** The job's, always the same. */
+  /** The token of the job; the same at each call. */
   of(jobId: Id): Promise<string>;
-  /** Whose token it is, whatever has become of the job; null: nobody's. */
+  /** The job of the token, even if it has ended; null: not a valid token. */
   jobOf(token: string): Promise<Id | null>;
 }
 

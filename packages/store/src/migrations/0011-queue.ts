@@ -2,9 +2,9 @@ import { sql } from 'kysely';
 import { createIndex, type Migration, type MigrationContext } from './ddl.ts';
 
 /**
- * What waits for capacity waits in its row: why it has no place, since when, what it asks for, and
- * how urgently. The two indexes are read as a queue: what no pass of placement has looked at yet,
- * and the first of each demand class.
+ * The state of a job that waits for capacity: why it has no place, since when, its demand class and
+ * its priority. The two indexes are the queue: jobs that no placement pass has examined yet, and the
+ * first jobs of each demand class.
  */
 export const queue: Migration = {
   name: 'queue of jobs without a place',
@@ -20,7 +20,7 @@ export const queue: Migration = {
       priority = (select priority from runs where runs.id = jobs.run_id),
       queued_at = (select submitted_at from runs where runs.id = jobs.run_id)`.execute(c.db);
     const unplaced = "status = 'submitted' and instance_id is null";
-    // The last two columns have one value each: by them SQLite sees that no other index fits as well.
+    // The last two columns are constant; they make SQLite prefer this index to those on status.
     await createIndex(c, 'jobs', 'project_id, status, instance_id', {
       where: `${unplaced} and refusal is null`,
       name: 'jobs_unseen',

@@ -1,6 +1,6 @@
 import { createTable, type Migration } from './ddl.ts';
 
-/** Hashes of tokens that are not valid any more: they are still nothing that an app may see. */
+/** Hashes of revoked tokens: the proxy must not pass them on to apps either. */
 export const retiredTokens: Migration = {
   name: 'tokens that are not valid any more',
   async up(c) {

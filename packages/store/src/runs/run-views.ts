@@ -84,7 +84,7 @@ export async function toViews(
   });
 }
 
-/** Each may have hundreds of jobs. */
+/** A run may have hundreds of jobs. */
 const RUNS_IN_SLICE = 32;
 
 /** A limit of 0 keeps the newest submission: the wire shows the job, without submissions. */

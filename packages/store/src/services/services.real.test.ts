@@ -69,7 +69,7 @@ forEachStore((tests) => {
     }
   });
 
-  it('lists services with models, newest first, finished ones apart', async () => {
+  it('lists services with models, newest first, finished ones separately', async () => {
     const world = await openWorld(tests);
     const model = { name: 'm', base_url: '/', type: 'chat' };
     const serviceSpec = { url: '/', model, options: {} };

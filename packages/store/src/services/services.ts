@@ -33,10 +33,10 @@ export function createServices(context: StoreContext): Services {
   };
 }
 
-/** Those that one may still ask for, not knowing of their end. */
+/** The most finished services, for clear answers to requests that come after the end. */
 const MAX_FINISHED = 100;
 
-/** What has a gateway is served there. */
+/** Services without a gateway: gateways serve the others. */
 function runsServedHere(db: Db) {
   return db
     .selectFrom('runs as r')

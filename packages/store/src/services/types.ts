@@ -30,10 +30,7 @@ export interface RequestCount {
 export interface Services {
   /** Null: no such run in no such project, or none that the proxy serves. */
   byName(projectName: string, runName: string): Promise<ServiceView | null>;
-  /**
-   * Services of a project that serve a model, newest first: all that are not finished, or the latest
-   * finished ones.
-   */
+  /** Services of a project that serve a model, newest first: all unfinished, or the latest finished. */
   withModels(projectId: Id, which: 'unfinished' | 'finished'): Promise<ServiceView[]>;
   /** Adds to what this process (`owner`) has counted, and forgets what no window reaches. */
   addRequests(

@@ -1,4 +1,4 @@
-/** Rows that tests begin with, written as the server writes them. */
+/** Inserts rows for tests in the way the server does. */
 import type { JobRecord, RunRecord } from '@dstack/core';
 import { fleetRecord, instanceRecord, jobRecord, newEvent, runRecord } from './records.ts';
 import type { World } from './stores.ts';
@@ -18,6 +18,23 @@ export async function insertRun(
     superseded: () => newEvent('Run deleted'),
   });
   return { run, jobs: records };
+}
+
+export const WAITING = {
+  refusal: { kind: 'no-fleets' },
+  waitingSince: 5,
+  demand: 'small',
+} as const;
+
+/** A run whose only job waits for capacity. */
+export async function insertWaiting(
+  world: World,
+  name: string,
+  run: Partial<RunRecord> = {},
+  job: Partial<JobRecord> = {},
+) {
+  const { priority = 0, submittedAt: queuedAt = 1 } = run;
+  return await insertRun(world, { name, ...run }, [{ ...WAITING, priority, queuedAt, ...job }]);
 }
 
 export async function insertFleet(world: World, name: string, projectId = world.projectId) {

@@ -65,7 +65,7 @@ export interface Users {
     extras?: WriteExtras,
   ): Promise<void>;
   setToken(id: Id, token: string, extras?: WriteExtras): Promise<void>;
-  /** Unfinished runs that were submitted with the earlier public key get the new one. */
+  /** Also replaces the earlier public key in unfinished runs. */
   setSshKeys(
     id: Id,
     keys: { readonly privateKey: string; readonly publicKey: string },

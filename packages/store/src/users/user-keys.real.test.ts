@@ -1,5 +1,8 @@
 import type { RunRecord } from '@dstack/core';
-import { expect, it } from 'vitest';
+import pg from 'pg';
+import { expect, it, vi } from 'vitest';
+import { parseDatabaseUrl } from '../connection/url.ts';
+import { rawSql } from '../testing/raw-sql.ts';
 import {
   fleetRecord,
   instanceRecord,
@@ -32,8 +35,31 @@ async function insertRun(world: World, userId: string, name: string, part: Parti
 
 const withKey = (ssh_key_pub: string) => ({ spec: { ssh_key_pub } as RunRecord['spec'] });
 
+/** Runs a statement in a transaction that stays open; answers the function that commits it. */
+async function uncommitted(url: string, statement: string): Promise<() => Promise<void>> {
+  const parsed = parseDatabaseUrl(url);
+  if (parsed.dialect !== 'postgres') throw new Error('needs PostgreSQL');
+  const client = new pg.Client({ connectionString: parsed.connectionString });
+  await client.connect();
+  await client.query('begin');
+  await client.query(statement);
+  return async () => {
+    await client.query('commit');
+    await client.end();
+  };
+}
+
+async function isAnyoneWaiting(url: string): Promise<boolean> {
+  const waiting = await rawSql(
+    url,
+    `select 1 from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  return waiting.length > 0;
+}
+
 forEachStore((tests) => {
-  it('reports changes of a user’s keys, and nothing where none has changed', async () => {
+  it('reports changes of a user’s keys, and nothing if none changed', async () => {
     const world = await openWorld(tests);
     const { users } = world.store;
     const bob = await bobIn(world);
@@ -51,7 +77,7 @@ forEachStore((tests) => {
     expect(heard).toEqual(Array(3).fill({ kind: 'user', id: bob }));
   });
 
-  it('puts a new key in place of the one it replaces, in unfinished runs only', async () => {
+  it('replaces the earlier key in unfinished runs only', async () => {
     const world = await openWorld(tests);
     const { runs, users } = world.store;
     const bob = await bobIn(world);
@@ -72,6 +98,28 @@ forEachStore((tests) => {
       ['ssh-rsa OLD bob\n', 0],
     ]);
   });
+
+  if (tests.dialect === 'postgres') {
+    it('keeps a change that another server makes to a run at the same time', async () => {
+      const world = await openWorld(tests);
+      const { runs, users } = world.store;
+      const bob = await bobIn(world);
+      const { run } = await insertRun(world, bob, 'live', withKey('ssh-rsa OLD bob\n'));
+      const update = `update runs set version = version + 1,
+        spec = '{"ssh_key_pub": "ssh-rsa OLD bob\\n", "run_name": "renamed"}'`;
+      const commit = await uncommitted(world.url, update);
+      const keys = { privateKey: 'p', publicKey: 'ssh-rsa NEW bob\n' };
+      const replaced = users.setSshKeys(bob, keys);
+      try {
+        await vi.waitUntil(() => isAnyoneWaiting(world.url));
+      } finally {
+        await commit();
+      }
+      await replaced;
+      const spec = (await runs.byId(run.id))?.run.spec;
+      expect(spec).toEqual({ ssh_key_pub: 'ssh-rsa NEW bob\n', run_name: 'renamed' });
+    });
+  }
 
   it('finds the hosts of a user’s unfinished jobs, and the jobs of a host with their runs', async () => {
     const world = await openWorld(tests);

@@ -1,4 +1,4 @@
-/** Keys with which users log into their runs: the pair that the server made, and their own. */
+/** Keys with which users log in to their runs: the pair that the server made, and their own. */
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import type { StoreContext, Write } from '../context.ts';
@@ -18,7 +18,7 @@ export function createUserKeys(context: StoreContext): UserKeys {
       context.write(async (write) => {
         write.add(extras);
         write.accessChanged([{ kind: 'user', id }]);
-        await replaceInRuns(write, id, keys.publicKey);
+        await replaceInRuns(context, write, id, keys.publicKey);
         await write.tx
           .updateTable('users')
           .set({
@@ -61,12 +61,22 @@ export function createUserKeys(context: StoreContext): UserKeys {
   };
 }
 
-/** A key that was replaced must not go on opening what it has opened. */
-async function replaceInRuns({ tx }: Write, userId: Id, publicKey: string): Promise<void> {
+/**
+ * Replaces the earlier key in unfinished runs, so that it no longer opens them. On PostgreSQL the
+ * user and the runs are locked first: a spec that another server writes meanwhile must not be lost,
+ * and of two replacements the second must find the key of the first.
+ */
+async function replaceInRuns(
+  context: StoreContext,
+  { tx }: Write,
+  userId: Id,
+  publicKey: string,
+): Promise<void> {
   const user = await tx
     .selectFrom('users')
     .select('ssh_public_key')
     .where('id', '=', userId)
+    .$if(context.postgres, (query) => query.forNoKeyUpdate())
     .executeTakeFirst();
   const earlier = user?.ssh_public_key;
   if (!earlier) return;
@@ -75,6 +85,8 @@ async function replaceInRuns({ tx }: Write, userId: Id, publicKey: string): Prom
     .selectAll()
     .where('user_id', '=', userId)
     .where('status', 'in', UNFINISHED_RUN)
+    .orderBy('id')
+    .$if(context.postgres, (query) => query.forNoKeyUpdate())
     .execute();
   for (const run of rows.map(runTable.decode)) {
     if (run.spec.ssh_key_pub !== earlier) continue;

@@ -185,7 +185,7 @@ describe('an explanation', () => {
       const path = '/api/project/main/explain/runs/train';
       const { body } = await broken.call(path, undefined, { method: 'GET' });
       expect(body).toMatchObject({ waiting_for: 'backend_refused' });
-      expect(body.fixes[0].text).toBe('Mend backend gcp: it refuses its credentials: expired');
+      expect(body.fixes[0].text).toBe('Repair backend gcp: it refuses its credentials: expired');
     } finally {
       await broken.close();
     }

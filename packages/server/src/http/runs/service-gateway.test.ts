@@ -42,7 +42,7 @@ describe('a service that names no gateway', () => {
   });
 
   it.each([
-    [{}, /and the project has no default one that runs: set `gateway`/],
+    [{}, /and the project has no running default gateway: set `gateway`/],
     [{ gateway: false }, /`gateway` must not be false/],
   ])(
     'is refused where that is forbidden, when it is planned and applied: %j',
