@@ -130,6 +130,16 @@ await_dockerd() {
   die "no dockerd on host $1"
 }
 
+# A daemon that was killed with a container half started may answer, and never list its containers: it starts anew.
+await_containers() {
+  local p; ! has_docker "$1" && return
+  for p in $(seq 3); do
+    timeout 10 docker -H "unix://$BASE/$1/run/docker.sock" ps -a > /dev/null 2>&1 && return
+    docker_stop "$1" KILL; docker_start "$1"
+  done
+  die "the dockerd of host $1 lists no containers"
+}
+
 crash() {
   inside "$1" <<'EOS'
 kill -9 -1
@@ -145,7 +155,7 @@ EOS
 
 boot() {
   inside "$1" <<< /etc/test-host/start
-  await_sshd "$1"; await_dockerd "$1"
+  await_sshd "$1"; await_dockerd "$1"; await_containers "$1"
 }
 
 docker_stop() {
