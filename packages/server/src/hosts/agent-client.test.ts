@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
-import { expect, it } from 'vitest';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { expect, it, vi } from 'vitest';
 import { AgentClient, AgentUnreachable } from './agent-client.ts';
 
 it('an answer that is no JSON is a failed command, not the end of the server', async () => {
@@ -12,4 +12,25 @@ it('an answer that is no JSON is a failed command, not the end of the server', a
   await expect(client.info()).rejects.toBeInstanceOf(AgentUnreachable);
   client.close();
   agent.close();
+});
+
+it('a connection to a port fails if the agent does not answer in time', async () => {
+  const asked = Promise.withResolvers<Socket>();
+  const agent = createTcpServer((socket) => socket.once('data', () => asked.resolve(socket)));
+  agent.listen(0, '127.0.0.1');
+  await once(agent, 'listening');
+  const { port } = agent.address() as AddressInfo;
+  const client = new AgentClient({ dial: () => connect(port, '127.0.0.1'), token: 't' });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const opened = client.openPort('job', 80).catch((error: unknown) => error);
+    const socket = await asked.promise;
+    vi.advanceTimersByTime(60_000);
+    await once(socket.resume(), 'close');
+    expect(await opened).toBeInstanceOf(AgentUnreachable);
+  } finally {
+    vi.useRealTimers();
+    client.close();
+    agent.close();
+  }
 });

@@ -163,9 +163,10 @@ export class AgentClient {
         path,
         createConnection: () => this.#options.dial() as never,
         headers: { ...this.#headers(), connection: 'Upgrade', upgrade: 'tcp' },
-        timeout: PORT_MS,
       });
-      request.on('timeout', () => request.destroy(new Error('no answer in time')));
+      // Node ignores the option `timeout` for connections that it did not open itself.
+      const limit = setTimeout(() => request.destroy(new Error('no answer in time')), PORT_MS);
+      request.on('close', () => clearTimeout(limit));
       request.on('error', (error) =>
         reject(new AgentUnreachable(`${path}: ${error.message}`, { cause: error })),
       );
@@ -176,8 +177,7 @@ export class AgentClient {
         );
       });
       request.on('upgrade', ({ headers }, stream, head) => {
-        stream.removeAllListeners('timeout');
-        stream.setTimeout(0);
+        clearTimeout(limit);
         if (head.length > 0) stream.unshift(head);
         resolve({ stream, headers });
       });

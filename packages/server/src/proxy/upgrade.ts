@@ -48,19 +48,21 @@ function ask(connection: Duplex, upgrade: Upgrade): Promise<JoinedSocket> {
       path,
       headers: [...headers, 'Connection', 'Upgrade', 'Upgrade', request.headers.upgrade ?? ''],
       createConnection: () => connection as never,
-      timeout: timeoutMs,
     });
+    // Node ignores the option `timeout` for connections that it did not open itself.
+    const silence = setTimeout(() => outgoing.destroy(new NoAnswerInTime()), timeoutMs);
     const abort = () => outgoing.destroy();
-    outgoing.on('timeout', () => outgoing.destroy(new NoAnswerInTime()));
-    outgoing.on('error', (error) => {
+    const settle = () => {
+      clearTimeout(silence);
       socket.off('close', abort);
+    };
+    outgoing.on('error', (error) => {
+      settle();
       reject(error);
     });
     socket.once('close', abort);
     outgoing.on('upgrade', (response, upstream, upstreamHead) => {
-      socket.off('close', abort);
-      upstream.removeAllListeners('timeout');
-      (upstream as Duplex & { setTimeout?(ms: number): void }).setTimeout?.(0);
+      settle();
       const protocol = response.headers.upgrade ?? '';
       writeHead(socket, response, answer, ['Connection', 'Upgrade', 'Upgrade', protocol]);
       const app = { stream: upstream, head: upstreamHead };
@@ -68,6 +70,7 @@ function ask(connection: Duplex, upgrade: Upgrade): Promise<JoinedSocket> {
     });
     outgoing.on('response', (response) => {
       writeHead(socket, response, answer, ['Connection', 'close']);
+      response.on('data', () => silence.refresh()).once('close', settle);
       resolve(declined(response, socket));
     });
     outgoing.end();
@@ -76,9 +79,15 @@ function ask(connection: Duplex, upgrade: Upgrade): Promise<JoinedSocket> {
 
 /** The app has sent an ordinary response; the connection closes after it. */
 function declined(response: IncomingMessage, socket: Duplex): JoinedSocket {
-  response.pipe(socket);
-  const over = new Promise<void>((resolve) => response.once('close', () => resolve()));
   const destroy = () => socket.destroy();
+  const over = new Promise<void>((resolve) => {
+    response.once('close', () => {
+      // The client must see that something is missing.
+      if (!response.complete) destroy();
+      resolve();
+    });
+  });
+  response.pipe(socket);
   return { over, end: destroy, destroy };
 }
 

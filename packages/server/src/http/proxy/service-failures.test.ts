@@ -1,16 +1,37 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import {
+  type AddressInfo,
+  createServer as createTcpServer,
+  type Server,
+  type Socket,
+} from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { closedPort, json, ProxiedServices } from '../testing/proxied-services.ts';
 import { serveAt, submitService } from '../testing/services.ts';
 
 let proxy: ProxiedServices;
+const tcpApps: Server[] = [];
 beforeAll(async () => {
   proxy = await ProxiedServices.start();
 });
-afterAll(() => proxy.close());
+afterAll(async () => {
+  await proxy.close();
+  for (const app of tcpApps) app.close();
+});
+
+/** A service whose app calls `onRequest` with each connection once it has received a request. */
+async function tcpService(name: string, onRequest: (socket: Socket) => void): Promise<void> {
+  const app = createTcpServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.once('data', () => onRequest(socket));
+  });
+  tcpApps.push(app.listen(0, '127.0.0.1'));
+  await once(app, 'listening');
+  await proxy.service(name, {}, [(app.address() as AddressInfo).port]);
+}
 
 describe('a service that cannot answer', () => {
   const notFound = (name: string) => ({ detail: `Service main/${name} not found` });
@@ -102,6 +123,25 @@ describe('a service that cannot answer', () => {
       504,
       { detail: 'Timed out requesting upstream' },
     ]);
+  });
+
+  it('is too slow after its time for a WebSocket too', async () => {
+    await tcpService('mute', () => {});
+    const socket = proxy.socket('main/mute/ws');
+    socket.on('error', () => {});
+    const [, response] = await once(socket, 'unexpected-response');
+    expect(response.statusCode).toBe(504);
+    socket.terminate();
+  });
+
+  it('ends the connection of a WebSocket that it declined in half an answer', async () => {
+    const half = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nhalf';
+    await tcpService('half', (socket) => socket.write(half, () => socket.destroy()));
+    const socket = proxy.socket('main/half/ws');
+    socket.on('error', () => {});
+    const [, response] = await once(socket, 'unexpected-response');
+    expect(response.statusCode).toBe(403);
+    await expect(text(response)).rejects.toThrow();
   });
 
   it('breaks off what it has begun', async () => {
