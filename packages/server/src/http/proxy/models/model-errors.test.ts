@@ -102,6 +102,23 @@ describe('a model that cannot answer', () => {
     });
   });
 
+  it.each([200, 500])('has answered too much, with status %i', async (status) => {
+    const left = Promise.withResolvers<void>();
+    reply = (response) => {
+      response.writeHead(status);
+      response.on('close', () => left.resolve());
+      const more = () => {
+        while (response.writable && response.write(Buffer.alloc(1024 * 1024, '1')));
+      };
+      more();
+      response.on('drain', more);
+    };
+    expect(await chat('parrot')).toMatchObject({
+      ...{ status: 502, body: { error: { code: 'answer_too_large', type: 'server_error' } } },
+    });
+    await left.promise;
+  });
+
   it('says when to come again', async () => {
     reply = (response) =>
       response.writeHead(429, { 'retry-after': '7' }).end('{"error":{"message":"slow"}}');

@@ -1,17 +1,34 @@
 import type { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 
-/** Reads a whole body. Throws `ProxyRefusal` if the connection breaks. */
+/** Bytes of a response that is read as a whole; models that send more use a stream. */
+const MAX_ANSWER = 16 * 1024 * 1024;
+
+/** Reads a whole body. Throws `ProxyRefusal` if the connection breaks or the body is too large. */
 export async function answerText(body: Readable): Promise<string> {
-  return await text(body).catch((error: unknown) => {
-    throw brokenOff(error);
-  });
+  const pieces: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const piece of body as AsyncIterable<Buffer>) {
+      size += piece.length;
+      if (size > MAX_ANSWER) throw tooLarge();
+      pieces.push(piece);
+    }
+  } catch (error) {
+    throw error instanceof ProxyRefusal ? error : brokenOff(error);
+  }
+  return Buffer.concat(pieces, size).toString('utf8');
 }
 
 /** The connection broke before the end of the response. */
 export function brokenOff(cause: unknown): ProxyRefusal {
   return new ProxyRefusal(502, 'The model has broken off its answer', {
     ...{ code: 'connection_broken', cause },
+  });
+}
+
+function tooLarge(): ProxyRefusal {
+  return new ProxyRefusal(502, `The answer of the model has more than ${MAX_ANSWER} bytes`, {
+    code: 'answer_too_large',
   });
 }

@@ -1,23 +1,28 @@
 import type { Readable } from 'node:stream';
+import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import { brokenOff } from './read-answer.ts';
 
-/** Longer lines are no events of a model. */
+/** Characters; longer lines are no events of a model. */
 const MAX_LINE = 1024 * 1024;
+
+const LINE_END = /\r\n|\n|\r/;
 
 /**
  * The `data` of each event as it comes, without the blank after the colon; other fields are left out.
- * Throws `ProxyRefusal` if the connection breaks.
+ * Throws `ProxyRefusal` if the connection breaks or a line is too long.
  */
 export async function* sseData(body: Readable): AsyncIterable<string> {
   let rest = '';
   for await (const part of parts(body)) {
-    const lines = (rest + part).split(/\r\n|\n|\r/);
+    const lines = part.split(LINE_END);
+    // Only the new part is searched: a long line may come in many small parts.
+    lines[0] = rest + lines[0];
     rest = lines.pop() ?? '';
     for (const line of lines) {
       const data = dataOf(line);
       if (data !== null) yield data;
     }
-    if (rest.length > MAX_LINE) throw new Error('a line of the stream does not end');
+    if (rest.length > MAX_LINE) throw new ProxyRefusal(502, 'Invalid chunk in model stream');
   }
   const last = dataOf(rest);
   if (last !== null) yield last;
