@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RunChanges } from '../../loops/run-changes.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 import { streamRoutes } from './routes.ts';
@@ -121,5 +121,27 @@ describe('a stream', () => {
     gone.abort();
     await left;
     expect(server.access.watched).toBe(0);
+  });
+
+  it('ends when its client disconnects before it is admitted', async () => {
+    const { byToken } = server.store.users;
+    const disconnected = once(server.app.server, 'request').then(([, response]) => {
+      return once(response, 'close');
+    });
+    const identified = vi.spyOn(server.store.users, 'byToken').mockImplementation(async (token) => {
+      client.abort();
+      await disconnected;
+      return await byToken.call(server.store.users, token);
+    });
+    const released = vi.spyOn(server.access, 'admit');
+    const client = new AbortController();
+    const headers = { authorization: `Bearer ${server.token}` };
+    const events = `${url}/api/project/main/events/stream`;
+    await expect(fetch(events, { headers, signal: client.signal })).rejects.toThrow();
+    await released.mock.results[0]?.value;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(server.access.watched).toBe(0);
+    identified.mockRestore();
+    released.mockRestore();
   });
 });

@@ -138,6 +138,11 @@ async function enterStream(
   const { caller, release } = await deps.access.admit(() => callerOf(request, deps), leave);
   request.raw.once('close', leave);
   reply.raw.once('close', release);
+  if (reply.raw.destroyed) {
+    // The client disconnected while it was identified: both events are over.
+    release();
+    leave();
+  }
   const signals = [gone.signal, deps.shutdown.signal];
   return { project: caller.project, gone: AbortSignal.any(signals) };
 }
