@@ -29,7 +29,7 @@ const GUARDED_PROTOCOLS = 'https:http';
 const OWN_PROTOCOLS = 'https:http:ssh:git';
 
 export interface TemplateSource {
-  /** Texts of the template files, by name. Throws `OutgoingRefused`, or what Git said. */
+  /** Texts of the template files, by name. Throws `OutgoingRefused` or `GitFailed`. */
   read(url: string): Promise<readonly string[]>;
   /** Throws unless the repository answers. */
   probe(url: string): Promise<void>;
@@ -123,9 +123,29 @@ function gitRunner(cwd: string, env: NodeJS.ProcessEnv): Git {
   const words = ['-c', 'core.bigFileThreshold=1m', '-c', 'core.hooksPath=/dev/null'];
   return async (...args) => {
     const options = { cwd, env: common, signal, maxBuffer: MAX_FILES * MAX_FILE };
-    const { stdout } = await run('git', [...words, ...args], options);
+    const { stdout } = await run('git', [...words, ...args], options).catch((error: unknown) => {
+      throw new GitFailed(args[0] ?? '', error);
+    });
     return stdout;
   };
+}
+
+/** Characters of Git's message that are kept. */
+const MAX_MESSAGE = 500;
+
+/**
+ * Replaces the error of the process, which holds the whole command line: URLs of repositories may
+ * carry passwords, and errors are logged.
+ */
+export class GitFailed extends Error {
+  override name = 'GitFailed';
+
+  constructor(command: string, error: unknown) {
+    const { stderr, code } = error as { readonly stderr?: unknown; readonly code?: unknown };
+    const text = typeof stderr === 'string' ? stderr.trim().slice(0, MAX_MESSAGE) : '';
+    const why = text.replaceAll(/\/\/[^\s/@]*@/g, '//') || String(code ?? 'it was stopped');
+    super(`git ${command} has failed: ${why}`);
+  }
 }
 
 /** In the order of their names; only plain files that are small enough. */

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
@@ -42,6 +43,17 @@ afterAll(async () => {
 const list = async () => (await server.call('/api/project/main/templates/list')).body;
 const setRepo = (templates_repo: string) =>
   server.call('/api/projects/main/update', { templates_repo });
+
+it('the password in the URL of a repository is in no error', async () => {
+  const source = gitTemplates({ rules: new OutgoingRules(['loopback']), own: null });
+  const refusing = 'http://user:hunter2@127.0.0.1:1/repo.git';
+  for (const asked of [source.read, source.probe]) {
+    const error = await asked(refusing).catch((failure: unknown) => failure);
+    expect(error).toBeInstanceOf(Error);
+    expect(inspect(error, { showHidden: true })).not.toContain('hunter2');
+    expect(String(error)).toMatch(/git (clone|ls-remote) has failed: .*127\.0\.0\.1/);
+  }
+});
 
 describe('templates', () => {
   it('are none without a repository', async () => {
