@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { assets } from '../../../assets.ts';
-import { TemplateRenderer } from './template-renderer.ts';
+import { RendererBusy, TemplateRenderer } from './template-renderer.ts';
 
 /** A list of two lists of two lists …, each the same: as text it has 2^60 parts. */
 const ENDLESS =
@@ -46,6 +46,37 @@ describe('chat templates', () => {
     expect(await render('{{ messages[0].content }}')).toBe('hi');
   });
 
+  it('one that ended a process is tried again after a minute', async () => {
+    start(1000);
+    const template = `{% if messages[0].content == "slow" %}${ENDLESS}{% endif %}fine`;
+    const slow = renderer.render({ template, messages: [{ role: 'user', content: 'slow' }] });
+    await expect(slow).rejects.toThrow('too much time or memory');
+    await expect(render(template)).rejects.toThrow('too much time or memory');
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61_000 });
+    try {
+      expect(await render(template)).toBe('fine');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('are rendered by a new process when the idle one was killed', async () => {
+    start();
+    await render('a');
+    const pid = rendererProcess();
+    process.kill(Number(pid), 'SIGKILL');
+    while (existsSync(`/proc/${pid}`)) await setTimeout(20);
+    expect(await render('a')).toBe('a');
+  });
+
+  it('are refused for the moment when too many of them wait', async () => {
+    start();
+    const chats = Array.from({ length: 120 }, () => render('a').catch((error) => error));
+    const results = await Promise.all(chats);
+    expect(results.filter((result) => result === 'a')).toHaveLength(100);
+    expect(results.filter((result) => result instanceof RendererBusy)).toHaveLength(20);
+  });
+
   it('do not outlive a server that is killed, whatever they do', async () => {
     const here = import.meta.dirname;
     const script = `
@@ -67,4 +98,18 @@ describe('chat templates', () => {
 
 function childrenOf(pid: number): string[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+}
+
+/** Id of the process that this one has started to render templates. */
+function rendererProcess(): string | undefined {
+  return readdirSync('/proc').find((pid) => {
+    try {
+      const [, parent] = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      return Number(parent) === process.pid && command.includes(assets.templateProgram);
+    } catch {
+      // Not a process, or one that has exited.
+      return false;
+    }
+  });
 }

@@ -1,7 +1,7 @@
 /**
- * Chat templates are programs of users. They run in a process of their own, bounded in time and memory:
- * a list that a template doubles thirty times would end the server. A thread is no border for that: the
- * whole process ends when the memory of one of its threads does.
+ * Renders chat templates in a process of its own, which has limits of time and memory: templates are
+ * programs of users, and one that doubles a list thirty times would end the server. A thread would not
+ * do, because a thread that exhausts its memory ends the whole process.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,20 +24,30 @@ export interface TemplateRendererOptions {
 /** Chats that wait for the process. */
 const MAX_WAITING = 100;
 
-/** A process that nobody has needed for so long (ms) ends. */
+/** The process ends when it has been idle this long (ms). */
 const IDLE_MS = 60_000;
 
 const MEMORY_MB = 96;
 
-/** Templates that have cost a process, remembered so that the next chat does not cost another. */
+/**
+ * A template that has exhausted a process is refused this long (ms), so that not every chat costs a
+ * process. Not for ever: the messages, or a busy machine, may have been the cause.
+ */
+const REFUSED_MS = 60_000;
 const MAX_REFUSED = 100;
 
-const DOES_NOT_END = 'the template takes too much time or memory';
+const EXHAUSTED = 'the template takes too much time or memory';
+
+/** Too many chats wait already; the same chat may succeed later. */
+export class RendererBusy extends Error {
+  override name = 'RendererBusy';
+}
 
 export class TemplateRenderer {
   readonly #program: string;
   readonly #timeoutMs: number;
-  readonly #refused = new Set<string>();
+  /** Templates that have exhausted a process, and until when they are refused. */
+  readonly #refused = new Map<string, number>();
   #child: ChildProcess | null = null;
   #idle: NodeJS.Timeout | undefined;
   #last: Promise<unknown> = Promise.resolve();
@@ -48,10 +58,10 @@ export class TemplateRenderer {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** One after another. Rejects with `TemplateError`. */
+  /** Renders one template after another. Rejects with `TemplateError` or `RendererBusy`. */
   async render(job: TemplateJob): Promise<string> {
-    if (this.#refused.has(job.template)) throw new TemplateError(DOES_NOT_END);
-    if (this.#waiting >= MAX_WAITING) throw new TemplateError('too many chats are being prepared');
+    this.#checkRefused(job.template);
+    if (this.#waiting >= MAX_WAITING) throw new RendererBusy('too many chats are waiting');
     this.#waiting += 1;
     const result = this.#last.then(() => this.#run(job));
     this.#last = result.catch(() => {});
@@ -70,8 +80,8 @@ export class TemplateRenderer {
   }
 
   async #run(job: TemplateJob): Promise<string> {
-    // Another chat may have shown what it is while this one waited.
-    if (this.#refused.has(job.template)) throw new TemplateError(DOES_NOT_END);
+    // The template may have exhausted the process while this chat waited.
+    this.#checkRefused(job.template);
     clearTimeout(this.#idle);
     const child = this.#started();
     const answer = await answerOf(child, job, this.#timeoutMs);
@@ -79,7 +89,7 @@ export class TemplateRenderer {
       this.#refuse(job.template);
       this.#child = null;
       await end(child);
-      throw new TemplateError(DOES_NOT_END);
+      throw new TemplateError(EXHAUSTED);
     }
     this.#idle = setTimeout(() => void this.close(), IDLE_MS).unref();
     if ('error' in answer) throw new TemplateError(answer.error);
@@ -89,35 +99,44 @@ export class TemplateRenderer {
   #started(): ChildProcess {
     if (this.#child !== null) return this.#child;
     const child = fork(this.#program, {
-      // Nothing of the server's own is there to be seen.
+      // Templates must not be able to read the server's environment.
       env: {},
       execArgv: [`--max-old-space-size=${MEMORY_MB}`],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
-    // The server does not wait for it; whoever waits for an answer is told by its end.
+    // The process must not keep the server running.
     child.unref();
     child.channel?.unref();
     child.on('error', () => {});
+    child.once('exit', () => {
+      if (this.#child === child) this.#child = null;
+    });
     this.#child = child;
     return child;
   }
 
+  #checkRefused(template: string): void {
+    const until = this.#refused.get(template) ?? 0;
+    if (Date.now() < until) throw new TemplateError(EXHAUSTED);
+  }
+
   #refuse(template: string): void {
-    this.#refused.add(template);
-    const [oldest] = this.#refused;
+    this.#refused.delete(template);
+    this.#refused.set(template, Date.now() + REFUSED_MS);
+    const [oldest] = this.#refused.keys();
     if (this.#refused.size > MAX_REFUSED && oldest !== undefined) this.#refused.delete(oldest);
   }
 }
 
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
+  const exited = once(child, 'exit');
   child.kill('SIGKILL');
-  await gone;
+  await exited;
 }
 
-/** Null: none came, in this time or at all. */
+/** Null if the process has exited or has not answered in time. */
 function answerOf(
   child: ChildProcess,
   job: TemplateJob,

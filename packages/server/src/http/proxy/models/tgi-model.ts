@@ -5,7 +5,7 @@ import type { ChatRequest } from './chat-request.ts';
 import type { ModelClient } from './model-client.ts';
 import { answerText } from './read-answer.ts';
 import { sseData } from './sse-data.ts';
-import type { TemplateRenderer } from './template-renderer.ts';
+import { RendererBusy, type TemplateRenderer } from './template-renderer.ts';
 
 /** How a model of Text Generation Inference wants to be spoken to. */
 export interface TgiModel {
@@ -117,6 +117,10 @@ async function prompt(
   try {
     return await templates.render({ template: chatTemplate, messages });
   } catch (error) {
+    if (error instanceof RendererBusy) {
+      const text = 'Too many chats are waiting: try again in a moment';
+      throw new ProxyRefusal(503, text, { code: 'busy', retryAfter: 1, cause: error });
+    }
     const why = error instanceof Error ? error.message : String(error);
     throw new ProxyRefusal(400, `Failed to render chat template: ${why}`, { cause: error });
   }
