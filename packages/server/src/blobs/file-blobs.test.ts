@@ -41,6 +41,16 @@ describe('blobs in files', () => {
     expect(await readdir(join(dir, 'drafts'))).toEqual([]);
   });
 
+  it('can be written once the folder can be made, if it could not be at first', async () => {
+    const root = join(dir, 'blobs');
+    await writeFile(root, 'a file, not a folder');
+    const blobs = fileBlobs(root);
+    await expect(blobs.put(name, Buffer.from('one two'))).rejects.toThrow();
+    await rm(root);
+    await blobs.put(name, Buffer.from('one two'));
+    expect(await blobs.has(name)).toBe(true);
+  });
+
   it('of the same bytes can be written at the same time', async () => {
     const blobs = fileBlobs(dir);
     await Promise.all(Array.from({ length: 8 }, () => blobs.put(name, Buffer.from('one two'))));

@@ -12,7 +12,11 @@ export function fileBlobs(dir: string): DraftedBlobs {
   const drafts = join(dir, 'drafts');
   let prepared: Promise<void> | null = null;
   const draft = async () => {
-    prepared ??= emptyFolder(drafts);
+    // A folder that could not be prepared, for example on a full disk, is prepared again next time.
+    prepared ??= emptyFolder(drafts).catch((error: unknown) => {
+      prepared = null;
+      throw error;
+    });
     await prepared;
     return await fileDraft(join(drafts, randomUUID()), pathOf);
   };
