@@ -49,8 +49,7 @@ export class ImageConfigs {
     const config = this.#ask(image, auth);
     this.#entries.delete(key);
     this.#entries.set(key, { until: now + KEPT_MS, config });
-    const [oldest] = this.#entries.keys();
-    if (this.#entries.size > MOST_ENTRIES && oldest) this.#entries.delete(oldest);
+    forgetOldest(this.#entries);
     return config;
   }
 
@@ -63,10 +62,18 @@ export class ImageConfigs {
       return await readImageConfig(outgoing, reference, auth, signal);
     } catch (error) {
       if (error instanceof OutgoingFailed || signal.aborted) {
+        this.#silent.delete(reference.origin);
         this.#silent.set(reference.origin, now() + KEPT_MS);
+        forgetOldest(this.#silent);
       }
       log.info({ image, reason: String(error) }, 'no registry tells about an image');
       return null;
     }
   }
+}
+
+/** Users name the images: what is remembered of them must not grow without bound. */
+function forgetOldest(remembered: Map<string, unknown>): void {
+  const [oldest] = remembered.keys();
+  if (remembered.size > MOST_ENTRIES && oldest !== undefined) remembered.delete(oldest);
 }
