@@ -4,7 +4,7 @@ import { canBeDefault } from '@dstack/core';
 import type { GatewayView, ProjectRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 
-/** Throws `ApiError`, with one text for what does not exist and what is not lent. */
+/** Throws `ApiError`, with the same text for a gateway that does not exist and one that is not imported. */
 export async function usableGateway(
   deps: HttpDeps,
   project: ProjectRecord,

@@ -12,6 +12,7 @@ import {
   UNCONSTRAINED,
 } from '@dstack/core';
 import type { ProjectRecord, RunView, UserRecord } from '@dstack/store';
+import { usableDefault } from '../gateways/usable-gateway.ts';
 import { isLocalProcess, withPortsBeside } from '../mapping/local-ports.ts';
 import { wireOffer } from '../mapping/offer.ts';
 import { wireRun } from '../mapping/run.ts';
@@ -53,16 +54,20 @@ export async function planRun(
       current && { finished: isRunFinished(current.run.status), spec: current.run.spec },
       effective,
     ),
-    notes: [...planned.notes, ...protocolNotes(project, effective), ...notes],
+    notes: [...planned.notes, ...(await protocolNotes(deps, project, effective)), ...notes],
   };
 }
 
 /** Without a gateway there is no address of the service's own that could have a certificate. */
-function protocolNotes(project: ProjectRecord, { configuration }: RunSpec): string[] {
+async function protocolNotes(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  { configuration }: RunSpec,
+): Promise<string[]> {
   if (configuration.type !== 'service' || configuration.https !== true) return [];
   const { gateway } = configuration;
-  const hasGateway = gateway !== false && (gateway !== null || project.defaultGatewayId !== null);
-  if (hasGateway) return [];
+  const isNamed = gateway !== null && gateway !== false;
+  if (isNamed || (gateway === null && (await usableDefault(deps, project)))) return [];
   return ["`https` has no effect without a gateway: the service has the server's own address"];
 }
 

@@ -33,6 +33,17 @@ describe('a service that names no gateway', () => {
     expect([status, body.service?.url]).toEqual([200, '/proxy/services/main/web/']);
   });
 
+  it('is told that `https` has no effect unless the default one runs', async () => {
+    const note = expect.stringContaining('`https` has no effect without a gateway');
+    server = await startTestServer();
+    await defaultGateway('failed');
+    expect((await plan({ https: true })).body.notes).toContainEqual(note);
+    await server.close();
+    server = await startTestServer();
+    await defaultGateway('running');
+    expect((await plan({ https: true })).body.notes).not.toContainEqual(note);
+  });
+
   it('finds no default where the only one has failed', async () => {
     server = await startTestServer();
     await defaultGateway('failed');
