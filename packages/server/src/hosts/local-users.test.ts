@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { coversRange } from './local-users.ts';
+import { coversRange, isMapped } from './local-users.ts';
 
 const range = { first: 61_184, last: 65_519 };
 
@@ -12,4 +12,8 @@ it.each([
   ['', false],
 ])('knows of the map %j whether jobs can have these ids', (map, covered) => {
   expect(coversRange(map, range)).toBe(covered);
+});
+
+it('jobs can have all ids on a system without user namespaces', async () => {
+  expect(await isMapped('uid', range, '/nonexistent')).toBe(true);
 });

@@ -35,8 +35,18 @@ async function canMount(): Promise<boolean> {
   );
 }
 
-async function isMapped(kind: 'uid' | 'gid', { first, last }: UidRange): Promise<boolean> {
-  return coversRange(await readFile(`/proc/self/${kind}_map`, 'utf8'), { first, last });
+/** `dir`: of this process in `/proc`. A system without user namespaces has no maps: it has all ids. */
+export async function isMapped(
+  kind: 'uid' | 'gid',
+  range: UidRange,
+  dir = '/proc/self',
+): Promise<boolean> {
+  try {
+    return coversRange(await readFile(join(dir, `${kind}_map`), 'utf8'), range);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
+    throw error;
+  }
 }
 
 /** Lines of first id inside, first id outside, and how many. */
