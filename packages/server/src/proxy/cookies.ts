@@ -1,7 +1,10 @@
 /** Cookies of apps, which are served from the API's own origin. */
 
-/** Prefix of the names of this server's own cookies. */
-const OWN = /^(__host-|__secure-)?dstack/i;
+/**
+ * Prefix of the names of this server's own cookies. Browsers send a cookie without a name
+ * (`=dstack_session=x`) as its value alone.
+ */
+const OWN = /^=?\s*(__host-|__secure-)?dstack/i;
 
 /** Removes this server's own cookies; null if no other is left. */
 export function withoutOwnCookies(cookie: string): string | null {

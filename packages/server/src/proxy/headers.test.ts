@@ -155,7 +155,7 @@ describe('an answer of a service', () => {
   });
 
   it('sets no cookie of this server', () => {
-    const raw = ['dstack_session=x', '__Host-dstack=1; Path=/', ' dstack=1'];
+    const raw = ['dstack_session=x', '__Host-dstack=1; Path=/', ' dstack=1', '=dstack_session=x'];
     expect(answer(raw.flatMap((value) => ['Set-Cookie', value]))).toEqual([]);
   });
 
