@@ -242,6 +242,13 @@ describe('a connection of a job', () => {
     expect(opened.slice(before)).toEqual([`tunnel-${names}`]);
   });
 
+  it('is fetched however often another host reports tunnels of the job', async () => {
+    const { id } = await runningJob();
+    for (let n = 0; n < 200; n++) tunnels.fetch('elsewhere', id, 'of another host');
+    await connect(id);
+    expect(opened.at(-1)).toBe(`tunnel-${names}`);
+  });
+
   it('is one of 32 at most, for each job', async () => {
     const job = await runningJob();
     const connections: Duplex[] = [];

@@ -31,8 +31,8 @@ const CONNECTIONS = { burst: 100, perSecond: 40 };
  */
 export class JobTunnels {
   readonly #options: JobTunnelsOptions;
-  /** By job; null = one that is being fetched. */
-  readonly #places = new Map<Id, Set<{ connection: Duplex | null }>>();
+  /** By host and job; null = one that is being fetched. */
+  readonly #places = new Map<string, Set<{ connection: Duplex | null }>>();
   readonly #jobs = new WeakMap<object, Id>();
   readonly #pace: Pace;
   #serve: Serve | null = null;
@@ -69,16 +69,18 @@ export class JobTunnels {
   }
 
   async #fetch(hostId: string, jobId: Id, tunnel: string): Promise<void> {
-    const places = this.#places.get(jobId) ?? new Set();
+    // Hosts may report tunnels of other hosts' jobs, and must not use up what those may have.
+    const key = `${hostId} ${jobId}`;
+    const places = this.#places.get(key) ?? new Set();
     if (this.#serve === null || places.size >= MOST_OF_JOB || this.#count >= MOST) return;
-    if (this.#pace.wait(jobId) > 0) return;
+    if (this.#pace.wait(key) > 0) return;
     const place: { connection: Duplex | null } = { connection: null };
-    this.#places.set(jobId, places.add(place));
+    this.#places.set(key, places.add(place));
     this.#count += 1;
     const free = () => {
       if (!places.delete(place)) return;
       this.#count -= 1;
-      if (places.size === 0) this.#places.delete(jobId);
+      if (places.size === 0) this.#places.delete(key);
     };
     try {
       const client = (await this.#mayConnect(hostId, jobId)) ? this.#options.client(hostId) : null;

@@ -1,19 +1,17 @@
-import type { Id } from '@dstack/core';
-
 export interface PaceLimits {
-  /** At once, and each second after that. */
+  /** Tokens of a full bucket, and those that each second adds. */
   readonly burst: number;
   readonly perSecond: number;
 }
 
-/** Jobs that are remembered; those that were quiet for the longest time go first. */
+/** Keys that are remembered; those that were quiet for the longest time are forgotten first. */
 const MOST_REMEMBERED = 10_000;
 
-/** How often jobs may do something: each has as many goes as may come at once, filled up as time goes by. */
+/** Limits how often something happens, for each key by itself: a token bucket. */
 export class Pace {
   readonly #limits: PaceLimits;
   readonly #now: () => number;
-  readonly #left = new Map<Id, { readonly at: number; readonly goes: number }>();
+  readonly #left = new Map<string, { readonly at: number; readonly tokens: number }>();
 
   /** `now` in milliseconds. */
   constructor(limits: PaceLimits, now: () => number) {
@@ -21,17 +19,17 @@ export class Pace {
     this.#now = now;
   }
 
-  /** Seconds until the job may go on, 0 = it may now and has one go less. */
-  wait(jobId: Id): number {
+  /** Seconds until the key may go on; 0 = it may now, which takes one token. */
+  wait(key: string): number {
     const { burst, perSecond } = this.#limits;
     const now = this.#now();
-    const known = this.#left.get(jobId);
-    const filled = known ? known.goes + ((now - known.at) / 1000) * perSecond : burst;
-    const goes = Math.min(burst, filled);
-    this.#left.delete(jobId);
-    this.#left.set(jobId, { at: now, goes: goes < 1 ? goes : goes - 1 });
+    const known = this.#left.get(key);
+    const filled = known ? known.tokens + ((now - known.at) / 1000) * perSecond : burst;
+    const tokens = Math.min(burst, filled);
+    this.#left.delete(key);
+    this.#left.set(key, { at: now, tokens: tokens < 1 ? tokens : tokens - 1 });
     const [oldest] = this.#left.keys();
     if (this.#left.size > MOST_REMEMBERED && oldest) this.#left.delete(oldest);
-    return goes < 1 ? Math.ceil((1 - goes) / perSecond) : 0;
+    return tokens < 1 ? Math.ceil((1 - tokens) / perSecond) : 0;
   }
 }
