@@ -1,0 +1,118 @@
+/** Makes the HTTP application, with everything that only its handlers use, and starts it. */
+import type { DecisionContext } from '@dstack/core';
+import { AccessWatch } from '../access/access-watch.ts';
+import { assets } from '../assets.ts';
+import type { DraftedBlobs } from '../blobs/drafts.ts';
+import { systemNow } from '../clock.ts';
+import { buildHttp } from '../http/app.ts';
+import { Intake } from '../http/intake/intake.ts';
+import type { HttpSettings, KeyMaker } from '../http/ports.ts';
+import { TemplateRenderer } from '../http/proxy/models/template-renderer.ts';
+import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
+import { endHttp, Shutdown } from '../http/shutdown.ts';
+import { streamRoutes } from '../http/streams/routes.ts';
+import { gitTemplates } from '../http/templates/git-templates.ts';
+import { intakeSettings, signInGuard } from '../http-settings.ts';
+import { ImageConfigs } from '../images/image-configs.ts';
+import { limitJobRequests } from '../job-tunnels/job-requests.ts';
+import type { Engine } from '../loops/engine.ts';
+import type { RunChanges } from '../loops/run-changes.ts';
+import type { ServerMetrics, ServerMetricsOptions } from '../metrics/server-metrics.ts';
+import { Outgoing } from '../outgoing/outgoing.ts';
+import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
+import type { ServiceProxy } from '../proxy/service-proxy.ts';
+import { type Links, makeServiceProxy } from './links.ts';
+import { listen } from './listen.ts';
+import type { Parts } from './parts.ts';
+import type { EngineParts } from './work.ts';
+
+export interface HttpParts extends Pick<EngineParts, 'sshFleets' | 'backends' | 'offers'> {
+  readonly links: Links;
+  readonly blobs: DraftedBlobs;
+  readonly changes: RunChanges;
+  readonly keys: KeyMaker;
+  readonly context: () => DecisionContext;
+  readonly settings: HttpSettings;
+  /** Null until the loops have been made. */
+  readonly engine: () => Engine | null;
+}
+
+export interface StartedHttp {
+  /** Where it listens. */
+  readonly url: string;
+  readonly services: ServiceProxy;
+  /** Null: switched off. */
+  readonly metrics: ServerMetrics | null;
+  /** Refuses new requests, and resolves when those under way have ended. */
+  readonly end: () => Promise<void>;
+}
+
+export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedHttp> {
+  const { settings, log, closing } = parts;
+  const { links, changes } = made;
+  const deps = await httpDeps(parts, made);
+  const { services, metrics, shutdown } = deps;
+  const http = buildHttp(deps);
+  streamRoutes(http, { ...deps, logStore: links.logs, changes });
+  limitJobRequests(http, links.tunnels, Date.now);
+  closing.add(() => http.close());
+  // Before HTTP: connections that have become WebSockets would keep it open.
+  closing.add(() => services.close());
+  const url = await listen(http, settings);
+  links.tunnels.open((connection) => http.server.emit('connection', connection));
+  const end = () =>
+    endHttp({
+      ...{ server: http.server, shutdown, giveUp: () => services.giveUp(), log },
+      delayMs: settings.shutdown.delaySeconds * 1000,
+      limitMs: settings.shutdown.limitSeconds * 1000,
+    });
+  return { url, services, metrics, end };
+}
+
+async function httpDeps(parts: Parts, made: HttpParts) {
+  const { settings, store, log, env, closing } = parts;
+  const { links, sshFleets, backends, offers, blobs, changes, keys, context, engine } = made;
+  const { shared } = store;
+  const access = new AccessWatch({ access: store.access, shared, now: systemNow, log });
+  closing.add(() => access.close());
+  const signIns = signInGuard(made.settings, systemNow);
+  const chatTemplates = new TemplateRenderer({ program: assets.templateProgram });
+  closing.add(() => chatTemplates.close());
+  const services = makeServiceProxy(
+    parts,
+    { hosts: links.hosts, sshFleets, access, signIns },
+    changes,
+  );
+  const hubUrl = env.HF_ENDPOINT || 'https://huggingface.co';
+  const outgoing = makeOutgoing(parts, hubUrl);
+  const depths = () => engine()?.depths() ?? null;
+  return {
+    ...{ store, logs: links.logs, offers, backends, blobs, signIns, keys, context, chatTemplates },
+    images: new ImageConfigs({ now: Date.now, outgoing, log }),
+    intake: new Intake(intakeSettings(settings)),
+    templates: gitTemplates({ rules: outgoing.rules, own: settings.templatesRepo }),
+    hub: tokenizerHub(hubUrl, outgoing),
+    ...{ services, access, shutdown: new Shutdown(), log, settings: made.settings },
+    metrics: settings.metrics.enabled ? await serverMetrics(parts, depths) : null,
+    loopsAreRunning: () => engine()?.isRunning ?? false,
+    expectHosts: () => sshFleets.expectHosts(),
+  };
+}
+
+/** The operator need not allow the hosts of other settings a second time. */
+function makeOutgoing({ settings, closing }: Parts, hubUrl: string): Outgoing {
+  const own = hostsOfSettings(settings.images.defaultRegistry, settings.templatesRepo, hubUrl);
+  const outgoing = new Outgoing(new OutgoingRules([...settings.outgoingAllow, ...own]));
+  closing.add(() => outgoing.close());
+  return outgoing;
+}
+
+/** Loaded only if it is enabled. */
+async function serverMetrics(
+  { store, log }: Parts,
+  depths: ServerMetricsOptions['depths'],
+): Promise<ServerMetrics> {
+  const { ServerMetrics } = await import('../metrics/server-metrics.ts');
+  const onError = (error: unknown) => log.warn({ err: error }, 'a metric could not be read');
+  return new ServerMetrics({ store, now: systemNow, depths, onError });
+}
