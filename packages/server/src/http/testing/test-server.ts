@@ -128,20 +128,8 @@ export async function startTestServer(
     log,
   });
   const chatTemplates = new TemplateRenderer({ program: assets.templateProgram });
-  const parts = {
-    store,
-    logs,
-    now,
-    log,
-    offers,
-    dir,
-    settings,
-    services,
-    access,
-    signIns,
-    chatTemplates,
-  };
-  const deps = { ...testDeps(parts), ...instead };
+  const made = { store, logs, log, services, access, signIns, chatTemplates };
+  const deps = { ...testDeps({ ...made, now, offers, dir, settings }), ...instead };
   const app = buildHttp(deps);
   const admin = await createUser(
     deps,
@@ -180,37 +168,20 @@ export async function startTestServer(
   };
 }
 
-interface Parts {
-  readonly store: Store;
-  readonly logs: LogStore;
+interface Parts
+  extends Pick<
+    HttpDeps,
+    'store' | 'logs' | 'log' | 'services' | 'access' | 'signIns' | 'chatTemplates'
+  > {
   readonly now: () => number;
-  readonly log: HttpDeps['log'];
   readonly offers: readonly Offer[];
   readonly dir: string;
   readonly settings: Partial<HttpDeps['settings']>;
-  readonly services: ServiceProxy;
-  readonly access: AccessWatch;
-  readonly signIns: SignInGuard;
-  readonly chatTemplates: TemplateRenderer;
 }
 
-function testDeps({
-  store,
-  logs,
-  now,
-  log,
-  offers,
-  dir,
-  settings,
-  services,
-  access,
-  signIns,
-  chatTemplates,
-}: Parts): HttpDeps {
+function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
   return {
-    store,
-    log,
-    logs,
+    ...made,
     offers: {
       answer: async (_project, wanted) => ({
         offers: new Map(
@@ -237,15 +208,11 @@ function testDeps({
       memory: 64 * 1024 * 1024,
       pace: { graceMs: 30_000, bytesPerSecond: 8192 },
     }),
-    signIns,
     keys: keyMaker(),
     templates: gitTemplates({ rules: new OutgoingRules([]), own: null, protocols: 'file' }),
-    chatTemplates,
     hub: () => Promise.reject(new Error('there is no hub')),
-    services,
-    access,
     shutdown: new Shutdown(),
-    metrics: new ServerMetrics({ store, now, depths: () => null, onError: () => {} }),
+    metrics: new ServerMetrics({ store: made.store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,
     expectHosts: () => {},
     context: () => ({
