@@ -20,7 +20,7 @@ function engine(secondsPerAlarm: number, changes: RunChanges): Engine {
   return new Engine({
     store,
     changes,
-    offers: { ...deps.offers, traits: async () => ({ hasSilentBackends: false }) },
+    offers: { ...deps.offers, capabilities: async () => ({ hasSilentBackends: false }) },
     effect: async () => ({ ending: 'done' }),
     effectIsOurs: async () => true,
     context: () => ({ ...context(), now: deps.context().now }),

@@ -105,7 +105,7 @@ export function placementPass(deps: PassDeps): Pass {
       deps.arm('placement', projectId, null);
       return DONE;
     }
-    const snapshot = { ...queue, ...(await deps.offers.traits(projectId)) };
+    const snapshot = { ...queue, ...(await deps.offers.capabilities(projectId)) };
     const { offers } = await deps.offers.answer(projectId, wantsBackendOffers(snapshot));
     const decision = place(snapshot, offers, deps.context());
     const ending = await apply(deps, { project: snapshot.projectName }, decision);

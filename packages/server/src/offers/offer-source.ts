@@ -12,23 +12,25 @@ import { BackendSilentError } from './bounded-backend.ts';
 import type { ProjectBackends } from './project-backends.ts';
 
 /**
- * Answers the questions of plans and placement. A backend that fails offers nothing, and the notes
- * say so: one broken account must not hide what the others have.
+ * Offers for plans and placement. A backend that fails contributes no offers but a note, so that one
+ * broken account does not hide the offers of the others.
  */
 export interface OfferSource {
-  /** `limitMs`: no backend is waited for longer; null = as long as backends may take. */
+  /** `limitMs`: how long to wait for each backend; null = as long as backends may take. */
   answer(
     projectId: Id,
     wanted: readonly OffersWanted[],
     limitMs?: number | null,
   ): Promise<BackendAnswers>;
-  /** What placement has to know of the project's backends beside their offers; see `Backend`. */
-  traits(projectId: Id): Promise<Pick<PlacementSnapshot, 'hasSilentBackends' | 'machineless'>>;
+  /** What placement needs of the project's backends besides their offers; see `Backend`. */
+  capabilities(
+    projectId: Id,
+  ): Promise<Pick<PlacementSnapshot, 'hasSilentBackends' | 'machineless'>>;
 }
 
 export function offerSource(backends: ProjectBackends, log: Logger): OfferSource {
   return {
-    async traits(projectId) {
+    async capabilities(projectId) {
       const configured = await backends.of(projectId);
       const makers = configured.filter((backend) => backend.compute !== null);
       const others = configured.filter((backend) => backend.compute === null);
@@ -80,7 +82,7 @@ async function within(
   }
 }
 
-/** As much of a provider's message as is shown. */
+/** Characters of a provider's message that are shown. */
 const SHOWN_LENGTH = 200;
 
 function noteOf(backend: Backend['name'], error: unknown): BackendNote {
@@ -95,7 +97,7 @@ function noteOf(backend: Backend['name'], error: unknown): BackendNote {
     const text = `it has not answered within ${error.limitMs / 1000} s`;
     return { backend, rule: 'backend_timeout', text };
   }
-  // The message of a mistake of ours is for the log alone.
+  // The message of an internal error is only logged.
   const why = error instanceof BackendError ? `: ${shown(error)}` : ' (see the log of the server)';
   return { backend, rule: 'backend_error', text: `it gave no offers${why}` };
 }

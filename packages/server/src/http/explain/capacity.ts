@@ -27,10 +27,7 @@ export async function explainInstanceNamed(
   if (snapshot === null) throw notExists(`Instance ${name} not found`);
   const { instance } = snapshot;
   const holders = await store.engine.blockHolders([instance.id]);
-  const projectNames = await namesOf(
-    deps,
-    holders.map((one) => one.run),
-  );
+  const projectNames = await namesOf(deps, runsOf(holders));
   const ctx = await explainContext(deps, asker);
   const diagnosis = explainInstance({ instance: snapshot, holders, projectNames }, ctx);
   return await explanation(
@@ -57,17 +54,9 @@ export async function explainFleetNamed(
   const hosts = await Promise.all(
     shown.flatMap(({ hostId }) => (hostId === null ? [] : [store.hosts.byId(hostId)])),
   );
-  const input = {
-    ...{
-      fleet: snapshot,
-      holders,
-      projectNames: await namesOf(
-        deps,
-        holders.map((one) => one.run),
-      ),
-    },
-    hosts: hosts.filter((host) => host !== null),
-  };
+  const projectNames = await namesOf(deps, runsOf(holders));
+  const known = hosts.filter((host) => host !== null);
+  const input = { fleet: snapshot, holders, projectNames, hosts: known };
   const diagnosis = explainFleet(input, await explainContext(deps, asker));
   const within = { within: { kind: 'fleet', ids: [fleet.id] } } as const;
   return await explanation(deps, asker, subjectOf('fleet', fleet), diagnosis, within);
@@ -76,6 +65,9 @@ export async function explainFleetNamed(
 /** The most instances whose runs and hosts are loaded. */
 const SHOWN = 100;
 
+const runsOf = (holders: readonly { readonly run: NamedRun }[]) => holders.map(({ run }) => run);
+
+/** Names of the projects that the runs belong to. */
 async function namesOf(
   { store }: HttpDeps,
   runs: readonly NamedRun[],

@@ -4,11 +4,11 @@ import { type ExplainedRun, explainJob, explainRun } from '@dstack/core';
 import type { HttpDeps } from '../ports.ts';
 import {
   type Asker,
-  answered,
   explainContext,
   explanation,
   onTarget,
   subjectOf,
+  withOffers,
 } from './service.ts';
 
 export async function explainRunNamed(
@@ -40,7 +40,7 @@ async function assessRun(
   const ctx = await explainContext(deps, asker);
   const { run } = input.run;
   const backends = await deps.backends.state(run.projectId);
-  const diagnosis = await answered(deps, run.projectId, (answers) =>
+  const diagnosis = await withOffers(deps, run.projectId, (answers) =>
     explainRun(input, backends, answers, ctx),
   );
   const within = { within: { kind: 'run', ids: [run.id] } } as const;
@@ -65,7 +65,7 @@ export async function explainJobNamed(
   const latest = own.at(-1);
   if (!latest) throw notExists(`Job ${name} not found`);
   const backends = await deps.backends.state(run.projectId);
-  const diagnosis = await answered(deps, run.projectId, (answers) =>
+  const diagnosis = await withOffers(deps, run.projectId, (answers) =>
     explainJob(input, latest, backends, answers, ctx),
   );
   return await explanation(

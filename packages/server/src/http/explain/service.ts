@@ -41,24 +41,24 @@ export async function explainContext(
 }
 
 /** Requests offers until none are missing; offers that never arrive count as none. */
-export async function answered<E>(
+export async function withOffers<E>(
   deps: HttpDeps,
   projectId: Id,
-  tell: (answers: BackendAnswers) => {
+  explain: (answers: BackendAnswers) => {
     readonly explanation: E;
     readonly wanted: readonly OffersWanted[];
   },
 ): Promise<E> {
   const offers = new Map<string, readonly Offer[]>();
   const notes = new Map<BackendNote['backend'], BackendNote>();
-  let told = tell({ offers, notes: [] });
-  for (let round = 0; round < MAX_ROUNDS && told.wanted.length > 0; round++) {
-    const answers = await deps.offers.answer(projectId, told.wanted, BACKEND_LIMIT_MS);
-    for (const { key } of told.wanted) offers.set(key, answers.offers.get(key) ?? []);
+  let explained = explain({ offers, notes: [] });
+  for (let round = 0; round < MAX_ROUNDS && explained.wanted.length > 0; round++) {
+    const answers = await deps.offers.answer(projectId, explained.wanted, BACKEND_LIMIT_MS);
+    for (const { key } of explained.wanted) offers.set(key, answers.offers.get(key) ?? []);
     for (const note of answers.notes) notes.set(note.backend, note);
-    told = tell({ offers, notes: [...notes.values()] });
+    explained = explain({ offers, notes: [...notes.values()] });
   }
-  return told.explanation;
+  return explained.explanation;
 }
 
 export async function explanation(
