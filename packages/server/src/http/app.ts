@@ -40,10 +40,10 @@ import { templateRoutes } from './templates/routes.ts';
 import { userRoutes } from './users/routes.ts';
 import { volumeRoutes } from './volumes/routes.ts';
 
-/** Longer parts of a path are nothing of ours. */
+/** No path of the API has longer parts. */
 const MAX_PATH_PART = 1000;
 
-/** Ids that callers and proxies give to requests: printable and not too long for a log line. */
+/** Accepted request ids of callers and proxies: printable, and short enough for a log line. */
 const REQUEST_ID = /^[\w.:/+=-]{1,128}$/;
 
 const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
@@ -80,7 +80,7 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     requestIdHeader: false,
     genReqId: (request) => requestId(request.headers['x-request-id']),
     routerOptions: { maxParamLength: MAX_PATH_PART },
-    // Of what no route could be looked up for.
+    // For URLs that the router cannot decode.
     frameworkErrors: (_error, request, reply) => {
       nameRequest(request, reply);
       answerUnknown(request, reply);
@@ -93,7 +93,7 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
   boundConnections(app);
   app.addHook('onRequest', async (request, reply) => {
     nameRequest(request, reply);
-    // A name that no database keeps.
+    // PostgreSQL cannot store NUL in a name.
     if (request.url.startsWith('/api/') && request.url.includes('%00')) {
       return answerUnknown(request, reply);
     }
@@ -121,8 +121,8 @@ function refuseLate({ url }: FastifyRequest, reply: FastifyReply): void {
 }
 
 /**
- * A body that is JSON is read as JSON whatever its content type says: `curl -d` sends the type of
- * a form, others something unreadable or nothing. Only uploads are told by theirs.
+ * Bodies are read as JSON whatever their content type is: `curl -d` sends that of a form, other clients
+ * send an invalid one or none. Only uploads are recognised by their content type.
  */
 function ignoreContentType({ headers }: FastifyRequest): void {
   const stated = headers['content-type'];
@@ -130,13 +130,13 @@ function ignoreContentType({ headers }: FastifyRequest): void {
   headers['content-type'] = 'application/json';
 }
 
-/** Nothing of a body is read before its caller is known: endpoints do it themselves. */
+/** Endpoints read their bodies themselves, after they have authenticated the caller. */
 function leaveBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _body, done) => done(null));
 }
 
-/** Beside the reply, so that answers which are written past it have the id too: streams. */
+/** Set on the raw response, so that streams, which bypass the reply, have the id too. */
 function nameRequest({ id }: FastifyRequest, reply: FastifyReply): void {
   reply.raw.setHeader('x-request-id', id);
 }

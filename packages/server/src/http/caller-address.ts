@@ -1,4 +1,4 @@
-/** Where a request comes from: the connection's other end, or whom a trusted proxy names. */
+/** Address of the caller of a request: the peer of the connection, or the one that a trusted proxy reports. */
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import proxyAddr from '@fastify/proxy-addr';
@@ -12,7 +12,7 @@ export function callerAddress(proxies: readonly string[]): CallerAddress {
   const isTrusted = proxyAddr.compile([...proxies]);
   return (request) => {
     const named = proxyAddr(request, isTrusted);
-    // Whatever else stands there is no address that could be counted.
+    // Only addresses can be counted.
     return isIP(named) === 0 ? ownAddress(request) : named;
   };
 }

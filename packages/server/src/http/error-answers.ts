@@ -9,7 +9,7 @@ import { RefusedBody } from './intake/body-refusal.ts';
 import { UnprocessableError } from './intake/parse-json.ts';
 import { TooManySignIns } from './sign-in-guard.ts';
 
-/** The one place where something thrown becomes an answer. */
+/** The only place where errors become responses. */
 export function answerError(
   error: FastifyError | Error,
   request: FastifyRequest,
@@ -29,12 +29,12 @@ export function answerError(
     return sendJson(reply, 429, { detail: error.message });
   }
   if (error instanceof UnprocessableError) return sendJson(reply, 422, { detail: error.detail });
-  // It was there when the request was let in.
+  // The project existed when the request was authorised.
   if (error instanceof StoreError && error.code === 'store_project_deleted') {
     return sendJson(reply, 404, errorBody(notFound()));
   }
   const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500;
-  // What Fastify itself refuses: too large a body, a broken multipart.
+  // Fastify's own refusals, for example of a malformed request.
   if (status >= 400 && status < 500) return sendJson(reply, status, { detail: error.message });
   request.log.error({ err: error }, 'request failed');
   if (isDiskFull(error)) return sendJson(reply, 400, errorBody(diskFull()));
@@ -51,16 +51,16 @@ function refuseBody(error: RefusedBody, reply: FastifyReply): FastifyReply {
   return sendJson(reply, error.statusCode, { detail: error.message });
 }
 
-/** In the one form whose words all clients show; the operator must act, not the caller. */
+/** All clients show the text of this form. The operator must act, not the caller. */
 function diskFull(): ApiError {
   return ruleError(
-    'The disk of the server is full: nothing was changed. Make room there and try again.',
+    'The disk of the server is full: nothing was changed. Free some space on it and try again.',
   );
 }
 
 /**
- * What no route takes. As recorded on dstack 0.22.5 with its web UI, whose static files take every
- * unknown path: GET and HEAD are 404, any other method is 405.
+ * Responds to requests without a route, as dstack 0.22.5 does with its web UI, whose static files
+ * handle every unknown path: 404 for GET and HEAD, 405 for other methods.
  */
 export function answerUnknown(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (request.method === 'GET' || request.method === 'HEAD') {
@@ -74,7 +74,7 @@ export function sendJson(reply: FastifyReply, status: number, body: unknown): Fa
   return sendJsonText(reply, status, JSON.stringify(body));
 }
 
-/** Above it an answer is sent piece by piece instead of being put together first. */
+/** Bytes above which a response is sent in pieces instead of as one buffer. */
 const LARGE = 1024 * 1024;
 
 export function sendJsonPieces(reply: FastifyReply, pieces: readonly Buffer[]): FastifyReply {

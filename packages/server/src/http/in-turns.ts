@@ -1,10 +1,10 @@
 /**
- * Long lists, with room for other requests between their parts. The server has one thread, and a
- * hundred runs of hundreds of jobs take it for a second.
+ * Maps long lists in turns, so that other requests run between them: the server has one thread, and
+ * a hundred runs with hundreds of jobs would block it for a second.
  */
 import { setImmediate } from 'node:timers/promises';
 
-/** Milliseconds of work in one go. */
+/** Milliseconds of work in one turn. */
 const TURN_MS = 8;
 
 export async function mapInTurns<T, R>(items: readonly T[], map: (item: T) => R): Promise<R[]> {

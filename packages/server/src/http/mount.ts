@@ -1,4 +1,4 @@
-/** From the endpoint table to guarded routes: everything that all endpoints have in common. */
+/** Makes guarded routes from the endpoint table; holds what all endpoints have in common. */
 import {
   adaptResponse,
   type ClientVersion,
@@ -43,13 +43,13 @@ interface Exchange {
   readonly endpoint: Endpoint;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  /** The turn of a large answer. */
+  /** Waits for the turn of a large response. */
   readonly paced: () => Promise<void>;
 }
 
 /**
- * Client version, caller and role, body, schema, operation. Whoever is not let in learns that
- * first, whatever else is wrong, and nothing of their body is read.
+ * Checks client version, caller and role, body and schema, in this order, then runs the operation. The
+ * body of a caller who is refused is never read.
  */
 async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyReply> {
   const { deps, name, endpoint, request, reply } = exchange;
@@ -94,7 +94,7 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
   }
 }
 
-/** Whose share of the memory for bodies is used; null: a stranger's. */
+/** Whose share of the memory for bodies is used; null = an unauthenticated caller's. */
 function callerOf({ permission }: Endpoint, { user }: Identity): string | null {
   return user?.id ?? (permission === 'service_token' ? 'ssh-proxy' : null);
 }
@@ -111,7 +111,7 @@ async function bodyOf(
   return validBody(name, endpoint, parsed, client);
 }
 
-/** Outside of `/api` a version is only read, not compared. */
+/** Outside of `/api` the version is only read, not checked. */
 function clientVersion(request: FastifyRequest): ClientVersion | null {
   const header = request.headers['x-api-version'];
   const stated = Array.isArray(header) ? header[0] : header;

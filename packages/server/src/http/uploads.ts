@@ -1,4 +1,4 @@
-/** Uploads: multipart with one part `file`, whose file name is the SHA-256 of what it holds. */
+/** Uploads: multipart with one part `file`, whose file name is the SHA-256 of its content. */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
@@ -9,9 +9,9 @@ import { RefusedBody } from './intake/body-refusal.ts';
 import { UnprocessableError } from './intake/parse-json.ts';
 import { type Pace, receive } from './intake/receive.ts';
 
-/** What was uploaded, and is in the store of blobs under its hash. */
+/** An upload that is stored as a blob under its hash. */
 export interface UploadedFile {
-  /** SHA-256 in hex, as the client has named it and as it is. */
+  /** SHA-256 in hex; the client's name and the content agree. */
   readonly hash: string;
   readonly size: number;
 }
@@ -21,13 +21,13 @@ export interface UploadRules {
   readonly limit: number;
   readonly pace: Pace;
   readonly blobs: Pick<DraftedBlobs, 'draft'>;
-  /** Takes memory for a blob that cannot be kept elsewhere. */
+  /** Reserves memory for a blob that must be kept in memory. */
   readonly reserve: (bytes: number) => void;
 }
 
 const HASH = /^[0-9a-f]{64}$/;
 
-/** The frame of a part that has a name and a hash. */
+/** Limits of the multipart frame: one file with a name and a hash. */
 const FRAME = {
   files: 1,
   fields: 0,
@@ -37,10 +37,10 @@ const FRAME = {
   fieldNameSize: 64,
 };
 
-/** Given to the parser at once: it cannot be stopped within a piece. */
+/** Bytes passed to the parser at a time: it cannot be stopped within a piece. */
 const STEP = 16 * 1024;
 
-/** Reads and keeps the upload of a request. What is not named by its content leaves nothing behind. */
+/** Reads and stores the upload of a request. Nothing is stored if its name is not its hash. */
 export async function readUpload(
   request: IncomingMessage,
   rules: UploadRules,
@@ -67,7 +67,7 @@ async function readParts(
 ): Promise<UploadedFile> {
   const form = parser(request);
   const failed = Promise.withResolvers<never>();
-  // It is looked at between pieces; alone it must end nothing.
+  // The rejection is observed below; it must not count as unhandled before that.
   failed.promise.catch(() => {});
   let file: Promise<UploadedFile> | null = null;
   form.on('file', (name: string | undefined, content, filename) => {
@@ -95,7 +95,7 @@ async function readParts(
   }
 }
 
-/** Throws in words of the parser where the content type has no boundary. */
+/** Throws an error of the parser if the content type has no boundary. */
 function parser({ headers }: IncomingMessage): BusboyInstance {
   return new Busboy({
     headers: { ...headers, 'content-type': headers['content-type'] ?? '' },
@@ -104,7 +104,7 @@ function parser({ headers }: IncomingMessage): BusboyInstance {
   });
 }
 
-/** Writes the content down and compares it with its name. */
+/** Writes the content to the draft and compares its hash with its name. */
 async function store(
   content: BusboyFileStream,
   name: string,
@@ -151,9 +151,9 @@ function uploadError(error: unknown, limit: number): unknown {
     error instanceof ApiError ||
     error instanceof UnprocessableError ||
     error instanceof RefusedBody;
-  // What else has a code comes from the disk, not from the parser of the frame.
+  // Other errors with a code come from the disk, not from the multipart parser.
   if (isKnown || !(error instanceof Error) || 'code' in error) return error;
-  return ruleError(`The upload is no multipart/form-data: ${error.message}`);
+  return ruleError(`The upload is not valid multipart/form-data: ${error.message}`);
 }
 
 function tooLarge(stated: number | null, limit: number) {

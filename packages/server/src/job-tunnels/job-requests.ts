@@ -7,15 +7,14 @@ import { Pace } from './pace.ts';
 
 const REQUESTS = { burst: 50, perSecond: 20 };
 
-/** A token that nobody has: in place of one that is not valid where it came from. */
-const NOBODYS = `Bearer ${JOB_TOKEN_PREFIX}`;
+/** An invalid token; replaces job tokens that arrive on a connection of another origin. */
+const INVALID = `Bearer ${JOB_TOKEN_PREFIX}`;
 
 type Jobs = Pick<JobTunnels, 'jobOf'>;
 
 /**
- * What is special about requests of jobs: a job's token counts on connections of that job alone, so
- * that it is worth nothing to whoever reads it elsewhere and dies with them, and their number is
- * bounded. `now` in milliseconds.
+ * Accepts a job's token only on connections of that job, so that a stolen token is useless elsewhere,
+ * and limits the rate of requests of each job. `now` in milliseconds.
  */
 export function limitJobRequests(app: FastifyInstance, jobs: Jobs, now: () => number): void {
   bindTokens(app.server, jobs);
@@ -30,14 +29,14 @@ export function limitJobRequests(app: FastifyInstance, jobs: Jobs, now: () => nu
   });
 }
 
-/** Before anything else looks at a request, an upgrade to another protocol too. */
+/** Runs before all other listeners, for upgrades too. */
 function bindTokens(server: Server, jobs: Jobs): void {
   const bind = (request: IncomingMessage): void => {
     const token = bearerToken(request.headers.authorization);
     if (!token?.startsWith(JOB_TOKEN_PREFIX)) return;
     const jobId = jobs.jobOf(request.socket);
     const own = jobId && `${JOB_TOKEN_PREFIX}${jobId.replaceAll('-', '')}_`;
-    if (own === null || !token.startsWith(own)) request.headers.authorization = NOBODYS;
+    if (own === null || !token.startsWith(own)) request.headers.authorization = INVALID;
   };
   server.prependListener('request', bind);
   server.prependListener('upgrade', bind);

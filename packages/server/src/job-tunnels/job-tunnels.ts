@@ -15,19 +15,19 @@ export interface JobTunnelsOptions {
   readonly log: Logger;
 }
 
-/** Takes a connection as if it had come to where the server listens. */
+/** Serves a connection like one that the server has accepted on its own port. */
 export type Serve = (connection: Duplex) => void;
 
-/** Connections at a time: of one job (its agent allows as many) and of all. */
+/** Open connections of one job (its agent has the same limit) and of all jobs. */
 const MOST_OF_JOB = 32;
 const MOST = 2000;
 
-/** More than an agent of ours reports. */
+/** More than our own agents ever report. */
 const CONNECTIONS = { burst: 100, perSecond: 40 };
 
 /**
- * Connections of jobs to the API (`dstack: true`): fetched from the agent that reports them, and served
- * like those that come by themselves. What they may do is up to the tokens of their requests.
+ * Connections of jobs to the API (`dstack: true`). The server fetches them from the agent that reports
+ * them, and serves them like any other connection: the tokens of requests decide what is allowed.
  */
 export class JobTunnels {
   readonly #options: JobTunnelsOptions;
@@ -43,7 +43,7 @@ export class JobTunnels {
     this.#pace = new Pace(CONNECTIONS, options.now);
   }
 
-  /** From now on connections are fetched. */
+  /** Starts to fetch connections. */
   open(serve: Serve): void {
     this.#serve = serve;
   }
@@ -56,12 +56,12 @@ export class JobTunnels {
     }
   }
 
-  /** The job that a connection comes from; null = it is none of a job. */
+  /** The job that a connection comes from; null = it does not come from a job. */
   jobOf(connection: object): Id | null {
     return this.#jobs.get(connection) ?? null;
   }
 
-  /** Does not wait. Whoever is refused is left to wait at the agent, which ends that. */
+  /** Returns at once. A refused connection stays at the agent, which closes it after its own limit. */
   fetch(hostId: string, jobId: Id, tunnel: string): void {
     this.#fetch(hostId, jobId, tunnel).catch((error) => {
       this.#options.log.debug({ job: jobId, err: error }, 'connection of a job not fetched');
@@ -88,19 +88,19 @@ export class JobTunnels {
       if (!stream) return free();
       place.connection = asConnection(stream, jobId).once('close', free);
       this.#jobs.set(place.connection, jobId);
-      this.#hand(place.connection);
+      this.#serveConnection(place.connection);
     } catch (error) {
       free();
       throw error;
     }
   }
 
-  #hand(connection: Duplex): void {
+  #serveConnection(connection: Duplex): void {
     if (this.#serve === null) connection.destroy();
     else this.#serve(connection);
   }
 
-  /** An agent speaks of its own jobs only. */
+  /** Only a job with `dstack: true` on the host that reports the connection. */
   async #mayConnect(hostId: string, jobId: Id): Promise<boolean> {
     const { store, forbidden } = this.#options;
     const view = forbidden ? null : await store.jobs.byId(jobId);
@@ -111,8 +111,8 @@ export class JobTunnels {
 }
 
 /**
- * A connection as HTTP servers take it. A duplex of its own, since one that is a socket is read past
- * its buffer, where bytes that came along with the agent's answer lie.
+ * A connection for Node's HTTP server. It wraps the stream, because the server reads a socket directly
+ * and would miss the bytes in its buffer that arrived with the agent's response.
  */
 function asConnection(stream: Duplex, jobId: Id): Duplex {
   const connection = Duplex.from({ readable: stream, writable: stream });
@@ -122,8 +122,8 @@ function asConnection(stream: Duplex, jobId: Id): Duplex {
 }
 
 /**
- * What limits per address count a job by: of the network that is kept for examples, so that nobody
- * trusts it as a proxy's.
+ * The address by which limits count a job. It is in the network reserved for documentation, which no
+ * operator trusts as that of a proxy.
  */
 export function jobAddress(jobId: Id): string {
   const digits = jobId.replaceAll('-', '').slice(0, 24);

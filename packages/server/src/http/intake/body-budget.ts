@@ -1,11 +1,11 @@
 /**
- * Memory for the bodies of requests. Every body has a small part of its own, so that nobody's
- * large bodies keep small requests waiting; what is above it comes from a shared part, of which
- * one caller gets no more than half.
+ * Limits the memory that request bodies use. The first 64 KiB of each body come from a part of their
+ * own, so that large bodies never block small requests; the rest comes from a part of which one caller
+ * gets no more than half.
  */
 const SMALL_BODY = 64 * 1024;
 
-/** Part of the whole that is for the first 64 KiB of bodies. */
+/** Share of the memory for the first 64 KiB of bodies. */
 const SMALL_SHARE = 1 / 4;
 
 export class BodyBudget {
@@ -21,17 +21,17 @@ export class BodyBudget {
     this.#perCaller = Math.floor((total - small) / 2);
   }
 
-  /** Bytes that one body can have if nothing else is under way. */
+  /** Largest body that fits while no other request uses memory, in bytes. */
   get largestBody(): number {
     return SMALL_BODY + this.#perCaller;
   }
 
-  /** Bytes that bodies have now. */
+  /** Bytes in use. */
   get used(): number {
     return this.#small.used + this.#large.used;
   }
 
-  /** `caller`: whose share is used; null: a stranger, who gets the small part only. */
+  /** `caller`: whose share is used; null = an unauthenticated caller, who gets the small part only. */
   open(caller: string | null): Lease {
     return new Lease({
       takeSmall: (bytes) => this.#small.take(bytes),
@@ -83,7 +83,7 @@ interface Source {
   give(small: number, large: number): void;
 }
 
-/** What one body has. To be released once, whatever becomes of the request. */
+/** Memory of one body. The caller must release it once, however the request ends. */
 export class Lease {
   readonly #source: Source;
   #small = 0;
@@ -97,10 +97,10 @@ export class Lease {
     return this.#small + this.#large;
   }
 
-  /** False: there is no room for as many bytes; nothing is taken then. */
+  /** False if there is not enough memory; nothing is taken then. */
   take(bytes: number): boolean {
     const small = Math.min(bytes, SMALL_BODY - this.#small);
-    // A body that fills its small part goes on in the large one, and never comes back.
+    // Once a body has used the large part, it continues there.
     if (small > 0 && this.#large === 0 && this.#source.takeSmall(small)) {
       this.#small += small;
       if (small === bytes || this.#takeLarge(bytes - small)) return true;

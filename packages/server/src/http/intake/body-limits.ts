@@ -1,14 +1,14 @@
 /**
- * What a body may hold, per endpoint. The figures follow what is legal and what it costs: none of
- * them keeps the server's one thread busy for more than a few hundredths of a second.
+ * Limits of bodies, per endpoint. They allow every legal request, and keep the server's only thread
+ * busy for no more than a few hundredths of a second.
  */
 import type { EndpointName } from '@dstack/contract/api';
 import type { JsonLimits, ListRule } from './json-scan.ts';
 
 export interface BodyLimits {
-  /** Bytes that come in. */
+  /** Bytes received. */
   readonly sent: number;
-  /** Bytes that are kept of them. */
+  /** Bytes kept after lists that nobody reads are left out. */
   readonly kept: number;
   readonly json: JsonLimits;
 }
@@ -17,7 +17,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 const JSON_LIMITS: JsonLimits = {
-  // Requests have a dozen.
+  // Legal requests have about a dozen levels.
   depth: 100,
   parts: 6000,
   lists: new Map(),
@@ -25,10 +25,10 @@ const JSON_LIMITS: JsonLimits = {
 
 const ORDINARY: BodyLimits = { sent: MIB, kept: MIB, json: JSON_LIMITS };
 
-/** More than a thousand hosts with everything there is to say about each. */
+/** Enough for more than a thousand hosts with all their settings. */
 const LONG: ListRule = { kind: 'long', parts: 30_000 };
 
-/** Clients send back the resource that they have seen, of which nobody reads the largest part. */
+/** Clients send back the current resource; the server does not read its longest list. */
 const LEFT_OUT: ListRule = { kind: 'leave-out' };
 
 const withLists = (limits: BodyLimits, lists: Readonly<Record<string, ListRule>>): BodyLimits => ({
@@ -52,7 +52,7 @@ const LIMITS: Partial<Record<EndpointName, BodyLimits>> = {
   'proxy.chat_completions': { ...ORDINARY, sent: 16 * MIB, kept: 16 * MIB },
 };
 
-/** A stranger's body, where one is read at all. */
+/** For unauthenticated callers, at the few endpoints that read their bodies. */
 const STRANGER: BodyLimits = {
   sent: 64 * KIB,
   kept: 64 * KIB,

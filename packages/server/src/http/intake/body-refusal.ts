@@ -1,12 +1,12 @@
-/** Why a body was not taken, and what the caller is answered. */
+/** Why a body was refused, and the response to the caller. */
 
 export type BodyRefusal =
-  /** `stated`: bytes by its `Content-Length`; null where it was cut while it came. */
+  /** `stated`: the `Content-Length`; null if the limit was exceeded while the body arrived. */
   | { readonly kind: 'too-large'; readonly limit: number; readonly stated: number | null }
   | { readonly kind: 'too-slow'; readonly received: number; readonly seconds: number }
-  /** The bodies under way have all the memory that bodies may have. */
+  /** Other bodies use all the memory at the moment. */
   | { readonly kind: 'no-memory'; readonly retryAfterSeconds: number }
-  /** Larger than all the memory that bodies may have: waiting does not help. */
+  /** Larger than the share of one caller, so a retry does not help. */
   | { readonly kind: 'never-fits'; readonly limit: number }
   | { readonly kind: 'encoded'; readonly encoding: string }
   | { readonly kind: 'cut-off' };
@@ -47,11 +47,11 @@ function refusalText(refusal: BodyRefusal): string {
       return `The body has ${size}; the server accepts ${limit} here`;
     }
     case 'never-fits':
-      return `The body has more than ${refusal.limit} bytes, which is all that the server keeps of one caller. Raise DSTACK_SERVER_REQUEST_MEMORY on the server`;
+      return `The body has more than ${refusal.limit} bytes, the limit for one caller. To allow more, raise DSTACK_SERVER_REQUEST_MEMORY on the server`;
     case 'too-slow':
       return `The body came too slowly: ${refusal.received} bytes in ${refusal.seconds} seconds`;
     case 'no-memory':
-      return 'The server has too many large requests under way. Try again in a moment';
+      return 'The server is processing too many large requests. Try again in a moment';
     case 'encoded':
       return `The body has the encoding ${JSON.stringify(refusal.encoding)}; the server accepts bodies without Content-Encoding only`;
     case 'cut-off':

@@ -1,24 +1,23 @@
-/** What becomes of a connection on which the server has answered before the body was read. */
+/** Handles connections on which the server has responded before the whole body was read. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 
 /**
- * The client may still be sending and must find the answer: the rest of its body is thrown away for
- * so long (ms), then the connection ends. Some send everything before they look for an answer, which
- * may say that the upload is too large.
+ * How long the rest of the body is read and discarded (ms) before the connection is closed. Some
+ * clients send the whole body before they read the response, which may say that it is too large.
  */
 const LINGER_MS = { stranger: 5000, known: 60_000 };
 
-/** Bytes of a stranger that are thrown away. One with more is not read: it stops by itself. */
-const MOST_THROWN_AWAY = 1024 * 1024;
+/** Bytes that are discarded for unauthenticated callers; a larger body is not read at all. */
+const MOST_DISCARDED = 1024 * 1024;
 
-/** Requests whose callers have been let in. */
+/** Requests of authenticated callers. */
 const known = new WeakSet<IncomingMessage>();
 
-/** Requests whose clients wait until they are told to send their body. */
+/** Requests with `Expect: 100-continue` whose clients have not sent their body yet. */
 const waiting = new WeakMap<IncomingMessage, ServerResponse>();
 
-/** Services that are proxied have rules of their own about their bodies. */
+/** Bodies of requests to services are passed on, with rules of their own. */
 const isPassedOn = (url: string | undefined) => url?.startsWith('/proxy/services/') === true;
 
 export function boundConnections(app: FastifyInstance): void {
@@ -28,7 +27,7 @@ export function boundConnections(app: FastifyInstance): void {
     app.server.emit('request', request, response);
   });
   app.addHook('onSend', async ({ raw }, reply) => {
-    // Without having sent its body the client may not use the connection again.
+    // The client has not sent its body, so the connection cannot be reused.
     if (waiting.has(raw)) reply.header('connection', 'close');
   });
   app.addHook('onResponse', async ({ raw }) => {
@@ -38,8 +37,8 @@ export function boundConnections(app: FastifyInstance): void {
 
 function linger(request: IncomingMessage): void {
   const isKnown = known.has(request);
-  const isSmall = Number(request.headers['content-length']) <= MOST_THROWN_AWAY;
-  // Not before Node has begun to throw it away, which is when the answer is out.
+  const isSmall = Number(request.headers['content-length']) <= MOST_DISCARDED;
+  // Node begins to read the rest only after the response has been sent.
   if (!isKnown && !isSmall) setImmediate(() => request.socket.pause());
   const end = () => {
     if (!request.complete) request.socket.destroy();
@@ -47,12 +46,12 @@ function linger(request: IncomingMessage): void {
   setTimeout(end, isKnown ? LINGER_MS.known : LINGER_MS.stranger).unref();
 }
 
-/** The caller has been let in. */
+/** Records that the caller is authenticated. */
 export function welcome(request: IncomingMessage): void {
   known.add(request);
 }
 
-/** The body is wanted from now on. */
+/** Requests the body from a client that waits for `100 Continue`. */
 export function askForBody(request: IncomingMessage): void {
   waiting.get(request)?.writeContinue();
   waiting.delete(request);

@@ -147,8 +147,8 @@ describe('JSON', () => {
     ['a byte order mark', '\uFEFF{"username":"admin"}'],
     ['bytes that are no UTF-8', Buffer.from('7b22757365726e616d65223a22ff227d', 'hex')],
     ['UTF-16', Buffer.from('{"username":"admin"}', 'utf16le')],
-    ['a key that stands twice', '{"username":"admin","username":"other"}'],
-    ['a key that stands twice, once escaped', '{"username":"admin","usern\\u0061me":"other"}'],
+    ['a repeated key', '{"username":"admin","username":"other"}'],
+    ['a repeated key, once escaped', '{"username":"admin","usern\\u0061me":"other"}'],
   ])('with %s is malformed', async (_what, raw) => {
     const answer = await post(raw);
     expect([answer.status, answer.body.detail]).toEqual([
@@ -168,7 +168,7 @@ describe('JSON', () => {
     expect(answer.body.detail).toMatchObject([{ type: 'value_error', loc: ['body', ...place] }]);
   });
 
-  it('names the key that stands twice', async () => {
+  it('names the repeated key', async () => {
     const answer = await post('{"a":{"b":1,"c":"\\"","b":2},"b":3}');
     expect(answer.body.detail[0].ctx.error).toContain('"b"');
   });

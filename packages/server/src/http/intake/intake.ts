@@ -1,4 +1,4 @@
-/** Takes the bodies of requests in, of callers who are known. */
+/** Receives and parses the bodies of requests. */
 import type { IncomingMessage } from 'node:http';
 import { Gathered } from '../../gathered.ts';
 import { pacer } from '../pacing.ts';
@@ -10,24 +10,24 @@ import { parseJson, UnprocessableError, unreadableJson } from './parse-json.ts';
 import { type Pace, receive } from './receive.ts';
 
 export interface IntakeSettings {
-  /** Bytes that all bodies under way may have in memory. */
+  /** Bytes of memory for all bodies together. */
   readonly memory: number;
   readonly pace: Pace;
 }
 
 const RETRY_AFTER_SECONDS = 1;
 
-/** Some milliseconds of looking through. */
+/** Bytes scanned in one round of the event loop: a few milliseconds of work. */
 const MOST_IN_ROUND = 512 * 1024;
 
-/** Bytes of a body that is parsed, checked and handled in less than a millisecond. */
+/** A body up to this many bytes is parsed, checked and handled in less than a millisecond. */
 const SMALL = 4096;
 
 export class Intake {
   readonly budget: BodyBudget;
   readonly pace: Pace;
   readonly #paced = pacer();
-  /** Bytes looked through in this round of the event loop. */
+  /** Bytes scanned in this round of the event loop. */
   #inRound = 0;
 
   constructor({ memory, pace }: IntakeSettings) {
@@ -36,9 +36,8 @@ export class Intake {
   }
 
   /**
-   * A JSON body, bounded in everything a parser would suffer from; undefined: there is none. Throws
-   * `RefusedBody`, or `UnprocessableError` for what is not JSON or has a structure that is none of
-   * ours.
+   * Reads a JSON body within limits of size, time, memory and structure; undefined if it is empty.
+   * Throws `RefusedBody`, or `UnprocessableError` if the body is not JSON or exceeds the structure.
    */
   async json(request: IncomingMessage, limits: BodyLimits, lease: Lease): Promise<unknown> {
     const scan = new JsonScan(limits.json);
@@ -56,12 +55,12 @@ export class Intake {
     };
     const rules = { limit: limits.sent, pace: this.pace };
     await receive(request, rules, (piece) => this.#inTurn(piece.length, () => take(piece)));
-    // What follows takes milliseconds of this thread, for each of those that are complete now.
+    // Parsing takes milliseconds; many bodies may be complete at the same time.
     if (gathered.length > SMALL) await this.#paced();
     return parseJson(gathered.bytes(), scan.keys);
   }
 
-  /** Hundreds of bodies may bring a piece at the same time: others must not wait for all of them. */
+  /** Hundreds of bodies may receive a piece at once; other requests must not wait for all of them. */
   #inTurn(bytes: number, work: () => void): void | Promise<void> {
     if (this.#inRound + bytes > MOST_IN_ROUND) return this.#paced().then(work);
     if (this.#inRound === 0) {
@@ -73,7 +72,7 @@ export class Intake {
     work();
   }
 
-  /** Throws `RefusedBody` where there is no room. */
+  /** Throws `RefusedBody` if there is not enough memory. */
   reserve(lease: Lease, bytes: number): void {
     if (lease.take(bytes)) return;
     if (lease.size + bytes > this.budget.largestBody) {

@@ -1,20 +1,20 @@
 /**
- * Looks at the structure of JSON while it arrives, byte by byte and before anything is made of it:
- * a megabyte of brackets costs a parser a hundred times what a megabyte of text does. Whether it is
- * JSON at all is for the parser to find.
+ * Checks the structure of JSON byte by byte while it arrives, before it is parsed: a megabyte of
+ * brackets costs the parser a hundred times as much as a megabyte of text. The parser, not this scan,
+ * decides whether the text is valid JSON.
  */
 export interface JsonLimits {
   /** Levels of lists and objects. */
   readonly depth: number;
   /** Lists, objects, members and elements together. */
   readonly parts: number;
-  /** Lists with a rule of their own, by the keys that lead to them (`plan.current_resource.jobs`). */
+  /** Lists with rules of their own, by path (`plan.current_resource.jobs`). */
   readonly lists: ReadonlyMap<string, ListRule>;
 }
 
 /**
- * `leave-out`: nobody reads the list, so its elements are not kept. `long`: it and others like it
- * may have so many parts, which are not counted among the others.
+ * `leave-out`: nobody reads the list, so its elements are dropped. `long`: all such lists together
+ * may have this many parts, in addition to `JsonLimits.parts`.
  */
 export type ListRule =
   | { readonly kind: 'leave-out' }
@@ -33,7 +33,7 @@ const CLOSE_LIST = 0x5d;
 const OPEN_MAP = 0x7b;
 const CLOSE_MAP = 0x7d;
 
-/** Of a path: neither so many keys nor so long ones lead to a list with a rule. */
+/** No list with a rule has a path with more keys, or longer ones. */
 const LONGEST_PATH = 8;
 const LONGEST_KEY = 64;
 
@@ -45,11 +45,11 @@ export class JsonScan {
   #keys = 0;
   #isInText = false;
   #isEscaped = false;
-  /** The text that began last, where it may be a key of a path. */
+  /** The latest string if it may be a key of a path, else null. */
   #text: string | null = null;
-  /** The present key of each object around here, from the outside; as long as there is no list. */
+  /** Keys that lead to the current position, outermost first; not followed into lists. */
   readonly #path: string[] = [];
-  /** Depth of the outermost list around here, and its rule. */
+  /** Depth and rule of the outermost list that contains the current position. */
   #listAt: number | null = null;
   #rule: ListRule | null = null;
 
@@ -57,12 +57,12 @@ export class JsonScan {
     this.#limits = limits;
   }
 
-  /** Keys of objects so far, without what is left out. */
+  /** Number of object keys so far, without those of lists that are left out. */
   get keys(): number {
     return this.#keys;
   }
 
-  /** What is to be kept of the next piece, in its order. */
+  /** Scans the next piece and returns the parts of it to keep, in order. */
   push(piece: Buffer): readonly Buffer[] | JsonExcess {
     const kept: Buffer[] = [];
     let from = this.#isLeavingOut() ? -1 : 0;
@@ -138,7 +138,7 @@ export class JsonScan {
     return excess;
   }
 
-  /** `length`: keys that lead to the list. */
+  /** `length`: number of keys in the path of the list. */
   #ruleOf(length: number): ListRule | null {
     const { lists } = this.#limits;
     if (lists.size === 0 || length === 0 || length > LONGEST_PATH) return null;

@@ -1,10 +1,10 @@
-/** Bytes of a body that have been looked through become a value. */
+/** Parses bodies that `JsonScan` has checked. */
 import { isUtf8 } from 'node:buffer';
 import { malformedJson, type ValidationDetail } from '@dstack/contract/api';
 import type { JsonExcess } from './json-scan.ts';
 import { repeatedKey } from './repeated-key.ts';
 
-/** The request does not have the form that the endpoint asks for: 422. */
+/** The request does not match the schema of the endpoint: 422. */
 export class UnprocessableError extends Error {
   override name = 'UnprocessableError';
   readonly detail: readonly ValidationDetail[];
@@ -18,8 +18,8 @@ export class UnprocessableError extends Error {
 const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
- * Undefined: no body at all. `keys`: of objects, as they were counted while the body came; parsers
- * disagree on what a key that stands twice means.
+ * Undefined if the body is empty. `keys`: number of object keys that the scan has counted. A repeated
+ * key is refused, because parsers disagree on its meaning.
  */
 export function parseJson(raw: Buffer, keys: number): unknown {
   if (raw.length === 0) return undefined;
@@ -30,7 +30,7 @@ export function parseJson(raw: Buffer, keys: number): unknown {
   const value = parsed(text);
   if (countKeys(value) === keys) return value;
   const twice = repeatedKey(text);
-  throw malformed(`the key ${JSON.stringify(twice?.slice(0, 100))} stands twice in one object`);
+  throw malformed(`the key ${JSON.stringify(twice?.slice(0, 100))} is repeated in one object`);
 }
 
 function parsed(text: string): unknown {
@@ -42,14 +42,14 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The nesting is bounded. */
+/** Recursive: the scan has bounded the depth. */
 function countKeys(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   if (Array.isArray(value)) return value.reduce((sum: number, item) => sum + countKeys(item), 0);
   return Object.values(value).reduce((sum: number, item) => sum + 1 + countKeys(item), 0);
 }
 
-/** What is told of a structure that is none of a request. */
+/** The error for JSON whose structure exceeds the limits. */
 export function unreadableJson({ kind, limit }: JsonExcess): ValidationDetail {
   const message =
     kind === 'too-deep'

@@ -1,4 +1,4 @@
-/** The bytes of a body as they come: bounded in number and time, and never in an encoding. */
+/** Receives the bytes of a body, with limits of size and time. Encoded bodies are refused. */
 import type { IncomingMessage } from 'node:http';
 import { type BodyRefusal, RefusedBody } from './body-refusal.ts';
 import { askForBody } from './connections.ts';
@@ -9,19 +9,19 @@ export interface ReceiveRules {
   readonly pace: Pace;
 }
 
-/** How fast a body has to come. */
+/** The slowest accepted body. */
 export interface Pace {
-  /** Any body may take this long. */
+  /** Every body may take this long. */
   readonly graceMs: number;
-  /** A larger one may take longer, as long as it brings so many bytes a second on the whole. */
+  /** A larger body may take longer if it averages this rate. */
   readonly bytesPerSecond: number;
 }
 
 type Take = (piece: Buffer) => void | Promise<void>;
 
 /**
- * Gives every piece to `take`, one after another, and resolves behind the last one. Rejects with
- * `RefusedBody`, or with what `take` has thrown; the rest of the body is then left unread.
+ * Passes every piece to `take`, one after another, and resolves after the last one. Rejects with
+ * `RefusedBody` or the error of `take`; the rest of the body is not read then.
  */
 export function receive(request: IncomingMessage, rules: ReceiveRules, take: Take): Promise<void> {
   const early = earlyRefusal(request, rules.limit);
@@ -40,7 +40,7 @@ class Receiving {
   readonly #began = performance.now();
   #received = 0;
   #timer: NodeJS.Timeout;
-  /** Settles when the last piece has been taken: the end may come before. */
+  /** Settles when `take` has handled the last piece; the body may end before that. */
   #taking: Promise<void> = Promise.resolve();
 
   constructor(request: IncomingMessage, rules: ReceiveRules, take: Take) {
@@ -115,6 +115,6 @@ function earlyRefusal(request: IncomingMessage, limit: number): BodyRefusal | nu
   }
   const stated = Number(headers['content-length'] ?? 0);
   if (stated > limit) return { kind: 'too-large', limit, stated };
-  // Its end was announced before anybody listened.
+  // The connection was closed before there was a listener.
   return request.destroyed && !request.readableEnded ? { kind: 'cut-off' } : null;
 }

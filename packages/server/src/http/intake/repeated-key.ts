@@ -1,4 +1,4 @@
-/** Which key stands twice in one object of a text that is JSON; null: none does. */
+/** Returns a key that is repeated in one object of valid JSON; null if there is none. */
 export function repeatedKey(json: string): string | null {
   const open: (Set<string> | null)[] = [];
   for (let at = 0; at < json.length; at++) {
@@ -19,7 +19,7 @@ export function repeatedKey(json: string): string | null {
   return null;
 }
 
-/** Behind the closing quote. */
+/** Index after the closing quote. */
 function endOfText(json: string, start: number): number {
   let at = start + 1;
   while (json[at] !== '"') at += json[at] === '\\' ? 2 : 1;

@@ -1,6 +1,6 @@
 /**
- * Server-sent events of a project's runs and logs: ours, beside the polled endpoints that other
- * clients know.
+ * Server-sent events of a project's runs, logs and events: our addition to the endpoints that official
+ * clients poll.
  */
 import type { Writable } from 'node:stream';
 import { ListEventsRequest, notFound, ruleError, validationDetails } from '@dstack/contract/api';
@@ -107,7 +107,7 @@ function orSystem(text: string): string | null {
   return text === 'null' ? null : text;
 }
 
-/** Without a place to go on from: what is written from now on. */
+/** Without a starting point, the stream begins with events written from now on. */
 function startOf(request: ListEventsRequest, deps: StreamDeps): EventCursor {
   const at = request.prev_recorded_at;
   return at === null ? { at: deps.context().now, id: null } : { at, id: request.prev_id };
@@ -172,13 +172,13 @@ async function callerOf(
   return { userId: user.id, projectId: project.id, expiresAt, project };
 }
 
-/** From here on the answer is a stream: errors can only end it. */
+/** Starts the stream; later errors can only end it. */
 function open(request: FastifyRequest, reply: FastifyReply): Writable {
   reply.hijack();
   reply.raw.writeHead(200, {
     'content-type': 'text/event-stream',
     'cache-control': 'no-cache',
-    // Proxies that would collect the stream are told not to.
+    // nginx must not buffer the stream.
     'x-accel-buffering': 'no',
   });
   reply.raw.flushHeaders();
@@ -199,7 +199,7 @@ function wholeNumber(text: string | string[], name: string): number {
   return value;
 }
 
-/** `start_time`: only what was printed after it; `lines`: only the last so many lines of that. */
+/** `start_time`: only output printed after it; `lines`: only that many last lines of it. */
 function logStart({ start_time, lines }: ProjectRoute['Querystring']): LogStart {
   const since = start_time === undefined ? null : parseTimestamp(start_time);
   if (start_time !== undefined && since === null) {
@@ -208,7 +208,7 @@ function logStart({ start_time, lines }: ProjectRoute['Querystring']): LogStart 
   return { since, lines: lines === undefined ? null : wholeNumber(lines, 'lines') };
 }
 
-/** Also of a job that is no longer there: nothing more will come. */
+/** True also for a job that was deleted, which has no further output. */
 function isOver(view: Awaited<ReturnType<StreamDeps['store']['jobs']['byId']>>): boolean {
   return !view || isJobFinished(view.job.status);
 }
