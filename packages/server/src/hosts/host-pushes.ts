@@ -4,7 +4,7 @@ import { AgentRefusal } from './agent-client.ts';
 export interface HostPushesOptions {
   /** What is pushed, for the log. */
   readonly what: string;
-  /** Reads what the host's agent is to have now, and sends it. */
+  /** Reads the present state for the host's agent and sends it. */
   readonly push: (hostId: string) => Promise<void>;
   readonly isLinked: (hostId: string) => boolean;
   readonly log: Logger;
@@ -16,12 +16,12 @@ const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 60_000;
 
 /**
- * Pushes something to agents until they have it. Pushes to one host follow each other, so an older
- * one never arrives last; hosts do not wait for each other.
+ * Pushes state to agents, with retries. Pushes to one host run one after another, so that an older
+ * state never overwrites a newer one; hosts do not wait for each other.
  */
 export class HostPushes {
   readonly #options: HostPushesOptions;
-  /** Hosts that are being told; `again` = something has changed since that was read. */
+  /** Hosts with a push under way; `again` = the state has changed since it was read. */
   readonly #busy = new Map<string, { again: boolean }>();
   readonly #retries = new Map<string, { readonly timer: NodeJS.Timeout; readonly delay: number }>();
 
@@ -34,7 +34,7 @@ export class HostPushes {
     this.#retries.clear();
   }
 
-  /** The host's agent gets what is true from now on. */
+  /** Sends the present state to the host's agent. */
   push(hostId: string): void {
     const busy = this.#busy.get(hostId);
     if (busy) busy.again = true;
@@ -59,12 +59,12 @@ export class HostPushes {
 
   #failed(hostId: string, error: unknown): void {
     const { log, isLinked, retryMs, what } = this.#options;
-    // An agent of before this request.
+    // The agent is too old for this request.
     if (error instanceof AgentRefusal && error.status === 404) return;
     log.warn({ host: hostId, err: error }, `${what} not replaced`);
     const { delay = retryMs ?? FIRST_RETRY_MS } = this.#retries.get(hostId) ?? {};
     this.#forgetRetry(hostId);
-    // The next link begins with all of it.
+    // The state is pushed again when a link is made.
     if (!isLinked(hostId)) return;
     const timer = setTimeout(() => this.push(hostId), delay).unref();
     this.#retries.set(hostId, { timer, delay: Math.min(delay * 2, LAST_RETRY_MS) });

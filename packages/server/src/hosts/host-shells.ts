@@ -15,9 +15,9 @@ const ROLES: Readonly<Record<HostShellSetting, readonly ProjectRole[] | null>> =
   users: ['admin', 'manager', 'user'],
 };
 
-/** An agent takes the keys away by itself when it has not heard of them for so many seconds. */
+/** Seconds after which an agent removes the keys unless they are pushed again. */
 const VALID_FOR = 24 * 3600;
-/** Far below that time. */
+/** Interval of pushes, far below `VALID_FOR`. */
 const ROUND_MS = 3_600_000;
 
 export interface HostShellsOptions {
@@ -31,17 +31,17 @@ export interface HostShellsOptions {
 }
 
 /**
- * Tells the agents of SSH hosts whose keys open a shell of the host: those who manage the project of
- * the fleet and could do there what they like anyway. Other projects that import the fleet get none.
- * Said when a link is made, whenever access changes, and every hour.
+ * Pushes to the agents of SSH hosts the keys that open a shell of the host: those of users who manage
+ * the project of the fleet, and so control the host anyway. Projects that import the fleet get none.
+ * Pushes when a link is made, when access changes, and every hour.
  */
 export class HostShells {
   readonly #options: HostShellsOptions;
   readonly #pushes: HostPushes;
   readonly #unlisten: () => void;
   readonly #round: NodeJS.Timeout;
-  /** What each agent is known to have, and over which of its links it was told. */
-  readonly #told = new Map<string, string>();
+  /** The keys that each agent has confirmed, and the number of links made to each host. */
+  readonly #confirmed = new Map<string, string>();
   readonly #links = new Map<string, number>();
   /** Keys by project, read once for all hosts of it; forgotten when access changes. */
   #keys = new Map<string, Promise<HostShellKeys['keys']>>();
@@ -57,7 +57,7 @@ export class HostShells {
     });
     this.#unlisten = options.store.access.onChanged(() => this.#pushAll());
     this.#round = setInterval(() => {
-      this.#told.clear();
+      this.#confirmed.clear();
       this.#pushAll();
     }, ROUND_MS).unref();
   }
@@ -68,9 +68,9 @@ export class HostShells {
     this.#pushes.close();
   }
 
-  /** A link was made: whatever the agent was told before may be gone. */
+  /** A link was made: the agent may have lost the keys. */
   connected(hostId: string): void {
-    this.#told.delete(hostId);
+    this.#confirmed.delete(hostId);
     this.#links.set(hostId, this.#linkOf(hostId) + 1);
     this.#push(hostId);
   }
@@ -84,7 +84,7 @@ export class HostShells {
     for (const hostId of this.#options.hosts()) this.#push(hostId);
   }
 
-  /** The server's own machine opens no shell to anybody. */
+  /** The server's own machine never opens a shell. */
   #push(hostId: string): void {
     if (!isLocalHost(hostId)) this.#pushes.push(hostId);
   }
@@ -96,12 +96,12 @@ export class HostShells {
     const keys = instance.deleted ? [] : await this.#keysOf(instance.projectId);
     const wanted = JSON.stringify(keys);
     const agent = client(hostId);
-    if (agent === null || this.#told.get(hostId) === wanted) return;
-    // From here on nobody knows what it has, until it has answered over the same link.
-    this.#told.delete(hostId);
+    if (agent === null || this.#confirmed.get(hostId) === wanted) return;
+    // The agent's keys are unknown until it has answered over the same link.
+    this.#confirmed.delete(hostId);
     const link = this.#linkOf(hostId);
     await agent.openShells({ keys, valid_for: VALID_FOR });
-    if (link === this.#linkOf(hostId)) this.#told.set(hostId, wanted);
+    if (link === this.#linkOf(hostId)) this.#confirmed.set(hostId, wanted);
   }
 
   #keysOf(projectId: string): Promise<HostShellKeys['keys']> {
@@ -113,7 +113,7 @@ export class HostShells {
     const read = this.#options.store.access.keysOf(projectId, roles).then(
       (keys) =>
         keys.flatMap(({ user, key }) =>
-          lineOf(key).map((line) => ({ user: wordOf(user), key: line })),
+          lineOf(key).map((line) => ({ user: agentName(user), key: line })),
         ),
       (error: unknown) => {
         cache.delete(projectId);
@@ -125,13 +125,13 @@ export class HostShells {
   }
 }
 
-/** Keys are stored as `ssh-keygen` writes them; agents refuse all keys for one that is not one line. */
+/** The key as one line; empty if it has several, because agents then refuse all keys. */
 function lineOf(key: string): readonly string[] {
   const line = key.trim();
   return /\p{Cc}/u.test(line) ? [] : [line];
 }
 
-/** What agents take as the name of a user: one odd name must not keep all others from their changes. */
-function wordOf(user: string): string {
+/** A user name that agents accept: one invalid name must not block the keys of all users. */
+function agentName(user: string): string {
   return user.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 60) || '_';
 }

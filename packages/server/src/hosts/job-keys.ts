@@ -16,8 +16,8 @@ export interface JobKeysOptions {
 }
 
 /**
- * Keeps the keys that open jobs what they are in the database: agents get all keys of their host's
- * jobs when a link is made, and again whenever the access of one of their owners changes.
+ * Keeps the keys that open jobs up to date: an agent gets the keys of all jobs on its host when a link
+ * is made, and again when the access of an owner changes.
  */
 export class JobKeys {
   readonly #options: JobKeysOptions;
@@ -35,7 +35,10 @@ export class JobKeys {
     });
     this.#unlisten = options.store.access.onChanged((subject) => {
       this.#accessChanged(subject).catch((error) => {
-        options.log.warn({ err: error }, 'hosts of changed keys not found, all hosts get theirs');
+        options.log.warn(
+          { err: error },
+          'hosts of changed keys not found; pushing keys to all hosts',
+        );
         this.#pushAll();
       });
     });
@@ -46,7 +49,7 @@ export class JobKeys {
     this.#pushes.close();
   }
 
-  /** The host's agent gets the keys of all its jobs, as they are from now on. */
+  /** Sends the present keys of all jobs on the host to its agent. */
   push(hostId: string): void {
     this.#pushes.push(hostId);
   }
@@ -68,7 +71,7 @@ export class JobKeys {
       async ({ job, run }) => [job.id, await keysOfRun(this.#options.store, run)] as const,
     );
     const jobs: KeysOfJobs['jobs'] = Object.fromEntries(await Promise.all(keys));
-    // Without a link there is nobody to tell: the next one begins with all keys.
+    // Without a link nothing is sent: all keys are pushed when one is made.
     if (views.length > 0) await this.#options.client(hostId)?.replaceKeys({ jobs });
   }
 }

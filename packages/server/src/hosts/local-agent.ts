@@ -36,15 +36,15 @@ export function isLocalHost(hostId: string): boolean {
   return hostId === 'local' || hostId.startsWith('local-');
 }
 
-/** Machines with many GPUs take half a minute to tell of them. */
+/** Detecting GPUs takes half a minute on machines with many of them. */
 const START_LIMIT_MS = 45_000;
 const POLL_MS = 15;
 
-/** How an agent ends that finds another one at work, which may be about to listen. */
+/** Exit code of an agent that finds another one running, which may be about to listen. */
 const ALREADY_RUNNING = 4;
 /**
- * Then it is replaced: it listens elsewhere, as when the socket's folder is another one than at the
- * server's last start, or its socket was removed. Jobs do not notice.
+ * Milliseconds after which the other agent is replaced: its socket was removed, or is in another folder
+ * because the server was started differently. Jobs are not affected.
  */
 const OTHER_LIMIT_MS = 10_000;
 
@@ -85,9 +85,9 @@ export function localAgent(options: LocalAgentOptions): LocalAgent {
 }
 
 /**
- * The lock of the agent that runs, if it was started for other users of jobs by a server before this
- * one: it makes place, and its jobs go on. `none`: it may stay. One of another kind has jobs that only
- * it knows how to look after.
+ * The lock of the running agent if an earlier server started it with other job users, so that it must
+ * be replaced; its jobs go on. `none`: it may stay. An agent with another executor stays too, because
+ * only that one can manage its jobs.
  */
 async function outdatedAgent(
   options: LocalAgentOptions,
@@ -104,7 +104,7 @@ async function outdatedAgent(
   }
 }
 
-/** Who has the agent's state; another text after each start. */
+/** Content of the lock file, which differs after each start of an agent. */
 function lockOf({ stateDir }: LocalAgentOptions): string {
   return readText(join(stateDir, 'agent.lock'));
 }
@@ -132,7 +132,7 @@ function readText(path: string): string {
   }
 }
 
-/** Which machine a job is on must stay true when the server is started again, and for all servers. */
+/** The id stays the same over restarts, and differs between servers of one database. */
 function ownHostId(stateDir: string): string {
   return readOrMake(join(stateDir, 'host-id'), () => `local-${randomUUID()}`);
 }
@@ -173,14 +173,14 @@ function startAgent(
   }
 }
 
-/** The server's own settings, its keys and its database's password are not the agent's business. */
+/** The agent must not receive the server's settings, keys and database password. */
 function agentEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const own = ([name]: readonly [string, unknown]) =>
     name.startsWith('DSTACK_') && name !== 'DSTACK_AGENT_NODE';
   return Object.fromEntries(Object.entries(env).filter((entry) => !own(entry)));
 }
 
-/** How it has ended, null while it lives. Nobody waits for it. */
+/** Returns how the process has ended; null while it runs. */
 function endOf(child: ChildProcess): () => string | typeof ALREADY_RUNNING | null {
   let how: string | typeof ALREADY_RUNNING | null = null;
   child.on('error', (error) => {

@@ -1,16 +1,16 @@
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A daemon that systemd starts with the first connection to its socket takes seconds to answer. */
+/** A daemon that systemd starts on the first connection takes seconds to answer. */
 const PATIENCE_MS = 30_000;
 const RETRY_MS = 200;
-/** Nobody listens there, or not for this user. */
+/** There is no daemon, or this user may not use it. */
 const NO_DAEMON = new Set(['ENOENT', 'ECONNREFUSED', 'EACCES', 'EPERM', 'ENOTDIR']);
 
 /**
  * Which executor the server's machine has: Docker where a daemon answers at `DOCKER_HOST` (a unix
- * socket) or `/var/run/docker.sock`, else plain processes. A daemon that is only slow is waited for:
- * jobs would run without containers where containers are expected.
+ * socket) or `/var/run/docker.sock`, else plain processes. Waits for a slow daemon, because otherwise
+ * jobs would run without the containers that users expect.
  */
 export async function localExecutor(
   wanted: 'auto' | 'docker' | 'process',

@@ -4,24 +4,24 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { UidRange } from '../local-settings.ts';
 
-/** Beside each other: the files of jobs of every server on this machine, and who has which user id. */
+/** Shared by all servers on this machine: files of their jobs, and the assignment of user ids. */
 const BASE = '/var/lib/dstack-jobs';
 
-/** Whose rights process jobs on the server's machine have. */
+/** Users and rights of process jobs on the server's machine. */
 export interface LocalUsers {
   /** User ids for jobs, one each; null = jobs run as the server does. */
   readonly own: { readonly uids: UidRange; readonly homes: string } | null;
   /** Whether directories of the machine can be mounted into jobs. */
   readonly mounts: boolean;
-  /** Why jobs have none of their own, for the person who started the server. */
+  /** Why jobs have no user ids of their own. */
   readonly why: 'not root' | 'ids not mapped' | null;
 }
 
-/** What the user of this process may do for its jobs. */
+/** Finds out which rights this process can give to jobs. */
 export async function localUsers(uids: UidRange, serverId: string): Promise<LocalUsers> {
   if (process.getuid?.() !== 0) return { own: null, mounts: false, why: 'not root' };
   const mounts = await canMount();
-  // Root of a container that knows a few ids only cannot give any away.
+  // In a container, root may have only some ids mapped.
   const mapped = (await isMapped('uid', uids)) && (await isMapped('gid', uids));
   if (!mapped) return { own: null, mounts, why: 'ids not mapped' };
   return { own: { uids, homes: join(BASE, serverId) }, mounts, why: null };

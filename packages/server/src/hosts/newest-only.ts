@@ -1,4 +1,4 @@
-/** Most keys that wait for their write; more can only come from a host that makes them up. */
+/** Keys that may wait for their write; only a hostile host reports more. */
 const MAX_KEYS = 10_000;
 
 export interface NewestOnlyOptions<T> {
@@ -8,8 +8,8 @@ export interface NewestOnlyOptions<T> {
 }
 
 /**
- * Writes of what matters only in its newest form, one after the other: what comes faster than it can
- * be written replaces what waits, so nothing piles up.
+ * Writes the newest value of each key, one write at a time. A value that arrives faster than it can be
+ * written replaces the waiting one, so the queue is bounded.
  */
 export class NewestOnly<T> {
   readonly #options: NewestOnlyOptions<T>;

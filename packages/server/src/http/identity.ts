@@ -26,7 +26,7 @@ const NOBODY: Identity = { user: null, project: null, role: null, expiresAt: nul
 export interface IdentityDeps {
   readonly store: Pick<Store, 'users' | 'projects' | 'meta' | 'jobs'>;
   readonly now: () => number;
-  /** Of the caller whose request it is: counts what nobody has. */
+  /** For the caller of the request; counts unknown tokens. */
   readonly lookUp: TokenLookUp;
   /** Static token that endpoints with `service_token` ask for; null = they refuse everybody. */
   readonly sshProxyToken: string | null;
@@ -60,7 +60,7 @@ export async function identify(
   return { user, project: access.project, role, expiresAt: null };
 }
 
-/** Whoever calls with a token of a program: its maker, confined to the token's project and scope. */
+/** A token of a program acts as its maker, confined to the token's project and scope. */
 async function programIdentity(
   deps: IdentityDeps,
   endpoint: Pick<Endpoint, 'permission' | 'method' | 'path'>,
@@ -83,7 +83,7 @@ async function programIdentity(
   return { user, project, role, expiresAt };
 }
 
-/** The caller of a request that must name one, whatever the endpoint is. */
+/** The user of a request that requires a token. Throws `ApiError`. */
 export async function signedInUser(
   deps: { readonly store: Pick<Store, 'users'>; readonly lookUp: TokenLookUp },
   authorization: string | undefined,

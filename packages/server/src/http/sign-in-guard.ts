@@ -1,6 +1,6 @@
 /**
- * Slows down whoever tries tokens: counts those that were unknown, per address, in the memory of this
- * server. A request that needs no token is never counted and never refused.
+ * Slows down attempts to guess tokens: counts unknown tokens per address, in the memory of this server.
+ * A request that needs no token is neither counted nor refused.
  */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -9,13 +9,13 @@ import type { CallerAddress } from './caller-address.ts';
 
 const WINDOW_MS = 60_000;
 
-/** Addresses and tokens remembered; the oldest go first. */
+/** Addresses and tokens remembered; the oldest are forgotten first. */
 const MAX_REMEMBERED = 10_000;
 
 /** Above the limit an address has one look-up at a time, which takes milliseconds. */
 const RETRY_AFTER_SECONDS = 1;
 
-/** Looks a token up for a caller; null: nobody has it. Rejects with `TooManySignIns`. */
+/** Looks up a token for a caller; null if it is unknown. Rejects with `TooManySignIns`. */
 export type TokenLookUp = <T>(token: string, look: () => Promise<T | null>) => Promise<T | null>;
 
 export class TooManySignIns extends Error {
@@ -43,9 +43,9 @@ interface Failures {
 export class SignInGuard {
   readonly #options: SignInGuardOptions;
   readonly #failures = new Map<string, Failures>();
-  /** Tokens that were right: one broken program must not lock out its neighbours. */
+  /** Fingerprints of known tokens: one broken program must not lock out others at its address. */
   readonly #good = new Set<string>();
-  /** By address, the tokens that are being looked up and may turn out to be unknown. */
+  /** By address, the tokens that are being looked up. */
   readonly #pending = new Map<string, Map<string, Promise<unknown>>>();
 
   constructor(options: SignInGuardOptions) {
@@ -67,7 +67,7 @@ export class SignInGuard {
       if (this.#good.has(token)) return await this.#noted(network, token, look);
       const pending = this.#pending.get(network);
       const isOver = this.#count(network) + (pending?.size ?? 0) >= this.#options.limit;
-      // Many requests begin with the same new token: the first of them answers for all.
+      // Requests with the same new token wait for the look-up of the first one.
       const same = pending?.get(token);
       if (isOver && pending) throw new TooManySignIns();
       if (same === undefined) break;
@@ -118,7 +118,7 @@ export class SignInGuard {
   }
 }
 
-/** One holder of an IPv6 address has a /64 of them; an IPv4 address may be written as one. */
+/** IPv6 addresses count by /64, the size of one customer's network; mapped IPv4 addresses as IPv4. */
 function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const canonical = new SocketAddress({ address, family: 'ipv6' }).address;
@@ -131,7 +131,7 @@ function networkOf(address: string): string {
   return all.slice(0, 4).join(':');
 }
 
-/** Tokens are not kept in the clear. */
+/** Tokens are not kept in plain text. */
 function fingerprint(token: string): string {
   return createHash('sha256').update(token).digest('base64');
 }

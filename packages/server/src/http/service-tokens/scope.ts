@@ -1,4 +1,4 @@
-/** What a token of a program may do: one project, and there no more than its scope says. */
+/** What a token of a program may do: only what its scope allows, in one project. */
 import { accessDenied, type Endpoint } from '@dstack/contract/api';
 import { JOB_TOKEN_PREFIX, type ProjectRole } from '@dstack/contract/wire';
 import { type Id, isJobFinished } from '@dstack/core';
@@ -7,7 +7,7 @@ import type { ServiceTokenRecord, Store, UserRecord } from '@dstack/store';
 /** The user in whose name a program acts, confined to one project. */
 export interface ConfinedUser extends UserRecord {
   readonly onlyProject: Id;
-  /** What it was let in with. */
+  /** The token of the request. */
   readonly token: string;
 }
 
@@ -17,12 +17,11 @@ export interface ServiceCaller {
   readonly token: ServiceTokenRecord;
 }
 
-/** Times of use are kept to the minute (in µs): a write per call would be too many. */
+/** The time of last use is written once a minute at most (µs). */
 const USED_STEP = 60_000_000;
 
 /**
- * Null for tokens that are unknown or expired, whose maker was deleted or is inactive, or whose job is
- * over.
+ * Null if the token is unknown or expired, its maker is deleted or inactive, or its job has finished.
  */
 export async function serviceCaller(
   store: Pick<Store, 'meta' | 'users' | 'jobs'>,
@@ -45,7 +44,7 @@ export async function serviceCaller(
   };
 }
 
-/** A job acts in the name of who started its run, with no more than a member's rights, while it lives. */
+/** A job acts for the user who submitted its run, with a member's rights at most, until it has finished. */
 async function tokenOfJob(
   store: Pick<Store, 'jobs'>,
   jobId: Id,
@@ -69,7 +68,7 @@ export function isConfined(user: UserRecord): user is ConfinedUser {
   return 'onlyProject' in user;
 }
 
-/** Calls outside of a project that are narrowed to the token's own, or about uploads alone. */
+/** Endpoints without a project in the path whose results are limited to the token's project, and uploads. */
 const OUTSIDE: ReadonlySet<string> = new Set([
   '/api/runs/list',
   '/api/fleets/list',
@@ -80,10 +79,10 @@ const OUTSIDE: ReadonlySet<string> = new Set([
   '/api/files/upload_archive',
 ]);
 
-/** Of jobs too: the official client asks for it, and is answered without credentials. */
+/** Allowed for jobs too: the official client calls it. The response has no credentials of the user. */
 const OF_JOBS = '/api/users/get_my_user';
 
-/** Never: programs let nobody in, themselves neither, and see nobody's credentials. */
+/** Never allowed: endpoints that give access to others or show credentials. */
 const BARRED = /\/service_tokens\/|_members$|\/repos\/get$|\/config_info$|\/get_yaml$/;
 
 const READING = /\/(list|get|get_plan|poll|get_instance_health_checks)$/;
