@@ -1,6 +1,6 @@
 /**
- * Bytes put together in one piece of memory. Not a list of pieces: a body of a thousand pieces of
- * one byte would have a hundred times its size.
+ * Collects bytes in one buffer. A list of pieces would need a hundred times the memory for a body that
+ * arrives byte by byte.
  */
 export class Gathered {
   #buffer: Buffer = Buffer.alloc(0);
@@ -9,8 +9,8 @@ export class Gathered {
   readonly #expected: number;
 
   /**
-   * `reserve` is asked before memory is taken, and throws where there is none. `expected`: bytes
-   * that will come, beyond which nothing is taken in advance.
+   * `reserve` is called before memory is allocated, and throws if there is not enough. `expected`: the
+   * announced size, beyond which no memory is allocated in advance.
    */
   constructor(reserve: (bytes: number) => void, expected = Number.POSITIVE_INFINITY) {
     this.#reserve = reserve;
@@ -43,5 +43,5 @@ export class Gathered {
   }
 }
 
-/** Most that is taken beyond what is needed. */
+/** Bytes allocated in advance at most. */
 const STEP = 1024 * 1024;

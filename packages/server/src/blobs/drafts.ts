@@ -1,22 +1,22 @@
-/** Blobs that come in pieces and whose hash is known at their end. */
+/** Blobs that arrive in pieces and whose hash is known only at the end. */
 import type { Blobs } from '@dstack/store';
 import { Gathered } from '../gathered.ts';
 
-/** One of `keep` and `discard` ends it. */
+/** Ends with `keep` or `discard`. */
 export interface BlobDraft {
   write(piece: Buffer): Promise<void>;
-  /** From now on it is there under this name. */
+  /** Stores the blob under this name. */
   keep(sha256: string): Promise<void>;
-  /** Nothing of it stays. */
+  /** Removes the draft; does nothing after `keep`. */
   discard(): Promise<void>;
 }
 
 export interface DraftedBlobs extends Blobs {
-  /** `reserve` is asked for every byte that the draft has in memory, and throws where there is no room. */
+  /** `reserve` is called for memory that the draft uses, and throws if there is not enough. */
   draft(reserve: (bytes: number) => void): Promise<BlobDraft>;
 }
 
-/** For blobs in a database, which takes them whole. */
+/** For blobs in a database, which are written as a whole. */
 export function draftedInMemory(blobs: Blobs): DraftedBlobs {
   return {
     has: (sha256) => blobs.has(sha256),

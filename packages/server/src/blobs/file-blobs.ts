@@ -51,7 +51,7 @@ export function fileBlobs(dir: string): DraftedBlobs {
   };
 }
 
-/** Drafts that a server which was killed has left behind are nobody's. */
+/** Removes drafts that a killed server has left. */
 async function emptyFolder(dir: string): Promise<void> {
   await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { recursive: true, mode: 0o700 });

@@ -12,8 +12,9 @@ export interface LocalJobRules extends LocalFreedoms {
 type Instance = Pick<InstanceRecord, 'backend' | 'offer'>;
 
 /**
- * The job as it may start on the server's machine; that of another machine stays as it is. This is
- * the last check: the settings may have changed since the job was placed. Throws `JobSpecError`.
+ * Restricts a job on the server's machine to what the settings allow; jobs on other machines are
+ * returned unchanged. Checked at the start, because the settings may have changed since the job was
+ * placed. Throws `JobSpecError`.
  */
 export function localJob(
   rules: LocalJobRules,
@@ -63,7 +64,7 @@ function withoutOptionalMounts(
   };
 }
 
-/** Without a container, a user would be one of the machine's own. */
+/** Without a container, the user would be a user of the machine. */
 function withoutUser(
   { users }: LocalJobRules,
   { offer }: Instance,

@@ -1,7 +1,7 @@
 import { interpolate } from '@dstack/contract';
 import { maskedText } from '@dstack/contract/wire';
 
-/** The job cannot be started as it was written; the message is for its author. */
+/** The job cannot be started because of its configuration; the message is for its author. */
 export class JobSpecError extends Error {
   override name = 'JobSpecError';
 }
@@ -24,7 +24,7 @@ export class NamedSecrets {
     return answer.text;
   }
 
-  /** Texts that the job's output must not show: what was filled in so far, and `others`. */
+  /** Texts to mask in the job's output: secrets that were filled in so far, and `others`. */
   maskedWith(others: readonly (string | null)[]): string[] {
     const named = [...this.#named].map((name) => this.#secrets[name] ?? null);
     const texts = [...named, ...others].map((value) => (value === null ? null : maskedText(value)));

@@ -1,4 +1,4 @@
-/** The effect cannot be carried out now; it is tried again, or taken up when what it waits for comes. */
+/** The effect cannot be carried out now. It is tried again later, or when a signal arrives. */
 export class NotNow extends Error {
   override name = 'NotNow';
 }

@@ -1,4 +1,4 @@
-/** The end of a job on its host: its process, then its output, then what is left of it. */
+/** Removes an ended job from its host, after its process and its output have ended. */
 import { type Id, SECOND, type Timestamp } from '@dstack/core';
 import type { Reports } from '@dstack/store';
 import { type AgentClient, AgentRefusal } from '../hosts/agent-client.ts';
@@ -19,8 +19,8 @@ export interface RemoveJobParts {
 }
 
 /**
- * Removes a job from its host. A job may have ended while its host could not be reached: then its
- * process still runs, or the end of its output is only there. Throws `NotNow` until both are settled.
+ * Removes a job from its host. If the job was ended while the host was unreachable, its process may
+ * still run and the end of its output may not be stored yet: throws `NotNow` until both are done.
  */
 export async function removeJob(parts: RemoveJobParts): Promise<void> {
   const { agent, jobId, since, now } = parts;
@@ -31,7 +31,7 @@ export async function removeJob(parts: RemoveJobParts): Promise<void> {
     await agent.deleteJob(jobId);
   } catch (error) {
     const code = error instanceof AgentRefusal ? error.code : null;
-    // What the agent does not know has nothing left to remove.
+    // The agent has nothing left of an unknown job.
     if (code === 'unknown_job') return;
     if (code !== 'job_alive') throw error;
     await agent.stopJob(jobId, KILL);

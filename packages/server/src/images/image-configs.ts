@@ -20,20 +20,20 @@ interface Entry {
   readonly config: Promise<ImageConfig | null>;
 }
 
-/** As long as dstack 0.22.5 keeps an answer. */
+/** Milliseconds for which an answer is kept, as in dstack 0.22.5. */
 const KEPT_MS = 80_000;
 const MOST_ENTRIES = 2048;
-/** A plan waits no longer; a registry that takes longer is not asked again for a while. */
+/** Limit for a plan; a slower registry is not contacted again for `KEPT_MS`. */
 const TIMEOUT_MS = 3000;
 
 /**
- * What registries say about images: something to run, a user, architectures. Null where that cannot
- * be known: no registry may be in reach, or the image may be on its host alone, and both are fine.
+ * Configurations of images from their registries: command, user, architectures. Null if unknown: the
+ * registry may be unreachable, or the image may exist on the host only, which are both legal.
  */
 export class ImageConfigs {
   readonly #options: ImageConfigsOptions;
   readonly #entries = new Map<string, Entry>();
-  /** Until when registries that do not answer are left alone. */
+  /** Until when registries that did not respond are not contacted again. */
   readonly #silent = new Map<string, number>();
 
   constructor(options: ImageConfigsOptions) {
@@ -66,7 +66,7 @@ export class ImageConfigs {
         this.#silent.set(reference.origin, now() + KEPT_MS);
         forgetOldest(this.#silent);
       }
-      log.info({ image, reason: String(error) }, 'no registry tells about an image');
+      log.info({ image, reason: String(error) }, 'the configuration of an image could not be read');
       return null;
     }
   }

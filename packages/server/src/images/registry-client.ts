@@ -3,7 +3,7 @@ import type { ImageConfig } from '@dstack/core';
 import type { Outgoing, OutgoingAnswer } from '../outgoing/outgoing.ts';
 import type { ImageReference } from './image-reference.ts';
 
-/** Manifests and configurations are small; anything larger is none. */
+/** Bytes; manifests and configurations are smaller. */
 const MAX_BYTES = 4 * 1024 * 1024;
 const LISTS = [
   'application/vnd.oci.image.index.v1+json',
@@ -15,7 +15,7 @@ const MANIFESTS = [
 ];
 const ARCHITECTURES: Readonly<Record<string, 'x86' | 'arm'>> = { amd64: 'x86', arm64: 'arm' };
 
-/** The registry has answered, with something else than an image's configuration. */
+/** The registry has responded with something other than an image's configuration. */
 export class RegistryError extends Error {
   override name = 'RegistryError';
   readonly status: number | null;
@@ -46,8 +46,8 @@ interface ConfigBlob extends Platform {
 }
 
 /**
- * Reads what a registry says about an image, without any of its layers. Throws `RegistryError`, and
- * `OutgoingRefused` or `OutgoingFailed` where nothing answers.
+ * Reads the configuration of an image from its registry, without its layers. Throws `RegistryError`,
+ * `OutgoingRefused` or `OutgoingFailed`.
  */
 export async function readImageConfig(
   outgoing: Outgoing,
@@ -81,7 +81,7 @@ function architecturesOf(platforms: readonly (Platform | undefined)[]): ('x86' |
   return [...new Set(known)];
 }
 
-/** Requests about one image. What the registry asks for to let us in is kept for the next ones. */
+/** Requests about one image, which share the authorization that the registry grants. */
 class Registry {
   readonly #outgoing: Outgoing;
   readonly #image: ImageReference;
@@ -138,10 +138,10 @@ class Registry {
     return `Bearer ${token ?? other ?? ''}`;
   }
 
-  /** Who gives out tokens is the registry's to say; the password goes there as safely as to itself. */
+  /** The token endpoint that the registry names. The password must not travel less safely than to the registry. */
   #realm(text: string): URL {
     const { origin } = this.#image;
-    if (!URL.canParse(text, origin)) throw new RegistryError(`${text} is no URL`, 401);
+    if (!URL.canParse(text, origin)) throw new RegistryError(`the realm ${text} is not a URL`, 401);
     const url = new URL(text, origin);
     if (url.protocol === 'https:' || url.origin === origin) return url;
     const own = new URL(origin);

@@ -4,10 +4,10 @@ import { buildConnector } from 'undici';
 import { OutgoingRefused } from './outgoing-error.ts';
 import type { OutgoingRules } from './outgoing-rules.ts';
 
-/** Milliseconds until a connection is there. */
+/** Milliseconds to connect. */
 const CONNECT_MS = 10_000;
 
-/** Answers only addresses that may be connected to: what is connected to is what was judged. */
+/** Resolves a name to its allowed addresses only. The connection goes to an address that was checked. */
 export function guardedLookup(rules: OutgoingRules, resolve = systemLookup): LookupFunction {
   return (host, options, done) => {
     resolve(host, { ...options, all: true }, (error, found) => {
@@ -26,7 +26,7 @@ export function guardedLookup(rules: OutgoingRules, resolve = systemLookup): Loo
 
 type AllDone = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void;
 
-/** A host that is an address is not looked up; throws `OutgoingRefused` if it may not be connected to. */
+/** Checks a host that is an address, which is not looked up. Throws `OutgoingRefused`. */
 export function checkLiteral(rules: OutgoingRules, host: string): void {
   const bare = host.replace(/^\[|\]$/g, '');
   if (isIP(bare) !== 0 && !rules.allows(bare, bare)) {
@@ -34,7 +34,7 @@ export function checkLiteral(rules: OutgoingRules, host: string): void {
   }
 }
 
-/** For undici: connections to allowed addresses alone, judged once more when they are there. */
+/** For undici: connects to allowed addresses only, and checks the address again once connected. */
 export function guardedConnector(
   rules: OutgoingRules,
   resolve = systemLookup,
@@ -55,7 +55,7 @@ export function guardedConnector(
   };
 }
 
-/** False also for a connection that has gone already. */
+/** False also for a connection that is already closed. */
 export function isAllowed(rules: OutgoingRules, host: string, { remoteAddress }: Socket): boolean {
   return remoteAddress !== undefined && rules.allows(host, remoteAddress);
 }

@@ -6,15 +6,15 @@ import { checkLiteral, guardedLookup, isAllowed } from './guarded-connect.ts';
 import { OutgoingRefused } from './outgoing-error.ts';
 import type { OutgoingRules } from './outgoing-rules.ts';
 
-/** Milliseconds without a byte. */
+/** Milliseconds without a byte after which a connection is closed. */
 const IDLE_MS = 30_000;
 
 /**
- * An HTTP proxy on loopback for a program that makes its own connections (git): all of them, redirects
- * and other names included, go where the rules allow, and bring no more bytes than they may.
+ * An HTTP proxy on loopback for a program that makes its own connections (git). Every connection,
+ * also after redirects, must be allowed by the rules, and all together receive a bounded number of bytes.
  */
 export class GuardedProxy {
-  /** Why something was refused, for whoever asked for it; null if nothing was. */
+  /** The first refusal; null if there was none. */
   refusal: OutgoingRefused | null = null;
   readonly #rules: OutgoingRules;
   readonly #maxBytes: number;
@@ -31,7 +31,7 @@ export class GuardedProxy {
       const outgoing = httpRequest(url, {
         method: incoming.method ?? 'GET',
         headers: ownHeaders(incoming),
-        // Without an agent, which would make connections of its own.
+        // An agent would reuse or open connections that were not checked.
         createConnection: () => this.#dial(url.hostname, Number(url.port || 80)),
       });
       outgoing.on('error', () => response.destroy());
@@ -85,7 +85,7 @@ export class GuardedProxy {
     client.on('close', () => remote.destroy());
   }
 
-  /** A connection that is destroyed with the reason where it may not be made. */
+  /** Connects; destroys the socket with an `OutgoingRefused` if the address is not allowed. */
   #dial(given: string, port: number): Socket {
     const host = given.replace(/^\[|\]$/g, '');
     const socket = connect({ host, port, lookup: guardedLookup(this.#rules) });

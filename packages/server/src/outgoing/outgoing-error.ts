@@ -1,12 +1,12 @@
-/** Why a request was not made, or not to its end. */
+/** Why a request was not made, or was cut off. */
 export type OutgoingRefusal =
-  /** Not of the public Internet; what a name stands for is not told. */
+  /** Not an address of the public Internet. The addresses of a name are not revealed. */
   | { readonly rule: 'address'; readonly host: string }
   | { readonly rule: 'protocol'; readonly protocol: string }
   | { readonly rule: 'redirects'; readonly most: number }
   | { readonly rule: 'size'; readonly bytes: number };
 
-/** The server does not do this on behalf of users. */
+/** A request that the server does not make on behalf of users. */
 export class OutgoingRefused extends Error {
   override name = 'OutgoingRefused';
   readonly refusal: OutgoingRefusal;
@@ -17,7 +17,7 @@ export class OutgoingRefused extends Error {
   }
 }
 
-/** Nobody answered: no address, no connection, no answer in time. */
+/** There was no response: no address, no connection, or no response in time. */
 export class OutgoingFailed extends Error {
   override name = 'OutgoingFailed';
 }
@@ -27,10 +27,10 @@ function textOf(refusal: OutgoingRefusal): string {
     case 'address':
       return `${refusal.host} is not an address of the public Internet: the server connects to it only if DSTACK_SERVER_OUTGOING_ALLOW names it`;
     case 'protocol':
-      return `${refusal.protocol} is not used for this: it may be https: or http:`;
+      return `the protocol ${refusal.protocol} is not allowed: use https: or http:`;
     case 'redirects':
       return `there are more than ${refusal.most} redirects`;
     case 'size':
-      return `the answer is over ${refusal.bytes} bytes`;
+      return `the response has more than ${refusal.bytes} bytes`;
   }
 }

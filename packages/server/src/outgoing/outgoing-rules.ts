@@ -2,7 +2,7 @@ import { type BlockList, isIP } from 'node:net';
 import { SettingsError } from '../environment.ts';
 import { embeddedAddress, isPublicAddress, networks } from './public-address.ts';
 
-/** Words for networks in `DSTACK_SERVER_OUTGOING_ALLOW`. */
+/** Names of networks in `DSTACK_SERVER_OUTGOING_ALLOW`. */
 const WORDS: Readonly<Record<string, readonly string[]>> = {
   loopback: ['127.0.0.0/8', '::1/128'],
   private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
@@ -12,7 +12,7 @@ const HOST = /^(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i;
 
 /**
  * Where the server may connect to on behalf of users: the public Internet, and what the operator names.
- * Every address is judged when it is connected to, so a name that changes its address changes nothing.
+ * Each address is checked when it is connected to, so a name cannot change its address after the check.
  */
 export class OutgoingRules {
   readonly #networks: BlockList;
@@ -68,7 +68,7 @@ function isNetworkText(text: string): boolean {
   );
 }
 
-/** Names are compared without case and the dot of the root. */
+/** Names are compared without regard to case and a final dot. */
 function hostOf(text: string): string {
   return text.toLowerCase().replace(/\.$/, '');
 }

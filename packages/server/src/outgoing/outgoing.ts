@@ -6,7 +6,7 @@ import type { OutgoingRules } from './outgoing-rules.ts';
 
 export interface OutgoingRequest {
   readonly headers?: Readonly<Record<string, string>>;
-  /** Longest answer, in bytes. */
+  /** Bytes of the longest accepted response. */
   readonly maxBytes: number;
   /** Ends it early; it has `TIMEOUT_MS` otherwise. */
   readonly signal?: AbortSignal;
@@ -19,12 +19,12 @@ export interface OutgoingAnswer {
 }
 
 const TIMEOUT_MS = 15_000;
-/** A connection waits for the next request of the same errand. */
+/** Milliseconds for which an idle connection is kept for the next request. */
 const KEPT_MS = 2000;
 const MOST_REDIRECTS = 5;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** What says who we are, and is for the origin that it was given for. */
+/** Headers that must not reach another origin after a redirect. */
 const CREDENTIALS: ReadonlySet<string> = new Set([
   'authorization',
   'cookie',
@@ -32,27 +32,27 @@ const CREDENTIALS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The one way of the server to addresses that users name (registries, hubs): every hop goes to an
- * address that the rules allow, credentials go to their own origin alone, sizes and times are bounded.
+ * The HTTP client for addresses that users name (registries, hubs): every hop must be allowed by the
+ * rules, credentials go only to the origin that they are for, and sizes and times are bounded.
  */
 export class Outgoing {
   readonly rules: OutgoingRules;
   readonly #agent: Agent;
 
-  /** `resolve`: the system's own unless a test says otherwise. */
+  /** `resolve`: for tests; the system's by default. */
   constructor(rules: OutgoingRules, resolve?: typeof lookup) {
     this.rules = rules;
     this.#agent = new Agent({
       connect: guardedConnector(rules, resolve),
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
-      // One that is kept for long would outlive what its name stands for.
+      // A connection must not outlive the address of its name for long.
       keepAliveTimeout: KEPT_MS,
       keepAliveMaxTimeout: KEPT_MS,
     });
   }
 
-  /** Follows redirects. Throws `OutgoingRefused` or `OutgoingFailed`; any status is an answer. */
+  /** Follows redirects and returns a response of any status. Throws `OutgoingRefused` or `OutgoingFailed`. */
   async get(url: string | URL, asked: OutgoingRequest): Promise<OutgoingAnswer> {
     const deadline = AbortSignal.timeout(TIMEOUT_MS);
     const signal = asked.signal ? AbortSignal.any([asked.signal, deadline]) : deadline;
@@ -139,7 +139,7 @@ async function bodyOf({ body }: Response, maxBytes: number): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** What a redirect says beside its address is of no interest, however long it is. */
+/** The body of a redirect is not read. */
 async function discard({ body }: Response): Promise<void> {
   body.on('error', () => {});
   body.destroy();

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 
-/** IANA's registry of special-purpose IPv4 networks, multicast, and what clouds keep for themselves. */
+/** IANA's registry of special-purpose IPv4 networks, multicast, and addresses reserved by clouds. */
 const SPECIAL_V4 = [
   '0.0.0.0/8',
   '10.0.0.0/8',
@@ -21,17 +21,17 @@ const SPECIAL_V4 = [
   '168.63.129.16/32',
 ];
 
-/** Within 2000::/3, outside of which nothing is public: tunnels that hide another address, examples. */
+/** Special networks in 2000::/3: tunnels that embed another address, and documentation. */
 const SPECIAL_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 
 const special = networks([...SPECIAL_V4, ...SPECIAL_V6]);
 const global6 = networks(['2000::/3']);
-/** IPv4 written as IPv6: mapped (`::ffff:1.2.3.4`) and by a network that translates (NAT64). */
+/** IPv6 addresses that embed an IPv4 address: mapped (`::ffff:1.2.3.4`) and NAT64. */
 const embedding = networks(['::ffff:0:0/96', '64:ff9b::/96']);
 
-/** Whether an address is one of the public Internet: no private, loopback, link-local or other network. */
+/** Whether an address is on the public Internet, not in a private, loopback, link-local or other special network. */
 export function isPublicAddress(address: string): boolean {
-  // Which interface a link-local address is on makes it no other address.
+  // Only link-local addresses name an interface.
   if (address.includes('%')) return false;
   switch (isIP(address)) {
     case 4:
@@ -46,7 +46,7 @@ export function isPublicAddress(address: string): boolean {
 
 /** The last four bytes of an IPv6 address, as an IPv4 address. */
 export function embeddedAddress(address: string): string {
-  // The parser of URLs writes any form of it in hexadecimal groups.
+  // The URL parser normalises every form to hexadecimal groups.
   const groups = new URL(`http://[${address}]/`).hostname.slice(1, -1).split(':');
   const [high = '0', low = '0'] = groups.slice(-2).map((group) => group || '0');
   const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];

@@ -13,7 +13,7 @@ const run = promisify(execFile);
 /** Longest that a repository may take to answer, in ms. */
 const TIMEOUT = 30_000;
 
-/** Larger files are no templates, and more of them are not looked at. */
+/** Bytes of the largest template, and number of templates that are read. */
 const MAX_FILE = 256 * 1024;
 const MAX_FILES = 200;
 
@@ -22,7 +22,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
 
 const FOLDER = '.dstack/templates/';
 
-/** The transport of which every connection is looked at. */
+/** Transports whose connections `GuardedProxy` checks. */
 const GUARDED_PROTOCOLS = 'https:http';
 
 /** Of the operator's own repository: `ext` would run programs, `file` read this machine. */
@@ -61,7 +61,7 @@ export function gitTemplates(options: GitTemplatesOptions): TemplateSource {
   };
 }
 
-/** Git with a folder of its own, which is its home too, and connections that are looked at. */
+/** Runs git in a temporary folder, with a home of its own and through `GuardedProxy`. */
 async function withGit<T>(
   { rules, own, protocols = GUARDED_PROTOCOLS }: GitTemplatesOptions,
   url: string,
@@ -91,7 +91,7 @@ function checkUrl(url: string, protocols: string): void {
   throw new OutgoingRefused({ rule: 'protocol', protocol: protocol ?? url });
 }
 
-/** Nothing of this machine's user takes part: no credentials, no configuration. */
+/** Without the credentials and the configuration of the server's user. */
 function strangers(home: string): NodeJS.ProcessEnv {
   const names = Object.keys(process.env).filter((name) =>
     /^(GIT_SSL_CA(INFO|PATH)|SSL_CERT_(FILE|DIR))$/.test(name),
@@ -112,7 +112,7 @@ function gitRunner(cwd: string, env: NodeJS.ProcessEnv): Git {
   const common: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
     LC_ALL: 'C',
-    // Nobody is there to be asked for a password or about a host's key.
+    // Git must fail instead of prompting for a password or a host key.
     GIT_TERMINAL_PROMPT: '0',
     GIT_ASKPASS: '/bin/false',
     GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new',

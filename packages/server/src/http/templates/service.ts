@@ -14,7 +14,7 @@ export interface TemplateCacheOptions {
   readonly log: Logger;
 }
 
-/** Remembers what repositories hold, failures too: a broken one costs one attempt per `TTL`. */
+/** Remembers the templates of repositories, and failures: a broken repository is read once per `TTL`. */
 export class TemplateCache {
   readonly #options: TemplateCacheOptions;
   readonly #known = new Map<
@@ -43,7 +43,7 @@ export class TemplateCache {
       const templates: UITemplate[] = [];
       for (const text of await source.read(url)) {
         templates.push(...templateOf(text));
-        // Each costs some milliseconds, and nobody waits for them.
+        // Parsing one takes milliseconds; other requests must not wait for all.
         await setImmediate();
       }
       return templates;
@@ -54,7 +54,7 @@ export class TemplateCache {
   }
 }
 
-/** Nothing for a file that is no template: the folder may hold others. */
+/** Empty if the file is not a template: the folder may hold other files. */
 function templateOf(text: string): UITemplate[] {
   const document = readForeignYaml(text);
   const parsed = UITemplate.safeParse(document.ok ? document.value : null);

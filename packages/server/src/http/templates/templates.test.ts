@@ -101,7 +101,7 @@ describe('templates', () => {
       /^templates_repo: 127\.0\.0\.1 .*DSTACK_SERVER_OUTGOING_ALLOW/,
     );
     const other = await set('ssh://git@example.com/templates.git');
-    expect(other.body.detail[0].msg).toMatch(/^templates_repo: ssh: is not used/);
+    expect(other.body.detail[0].msg).toMatch(/^templates_repo: the protocol ssh: is not allowed/);
     await inside.close();
   });
 });
