@@ -138,7 +138,7 @@ describe('starting the server', () => {
     const [connection] = await once(database, 'connection');
     terminal.pressCtrlC();
     await terminal.until(/Stopping\.\.\./);
-    await terminal.until(/once more/);
+    await terminal.until(/Ctrl-C again/);
     terminal.pressCtrlC();
     expect(await terminal.end()).toBe(130);
     connection.destroy();

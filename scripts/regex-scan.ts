@@ -38,8 +38,10 @@ export function regexesOf(file: string, source: string): Regex[] {
 /** Null: linear for every input. */
 export type Verdict = string | null;
 
+export const UNDECIDED = 'not decided in time';
+
 export function verdictOf({ pattern, flags }: Regex): Verdict {
   const answer = checkSync(pattern, flags, { timeout: TIMEOUT_MS, ...REPEATABLE });
   if (answer.status === 'safe') return null;
-  return answer.status === 'vulnerable' ? answer.complexity.summary : 'not decided in time';
+  return answer.status === 'vulnerable' ? answer.complexity.summary : UNDECIDED;
 }
