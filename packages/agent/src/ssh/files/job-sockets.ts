@@ -15,7 +15,9 @@ import type { Duplex } from 'node:stream';
 import type { JobRoot } from '../sessions/session-host.ts';
 import { RootedFiles } from './rooted-files.ts';
 
-const { O_RDONLY, O_DIRECTORY } = constants;
+/** Linux's flag for a descriptor that only names a file; Node has no constant for it. */
+const O_PATH = 0o10000000;
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
 
 /** Ids as the job numbers them. */
 export interface SocketOwner {
@@ -61,17 +63,17 @@ export async function listenOnSocket(
     const reached = `/proc/self/fd/${directory}/${name}`;
     const server = createServer({ allowHalfOpen: true }, onConnection);
     server.once('close', () => closeSync(directory));
+    const listening = new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.once('listening', resolve);
+    });
+    server.listen(reached);
+    // By the directory that is held, before whoever owns it hears of the socket: its path may lead
+    // to somebody else's by now. Where nothing was bound, `listening` says why.
+    const given = server.listening ? attempt(() => giveSocket(reached, root, owner)) : null;
     try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(reached, resolve);
-      });
-      files.pinned(path, false, (pinned) => {
-        // The owner of the directory may have replaced it.
-        if (!statSync(pinned).isSocket()) throw new Error(`${path} is no socket any more`);
-        chmodSync(pinned, 0o600);
-        chownSync(pinned, root.hostUid(owner.uid), root.hostGid(owner.gid));
-      });
+      await listening;
+      if (given) throw given;
     } catch (error) {
       if (server.listening) server.close();
       else closeSync(directory);
@@ -80,6 +82,31 @@ export async function listenOnSocket(
     server.on('error', () => {});
     return { close: () => server.close() };
   });
+}
+
+/** What was bound just now goes to its owner; throws where something else is in its place. */
+function giveSocket(reached: string, root: JobRoot, owner: SocketOwner): void {
+  const fd = openSync(reached, O_PATH | O_NOFOLLOW);
+  try {
+    const pinned = `/proc/self/fd/${fd}`;
+    const stats = statSync(pinned);
+    // A second name would be that of a socket which was there before.
+    const isNew = stats.isSocket() && stats.nlink === 1 && stats.uid === process.geteuid?.();
+    if (!isNew) throw new Error('it is no socket any more');
+    chmodSync(pinned, 0o600);
+    chownSync(pinned, root.hostUid(owner.uid), root.hostGid(owner.gid));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function attempt(action: () => void): Error | null {
+  try {
+    action();
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 /** A new directory that only its owner can enter; `remove` takes it away when it is empty. */

@@ -21,7 +21,9 @@ export async function forwardAgent(
   try {
     const directory = makePrivateDirectory(root, path, account);
     const socket = `${path}/agent`;
-    const listener = await listenOnSocket(root, socket, account, (connection) => {
+    // The job may have put a link in place of the directory by now.
+    const own = { ...root, owner: root.hostUid(account.uid) };
+    const listener = await listenOnSocket(own, socket, account, (connection) => {
       joinWhenOpen(connection, openAgentChannel(request.client));
     });
     void request.hungUp.then(() => {
