@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { afterEach, expect, it } from 'vitest';
 import { joinFiles, makeJobCgroup, removeCgroup } from './cgroup.ts';
 import { wrapCommand } from './job-command.ts';
@@ -31,6 +33,15 @@ function start(argv: string[], joins: boolean): { tree: JobTree; child: ChildPro
   return { tree, child };
 }
 
+/** The same on a machine without control groups: its command leads a session, by which it is known. */
+function startSession(argv: string[]): { tree: JobTree; child: ChildProcess } {
+  const [file = '', ...args] = argv;
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
+  children.push(child);
+  const leader = identify(child.pid ?? 0);
+  return { tree: { id: randomUUID(), leader, cgroup: { unified: null, legacy: {} } }, child };
+}
+
 it('a command that has not joined its groups yet belongs to the job, and is killed', async () => {
   const { tree, child } = start(['sleep', '600'], false);
   const end = ended(child);
@@ -56,4 +67,23 @@ it('another process with the number of a dead command is not touched', async () 
   await killTree({ ...tree, leader });
   expect(treePids({ ...tree, leader })).toEqual([]);
   expect(child.exitCode ?? child.signalCode).toBeNull();
+});
+
+it.each([
+  { what: 'was started before the machine was', changed: { bootId: 'an earlier one' } },
+  { what: 'has ended, and its number was given away', changed: { startTime: '1' } },
+])('a session of others is not touched when the command $what', ({ changed }) => {
+  const { tree, child } = startSession(['sleep', '600']);
+  const leader = { ...(tree.leader as NonNullable<JobTree['leader']>), ...changed };
+  expect(treePids(tree)).toEqual([child.pid]);
+  expect(treePids({ ...tree, leader })).toEqual([]);
+});
+
+it('what stays of the session of a command that has ended belongs to the job', async () => {
+  const { tree, child } = startSession(['sh', '-c', 'env -i sleep 600 > /dev/null & echo $!']);
+  const end = ended(child);
+  const [pid] = await once(child.stdout as Readable, 'data');
+  await end;
+  expect(treePids(tree)).toEqual([Number(pid)]);
+  await killTree(tree);
 });

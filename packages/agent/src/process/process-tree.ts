@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cgroupPids, type JobCgroup, killCgroup } from './cgroup.ts';
-import { isAlive, isDead, type ProcessIdentity, processStat } from './process-identity.ts';
+import { bootId, isAlive, isDead, type ProcessIdentity, processStat } from './process-identity.ts';
 import { processesByUser } from './process-users.ts';
 
 /** Everything that belongs to a job: its control groups, its session, and what carries its mark. */
@@ -25,15 +25,27 @@ export function treePids(tree: JobTree): number[] {
   if (leader && isAlive(leader)) found.add(leader.pid);
   if (tree.uid != null) for (const pid of processesByUser().get(tree.uid) ?? []) found.add(pid);
   if (tree.cgroup.unified !== null) return [...found];
+  const session = sessionOf(leader);
   const mark = Buffer.from(`DSTACK_JOB_ID=${tree.id}\0`);
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid || found.has(pid)) continue;
     const stat = processStat(pid);
     if (!stat || isDead(stat)) continue;
-    if (stat.session === leader?.pid || environOf(pid).includes(mark)) found.add(pid);
+    if (stat.session === session || environOf(pid).includes(mark)) found.add(pid);
   }
   return [...found];
+}
+
+/**
+ * Number of the session that the command leads; null when it is not the job's any more: after the next
+ * start of the machine, or once somebody else has the number, which nobody gets as long as a process
+ * of the session lives.
+ */
+function sessionOf(leader: ProcessIdentity | null): number | null {
+  if (leader === null || leader.bootId !== bootId()) return null;
+  const holder = processStat(leader.pid);
+  return holder === null || holder.startTime === leader.startTime ? leader.pid : null;
 }
 
 export function signalTree(tree: JobTree, signal: NodeJS.Signals): void {
