@@ -16,19 +16,19 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true }));
 
-test('what is mounted in the home of a job is not emptied with it', (context) => {
+test('what is mounted in the home of a job is not emptied with it', async (context) => {
   const data = join(root, 'data');
   const mount = join(folder.home, 'data');
   for (const path of [data, mount, folder.spool]) mkdirSync(path, { recursive: true });
   writeFileSync(join(data, 'precious'), '');
   if (spawnSync('mount', ['--bind', data, mount]).status !== 0) context.skip('may not mount');
   try {
-    expect(() => folder.remove()).toThrow(`something is still mounted at ${mount}`);
+    await expect(folder.remove()).rejects.toThrow(`something is still mounted at ${mount}`);
   } finally {
     spawnSync('umount', [mount]);
   }
   expect(existsSync(join(data, 'precious'))).toBe(true);
   expect(existsSync(folder.spool)).toBe(false);
-  folder.remove();
+  await folder.remove();
   expect(existsSync(folder.path)).toBe(false);
 });

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { removeTrees } from '../files/remove-trees.ts';
 import { mountPoints, mountWithin } from './mount-points.ts';
 
 /** Bytes of a unix socket's path. */
@@ -119,31 +120,25 @@ export class JobFolder {
   }
 
   /**
-   * Everything but the record, which stays as a tombstone. Throws when all that can be removed is
+   * Everything but the record, which stays as a tombstone. Rejects when all that can be removed is
    * gone and something is left.
    */
-  removeContents(): void {
+  async removeContents(): Promise<void> {
     const inside = ['home', 'work', 'stage', 'bin'].map((name) => join(this.path, name));
     const folders = [...inside, this.uploads, this.scratch, this.spool, this.serverFolder];
     const sockets = [this.socket('s'), this.socket('r'), this.serverSocket];
-    const failures: unknown[] = [];
     const mounted = mountPoints();
-    for (const path of [...folders, ...sockets]) {
-      try {
-        // What a job has mounted is not the job's: another machine's files, or all of this one's.
-        const mount = mountWithin(real(path), mounted);
-        if (mount !== undefined) throw new Error(`something is still mounted at ${mount}`);
-        rmSync(path, { recursive: folders.includes(path), force: true });
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-    if (failures.length > 0) throw failures[0];
+    const mountIn = (path: string) => mountWithin(real(path), mounted);
+    await removeTrees(folders.filter((path) => mountIn(path) === undefined));
+    for (const path of sockets) rmSync(path, { force: true });
+    // What a job has mounted is not the job's: another machine's files, or all of this one's.
+    const mount = folders.map(mountIn).find((point) => point !== undefined);
+    if (mount !== undefined) throw new Error(`something is still mounted at ${mount}`);
   }
 
-  /** Throws as `removeContents` does; then the record stays too. */
-  remove(): void {
-    this.removeContents();
+  /** Rejects as `removeContents` does; then the record stays too. */
+  async remove(): Promise<void> {
+    await this.removeContents();
     rmSync(this.path, { recursive: true, force: true });
   }
 }

@@ -220,14 +220,14 @@ export class JobRegistry {
 
   async #bury(job: Job): Promise<void> {
     await job.close();
-    job.folder.removeContents();
+    await job.folder.removeContents();
     this.#buryAt(job, (job.record.deletedAt ?? Date.now()) + TOMBSTONE_MS);
   }
 
   #buryAt(job: Job, at: number): void {
-    this.#at(job, at, () => {
+    this.#at(job, at, async () => {
       writeDurably(this.#counterFile, String(this.#lastNumber));
-      job.folder.remove();
+      await job.folder.remove();
       this.#jobs.delete(job.id);
       this.#burials.delete(job.id);
     });

@@ -4,11 +4,13 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   realpathSync,
   rmdirSync,
   rmSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { removeTrees } from '../../files/remove-trees.ts';
 import { serverSocketOf } from '../../jobs/job-folder.ts';
 import { mountPoints, mountWithin } from '../../jobs/mount-points.ts';
 
@@ -20,16 +22,20 @@ export interface Owner {
   readonly gid: number;
 }
 
+/** Folder of an area where files are made. It holds the list of files that were put elsewhere. */
+const STAGE = 'stage';
+
 /** Folders of an area that replace the machine's shared ones. */
 export const TEMPORARY = { tmp: '/tmp', 'var-tmp': '/var/tmp' } as const;
 
 /**
- * Makes an empty area for the files of one job's user; only the owner can enter. Removes what an
- * earlier attempt has left. An area is `<base>/<server>/<job>`.
+ * Makes the area for the files of one job's user; only the owner can enter. Removes what an earlier
+ * attempt has left, except its list of the files that it put elsewhere. An area is
+ * `<base>/<server>/<job>`.
  */
-export function makeArea(area: string, owner: Owner): void {
-  clearArea(area, dirname(dirname(area)));
-  for (let made = false; !made; ) {
+export async function makeArea(area: string, owner: Owner): Promise<void> {
+  await emptyArea(area, owner);
+  for (let made = existsSync(area); !made; ) {
     makeHomes(area);
     made = makeFolder(area);
   }
@@ -61,12 +67,12 @@ export function makeStaging(area: string): string {
 
 /**
  * Removes an area of this base folder with its contents and its socket, and the folder of its server
- * if this was the last area. Throws if the path is no area or something in it cannot be removed.
+ * if this was the last area. Rejects if the path is no area or something in it cannot be removed.
  */
-export function removeArea(area: string, base: string): void {
-  clearArea(area, base);
-  if (!isArea(area, base)) return;
-  rmSync(serverSocketOf(area), { force: true });
+export async function removeArea(area: string, base: string): Promise<void> {
+  if (existsSync(area)) checkArea(area, base);
+  else if (!isArea(area, base)) return;
+  await removeTrees([area, serverSocketOf(area)]);
   try {
     rmdirSync(dirname(area));
   } catch {
@@ -74,13 +80,26 @@ export function removeArea(area: string, base: string): void {
   }
 }
 
-function clearArea(area: string, base: string): void {
+/**
+ * Makes the agent the owner of an area and removes everything from it, except a `stage` that belongs to
+ * the job's user.
+ */
+async function emptyArea(area: string, { uid }: Owner): Promise<void> {
   if (!existsSync(area)) return;
+  checkArea(area, dirname(dirname(area)));
+  chownSync(area, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
+  const stage = lstatSync(join(area, STAGE), { throwIfNoEntry: false });
+  const isKept = stage?.isDirectory() === true && stage.uid === uid;
+  const names = readdirSync(area).filter((name) => !(isKept && name === STAGE));
+  await removeTrees(names.map((name) => join(area, name)));
+}
+
+/** Throws if the path is no area, or something is mounted in it. */
+function checkArea(area: string, base: string): void {
   if (!isArea(area, base)) throw new Error(`${area} is not a job's folder`);
   const mount = mountWithin(realpathSync(area), mountPoints());
   // A mount shows files that do not belong to the job.
   if (mount !== undefined) throw new Error(`something is still mounted at ${mount}`);
-  rmSync(area, { recursive: true, force: true });
 }
 
 function isArea(area: string, base: string): boolean {

@@ -47,7 +47,7 @@ export class JobUsers {
     const area = areaOf(job);
     if (spec.user) {
       const account = hostAccount(spec.user, folder.home);
-      makeArea(area, account);
+      await makeArea(area, account);
       return { account, isOwn: false, files: this.#files(job, account) };
     }
     const uid = await this.#claims.claim({ folder: folder.path, area });
@@ -60,7 +60,7 @@ export class JobUsers {
       shell: existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh',
       groups: deviceGroups(job.gpus),
     };
-    makeArea(area, account);
+    await makeArea(area, account);
     return { account, isOwn: true, files: this.#files(job, account) };
   }
 
@@ -72,7 +72,7 @@ export class JobUsers {
     const { path } = job.folder;
     const uid = await this.#claims.find(path);
     if (uid !== null) await endProcessesOf(uid);
-    removeArea(areaOf(job), this.#base);
+    await removeArea(areaOf(job), this.#base);
     if (uid !== null) await this.#claims.release(path);
   }
 

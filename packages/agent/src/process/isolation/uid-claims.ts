@@ -42,11 +42,11 @@ export class UidClaims {
 
   /** The id of the job with that folder. Repeated calls return the same id. */
   claim(claim: Claim): Promise<number> {
-    return this.#locked(() => {
+    return this.#locked(async () => {
       const claims = this.#claims();
       const known = [...claims].find(([, other]) => other.folder === claim.folder);
       if (known) return known[0];
-      const uid = this.#free(claims);
+      const uid = await this.#free(claims);
       writeDurably(this.#path(uid), JSON.stringify(claim));
       writeDurably(this.#lastPath, String(uid));
       return uid;
@@ -70,14 +70,14 @@ export class UidClaims {
   /** Removes what is left of jobs that no agent has a record of. */
   async sweep(): Promise<void> {
     if (!existsSync(this.#options.dir)) return;
-    await this.#locked(() => {
+    await this.#locked(async () => {
       const busy = processesByUser();
-      for (const [uid, claim] of this.#claims()) this.#clear(uid, claim, busy);
+      for (const [uid, claim] of this.#claims()) await this.#clear(uid, claim, busy);
     });
   }
 
   /** Searches from the id given last, so that an id is reused as late as possible. */
-  #free(claims: ReadonlyMap<number, Claim>): number {
+  async #free(claims: ReadonlyMap<number, Claim>): Promise<number> {
     const { first, last } = this.#options.uids;
     const size = last - first + 1;
     const lastGiven = this.#last();
@@ -86,7 +86,7 @@ export class UidClaims {
     for (let step = 0; step < size; step++) {
       const uid = first + ((from + step) % size);
       const claim = claims.get(uid);
-      if (claim && !this.#clear(uid, claim, busy)) continue;
+      if (claim && !(await this.#clear(uid, claim, busy))) continue;
       if (!busy.has(uid) && !isKnownToSystem(uid)) return uid;
     }
     throw new JobFailure(
@@ -96,10 +96,10 @@ export class UidClaims {
   }
 
   /** False: the id is still in use. */
-  #clear(uid: number, claim: Claim, busy: ReadonlyMap<number, unknown>): boolean {
+  async #clear(uid: number, claim: Claim, busy: ReadonlyMap<number, unknown>): Promise<boolean> {
     if (existsSync(join(claim.folder, 'record.json')) || busy.has(uid)) return false;
     try {
-      removeArea(claim.area, dirname(this.#options.dir));
+      await removeArea(claim.area, dirname(this.#options.dir));
       this.#remove(uid);
       return true;
     } catch {
@@ -137,7 +137,7 @@ export class UidClaims {
     return join(this.#options.dir, 'last');
   }
 
-  #locked<T>(work: () => T): Promise<T> {
+  #locked<T>(work: () => T | Promise<T>): Promise<T> {
     mkdirSync(this.#options.dir, { recursive: true, mode: 0o700 });
     return withMachineLock(join(this.#options.dir, 'lock'), work);
   }
