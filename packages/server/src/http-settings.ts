@@ -1,5 +1,6 @@
 import type { ServerConfig } from '@dstack/contract';
 import type { RunSpecSettings } from '@dstack/core';
+import { localRule } from './assembly/local-rule.ts';
 import { jobSpecSettings } from './decision-context.ts';
 import { callerAddress } from './http/caller-address.ts';
 import type { IntakeSettings } from './http/intake/intake.ts';
@@ -44,6 +45,7 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     codeUploadLimit: settings.limits.codeUpload,
     projectsPerUser: settings.limits.projectsPerUser,
     permissions: config.default_permissions ?? DEFAULT_PERMISSIONS,
+    localProjects: localProjects(settings),
     runSpecs: runSpecSettings(settings),
     jobSpecs: jobSpecSettings(settings),
     defaultRegistry: settings.images.defaultRegistry,
@@ -89,4 +91,10 @@ function runSpecSettings({ limits }: ServerSettings): RunSpecSettings {
     forbidDstackInRuns: limits.forbidDstackInRuns,
     forbidServicesWithoutGateway: limits.forbidServicesWithoutGateway,
   };
+}
+
+/** Names, in lower case, that give a project the server's machine. */
+function localProjects(settings: ServerSettings): ReadonlySet<string> {
+  const rule = localRule(settings);
+  return new Set(rule.kind === 'on' ? rule.projects.map((name) => name.toLowerCase()) : []);
 }

@@ -59,6 +59,8 @@ export interface HttpSettings {
   readonly codeUploadLimit: number;
   readonly projectsPerUser: number;
   readonly permissions: DefaultPermissions;
+  /** Names of projects, in lower case, that may run jobs on the server's machine. */
+  readonly localProjects: ReadonlySet<string>;
   readonly runSpecs: RunSpecSettings;
   readonly jobSpecs: JobSpecSettings;
   /** Registry of images that name none; null = Docker's own. */

@@ -112,7 +112,7 @@ export async function createProject(
   request: CreateProjectRequest,
   owner: UserRecord,
 ): Promise<ProjectRecord> {
-  await checkMayCreate(deps, owner);
+  await checkMayCreate(deps, owner, request.project_name);
   checkName('project', request.project_name);
   const { now, newId } = deps.context();
   const pair = await deps.keys.project(request.project_name);
@@ -135,11 +135,17 @@ export async function createProject(
 async function checkMayCreate(
   deps: Pick<HttpDeps, 'store' | 'settings'>,
   owner: UserRecord,
+  name: string,
 ): Promise<void> {
   if (owner.globalRole === 'admin') return;
-  const { permissions, projectsPerUser } = deps.settings;
+  const { permissions, projectsPerUser, localProjects } = deps.settings;
   if (!permissions.allow_non_admins_create_projects) {
     throw accessDenied('Access denied: only global admins may create projects on this server');
+  }
+  if (localProjects.has(name.toLowerCase())) {
+    throw accessDenied(
+      `Access denied: jobs of a project with the name ${name} may run on the server's machine, so only global admins may create it; choose another name`,
+    );
   }
   if ((await deps.store.projects.ownedCount(owner.id)) >= projectsPerUser) {
     throw ruleError(`User project quota exceeded: you own ${projectsPerUser} projects already`);

@@ -228,6 +228,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
     settings: {
       codeUploadLimit: 2_097_152,
       projectsPerUser: 10,
+      localProjects: new Set(['main', 'trusted']),
       permissions: {
         allow_non_admins_create_projects: true,
         allow_non_admins_manage_ssh_fleets: true,

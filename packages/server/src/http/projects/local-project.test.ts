@@ -1,0 +1,31 @@
+/** Who may make a project whose name gives it the server's machine. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+
+let server: TestServer;
+let token: string;
+beforeAll(async () => {
+  server = await startTestServer();
+  await server.call('/api/users/create', { username: 'alice', global_role: 'user' });
+  token = (await server.call('/api/users/get_user', { username: 'alice' })).body.creds.token;
+});
+afterAll(() => server.close());
+
+const create = (project_name: string, options?: { token: string }) =>
+  server.call('/api/projects/create', { project_name }, options);
+
+it('is for global admins to say: nobody else takes such a name, in no case of letters', async () => {
+  for (const name of ['trusted', 'Trusted']) {
+    const refused = await create(name, { token });
+    expect(refused.status).toBe(403);
+    expect(refused.text).toContain(`a project with the name ${name} may run on`);
+  }
+  expect((await create('other', { token })).status).toBe(200);
+  expect((await create('trusted')).status).toBe(200);
+});
+
+it('is so too for the name of a project that was deleted', async () => {
+  const deleted = await server.call('/api/projects/delete', { projects_names: ['main'] });
+  expect(deleted.status).toBe(200);
+  expect((await create('main', { token })).status).toBe(403);
+});
