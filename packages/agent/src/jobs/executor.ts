@@ -66,6 +66,8 @@ export interface Execution {
   kill(): Promise<void>;
   /** A connection to a port as a process of the job would make it. */
   dial(host: string, port: number): Promise<Duplex>;
+  /** Why what listens there is not the job's; null when it is, or nothing does. Absent: it always is. */
+  foreignListener?(address: string, port: number): string | null;
   /** For shells, commands and file transfers beside the job's own command. */
   readonly sessions: SessionHost;
   /** Null when the job has just ended or the machine gives no figures. */

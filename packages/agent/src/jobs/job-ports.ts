@@ -18,7 +18,7 @@ export class JobPorts {
 
   /** Throws `AgentError` `port_refused`. */
   async dial(
-    execution: Pick<Execution, 'addresses' | 'dial'>,
+    execution: Pick<Execution, 'addresses' | 'dial' | 'foreignListener'>,
     port: number,
   ): Promise<PortConnection> {
     const last = this.#answering.get(port);
@@ -27,6 +27,8 @@ export class JobPorts {
     let reason = '';
     for (const [index, address] of addresses.entries()) {
       try {
+        const foreign = execution.foreignListener?.(address, port) ?? null;
+        if (foreign !== null) throw new Error(foreign);
         const isLast = index === addresses.length - 1;
         const connection = execution.dial(address, port);
         const stream = await (isLast ? connection : within(connection, ANSWER_MS));

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { jobSpec } from '../testing/agent-harness.ts';
@@ -179,6 +181,15 @@ describe.skipIf(!canIsolate)('a process job with a user of its own', () => {
     expect(existsSync(decodeURIComponent(url.slice(12)))).toBe(false);
   });
 
+  it('gets what is meant for its port, and no other job that has taken it', async () => {
+    const port = 20_000 + (jobs.first % 10_000);
+    const listen = `exec ${process.execPath} -e 'require("net").createServer((s)=>s.end("taken")).listen(${port},"0.0.0.0",()=>console.log("ready"))'`;
+    const taker = await jobs.begin([listen]);
+    const waits = await jobs.begin();
+    expect(await connectTo(jobs, taker.id, port)).toBe('taken');
+    expect(await connectTo(jobs, waits.id, port)).toMatch(/502.*not of the job/);
+  });
+
   it('is refused when no user is left, in words that name the setting', async () => {
     await restart(1);
     await jobs.begin();
@@ -219,6 +230,21 @@ describe.skipIf(!canIsolate)('a process job with a user of its own', () => {
     expect(point).toMatchObject({ metrics: { memory_usage_bytes: expect.any(Number) } });
   });
 });
+
+/** What a port of a job says, or what the agent answers instead. */
+function connectTo({ agent }: IsolatedJobs, id: string, port: number): Promise<string> {
+  const headers = { authorization: `Bearer ${agent.token}`, connection: 'Upgrade', upgrade: 'tcp' };
+  const path = `/v1/jobs/${id}/ports/${port}`;
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath: agent.socket, path, headers });
+    outgoing.on('upgrade', (_response, socket) => resolve(text(socket)));
+    outgoing.on('response', (response) => {
+      void text(response).then((body) => resolve(`${response.statusCode} ${body}`));
+    });
+    outgoing.on('error', reject);
+    outgoing.end();
+  });
+}
 
 function uidOf(path: string): number | null {
   return statSync(path, { throwIfNoEntry: false })?.uid ?? null;

@@ -6,6 +6,7 @@ import type { Execution, ExecutionExit, JobAccount } from '../jobs/executor.ts';
 import { readLines } from '../json-lines.ts';
 import { cgroupUsage, processUsage } from '../metrics/usage.ts';
 import { dialTcp } from '../network/dial.ts';
+import { listenersAt, tcpListeners } from '../network/listeners.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { ProcessHost } from '../ssh/sessions/process-host.ts';
 import type { SessionHost } from '../ssh/sessions/session-host.ts';
@@ -69,6 +70,20 @@ export class ProcessExecution implements Execution {
 
   dial(host: string, port: number): Promise<Duplex> {
     return dialTcp(host, port);
+  }
+
+  /**
+   * Jobs on the bare machine share its ports: what is meant for one must not come to another that has
+   * taken its port, before it or while it starts again.
+   */
+  foreignListener(address: string, port: number): string | null {
+    // What it is in is known only after it has started.
+    this.#tree();
+    const { account, isolation } = this.#record;
+    if (!isolation?.ownUser) return null;
+    const ours = [account.uid, process.getuid?.()];
+    const other = listenersAt(address, port, tcpListeners()).find(({ uid }) => !ours.includes(uid));
+    return other ? `a process that is not of the job listens at ${address}` : null;
   }
 
   /** Whoever opens a session in the job gets what the job itself got. */
