@@ -1,11 +1,19 @@
-import type { Readable } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import type Docker from 'dockerode';
 import { extract } from 'tar-stream';
 import { statusOf } from './engine-error.ts';
 
-/** Text of one file of a container, running or not; null when it is missing. Links are followed. */
+/** Lists of accounts have some kilobytes. */
+const MAX_BYTES = 1024 * 1024;
+const MAX_LINKS = 8;
+
+/**
+ * Text of one file of a container, running or not; null when it is missing, no file, or so long that
+ * only somebody who means harm has made it. Links are followed.
+ */
 export async function readContainerFile(
-  container: Docker.Container,
+  container: Pick<Docker.Container, 'getArchive'>,
   path: string,
   depth = 0,
 ): Promise<string | null> {
@@ -16,18 +24,26 @@ export async function readContainerFile(
     if (statusOf(error) === 404) return null;
     throw error;
   }
-  let text: string | null = null;
-  let link: string | null = null;
-  const entries = archive.pipe(extract());
-  for await (const entry of entries) {
-    const parts: Buffer[] = [];
-    for await (const part of entry) parts.push(part as Buffer);
-    if (entry.header.type === 'file') text ??= Buffer.concat(parts).toString();
-    if (entry.header.type === 'symlink') link ??= entry.header.linkname ?? null;
-  }
-  if (link === null || depth > 8) return text;
+  const found = await firstEntry(archive);
+  if (found === null || 'text' in found) return found?.text ?? null;
   const base = new URL(`file://${path}`);
-  return readContainerFile(container, new URL(link, base).pathname, depth + 1);
+  if (depth >= MAX_LINKS || !URL.canParse(found.link, base.href)) return null;
+  return readContainerFile(container, new URL(found.link, base).pathname, depth + 1);
+}
+
+/** No more is read than is needed: what follows may be a whole tree, or have no end. */
+async function firstEntry(
+  archive: Readable,
+): Promise<{ readonly text: string } | { readonly link: string } | null> {
+  const entries = extract();
+  pipeline(archive, entries, () => {});
+  for await (const entry of entries) {
+    const { type, linkname, size = 0 } = entry.header;
+    if (type === 'symlink') return linkname ? { link: linkname } : null;
+    if (type !== 'file' || size > MAX_BYTES) return null;
+    return { text: await text(entry as unknown as Readable) };
+  }
+  return null;
 }
 
 /** Whether a path exists in a container. */
