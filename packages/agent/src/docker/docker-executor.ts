@@ -30,7 +30,7 @@ import { ContainerOutput } from './container-output.ts';
 import { DaemonWatch } from './daemon-watch.ts';
 import { DockerExecution } from './docker-execution.ts';
 import { creationFailure, statusOf, wordsOf } from './engine-error.ts';
-import { gpuAccess } from './gpu-access.ts';
+import { gpuAccess, gpuEnvironment } from './gpu-access.ts';
 import { type ImageFacts, ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
 import { ImageStore } from './image-store.ts';
@@ -161,10 +161,11 @@ export class DockerExecutor implements Executor {
     const places = { workingDir, repoDir, mpiHostfile: MPI_HOSTFILE, home: user.home };
     const env = {
       ...proxyEnvironment(process.env),
-      ...gpuAccess(job.gpus, false).env,
       // As for processes, where it is an address of the job's own.
       DSTACK_LISTEN_ADDRESS: '0.0.0.0',
       ...jobEnvironment(spec, job.cluster, places, job.gpus.length),
+      // The vendors' runtimes obey it, so it is not for the run or the image to say.
+      ...gpuEnvironment(job),
     };
     const madeWorkingDir =
       user.uid !== 0 && spec.working_dir !== null && !isMounted(workingDir, job)

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import type { HostGpu } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
+import type { ExecutorJob } from '../jobs/executor.ts';
 
 /** What a container needs of its host to use some of its devices, on top of everything else. */
 export interface DeviceAccess {
@@ -43,6 +44,19 @@ export function gpuAccess(gpus: readonly HostGpu[], display: boolean): DeviceAcc
     default:
       return NOTHING;
   }
+}
+
+/**
+ * Variables by which a vendor's runtime gives devices to a container. Where NVIDIA's is the daemon's
+ * default, its images ask for all GPUs of the host by theirs: a job without any gets none.
+ */
+export function gpuEnvironment({
+  spec,
+  gpus,
+}: Pick<ExecutorJob, 'spec' | 'gpus'>): Readonly<Record<string, string>> {
+  if (gpus.length > 0) return gpuAccess(gpus, false).env;
+  const isKept = spec.privileged || !existsSync('/dev/nvidiactl');
+  return isKept ? {} : { NVIDIA_VISIBLE_DEVICES: 'void' };
 }
 
 /**

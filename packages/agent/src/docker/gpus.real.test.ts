@@ -122,6 +122,14 @@ describe.skipIf(missing !== null)('GPUs in containers', () => {
     ]);
   });
 
+  it('are on NVIDIA none for a job without any, whatever its run and its image say', async () => {
+    await boot(['nvidiactl'], { 'nvidia-smi': 'echo "NVIDIA T4, 15360, GPU-1, 550.54"' });
+    const env = { NVIDIA_VISIBLE_DEVICES: 'all' };
+    const spec = shell('echo "[$NVIDIA_VISIBLE_DEVICES]"', { gpus: 0, env });
+    await agent.put(spec);
+    expect((await stream.whole(spec.id)).text).toContain('[void]');
+  });
+
   it('say what is missing where NVIDIA’s toolkit is not installed', async () => {
     await boot(['nvidiactl'], { 'nvidia-smi': 'echo "NVIDIA T4, 15360, GPU-1, 550.54"' });
     const spec = shell('true', { gpus: 1 });
@@ -135,7 +143,8 @@ describe.skipIf(missing !== null)('GPUs in containers', () => {
     const tools = { 'hl-smi': 'printf "HL-225, 98304, 0\\nHL-225, 98304, 1\\n"' };
     const runtimes = { habana: { path: '/usr/sbin/runc' } };
     await boot(['accel/accel0'], tools, { runtimes });
-    const spec = shell(`echo "[$HABANA_VISIBLE_DEVICES]"; ${LASTING}`, { gpus: 2 });
+    const env = { HABANA_VISIBLE_DEVICES: 'all' };
+    const spec = shell(`echo "[$HABANA_VISIBLE_DEVICES]"; ${LASTING}`, { gpus: 2, env });
     await agent.put(spec);
     await stream.until(() => stream.text(spec.id).includes('[0,1]'));
     expect(await settingsOf(spec.id)).toMatchObject({
