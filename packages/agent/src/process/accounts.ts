@@ -69,10 +69,15 @@ export function resolveUser(user: JobUser, passwd: string, group: string): Resol
   };
 }
 
-/** The account of this process. */
+/** The account of this process; it may be a number without a name, as containers are given. */
 export function ownAccount(home: string): JobAccount {
-  const { username, uid, gid, shell } = userInfo();
-  return { username, uid, gid, home, shell };
+  try {
+    const { username, uid, gid, shell } = userInfo();
+    return { username, uid, gid, home, shell };
+  } catch {
+    const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+    return { username: null, uid, gid, home, shell: null };
+  }
 }
 
 /** An account of this machine for a job whose own home is `home`. */
