@@ -48,7 +48,7 @@ export async function includeInUserConfig(home: string): Promise<string | null> 
  */
 export function withInclude(text: string, home: string): string {
   const path = sshConfigPath(home);
-  const short = userInfo().homedir === home ? '~/.dstack/ssh/config' : path;
+  const short = homeOfUser() === home ? '~/.dstack/ssh/config' : path;
   const isOurs = (line: string): boolean => {
     const [, value] = /^\s*Include[\s=]+"?(.+?)"?\s*$/i.exec(line) ?? [];
     return value === path || value === '~/.dstack/ssh/config';
@@ -94,4 +94,13 @@ async function editConfig(path: string, edit: (text: string) => string): Promise
     await chmod(temporary, mode);
     await rename(temporary, target);
   });
+}
+
+/** Null for a user id without a name, as containers are given. */
+function homeOfUser(): string | null {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return null;
+  }
 }
