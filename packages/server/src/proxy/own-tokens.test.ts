@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { OwnTokens } from './own-tokens.ts';
 
 const UUID = '0b8a2ef3-4a51-4c0c-9d52-7f3a3d0f1c11';
+const OWN = 'b7ce8c2a-51d2-4d0c-8f0e-3a1f6f6f7c55';
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 let known: Set<string>;
@@ -12,7 +13,7 @@ let isAway: boolean;
 let tokens: OwnTokens;
 
 beforeEach(() => {
-  known = new Set(['alices token']);
+  known = new Set(['alices token', OWN]);
   asked = [];
   time = 0;
   isAway = false;
@@ -41,6 +42,16 @@ describe('what belongs to this server', () => {
     'dstack_st_whatever',
     `Basic ${base64('x:dstack_st_whatever')}`,
     'Bearer of-the-ssh-proxy',
+    'Bearer sk-1, Bearer alices token',
+    'Bearer alices token,Bearer sk-1',
+    `Bearer sk-1 ,basic ${base64('x:alices token')}`,
+    `Bearer ${Array.from({ length: 9 }, (_, i) => `sk-${i}, Bearer `).join('')}`,
+    `Bearer Bearer ${OWN}`,
+    `Bearer "${OWN}"`,
+    `Bearer ${OWN};x`,
+    `Bearer ${OWN.toUpperCase()}`,
+    `Basic ${base64(`x:y:${OWN}`)}`,
+    `Bearer "dstack_st_whatever"`,
   ])('is recognised in %j', async (value) => {
     expect(await isOwn(value)).toBe(true);
   });
@@ -51,6 +62,13 @@ describe('what belongs to this server', () => {
       expect(await isOwn(value)).toBe(false);
     },
   );
+
+  it('is not looked for in the parameters of another scheme', async () => {
+    expect(await isOwn('Digest username="a", realm="b", nonce="c", uri="/", response="d"')).toBe(
+      false,
+    );
+    expect(asked.length).toBeLessThan(3);
+  });
 
   it('is found among several values', async () => {
     const values = ['Basic YTpi', 'Bearer alices token', 'Bearer sk-1'];

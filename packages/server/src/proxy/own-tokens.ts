@@ -17,6 +17,9 @@ const PREFIX = 'dstack_';
 /** Users' tokens are UUIDs. So are many API keys of apps: used only if the database does not answer. */
 const FORM = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+/** The same anywhere in a text. */
+const FORMS = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+
 /** A value that is no token is looked up again after this long (ms). */
 const FOREIGN_TTL_MS = 60_000;
 
@@ -24,6 +27,9 @@ const MAX_REMEMBERED = 10_000;
 
 /** Values looked up per request; further ones are never passed on. */
 const MAX_VALUES = 4;
+
+/** Parts of one value that are looked up; a value with more of them is never passed on. */
+const MAX_CANDIDATES = 8;
 
 /**
  * Recognises tokens of this server in credentials, revoked ones included: no app may receive one,
@@ -49,12 +55,14 @@ export class OwnTokens {
   }
 
   async #isIn(value: string): Promise<boolean> {
-    for (const text of credentialsIn(value)) if (await this.#isOwn(text)) return true;
+    const texts = candidatesIn(value);
+    if (texts.length > MAX_CANDIDATES) return true;
+    for (const text of texts) if (await this.#isOwn(text)) return true;
     return false;
   }
 
   async #isOwn(text: string): Promise<boolean> {
-    if (text.startsWith(PREFIX)) return true;
+    if (text.includes(PREFIX)) return true;
     const bytes = digest(text);
     if (this.#digests.some((own) => timingSafeEqual(own, bytes))) return true;
     const key = bytes.toString('base64');
@@ -88,13 +96,29 @@ const NONE: ReadonlySet<string> = new Set();
 
 const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
-/** The parts of a value that may be a token: all behind the scheme; user and password of `Basic`. */
+/**
+ * The parts of a value that may be a token, without repetitions. Mistakes are taken into account, since
+ * a service that needs no token answers all the same: a scheme written twice, quotes, values of a
+ * repeated header that a proxy has joined by commas.
+ */
+function candidatesIn(value: string): string[] {
+  const texts = [value, ...value.split(',').filter((part) => SCHEME.test(part))];
+  const credentials = texts.flatMap(credentialsIn);
+  const forms = credentials.flatMap((text) => text.toLowerCase().match(FORMS) ?? []);
+  return [...new Set([...credentials, ...forms])];
+}
+
+/** Schemes that tokens of this server may stand behind. */
+const SCHEME = /^\s*(bearer|basic|token)\s/i;
+
+/** All behind the scheme; for `Basic` also user and password. */
 function credentialsIn(value: string): string[] {
   const whole = value.trim();
   const [, scheme = '', rest = ''] = /^(\S+)\s(.*)$/s.exec(whole) ?? [];
   const texts = [scheme === '' ? whole : rest.trim()];
   if (scheme.toLowerCase() === 'basic') {
-    const [name = '', ...password] = Buffer.from(rest.trim(), 'base64').toString().split(':');
+    const decoded = Buffer.from(rest.trim(), 'base64').toString();
+    const [name = '', ...password] = decoded.split(':');
     texts.push(name, password.join(':'));
   }
   return texts.filter((text) => text !== '');
