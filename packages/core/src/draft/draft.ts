@@ -126,6 +126,7 @@ export class Draft {
   #announced: IntentRecord[] = [];
   #cancelled = new Set<string>();
   #active = new Map<Id, number>();
+  #checks = new Map<string, Change>();
   #events: NewEvent[] = [];
   #alarms: string[] = [];
   #signals = new Map<string, Signal>();
@@ -165,6 +166,16 @@ export class Draft {
   /** The pass relies on how many instances the fleet has. */
   guardFleet(fleetId: Id): void {
     this.fleets.guard(fleetId);
+  }
+
+  /** The pass relies on a fleet that it does not write. */
+  checkFleet({ id, version }: Row): void {
+    this.#checks.set(id, { type: 'fleet.check', id, version });
+  }
+
+  /** The pass takes a slot or GPUs of the `local` backend, of which this was read. */
+  checkLocal(state: string): void {
+    this.#checks.set('local', { type: 'local.check', state });
   }
 
   /** Starts a round of rules: deadlines are collected anew. */
@@ -264,6 +275,7 @@ export class Draft {
     const fresh = this.#announced.filter((one) => !this.#cancelled.has(one.key));
     const freshKeys = new Set(this.#announced.map((one) => one.key));
     return [
+      ...this.#checks.values(),
       ...this.runs.updated().map((u): Change => ({ type: 'run.update', ...u })),
       ...this.fleets.updated().map((u): Change => ({ type: 'fleet.update', ...u })),
       ...this.instances

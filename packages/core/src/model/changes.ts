@@ -47,6 +47,16 @@ export type Change =
       readonly version: number;
       readonly set: Patch<FleetRecord>;
     }
+  /**
+   * Writes nothing. The decision holds only while the fleet is as it was read: it gives away capacity
+   * of a fleet that may be deleted or resized meanwhile.
+   */
+  | { readonly type: 'fleet.check'; readonly id: Id; readonly version: number }
+  /**
+   * Writes nothing. The decision holds only while the `local` backend is as it was read: its slots
+   * and GPUs belong to no fleet, so several projects may give them away at one moment.
+   */
+  | { readonly type: 'local.check'; readonly state: string }
   | {
       readonly type: 'volume.update';
       readonly id: Id;

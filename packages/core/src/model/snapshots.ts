@@ -92,7 +92,7 @@ export interface CapacitySnapshot {
 }
 
 /** One project's waiting work and everything it could be placed on. */
-export interface PlacementSnapshot extends CapacitySnapshot {
+export interface PlacementSnapshot extends CapacitySnapshot, LocalState {
   readonly projectId: Id;
   readonly projectName: string;
   /**
@@ -114,6 +114,11 @@ export interface Rival {
   readonly fleets: readonly Id[];
 }
 
+export interface LocalState {
+  /** Different whenever `localInstances` or `localBusy` is, for `local.check`. */
+  readonly localState: string;
+}
+
 /** The fields that decide how many GPUs of the server's machine an instance holds. */
 export type LocalUse = Pick<InstanceRecord, 'backend' | 'offer' | 'totalBlocks' | 'busyBlocks'>;
 
@@ -126,6 +131,8 @@ export interface InstanceSnapshot {
   readonly intents: readonly IntentRecord[];
   /** Instances of its fleet that are neither terminating nor terminated. */
   readonly activeInFleet: number;
+  /** Only of one that its fleet plans: it may become an instance of the `local` backend. */
+  readonly local?: Pick<CapacitySnapshot, 'localInstances'> & LocalState;
 }
 
 export interface FleetSnapshot {

@@ -104,9 +104,11 @@ export class PlacementPass {
       const set = { fleetId: option.fleet.id };
       this.#runs.push({ type: 'run.update', id: run.id, version: run.version, set });
     }
+    this.#draft.checkFleet(option.fleet);
     claimSlots(this.#ledger, run, option, (slot, index, instanceNum) => {
       const job = jobs[index];
       if (!job) return;
+      if (isSharedByProjects(slot)) this.#draft.checkLocal(this.#snapshot.localState);
       if (slot.kind === 'existing') assignExisting(this.#draft, job, slot, this.#ctx);
       else {
         const where = { fleet: option.fleet, instanceNum };
@@ -175,6 +177,12 @@ const NO_OFFERS: Ask = () => [];
 const ASK_AGAIN = { least: 15 * SECOND, most: 300 * SECOND } as const;
 
 type Slot = FleetOption['slots'][number];
+
+/** It takes a slot or GPUs of the server's machine, which other projects may take as well. */
+function isSharedByProjects(slot: Slot): boolean {
+  if (slot.kind === 'new') return slot.offers[0]?.backend === 'local';
+  return slot.offer.backend === 'local' && slot.offer.instance.resources.gpus.length > 0;
+}
 
 /** Claims the slots of an option; `each` is called with every slot and its instance number. */
 export function claimSlots(

@@ -242,6 +242,7 @@ export function aSnapshot(patch: Partial<PlacementSnapshot>): PlacementSnapshot 
     projectNames: { [PROJECT]: 'main' },
     localInstances: instances.filter((one) => one.backend === 'local').length,
     localBusy: instances.filter((one) => one.backend === 'local' && one.busyBlocks > 0),
+    localState: 'as read',
     ...patch,
   };
 }

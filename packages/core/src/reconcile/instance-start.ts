@@ -1,6 +1,6 @@
 /** A planned instance until its agent connects. */
 
-import { adoptMachine, startInstance } from '../instances/index.ts';
+import { adoptMachine, type CreatedMachine, startInstance } from '../instances/index.ts';
 import type { HostRecord, IntentRecord, IntentResult, Offer } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
@@ -43,7 +43,12 @@ function withoutCreation(pass: InstancePass): void {
 
 function followCreation(pass: InstancePass, create: IntentRecord): void {
   const { result } = create;
-  if (result?.kind === 'instance.created') {
+  if (result?.kind === 'instance.created' && !hasLocalSlot(pass, result)) {
+    const { localMaxInstances: max } = pass.ctx.settings;
+    // There is no machine to end: an instance of this backend is a slot of the server's.
+    const limit = `${max} (DSTACK_LOCAL_MAX_INSTANCES)`;
+    pass.giveUp('no_offers', `The server's machine has as many instances as it may: ${limit}`);
+  } else if (result?.kind === 'instance.created') {
     adoptMachine(pass.draft, pass.instance, result);
     pass.draft.signal('fleet', pass.instance.fleetId);
     // The snapshot was loaded without the host, which may already be connected: run another pass.
@@ -55,6 +60,14 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
   } else {
     nudgeCreation(pass, create);
   }
+}
+
+/** Slots of the server's machine belong to no fleet: other projects may have taken the last one. */
+function hasLocalSlot({ snapshot, ctx, draft }: InstancePass, created: CreatedMachine): boolean {
+  const { local } = snapshot;
+  if (created.offer.backend !== 'local' || local === undefined) return true;
+  draft.checkLocal(local.localState);
+  return local.localInstances < ctx.settings.localMaxInstances;
 }
 
 /** Never gives up, because a machine may still appear; signals the worker again from time to time. */

@@ -27,6 +27,19 @@ describe('a planned cloud machine', () => {
     expect(w.instance().nextPassAt).toBe(w.now + 300_000_000);
   });
 
+  test.each([
+    ['becomes the last slot of the server’s machine', 3, 'provisioning'],
+    ['ends where the server’s machine holds as many instances as it may', 4, 'terminated'],
+  ])('%s', (_what, localInstances, status) => {
+    const w = planned();
+    w.localInstances = localInstances;
+    w.instancePass();
+    w.created('inst-1', anOffer({ backend: 'local' }));
+    const decision = w.instancePass();
+    expect(w.instance().status).toBe(status);
+    expect(decision?.changes).toContainEqual({ type: 'local.check', state: 'as read' });
+  });
+
   test('ends as no_offers, visibly, when nobody has one', () => {
     const w = planned();
     w.instancePass();

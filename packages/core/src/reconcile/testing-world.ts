@@ -68,6 +68,8 @@ export class World {
   deletedJobs: string[] = [];
   gpuSamples: RunSnapshot['gpuSamples'];
   probes: RunSnapshot['probes'];
+  /** Instances of the server's machine, for one that a fleet plans. */
+  localInstances: number | null = null;
   requests: RunSnapshot['requests'];
   buildJobs: RunContext['buildJobs'];
   nextFire: RunContext['nextFire'];
@@ -176,6 +178,9 @@ export class World {
         host: this.hosts.get(instance.hostId ?? '') ?? null,
         intents: [...this.intents.values()].filter((one) => one.subjectId === id),
         activeInFleet: this.#active(),
+        ...(this.localInstances === null
+          ? {}
+          : { local: { localInstances: this.localInstances, localState: 'as read' } }),
       },
       this.ctx,
     );

@@ -11,13 +11,14 @@ import {
   jobTable,
   runTable,
 } from '../schema/work-tables.ts';
+import { checksHold } from './checks.ts';
 import { mergeUpdates, type RowDelete, type RowUpdate, rowDeletes } from './row-writes.ts';
 
 type Of<T extends Change['type']> = Extract<Change, { type: T }>;
 
 /**
  * Writes everything but the events, which the caller adds to its transaction. Answers false when a
- * version was stale: the transaction must then be rolled back.
+ * version or a check was stale: the transaction must then be rolled back.
  *
  * Removals come first and insertions last, so that a number or name that is given free here can be
  * taken here; references are checked at the commit.
@@ -25,8 +26,9 @@ type Of<T extends Change['type']> = Extract<Change, { type: T }>;
 export async function applyChanges(
   tx: Tx,
   changes: readonly Change[],
-  now: number,
+  { now, postgres }: { readonly now: number; readonly postgres: boolean },
 ): Promise<boolean> {
+  if (!(await checksHold(tx, changes, postgres))) return false;
   for (const removal of rowDeletes(changes)) {
     if (!(await remove(tx, removal))) return false;
   }

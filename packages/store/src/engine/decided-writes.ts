@@ -33,7 +33,8 @@ export async function decidedWrite<S>(
       const snapshot = await load(tx, row.id);
       const decision = snapshot === null ? null : decide(snapshot);
       if (decision === null) return snapshot;
-      if (!(await applyChanges(tx, decision.changes, context.now()))) abort(AGAIN);
+      const on = { now: context.now(), postgres: context.postgres };
+      if (!(await applyChanges(tx, decision.changes, on))) abort(AGAIN);
       add({
         events: eventsOf(decision.changes),
         ...(decision.signals && { signals: decision.signals }),

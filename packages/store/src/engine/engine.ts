@@ -67,7 +67,9 @@ function createApply(context: StoreContext): Engine['apply'] {
   return async (changes, signals) => {
     try {
       return await context.write<'applied' | 'conflict'>(async ({ tx, add, abort }) => {
-        if (!(await applyChanges(tx, changes, context.now()))) abort('conflict');
+        const { postgres } = context;
+        const on = { now: context.now(), postgres };
+        if (!(await applyChanges(tx, changes, on))) abort('conflict');
         add({ events: eventsOf(changes), signals: signals ?? [] });
         return 'applied';
       });

@@ -1,4 +1,4 @@
-import type { FleetSnapshot, Id, InstanceSnapshot } from '@dstack/core';
+import type { FleetSnapshot, Id, InstanceRecord, InstanceSnapshot } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { hostsOf } from '../jobs/hosts.ts';
@@ -6,6 +6,7 @@ import { notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { ENDING_INSTANCE, UNFINISHED_JOB, UNFINISHED_RUN } from '../schema/statuses.ts';
 import { fleetTable, jobTable } from '../schema/work-tables.ts';
+import { localKeys } from './local-use.ts';
 import { instancesByIds, intentsOf } from './parts.ts';
 
 export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | null> {
@@ -38,7 +39,17 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     host: host ?? null,
     intents: await intentsOf(tx, [id, ...jobs.map((job) => job.id)]),
     activeInFleet: Number(active.count),
+    ...(await localOfPlanned(tx, instance)),
   };
+}
+
+async function localOfPlanned(
+  tx: Tx,
+  { status, backend, provisioningJobId }: InstanceRecord,
+): Promise<Pick<InstanceSnapshot, 'local'>> {
+  if (status !== 'pending' || backend !== null || provisioningJobId !== null) return {};
+  const { count, state } = await localKeys(tx);
+  return { local: { localInstances: count, localState: state } };
 }
 
 export async function loadFleet(

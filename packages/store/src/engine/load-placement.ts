@@ -1,4 +1,10 @@
-import type { CapacitySnapshot, FleetRecord, Id, PlacementSnapshot } from '@dstack/core';
+import type {
+  CapacitySnapshot,
+  FleetRecord,
+  Id,
+  LocalState,
+  PlacementSnapshot,
+} from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { forIds, notDeleted } from '../query.ts';
@@ -39,7 +45,7 @@ export async function loadCapacity(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
-): Promise<CapacitySnapshot> {
+): Promise<CapacitySnapshot & LocalState> {
   const fleets = await loadFleets(tx, records, projectId);
   return {
     fleets,

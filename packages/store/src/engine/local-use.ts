@@ -1,24 +1,25 @@
-import type { CapacitySnapshot } from '@dstack/core';
+import type { CapacitySnapshot, LocalState } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { keyList, parseKeyList } from '../key-list.ts';
 import { notDeleted } from '../query.ts';
-import type { RecordCache } from '../record-cache.ts';
+import type { RecordCache, VersionedKey } from '../record-cache.ts';
 import { instanceTable } from '../schema/work-tables.ts';
+
+interface LocalKeys {
+  readonly count: number;
+  /** Instances that hold jobs, or are about to. */
+  readonly busy: readonly VersionedKey[];
+  /** Different whenever one of the two is. */
+  readonly state: string;
+}
 
 /** Instances of the `local` backend in all projects. */
 export async function localUse(
   tx: Tx,
   records: RecordCache,
-): Promise<Pick<CapacitySnapshot, 'localInstances' | 'localBusy'>> {
-  const { count, busy } = await tx
-    .selectFrom('instances')
-    .select((eb) => eb.fn.count<number>('id').as('count'))
-    .select(keyList({ when: 'busy_blocks > 0' }).as('busy'))
-    .where('backend', '=', 'local')
-    .where(notDeleted('deleted'))
-    .where('status', '!=', 'terminated')
-    .executeTakeFirstOrThrow();
-  const instances = await records.read(tx, instanceTable, parseKeyList(busy));
+): Promise<Pick<CapacitySnapshot, 'localInstances' | 'localBusy'> & LocalState> {
+  const { count, busy, state } = await localKeys(tx);
+  const instances = await records.read(tx, instanceTable, busy);
   return {
     localInstances: count,
     localBusy: instances.map(({ backend, offer, totalBlocks, busyBlocks }) => ({
@@ -27,5 +28,20 @@ export async function localUse(
       totalBlocks,
       busyBlocks,
     })),
+    localState: state,
   };
+}
+
+export async function localKeys(tx: Tx): Promise<LocalKeys> {
+  const row = await tx
+    .selectFrom('instances')
+    .select((eb) => eb.fn.count<number>('id').as('count'))
+    .select(keyList({ when: 'busy_blocks > 0' }).as('busy'))
+    .where('backend', '=', 'local')
+    .where(notDeleted('deleted'))
+    .where('status', '!=', 'terminated')
+    .executeTakeFirstOrThrow();
+  const busy = parseKeyList(row.busy);
+  const keys = busy.map(({ id, version }) => `${id} ${version}`).sort();
+  return { count: Number(row.count), busy, state: [row.count, ...keys].join() };
 }
