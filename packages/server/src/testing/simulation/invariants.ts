@@ -201,7 +201,7 @@ async function checkCapacity(scene: Scene, projectId: Id): Promise<void> {
   const certain = await Promise.all(
     questions.map(async (question) => {
       const asked = question.backends === null || question.backends.includes('local');
-      const uses = scene.projects[0]?.id === projectId && asked;
+      const uses = scene.projects.findIndex(({ id }) => id === projectId) < 2 && asked;
       return [
         question.key,
         uses ? await scene.world.local.offers(question.requirements) : [],
@@ -221,8 +221,9 @@ async function checkCapacity(scene: Scene, projectId: Id): Promise<void> {
   }
 }
 
-/** 6 and 8: fleets keep nothing that they do not want, and blocks add up. */
+/** 6 and 8: fleets keep nothing that they do not want, and blocks and slots add up. */
 async function checkFleets({ store, projects }: Scene): Promise<void> {
+  let local = 0;
   const projectIds = projects.map((project) => project.id);
   for (const { fleet, instances } of await store.fleets.list({ projectIds, onlyActive: true })) {
     const active = instances.filter((one) => isInstanceActive(one.status));
@@ -237,6 +238,10 @@ async function checkFleets({ store, projects }: Scene): Promise<void> {
       );
     }
     for (const instance of active) await checkBlocks(store, instance);
+    local += active.filter((one) => one.backend === 'local').length;
+  }
+  if (local > ENGINE_SETTINGS.localMaxInstances) {
+    throw new Breach(8, `${local} instances share the slots of the server's machine`);
   }
 }
 

@@ -102,7 +102,12 @@ export class SimServer {
       starter: new JobStarter({
         ...{ store, defaultRegistry: null, pushKeys: () => {} },
         blobs: { get: async () => null },
-        local: { projects: new Set(['first']), trusted: false, mounts: false, users: false },
+        local: {
+          projects: new Set(['first', 'second']),
+          trusted: false,
+          mounts: false,
+          users: false,
+        },
       }),
       drain: new Drain({ store, services: this.#services(), now }),
       now,

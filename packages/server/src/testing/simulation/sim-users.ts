@@ -9,8 +9,8 @@ import { applyFleet } from '../../http/fleets/apply.ts';
 import { deleteFleets, deleteInstances } from '../../http/fleets/delete.ts';
 import type { HttpDeps } from '../../http/ports.ts';
 import { applyRun } from '../../http/runs/apply.ts';
-import { stopRuns } from '../../http/runs/service.ts';
-import { type JobScript, scriptCommand } from './job-script.ts';
+import { deleteRuns, stopRuns } from '../../http/runs/service.ts';
+import { SimConfigurations } from './sim-configurations.ts';
 
 export interface SimUsersParts {
   readonly deps: HttpDeps;
@@ -33,7 +33,11 @@ type Action =
   | 'requests'
   | 'resizeFleet'
   | 'changeFleet'
+  | 'deleteFleet'
+  | 'restoreFleet'
   | 'deleteInstance'
+  | 'deleteRun'
+  | 'replaceRun'
   | 'share';
 
 const WEIGHTS: Readonly<Record<Action, number>> = {
@@ -47,7 +51,11 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   requests: 3,
   resizeFleet: 1,
   changeFleet: 0.7,
+  deleteFleet: 0.4,
+  restoreFleet: 0.8,
   deleteInstance: 0.5,
+  deleteRun: 0.3,
+  replaceRun: 0.5,
   share: 0.5,
 };
 
@@ -58,16 +66,19 @@ const FLEETS = [
   { project: 1, name: 'cluster', placement: 'cluster', hosts: ['c1', 'c2', 'c3'] },
   { project: 1, name: 'split', hosts: ['gpu1', 's2'], blocks: 4 },
   { project: 2, name: 'keep', nodes: { min: 1, max: 2 }, placement: 'cluster' },
+  { project: 1, name: 'side', nodes: { min: 0, max: 2 }, backends: ['remote'] },
 ] as const;
 
 const MOST_RUNS = 40;
 
 export class SimUsers {
   readonly #parts: SimUsersParts;
+  readonly #configurations: SimConfigurations;
   #names = 0;
 
   constructor(parts: SimUsersParts) {
     this.#parts = parts;
+    this.#configurations = new SimConfigurations(parts.random);
   }
 
   async makeFleets(): Promise<void> {
@@ -105,23 +116,13 @@ export class SimUsers {
     const { random } = this.#parts;
     switch (action) {
       case 'task':
-        return this.#submit({ type: 'task', ...this.#work(), ...this.#where(false) });
-      case 'gang': {
-        const nodes = random.whole(2, 3);
-        return this.#submit({ type: 'task', nodes, ...this.#work(), ...this.#where(true) });
-      }
+        return this.#submit(this.#configurations.task());
+      case 'gang':
+        return this.#submit(this.#configurations.gang());
       case 'service':
-        return this.#submit({
-          type: 'service',
-          port: 80,
-          ...this.#serving(),
-          ...this.#where(false),
-        });
+        return this.#submit(this.#configurations.service());
       case 'schedule':
-        return this.#submit({
-          ...{ type: 'task', schedule: { cron: '*/5 * * * *' } },
-          ...this.#work(),
-        });
+        return this.#submit(this.#configurations.schedule());
       case 'stop':
         return this.#stop();
       case 'updateService':
@@ -130,9 +131,7 @@ export class SimUsers {
           (configuration) => ({
             ...configuration,
             ...(random.chance(0.5) ? { env: { VERSION: String(random.whole(1, 999)) } } : {}),
-            ...(random.chance(0.5)
-              ? this.#replicas('scaling' in configuration && configuration.scaling)
-              : {}),
+            ...(random.chance(0.5) ? this.#configurations.resized(configuration) : {}),
           }),
         );
       case 'updatePriority':
@@ -146,76 +145,26 @@ export class SimUsers {
       case 'requests':
         return this.#request();
       case 'resizeFleet':
-        return this.#applyFleet(FLEETS[random.pick([0, 1, 4]) ?? 0], { max: random.whole(1, 4) });
+        return this.#applyFleet(FLEETS[random.pick([0, 1, 4, 5]) ?? 0], {
+          max: random.whole(1, 4),
+        });
       case 'changeFleet':
         return this.#applyFleet(FLEETS[random.pick([0, 4]) ?? 0], {
           cpu: random.pick([1, 16, 64]),
         });
+      case 'deleteFleet':
+        return this.#deleteFleet();
+      case 'restoreFleet':
+        return this.#applyFleet(random.pick(FLEETS), {});
+      case 'deleteRun':
+        return this.#deleteRun();
+      case 'replaceRun':
+        return this.#replaceRun();
       case 'deleteInstance':
         return this.#deleteInstance();
       case 'share':
         return this.#share();
     }
-  }
-
-  #work(): object {
-    const { random } = this.#parts;
-    const script: JobScript = {
-      seconds: random.chance(0.1) ? null : random.whole(1, 90),
-      exitStatus: random.chance(0.7) ? 0 : random.whole(1, 2),
-      stubborn: random.chance(0.1),
-      mounts: random.chance(0.2) ? 1 : 0,
-    };
-    return {
-      commands: [scriptCommand(script)],
-      ...(script.mounts > 0 ? { volumes: ['/data:/data'] } : {}),
-      ...(random.chance(0.2) ? { stop_duration: random.whole(5, 60) } : {}),
-      ...(random.chance(0.2) ? { max_duration: random.whole(30, 600) } : {}),
-    };
-  }
-
-  #serving(): object {
-    const { random } = this.#parts;
-    const scales = random.chance(0.4);
-    const script: JobScript = {
-      seconds: random.chance(0.3) ? random.whole(5, 300) : null,
-      exitStatus: 1,
-      stubborn: false,
-      mounts: 0,
-    };
-    return {
-      commands: [scriptCommand(script)],
-      ...(scales
-        ? { replicas: { min: random.whole(0, 1), max: 3 }, scaling: { metric: 'rps', target: 2 } }
-        : { replicas: random.whole(1, 3) }),
-    };
-  }
-
-  #replicas(scales: unknown): object {
-    const { random } = this.#parts;
-    const min = random.whole(0, 3);
-    return { replicas: scales ? { min, max: random.whole(min + 1, 4) } : min };
-  }
-
-  /** What a run asks for and how much it cares. `cluster`: only where nodes reach each other. */
-  #where(cluster: boolean): object {
-    const { random } = this.#parts;
-    const retry = random.weighted({ none: 4, all: 4, errors: 1, short: 1 });
-    return {
-      resources: {
-        cpu: `${random.pick([1, 1, 2, 4, 8])}..`,
-        memory: '1GB..',
-        disk: null,
-        ...(random.chance(0.15) && !cluster ? { gpu: 'H100:1' } : {}),
-      },
-      ...(random.chance(0.3) ? { priority: random.pick([10, 50, 90]) } : {}),
-      ...(random.chance(0.3) ? { idle_duration: random.pick([0, 30, 600]) } : {}),
-      ...(random.chance(0.1) ? { creation_policy: 'reuse' } : {}),
-      ...(random.chance(0.1) ? { max_price: 2 } : {}),
-      ...(retry === 'all' ? { retry: true } : {}),
-      ...(retry === 'errors' ? { retry: { on_events: ['error'], duration: 3600 } } : {}),
-      ...(retry === 'short' ? { retry: { on_events: ['no-capacity'], duration: 120 } } : {}),
-    };
   }
 
   async #submit(configuration: object): Promise<unknown> {
@@ -307,9 +256,32 @@ export class SimUsers {
     });
   }
 
+  async #deleteFleet(): Promise<void> {
+    const { deps, random, user, projects } = this.#parts;
+    const fleet = random.pick(FLEETS);
+    const project = fleet && projects[fleet.project];
+    if (fleet && project) await deleteFleets(deps, project, [fleet.name], user);
+  }
+
+  /** Refused while it is active. */
+  async #deleteRun(): Promise<void> {
+    const { deps, random, user, projects } = this.#parts;
+    const project = random.pick(projects);
+    const name = `run-${random.whole(1, Math.max(1, this.#names))}`;
+    if (project) await deleteRuns(deps, project, [name], user);
+  }
+
+  /** Another run under a name that is used: it follows a finished one, or is refused. */
+  async #replaceRun(): Promise<void> {
+    const { random, projects } = this.#parts;
+    const project = random.pick(projects);
+    const name = `run-${random.whole(1, Math.max(1, this.#names))}`;
+    if (project) await this.#apply(project, this.#spec(name, this.#configurations.task()));
+  }
+
   async #deleteInstance(): Promise<void> {
     const { deps, random, user, projects } = this.#parts;
-    const fleet = FLEETS[random.pick([0, 1, 4]) ?? 0];
+    const fleet = FLEETS[random.pick([0, 1, 4, 5]) ?? 0];
     const project = fleet && projects[fleet.project];
     if (!fleet || !project) return;
     const request = { name: fleet.name, instance_nums: [random.whole(0, 2)] };

@@ -249,10 +249,11 @@ class Simulation {
   async #startServer(): Promise<void> {
     const store = this.#store;
     if (!store) return;
-    const [first, , third] = this.#projects;
+    const [first, second, third] = this.#projects;
     const { cloud, local } = this.#world;
     const of = async (projectId: string) => {
       if (projectId === first?.id) return [local, cloud];
+      if (projectId === second?.id) return [local];
       return projectId === third?.id ? [cloud] : [];
     };
     const server = new SimServer({

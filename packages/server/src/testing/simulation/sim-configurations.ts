@@ -1,0 +1,105 @@
+/** What people of a simulation ask for, as chance has it. */
+import type { RunSpec } from '@dstack/contract/wire';
+import type { Random } from '@dstack/testkit/random';
+import { type JobScript, scriptCommand } from './job-script.ts';
+
+export class SimConfigurations {
+  readonly #random: Random;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  task(): object {
+    return { type: 'task', ...this.#work(), ...this.#where(false) };
+  }
+
+  gang(): object {
+    const nodes = this.#random.whole(2, 3);
+    return { type: 'task', nodes, ...this.#work(), ...this.#where(true) };
+  }
+
+  schedule(): object {
+    return { type: 'task', schedule: { cron: '*/5 * * * *' }, ...this.#work() };
+  }
+
+  service(): object {
+    const isSplit = this.#random.chance(0.2);
+    const serving = isSplit ? this.#groups() : this.#serving();
+    return { type: 'service', port: 80, ...serving, ...this.#where(false) };
+  }
+
+  /** Another number of replicas, or other groups. */
+  resized(configuration: RunSpec['configuration']): object {
+    if (configuration.type !== 'service') return {};
+    return configuration.groups ? this.#groups() : this.#replicas(configuration.scaling);
+  }
+
+  #work(): object {
+    const random = this.#random;
+    const script: JobScript = {
+      seconds: random.chance(0.1) ? null : random.whole(1, 90),
+      exitStatus: random.chance(0.7) ? 0 : random.whole(1, 2),
+      stubborn: random.chance(0.1),
+      mounts: random.chance(0.2) ? 1 : 0,
+    };
+    return {
+      commands: [scriptCommand(script)],
+      ...(script.mounts > 0 ? { volumes: ['/data:/data'] } : {}),
+      ...(random.chance(0.2) ? { stop_duration: random.whole(5, 60) } : {}),
+      ...(random.chance(0.2) ? { max_duration: random.whole(30, 600) } : {}),
+    };
+  }
+
+  #serverCommands(): string[] {
+    const random = this.#random;
+    const seconds = random.chance(0.3) ? random.whole(5, 300) : null;
+    return [scriptCommand({ seconds, exitStatus: 1, stubborn: false, mounts: 0 })];
+  }
+
+  #groups(): object {
+    const random = this.#random;
+    const group = (name: string) => {
+      return { name, commands: this.#serverCommands(), replicas: random.whole(1, 2) };
+    };
+    return { groups: ['front', 'back'].slice(random.whole(0, 1)).map(group) };
+  }
+
+  #serving(): object {
+    const random = this.#random;
+    const scales = random.chance(0.4);
+    return {
+      commands: this.#serverCommands(),
+      ...(scales
+        ? { replicas: { min: random.whole(0, 1), max: 3 }, scaling: { metric: 'rps', target: 2 } }
+        : { replicas: random.whole(1, 3) }),
+    };
+  }
+
+  #replicas(scales: unknown): object {
+    const random = this.#random;
+    const min = random.whole(0, 3);
+    return { replicas: scales ? { min, max: random.whole(min + 1, 4) } : min };
+  }
+
+  /** What a run asks for and how much it cares. `cluster`: only where nodes reach each other. */
+  #where(cluster: boolean): object {
+    const random = this.#random;
+    const retry = random.weighted({ none: 4, all: 4, errors: 1, short: 1 });
+    return {
+      resources: {
+        cpu: `${random.pick([1, 1, 2, 4, 8])}..`,
+        memory: '1GB..',
+        disk: null,
+        ...(random.chance(0.15) && !cluster ? { gpu: 'H100:1' } : {}),
+      },
+      ...(random.chance(0.3) ? { priority: random.pick([10, 50, 90]) } : {}),
+      ...(random.chance(0.3) ? { idle_duration: random.pick([0, 30, 600]) } : {}),
+      ...(random.chance(0.1) ? { creation_policy: 'reuse' } : {}),
+      ...(random.chance(0.1) ? { max_price: 2 } : {}),
+      ...(retry === 'all' ? { retry: true } : {}),
+      ...(retry === 'errors' ? { retry: { on_events: ['error'], duration: 3600 } } : {}),
+      ...(retry === 'short' ? { retry: { on_events: ['no-capacity'], duration: 120 } } : {}),
+    };
+  }
+}
