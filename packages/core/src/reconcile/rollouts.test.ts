@@ -27,12 +27,39 @@ describe('a new deployment', () => {
       const serving = present.filter((job) => job.ready && job.terminationReason === null);
       expect(serving.length).toBeGreaterThanOrEqual(2);
       placeAll(world);
+      world.later(10).pass();
       obey(world);
     }
     expect(alive(world).map((job) => job.deploymentNum)).toEqual([1, 1]);
     expect(world.job('job-0').terminationReason).toBe('scaled_down');
     expect(world.job('job-1').terminationReason).toBe('scaled_down');
   });
+
+  test.each([
+    ['at once', 1, 0],
+    ['at once', 3, 0],
+    ['within seconds', 1, 8],
+    ['within seconds', 3, 8],
+  ])(
+    'without probes that crashes %s leaves all of %i old replicas serving',
+    (_when, count, seconds) => {
+      const world = service({ groups: { '0': count } });
+      deploy(world, { A: 'broken' });
+      for (let crash = 0; crash < 12; crash++) {
+        placeAll(world, seconds > 0);
+        world.later(seconds);
+        const broken = alive(world).filter((job) => job.deploymentNum === 1);
+        for (const { id } of broken) world.exit(id, 7);
+        world.pass();
+        const old = alive(world).filter((job) => job.ready && job.deploymentNum === 0);
+        expect(old).toHaveLength(count);
+        world.now = world.run.nextPassAt ?? world.now;
+        world.pass();
+      }
+      expect(world.run.status).toBe('running');
+      expect(world.latest(count).attempt).toBeGreaterThan(5);
+    },
+  );
 
   test('that never gets ready leaves the old replicas serving, and going back finishes it', () => {
     const world = service({ spec: { retry: RETRY, probes: [{ ready_after: 1 }] as never } });
@@ -59,6 +86,7 @@ describe('a new deployment', () => {
     const world = service({ groups: { '0': 1 } });
     deploy(world, { A: '2' });
     placeAll(world);
+    world.later(10).pass();
     obey(world);
     expect(alive(world).map((job) => job.replicaNum)).toEqual([1]);
     want(world, { '0': 1 });
@@ -78,6 +106,8 @@ describe('a new deployment', () => {
     const world = service();
     deploy(world, { A: '2' });
     placeAll(world);
+    expect(world.run.nextPassAt).toBe(world.now + 10_000_000);
+    world.later(10).pass();
     const draining = [...world.jobs.values()].filter((job) => job.status === 'terminating');
     expect(draining).toHaveLength(1);
     expect(alive(world).filter((job) => job.deploymentNum === 1)).toHaveLength(2);

@@ -1,5 +1,6 @@
 /** Scaling and rollouts of services. */
 import type { JobSpec } from '@dstack/contract/wire';
+import { SECOND } from '../model/records.ts';
 import { isJobAlive, isJobFinished, jobOutcome } from '../status/index.ts';
 import { endJob } from './end-job.ts';
 import {
@@ -17,6 +18,12 @@ import { submitReplica } from './submit-jobs.ts';
 
 /** How many replicas a rollout may run beyond the desired number. */
 const SURGE = 1;
+
+/**
+ * How long (µs) a replica without probes has to run before it replaces one of the last deployment. Most
+ * of what is broken (a mistyped command, a missing file) exits within that time.
+ */
+const PROVEN_AFTER = 10 * SECOND;
 
 /** Follows updates of the spec and of the desired number of replicas. */
 export function scaleService(pass: RunPass): void {
@@ -97,13 +104,23 @@ function rollOut(pass: RunPass, group: string, own: readonly Replica[], desired:
   const failed = failedIn(pass, group).length;
   const current = alive.filter((one) => isUpToDate(one, deploymentNum)).length + failed;
   submitNew(pass, group, own, Math.min(desired + SURGE - alive.length - failed, desired - current));
-  const serving = alive.filter(takesRequests);
+  const serving = alive.filter((one) => takesRequests(one) && isProven(pass, one));
   const surplus = Math.max(0, serving.length - desired);
   const stop = [
     ...alive.filter((one) => !isUpToDate(one, deploymentNum) && !takesRequests(one)),
     ...(surplus === 0 ? [] : serving.slice(-surplus)),
   ];
   for (const replica of stop) scaleDown(pass, replica);
+}
+
+/** Replicas of the last deployment are not ended for one that may be about to crash. */
+function isProven(pass: RunPass, replica: Replica): boolean {
+  const [job] = replica.jobs;
+  if (!job || job.runningAt === null || !isCurrent(pass, replica)) return true;
+  const until = job.runningAt + PROVEN_AFTER;
+  if ((job.spec.probes ?? []).length > 0 || pass.now >= until) return true;
+  pass.draft.dueAt(until);
+  return false;
 }
 
 /** Reuses free replica numbers of the group before new ones. */
