@@ -263,6 +263,19 @@ describe('replicas', () => {
     await home.ok('stop', 'pair', '-y');
   });
 
+  it('of the last version go on where the next one is broken', async () => {
+    await apply('sound', 'replicas: 1\n');
+    await untilReady('sound', 1);
+    await apply('sound', 'replicas: 1\n', 'exit 7');
+    await until('sound', (run) =>
+      latest(run).some((one) => one?.exit_status === 7 && one.deployment_num === 1),
+    );
+    // It has been tried again, beside the one that serves.
+    await until('sound', (run) => run.jobs.some((job) => job.job_submissions.length > 2));
+    expect((await get('sound/')).status).toBe(200);
+    await home.ok('stop', 'sound', '-y');
+  });
+
   it('say why they do not come', async () => {
     const scaling = 'scaling: {metric: rps, target: 1}\nreplicas: 0..1\n';
     await apply('exits', `${scaling}`, 'sleep 1; exit 7');
@@ -281,6 +294,7 @@ describe('replicas', () => {
         [404, 'Service main/nosuch not found', false],
       ]);
     }
+    expect((await show('huge')).status).toBe('submitted');
   });
 
   it('come with the first request, and more of them with more', async () => {

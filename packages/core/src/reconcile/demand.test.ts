@@ -53,6 +53,23 @@ const alive = (world: World): JobRecord[] =>
   );
 
 describe('a service that scales by demand', () => {
+  test('waits for a place when it is woken, for as long as there are requests', () => {
+    const world = service({ running: 0, spec: { retry: null } });
+    ask(world, 60);
+    const [job] = alive(world);
+    expect(job?.status).toBe('submitted');
+    if (!job) return;
+    const refusal = { kind: 'no-fleets' } as const;
+    world.jobs.set(job.id, { ...job, refusal, version: job.version + 1 });
+    ask(world, 60);
+    expect(world.job(job.id)).toMatchObject({ status: 'submitted', waitingSince: world.now });
+    ask(world.later(3600), 0);
+    expect(world.job(job.id).terminationReason).toBe('scaled_down');
+    expect(world.run.status).toBe('pending');
+    ask(world, 60);
+    expect(alive(world)).toHaveLength(1);
+  });
+
   test('has as many replicas as the requests of its window want, once the delay is over', () => {
     const world = service();
     ask(world.later(299), 60 * 21);

@@ -24,6 +24,11 @@ export function scalesByDemand(run: Pick<RunRecord, 'spec'>): boolean {
   return scaledGroups(run.spec).length > 0;
 }
 
+/** The group has no replica until there are requests. */
+export function sleepsWithoutDemand(run: Pick<RunRecord, 'spec'>, group: string): boolean {
+  return scaledGroups(run.spec).some(({ name, min }) => name === group && min === 0);
+}
+
 /** Brings the number of replicas wanted to where the requests of the last window want it. */
 export function scaleByDemand(pass: RunPass): void {
   const { requests } = pass.snapshot;

@@ -6,6 +6,7 @@ import { refusalText } from '@dstack/contract/wire';
 import { jobTarget, newEvent } from '../events/events.ts';
 import type { JobRecord, Timestamp } from '../model/index.ts';
 import { demandOf } from '../placement/gang-request.ts';
+import { sleepsWithoutDemand } from './demand.ts';
 import { endJob } from './end-job.ts';
 import { isServing } from './replicas.ts';
 import { verdictOn } from './retry.ts';
@@ -30,10 +31,11 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
 
 /**
  * Until when the job may wait; null = it may not wait. Beside a serving replica it waits without a
- * limit, so that a lack of capacity never ends a working service.
+ * limit, so that a lack of capacity never ends a working service. So does a replica that a request
+ * started: otherwise a request to a full fleet would end the service for everybody.
  */
 export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
-  if (isServing(pass)) return Infinity;
+  if (isServing(pass) || sleepsWithoutDemand(pass.run, job.spec.replica_group)) return Infinity;
   const verdict = verdictOn(pass, job, 'no-capacity');
   return verdict.kind === 'retry' ? verdict.until : null;
 }

@@ -48,6 +48,13 @@ export class Outages {
     return unavailable(service, why, { forMembers, now: now() });
   }
 
+  /** The service has no replica because there is no place for one. */
+  async lacksCapacity({ projectName, runName }: ServiceName): Promise<boolean> {
+    // Without the database nobody knows: the request goes on waiting.
+    const state = await this.#read(projectName, runName).catch(() => null);
+    return state !== null && unavailabilityOf(state, this.#options.now())?.cause === 'no_capacity';
+  }
+
   /** A replica did not answer. It may have exited: then its exit is the cause. */
   async failed(service: ServiceName, error: Error, forMembers: boolean): Promise<ProxyRefusal> {
     const { now } = this.#options;

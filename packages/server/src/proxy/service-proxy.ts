@@ -74,8 +74,12 @@ export class ServiceProxy {
     });
     this.#replicas = replicas;
     this.#routes = routes;
-    this.#waiting = new WaitingRequests({ routes, replicas });
-    this.#outages = new Outages({ readState, now });
+    const outages = new Outages({ readState, now });
+    this.#outages = outages;
+    this.#waiting = new WaitingRequests({
+      ...{ routes, replicas },
+      lacksCapacity: (route) => outages.lacksCapacity(route),
+    });
     this.#traffic = new Traffic({ services, owner: randomUUID(), now, log });
     this.#delivery = new Delivery({
       replicas,

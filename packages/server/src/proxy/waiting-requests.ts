@@ -6,12 +6,17 @@ import type { ServiceRoute, ServiceRoutes } from './service-routes.ts';
 const HOLD_MS = 60_000;
 const MAX_HELD = 1000;
 
+/** A request that waits for capacity is answered after this long: there is no telling when it is free. */
+const CAPACITY_MS = 5000;
+
 /** Changes made by other servers are seen after this long. */
 const LOOK_AGAIN_MS = 1000;
 
 export interface WaitingRequestsOptions {
   readonly routes: ServiceRoutes;
   readonly replicas: ReplicaConnections;
+  /** Whether there is no place for the replica. */
+  readonly lacksCapacity: (route: ServiceRoute) => Promise<boolean>;
 }
 
 /** Requests that start a service which is scaled to zero wait here for its first replica. */
@@ -23,7 +28,10 @@ export class WaitingRequests {
     this.#options = options;
   }
 
-  /** Resolves with a route that has a replica; null after the limit or when the client disconnects. */
+  /**
+   * Resolves with a route that has a replica; null after the limit, when the client disconnects, or
+   * where there is no place for a replica.
+   */
   async firstReplica(route: ServiceRoute, client: Client): Promise<ServiceRoute | null> {
     if (this.#held.size >= MAX_HELD) return null;
     const over = new AbortController();
@@ -50,13 +58,15 @@ export class WaitingRequests {
     { runId, projectName, runName }: ServiceRoute,
     over: AbortSignal,
   ): Promise<ServiceRoute | null> {
-    const { routes, replicas } = this.#options;
+    const { routes, replicas, lacksCapacity } = this.#options;
+    const patientUntil = performance.now() + CAPACITY_MS;
     while (!over.aborted) {
       // Subscribed before reading, so that no change is missed in between.
       const change = routes.nextChange(runId, LOOK_AGAIN_MS, over);
       const route = await routes.find(projectName, runName);
       if (route?.runId !== runId) return null;
       if (replicas.some(route.replicas)) return route;
+      if (performance.now() >= patientUntil && (await lacksCapacity(route))) return null;
       await change;
     }
     return null;
