@@ -51,6 +51,23 @@ forEachStore((tests) => {
     expect(await messages(world)).toEqual(['Run submitted. Status: SUBMITTED']);
   });
 
+  it('leaves room for other work between two of many runs that are stopped', async () => {
+    const world = await openWorld(tests);
+    const names = Array.from({ length: 20 }, (_, n) => `run-${n}`);
+    for (const name of names) await submittedRun(world, { exact: name });
+    let turns = 0;
+    let isOver = false;
+    const turn = () => {
+      turns += 1;
+      if (!isOver) setImmediate(turn);
+    };
+    turn();
+    const stop = { projectId: world.projectId, names, abort: false, actorUserId: world.userId };
+    expect(await world.store.engine.requestStop(stop)).toHaveLength(20);
+    isOver = true;
+    expect(turns).toBeGreaterThan(20);
+  });
+
   it('takes runs and fleets of more jobs and instances than one statement can hold', async () => {
     const world = await openWorld(tests);
     const { store, projectId, userId } = world;

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Change, Id, RunRecord, RunSnapshot } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
 import { StoreError } from '../errors.ts';
@@ -75,6 +76,8 @@ export async function requestStop(
     .execute();
   const stopped: Id[] = [];
   for (const { id } of rows) {
+    // Each is a transaction, for which SQLite keeps the thread: others get their turn between two.
+    await setImmediate();
     const snapshot = await decidedWrite(context, { table: 'runs', id }, loadBareRun, ({ run }) =>
       stopDecision(run, stop, context.now()),
     );

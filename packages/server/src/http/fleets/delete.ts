@@ -1,4 +1,5 @@
 /** The end of fleets and of single instances, as far as the API orders it. */
+import { setImmediate } from 'node:timers/promises';
 import { ruleError } from '@dstack/contract/api';
 import type { Change, FleetSnapshot, InstanceRecord } from '@dstack/core';
 import {
@@ -23,6 +24,7 @@ export async function deleteFleets(
 ): Promise<void> {
   const found = await deps.store.fleets.byNames(project.id, names);
   for (const { fleet } of found) {
+    await setImmediate();
     await deps.store.engine.updateFleet(fleet.id, (snapshot) => {
       if (snapshot.activeRuns > 0 || snapshot.instances.some(hasWork)) throw inUse(fleet.name);
       const changes = terminateFleet(snapshot, actor.id);
