@@ -53,6 +53,40 @@ forEachStore((tests) => {
     expect(snapshot?.projectName).toBe('main');
   });
 
+  it('refuses all of a decision when a fleet that it relies on has changed', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { run, fleet } = await submitted(world);
+    const check = { type: 'fleet.check', id: fleet.id, version: 0 } as const;
+    const update = { type: 'run.update', id: run.id, version: 0, set: { priority: 1 } } as const;
+    expect(await engine.apply([check, update])).toBe('applied');
+    const end = { ...check, type: 'fleet.update', set: { status: 'terminating' } } as const;
+    expect(await engine.apply([end])).toBe('applied');
+    const next = { ...update, version: 1, set: { priority: 2 } };
+    expect(await engine.apply([next, check])).toBe('conflict');
+    expect((await engine.loadRun(run.id))?.run.priority).toBe(1);
+  });
+
+  it('gives the last slot of the server’s machine away once, however many ask at one moment', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { fleet, instance } = await submitted(world);
+    const { localState: state } = await engine.loadCapacity(world.projectId);
+    const part = { projectId: world.projectId, fleetId: fleet.id, busyBlocks: 1 };
+    const asked = Array.from({ length: 8 }, (_, i) =>
+      engine.apply([
+        { type: 'local.check', state },
+        {
+          type: 'instance.insert',
+          instance: instanceRecord({ ...part, instanceNum: instance.instanceNum + 1 + i }),
+        },
+      ]),
+    );
+    const outcomes = await Promise.all(asked);
+    expect(outcomes.filter((outcome) => outcome === 'applied')).toHaveLength(1);
+    expect((await engine.loadFleet(fleet.id))?.instances).toHaveLength(2);
+  });
+
   it('refuses all of a decision when one version is stale', async () => {
     const world = await openWorld(tests);
     const { engine } = world.store;

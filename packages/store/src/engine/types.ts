@@ -13,6 +13,7 @@ import type {
   IntentRecord,
   IntentResult,
   JobRecord,
+  LocalState,
   NewEvent,
   PlacementSnapshot,
   RunRecord,
@@ -75,7 +76,7 @@ export interface Engine {
   /** Null also if nothing waits. The caller adds what only the backends know. */
   loadPlacement(projectId: Id): Promise<Omit<PlacementSnapshot, 'hasSilentBackends'> | null>;
   /** Of a project that is there. */
-  loadCapacity(projectId: Id): Promise<CapacitySnapshot>;
+  loadCapacity(projectId: Id): Promise<CapacitySnapshot & LocalState>;
   loadInstance(id: Id): Promise<InstanceSnapshot | null>;
   loadFleet(id: Id): Promise<FleetSnapshot | null>;
   loadVolume(id: Id): Promise<VolumeSnapshot | null>;
