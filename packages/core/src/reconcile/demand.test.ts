@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { JobRecord } from '../model/index.ts';
-import { aHost, aJobSpec, anInstance, placedJob } from './testing.ts';
+import { aHost, aJobSpec, anInstance, aPlaceholder, placedJob } from './testing.ts';
 import { World } from './testing-world.ts';
 
 const SECOND = 1_000_000;
@@ -68,6 +68,24 @@ describe('a service that scales by demand', () => {
     expect(world.run.status).toBe('pending');
     ask(world, 60);
     expect(alive(world)).toHaveLength(1);
+  });
+
+  test('is tried again when no backend makes the machine that it was woken for', () => {
+    const world = service({ running: 0, spec: { retry: null } });
+    ask(world, 60);
+    const job = alive(world)[0]!;
+    const placeholder = aPlaceholder(job.id, { id: 'new-machine', busyBlocks: 1 });
+    world.instances.set(placeholder.id, placeholder);
+    world.jobs.set(job.id, { ...job, instanceId: placeholder.id, claimedBlocks: 1 });
+    world.creating(placeholder.id);
+    world.settle('instance.create:new-machine:0', { kind: 'no-capacity', message: 'none left' });
+    ask(world, 60);
+    expect(world.job(job.id)).toMatchObject({
+      ...{ status: 'failed', terminationReason: 'failed_to_start_due_to_no_capacity' },
+    });
+    expect(world.run.status).toBe('pending');
+    ask(world.later(2), 60);
+    expect(world.latest()).toMatchObject({ status: 'submitted', submissionNum: 1, attempt: 1 });
   });
 
   test('has as many replicas as the requests of its window want, once the delay is over', () => {

@@ -1,33 +1,17 @@
 /** How many replicas a service that scales by demand should have. */
-import type { RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
-import type { JobRecord, RunRecord, Timestamp } from '../model/index.ts';
+import type { JobRecord, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { isRunActive, isRunPending } from '../status/index.ts';
 import { cronOf } from './pending-run.ts';
 import { isReplicaAlive, replicasOf } from './replicas.ts';
 import type { RunPass } from './run-pass.ts';
-
-interface ScaledGroup {
-  readonly name: string;
-  readonly min: number;
-  readonly max: number;
-  readonly scaling: NonNullable<ServiceConfiguration['scaling']>;
-}
+import { type ScaledGroup, scaledGroups } from './scaled-groups.ts';
 
 /** Seconds over which requests are counted where `window` is not given. */
 const DEFAULT_WINDOW = 60;
 
 /** While there are requests, demand is looked at so often within a window. */
 const LOOKS_PER_WINDOW = 12;
-
-export function scalesByDemand(run: Pick<RunRecord, 'spec'>): boolean {
-  return scaledGroups(run.spec).length > 0;
-}
-
-/** The group has no replica until there are requests. */
-export function sleepsWithoutDemand(run: Pick<RunRecord, 'spec'>, group: string): boolean {
-  return scaledGroups(run.spec).some(({ name, min }) => name === group && min === 0);
-}
 
 /** Brings the number of replicas wanted to where the requests of the last window want it. */
 export function scaleByDemand(pass: RunPass): void {
@@ -97,14 +81,4 @@ function cameAt(pass: RunPass, job: JobRecord): Timestamp {
     first = one;
   }
   return first.submittedAt;
-}
-
-function scaledGroups({ configuration }: RunSpec): ScaledGroup[] {
-  if (configuration.type !== 'service') return [];
-  const implicit = { name: '0', replicas: configuration.replicas, scaling: configuration.scaling };
-  return (configuration.groups ?? [implicit]).flatMap(({ name, replicas, scaling }, index) => {
-    if (!scaling || !replicas) return [];
-    const { min, max } = replicas;
-    return [{ name: name ?? String(index), min: min ?? 0, max: max ?? Infinity, scaling }];
-  });
 }

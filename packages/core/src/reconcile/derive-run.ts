@@ -12,7 +12,7 @@ import {
   replicasOf,
   wantedFailures,
 } from './replicas.ts';
-import { replicaVerdict, retryTime } from './retry.ts';
+import { retryTime, verdictAlone } from './retry.ts';
 import type { RunPass } from './run-pass.ts';
 import { submitReplica } from './submit-jobs.ts';
 
@@ -52,7 +52,7 @@ function count(pass: RunPass): Tally {
     if (!hasFailed(replica)) {
       for (const job of replica.jobs) outcomes.add(jobOutcome(job));
     } else if (failures.has(replica.num) || isReplicaAlive(replica)) {
-      const verdict = serves ? 'retry' : replicaVerdict(pass, replica.jobs)?.kind;
+      const verdict = serves ? 'retry' : verdictAlone(pass, replica)?.kind;
       if (verdict === 'retry') retry.push(replica);
       else ends.add(verdict === 'spent' ? 'retry_limit_exceeded' : 'job_failed');
     }

@@ -1,4 +1,3 @@
-export { scalesByDemand } from './demand.ts';
 export { isGang } from './gang.ts';
 export { type NewSubmissions, newSubmissions } from './new-submission.ts';
 export { groupMemberJob, nodeAddress } from './node-address.ts';
@@ -14,4 +13,5 @@ export { reconcileInstance } from './reconcile-instance.ts';
 export { reconcileRun } from './reconcile-run.ts';
 export { reconcileVolume } from './reconcile-volume.ts';
 export type { RunContext } from './run-pass.ts';
+export { scalesByDemand } from './scaled-groups.ts';
 export { KEPT_SUBMISSIONS } from './submit-jobs.ts';

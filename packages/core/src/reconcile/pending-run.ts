@@ -3,7 +3,7 @@ import type { RunRecord } from '../model/index.ts';
 import { mergedProfile } from '../profile/merge.ts';
 import { retryWhenDue } from './derive-run.ts';
 import { isReplicaOver, replicasOf, wantedFailures } from './replicas.ts';
-import { replicaVerdict } from './retry.ts';
+import { verdictAlone } from './retry.ts';
 import type { RunPass } from './run-pass.ts';
 import { submitReplica } from './submit-jobs.ts';
 
@@ -40,7 +40,7 @@ function advanceRetry(pass: RunPass): void {
     pass.setRun({ resubmissionAttempt: 0 });
     return;
   }
-  const verdicts = failed.map((replica) => replicaVerdict(pass, replica.jobs));
+  const verdicts = failed.map((replica) => verdictAlone(pass, replica));
   if (verdicts.some((one) => one?.kind === 'never')) {
     pass.endRun('job_failed');
     return;
@@ -54,7 +54,9 @@ function advanceRetry(pass: RunPass): void {
     return;
   }
   // `retry.duration` may end before the next attempt: look again one microsecond later.
-  for (const one of verdicts) if (one?.kind === 'retry') pass.draft.dueAt(one.until + 1);
+  for (const one of verdicts) {
+    if (one?.kind === 'retry' && one.until !== Infinity) pass.draft.dueAt(one.until + 1);
+  }
 }
 
 function wanted(run: RunRecord): number {

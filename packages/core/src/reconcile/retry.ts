@@ -5,6 +5,7 @@ import { SECOND } from '../model/records.ts';
 import { jobEnd, jobOutcome, latestSubmissions, type RetryEvent } from '../status/index.ts';
 import { isUpToDate, type Replica } from './replicas.ts';
 import type { RunPass } from './run-pass.ts';
+import { sleepsWithoutDemand } from './scaled-groups.ts';
 
 export type RetryVerdict =
   /** `retry` does not cover this failure. */
@@ -99,6 +100,18 @@ export function replicaVerdict(pass: RunPass, jobs: readonly JobRecord[]): Retry
   if (verdicts.some((one) => one.kind === 'spent')) return { kind: 'spent' };
   const until = verdicts.map((one) => (one.kind === 'retry' ? one.until : 0));
   return { kind: 'retry', until: Math.min(...until) };
+}
+
+/**
+ * What becomes of a failed replica that no other stands in for. One that a request woke is tried again
+ * for lack of capacity, whatever `retry` says.
+ */
+export function verdictAlone(pass: RunPass, { group, jobs }: Replica): RetryVerdict | null {
+  const verdict = replicaVerdict(pass, jobs);
+  if (verdict === null || verdict.kind === 'retry') return verdict;
+  if (!sleepsWithoutDemand(pass.run, group)) return verdict;
+  const lacksCapacity = ownFailures(jobs).every((job) => retryEvent(job) === 'no-capacity');
+  return lacksCapacity ? { kind: 'retry', until: Infinity } : verdict;
 }
 
 function retryEvent({ terminationReason }: JobRecord): RetryEvent | null {

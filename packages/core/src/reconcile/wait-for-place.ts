@@ -6,11 +6,11 @@ import { refusalText } from '@dstack/contract/wire';
 import { jobTarget, newEvent } from '../events/events.ts';
 import type { JobRecord, Timestamp } from '../model/index.ts';
 import { demandOf } from '../placement/gang-request.ts';
-import { sleepsWithoutDemand } from './demand.ts';
 import { endJob } from './end-job.ts';
 import { isServing } from './replicas.ts';
 import { verdictOn } from './retry.ts';
 import type { RunPass } from './run-pass.ts';
+import { sleepsWithoutDemand } from './scaled-groups.ts';
 
 export function awaitPlace(pass: RunPass, job: JobRecord): void {
   const queued = keepPlaceInQueue(pass, job);
