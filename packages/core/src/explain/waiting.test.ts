@@ -77,6 +77,15 @@ const SITUATIONS: readonly Waits[] = [
     { rules: ['busy'], summary: 'busy with other/eval', no: ['dstack stop'] },
   ],
   [
+    'a service with more replicas than its fleet may have instances',
+    {
+      configuration: { type: 'service', port: 80, replicas: 3 },
+      fleets: [aFleet('tiny', { nodes: '0..1' })],
+      offers: [anOffer()],
+    },
+    { rules: ['nodes.max'], summary: '3 replicas are needed at once', no: ['3 nodes'] },
+  ],
+  [
     'two runs that both have to end',
     {
       configuration: { nodes: 2 },
