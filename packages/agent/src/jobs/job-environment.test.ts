@@ -52,6 +52,11 @@ describe('command of the process executor', () => {
     expect(jobCommand(spec, false)).toEqual(['/bin/bash', '-c', 'a && { b & } && c']);
   });
 
+  it('joins commands of several lines, as YAML blocks have them', () => {
+    const spec = jobSpec(['a\nb\n', 'c &\n', '  d\n']);
+    expect(jobCommand(spec, false).at(-1)).toBe('a\nb && { c & } && d');
+  });
+
   it('takes the complete command when there are no lines', () => {
     const spec = jobSpec([], { shell_commands: null, commands: ['/bin/x', 'y'] });
     expect(jobCommand(spec, true)).toEqual(['/bin/x', 'y']);

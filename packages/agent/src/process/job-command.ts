@@ -16,7 +16,9 @@ export function jobCommand(
   if (spec.shell_commands === null) return endingAtInterrupt(spec.commands);
   const shell = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh';
   const script = spec.shell_commands
-    .map((line) => (line.trimEnd().endsWith('&') ? `{ ${line} }` : line))
+    // A block of YAML (`- |`) ends with a line break, before which `&&` is a syntax error.
+    .map((line) => line.trim())
+    .map((line) => (line.endsWith('&') ? `{ ${line} }` : line))
     .join(' && ');
   return endingAtInterrupt([shell, ...(interactive ? ['-i'] : []), '-c', script]);
 }

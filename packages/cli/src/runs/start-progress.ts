@@ -2,6 +2,7 @@ import type { Run } from '@dstack/contract/wire';
 import type { Cli } from '../context.ts';
 import { localDateTime } from '../format/time.ts';
 import { LiveBlock } from '../terminal/live.ts';
+import { hangingText } from '../terminal/text-width.ts';
 import {
   currentSubmission,
   isJobFinished,
@@ -43,7 +44,9 @@ export class StartProgress {
     }
     const layout = { width: io.errWidth, paint: io.paintErr };
     const table = runTable([run], { verbose: false, now: this.#cli.now(), layout });
-    const below = [detail, this.#reason ?? ''].filter((text) => text !== '');
+    const below = [detail, this.#reason ?? '']
+      .filter((text) => text !== '')
+      .map((text) => hangingText(text, 0, io.errWidth));
     this.#block.show(`${title} ${name}...`, [table, ...below.map((text) => `${text}\n`)].join(''));
   }
 

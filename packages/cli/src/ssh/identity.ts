@@ -98,13 +98,16 @@ export function userKeyPath(token: string, home: string): string {
 }
 
 /** The path of the user's private key, downloaded if it is missing or old. */
-export async function ensureUserKey(connection: Connection, cli: Cli): Promise<string> {
+async function ensureUserKey(connection: Connection, cli: Cli): Promise<string> {
   const path = userKeyPath(connection.address.token, cli.home);
   const age = await stat(path).then(
     (info) => cli.now() - info.mtimeMs,
     () => Number.POSITIVE_INFINITY,
   );
-  if (age < KEY_MAX_AGE_MS) return path;
+  return age < KEY_MAX_AGE_MS ? path : await downloadUserKey(path, connection, cli);
+}
+
+async function downloadUserKey(path: string, connection: Connection, cli: Cli): Promise<string> {
   const user = await orForbidden(() => connection.client.users.getMyUser());
   if (user === null) {
     throw new CliError('The token of a program has no SSH key', {
@@ -140,12 +143,19 @@ export async function identityForRun(
 ): Promise<string> {
   const path = await ensureUserKey(connection, cli);
   if (!publicKey) return path;
-  const own = (await readIfThere(`${path}.pub`)) ?? '';
-  if (own === publicKey || own.trim() === publicKey.trim()) return path;
+  if (await isKeyOf(path, publicKey)) return path;
+  // The pair may have been replaced since it was downloaded; the run knows the new one already.
+  await downloadUserKey(path, connection, cli);
+  if (await isKeyOf(path, publicKey)) return path;
   const legacy = join(cli.home, '.dstack', 'ssh', 'id_rsa');
   if ((await readIfThere(legacy)) !== null) return legacy;
   throw new CliError('The run was submitted with another SSH key', {
     why: 'your own key of this server does not open it: it is another user’s run, or was given a key',
     next: 'pass --ssh-identity FILE with the key that was used',
   });
+}
+
+async function isKeyOf(path: string, publicKey: string): Promise<boolean> {
+  const own = (await readIfThere(`${path}.pub`)) ?? '';
+  return own.trim() === publicKey.trim();
 }

@@ -70,9 +70,18 @@ test('properties are a name and a value', () => {
         ['Project', 'main'],
         ['User', ''],
       ],
-      plain,
+      { width: null, paint: plain },
     ),
   ).toBe(' Project  main\n User\n');
+});
+
+test('long values of properties go on below themselves', () => {
+  const why = [['Why', 'fleet lab is full (lab-0 is busy)']] as const;
+  const at = (width: number | null) => renderProperties(why, { width, paint: plain });
+  expect(at(26)).toBe(' Why  fleet lab is full\n      (lab-0 is busy)\n');
+  expect(at(null)).toBe(' Why  fleet lab is full (lab-0 is busy)\n');
+  // Nothing can be laid out there.
+  expect(at(10)).toBe(at(null));
 });
 
 test('values from outside neither draw nor add rows', () => {
@@ -84,7 +93,7 @@ test('values from outside neither draw nor add rows', () => {
   ]);
   const on = renderTable(columns, evil, { width: 80, paint: plain });
   expect(on.trimEnd().split('\n')).toHaveLength(3);
-  expect(renderProperties([['Message', 'one\nUser  root']], plain)).toBe(
+  expect(renderProperties([['Message', 'one\nUser  root']], { width: 80, paint: plain })).toBe(
     ' Message  one\n          User  root\n',
   );
 });

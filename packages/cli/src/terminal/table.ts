@@ -1,6 +1,6 @@
 import { plainLine, plainText } from '@dstack/contract/plain-text';
 import type { Paint, Style } from './style.ts';
-import { longestWord, textWidth, wrapText } from './text-width.ts';
+import { hangingText, longestWord, textWidth, wrapText } from './text-width.ts';
 
 export interface Column {
   readonly header: string;
@@ -52,20 +52,18 @@ export function renderTable(
 /** Two columns, name and value, as the plans' properties. */
 export function renderProperties(
   properties: readonly (readonly [name: string, value: string])[],
-  paint: Paint,
+  { width, paint }: TableLayout,
 ): string {
-  const width = Math.max(0, ...properties.map(([name]) => textWidth(name)));
+  const names = Math.max(0, ...properties.map(([name]) => textWidth(name)));
+  const column = 1 + names + GAP.length;
   return properties
-    .map(([name, value]) =>
-      ` ${paint('bold', pad(name, width))}${GAP}${aligned(value, 1 + width + GAP.length)}`.trimEnd(),
-    )
+    .map(([name, value]) => {
+      // Further lines stand below the first one, so that none looks like another property.
+      const shown = hangingText(plainText(value), column, width);
+      return ` ${paint('bold', pad(name, names))}${GAP}${shown}`.trimEnd();
+    })
     .map((text) => `${text}\n`)
     .join('');
-}
-
-/** Indents further lines of a value, so that none looks like another property. */
-function aligned(value: string, column: number): string {
-  return value.replaceAll('\n', `\n${' '.repeat(column)}`);
 }
 
 interface Placed {

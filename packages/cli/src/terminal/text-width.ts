@@ -48,3 +48,16 @@ export function wrapText(text: string, width: number): string[] {
 export function longestWord(text: string): number {
   return Math.max(0, ...text.split(/[ \n]/).map(textWidth));
 }
+
+/**
+ * The text as lines that fit the terminal, the further ones below the first: `indent` is where it
+ * begins. Off a terminal (null) and in very narrow ones nothing is broken.
+ */
+export function hangingText(text: string, indent: number, width: number | null): string {
+  const room = width === null ? 0 : width - indent;
+  const lines = room < NARROWEST ? text.split('\n') : wrapText(text, room);
+  return lines.join(`\n${' '.repeat(indent)}`);
+}
+
+/** Fewer columns than these hold hardly a word. */
+const NARROWEST = 20;

@@ -46,6 +46,14 @@ describe('errors', () => {
     ]);
   });
 
+  test('a command that YAML reads as a map is told how to be written', () => {
+    const text = 'type: task\ncommands:\n  - curl -H "Accept: text/plain" x\n';
+    const [error] = errorsOf(text);
+    expect(error?.message).toMatch(
+      /^must be a string, got a map .*quote it, or write it below `\|`/,
+    );
+  });
+
   test('what would be more than one value of an SSH configuration is no value of a fleet', () => {
     const evil = '"root\\n  ProxyCommand touch x"';
     const text = [

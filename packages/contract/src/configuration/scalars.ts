@@ -19,7 +19,11 @@ function quoteHint(value: unknown): string {
   if (typeof value === 'boolean') {
     return ` (YAML reads on, off, yes, no, true and false as booleans; quote it: "${value}")`;
   }
-  return value instanceof Date ? ' (put it in quotes)' : '';
+  if (value instanceof Date) return ' (put it in quotes)';
+  const isMap = quote(value) === 'a map' && Object.keys(value as object).length === 1;
+  return isMap
+    ? " (YAML reads text with ': ' in it as a map; quote it, or write it below `|`)"
+    : '';
 }
 
 export interface StringLimits {

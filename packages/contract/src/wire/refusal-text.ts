@@ -1,5 +1,5 @@
 /** Renders refusals as text. */
-import type { Finding, FleetRefusal, Refusal } from './refusal.ts';
+import type { Finding, FleetRefusal, Refusal, Rule } from './refusal.ts';
 
 /** Clients of dstack 0.22.5 show `no fleets` instead of `no capacity` where a text has this phrase. */
 export const NO_FLEET_PHRASE = 'No matching fleet found';
@@ -80,15 +80,24 @@ function poolText(finding: Finding): string {
     case 'fleet_spec':
       return `${count} that the fleet's configuration no longer allows`;
     default:
-      return `${count} without the ${finding.rule} asked for${comparison(finding)}`;
+      return `${count} where ${unmetText(finding)}`;
   }
 }
 
-/** `(500..; has 8)`, or the part that is known. */
-export function comparison({ asked, has }: Finding): string {
-  if (asked === null) return has === null ? '' : ` (has ${has})`;
-  return has === null ? ` (${asked})` : ` (${asked}; has ${has})`;
+/** What a kind of machine cannot do, as opposed to values that differ. */
+const NEEDS: readonly Rule[] = ['nodes', 'docker', 'privileged', 'volumes', 'registry_auth'];
+
+/** `` `cpu` is 8, asked for 500.. ``, or as much of it as is known; `of`: ` of its new instances`. */
+function unmetText({ rule, asked, has }: Finding, of = ''): string {
+  if (NEEDS.includes(rule)) {
+    const where = of === '' ? '' : ` on${of.slice(' of'.length)}`;
+    return `\`${rule}\` is not possible${where}${has === null ? '' : ` (${has})`}`;
+  }
+  const is = has === null ? 'does not fit' : `is ${has}`;
+  return `\`${rule}\`${of} ${is}${asked === null ? '' : `, asked for ${asked}`}`;
 }
+
+const inBrackets = (value: string | null): string => (value === null ? '' : ` (${value})`);
 
 /** Why a fleet gets no new instance, as the end of a sentence about the fleet. */
 export function growthText(finding: Finding): string {
@@ -104,7 +113,7 @@ export function growthText(finding: Finding): string {
     case 'instances':
       return 'only the specified instances may be used';
     case 'excluded':
-      return `its ${finding.property ?? 'configuration'} excludes the run's${comparison(finding)}`;
+      return `its ${finding.property ?? 'configuration'}${inBrackets(finding.has)} excludes the run's${inBrackets(finding.asked)}`;
     case 'site':
       return `it has no place for all ${finding.asked ?? ''} nodes in one region`;
     case 'no_offers':
@@ -120,6 +129,6 @@ export function growthText(finding: Finding): string {
     case 'gpus_taken':
       return "other jobs use the GPUs of the server's machine";
     default:
-      return `its new instances lack the ${finding.rule} asked for${comparison(finding)}`;
+      return unmetText(finding, ' of its new instances');
   }
 }

@@ -155,14 +155,15 @@ function exclusionFixes({ waiting: { look }, trials }: Repair): Fix[] {
 /** A run without retry fails at once; with retry it can wait for capacity. */
 function patienceFix({ waiting: { look, isPossible } }: Repair): Fix[] {
   const [job] = look.gang.jobs;
-  if (!job || job.spec.retry?.on_events.includes('no-capacity')) return [];
+  const events = job?.spec.retry?.on_events ?? [];
+  if (!job || events.includes('no-capacity')) return [];
   if (!isPossible || look.refusal?.kind !== 'no-place') return [];
   const nodes = nodesNeeded(look.ledger, look.request);
   const what = nodes > 1 ? `${nodes} nodes are` : 'a place is';
   return [
     fix(`Let it wait until ${what} free`, {
       command: applyCommand(look.gang.run, ['--retry']),
-      value: 'retry:\n  on_events: [no-capacity]\n  duration: 1d',
+      value: `retry:\n  on_events: [${['no-capacity', ...events].join(', ')}]\n  duration: 1d`,
     }),
   ];
 }

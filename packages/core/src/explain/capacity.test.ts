@@ -110,6 +110,7 @@ const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
     {
       ...{ state: 'unreachable', rules: ['unreachable'], until: 20 },
       summary: 'is unreachable: no route; it is terminated in 19 min',
+      fixes: ['Check that the machine still runs at backend aws'],
     },
   ],
   [
@@ -122,6 +123,7 @@ const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
     {
       ...{ state: 'unreachable', rules: ['unreachable'] },
       summary: 'it gets no jobs until it is back; eval may go on there',
+      fixes: ['that its SSH server runs'],
     },
   ],
   [

@@ -12,6 +12,7 @@ import {
   BACKEND_MISSING_LIMIT,
   CREATE_LIMIT,
   HOST_ADD_LIMIT,
+  isInstanceActive,
   isInstanceIdle,
   isInstancePending,
   isInstanceProvisioning,
@@ -245,6 +246,13 @@ export function atText(at: Timestamp, now: Timestamp): string {
 }
 
 function instanceFixes({ instance: { instance, fleet } }: ExplainedInstance): Fix[] {
+  const isUsed = isInstanceActive(instance.status) && !isInstancePending(instance.status);
+  if (isUsed && instance.unreachable) {
+    const what = isOwnHost(instance.backend)
+      ? 'that the host is up, that its SSH server runs, and that the network lets the server through to it'
+      : `that the machine still runs at backend ${instance.backend}`;
+    return [fix(`Check ${what}; the server connects again by itself`)];
+  }
   if (instance.health === 'failure') {
     return [fix('See its health checks', { command: `dstack fleet get ${fleet.name}` })];
   }

@@ -2,6 +2,7 @@
 import { type Fix, FleetSpec } from '@dstack/contract/wire';
 import { nodesOf } from '../instances/fleet-match.ts';
 import type { FleetRecord, Id, PlacementSnapshot } from '../model/index.ts';
+import { LOCAL_LACKS } from '../offers/findings.ts';
 import { fleetName } from '../placement/refusals.ts';
 import { EMPTY_PROFILE } from '../profile/merge.ts';
 import type { Repair } from './capacity-fixes.ts';
@@ -80,10 +81,29 @@ function serverFixes({ waiting, world, around, trials }: Repair): Fix[] {
       fixes.push(fix(`${text}${later(outcome)}`, { value }));
     }
   }
+  if (waiting.rows.some((one) => lacksTrustOnly(one, waiting.rows))) {
+    const text =
+      'Start the server with the right for jobs to use its whole machine, if it is yours alone';
+    fixes.push(fix(text, { value: 'DSTACK_LOCAL_TRUSTED=1' }));
+  }
   for (const note of around.market.notes) {
     fixes.push(fix(`Repair backend ${note.backend}: ${note.text}`));
   }
   return fixes;
+}
+
+/** The server's machine would take the run if its jobs were trusted. */
+function lacksTrustOnly(
+  { kind, fleet, instance, backend, has }: Row,
+  rows: readonly Row[],
+): boolean {
+  if (backend !== 'local' || has !== LOCAL_LACKS.trusted) return false;
+  const same = (one: Row) =>
+    one.kind === kind &&
+    one.fleet === fleet &&
+    one.instance === instance &&
+    one.backend === backend;
+  return rows.filter(same).length === 1;
 }
 
 /** Creates a fleet if no fleet of the project can ever take the run. */
@@ -92,9 +112,11 @@ export function newFleetFixes({ waiting, trials, world }: Repair): Fix[] {
   const { refusal, request } = look;
   const isPossible =
     refusal?.kind === 'no-place' && refusal.fleets.some((f) => f.verdict === 'full');
-  if (isPossible || request.profile.fleets || look.ledger.fleetOfRun(request.run) !== null)
-    return [];
-  const name = freeName(world.snapshot.fleets);
+  const [missing] = refusal?.kind === 'fleets-missing' ? refusal.names : [];
+  // Fleets of other projects can only be imported.
+  const isNamed = missing === undefined ? request.profile.fleets : missing.includes('/');
+  if (isPossible || isNamed || look.ledger.fleetOfRun(request.run) !== null) return [];
+  const name = missing ?? freeName(world.snapshot.fleets);
   const command = `dstack apply -f ${name}.dstack.yml`;
   const nodes = request.nodesRequired;
   const isCluster = request.nodes[0]?.needs.multinode === true;

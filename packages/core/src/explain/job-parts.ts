@@ -30,8 +30,27 @@ export interface JobDiagnosis {
 }
 
 export function diagnoseJob(pass: RunPass, job: JobRecord, waiting: Waiting | null): JobDiagnosis {
-  const assessment = assess(pass, job, waiting);
+  const assessment = asAttempt(pass, assess(pass, job, waiting));
   return { ...assessment, reasons: assessment.reasons.map((one) => ({ ...one, part: job.name })) };
+}
+
+/** A job that starts once more after failures says so: it may be about to fail again. */
+function asAttempt(pass: RunPass, diagnosis: JobDiagnosis): JobDiagnosis {
+  const { job, state, text, reasons } = diagnosis;
+  if (job.attempt === 0 || (state !== 'creating' && state !== 'starting')) return diagnosis;
+  const attempt = job.attempt + 1;
+  const last = submissionBefore(pass, job);
+  const why = last === null ? '' : `; the last one ended${ranText(last)}: ${endText(last)}`;
+  const told = `${text} (attempt ${attempt}${why})`;
+  return { job, state, text: told, reasons: reasons.map((one) => ({ ...one, attempt })) };
+}
+
+function submissionBefore({ draft }: RunPass, job: JobRecord): JobRecord | null {
+  const earlier = draft.jobs
+    .all()
+    .filter((one) => one.replicaNum === job.replicaNum && one.jobNum === job.jobNum)
+    .filter((one) => one.submissionNum < job.submissionNum);
+  return earlier.sort((a, b) => a.submissionNum - b.submissionNum).at(-1) ?? null;
 }
 
 function assess(pass: RunPass, job: JobRecord, waiting: Waiting | null): JobDiagnosis {

@@ -73,6 +73,23 @@ const SITUATIONS: readonly Lives[] = [
     },
   ],
   [
+    'starts once more after it has failed',
+    {
+      ...PLACED,
+      configuration: { retry: true },
+      jobs: [
+        ...aGang(aRun('train', { retry: true }), 0, { id: 'first', ...crashed(3) }).jobs,
+        ...aGang(aRun('train', { retry: true }), 0, {
+          ...{ ...ON_HOST, status: 'provisioning', submissionNum: 1, attempt: 4 },
+        } as Partial<JobRecord>).jobs,
+      ],
+    },
+    {
+      ...{ state: 'starting', rules: ['starting'], attempt: 5 },
+      summary: '(attempt 5; the last one ended after 5 s: its process failed, with exit status 1)',
+    },
+  ],
+  [
     'is scaled to zero',
     {
       configuration: { ...SERVICE, replicas: '0..1', scaling: { metric: 'rps', target: 1 } },

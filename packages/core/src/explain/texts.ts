@@ -43,18 +43,20 @@ function unmetText(rule: ExplainRule, asked: string | null, has: string | null):
     case 'nodes':
       return 'its machines do not reach each other, as several nodes have to';
     case 'docker':
-      return '`docker: true` is not possible there';
+      return `\`docker: true\` is not possible there${detail(has)}`;
     case 'privileged':
     case 'registry_auth':
-      return `\`${rule}\` is not possible there`;
+      return `\`${rule}\` is not possible there${detail(has)}`;
     case 'volumes':
-      return 'the volumes asked for cannot be mounted there';
+      return `the volumes asked for cannot be mounted there${detail(has)}`;
     case 'reservation':
       return 'the reservation asked for is not known there';
     default:
       return `\`${rule}\`${comparison(asked, has)}`;
   }
 }
+
+const detail = (has: string | null): string => (has === null ? '' : ` (${has})`);
 
 function comparison(asked: string | null, has: string | null): string {
   const is = has === null ? '' : ` is ${has}`;

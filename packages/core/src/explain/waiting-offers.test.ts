@@ -36,7 +36,11 @@ const SITUATIONS: readonly Waits[] = [
       fleets: [CLOUD],
       offers: [anOffer(), anOffer({ region: 'us-2' })],
     },
-    { rules: ['regions'], summary: '(eu; has us-east-1)', fixes: ['regions: [eu, us-east-1]'] },
+    {
+      rules: ['regions'],
+      summary: 'is us-east-1, asked for eu',
+      fixes: ['regions: [eu, us-east-1]'],
+    },
   ],
   [
     'a price over the limit',
@@ -86,6 +90,31 @@ const SITUATIONS: readonly Waits[] = [
     },
   ],
   [
+    "directories of the server's machine, whose jobs are not trusted with it",
+    {
+      configuration: { image: null, commands: ['ls'], volumes: ['/data:/d'] },
+      fleets: [CLOUD],
+      offers: [localOffer('process', { mounts: true })],
+    },
+    {
+      rules: ['volumes'],
+      summary: 'DSTACK_LOCAL_TRUSTED is not set on the server',
+      fixes: ['DSTACK_LOCAL_TRUSTED=1'],
+    },
+  ],
+  [
+    "directories of the server's machine, where trust would not be enough",
+    {
+      configuration: {
+        ...{ image: null, commands: ['ls'], volumes: ['/data:/d'] },
+        resources: { cpu: '500..' },
+      },
+      fleets: [CLOUD],
+      offers: [localOffer('process', { mounts: true })],
+    },
+    { rules: ['volumes', 'cpu'], summary: 'cannot take it', no: ['DSTACK_LOCAL_TRUSTED=1'] },
+  ],
+  [
     'a fleet and a run that exclude each other',
     {
       configuration: { spot_policy: 'on-demand' },
@@ -94,7 +123,7 @@ const SITUATIONS: readonly Waits[] = [
     },
     {
       rules: ['excluded'],
-      summary: "its spot_policy excludes the run's",
+      summary: "its spot_policy (spot) excludes the run's (on-demand)",
       fixes: ['spot_policy: spot'],
     },
   ],
@@ -224,7 +253,7 @@ const SITUATIONS: readonly Waits[] = [
     },
     {
       rules: ['excluded', 'imported'],
-      summary: "its spot_policy excludes the run's",
+      summary: "its spot_policy (spot) excludes the run's (on-demand)",
       fixes: ['spot_policy: spot'],
     },
   ],

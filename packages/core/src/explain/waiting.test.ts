@@ -34,6 +34,20 @@ const SITUATIONS: readonly Waits[] = [
     },
   ],
   [
+    'the name of a fleet in a project without any',
+    { configuration: { fleets: ['lap'] }, offers: [anOffer()] },
+    {
+      rules: ['fleets_missing'],
+      summary: 'no fleet of the project is named lap',
+      fixes: ['name: lap\nnodes: 0..1'],
+    },
+  ],
+  [
+    'the name of a fleet of another project that is not there',
+    { configuration: { fleets: ['other/lap'] }, offers: [anOffer()] },
+    { rules: ['fleets_missing'], summary: 'is named other/lap', no: ['type: fleet'] },
+  ],
+  [
     'a fleet that was deleted under a run',
     { run: { fleetId: 'fleet-gone' }, fleets: [LAB], instances: [host(0)] },
     { rules: ['fleet_deleted'], summary: 'was deleted', no: ['type: fleet'] },
@@ -61,6 +75,15 @@ const SITUATIONS: readonly Waits[] = [
       viewer: null,
     },
     { rules: ['busy'], summary: 'busy with other/eval', no: ['dstack stop'] },
+  ],
+  [
+    'a service with more replicas than its fleet may have instances',
+    {
+      configuration: { type: 'service', port: 80, replicas: 3 },
+      fleets: [aFleet('tiny', { nodes: '0..1' })],
+      offers: [anOffer()],
+    },
+    { rules: ['nodes.max'], summary: '3 replicas are needed at once', no: ['3 nodes'] },
   ],
   [
     'two runs that both have to end',
@@ -347,6 +370,16 @@ describe('a run without a place among instances', () => {
     });
     expect(diagnosis).toMatchObject({ since: NOW, until: NOW + 3600e6 });
     expect(JSON.stringify(diagnosis.fixes)).not.toContain('retry:');
+  });
+
+  it('may wait for a place besides what it retries on already', () => {
+    const { fixes } = diagnose({
+      configuration: { retry: { on_events: ['error'], duration: '1h' } },
+      fleets: [LAB],
+      instances: [busy],
+    });
+    const values = fixes.map((one) => one.value);
+    expect(values).toContain('retry:\n  on_events: [no-capacity, error]\n  duration: 1d');
   });
 
   it('has a command with the path of the applied file', () => {

@@ -55,7 +55,9 @@ function causeOf(
   const { refusal } = look;
   if (refusal?.kind !== 'no-place') return withoutFleets(refusal, rows);
   const names = [...new Set(rows.map((one) => one.fleet))].filter((name) => name !== null);
-  const nodes = refusal.nodes > 1 ? [`${refusal.nodes} nodes are needed at once`] : [];
+  const isService = look.gang.run.spec.configuration.type === 'service';
+  const parts = isService ? 'replicas' : 'nodes';
+  const nodes = refusal.nodes > 1 ? [`${refusal.nodes} ${parts} are needed at once`] : [];
   const others = ahead.length > 0 && place !== null && place.ahead > 0 ? [aheadText(place)] : [];
   const text = [...nodes, ...fleetClauses(names, rows), ...others].join('; ');
   return { reasons: reasonsOf(rows), text };

@@ -33,7 +33,10 @@ export interface MachineQuery {
 }
 
 /** What the server's machine lacks for a need. */
-const LOCAL_LACKS = { trusted: 'no DSTACK_LOCAL_TRUSTED', mounts: 'no right to make mounts' };
+export const LOCAL_LACKS = {
+  trusted: 'DSTACK_LOCAL_TRUSTED is not set on the server',
+  mounts: 'the server may not make mounts',
+};
 
 /** Why an offer can never take the job; empty if it can. */
 export function offerFindings(query: MachineQuery, offer: Offer): Finding[] {

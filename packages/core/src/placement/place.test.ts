@@ -63,15 +63,15 @@ describe('a run without a place', () => {
     const gangs = [task('a', { resources: { cpu: '500..' } })];
     const decision = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
     expect(refusedWith(decision, 'job-a-0-0')).toBe(
-      'No fleet can take the run (ssh: instances: 1 without the cpu asked for (500..; has 8))',
+      'No fleet can take the run (ssh: instances: 1 where `cpu` is 8, asked for 500..)',
     );
   });
 
   it('is refused with every rule that an instance fails', () => {
     const gangs = [task('a', { regions: ['eu'], resources: { cpu: '500..' } })];
     const decision = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
-    expect(refusedWith(decision, 'job-a-0-0')).toContain('regions asked for (eu; has us-east-1)');
-    expect(refusedWith(decision, 'job-a-0-0')).toContain('cpu asked for (500..; has 8)');
+    expect(refusedWith(decision, 'job-a-0-0')).toContain('`regions` is us-east-1, asked for eu');
+    expect(refusedWith(decision, 'job-a-0-0')).toContain('`cpu` is 8, asked for 500..');
   });
 
   it('of several nodes does not wait for hosts that do not reach each other', () => {

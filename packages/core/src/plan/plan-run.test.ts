@@ -245,9 +245,16 @@ describe('notes of a plan', () => {
     expect(plan(asked, { offers: [trusted] }).notes).toHaveLength(1);
   });
 
+  it('say that a fleet is full, not that nothing fits, as the scheduler does', () => {
+    const small = aFleet('small', { nodes: '0..1' });
+    const busy = anInstance(small, 0, anOffer(), { status: 'busy', busyBlocks: 1 });
+    const { notes } = plan({}, { fleets: [small], instances: [busy], offers: [anOffer()] });
+    expect(notes[0]).toBe('Fleet small is at capacity: nodes.max is 1, instances: 1 busy');
+  });
+
   it('name the property on which fleet and run exclude each other', () => {
     const spot = aFleet('spot', { nodes: '0..', spot_policy: 'spot' });
     const { notes } = plan({ spot_policy: 'on-demand' }, { fleets: [spot], offers: [anOffer()] });
-    expect(notes[0]).toMatch(/spot: its spot_policy excludes the run's/);
+    expect(notes[0]).toMatch(/spot: its spot_policy \(spot\) excludes the run's \(on-demand\)/);
   });
 });

@@ -1,9 +1,11 @@
 import type { JobSpec } from '@dstack/contract/wire';
 import type { Id, Offer } from '../model/index.ts';
 import { listOffers, type OfferListing } from '../offers/listing.ts';
+import { chooseFleet } from '../placement/choose-fleet.ts';
 import { CapacityLedger } from '../placement/ledger.ts';
 import type { Ask } from '../placement/new-slots.ts';
 import type { BackendOffers, OffersWanted } from '../placement/offers-wanted.ts';
+import { refusalOf } from '../placement/refusals.ts';
 import { batchesOf } from './batches.ts';
 import type { PlanInput } from './input.ts';
 import { planNotes } from './notes.ts';
@@ -38,6 +40,11 @@ export function planWantsOffers(input: PlanInput): readonly OffersWanted[] {
         findOffers(ledger, only, ask, input.options ?? {});
       }
     }
+  }
+  // Why a full fleet does not grow depends on what its backends have.
+  for (const { request } of batchesOf(input)) {
+    if (input.options?.forOffersOnly && !request.profile.fleets) continue;
+    if (chooseFleet(ledger, request, () => []) === null) refusalOf(ledger, request, ask);
   }
   return [...wanted.values()];
 }

@@ -114,6 +114,19 @@ test('a run that found no machine is not said to be provisioned', async () => {
   expect(fake.calls.filter((call) => call.includes('/logs/stream'))).toHaveLength(1);
 });
 
+test('one that ends without a machine has no start to tell of, only its end', async () => {
+  const failed = withStatus(await attachedRun(), 'failed', 'failed', 'no capacity');
+  const submission = failed.jobs[0]?.job_submissions.at(-1);
+  if (submission) submission.job_provisioning_data = null;
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-d')),
+    [`GET ${BASE}/runs/watch`]: inTurn(failed),
+  });
+  const { err, code } = await apply(TASK, ['-y'], fake);
+  expect(err).not.toContain('provisioning completed');
+  expect([err.includes('No capacity'), code]).toEqual([true, 1]);
+});
+
 test('on a server without streams the run and its logs are polled', async () => {
   const run = withStatus(await attachedRun(), 'done', 'done', 'exited (0)');
   const message = Buffer.from('polled\n').toString('base64');

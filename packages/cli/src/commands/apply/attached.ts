@@ -67,10 +67,11 @@ async function follow(
     const submission = job && currentSubmission(job);
     if (!job || !submission || submission.id === seen) return announceEnd(started, cli);
     const isRetried = isJobFinished(submission.status) && !isRunFinished(started.status);
-    if (!isRetried) announceStart(started, submission, connection, cli);
     seen = submission.id;
+    const isPlaced = submission.job_provisioning_data != null;
+    if (isPlaced && !isRetried) announceStart(started, submission, connection, cli);
     // What was never placed on a machine has no output either.
-    if (!submission.job_provisioning_data) {
+    if (!isPlaced) {
       if (!isRetried) return announceEnd(started, cli);
       announceRetry(started, submission, cli);
       continue;

@@ -9,7 +9,7 @@ type Property = readonly [name: string, value: string];
 /** The plan of a fleet as shown before the question. */
 export function fleetPlanText(plan: FleetPlan, layout: TableLayout): string {
   const isCloud = !plan.spec.configuration.ssh_config;
-  const blocks = [renderProperties(fleetProperties(plan), layout.paint)];
+  const blocks = [renderProperties(fleetProperties(plan), layout)];
   if (plan.offers.length > 0) {
     blocks.push(
       fleetOfferTable(plan.offers, {

@@ -99,6 +99,6 @@ function planText(plan: GatewayPlan, cli: Cli): string {
       ['Domain', configuration.domain ?? '-'],
       ...(replicas ? [['Replicas', String(replicas)] as const] : []),
     ],
-    cli.io.paint,
+    { width: cli.io.width, paint: cli.io.paint },
   );
 }

@@ -13,7 +13,7 @@ export interface RunPlanView {
 
 /** The plan of a run as shown before the question: properties, then offers of each kind of job. */
 export function runPlanText(plan: RunPlan, view: RunPlanView): string {
-  const blocks = [renderProperties(planProperties(plan, view.verbose), view.layout.paint)];
+  const blocks = [renderProperties(planProperties(plan, view.verbose), view.layout)];
   const groups = distinctPlans(plan);
   for (const { title, jobPlan } of groups) {
     if (jobPlan.offers.length === 0) continue;

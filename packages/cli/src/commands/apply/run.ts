@@ -7,6 +7,7 @@ import type { RunConfiguration } from '../../configuration/types.ts';
 import type { Cli, Connection } from '../../context.ts';
 import { uploadFiles } from '../../files/upload.ts';
 import type { PreparedRepo } from '../../repos/prepare.ts';
+import { printPlanNotes } from '../../runs/plan-notes.ts';
 import { isRunFinished, scheduledStart } from '../../runs/run-status.ts';
 import { serviceLines } from '../../runs/service-url.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
@@ -142,7 +143,7 @@ async function showPlan(
   io.print(
     runPlanText(plan, { verbose: options.verbose, maxOffers: options.flags.maxOffers, layout }),
   );
-  for (const note of plan.notes ?? []) io.print(` ${io.paint('secondary', `note: ${note}`)}\n`);
+  printPlanNotes(plan, io);
   if (plan.job_plans[0]?.offers.length === 0) {
     io.print(`\n${await missingOffersNotice(connection, io.paint)}`);
   } else {

@@ -129,6 +129,6 @@ function planText(
   ];
   return renderProperties(
     properties.filter((p) => p !== null),
-    cli.io.paint,
+    { width: cli.io.width, paint: cli.io.paint },
   );
 }

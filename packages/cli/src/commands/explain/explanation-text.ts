@@ -1,8 +1,10 @@
+import { plainLine } from '@dstack/contract/plain-text';
 import type { Considered, Event, ExplainPart, Explanation } from '@dstack/contract/wire';
 import { durationInUnits, localDateTime } from '../../format/time.ts';
 import { backendWithRegion } from '../../format/values.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Row, renderProperties, renderTable, type TableLayout } from '../../terminal/table.ts';
+import { hangingText } from '../../terminal/text-width.ts';
 
 export interface ExplanationTextOptions {
   /** ms since the epoch. */
@@ -21,7 +23,7 @@ const EVENTS = 10;
 export function explanationText(explanation: Explanation, options: ExplanationTextOptions): string {
   const { layout } = options;
   const sections = [
-    renderProperties(facts(explanation, options.now), layout.paint).trimEnd(),
+    renderProperties(facts(explanation, options.now), layout).trimEnd(),
     partsText(explanation, options),
     consideredText(explanation, options),
     fixesText(explanation, options),
@@ -145,13 +147,13 @@ function table(
 
 function fixesText(
   { fixes }: Explanation,
-  { layout: { paint }, serverUrl }: ExplanationTextOptions,
+  { layout: { paint, width }, serverUrl }: ExplanationTextOptions,
 ): string {
   if (fixes.length === 0) return '';
   const absolute = (value: string) =>
     (value.startsWith('/') ? serverUrl + value : value).split('\n');
   const lines = fixes.flatMap(({ text, value, command }) => [
-    `  - ${text}`,
+    `  - ${hangingText(text, 4, width)}`,
     ...(value === null ? [] : absolute(value).map((line) => `      ${line}`)),
     ...(command === null ? [] : [`      ${paint('secondary', '$')} ${paint('code', command)}`]),
   ]);
@@ -167,7 +169,8 @@ function eventsText(events: readonly Event[], { verbose, layout }: ExplanationTe
     const at = Date.parse(event.recorded_at);
     const passed = previous === null ? '' : `+${elapsed(at - previous)}`;
     previous = at;
-    return `  ${localDateTime(event.recorded_at)}  ${passed.padEnd(8)} ${event.message}`;
+    const start = `  ${localDateTime(event.recorded_at)}  ${passed.padEnd(8)} `;
+    return start + hangingText(plainLine(event.message), start.length, layout.width);
   });
   const earlier = events.length - shown.length;
   const head =

@@ -70,6 +70,15 @@ test('every page is printed as it is', async () => {
   ]);
 });
 
+test('-d shows what others report of a job, and carries nothing of it out', async () => {
+  const fake = await serving({ [`POST ${BASE}/logs/poll`]: page(['a\u001b[2Jb\n', 'c\u202ed\n']) });
+  const at = (...argv: string[]) =>
+    runCommand(['logs', 'x', ...argv], { env: serverEnv(fake.url) });
+  expect((await at('-d')).out).toBe('a\\x1b[2Jb\nc\\u202ed\n');
+  expect((await at('-d', '-n', '1')).out).toBe('c\\u202ed\n');
+  expect((await at()).out).toBe('a\u001b[2Jb\nc\u202ed\n');
+});
+
 test('-n prints the last lines, --since asks from then on', async () => {
   const fake = await serving({ [`POST ${BASE}/logs/poll`]: page(['a\nb\n', 'c\nd\n']) });
   const argv = ['logs', 'x', '-n', '2', '--since', '2026-11-24T12:00:00Z'];

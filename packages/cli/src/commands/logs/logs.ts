@@ -71,10 +71,17 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
   for (const each of jobs) {
     const submission = currentSubmission(each);
     if (submission === undefined) continue;
-    const sink = nodeSink(each, jobs, (bytes) => cli.io.output(bytes), cli);
+    const write = options.diagnose ? shownText(cli) : (bytes: Uint8Array) => cli.io.output(bytes);
+    const sink = nodeSink(each, jobs, write, cli);
     await printLogs(connection, options, submission, since, sink.add, cli.io.drained);
     sink.end();
   }
+}
+
+/** What others report of a job is only shown; its own output is written as it is. */
+function shownText({ io }: Cli): (bytes: Uint8Array) => void {
+  const decoder = new TextDecoder();
+  return (bytes) => io.output(Buffer.from(io.styled(decoder.decode(bytes, { stream: true }))));
 }
 
 function requireJob(run: Run, options: LogsOptions): Job {

@@ -7,6 +7,7 @@ import { requestedResources } from '../../format/resources.ts';
 import { backendName } from '../../format/values.ts';
 import { addFormatOptions, wantsJson } from '../../options.ts';
 import { offerTable } from '../../runs/offer-table.ts';
+import { printPlanNotes } from '../../runs/plan-notes.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
 import {
@@ -155,6 +156,7 @@ function printOffers(plan: RunPlan, options: OfferOptions, cli: Cli): void {
   const { io } = cli;
   const requirements = requirementsOf(plan);
   const job = plan.job_plans[0];
+  const layout = { width: io.width, paint: io.paint };
   io.print(
     `${renderProperties(
       [
@@ -164,10 +166,10 @@ function printOffers(plan: RunPlan, options: OfferOptions, cli: Cli): void {
         ['Spot policy', spotWord(requirements.spot)],
         ['Max price', requirements.max_price == null ? 'off' : `$${requirements.max_price}`],
       ],
-      io.paint,
+      layout,
     )}\n`,
   );
-  for (const note of plan.notes ?? []) io.print(` ${io.paint('secondary', `note: ${note}`)}\n`);
+  printPlanNotes(plan, io);
   if (!job || job.offers.length === 0) {
     io.print(
       io.paint(
@@ -177,7 +179,6 @@ function printOffers(plan: RunPlan, options: OfferOptions, cli: Cli): void {
     );
     return;
   }
-  const layout = { width: io.width, paint: io.paint };
   io.print(
     offerTable(job.offers, {
       total: job.total_offers,
@@ -230,7 +231,7 @@ async function showGroups(options: OfferOptions, spec: RunSpec, cli: Cli): Promi
         ['Reservation', reservation ?? '-'],
         ['Group by', options.groupBy.join(', ')],
       ],
-      io.paint,
+      { width: io.width, paint: io.paint },
     )}\n`,
   );
   if (answer.gpus.length === 0) {

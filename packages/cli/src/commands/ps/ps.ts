@@ -5,6 +5,7 @@ import { UsageError } from '../../errors.ts';
 import { addFormatOptions, integer, wantsJson } from '../../options.ts';
 import { runTable } from '../../runs/run-table.ts';
 import { isKeptWaiting, waitReason } from '../../runs/wait-reasons.ts';
+import { hangingText } from '../../terminal/text-width.ts';
 import { watchFrames } from '../../terminal/watch.ts';
 
 export interface PsOptions {
@@ -54,7 +55,7 @@ export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
     const runs = await listRuns(connection, options);
     const layout = { width: cli.io.width, paint: cli.io.paint };
     const table = runTable(runs, { verbose: options.verbose, now: cli.now(), layout });
-    return options.verbose ? table + (await reasonsText(runs, connection)) : table;
+    return options.verbose ? table + (await reasonsText(runs, connection, cli.io.width)) : table;
   };
   if (options.watch) await watchFrames(cli, frame);
   else cli.io.print(await frame());
@@ -63,11 +64,17 @@ export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
 /** At most this many runs have their reason for waiting below the table. */
 const REASONS = 10;
 
-async function reasonsText(runs: readonly Run[], connection: Connection): Promise<string> {
+async function reasonsText(
+  runs: readonly Run[],
+  connection: Connection,
+  width: number | null,
+): Promise<string> {
   const waiting = runs.filter(isKeptWaiting).slice(0, REASONS);
   const names = waiting.map((run) => run.run_spec.run_name ?? '');
   const reasons = await Promise.all(names.map((name) => waitReason(connection, name)));
-  const lines = reasons.filter((reason) => reason !== null).map((reason) => ` ${reason}\n`);
+  const lines = reasons
+    .filter((reason) => reason !== null)
+    .map((reason) => ` ${hangingText(reason, 1, width)}\n`);
   return lines.length === 0 ? '' : `\n${lines.join('')}`;
 }
 

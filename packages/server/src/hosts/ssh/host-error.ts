@@ -1,3 +1,5 @@
+import { plainText } from '@dstack/contract';
+
 /**
  * A host cannot be reached or used. `permanent`: trying again cannot help until somebody changes the
  * host or the fleet. The message says what is wrong and what to do.
@@ -7,7 +9,8 @@ export class HostError extends Error {
   readonly permanent: boolean;
 
   constructor(message: string, options: { readonly permanent: boolean; readonly cause?: unknown }) {
-    super(message, { cause: options.cause });
+    // Part of it may be what the host has printed; it goes to terminals, of other clients too.
+    super(plainText(message), { cause: options.cause });
     this.permanent = options.permanent;
   }
 }

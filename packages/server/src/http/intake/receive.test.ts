@@ -47,6 +47,13 @@ describe('receiving a body', () => {
     await expect(cut).rejects.toThrow(RefusedBody);
   });
 
+  it('tells a client that has gone from an error of the server', async () => {
+    const { stream, request: body } = request();
+    const cut = receive(body, { limit: 100, pace: PACE }, () => {});
+    stream.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
+    await expect(cut).rejects.toMatchObject({ refusal: { kind: 'cut-off' } });
+  });
+
   it('takes nothing of what is too long by its own word', async () => {
     const { request: body } = request({ 'content-length': '101' });
     const refused = receive(body, { limit: 100, pace: PACE }, () => {

@@ -50,7 +50,7 @@ class Receiving {
     this.#settle = Promise.withResolvers<void>();
     this.done = this.#settle.promise;
     this.#timer = setTimeout(this.#watch, rules.pace.graceMs);
-    request.on('end', this.#onEnd).on('close', this.#onClose).on('error', this.#fail);
+    request.on('end', this.#onEnd).on('close', this.#onClose).on('error', this.#onClose);
     request.on('data', this.#onData);
   }
 
@@ -88,6 +88,7 @@ class Receiving {
     this.#taking.then(this.#settle.resolve, this.#settle.reject);
   };
 
+  /** Node reports a client that has gone as an error of the request, which is none of the server. */
   readonly #onClose = (): void => this.#refuse({ kind: 'cut-off' });
 
   #refuse(refusal: BodyRefusal): void {
@@ -103,7 +104,7 @@ class Receiving {
   #stop(): void {
     clearTimeout(this.#timer);
     this.#request.off('data', this.#onData).off('end', this.#onEnd);
-    this.#request.off('close', this.#onClose).off('error', this.#fail);
+    this.#request.off('close', this.#onClose).off('error', this.#onClose);
   }
 }
 

@@ -3,6 +3,7 @@
  * what was to be done outside and what came of it, the agent's last word. It is there also for jobs
  * that have never printed anything, which is when somebody asks.
  */
+import { plainLine } from '@dstack/contract';
 import type { EventTargetType, Id, InstanceRecord, IntentRecord, JobReport } from '@dstack/core';
 import type { JobView, Store } from '@dstack/store';
 import type { LogEvent } from '../../logs/event-page.ts';
@@ -90,14 +91,16 @@ function reportLine({ state, hostId, receivedAt }: JobReport, stored: number): L
   return { time: receivedAt, text: `agent on ${hostId}: ${parts.join(', ')}` };
 }
 
-/** Readers page by time: no two lines may have the same. */
+/**
+ * Readers page by time: no two lines may have the same. They write logs to terminals as they are, so
+ * that what hosts and programs have reported must not be there to be carried out.
+ */
 function inOrder(lines: readonly LogEvent[]): LogEvent[] {
   let last = 0;
   return lines
     .toSorted((a, b) => a.time - b.time)
     .map(({ time, text }) => {
       last = Math.max(time, last + 1);
-      const line = text.replaceAll('\n', ' ');
-      return { time: last, text: `${new Date(last / 1000).toISOString()} ${line}\n` };
+      return { time: last, text: `${new Date(last / 1000).toISOString()} ${plainLine(text)}\n` };
     });
 }

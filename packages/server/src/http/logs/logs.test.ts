@@ -63,6 +63,22 @@ describe('the diagnosis of a job', () => {
     );
   });
 
+  it('has nothing in it that a terminal would carry out', async () => {
+    const { now } = server.deps.context();
+    const error = 'remote: \u001b[2J\u009b1m\rgone\u202e\nline two';
+    const intent = { key: `job.stop:${jobId}:0`, kind: 'job.stop', subjectId: jobId } as const;
+    const payload = { kind: 'job.stop', grace: true, reason: 'x', message: null } as const;
+    const times = { createdAt: now, updatedAt: now };
+    const rest = { attempt: 0, payload, state: 'announced', result: null, error: null } as const;
+    await server.store.engine.apply(
+      [{ type: 'intent.insert', intent: { ...intent, ...rest, ...times } }],
+      [],
+    );
+    await server.store.engine.finishIntent(intent.key, 'failed', null, error);
+    const { lines } = await diagnose();
+    expect(lines.join('')).toContain('failed: remote: \\x1b[2J\\x9b1m\\x0dgone\\u202e line two\n');
+  });
+
   it('comes in pages, in both directions', async () => {
     const { lines } = await diagnose();
     const first = await diagnose({ limit: 1 });
