@@ -189,6 +189,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
     });
 
     it('start the agent again when it dies', async () => {
+      await untilInstances(home, 'managed', allIdle);
       const before = await agentPid();
       await managed.exec(`kill -9 ${before}`);
       while ((await agentPid()) === before || (await agentPid()) === '0') await delay(50);
