@@ -237,7 +237,11 @@ function connectTo({ agent }: IsolatedJobs, id: string, port: number): Promise<s
   const path = `/v1/jobs/${id}/ports/${port}`;
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath: agent.socket, path, headers });
-    outgoing.on('upgrade', (_response, socket) => resolve(text(socket)));
+    outgoing.on('upgrade', (_response, socket, head) => {
+      // What came together with the answer's head.
+      socket.unshift(head);
+      resolve(text(socket));
+    });
     outgoing.on('response', (response) => {
       void text(response).then((body) => resolve(`${response.statusCode} ${body}`));
     });

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
@@ -17,4 +18,15 @@ export function programEntry(bundled: string, source: string): string {
 export function nodeCommand(): [string, ...string[]] {
   const [first, ...rest] = process.env.DSTACK_AGENT_NODE?.split(' ') ?? [];
   return first ? [first, ...rest] : [process.execPath];
+}
+
+/** Folders of Node and of the side programs, each once, without those within another one. */
+export function programFolders(): readonly string[] {
+  const isSource = import.meta.url.endsWith('.ts');
+  // Sources import each other across the packages of their workspace.
+  const programs = isSource
+    ? fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, '')
+    : dirname(fileURLToPath(import.meta.url));
+  const node = dirname(process.execPath);
+  return node.startsWith(`${programs}/`) ? [programs] : [programs, node];
 }

@@ -7,6 +7,7 @@ import type { ExecutorJob, JobAccount } from '../../jobs/executor.ts';
 import { hostAccount } from '../accounts.ts';
 import { deviceGroups } from '../device-groups.ts';
 import { processesByUser } from '../process-users.ts';
+import { programFolders } from '../program-entry.ts';
 import { makeArea, removeArea } from './job-area.ts';
 import type { OwnFiles } from './namespace-steps.ts';
 import { UidClaims, type UidRange } from './uid-claims.ts';
@@ -88,7 +89,11 @@ export class JobUsers {
     const user = `${username}:x:${uid}:${gid}:dstack job:${home}:${shell ?? '/bin/sh'}\n`;
     writeList(passwd, '/etc/passwd', isNew ? user : '');
     writeList(group, '/etc/group', isNew ? `${username}:x:${gid}:\n` : '');
-    return { area: areaOf({ folder }), passwd, group, shmBytes: spec.shm_size_bytes };
+    return {
+      ...{ area: areaOf({ folder }), passwd, group },
+      shmBytes: spec.shm_size_bytes,
+      programs: programFolders(),
+    };
   }
 }
 

@@ -14,6 +14,8 @@ export interface OwnFiles {
   readonly group: string;
   /** Size of the shared memory; null = the usual one. */
   readonly shmBytes: number | null;
+  /** Folders of our programs; those in the machine's `/tmp` are shown in the job's own one. */
+  readonly programs: readonly string[];
 }
 
 /** They hold programs that run with the agent's rights; no mount may lie in them or around them. */
@@ -37,7 +39,12 @@ export function namespaceSteps(
   own: OwnFiles | null,
 ): NamespaceStep[] {
   for (const { target } of mounts) refuseSystem(target);
-  const staged = mounts.map((mount, index) => ({ ...mount, at: join(staging, String(index)) }));
+  const covered = (own?.programs ?? []).filter(isTemporary);
+  const programs = covered.map((path) => ({ source: path, target: path, readOnly: true }));
+  const staged = [...programs, ...mounts].map((mount, index) => ({
+    ...mount,
+    at: join(staging, String(index)),
+  }));
   return [
     // Sources are bound before anything covers them, and moved to their targets after that.
     ...staged.flatMap(({ source, at, readOnly }): NamespaceStep[] => [
@@ -55,7 +62,11 @@ export function namespaceSteps(
   ];
 }
 
-function ownSteps({ area, passwd, group, shmBytes }: OwnFiles): NamespaceStep[] {
+function isTemporary(path: string): boolean {
+  return Object.values(TEMPORARY).some((folder) => path.startsWith(`${folder}/`));
+}
+
+function ownSteps({ area, passwd, group, shmBytes }: Omit<OwnFiles, 'programs'>): NamespaceStep[] {
   const temporary = Object.entries(TEMPORARY)
     .filter(([, path]) => existsSync(path))
     .map(([name, path]): NamespaceStep => ['bind', join(area, name), path]);
