@@ -66,7 +66,9 @@ describe.skipIf(missing !== null)('the GPUs of the server’s own machine', () =
     expect(seen.flat().sort()).toEqual(['0', '1', '2', '3']);
     const late = await submit('late', '2');
     expect(late.status).toBe('failed');
-    expect(late.latest_job_submission.termination_reason_message).toContain('other jobs use the GPUs');
+    expect(late.latest_job_submission.termination_reason_message).toContain(
+      'other jobs use the GPUs',
+    );
     await home.ok('stop', 'two', '-y', '--abort');
     await untilRun(home, 'two', isFinished);
     await submit('later', '2');
