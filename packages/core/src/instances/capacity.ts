@@ -17,6 +17,15 @@ export const projectCapacity = (projectId: Id): Signal => ({
   id: `project:${projectId}`,
 });
 
+/**
+ * Capacity that other projects left to runs of this project, which are ahead of theirs: those have
+ * their places now, perhaps elsewhere.
+ */
+export const capacityLeftTo = (projectId: Id): Signal => ({
+  kind: 'capacity',
+  id: `others:${projectId}`,
+});
+
 /** Blocks of the instance, or its place in the fleet, became free. */
 export function signalCapacity(
   draft: Draft,

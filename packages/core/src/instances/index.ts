@@ -1,6 +1,12 @@
 /** The one owner of instances: nobody else changes the status of one. */
 export { adoptMachine, type CreatedMachine, noteMachine } from './adopt.ts';
-export { fleetCapacity, LOCAL_CAPACITY, projectCapacity, signalCapacity } from './capacity.ts';
+export {
+  capacityLeftTo,
+  fleetCapacity,
+  LOCAL_CAPACITY,
+  projectCapacity,
+  signalCapacity,
+} from './capacity.ts';
 export { matchesFleet, nodesOf } from './fleet-match.ts';
 export {
   freeNumbers,

@@ -220,6 +220,14 @@ describe('runs that wait for capacity', () => {
     expect(decision.changes.filter((change) => change.type === 'job.update')).toHaveLength(1);
   });
 
+  it('wake the projects that left capacity to them, once they have a place', () => {
+    const gangs = [waiting('a')];
+    const left = { kind: 'capacity', id: 'others:project-1' };
+    const has = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
+    expect(has.signals).toContainEqual(left);
+    expect(placed({ fleets: [SSH], instances: [], gangs }).signals).not.toContainEqual(left);
+  });
+
   it('are loaded in further passes as long as they find a place', () => {
     const gangs = [waiting('a')];
     const more = new Set([gangs[0]?.jobs[0]?.demand ?? '']);

@@ -1,5 +1,6 @@
 import type { Refusal } from '@dstack/contract/wire';
 import { Draft } from '../draft/draft.ts';
+import { capacityLeftTo } from '../instances/capacity.ts';
 import type {
   Change,
   Decision,
@@ -145,6 +146,10 @@ export class PlacementPass {
 
   decision(): Decision {
     const { more, projectId } = this.#snapshot;
+    if (this.#counts.placed > 0) {
+      const { kind, id } = capacityLeftTo(projectId);
+      this.#draft.signal(kind, id);
+    }
     // Only the first gangs of a class were loaded: if all of them were placed, load the next ones.
     const goesOn = [...more].some((demand) => !this.#closed.has(demand));
     if (goesOn && this.#counts.placed > 0) this.#draft.signal('placement', projectId);

@@ -73,15 +73,24 @@ export async function waitingFor(tx: Tx, records: RecordCache, capacity: string)
         users.map((user) => user.project_id),
       );
     }
-    case 'project': {
-      const fleets = await loadFleets(tx, records, id);
-      const ids = fleets.map((fleet) => fleet.id);
-      const others = await sharedFleets(tx, id, ids);
-      return await waitingProjects(tx, [id, ...others.map((other) => other.project_id)]);
-    }
+    case 'project':
+      return await waitingProjects(tx, [id, ...(await projectsSharingWith(tx, records, id))]);
+    case 'others':
+      return await waitingProjects(tx, await projectsSharingWith(tx, records, id));
     default:
       return await waitingProjects(tx, null);
   }
+}
+
+/** The other projects that may use fleets which this project may use. */
+async function projectsSharingWith(tx: Tx, records: RecordCache, id: Id): Promise<Id[]> {
+  const fleets = await loadFleets(tx, records, id);
+  const others = await sharedFleets(
+    tx,
+    id,
+    fleets.map((fleet) => fleet.id),
+  );
+  return others.map((other) => other.project_id);
 }
 
 async function loadFleets(tx: Tx, records: RecordCache, projectId: Id): Promise<FleetRecord[]> {

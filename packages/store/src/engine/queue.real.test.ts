@@ -103,6 +103,15 @@ forEachStore((tests) => {
       expect(await engine.waitingFor(`project:${world.projectId}`)).toEqual([other.id]);
       expect(await engine.waitingFor(`project:${other.id}`)).toEqual([other.id]);
     });
+
+    it('that was left to a project, which does not need it any more, wakes the others', async () => {
+      const { world, other } = await twoProjects(tests);
+      await insertWaiting(world, 'ours');
+      await insertWaiting(world, 'theirs', { projectId: other.id });
+      const { engine } = world.store;
+      expect(await engine.waitingFor(`others:${world.projectId}`)).toEqual([other.id]);
+      expect(await engine.waitingFor(`others:${other.id}`)).toEqual([world.projectId]);
+    });
   });
 
   if (tests.dialect === 'sqlite')
