@@ -134,11 +134,13 @@ export interface Scene {
 
 /** No server has anything in work, or to be tried again soon. */
 export function isQuiet({ servers }: Scene): boolean {
-  return servers.every((server) =>
-    Object.entries(server.depths).every(
-      ([kind, { waiting, running, delayed }]) =>
-        waiting + running === 0 && (kind === 'intent' || delayed === 0),
-    ),
+  return servers.every(
+    (server) =>
+      server.calls === 0 &&
+      Object.entries(server.depths).every(
+        ([kind, { waiting, running, delayed }]) =>
+          waiting + running === 0 && (kind === 'intent' || delayed === 0),
+      ),
   );
 }
 

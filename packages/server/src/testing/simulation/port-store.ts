@@ -24,6 +24,7 @@ const LONGEST = 3_000;
 export class PortStore {
   readonly store: Store;
   #isCut = false;
+  #calls = 0;
 
   constructor(
     inner: Store,
@@ -36,11 +37,17 @@ export class PortStore {
     const port =
       (member: (...args: unknown[]) => unknown, self: object, isRoutine: boolean) =>
       async (...args: unknown[]) => {
-        if (!isRoutine) await wait();
-        if (this.#isCut) return await never;
-        const answer = await member.apply(self, args);
-        if (!isRoutine) await wait();
-        return this.#isCut ? await never : answer;
+        if (isRoutine) return this.#isCut ? await never : await member.apply(self, args);
+        this.#calls += 1;
+        try {
+          await wait();
+          if (this.#isCut) return await never;
+          const answer = await member.apply(self, args);
+          await wait();
+          return this.#isCut ? await never : answer;
+        } finally {
+          this.#calls -= 1;
+        }
       };
     const ports = <T extends object>(part: T): T => {
       const known = new Map<string | symbol, unknown>();
@@ -67,6 +74,11 @@ export class PortStore {
     ) as unknown as Store;
     // Several servers share it, whatever the database: leases decide who works.
     this.store = { ...wrapped, shared: true };
+  }
+
+  /** How many calls have not been answered yet. */
+  get calls(): number {
+    return this.#calls;
   }
 
   cut(): void {

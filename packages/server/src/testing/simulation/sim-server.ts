@@ -150,6 +150,11 @@ export class SimServer {
     return this.#engine.depths();
   }
 
+  /** Calls to the database under way: what they lead to is not in a queue yet. */
+  get calls(): number {
+    return this.#ports.calls;
+  }
+
   context(): RunContext {
     const { clock, random } = this.#parts;
     return {
