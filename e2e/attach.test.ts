@@ -275,11 +275,12 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
 
 /**
  * A port that is free here, as is the one at which it is offered. Both lie below those that the
- * kernel gives to outgoing connections, of which one may begin at any moment.
+ * kernel gives to outgoing connections, of which one may begin at any moment, and neither is one of the
+ * ports from 10000 to 10999, which are reserved and not forwarded.
  */
 async function freePair(): Promise<number> {
   for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 12_000);
+    const port = 11_000 + Math.floor(Math.random() * 11_000);
     if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
   }
 }
