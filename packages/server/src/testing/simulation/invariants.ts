@@ -1,4 +1,5 @@
 /** What must be true whatever happens; each breach is named by its rule and what it was seen on. */
+import type { Backend } from '@dstack/backends';
 import {
   type Change,
   type Id,
@@ -17,6 +18,7 @@ import {
   latestSubmissions,
   matchesFleet,
   nodesOf,
+  type PlacementSnapshot,
   place,
   type RunRecord,
   wantsBackendOffers,
@@ -193,26 +195,21 @@ async function isConnected(store: Store, job: JobRecord): Promise<boolean> {
   return hostId !== null && ((await store.hosts.byId(hostId))?.connected ?? false);
 }
 
-/** 2: nothing that waits would find a place in one more pass on what is certain to be there. */
+/**
+ * 2: nothing that waits would find a place in one more pass: neither on what is certain to be there
+ * nor with what the cloud may have, for which runs ahead may hold capacity.
+ */
 async function checkCapacity(scene: Scene, projectId: Id): Promise<void> {
   const queue = await scene.store.engine.loadPlacement(projectId);
   if (!queue) return;
   const snapshot = { ...queue, hasSilentBackends: false };
-  const ctx = { now: scene.now(), newId: scene.newId, settings: ENGINE_SETTINGS };
-  const questions = wantsBackendOffers(snapshot);
-  const certain = await Promise.all(
-    questions.map(async (question) => {
-      const asked = question.backends === null || question.backends.includes('local');
-      const uses = scene.projects.findIndex(({ id }) => id === projectId) < 2 && asked;
-      return [
-        question.key,
-        uses ? await scene.world.local.offers(question.requirements) : [],
-      ] as const;
-    }),
-  );
-  const decision = place(snapshot, new Map(certain), ctx);
-  const placed = decision.changes.flatMap((change) =>
-    change.type === 'job.update' && change.set.instanceId ? [change.id] : [],
+  const { local, cloud } = scene.world;
+  const [first, second, third] = scene.projects.map(({ id }) => id);
+  const certain = projectId === first || projectId === second ? [local] : [];
+  const possible = projectId === first || projectId === third ? [...certain, cloud] : certain;
+  const withCloud = await placedJobs(scene, snapshot, possible);
+  const placed = (await placedJobs(scene, snapshot, certain)).filter((id) =>
+    withCloud.includes(id),
   );
   if (placed.length > 0) {
     const waiting = snapshot.gangs
@@ -221,6 +218,25 @@ async function checkCapacity(scene: Scene, projectId: Id): Promise<void> {
     const names = waiting.map((job) => `${job.name} (${JSON.stringify(job.refusal)})`);
     throw new Breach(2, `room was left for ${names.join(', ')}`);
   }
+}
+
+/** Jobs to which a pass would give a place on the offers of these backends. */
+async function placedJobs(
+  scene: Scene,
+  snapshot: PlacementSnapshot,
+  backends: readonly Backend[],
+): Promise<Id[]> {
+  const answers = await Promise.all(
+    wantsBackendOffers(snapshot).map(async ({ key, requirements, backends: names }) => {
+      const asked = backends.filter(({ name }) => names === null || names.includes(name));
+      const offers = await Promise.all(asked.map((one) => one.offers(requirements)));
+      return [key, offers.flat()] as const;
+    }),
+  );
+  const ctx = { now: scene.now(), newId: scene.newId, settings: ENGINE_SETTINGS };
+  return place(snapshot, new Map(answers), ctx).changes.flatMap((change) =>
+    change.type === 'job.update' && change.set.instanceId ? [change.id] : [],
+  );
 }
 
 /** 6 and 8: fleets keep nothing that they do not want, and blocks and slots add up. */
