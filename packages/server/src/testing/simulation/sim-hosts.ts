@@ -156,6 +156,14 @@ export class SimHost {
     return job.state;
   }
 
+  /** The processes that would run forever end by SIGKILL, all at once. */
+  killForever(): void {
+    for (const job of this.running) {
+      if (job.state.phase !== 'running' || job.script.seconds !== null) continue;
+      this.#exit(job, { status: 137, reason: null, message: null });
+    }
+  }
+
   remove(id: string): void {
     const job = this.#get(id);
     if (isLive(job.state.phase)) {

@@ -10,7 +10,6 @@ import {
   DEFAULT_RUN_SPEC_SETTINGS,
   isJobRunning,
   isRunFinished,
-  isRunPending,
   latestSubmissions,
 } from '@dstack/core';
 import { openMemoryStore, type ProjectRecord, type Store, type UserRecord } from '@dstack/store';
@@ -168,6 +167,13 @@ class Simulation {
     this.#world.quota = 100;
     for (const host of this.#world.hosts.values()) host.setReachable(true);
     if (this.#servers.length === 0) await this.#startServer();
+    await this.#rest();
+    // A service has to come back from nothing too, whatever updates it has behind it.
+    for (const host of this.#world.hosts.values()) host.killForever();
+    await this.#rest();
+  }
+
+  async #rest(): Promise<void> {
     await this.#run(3600);
     await this.#mustBeQuiet();
     await this.#checkServices();
@@ -209,7 +215,6 @@ class Simulation {
     const { store } = this.#scene();
     for (const { run } of await store.runs.list({ onlyActive: true, projectIds: null })) {
       if (run.spec.configuration.type !== 'service' || isRunFinished(run.status)) continue;
-      if (isRunPending(run.status)) continue;
       const latest = latestSubmissions(await store.jobs.ofRun(run.id));
       const forever = latest.every((job) => job.spec.commands.join(' ').includes('sim forever'));
       const running = latest.filter((job) => isJobRunning(job.status)).length;
