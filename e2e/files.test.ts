@@ -59,7 +59,7 @@ describe('files of this machine in a run', () => {
   });
 
   it('go where they are mapped to: relative, into the home, anywhere', async () => {
-    // Among temporary files anybody may put some; root's jobs have folders of their own for these.
+    // Every user may write to `/tmp`; jobs of a server started by root have a `/tmp` of their own.
     const target = `/tmp/dstack-anywhere-${process.pid}`;
     const files = ['code/main.py:lib/app.py', '~/code/sub:~/data', `code:${target}`];
     const commands = ['cat lib/app.py', 'cat ~/data/data.txt', `cat ${target}/main.py`];

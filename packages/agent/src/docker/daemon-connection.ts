@@ -9,7 +9,7 @@ interface Modem {
 }
 
 /**
- * `refused`: nobody listens at the daemon's address. `silent`: no answer within the time allowed, or
+ * `refused`: no program listens at the daemon's address. `silent`: no answer within the time allowed, or
  * a connection that broke: the daemon may be busy, may be ending, or may be about to start.
  */
 export type PingAnswer = 'alive' | 'refused' | 'silent';

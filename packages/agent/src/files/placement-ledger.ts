@@ -12,7 +12,7 @@ type Line =
 
 /**
  * Records what a job places outside its own directories, before each move: if the agent is killed in
- * between, its successor can tell the job's files from others.
+ * between, the next agent knows which files are the job's.
  */
 export class PlacementLedger {
   readonly #path: string;

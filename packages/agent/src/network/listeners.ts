@@ -1,11 +1,11 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 
-/** A socket that waits for TCP connections, as `/proc/net/tcp` and `/proc/net/tcp6` tell of it. */
+/** A listening TCP socket, as `/proc/net/tcp` and `/proc/net/tcp6` show it. */
 export interface TcpListener {
   /** In the kernel's hexadecimal form, 8 or 32 digits. */
   readonly address: string;
   readonly port: number;
-  /** User id of who has made it. */
+  /** User id of its creator. */
   readonly uid: number;
 }
 
@@ -16,7 +16,7 @@ const LOOPBACK_6 = '00000000000000000000000001000000';
 const MAPPED = '0000000000000000FFFF0000';
 const PIECE = 64 * 1024;
 
-/** The lines at the beginning of such a text that are of listeners; the kernel writes them first. */
+/** Reads the listeners of such a file; the kernel writes them before all other sockets. */
 export function parseListeners(text: string): TcpListener[] {
   const found: TcpListener[] = [];
   for (const line of text.split('\n').slice(1)) {
@@ -29,8 +29,8 @@ export function parseListeners(text: string): TcpListener[] {
 }
 
 /**
- * Those that take a connection to this address: whoever listens at it itself comes before who listens
- * at all. `localhost` is 127.0.0.1, or ::1 where nobody listens there.
+ * The listeners that would accept a connection to this address. A listener at the address itself wins
+ * over one at all addresses. `localhost` is 127.0.0.1, or ::1 if nothing listens there.
  */
 export function listenersAt(
   address: string,
@@ -46,12 +46,12 @@ export function listenersAt(
   return any.length > 0 || address !== 'localhost' ? any : of(LOOPBACK_6);
 }
 
-/** All of this machine, as this process sees it. */
+/** All listeners in the network namespace of this process. */
 export function tcpListeners(): readonly TcpListener[] {
   return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => parseListeners(readStart(path)));
 }
 
-/** Up to the first piece that tells of something else than a listener; there may be many of those. */
+/** Reads the file up to the first other socket: there may be very many of those. */
 function readStart(path: string): string {
   let fd: number;
   try {

@@ -37,7 +37,7 @@ export function processStat(pid: number): ProcessStat | null {
   };
 }
 
-/** What a process was started with; empty when it has ended or is not ours to look into. */
+/** What a process was started with; empty if it has ended or may not be read. */
 export function startTextOf(pid: number, what: 'environ' | 'cmdline'): string {
   try {
     return readFileSync(`/proc/${pid}/${what}`, 'utf8');

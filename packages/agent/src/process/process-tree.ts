@@ -38,9 +38,9 @@ export function treePids(tree: JobTree): number[] {
 }
 
 /**
- * Number of the session that the command leads; null when it is not the job's any more: after the next
- * start of the machine, or once somebody else has the number, which nobody gets as long as a process
- * of the session lives.
+ * Number of the session that the command leads; null if the number may belong to another session now:
+ * the machine has restarted, or another process has this pid. The kernel does not reuse the number while
+ * a process of the session lives.
  */
 function sessionOf(leader: ProcessIdentity | null): number | null {
   if (leader === null || leader.bootId !== bootId()) return null;

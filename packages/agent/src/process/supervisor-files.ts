@@ -51,7 +51,7 @@ export interface SupervisorRecord {
   readonly cwd: string;
   readonly account: JobAccount;
   readonly cgroup: JobCgroup;
-  /** Absent: it runs as whoever runs the agent, or was started by an older one. */
+  /** Absent: the job runs as the agent's user, or an older agent started it. */
   readonly isolation?: JobIsolation | null;
 }
 

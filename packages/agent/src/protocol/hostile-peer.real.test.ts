@@ -74,7 +74,7 @@ const path = fc.oneof(
   fc.webPath().map((text) => `/${text}`),
 );
 
-/** A socket takes as much while nobody reads. */
+/** Bytes that a socket buffers before the peer reads any. */
 const SENT_AT_ONCE = 64 * 1024;
 
 /** Stands for a text that nobody wants to read in a report. */

@@ -243,7 +243,7 @@ function writeAll(fd: number, bytes: Buffer, size: number): void {
   }
 }
 
-/** Names in a notice may come from anybody; none of them moves a reader's cursor. */
+/** Replaces control characters: names in a notice may come from users. */
 function printable(text: string): string {
   return text.replace(/\p{C}/gu, '?');
 }

@@ -11,7 +11,7 @@ const run = (status: Run['status'], next_triggered_at: string | null = null): Ru
     run_spec: { run_name: 'train', configuration: { type: 'task' } },
   }) as unknown as Run;
 
-/** A clock that goes on only when it is told to. */
+/** A clock that the test moves. */
 function stoppedClock() {
   const waits: { readonly ms: number; readonly go: () => void }[] = [];
   const wait: Cli['wait'] = (ms, signal) =>

@@ -68,8 +68,8 @@ export async function listenOnSocket(
       server.once('listening', resolve);
     });
     server.listen(reached);
-    // By the directory that is held, before whoever owns it hears of the socket: its path may lead
-    // to somebody else's by now. Where nothing was bound, `listening` says why.
+    // Through the open directory: the job may have replaced its path by a link since it was opened.
+    // If the bind failed, `listening` rejects with the reason.
     const given = server.listening ? attempt(() => giveSocket(reached, root, owner)) : null;
     try {
       await listening;

@@ -116,7 +116,7 @@ export class DockerHost implements SessionHost {
       const [uids, gids] = [idMap(pid, 'uid'), idMap(pid, 'gid')];
       return { path, hostUid: (id) => hostId(uids, id), hostGid: (id) => hostId(gids, id) };
     } catch {
-      // It has ended, runs on another machine, or is not ours to look into.
+      // It has ended, runs on another machine, or may not be read.
       return null;
     }
   }
