@@ -21,6 +21,7 @@ const order = {
 /** A backend that answers each offer with the outcome of that name. */
 function attempt(outcomes: Readonly<Record<string, Error | 'made'>>, maxTries = 25) {
   const tried: string[] = [];
+  const begun: string[][] = [];
   const backend: Backend = {
     name: 'aws',
     signalsCapacity: false,
@@ -42,9 +43,12 @@ function attempt(outcomes: Readonly<Record<string, Error | 'made'>>, maxTries = 
     order,
     totalOffers: offers.length,
     backend: async () => backend,
+    begin: async (remaining) => {
+      begun.push(remaining.map(({ instance }) => instance.name));
+    },
     log: pino({ level: 'silent' }),
   });
-  return { tried, result };
+  return { tried, begun, result };
 }
 
 describe('making an instance', () => {
@@ -73,6 +77,16 @@ describe('making an instance', () => {
     const { tried, result } = attempt({ a: silent, b: 'made' });
     await expect(result).rejects.toBe(silent);
     expect(tried).toEqual(['a']);
+  });
+
+  it('records before each attempt what a repetition begins with', async () => {
+    const silent = new BackendSilentError('aws', 'for an instance', 1000);
+    const { begun, result } = attempt({ a: new NoCapacityError('full'), b: silent, c: 'made' });
+    await expect(result).rejects.toBe(silent);
+    expect(begun).toEqual([
+      ['a', 'b', 'c'],
+      ['b', 'c'],
+    ]);
   });
 
   it('stops after the number of tries it may make, skipped offers not counted', async () => {

@@ -14,6 +14,11 @@ export interface CreateInstanceInput {
   readonly totalOffers: number;
   readonly order: InstanceOrder;
   readonly backend: (offer: Offer) => Promise<Backend | null>;
+  /**
+   * Called before each attempt with its offer and those after it, to be recorded: if the answer is
+   * lost, the order is repeated from this offer on, whatever offers there are by then.
+   */
+  readonly begin: (offers: readonly Offer[]) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -24,8 +29,9 @@ export interface CreateInstanceInput {
 export async function createInstance(input: CreateInstanceInput): Promise<IntentResult> {
   const errors = new Set<string>();
   let tries = 0;
-  for (const offer of input.offers) {
+  for (const [at, offer] of input.offers.entries()) {
     if (tries >= input.maxTries) break;
+    await input.begin(input.offers.slice(at));
     try {
       const compute = (await input.backend(offer))?.compute;
       if (!compute) throw new SkipOfferError('this server cannot create machines there');

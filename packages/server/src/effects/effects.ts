@@ -133,6 +133,14 @@ async function makeInstance(
     totalOffers: Math.max(payload.totalOffers, offers.length),
     order: await orderFor(store, intent, view),
     backend: (offer) => options.backends.find(view.instance.projectId, offer.backend),
+    begin: async (remaining) => {
+      if (remaining.length === payload.offers.length) return;
+      const isOrdered = await store.engine.amendIntent(intent.key, {
+        ...payload,
+        offers: remaining,
+      });
+      if (!isOrdered) throw new NotNow('the order was withdrawn');
+    },
     log: options.log,
   });
 }

@@ -178,7 +178,7 @@ forEachStore((tests) => {
     ]);
   });
 
-  it('finishes an intent once, and cancels only what is announced', async () => {
+  it('finishes an intent once, and amends and cancels only what is announced', async () => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const { job } = await submitted(world);
@@ -192,7 +192,11 @@ forEachStore((tests) => {
       done.key,
       dropped.key,
     ]);
+    const amended = { kind: 'job.start', hold: true } as const;
+    expect(await engine.amendIntent(done.key, amended)).toBe(true);
+    expect((await engine.intent(done.key))?.payload).toEqual(amended);
     expect(await engine.finishIntent(done.key, 'done', { kind: 'ok' }, null)).toBe(true);
+    expect(await engine.amendIntent(done.key, { kind: 'job.start', hold: false })).toBe(false);
     expect(await engine.finishIntent(done.key, 'failed', null, 'late')).toBe(false);
     await engine.apply([
       { type: 'intent.cancel', key: dropped.key },

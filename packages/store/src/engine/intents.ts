@@ -6,7 +6,7 @@ import type { Engine } from './types.ts';
 
 type Intents = Pick<
   Engine,
-  'pendingIntents' | 'announcedIntent' | 'intent' | 'finishIntent' | 'cancelIntent'
+  'pendingIntents' | 'announcedIntent' | 'intent' | 'finishIntent' | 'amendIntent' | 'cancelIntent'
 >;
 
 export function createIntents(context: StoreContext): Intents {
@@ -48,6 +48,16 @@ export function createIntents(context: StoreContext): Intents {
         const finished = outcome.numUpdatedRows === 1n;
         if (finished) add({ signals: signals ?? [] });
         return finished;
+      }),
+    amendIntent: (key, payload) =>
+      context.write(async ({ tx }) => {
+        const outcome = await tx
+          .updateTable('intents')
+          .set(intentTable.update({ payload, updatedAt: context.now() }))
+          .where('key', '=', key)
+          .where('state', '=', 'announced')
+          .executeTakeFirst();
+        return outcome.numUpdatedRows === 1n;
       }),
     cancelIntent: (key) => context.write(({ tx }) => cancelIntent(tx, key, context.now())),
   };

@@ -10,6 +10,7 @@ import type {
   Id,
   InstanceRecord,
   InstanceSnapshot,
+  IntentPayload,
   IntentRecord,
   IntentResult,
   JobRecord,
@@ -147,6 +148,8 @@ export interface Engine {
     error: string | null,
     signals?: readonly Signal[],
   ): Promise<boolean>;
+  /** Replaces the payload of an effect under way; answers false if it was not announced any more. */
+  amendIntent(key: string, payload: IntentPayload): Promise<boolean>;
   /** Announced effects that no longer matter; answers false if it was not announced any more. */
   cancelIntent(key: string): Promise<boolean>;
 
