@@ -99,7 +99,7 @@ export class Hosts {
     const { store, logs, serverId, log } = this.#options;
     const client = new AgentClient({ dial, token });
     const intake = new LogIntake({ store, logs, log, send: (frame) => link.send(frame) });
-    const sink = this.#sink(hostId, client, intake);
+    const sink = this.#sink(hostId, intake, () => link.client);
     const options = { hostId, serverId, client, prepare, sink, log };
     const link: Link = this.#options.link?.(options) ?? new HostLink(options);
     await this.#saveHost(
@@ -163,7 +163,7 @@ export class Hosts {
     await this.#saveMetrics();
   }
 
-  #sink(hostId: string, client: AgentClient, intake: LogIntake): HostSink {
+  #sink(hostId: string, intake: LogIntake, client: () => AgentClient): HostSink {
     const { pulls, activities, points } = this.#progressOf(hostId);
     return {
       connected: async (info) => {
@@ -176,7 +176,7 @@ export class Hosts {
         this.#logLost(hostId, error);
         await this.#saveHost(hostId, { connected: false, info: null, error });
       },
-      sync: (jobs) => this.#sync(hostId, client, intake, jobs),
+      sync: (jobs) => this.#sync(hostId, client(), intake, jobs),
       states: (states) => this.#states(hostId, intake, states),
       log: async (frame: LogFrame) => {
         const stream = await this.#streams.find(hostId, frame.id);
