@@ -16,7 +16,7 @@ import type {
 } from '../model/index.ts';
 import { backendTraits } from '../offers/backend-features.ts';
 import { moveJob } from '../reconcile/moves.ts';
-import { DEFAULT_IDLE_FOR_RUN } from '../status/instance-status.ts';
+import { DEFAULT_IDLE_FOR_RUN } from '../status/index.ts';
 import { triedOffers } from './new-slots.ts';
 import type { ExistingSlot, NewSlot } from './slots.ts';
 

@@ -1,6 +1,6 @@
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
 import type { PoolOffer } from '../offers/pool.ts';
-import { isInstanceActive } from '../status/instance-status.ts';
+import { isInstanceActive } from '../status/index.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
 import type { CapacityLedger } from './ledger.ts';
 import { isElastic, type Site } from './new-capacity.ts';

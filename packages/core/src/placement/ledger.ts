@@ -10,8 +10,7 @@ import type {
 } from '../model/index.ts';
 import { heldLocalGpus, machineGpus } from '../offers/local-gpus.ts';
 import { isUsable } from '../offers/pool.ts';
-import { isFleetActive } from '../status/fleet-status.ts';
-import { isInstanceActive, isInstanceAvailable } from '../status/instance-status.ts';
+import { isFleetActive, isInstanceActive, isInstanceAvailable } from '../status/index.ts';
 
 /** A run that claims capacity, or for which capacity is held. */
 export type Claimant = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;

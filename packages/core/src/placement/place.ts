@@ -10,7 +10,7 @@ import type {
   Timestamp,
 } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
-import { isJobWaiting } from '../status/job-status.ts';
+import { isJobWaiting } from '../status/index.ts';
 import { assignExisting, assignNew } from './assign.ts';
 import { chooseFleet } from './choose-fleet.ts';
 import type { FleetOption } from './fleet-option.ts';

@@ -1,7 +1,6 @@
 /** The order in which a pass examines waiting gangs. */
 import type { Gang, Id, JobRecord, PlacementSnapshot, RunRecord } from '../model/index.ts';
-import { isJobSubmitted } from '../status/job-status.ts';
-import { isRunActive } from '../status/run-status.ts';
+import { isJobSubmitted, isRunActive } from '../status/index.ts';
 import { type GangRequest, gangRequest } from './gang-request.ts';
 import type { CapacityLedger } from './ledger.ts';
 

@@ -5,7 +5,7 @@ import { BACKEND_MISSING, type IntentRecord } from '../model/index.ts';
 import {
   BACKEND_MISSING_LIMIT,
   HOST_REMOVE_LIMIT,
-  isOwnHost,
+  isSshHost,
   terminateDelay,
 } from '../status/index.ts';
 import type { InstancePass } from './instance-pass.ts';
@@ -13,7 +13,7 @@ import { nudgeCreation } from './instance-start.ts';
 
 export function advanceTermination(pass: InstancePass): void {
   const { instance, draft } = pass;
-  if (isOwnHost(instance.backend)) {
+  if (isSshHost(instance.backend)) {
     releaseHost(pass);
     return;
   }

@@ -7,7 +7,7 @@ import { totalBlocksOf } from '../offers/blocks.ts';
 import {
   CREATE_NUDGE,
   HOST_ADD_LIMIT,
-  isOwnHost,
+  isSshHost,
   provisioningTimeoutSeconds,
 } from '../status/index.ts';
 import type { InstancePass } from './instance-pass.ts';
@@ -15,7 +15,7 @@ import type { InstancePass } from './instance-pass.ts';
 /** `pending`: a placeholder, a planned cloud machine, or an SSH host that is being added. */
 export function advancePlanned(pass: InstancePass): void {
   const { instance } = pass;
-  if (isOwnHost(instance.backend)) {
+  if (isSshHost(instance.backend)) {
     advanceOwnHost(pass);
     return;
   }

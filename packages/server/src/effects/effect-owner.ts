@@ -1,4 +1,5 @@
-import { type IntentRecord, isOwnHost } from '@dstack/core';
+import { isSshHost } from '@dstack/contract/status';
+import type { IntentRecord } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
 export interface EffectOwnerOptions {
@@ -26,5 +27,5 @@ async function hostOf(store: Store, { payload, subjectId }: IntentRecord): Promi
     return (instanceId && (await store.instances.byId(instanceId))?.instance.hostId) || null;
   }
   const instance = (await store.instances.byId(subjectId))?.instance;
-  return instance && isOwnHost(instance.backend) ? instance.id : null;
+  return instance && isSshHost(instance.backend) ? instance.id : null;
 }

@@ -1,4 +1,5 @@
 import type { Backend } from '@dstack/backends';
+import { isSshHost } from '@dstack/contract/status';
 import type {
   InstanceRecord,
   IntentPayload,
@@ -8,7 +9,7 @@ import type {
   Signal,
   Timestamp,
 } from '@dstack/core';
-import { BACKEND_MISSING, isOwnHost } from '@dstack/core';
+import { BACKEND_MISSING } from '@dstack/core';
 import type { InstanceView, JobView, Store } from '@dstack/store';
 import { type AgentClient, AgentRefusal } from '../hosts/agent-client.ts';
 import { HostNotReady } from '../hosts/ssh/ssh-fleets.ts';
@@ -165,7 +166,7 @@ async function deployHost(options: EffectsOptions, intent: IntentRecord): Promis
 
 async function endInstance(options: EffectsOptions, intent: IntentRecord): Promise<IntentResult> {
   const instance = (await options.store.instances.byId(intent.subjectId))?.instance;
-  if (instance && isOwnHost(instance.backend)) return await options.sshFleets.remove(instance);
+  if (instance && isSshHost(instance.backend)) return await options.sshFleets.remove(instance);
   if (!instance?.provisioningData || !instance.backend) return { kind: 'ok' };
   const backend: Backend | null = await options.backends.find(instance.projectId, instance.backend);
   if (!backend?.compute) {

@@ -1,4 +1,5 @@
 /** Counts what the server does, for Prometheus. Made only where metrics are switched on. */
+import { isRunPending } from '@dstack/contract/status';
 import { type Change, type Id, SECOND, type WorkKind } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
@@ -87,7 +88,7 @@ export class ServerMetrics implements LoopObserver {
       if (change.type === 'job.update' && change.set.provisionedAt) {
         this.#later(this.#provisioned(change.id));
       }
-      if (change.type === 'run.update' && change.set.status === 'pending') {
+      if (change.type === 'run.update' && change.set.status && isRunPending(change.set.status)) {
         this.#later(this.#waits(change.id));
       }
     }

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
+import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Change, Id, RunRecord, RunSnapshot } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
 import { StoreError } from '../errors.ts';
 import { notDeleted } from '../query.ts';
-import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { applyChanges } from './apply.ts';
 import type { Decide, Engine } from './types.ts';
@@ -72,7 +72,7 @@ export async function requestStop(
     .where('project_id', '=', stop.projectId)
     .where('name', 'in', [...stop.names])
     .where(notDeleted('deleted'))
-    .where('status', 'in', UNFINISHED_RUN)
+    .where('status', 'in', UNFINISHED_RUN_STATUSES)
     .execute();
   const stopped: Id[] = [];
   for (const { id } of rows) {
@@ -97,7 +97,7 @@ function stopDecision(
   stop: { readonly abort: boolean; readonly actorUserId: Id | null },
   now: number,
 ): ReturnType<Decide<unknown>> {
-  if (!UNFINISHED_RUN.includes(run.status)) return null;
+  if (!UNFINISHED_RUN_STATUSES.includes(run.status)) return null;
   const reason = stop.abort ? 'aborted_by_user' : 'stopped_by_user';
   const again = run.status === 'terminating';
   if (again && (run.terminationReason === reason || !mayReplace(run, stop.abort))) return null;

@@ -1,4 +1,5 @@
 /** Reads what explanations are made from. */
+import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import {
   type BlockHolder,
   type ExplainedRun,
@@ -15,7 +16,6 @@ import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { forIds, groupBy } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
-import { UNFINISHED_JOB } from '../schema/statuses.ts';
 import { loadCapacity, loadProjectNames } from './load-placement.ts';
 import { loadExplainedQueue, loadExplainedRivals, QUEUED } from './load-queue.ts';
 import { loadRun } from './load-run.ts';
@@ -77,7 +77,7 @@ export async function blockHolders(tx: Tx, instanceIds: readonly Id[]): Promise<
       .select(['j.instance_id', 'j.claimed_blocks'])
       .select(NAMED)
       .where('j.instance_id', 'in', slice)
-      .where('j.status', 'in', UNFINISHED_JOB)
+      .where('j.status', 'in', UNFINISHED_JOB_STATUSES)
       .orderBy('j.submitted_at')
       .orderBy('j.id')
       .execute(),

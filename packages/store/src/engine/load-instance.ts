@@ -1,10 +1,15 @@
+import {
+  ENDING_INSTANCE_STATUSES,
+  isInstancePending,
+  UNFINISHED_JOB_STATUSES,
+  UNFINISHED_RUN_STATUSES,
+} from '@dstack/contract/status';
 import type { FleetSnapshot, Id, InstanceRecord, InstanceSnapshot } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
-import { ENDING_INSTANCE, UNFINISHED_JOB, UNFINISHED_RUN } from '../schema/statuses.ts';
 import { fleetTable, jobTable } from '../schema/work-tables.ts';
 import { localKeys } from './local-use.ts';
 import { instancesByIds, intentsOf } from './parts.ts';
@@ -21,7 +26,7 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     .selectFrom('jobs')
     .selectAll()
     .where('instance_id', '=', id)
-    .where('status', 'in', UNFINISHED_JOB)
+    .where('status', 'in', UNFINISHED_JOB_STATUSES)
     .orderBy('submitted_at')
     .execute();
   const active = await tx
@@ -29,7 +34,7 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('fleet_id', '=', instance.fleetId)
     .where(notDeleted('deleted'))
-    .where('status', 'not in', ENDING_INSTANCE)
+    .where('status', 'not in', ENDING_INSTANCE_STATUSES)
     .executeTakeFirstOrThrow();
   const [host] = instance.hostId === null ? [] : await hostsOf(tx, [instance.hostId]);
   return {
@@ -47,7 +52,7 @@ async function localOfPlanned(
   tx: Tx,
   { status, backend, provisioningJobId }: InstanceRecord,
 ): Promise<Pick<InstanceSnapshot, 'local'>> {
-  if (status !== 'pending' || backend !== null || provisioningJobId !== null) return {};
+  if (!isInstancePending(status) || backend !== null || provisioningJobId !== null) return {};
   const { count, state } = await localKeys(tx);
   return { local: { localInstances: count, localState: state } };
 }
@@ -69,7 +74,7 @@ export async function loadFleet(
     .selectFrom('runs')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('fleet_id', '=', id)
-    .where('status', 'in', UNFINISHED_RUN)
+    .where('status', 'in', UNFINISHED_RUN_STATUSES)
     .executeTakeFirstOrThrow();
   return {
     fleet: fleetTable.decode(row),

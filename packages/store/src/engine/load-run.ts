@@ -1,3 +1,4 @@
+import { isJobFinished, isJobRunning } from '@dstack/contract/status';
 import {
   type GpuSample,
   type Id,
@@ -12,7 +13,6 @@ import type { Tx } from '../context.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { logEndsOf, reportsOf } from '../jobs/reports.ts';
 import type { RecordCache } from '../record-cache.ts';
-import { UNFINISHED_JOB } from '../schema/statuses.ts';
 import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
 import { requestCounts } from '../services/requests.ts';
 import { fleetUses } from './fleet-uses.ts';
@@ -101,7 +101,7 @@ async function loadProbes(
   jobs: readonly JobRecord[],
 ): Promise<Record<Id, readonly number[]>> {
   const waiting = jobs.filter(
-    (job) => job.status === 'running' && !job.ready && (job.spec.probes ?? []).length > 0,
+    (job) => isJobRunning(job.status) && !job.ready && (job.spec.probes ?? []).length > 0,
   );
   if (waiting.length === 0) return {};
   const rows = await tx
@@ -131,7 +131,7 @@ async function loadGpuSamples(
   const samples: Record<Id, GpuSample[]> = {};
   for (const job of jobs) {
     const policy = job.spec.utilization_policy;
-    if (job.status !== 'running' || !policy) continue;
+    if (!isJobRunning(job.status) || !policy) continue;
     const rows = await tx
       .selectFrom('job_metrics_points')
       .selectAll()
@@ -149,7 +149,7 @@ async function loadGpuSamples(
 
 /** What an agent says matters for the latest submission of a job, and while one lives. */
 function isTelling(job: JobRecord, jobs: readonly JobRecord[]): boolean {
-  if (UNFINISHED_JOB.includes(job.status)) return true;
+  if (!isJobFinished(job.status)) return true;
   return !jobs.some(
     (other) =>
       other.replicaNum === job.replicaNum &&

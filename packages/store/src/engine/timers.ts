@@ -1,8 +1,14 @@
+import {
+  isRunSubmitted,
+  isRunTerminating,
+  type RunStatus,
+  UNFINISHED_JOB_STATUSES,
+  UNFINISHED_RUN_STATUSES,
+} from '@dstack/contract/status';
 import type { Signal } from '@dstack/core';
 import { sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import { notDeleted } from '../query.ts';
-import { UNFINISHED_JOB, UNFINISHED_RUN } from '../schema/statuses.ts';
 import type { Alarm, Engine, ScheduledKind } from './types.ts';
 
 const TABLES = {
@@ -20,7 +26,7 @@ const TABLES = {
 const UNFINISHED_JOBS = sql<{ run_id: string; waiting: number }>`(
   select run_id, min(case when status = 'submitted' and waiting_since is not null
       and instance_id is null then 1 else 0 end) as waiting
-    from jobs where status in (${sql.join(UNFINISHED_JOB)}) group by run_id)`;
+    from jobs where status in (${sql.join(UNFINISHED_JOB_STATUSES)}) group by run_id)`;
 
 type Timers = Pick<Engine, 'due' | 'nextDue' | 'unfinished' | 'alarms'>;
 
@@ -49,10 +55,10 @@ export function createTimers({ db }: StoreContext): Timers {
         .selectFrom('runs as r')
         .leftJoin(UNFINISHED_JOBS.as('j'), 'j.run_id', 'r.id')
         .select(['r.id', 'r.project_id', 'r.status', 'j.waiting'])
-        .where('r.status', 'in', UNFINISHED_RUN)
+        .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
         .execute();
       const projects = new Set(
-        runs.filter((run) => run.status !== 'terminating').map((run) => run.project_id),
+        runs.filter((run) => !isRunTerminating(run.status)).map((run) => run.project_id),
       );
       const instances = await idsOf('instances');
       const fleets = await idsOf('fleets');
@@ -98,8 +104,8 @@ export function createTimers({ db }: StoreContext): Timers {
 
 /** Such a run needs no pass before placement signals it or its alarm is due. */
 function waitsForCapacity(run: {
-  readonly status: string;
+  readonly status: RunStatus;
   readonly waiting: number | null;
 }): boolean {
-  return run.status === 'submitted' && Number(run.waiting) === 1;
+  return isRunSubmitted(run.status) && Number(run.waiting) === 1;
 }

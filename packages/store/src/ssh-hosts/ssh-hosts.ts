@@ -1,6 +1,6 @@
+import { ENDING_INSTANCE_STATUSES } from '@dstack/contract/status';
 import type { StoreContext } from '../context.ts';
 import { forIds, insertInSlices, notDeleted } from '../query.ts';
-import { ENDING_INSTANCE } from '../schema/statuses.ts';
 import type { NewSshHost, SshHostRecord, SshHosts } from './types.ts';
 
 export function createSshHosts(context: StoreContext): SshHosts {
@@ -42,7 +42,7 @@ export function createSshHosts(context: StoreContext): SshHosts {
         .innerJoin('instances as i', 'i.id', 'h.instance_id')
         .select('h.instance_id')
         .where(notDeleted('i.deleted'))
-        .where('i.status', 'not in', ENDING_INSTANCE)
+        .where('i.status', 'not in', ENDING_INSTANCE_STATUSES)
         .where('i.provisioning_data', 'is not', null)
         .orderBy('h.instance_id')
         .execute();

@@ -1,10 +1,9 @@
+import { isInstancePending, isInstanceTerminated } from '@dstack/contract/status';
 import {
   fleetHosts,
   type Id,
   type InstanceRecord,
   type IntentResult,
-  isInstancePending,
-  isInstanceTerminated,
   machineOfHost,
   type Timestamp,
 } from '@dstack/core';

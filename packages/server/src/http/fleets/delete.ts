@@ -1,14 +1,10 @@
 /** The end of fleets and of single instances, as far as the API orders it. */
+
 import { setImmediate } from 'node:timers/promises';
 import { ruleError } from '@dstack/contract/api';
+import { isFleetTerminating, isInstanceActive } from '@dstack/contract/status';
 import type { Change, FleetSnapshot, InstanceRecord } from '@dstack/core';
-import {
-  fleetStatusEvent,
-  isFleetTerminating,
-  isInstanceActive,
-  isPlaceholder,
-  terminateByUser,
-} from '@dstack/core';
+import { fleetStatusEvent, isPlaceholder, terminateByUser } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 

@@ -1,18 +1,21 @@
 /** What must be true whatever happens; each breach is named by its rule and what it was seen on. */
+
 import type { Backend } from '@dstack/backends';
 import {
-  type Change,
-  type Id,
-  type InstanceRecord,
   isInstanceActive,
   isInstanceIdle,
   isJobFinished,
   isJobRunning,
   isJobSubmitted,
   isJobTerminating,
-  isJobWaiting,
   isRunFinished,
   isRunPending,
+} from '@dstack/contract/status';
+import {
+  type Change,
+  type Id,
+  type InstanceRecord,
+  isJobWaiting,
   type JobRecord,
   jobOutcome,
   latestSubmissions,

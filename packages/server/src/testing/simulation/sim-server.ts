@@ -1,4 +1,5 @@
 /** One server of a simulation: the real loops, effects and hosts, on a store that it shares. */
+import { isInstanceActive } from '@dstack/contract/status';
 import {
   buildJobSpecs,
   type Change,
@@ -6,7 +7,6 @@ import {
   type Id,
   type InstanceRecord,
   type IntentResult,
-  isInstanceActive,
   machineOfHost,
   nextFire,
   type RunContext,

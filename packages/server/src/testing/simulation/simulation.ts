@@ -3,13 +3,13 @@
  * server that decides, stores and carries out is real, what is outside of it follows a script. The
  * same seed gives the same story, to the last microsecond.
  */
+
 import { generateKeyPairSync } from 'node:crypto';
+import { isJobRunning, isRunFinished } from '@dstack/contract/status';
 import {
   type Change,
   DEFAULT_JOB_SPEC_SETTINGS,
   DEFAULT_RUN_SPEC_SETTINGS,
-  isJobRunning,
-  isRunFinished,
   latestSubmissions,
 } from '@dstack/core';
 import { openMemoryStore, type ProjectRecord, type Store, type UserRecord } from '@dstack/store';
