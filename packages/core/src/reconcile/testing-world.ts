@@ -2,6 +2,7 @@
  * A run, its instances and their agents in memory: decisions are applied as the store would apply
  * them (versions and uniqueness checked), so that tests tell stories instead of comparing changes.
  */
+
 import type { JobState } from '@dstack/contract/agent';
 import type {
   Change,
@@ -37,6 +38,7 @@ import {
   SETTINGS,
   T0,
 } from './testing.ts';
+import { stopRun } from './user-requests.ts';
 
 interface Start {
   readonly run?: Partial<RunRecord>;
@@ -337,9 +339,10 @@ export class World {
 
   /** What the API writes for `runs/stop`. */
   stop(abort = false): this {
-    const terminationReason = abort ? 'aborted_by_user' : 'stopped_by_user';
-    const { version } = this.run;
-    this.run = { ...this.run, status: 'terminating', terminationReason, version: version + 1 };
+    const decision = stopRun(this.run, { abort, actorUserId: null, now: this.now });
+    for (const change of decision?.changes ?? []) {
+      if (change.type === 'run.update') this.run = raise(this.run, change);
+    }
     return this;
   }
 }

@@ -1,4 +1,4 @@
-import type { RunRecord } from '@dstack/core';
+import { type RunRecord, stopRun } from '@dstack/core';
 import { expect, it } from 'vitest';
 import {
   fleetRecord,
@@ -34,6 +34,13 @@ async function submittedRun(world: World, name: NameChoice, part = {}): Promise<
   return outcome.run;
 }
 
+/** As the API stops runs. */
+function stop(world: World, names: readonly string[], abort = false) {
+  return world.store.engine.updateUnfinishedRuns(world.projectId, names, ({ run }) =>
+    stopRun(run, { abort, actorUserId: world.userId, now: 7 }),
+  );
+}
+
 const messages = async ({ store }: World) =>
   (await store.events.list({ visibleTo: null, page: { ascending: true } })).map((e) => e.message);
 
@@ -62,8 +69,7 @@ forEachStore((tests) => {
       if (!isOver) setImmediate(turn);
     };
     turn();
-    const stop = { projectId: world.projectId, names, abort: false, actorUserId: world.userId };
-    expect(await world.store.engine.requestStop(stop)).toHaveLength(20);
+    expect(await stop(world, names)).toHaveLength(20);
     isOver = true;
     expect(turns).toBeGreaterThan(20);
   });
@@ -169,13 +175,7 @@ forEachStore((tests) => {
     await engine.claim('run', run.id, 'a pass', 9_000_000);
     const heard: string[] = [];
     engine.onSignal((signal) => heard.push(signal.id));
-    const stopped = await engine.requestStop({
-      projectId: world.projectId,
-      names: ['train', 'over', 'unknown'],
-      abort: false,
-      actorUserId: world.userId,
-    });
-    expect(stopped).toEqual([run.id]);
+    expect(await stop(world, ['train', 'over', 'unknown'])).toEqual([run.id]);
     expect(heard).toEqual([run.id]);
     expect((await engine.loadRun(run.id))?.run).toMatchObject({
       status: 'terminating',
@@ -193,15 +193,11 @@ forEachStore((tests) => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const run = await submittedRun(world, { exact: 'train' });
-    const stop = (abort: boolean) =>
-      engine.requestStop({
-        ...{ projectId: world.projectId, names: ['train'], abort, actorUserId: null },
-      });
     const reason = async () => (await engine.loadRun(run.id))?.run.terminationReason;
-    await stop(false);
-    await stop(true);
+    await stop(world, ['train']);
+    await stop(world, ['train'], true);
     expect(await reason()).toBe('aborted_by_user');
-    await stop(false);
+    await stop(world, ['train']);
     expect(await reason()).toBe('aborted_by_user');
     expect(await messages(world)).toHaveLength(2);
   });
@@ -211,9 +207,7 @@ forEachStore((tests) => {
     const { engine } = world.store;
     const run = await submittedRun(world, { exact: 'train' });
     const before = await engine.loadRun(run.id);
-    await engine.requestStop({
-      ...{ projectId: world.projectId, names: ['train'], abort: true, actorUserId: null },
-    });
+    await stop(world, ['train'], true);
     const outcome = await engine.apply([
       {
         type: 'run.update',

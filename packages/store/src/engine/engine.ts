@@ -2,7 +2,7 @@ import { chooseName } from '../choose-name.ts';
 import { isContention, isUniqueViolation } from '../connection/failures.ts';
 import type { StoreContext } from '../context.ts';
 import { applyChanges } from './apply.ts';
-import { decidedWrite, eventsOf, requestStop } from './decided-writes.ts';
+import { decidedWrite, eventsOf, updateUnfinishedRuns } from './decided-writes.ts';
 import { createIntents } from './intents.ts';
 import { localLeases, sharedLeases } from './leases.ts';
 import { blockHolders, loadExplainedRun } from './load-explained.ts';
@@ -48,7 +48,8 @@ export function createEngine(context: StoreContext): Engine {
       decidedWrite(context, { table: 'volumes', id }, loadVolume, decide),
     updateGateway: (id, decide) =>
       decidedWrite(context, { table: 'gateways', id }, loadGateway, decide),
-    requestStop: (stop) => requestStop(context, stop),
+    updateUnfinishedRuns: (projectId, names, decide) =>
+      updateUnfinishedRuns(context, projectId, names, decide),
     ...createTimers(context),
     ...createIntents(context),
     ...(context.postgres ? sharedLeases(context) : localLeases(context)),

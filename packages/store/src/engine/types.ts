@@ -111,16 +111,14 @@ export interface Engine {
   updateVolume(id: Id, decide: Decide<VolumeSnapshot>): Promise<VolumeSnapshot | null>;
   updateGateway(id: Id, decide: Decide<GatewaySnapshot>): Promise<GatewaySnapshot | null>;
   /**
-   * Stop (or abort) of unfinished runs by name; unknown and finished ones are ignored. The run is
-   * `terminating` at once; a repeated call only changes the reason, and an abort is never turned
-   * back into a stop. Answers the ids of the runs concerned.
+   * The same for every unfinished run of these names, one after another; unknown and finished ones
+   * are ignored. The run alone is read. Answers the ids of the runs concerned.
    */
-  requestStop(stop: {
-    readonly projectId: Id;
-    readonly names: readonly string[];
-    readonly abort: boolean;
-    readonly actorUserId: Id | null;
-  }): Promise<Id[]>;
+  updateUnfinishedRuns(
+    projectId: Id,
+    names: readonly string[],
+    decide: Decide<Pick<RunSnapshot, 'run'>>,
+  ): Promise<Id[]>;
 
   /** Keys whose `nextPassAt` is not after `until`, earliest first. */
   due(kind: ScheduledKind, until: Timestamp, limit: number): Promise<string[]>;
