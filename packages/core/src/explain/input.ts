@@ -30,7 +30,7 @@ export interface QueuePlace {
 /** A run with all capacity that it could be placed on, whether or not it waits. */
 export interface ExplainedRun {
   readonly run: RunSnapshot;
-  readonly queue: Omit<PlacementSnapshot, 'hasSilentBackends'>;
+  readonly queue: PlacementSnapshot;
   /** Of the jobs that `examinedJobs` selects. */
   readonly places: readonly QueuePlace[];
   /** Holders of the instances that an explanation shows. */

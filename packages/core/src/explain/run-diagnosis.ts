@@ -91,9 +91,7 @@ export class RunDiagnosis {
     const { queue } = this.#input;
     const own = this.#ownGangs();
     const others = queue.gangs.filter((gang) => gang.run.id !== this.pass.run.id);
-    const silent = this.around.backends.abilities.filter((one) => !one.makesMachines);
-    const machineless = new Set(silent.map((one) => one.name));
-    return { ...queue, gangs: [...others, ...own], hasSilentBackends: false, machineless };
+    return { ...queue, gangs: [...others, ...own] };
   }
 
   #ownGangs(): Gang[] {

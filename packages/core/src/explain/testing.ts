@@ -69,7 +69,9 @@ export function explainedRun(situation: Situation): ExplainedRun {
   const run = aRun('train', situation.configuration, situation.run);
   const jobs = situation.jobs ?? aGang(run, 0, situation.job).jobs;
   const instances = situation.instances ?? [];
+  const silent = (situation.backends ?? []).filter((one) => !one.makesMachines);
   const { projectId, projectName, ...queue } = aSnapshot({
+    machineless: new Set(silent.map((one) => one.name)),
     fleets: situation.fleets ?? [],
     instances,
     gangs: situation.others ?? [],
@@ -88,6 +90,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
       logEnds: situation.logEnds ?? {},
       intents: situation.intents ?? [],
       probes: situation.probes ?? {},
+      ...{ overQuota: {}, gpuSamples: {}, requests: null },
     },
     queue: { projectId, projectName, ...queue },
     places: first ? [{ jobId: first.id, ahead: 0, first: [], ...situation.place }] : [],

@@ -140,7 +140,7 @@ export class CapacityLedger {
 
   /** Whether this server can create instances in the offer's backend. */
   makesMachines({ backend }: Offer): boolean {
-    return !this.snapshot.machineless?.has(backend);
+    return !this.snapshot.machineless.has(backend);
   }
 
   /** Whether the GPUs of an offer are free. Instances share GPUs on the server's machine only. */

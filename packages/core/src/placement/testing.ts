@@ -237,6 +237,7 @@ export function aSnapshot(patch: Partial<PlacementSnapshot>): PlacementSnapshot 
     more: new Set(),
     rivals: [],
     hasSilentBackends: false,
+    machineless: new Set(),
     fleets: [],
     instances,
     projectNames: { [PROJECT]: 'main' },

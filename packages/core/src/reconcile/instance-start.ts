@@ -65,7 +65,7 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
 /** Slots of the server's machine belong to no fleet: other projects may have taken the last one. */
 function hasLocalSlot({ snapshot, ctx, draft }: InstancePass, created: CreatedMachine): boolean {
   const { local } = snapshot;
-  if (created.offer.backend !== 'local' || local === undefined) return true;
+  if (created.offer.backend !== 'local' || local === null) return true;
   draft.checkLocal(local.localState);
   return local.localInstances < ctx.settings.localMaxInstances;
 }

@@ -68,11 +68,12 @@ export class World {
   alarms: string[] = [];
   removedInstances: string[] = [];
   deletedJobs: string[] = [];
-  gpuSamples: RunSnapshot['gpuSamples'];
-  probes: RunSnapshot['probes'];
+  overQuota: RunSnapshot['overQuota'] = {};
+  gpuSamples: RunSnapshot['gpuSamples'] = {};
+  probes: RunSnapshot['probes'] = {};
   /** Instances of the server's machine, for one that a fleet plans. */
   localInstances: number | null = null;
-  requests: RunSnapshot['requests'];
+  requests: RunSnapshot['requests'] = null;
   buildJobs: RunContext['buildJobs'];
   nextFire: RunContext['nextFire'];
   settings: EngineSettings;
@@ -153,6 +154,7 @@ export class World {
       reports: [...this.reports.values()],
       logEnds: this.logEnds,
       intents: [...this.intents.values()].filter((one) => subjects.has(one.subjectId)),
+      overQuota: this.overQuota,
       gpuSamples: this.gpuSamples,
       probes: this.probes,
       requests: this.requests,
@@ -180,9 +182,10 @@ export class World {
         host: this.hosts.get(instance.hostId ?? '') ?? null,
         intents: [...this.intents.values()].filter((one) => one.subjectId === id),
         activeInFleet: this.#active(),
-        ...(this.localInstances === null
-          ? {}
-          : { local: { localInstances: this.localInstances, localState: 'as read' } }),
+        local:
+          this.localInstances === null
+            ? null
+            : { localInstances: this.localInstances, localState: 'as read' },
       },
       this.ctx,
     );

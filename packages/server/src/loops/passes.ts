@@ -46,11 +46,11 @@ export type Pass = (key: string) => Promise<PassEnding>;
 
 export function runPass(deps: PassDeps): Pass {
   return async (id) => {
-    const snapshot = await deps.store.engine.loadRun(id);
+    const memory = { overQuota: deps.quota.breaches };
+    const snapshot = await deps.store.engine.loadRun(id, memory);
     if (!snapshot) return DONE;
     armAsLoaded(deps, 'run', snapshot.run);
-    const overQuota = deps.quota.breaches(snapshot.jobs.map((job) => job.id));
-    const decision = reconcileRun({ ...snapshot, overQuota }, deps.context());
+    const decision = reconcileRun(snapshot, deps.context());
     const ending = await apply(deps, { run: snapshot.run.name }, decision);
     if (ending.ending === 'done') deps.changes.emit(id);
     return ending;
@@ -100,12 +100,12 @@ export function gatewayPass(deps: ResourcePassDeps): Pass {
 /** Backends are asked between reading and deciding; what they said is stale only until `apply`. */
 export function placementPass(deps: PassDeps): Pass {
   return async (projectId) => {
-    const queue = await deps.store.engine.loadPlacement(projectId);
-    if (!queue) {
+    const hints = await deps.offers.hints(projectId);
+    const snapshot = await deps.store.engine.loadPlacement(projectId, hints);
+    if (!snapshot) {
       deps.arm('placement', projectId, null);
       return DONE;
     }
-    const snapshot = { ...queue, ...(await deps.offers.capabilities(projectId)) };
     const { offers } = await deps.offers.answer(projectId, wantsBackendOffers(snapshot));
     const decision = place(snapshot, offers, deps.context());
     const ending = await apply(deps, { project: snapshot.projectName }, decision);

@@ -1,7 +1,7 @@
 import type { RunContext } from '@dstack/core';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { decisionContext } from '../decision-context.ts';
-import { LOCAL_OFFER } from '../http/testing/offers.ts';
+import { LOCAL_OFFER, NO_HINTS } from '../http/testing/offers.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
 import { compileSettings } from '../settings.ts';
 import { LogQuota } from './log-quota.ts';
@@ -31,7 +31,7 @@ function placement(whileAsked: () => Promise<unknown>, localMaxInstances = 4): P
     observer: null,
     log: deps.log,
     offers: {
-      capabilities: async () => ({ hasSilentBackends: false }),
+      hints: async () => NO_HINTS,
       answer: async (projectId, wanted) => {
         const answers = await deps.offers.answer(projectId, wanted);
         await whileAsked();
@@ -61,7 +61,7 @@ async function applyFleet(nodes: string, project = 'main', more: object = {}): P
 const deleteFleet = () => server.call('/api/project/main/fleets/delete', { names: ['default'] });
 
 async function instancesOf(project: string) {
-  const capacity = await server.store.engine.loadCapacity(await projectId(project));
+  const capacity = await server.store.engine.loadCapacity(await projectId(project), NO_HINTS);
   return capacity.instances;
 }
 

@@ -4,6 +4,7 @@ import {
   fleetRecord,
   instanceRecord,
   jobRecord,
+  NO_MEMORY,
   newEvent,
   runRecord,
   runTarget,
@@ -177,7 +178,7 @@ forEachStore((tests) => {
     engine.onSignal((signal) => heard.push(signal.id));
     expect(await stop(world, ['train', 'over', 'unknown'])).toEqual([run.id]);
     expect(heard).toEqual([run.id]);
-    expect((await engine.loadRun(run.id))?.run).toMatchObject({
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.run).toMatchObject({
       status: 'terminating',
       terminationReason: 'stopped_by_user',
       version: 1,
@@ -193,7 +194,7 @@ forEachStore((tests) => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const run = await submittedRun(world, { exact: 'train' });
-    const reason = async () => (await engine.loadRun(run.id))?.run.terminationReason;
+    const reason = async () => (await engine.loadRun(run.id, NO_MEMORY))?.run.terminationReason;
     await stop(world, ['train']);
     await stop(world, ['train'], true);
     expect(await reason()).toBe('aborted_by_user');
@@ -206,7 +207,7 @@ forEachStore((tests) => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const run = await submittedRun(world, { exact: 'train' });
-    const before = await engine.loadRun(run.id);
+    const before = await engine.loadRun(run.id, NO_MEMORY);
     await stop(world, ['train'], true);
     const outcome = await engine.apply([
       {
@@ -217,7 +218,7 @@ forEachStore((tests) => {
       },
     ]);
     expect(outcome).toBe('conflict');
-    expect((await engine.loadRun(run.id))?.run.status).toBe('terminating');
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.run.status).toBe('terminating');
   });
 
   it('loses none of many updates at once', async () => {
@@ -238,7 +239,10 @@ forEachStore((tests) => {
         })),
       ),
     );
-    expect((await engine.loadRun(run.id))?.run).toMatchObject({ deploymentNum: 25, version: 25 });
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.run).toMatchObject({
+      deploymentNum: 25,
+      version: 25,
+    });
     expect(await engine.updateRun('absent', () => null)).toBeNull();
   });
 

@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
-import type { Change, Id, RunSnapshot } from '@dstack/core';
+import type { Change, Id } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
 import { StoreError } from '../errors.ts';
 import { notDeleted } from '../query.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { applyChanges } from './apply.ts';
-import type { Decide } from './types.ts';
+import type { BareRun, Decide } from './types.ts';
 
 /** Each try loses only against a pass that has just written: more cannot be chance. */
 const MAX_TRIES = 50;
@@ -66,7 +66,7 @@ export async function updateUnfinishedRuns(
   context: StoreContext,
   projectId: Id,
   names: readonly string[],
-  decide: Decide<Pick<RunSnapshot, 'run'>>,
+  decide: Decide<BareRun>,
 ): Promise<Id[]> {
   if (names.length === 0) return [];
   const rows = await context.db
@@ -86,7 +86,7 @@ export async function updateUnfinishedRuns(
   return found;
 }
 
-async function loadBareRun(tx: Tx, id: Id): Promise<Pick<RunSnapshot, 'run'> | null> {
+export async function loadBareRun(tx: Tx, id: Id): Promise<BareRun | null> {
   const row = await tx.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirst();
   return row ? { run: runTable.decode(row) } : null;
 }

@@ -2,6 +2,7 @@
 import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import {
   type BlockHolder,
+  type CapacityHints,
   type ExplainedRun,
   examinedJobs,
   type FleetRecord,
@@ -10,6 +11,7 @@ import {
   type JobRecord,
   type NamedRun,
   type QueuePlace,
+  type RunMemory,
   type Timestamp,
 } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
@@ -30,17 +32,20 @@ export async function loadExplainedRun(
   tx: Tx,
   records: RecordCache,
   id: Id,
+  hints: CapacityHints,
+  memory: RunMemory,
   now: Timestamp,
 ): Promise<ExplainedRun | null> {
-  const run = await loadRun(tx, records, id, now);
+  const run = await loadRun(tx, records, id, memory, now);
   if (run === null) return null;
   const { projectId } = run.run;
-  const capacity = await loadCapacity(tx, records, projectId);
+  const capacity = await loadCapacity(tx, records, projectId, hints);
   const fleetIds = capacity.fleets.map((fleet) => fleet.id);
   const queue = {
     ...{ projectId, projectName: run.projectName, ...capacity },
     ...(await loadExplainedQueue(tx, records, projectId)),
     rivals: await loadExplainedRivals(tx, records, projectId, fleetIds),
+    hasSilentBackends: hints.hasSilentBackends,
   };
   const places: QueuePlace[] = [];
   for (const job of examinedJobs(run.jobs)) places.push(await queuePlace(tx, job));

@@ -44,17 +44,17 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     host: host ?? null,
     intents: await intentsOf(tx, [id, ...jobs.map((job) => job.id)]),
     activeInFleet: Number(active.count),
-    ...(await localOfPlanned(tx, instance)),
+    local: await localOfPlanned(tx, instance),
   };
 }
 
 async function localOfPlanned(
   tx: Tx,
   { status, backend, provisioningJobId }: InstanceRecord,
-): Promise<Pick<InstanceSnapshot, 'local'>> {
-  if (!isInstancePending(status) || backend !== null || provisioningJobId !== null) return {};
+): Promise<InstanceSnapshot['local']> {
+  if (!isInstancePending(status) || backend !== null || provisioningJobId !== null) return null;
   const { count, state } = await localKeys(tx);
-  return { local: { localInstances: count, localState: state } };
+  return { localInstances: count, localState: state };
 }
 
 export async function loadFleet(

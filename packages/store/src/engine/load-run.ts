@@ -4,6 +4,7 @@ import {
   type Id,
   type JobRecord,
   KEPT_SUBMISSIONS,
+  type RunMemory,
   type RunSnapshot,
   scalesByDemand,
   type Timestamp,
@@ -28,6 +29,7 @@ export async function loadRun(
   tx: Tx,
   records: RecordCache,
   id: Id,
+  memory: RunMemory,
   now: Timestamp,
 ): Promise<RunSnapshot | null> {
   const row = await tx
@@ -59,10 +61,20 @@ export async function loadRun(
       (await logEndsOf(tx, telling)).map(({ jobId, stored }) => [jobId, stored]),
     ),
     intents: await intentsOf(tx, [...jobIds, ...instances.map((instance) => instance.id)]),
+    overQuota: breachesOf(jobIds, memory),
     gpuSamples: await loadGpuSamples(tx, jobs, now),
     probes: await loadProbes(tx, jobs),
-    ...(run.serviceSpec && scalesByDemand(run) && { requests: await requestCounts(tx, id, now) }),
+    requests: run.serviceSpec && scalesByDemand(run) ? await requestCounts(tx, id, now) : null,
   };
+}
+
+function breachesOf(jobIds: readonly Id[], { overQuota }: RunMemory): Record<Id, string> {
+  const breaches: Record<Id, string> = {};
+  for (const id of jobIds) {
+    const text = overQuota.get(id);
+    if (text !== undefined) breaches[id] = text;
+  }
+  return breaches;
 }
 
 /** The newest submissions of each job, and the last that ever got a machine. */

@@ -79,7 +79,7 @@ async function update(
 }
 
 function updateChanges(
-  { run }: RunSnapshot,
+  { run }: Pick<RunSnapshot, 'run'>,
   spec: RunSpec,
   request: ApplyRunPlanRequest,
   user: UserRecord,

@@ -18,6 +18,7 @@ import { pino } from 'pino';
 import type { HttpDeps } from '../../http/ports.ts';
 import { createProject } from '../../http/projects/service.ts';
 import { createUser } from '../../http/users/service.ts';
+import { capacityHints } from '../../offers/capacity-hints.ts';
 import {
   Breach,
   checkBlocks,
@@ -268,7 +269,10 @@ class Simulation {
         of,
         find: async (projectId, name) =>
           (await of(projectId)).find((backend) => backend.name === name) ?? null,
-        state: async () => ({ abilities: [], localOff: null }),
+        state: async (projectId) => ({
+          ...{ abilities: [], localOff: null },
+          hints: capacityHints(await of(projectId)),
+        }),
       },
       drainSeconds: () => this.#drainSeconds(),
       onApplied: () => {},
