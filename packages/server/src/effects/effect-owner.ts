@@ -1,6 +1,5 @@
-import { isSshHost } from '@dstack/contract/status';
-import type { IntentRecord } from '@dstack/core';
 import type { Store } from '@dstack/store';
+import { intentDescriptor } from './intents/index.ts';
 
 export interface EffectOwnerOptions {
   readonly store: Store;
@@ -15,17 +14,7 @@ export function effectIsOurs({ store, hosts }: EffectOwnerOptions) {
   return async (key: string): Promise<boolean> => {
     if (!store.shared) return true;
     const intent = await store.engine.announcedIntent(key);
-    const hostId = intent && (await hostOf(store, intent));
+    const hostId = intent && (await intentDescriptor(intent.kind).hostOf(store, intent));
     return !hostId || !(await hosts.isElsewhere(hostId));
   };
-}
-
-async function hostOf(store: Store, { payload, subjectId }: IntentRecord): Promise<string | null> {
-  if (payload.kind === 'job.remove') return payload.hostId;
-  if (payload.kind.startsWith('job.')) {
-    const instanceId = (await store.jobs.byId(subjectId))?.job.instanceId;
-    return (instanceId && (await store.instances.byId(instanceId))?.instance.hostId) || null;
-  }
-  const instance = (await store.instances.byId(subjectId))?.instance;
-  return instance && isSshHost(instance.backend) ? instance.id : null;
 }

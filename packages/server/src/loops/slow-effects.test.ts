@@ -40,7 +40,7 @@ it('starts jobs though any number of machines are slow to come', async () => {
   const slow = Promise.withResolvers<void>();
   const carried: string[] = [];
   const { made, announce } = await started(async (key) => {
-    if (key.startsWith('job.')) carried.push(key);
+    if (key === 'job.start:one:0') carried.push(key);
     else await slow.promise;
   });
   for (let host = 0; host < 200; host++) announce(`host.deploy:${host}:0`);

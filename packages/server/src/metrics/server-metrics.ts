@@ -4,7 +4,7 @@ import { type Change, type Id, SECOND, type WorkKind } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { LoopObserver } from '../loops/loop-observer.ts';
-import type { PassEnding, QueueDepth } from '../loops/work-queue.ts';
+import type { QueueDepth, WorkEnding } from '../loops/work-queue.ts';
 import { productSeries } from './product-series.ts';
 
 export type Depths = Readonly<Record<WorkKind, QueueDepth>>;
@@ -79,7 +79,7 @@ export class ServerMetrics implements LoopObserver {
     });
   }
 
-  passEnded(kind: WorkKind, ending: PassEnding['ending'], seconds: number): void {
+  passEnded(kind: WorkKind, ending: WorkEnding['ending'], seconds: number): void {
     this.#passes.observe({ kind, ending }, seconds);
   }
 

@@ -17,7 +17,10 @@ const TABLES = {
   fleet: 'fleets',
   volume: 'volumes',
   gateway: 'gateways',
-} as const;
+} as const satisfies Record<ScheduledKind, string>;
+
+/** Kinds of records that may have work as long as they are not deleted. */
+const UNTIL_DELETED = (Object.keys(TABLES) as ScheduledKind[]).filter((kind) => kind !== 'run');
 
 /**
  * For each run with unfinished jobs, whether all of them wait for capacity. One query for all runs:
@@ -60,10 +63,8 @@ export function createTimers({ db }: StoreContext): Timers {
       const projects = new Set(
         runs.filter((run) => !isRunTerminating(run.status)).map((run) => run.project_id),
       );
-      const instances = await idsOf('instances');
-      const fleets = await idsOf('fleets');
-      const volumes = await idsOf('volumes');
-      const gateways = await idsOf('gateways');
+      const others: Signal[] = [];
+      for (const kind of UNTIL_DELETED) others.push(...(await signalsOf(kind)));
       const intents = await db
         .selectFrom('intents')
         .select('key')
@@ -75,10 +76,7 @@ export function createTimers({ db }: StoreContext): Timers {
           .filter((row) => !waitsForCapacity(row))
           .map((row): Signal => ({ kind: 'run', id: row.id })),
         ...[...projects].map((id): Signal => ({ kind: 'placement', id })),
-        ...instances.map((row): Signal => ({ kind: 'instance', id: row.id })),
-        ...fleets.map((row): Signal => ({ kind: 'fleet', id: row.id })),
-        ...volumes.map((row): Signal => ({ kind: 'volume', id: row.id })),
-        ...gateways.map((row): Signal => ({ kind: 'gateway', id: row.id })),
+        ...others,
       ];
     },
     async alarms() {
@@ -97,8 +95,13 @@ export function createTimers({ db }: StoreContext): Timers {
     return rows.map(({ id, next_pass_at }) => ({ kind, id, at: next_pass_at ?? 0 }));
   }
 
-  function idsOf(table: 'instances' | 'fleets' | 'volumes' | 'gateways') {
-    return db.selectFrom(table).select('id').where(notDeleted('deleted')).execute();
+  async function signalsOf(kind: Exclude<ScheduledKind, 'run'>): Promise<Signal[]> {
+    const rows = await db
+      .selectFrom(TABLES[kind])
+      .select('id')
+      .where(notDeleted('deleted'))
+      .execute();
+    return rows.map(({ id }) => ({ kind, id }));
   }
 }
 

@@ -156,8 +156,6 @@ export interface Engine {
   ): Promise<boolean>;
   /** Replaces the payload of an effect under way; answers false if it was not announced any more. */
   amendIntent(key: string, payload: IntentPayload): Promise<boolean>;
-  /** Announced effects that no longer matter; answers false if it was not announced any more. */
-  cancelIntent(key: string): Promise<boolean>;
 
   /**
    * Leases. True: `owner` holds the row until now + `ttl` (µs). A lease that has run out can be

@@ -14,9 +14,9 @@ import {
 import type { Store } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
+import { effects } from '../../effects/carry-out.ts';
 import { Drain } from '../../effects/drain.ts';
 import { effectIsOurs } from '../../effects/effect-owner.ts';
-import { effects } from '../../effects/effects.ts';
 import { JobStarter } from '../../effects/start-job.ts';
 import { Hosts } from '../../hosts/hosts.ts';
 import { HostNotReady } from '../../hosts/ssh/ssh-fleets.ts';
