@@ -1,7 +1,7 @@
 /** Explains a run, or one of its jobs. */
 import type { ExplainState, Fix } from '@dstack/contract/wire';
 import type { JobRecord, RunRecord } from '../model/index.ts';
-import type { BackendAnswers, BackendsState } from '../placement/offers-wanted.ts';
+import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
 import { cronOf } from '../reconcile/pending-run.ts';
 import { isJobDone, isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { capacityFixes } from './capacity-fixes.ts';

@@ -13,7 +13,7 @@ import type {
   RunSnapshot,
 } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
-import type { BackendAbility, BackendNote } from '../placement/offers-wanted.ts';
+import type { BackendAbility, BackendNote } from '../placement/backend-answers.ts';
 import { aContext, aGang, answersOf, aRun, aSnapshot } from '../placement/testing.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { explainRun } from './explain-run.ts';

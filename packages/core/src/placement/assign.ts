@@ -17,8 +17,9 @@ import type {
 import { backendTraits } from '../offers/backend-features.ts';
 import { moveJob } from '../reconcile/moves.ts';
 import { DEFAULT_IDLE_FOR_RUN } from '../status/index.ts';
-import { triedOffers } from './new-slots.ts';
-import type { ExistingSlot, NewSlot } from './slots.ts';
+import type { ExistingSlot } from './existing-instances.ts';
+import type { NewSlot } from './new-capacity.ts';
+import { triedOffers } from './new-capacity.ts';
 
 /**
  * How long an instance made for a run stays without a job: null = for ever, 0 = it ends with its
