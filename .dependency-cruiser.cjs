@@ -58,9 +58,11 @@ module.exports = {
           '^packages/$1/',
           '/src/index\\.ts$',
           '^packages/contract/src/(wire|api|agent)/index\\.ts$',
-          // A constant and grammars, without the schemas beside them.
+          // A constant, grammars and small functions, without the schemas beside them.
           '^packages/contract/src/wire/version\\.ts$',
-          '^packages/contract/src/grammar/(ssh|plain-text)\\.ts$',
+          '^packages/contract/src/grammar/(image-name|plain-text|shell|ssh)\\.ts$',
+          '^packages/contract/src/errors/error-message\\.ts$',
+          '^packages/contract/src/with-timeout\\.ts$',
           '^packages/testkit/src/',
         ],
       },
