@@ -15,7 +15,7 @@ import { containerCgroup } from './container-cgroup.ts';
 import { JobDialer } from './container-dialer.ts';
 import type { ContainerOutput } from './container-output.ts';
 import { type DaemonWatch, endedWithDaemon } from './daemon-watch.ts';
-import { statusOf, wordsOf } from './engine-error.ts';
+import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { wasShortOfMemory } from './memory-kill.ts';
 
 const RETRY_MS = 500;
@@ -222,6 +222,6 @@ async function engineUsage(
   } catch (error) {
     // It ended while we asked.
     if (statusOf(error) === 404 || statusOf(error) === 409) return null;
-    throw new Error(`reading the container's statistics: ${wordsOf(error)}`);
+    throw new Error(`reading the container's statistics: ${engineErrorMessage(error)}`);
   }
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { errorMessage } from '@dstack/contract/error-message';
 import { AgentError } from '../protocol/agent-error.ts';
 import type { Execution } from './executor.ts';
 
@@ -35,7 +36,7 @@ export class JobPorts {
         this.#answering.set(port, address);
         return { stream, address };
       } catch (error) {
-        reason = error instanceof Error ? error.message : String(error);
+        reason = errorMessage(error);
       }
     }
     throw new AgentError(502, 'port_refused', `Nothing answers at port ${port}: ${reason}`);

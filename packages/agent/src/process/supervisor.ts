@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorMessage } from '@dstack/contract/error-message';
 import { nowMicros } from '../clock.ts';
 import { readLines } from '../json-lines.ts';
 import { SpoolFeed } from '../spool/spool-feed.ts';
@@ -53,7 +54,7 @@ export async function supervise(jobDir: string, onReady: () => void): Promise<nu
   } catch (error) {
     spool.close(nowMicros());
     onReady();
-    await recordExit(files, { status: null, error: messageOf(error), time: nowMicros() });
+    await recordExit(files, { status: null, error: errorMessage(error), time: nowMicros() });
     return 0;
   }
   const { terminal, leader, isolation } = started;
@@ -135,7 +136,7 @@ async function recordExit(files: SupervisorFiles, exit: ExitRecord): Promise<voi
     try {
       return files.writeExit(exit);
     } catch (error) {
-      console.error(`the end of the job could not be recorded: ${messageOf(error)}`);
+      console.error(`the end of the job could not be recorded: ${errorMessage(error)}`);
       await delay(RECORD_RETRY_MS);
     }
   }
@@ -154,7 +155,7 @@ async function untilEnd(tree: JobTree, terminal: Terminal, feed: SpoolFeed): Pro
     terminal.close();
     return { status, error: null, time };
   } catch (error) {
-    return { status: null, error: messageOf(error), time: nowMicros() };
+    return { status: null, error: errorMessage(error), time: nowMicros() };
   }
 }
 
@@ -208,8 +209,4 @@ class AgentConnections {
   #send(socket: Socket): void {
     socket.write(`${JSON.stringify(this.#newest)}\n`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -13,8 +13,8 @@ export function finishedMessage(run: Run, paint: Paint): string {
   const error = submission?.error || run.error;
   const text = capitalised(status) + (error ? ` (${error})` : '');
   const lines = [paint(run.status === 'done' ? 'success' : 'error', text)];
-  const words = submission?.termination_reason_message;
-  if (words && run.status !== 'done') lines.push(words);
+  const reason = submission?.termination_reason_message;
+  if (reason && run.status !== 'done') lines.push(reason);
   const hint = nextStep(run, submission);
   if (hint) lines.push(hint);
   return lines.join('\n');

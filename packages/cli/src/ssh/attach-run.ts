@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
 import { UsageError } from '../errors.ts';
@@ -107,7 +108,7 @@ class LiveAttachment implements Attachment {
         else io.say(`Connected to ${this.alias} again`);
       } catch (error) {
         if (signal.aborted) return;
-        io.warn(`${this.alias} cannot be reached any more: ${(error as Error).message}`);
+        io.warn(`${this.alias} cannot be reached any more: ${errorMessage(error)}`);
         return;
       }
     }

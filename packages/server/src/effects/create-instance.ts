@@ -1,4 +1,5 @@
 import { type Backend, type InstanceOrder, SkipOfferError } from '@dstack/backends';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { IntentResult, Offer } from '@dstack/core';
 import type { Logger } from '../logging.ts';
 import { BackendSilentError } from '../offers/bounded-backend.ts';
@@ -49,7 +50,7 @@ export async function createInstance(input: CreateInstanceInput): Promise<Intent
 }
 
 function describe(offer: Offer, error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = errorMessage(error);
   return `${offer.instance.name} in ${offer.backend}/${offer.region}: ${text.slice(0, SHOWN_LENGTH)}`;
 }
 

@@ -173,8 +173,8 @@ done
 `;
 }
 
-/** The last words of an agent that does not answer. */
-export async function lastWords(host: Preflight): Promise<string> {
+/** The last lines of the log of an agent that does not answer. */
+export async function lastLogLines(host: Preflight): Promise<string> {
   const read = host.systemd
     ? `journalctl -u ${UNIT} -n 5 -o cat --no-pager`
     : `tail -n 5 ${AGENT_LOG}`;

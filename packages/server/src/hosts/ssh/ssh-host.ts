@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentInfo } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { SshHostRecord, Store } from '@dstack/store';
 import { AgentClient, AgentUnreachable } from '../agent-client.ts';
 import { ChannelSocket } from './channel-socket.ts';
 import { addressOf, SshConnection } from './connection.ts';
 import { HostError, permanent, temporary } from './host-error.ts';
 import { HostShell } from './host-shell.ts';
-import { agentListens, lastWords, removeAgent, startAgent } from './install.ts';
+import { agentListens, lastLogLines, removeAgent, startAgent } from './install.ts';
 import type { JumpHosts } from './jump-hosts.ts';
 import { AGENT_SOCKET } from './layout.ts';
 import { checkForwarding, type Preflight, preflight } from './preflight.ts';
@@ -151,11 +152,11 @@ async function forbidden(host: Preflight): Promise<HostError> {
 }
 
 async function silent(host: Preflight): Promise<HostError> {
-  const said = await lastWords(host);
-  return temporary(`The agent does not stay up on the host${said ? `: ${said}` : ''}`);
+  const lines = await lastLogLines(host);
+  return temporary(`The agent does not stay up on the host${lines ? `: ${lines}` : ''}`);
 }
 
 export function asHostError(error: unknown): HostError {
   if (error instanceof HostError) return error;
-  return temporary(error instanceof Error ? error.message : String(error), error);
+  return temporary(errorMessage(error), error);
 }

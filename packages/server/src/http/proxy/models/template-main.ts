@@ -1,5 +1,7 @@
 /** Renders chat templates in a process of its own; see `template-renderer.ts`. */
+
 import { Worker } from 'node:worker_threads';
+import { errorMessage } from '@dstack/contract/error-message';
 import { render } from './jinja/render.ts';
 import type { TemplateAnswer, TemplateJob } from './template-renderer.ts';
 
@@ -20,6 +22,6 @@ function answerTo(template: string, messages: unknown): TemplateAnswer {
     const variables = { messages: messages as never, add_generation_prompt: true };
     return { text: render(template, variables) };
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    return { error: errorMessage(error) };
   }
 }
