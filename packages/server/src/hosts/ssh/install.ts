@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
-import { type HostShell, quoted } from './host-shell.ts';
+import { shellJoin, shellQuote } from '@dstack/contract/shell';
+import type { HostShell } from './host-shell.ts';
 import {
   AGENT_LOG,
   AGENT_SOCKET,
@@ -105,10 +106,10 @@ function launcher({ gid, home }: Preflight, settings: AgentSettings): string {
     '#!/bin/sh',
     '# Written by the dstack server, which starts the agent with it.',
     // By which the agent starts its side programs; with a loader its own path is no Node.
-    `export DSTACK_AGENT_NODE=${quoted(node.join(' '))}`,
+    `export DSTACK_AGENT_NODE=${shellQuote(node.join(' '))}`,
     // The group of the login user, who reaches the socket in it; new files inherit the group.
     `mkdir -p ${SOCKET_DIR} && chgrp ${gid} ${SOCKET_DIR} && chmod 2750 ${SOCKET_DIR}`,
-    `exec ${[...program, ...options].map(quoted).join(' ')}`,
+    `exec ${shellJoin([...program, ...options])}`,
   ].join('\n');
 }
 
@@ -199,7 +200,7 @@ if [ ! -e ${TOKEN} ]; then
   rm -rf ${INSTALL_DIRS.join(' ')} 2>/dev/null || true
   rmdir ${STATE_DIR} 2>/dev/null || true
 fi
-if [ "$(cat ${TOKEN} 2>/dev/null)" != ${quoted(token)} ]; then echo foreign; exit 0; fi
+if [ "$(cat ${TOKEN} 2>/dev/null)" != ${shellQuote(token)} ]; then echo foreign; exit 0; fi
 if [ -f ${UNIT_FILE} ]; then
   systemctl disable --now ${UNIT} >/dev/null 2>&1 || true
   rm -f ${UNIT_FILE}; systemctl daemon-reload || true
@@ -228,10 +229,10 @@ rm -rf ${STATE_DIR} ${SOCKET_DIR} ${SUPERVISOR_PID} /opt/dstack
  */
 function removeOurKeys(): string {
   return `
-if [ -n "$keys" ] && [ -f "$keys" ] && grep -qE ${quoted(OUR_KEYS)} "$keys"; then
+if [ -n "$keys" ] && [ -f "$keys" ] && grep -qE ${shellQuote(OUR_KEYS)} "$keys"; then
   file=$(readlink -f "$keys")
   cp -p "$file" "$file.dstack"
-  grep -vE ${quoted(OUR_KEYS)} "$file" > "$file.dstack" || true
+  grep -vE ${shellQuote(OUR_KEYS)} "$file" > "$file.dstack" || true
   mv -f "$file.dstack" "$file"
 fi
 `;
