@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type Docker from 'dockerode';
 import { nowMicros } from '../clock.ts';
 import type { Logger } from '../log.ts';
@@ -234,16 +235,12 @@ export class ContainerOutput {
 }
 
 /** False: it has still not ended after the time in which it should have. */
-async function hasEnded(stream: Readable): Promise<boolean> {
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), END_MS);
-  try {
-    await finished(stream, { writable: false, signal: late.signal });
-    return true;
-  } catch {
-    // An aborted stream has given all that it ever will.
-    return !late.signal.aborted;
-  } finally {
-    clearTimeout(timer);
-  }
+function hasEnded(stream: Readable): Promise<boolean> {
+  const end = (signal: AbortSignal) =>
+    finished(stream, { writable: false, signal }).then(
+      () => true,
+      // A stream that failed has given all that it ever will.
+      () => true,
+    );
+  return withTimeout(end, { ms: END_MS, onTimeout: () => false });
 }
