@@ -2,7 +2,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { errorMessage } from '@dstack/contract/error-message';
-import { render } from './jinja/render.ts';
+import { renderChat } from './chat-template.ts';
 import type { TemplateAnswer, TemplateJob } from './template-renderer.ts';
 
 /** Ends the process with the one that has started it, also while a template keeps this thread busy. */
@@ -19,8 +19,7 @@ new Worker(WATCH, { eval: true }).unref();
 
 function answerTo(template: string, messages: unknown): TemplateAnswer {
   try {
-    const variables = { messages: messages as never, add_generation_prompt: true };
-    return { text: render(template, variables) };
+    return { text: renderChat(template, messages) };
   } catch (error) {
     return { error: errorMessage(error) };
   }
