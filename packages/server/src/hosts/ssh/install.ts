@@ -71,7 +71,7 @@ async function bringFiles(host: Preflight, settings: AgentSettings): Promise<voi
   const file = (path: string, text: string) => ({
     ...{ name: basename(path), bytes: Buffer.from(text), mode: 0o600 },
   });
-  const files = tarOf([
+  const files = await tarOf([
     file(TOKEN, `${settings.token}\n`),
     file(OWNER_NAME, `${hostname()}\n`),
     file(ENVIRONMENT, JSON.stringify(settings.env)),
