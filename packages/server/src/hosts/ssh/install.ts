@@ -208,7 +208,7 @@ fi
 keeper=$(cat ${SUPERVISOR_PID} 2>/dev/null || true)
 if [ -n "$keeper" ] && grep -q ${SUPERVISOR} "/proc/$keeper/cmdline" 2>/dev/null; then kill -9 "$keeper" || true; fi
 ${AGENT_PID}
-keys=$(sed -n "s/.*'--authorized-keys' '\\([^']*\\)'.*/\\1/p" ${LAUNCHER} 2>/dev/null || true)
+keys=$(${keysFileIn(LAUNCHER)} 2>/dev/null || true)
 if [ -n "$pid" ]; then
   kill "$pid" || true
   n=0; while [ -d "/proc/$pid" ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
@@ -221,6 +221,13 @@ ${removeOurKeys()}
 rm -rf ${STATE_DIR} ${SOCKET_DIR} ${SUPERVISOR_PID} /opt/dstack
 `;
   return (await shell.run('Removing the agent', script, REMOVE_MS)).trim() !== 'foreign';
+}
+
+/** Prints the path that a launcher gives its agent: earlier servers quoted every word of the line. */
+export function keysFileIn(launcher: string): string {
+  const quoted = `s/.*--authorized-keys'\\{0,1\\} '\\([^']*\\)'.*/\\1/p`;
+  const plain = `s/.*--authorized-keys \\([^' ]*\\) .*/\\1/p`;
+  return `sed -n -e "${quoted}" -e "${plain}" ${shellQuote(launcher)}`;
 }
 
 /**
