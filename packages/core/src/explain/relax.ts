@@ -4,7 +4,7 @@ import { formatGpu, formatMemoryRange, formatRange } from '@dstack/contract';
 import { shellQuote } from '@dstack/contract/shell';
 import type { Profile, Requirements, Rule } from '@dstack/contract/wire';
 import type { Gang, Offer } from '../model/index.ts';
-import { configuredBackendName } from '../offers/backend-features.ts';
+import { configuredBackendName } from '../offers/capabilities.ts';
 import { withPlacement, withProfile, withRequirements } from './trials.ts';
 
 type Resources = Requirements['resources'];

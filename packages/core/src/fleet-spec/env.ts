@@ -1,7 +1,7 @@
 import type { FleetSpec } from '@dstack/contract/wire';
 
 /**
- * The environment of a fleet's hosts. Variables that still lack a value were refused when the fleet
+ * The environment of a fleet's hosts and their jobs. Variables that still lack a value were refused when the fleet
  * was applied.
  */
 export function fleetEnv({ configuration }: FleetSpec): Record<string, string> {

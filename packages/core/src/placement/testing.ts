@@ -72,6 +72,7 @@ export function anInstance(
   return instanceRecord({
     ...{ id: name, projectId: fleet.projectId, fleetId: fleet.id, instanceNum: num, name, offer },
     ...{ backend, region, price, provisioningData: aMachine(offer, `10.0.0.${num}`) },
+    handle: { id: `i-${name}`, data: null },
     createdAt: NOW,
     ...patch,
   });

@@ -123,6 +123,7 @@ export function aHost(patch: Partial<HostRecord> = {}): HostRecord {
     facts: null,
     executor: 'docker',
     error: null,
+    failed: false,
     ...patch,
   };
 }

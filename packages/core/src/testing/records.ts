@@ -165,6 +165,7 @@ export function instanceRecord(part: Partial<InstanceRecord> = {}): InstanceReco
     requirements: null,
     profile: null,
     idleSeconds: 300,
+    handle: offer && { id: 'i-1', data: null },
     hostId: id,
     hostFacts: null,
     terminationReason: null,

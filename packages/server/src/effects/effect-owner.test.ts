@@ -30,13 +30,11 @@ function isOurs({ payload, shared = true, backend = 'aws', ...of }: Situation): 
 
 const start: IntentPayload = { kind: 'job.start', hold: false };
 const remove = (hostId: string): IntentPayload => ({ kind: 'job.remove', hostId });
-const deploy: IntentPayload = { kind: 'host.deploy' };
 const terminate: IntentPayload = { kind: 'instance.terminate' };
 
 it.each<[string, Situation]>([
   ['a job on the host', { payload: start, hostId: 'there' }],
   ['the removal of a job from the host', { payload: remove('there') }],
-  ['the deployment of the host', { payload: deploy, backend: 'remote' }],
   ['the removal of the host', { payload: terminate, backend: 'remote' }],
 ])('%s is left to the server that is linked to it', async (_what, situation) => {
   expect(await isOurs(situation)).toBe(false);

@@ -196,6 +196,6 @@ function host(id: string, num: number, fleet: FleetRecord): InstanceRecord {
   return instanceRecord({
     ...{ id, projectId: fleet.projectId, fleetId: fleet.id, instanceNum: num, name: `th-${num}` },
     ...{ price: 0, offer, provisioningData: null, totalBlocks: 2, idleSeconds: null },
-    ...{ createdAt: fleet.createdAt, version: 0 },
+    ...{ handle: { id, data: null }, createdAt: fleet.createdAt, version: 0 },
   });
 }

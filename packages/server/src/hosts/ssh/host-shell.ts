@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { shellQuote } from '@dstack/contract/shell';
+import { temporary } from '../host-error.ts';
 import type { Executed, SshConnection } from './connection.ts';
-import { temporary } from './host-error.ts';
 
 /**
  * Runs scripts on a host as root. They come as input to `sh`, so that the login shell of the user,

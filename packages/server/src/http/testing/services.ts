@@ -82,6 +82,6 @@ function busyInstance(id: string, instanceNum: number, fleet: FleetRecord): Inst
   return instanceRecord({
     ...{ id, projectId, createdAt, fleetId: fleet.id, instanceNum, status: 'busy', busyBlocks: 1 },
     ...{ name: `${fleet.name}-${instanceNum}`, offer: LOCAL_OFFER, provisioningData: null },
-    ...{ idleSeconds: null, hostId: 'local', version: 0 },
+    ...{ handle: { id, data: null }, idleSeconds: null, hostId: 'local', version: 0 },
   });
 }

@@ -1,4 +1,5 @@
 import { plainText } from '@dstack/contract';
+import { errorMessage } from '@dstack/contract/error-message';
 
 /**
  * A host cannot be reached or used. `permanent`: trying again cannot help until somebody changes the
@@ -13,6 +14,17 @@ export class HostError extends Error {
     super(plainText(message), { cause: options.cause });
     this.permanent = options.permanent;
   }
+
+  /** The same failure in a text that names the host. */
+  about(message: string): HostError {
+    return new HostError(message, { permanent: this.permanent, cause: this });
+  }
+}
+
+/** Any error of bringing an agent to a host; an unknown one may pass. */
+export function asHostError(error: unknown): HostError {
+  if (error instanceof HostError) return error;
+  return temporary(errorMessage(error), error);
 }
 
 /** Worth another try. */
