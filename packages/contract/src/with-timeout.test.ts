@@ -32,7 +32,7 @@ test('late work is replaced by the answer for that, or by its error', async () =
   await thrown;
 });
 
-test('late work is told to stop, and the error which that causes is ignored', async () => {
+test('late work gets the signal to stop, and the error which that causes is ignored', async () => {
   const work = (abandoned: AbortSignal) =>
     new Promise<never>((_, reject) => {
       abandoned.addEventListener('abort', () => reject(abandoned.reason));
@@ -42,7 +42,7 @@ test('late work is told to stop, and the error which that causes is ignored', as
   expect(await waiting).toBe('late');
 });
 
-test('work that is done is not told to stop', async () => {
+test('work that is done gets no signal to stop', async () => {
   let signal: AbortSignal | null = null;
   const work = async (abandoned: AbortSignal) => {
     signal = abandoned;
