@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorMessage } from '@dstack/contract/error-message';
 import { writeDurably } from './durable-file.ts';
 import { JobFailure } from './jobs/executor.ts';
 import type { JobAccess, JobAccessOptions, OpenJobAccess } from './jobs/job-access.ts';
@@ -67,7 +68,7 @@ async function openNode(
     });
   } catch (error) {
     const where = `port ${NODE_SSH_PORT} of ${address}`;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     const message = `The other nodes cannot be let in: ${where} cannot be listened on (${why})`;
     // A job that runs already is better off without than ended.
     if (preferredPort === null) throw new JobFailure('ports_binding_failed', message);

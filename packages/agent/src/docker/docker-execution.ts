@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobMetrics } from '@dstack/contract/agent';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type Docker from 'dockerode';
 import { nowMicros } from '../clock.ts';
 import type { Execution, ExecutionExit, JobAccount } from '../jobs/executor.ts';
@@ -15,7 +16,7 @@ import { containerCgroup } from './container-cgroup.ts';
 import { JobDialer } from './container-dialer.ts';
 import type { ContainerOutput } from './container-output.ts';
 import { type DaemonWatch, endedWithDaemon } from './daemon-watch.ts';
-import { statusOf, wordsOf } from './engine-error.ts';
+import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { wasShortOfMemory } from './memory-kill.ts';
 
 const RETRY_MS = 500;
@@ -178,26 +179,19 @@ export class DockerExecution implements Execution {
 
   /** An answer that the daemon has begun and its death has cut off never comes, nor does an error. */
   async #waitAWhile(): Promise<void> {
-    const controller = new AbortController();
-    const { signal } = controller;
-    const wait = this.#setup.container.wait({ condition: 'not-running', abortSignal: signal });
-    const pause = delay(LOOK_MS, undefined, { signal, ref: false });
-    try {
-      await Promise.race([wait, pause]);
-    } finally {
-      // Whichever is left ends with an error that tells nothing.
-      for (const rest of [wait, pause]) rest.catch(() => {});
-      controller.abort();
-    }
+    const wait = (abortSignal: AbortSignal) =>
+      this.#setup.container.wait({ condition: 'not-running', abortSignal });
+    await withTimeout(wait, { ms: LOOK_MS, onTimeout: () => {} });
   }
 }
 
 /** As for a wait: what a dying daemon has begun to answer never ends. */
 function answered<T>(answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const why = new Error(`the Docker daemon has not answered for ${ANSWER_MS / 1000} seconds`);
-    const timer = setTimeout(() => reject(why), ANSWER_MS);
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  return withTimeout(() => answer, {
+    ms: ANSWER_MS,
+    onTimeout: () => {
+      throw new Error(`the Docker daemon has not answered for ${ANSWER_MS / 1000} seconds`);
+    },
   });
 }
 
@@ -222,6 +216,6 @@ async function engineUsage(
   } catch (error) {
     // It ended while we asked.
     if (statusOf(error) === 404 || statusOf(error) === 409) return null;
-    throw new Error(`reading the container's statistics: ${wordsOf(error)}`);
+    throw new Error(`reading the container's statistics: ${engineErrorMessage(error)}`);
   }
 }

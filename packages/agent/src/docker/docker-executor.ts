@@ -29,7 +29,7 @@ import {
 import { ContainerOutput } from './container-output.ts';
 import { DaemonWatch } from './daemon-watch.ts';
 import { DockerExecution } from './docker-execution.ts';
-import { creationFailure, statusOf, wordsOf } from './engine-error.ts';
+import { creationFailure, engineErrorMessage, statusOf } from './engine-error.ts';
 import { gpuAccess, gpuEnvironment } from './gpu-access.ts';
 import { type ImageFacts, ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
@@ -182,7 +182,9 @@ export class DockerExecutor implements Executor {
       } catch (error) {
         const next = moreLenient(leniency, error);
         if (!next) throw error;
-        this.#options.log.info('retrying without what this host lacks', { why: wordsOf(error) });
+        this.#options.log.info('retrying without what this host lacks', {
+          why: engineErrorMessage(error),
+        });
         this.#leniency = next;
         await this.#clear(planned.job);
       }
@@ -274,7 +276,10 @@ export class DockerExecutor implements Executor {
       return await this.#options.docker.getContainer(containerName(spec.id)).inspect();
     } catch (error) {
       if (statusOf(error) === 404) return null;
-      throw new JobFailure('executor_error', `inspectContainer error: ${wordsOf(error)}`);
+      throw new JobFailure(
+        'executor_error',
+        `inspectContainer error: ${engineErrorMessage(error)}`,
+      );
     }
   }
 }
@@ -315,12 +320,12 @@ function isMounted(path: string, { spec }: ExecutorJob): boolean {
 }
 
 function moreLenient(leniency: Leniency, error: unknown): Leniency | null {
-  const words = wordsOf(error);
-  if (leniency.init && words.includes('docker-init')) return { ...leniency, init: false };
-  if (leniency.display && words.includes('/dev/nvidia-modeset'))
+  const message = engineErrorMessage(error);
+  if (leniency.init && message.includes('docker-init')) return { ...leniency, init: false };
+  if (leniency.display && message.includes('/dev/nvidia-modeset'))
     return { ...leniency, display: false };
   // A daemon without the right to raise limits, as inside of another container.
-  if (leniency.memlock && words.includes('rlimit')) return { ...leniency, memlock: false };
+  if (leniency.memlock && message.includes('rlimit')) return { ...leniency, memlock: false };
   return null;
 }
 

@@ -1,7 +1,7 @@
 import type { ImagePolicy } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
 import type { Logger } from '../log.ts';
-import { statusOf, wordsOf } from './engine-error.ts';
+import { engineErrorMessage, statusOf } from './engine-error.ts';
 import type { ImageLedger, LedgerImage } from './image-ledger.ts';
 
 /** Once images go because of the disk, they go until its use is this much below the mark. */
@@ -62,7 +62,7 @@ async function remove(
   } catch (error) {
     // 409: another name or a container of somebody else's holds on to it.
     if (statusOf(error) !== 404) {
-      log.info('an image could not be removed', { image: key, why: wordsOf(error) });
+      log.info('an image could not be removed', { image: key, why: engineErrorMessage(error) });
       if (statusOf(error) !== 409) return false;
     }
   }

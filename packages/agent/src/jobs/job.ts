@@ -10,6 +10,7 @@ import type {
   StopJob,
   StopStage,
 } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
 import { writeDurably, writeWhole } from '../durable-file.ts';
 import type { Logger } from '../log.ts';
 import { bootId } from '../process/process-identity.ts';
@@ -320,7 +321,7 @@ export class Job {
       this.#exit({ status: null, reason: null, message: null });
       return;
     }
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorMessage(error);
     const reason = error instanceof JobFailure ? error.reason : 'executor_error';
     this.#log.error('failed', error, { reason });
     this.#exit({ status: null, reason, message });

@@ -3,7 +3,7 @@ import type { Duplex, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { existsInContainer, readContainerFile } from '../../docker/container-files.ts';
-import { statusOf, wordsOf } from '../../docker/engine-error.ts';
+import { engineErrorMessage, statusOf } from '../../docker/engine-error.ts';
 import type { JobAccount } from '../../jobs/executor.ts';
 import type { Listener, OnCaller } from '../../network/listen.ts';
 import { parseGroup, parsePasswd } from '../../process/accounts.ts';
@@ -104,7 +104,7 @@ export class DockerHost implements SessionHost {
       const status = statusOf(error);
       if (status === null) throw error;
       if (status === 404 || status === 409) throw new SessionRefusal('The job does not run.', 1);
-      throw new SessionRefusal(`The command cannot be started: ${wordsOf(error)}`, 127);
+      throw new SessionRefusal(`The command cannot be started: ${engineErrorMessage(error)}`, 127);
     }
   }
 

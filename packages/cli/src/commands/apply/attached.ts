@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import { isJobFinished, isRunDone, isRunFailed, isRunFinished } from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
@@ -230,7 +231,7 @@ async function attachIfLive(
     return attachment;
   } catch (error) {
     if (signal.aborted || (!needed && !isDevEnvironment)) return null;
-    const what = error instanceof Error ? error.message : String(error);
+    const what = errorMessage(error);
     cli.io.warn(`ports are not forwarded: ${what} (retry: dstack attach ${run.run_spec.run_name})`);
     return null;
   }

@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import { isRunFinished } from '@dstack/contract/status';
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli } from '../../context.ts';
@@ -37,7 +38,7 @@ export async function openOtherNodes(
     return hosts;
   } catch (error) {
     if (signal.aborted) return null;
-    const what = error instanceof Error ? error.message : String(error);
+    const what = errorMessage(error);
     cli.io.warn(`ssh does not know the other nodes: ${what} (retry: dstack attach ${name})`);
     return null;
   }
