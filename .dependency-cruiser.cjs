@@ -60,7 +60,7 @@ module.exports = {
           '^packages/contract/src/(wire|api|agent)/index\\.ts$',
           // A constant and grammars, without the schemas beside them.
           '^packages/contract/src/wire/version\\.ts$',
-          '^packages/contract/src/grammar/(ssh|plain-text)\\.ts$',
+          '^packages/contract/src/grammar/(ssh|plain-text|git)\\.ts$',
           '^packages/testkit/src/',
         ],
       },

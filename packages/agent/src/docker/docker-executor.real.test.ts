@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
+import { AgentHarness, jobSpec, jobUser } from '../testing/agent-harness.ts';
 import { TestStream } from '../testing/test-stream.ts';
 
 const missing = dockerMissing();
@@ -77,7 +77,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
 
   it('becomes the user that the run names, with a directory of their own', async () => {
     const spec = shell('id; echo $HOME; touch here && echo written; cat /dstack/mpi/hostfile', {
-      user: { username: 'alice' },
+      user: jobUser({ username: 'alice' }),
       working_dir: '~/new/place',
     });
     await agent.put(spec);
@@ -163,7 +163,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     ];
     const script =
       'cat /data/file; echo new > /made/file; ls /absent; cat "/again/by another name/file"';
-    const spec = shell(script, { mounts, user: { username: 'alice' } });
+    const spec = shell(script, { mounts, user: jobUser({ username: 'alice' }) });
     await agent.put(spec);
     const { text } = await stream.whole(spec.id);
     const notice = `[dstack: the optional volume ${absent}:/absent is left out, since ${absent} does not exist on the host]\r\n`;

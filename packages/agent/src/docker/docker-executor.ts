@@ -305,7 +305,7 @@ export function parseUser(text: string): {
 }
 
 /** For a running container whose image somebody has removed: its name is all that is left. */
-function unknownUser(asked: JobUser): ResolvedUser {
+function unknownUser(asked: Partial<JobUser>): ResolvedUser {
   const { username = null, uid, gid } = asked;
   return { username, uid: uid ?? 0, gid: gid ?? 0, home: '/', shell: null, groups: [] };
 }

@@ -3,13 +3,8 @@ import { fstatSync, mkdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import {
-  Problem,
-  parseBranch,
-  parseCommitHash,
-  parseGitUrl,
-  type RepoForAgent,
-} from '@dstack/contract/agent';
+import type { RepoForAgent } from '@dstack/contract/agent';
+import { Problem, parseBranch, parseCommitHash, parseGitUrl } from '@dstack/contract/git';
 import { JobFailure } from '../jobs/executor.ts';
 
 export interface CloneRequest {

@@ -4,7 +4,7 @@ import type { HostFacts } from '@dstack/contract/agent';
 import { findGpus } from './host-gpus.ts';
 
 /** Asks the machine what it is. `diskPath` lies where images and jobs will be kept. */
-export async function findHostFacts(diskPath: string): Promise<HostFacts> {
+export async function findHostFacts(diskPath: string): Promise<Omit<HostFacts, 'ssh_host_key'>> {
   const { gpus, driver } = await findGpus();
   return {
     hostname: hostname(),

@@ -24,6 +24,7 @@ describe('environment', () => {
       master_job_ip: '10.0.0.1',
       gpus_per_job: 4,
       gpus_per_node: [4, 8],
+      host_keys: [],
     };
     const spec = jobSpec([], { jobs_per_replica: 2, job_num: 1 });
     expect(jobEnvironment(spec, cluster, places, 4)).toMatchObject({

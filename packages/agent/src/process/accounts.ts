@@ -42,7 +42,7 @@ export interface ResolvedUser extends JobAccount {
  * The account that a job's `user` means, by the passwd and group texts of where it will run. A name
  * must be known there, a number need not. An explicit group replaces all others. Throws `JobFailure`.
  */
-export function resolveUser(user: JobUser, passwd: string, group: string): ResolvedUser {
+export function resolveUser(user: Partial<JobUser>, passwd: string, group: string): ResolvedUser {
   const entries = parsePasswd(passwd);
   const groups = parseGroup(group);
   const byNumber = user.uid !== null && user.uid !== undefined;
@@ -81,13 +81,13 @@ export function ownAccount(home: string): JobAccount {
 }
 
 /** An account of this machine for a job whose own home is `home`. */
-export function hostAccount(user: JobUser, home: string): JobAccount {
+export function hostAccount(user: Partial<JobUser>, home: string): JobAccount {
   const found = resolveUser(user, read('/etc/passwd'), read('/etc/group'));
   const { username, uid, gid, shell } = found;
   return { username, uid, gid, shell, home };
 }
 
-function explicitGroup(user: JobUser, groups: readonly GroupEntry[]): number | null {
+function explicitGroup(user: Partial<JobUser>, groups: readonly GroupEntry[]): number | null {
   if (user.gid !== null && user.gid !== undefined) return user.gid;
   if (!user.groupname) return null;
   const found = groups.find((each) => each.name === user.groupname);

@@ -2,14 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type AgentFrame,
-  type AgentInfo,
+  AgentInfo,
   encodeLogFrame,
+  ImagePlan,
   type JobState,
   Malformed,
+  PutJobAnswer,
   parseAgentFrame,
-  parseAgentInfo,
   parseLogFrame,
-  parsePutJobAnswer,
+  parseMessage,
   parseServerFrame,
   type ServerFrame,
 } from './index.ts';
@@ -68,11 +69,14 @@ describe('what agents and servers send', () => {
     expect(parseServerFrame('{"type":"weather"}')).toBeNull();
     const { ssh_host_key: _, ...host } = info.host;
     const newer = { ...info, host: { ...host, color: 'red' }, mood: 'good' };
-    expect(parseAgentInfo(newer)).toEqual({ ...info, host: { ...info.host, ssh_host_key: null } });
-    expect(parsePutJobAnswer({ state, missing: { archives: ['a'], code: true } })).toEqual({
-      state,
-      missing: { archives: ['a'], code: true },
+    expect(parseMessage(AgentInfo, newer)).toEqual({
+      ...info,
+      host: { ...info.host, ssh_host_key: null },
     });
+    const { features: __, ...older } = info;
+    expect(parseMessage(AgentInfo, older).features).toEqual([]);
+    const answer = { state, missing: { archives: ['a'], code: true } };
+    expect(parseMessage(PutJobAnswer, { ...answer, added_later: 1 })).toEqual(answer);
   });
 
   it('has its words for people cut and cleaned', () => {
@@ -118,6 +122,43 @@ it.each([
   if (problem === null) expect(parseAgentFrame(message)).toBeNull();
   else expect(() => parseAgentFrame(message)).toThrow(problem);
 });
+
+it.each([
+  ['list', { type: 'sync', jobs: Array(10_000).fill({}), last: 1 }, 'jobs[0].id is not a UUID'],
+  ['longer list', { type: 'sync', jobs: Array(1_000_000).fill(0), last: 1 }, /^jobs has more than/],
+  [
+    'map',
+    { type: 'resume', server_id: 's', logs: mapOfBad(10_000) },
+    'a key of logs is not a UUID',
+  ],
+  [
+    'longer map',
+    { type: 'resume', server_id: 's', logs: mapOfBad(200_000) },
+    /^logs has more than/,
+  ],
+])('a %s of problems is refused by the first of them', (_, frame, problem) => {
+  const parse = frame.type === 'sync' ? parseAgentFrame : parseServerFrame;
+  expect(() => parse(JSON.stringify(frame))).toThrow(problem);
+});
+
+it('reads nothing after the first problem', () => {
+  let later = 0;
+  const next = {
+    get image() {
+      later += 1;
+      return 'busybox';
+    },
+  };
+  const policy = { disk_high_percent: null, unused_for: null };
+  expect(() => parseMessage(ImagePlan, { wanted: [{ image: 1 }, next], policy })).toThrow(
+    'wanted[0].image is not a string',
+  );
+  expect(later).toBe(0);
+});
+
+function mapOfBad(length: number): object {
+  return Object.fromEntries(Array.from({ length }, (_, n) => [`key-${n}`, -1]));
+}
 
 describe('a piece of a log', () => {
   const frame = { id: ID, offset: 5, time: 6, bytes: Buffer.from('text') };

@@ -1,14 +1,15 @@
-import type { RepoForAgent } from '@dstack/contract/agent';
 import { describe, expect, it } from 'vitest';
-import { jobSpec } from '../testing/agent-harness.ts';
-import { AgentError } from './agent-error.ts';
 import {
-  parseHostShellKeys,
-  parseImagePlan,
-  parseJobSpec,
-  parseStart,
-  parseStop,
-} from './bodies.ts';
+  HostShellKeys,
+  ImagePlan,
+  JobKeys,
+  JobSpecForAgent,
+  Malformed,
+  parseMessage,
+  type RepoForAgent,
+  StartJob,
+  StopJob,
+} from './index.ts';
 
 const REPO: RepoForAgent = {
   ...{ type: 'remote', dir: 'repo', exists_action: null, clone_url: 'https://host/x' },
@@ -22,7 +23,14 @@ const CLUSTER = {
   host_keys: ['ssh-ed25519 AAAA', null],
 };
 
-const spec = jobSpec(['echo "a\nb"'], {
+const spec: JobSpecForAgent = {
+  ...{ id: '11111111-2222-4333-8444-555555555555', run_id: 'r', run_name: 'run' },
+  ...{ job_name: 'run-0-0', project_name: 'main', repo_id: null },
+  ...{ job_num: 0, replica_num: 0, jobs_per_replica: 1, image_name: 'busybox' },
+  ...{ registry_auth: null, privileged: false, commands: [], shell_commands: ['echo "a\nb"'] },
+  ...{ working_dir: null, network_mode: 'bridge', cpu_limit: null, memory_limit_bytes: null },
+  ...{ shm_size_bytes: null, gpus: null, job_private_key: null, max_duration: null },
+  ...{ stop_duration: 300, stop_duration_set: false, masked_values: [], hold: false },
   env: { A: 'two\nlines' },
   server_access: true,
   user: { uid: 1000, gid: null, username: null, groupname: null },
@@ -33,9 +41,9 @@ const spec = jobSpec(['echo "a\nb"'], {
   notices: ['The volume /a is left out: it is optional'],
   authorized_keys: { user: ['ssh-ed25519 AAAA me\n'], project: [], job: [] },
   cluster: CLUSTER,
-});
+};
 
-const parse = (more: object) => parseJobSpec({ ...spec, ...more }, spec.id);
+const parse = (more: object) => parseMessage(JobSpecForAgent, { ...spec, ...more });
 
 describe('a spec of a job', () => {
   it('is taken as servers send it', () => {
@@ -68,14 +76,23 @@ describe('a spec of a job', () => {
     ['masked_values', { masked_values: { length: 3 } }],
     ['file_archives has more', { file_archives: Array(1001).fill(ARCHIVE) }],
   ])('is refused by the name of what is wrong: %s', (place, more) => {
-    expect(() => parse(more)).toThrow(`The body is not as agreed: ${place}`);
-    expect(() => parse(more)).toThrow(AgentError);
+    expect(() => parse(more)).toThrow(place);
+    expect(() => parse(more)).toThrow(Malformed);
+  });
+});
+
+it('defaults to null or nothing where an older server leaves a key out', () => {
+  const { host_keys: _, ...cluster } = CLUSTER;
+  expect(parse({ notices: undefined, server_access: undefined, user: {}, cluster })).toEqual({
+    ...{ ...spec, notices: null, server_access: null },
+    user: { uid: null, gid: null, username: null, groupname: null },
+    cluster: { ...cluster, host_keys: [] },
   });
 });
 
 it.each([null, undefined, 7, 'x', [], { grace: 'yes' }])('%j is no order', (body) => {
-  for (const parseBody of [parseStart, parseStop, parseImagePlan]) {
-    expect(() => parseBody(body)).toThrow(/^The body is not as agreed: /);
+  for (const schema of [StartJob, StopJob, ImagePlan, JobKeys]) {
+    expect(() => parseMessage(schema, body)).toThrow(Malformed);
   }
 });
 
@@ -83,7 +100,7 @@ const key = 'ssh-ed25519 AAAA alice@laptop';
 
 it('keys that open a shell come with the names of their users', () => {
   const body = { keys: [{ user: 'alice', key }], valid_for: 60 };
-  expect(parseHostShellKeys(body)).toEqual(body);
+  expect(parseMessage(HostShellKeys, body)).toEqual(body);
 });
 
 it.each([
@@ -96,5 +113,5 @@ it.each([
   { keys: [{ user: 'alice', key: `${key}\n${key}` }], valid_for: 60 },
   { keys: [] },
 ])('%j is no list of them', (body) => {
-  expect(() => parseHostShellKeys(body)).toThrow(/: (keys|valid_for)/);
+  expect(() => parseMessage(HostShellKeys, body)).toThrow(/^(keys|valid_for)/);
 });
