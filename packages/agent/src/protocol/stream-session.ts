@@ -2,6 +2,7 @@ import {
   type AgentFrame,
   type AgentInfo,
   type JobState,
+  type PullProgress,
   parseServerFrame,
   type ServerFrame,
 } from '@dstack/contract/agent';
@@ -65,7 +66,7 @@ export class StreamSession implements JobListener {
     this.#sendAfterResume({ type: 'state', n, state });
   }
 
-  onPull(id: string, progress: (AgentFrame & { type: 'pull' })['progress']): void {
+  onPull(id: string, progress: PullProgress): void {
     this.#sendIfTaken({ type: 'pull', id, progress });
   }
 
