@@ -20,9 +20,44 @@ const borders = Object.entries(allowed).map(([name, targets]) => ({
   to: { path: `^packages/(?!${[name, ...targets].join('/|')}/)` },
 }));
 
+/**
+ * The agent's folders, the lowest first. One may import those below it, not its neighbours; files beside
+ * the folders put all of it together. Imports of types count too.
+ */
+const agentLayers = [
+  ['spool', 'host', 'network'],
+  ['executor'],
+  ['docker', 'process'],
+  ['files', 'ssh'],
+  ['jobs'],
+  ['protocol'],
+];
+
+const agentBorders = agentLayers.flatMap((folders, height) =>
+  folders.map((folder) => {
+    const below = agentLayers.slice(0, height).flat();
+    return {
+      name: `agent-${folder}-imports`,
+      severity: 'error',
+      from: { path: `^packages/agent/src/${SOURCE}${folder}/` },
+      to: {
+        path: '^packages/agent/src/',
+        pathNot: `^packages/agent/src/(${[folder, ...below].join('|')})/`,
+      },
+    };
+  }),
+);
+
 module.exports = {
   forbidden: [
     ...borders,
+    ...agentBorders,
+    {
+      name: 'agent-folders-are-layers',
+      severity: 'error',
+      from: { path: `^packages/agent/src/(?!(${agentLayers.flat().join('|')}|testing)/)[^/]+/` },
+      to: {},
+    },
     {
       name: 'no-cycles',
       severity: 'error',

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type JobCgroup, parseCgroupMounts, parseCgroupPath } from '../process/cgroup.ts';
+import { type JobCgroup, parseCgroupMounts, parseCgroupPath } from '../host/cgroup.ts';
 
 const CONTROLLERS = ['memory', 'cpuacct'];
 

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { dialTcp } from '../network/dial.ts';
 import { type Listener, listenTcp, type OnCaller } from '../network/listen.ts';
-import { type ContainerDialer, dialIntoContainer } from '../ssh/netns-relay/dial-into-container.ts';
+import { type ContainerDialer, dialIntoContainer } from './netns-relay/dial-into-container.ts';
 
 export interface ContainerNetwork {
   /** First process of the container as this host numbers it. */

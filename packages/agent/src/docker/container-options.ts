@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
-import type { ExecutorJob } from '../jobs/executor.ts';
-import { endingAtInterrupt } from '../jobs/interactive-shell.ts';
+import type { ExecutorJob } from '../executor/executor.ts';
+import { endingAtInterrupt } from '../executor/interactive-shell.ts';
 import { gpuAccess, rdmaAccess } from './gpu-access.ts';
 
 export const JOB_LABEL = 'ai.dstack.job-id';

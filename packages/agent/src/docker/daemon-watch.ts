@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import { type ExecutionExit, JobFailure } from '../jobs/executor.ts';
+import type { ExecutionExit } from '../executor/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
 import { openEndlessAnswer, ping } from './daemon-connection.ts';
 
 /** Containers are ended this long before their daemon's own end, at most (its shutdown time-out). */

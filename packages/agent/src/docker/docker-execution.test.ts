@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createLogger } from '../log.ts';
+import { createLogger } from '../host/log.ts';
 import { DockerExecution, type DockerExecutionSetup } from './docker-execution.ts';
 
 beforeEach(() => vi.useFakeTimers());

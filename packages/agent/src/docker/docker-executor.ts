@@ -8,16 +8,21 @@ import {
   SERVER_SOCKET,
 } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
-import { writeDurably } from '../durable-file.ts';
-import { placeInContainer } from '../files/place-in-container.ts';
-import { type Execution, type Executor, type ExecutorJob, JobFailure } from '../jobs/executor.ts';
-import { type HostMount, hostMounts } from '../jobs/host-mounts.ts';
-import { isExportedFunction, jobEnvironment, proxyEnvironment } from '../jobs/job-environment.ts';
-import type { JobFolder } from '../jobs/job-folder.ts';
-import type { ServerSocket } from '../jobs/server-access.ts';
-import type { Logger } from '../log.ts';
-import { type ResolvedUser, resolveUser } from '../process/accounts.ts';
-import { placeIn } from '../process/place-in.ts';
+import { type ResolvedUser, resolveUser } from '../executor/accounts.ts';
+import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
+import { type HostMount, hostMounts } from '../executor/host-mounts.ts';
+import {
+  isExportedFunction,
+  jobEnvironment,
+  proxyEnvironment,
+} from '../executor/job-environment.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import type { JobFolder } from '../executor/job-folder.ts';
+import { placeIn } from '../executor/place-in.ts';
+import type { ServerSocket } from '../executor/server-socket.ts';
+import { writeDurably } from '../host/durable-file.ts';
+import type { Logger } from '../host/log.ts';
+import type { ContainerJob, PlaceInContainer } from './container-job.ts';
 import {
   AGENT_LABEL,
   type ContainerPlan,
@@ -31,7 +36,7 @@ import { DaemonWatch } from './daemon-watch.ts';
 import { DockerExecution } from './docker-execution.ts';
 import { creationFailure, statusOf, wordsOf } from './engine-error.ts';
 import { gpuAccess, gpuEnvironment } from './gpu-access.ts';
-import { type ImageFacts, ImageFactsReader } from './image-facts.ts';
+import { ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
 import { ImageStore } from './image-store.ts';
 
@@ -42,22 +47,11 @@ export interface DockerExecutorOptions {
   readonly forbiddenMounts: readonly string[];
   /** Where the daemon keeps images, for the figure of free disk. */
   readonly imagesDir: string;
+  readonly placeFiles: PlaceInContainer;
   readonly log: Logger;
 }
 
 const MPI_HOSTFILE = '/dstack/mpi/hostfile';
-
-/** A job as it is about to be made into a container. */
-export interface ContainerJob {
-  readonly job: ExecutorJob;
-  readonly image: ImageFacts;
-  readonly user: ResolvedUser;
-  readonly workingDir: string;
-  readonly repoDir: string | null;
-  readonly env: Readonly<Record<string, string>>;
-  /** Whether the working directory is not in the image, so that it must be given to the user. */
-  readonly madeWorkingDir: boolean;
-}
 
 /** Runs each job as one container without any helper of ours inside. */
 export class DockerExecutor implements Executor {
@@ -202,7 +196,7 @@ export class DockerExecutor implements Executor {
     const container = await docker.createContainer(options).catch((error) => {
       throw creationFailure('createContainer', error);
     });
-    await placeInContainer(container, planned, signal);
+    await this.#options.placeFiles(container, planned, signal);
     signal.throwIfAborted();
     const output = new ContainerOutput(container, job.folder.spool, job.spec.masked_values, log);
     try {

@@ -1,4 +1,4 @@
-import { JobFailure } from '../jobs/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
 
 interface EngineError extends Error {
   readonly statusCode?: number;

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import type { HostGpu } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
-import type { ExecutorJob } from '../jobs/executor.ts';
+import type { ExecutorJob } from '../executor/executor.ts';
 
 /** What a container needs of its host to use some of its devices, on top of everything else. */
 export interface DeviceAccess {

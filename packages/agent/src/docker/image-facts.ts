@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
-import { writeDurably } from '../durable-file.ts';
+import { writeDurably } from '../host/durable-file.ts';
 import { existsInContainer, readContainerFile } from './container-files.ts';
 
 /** What starting a job must know about an image's files and configuration. */

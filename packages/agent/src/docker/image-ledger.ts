@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { writeWhole } from '../durable-file.ts';
-import type { Logger } from '../log.ts';
+import { writeWhole } from '../host/durable-file.ts';
+import type { Logger } from '../host/log.ts';
 
 export interface LedgerImage {
   readonly id: string;

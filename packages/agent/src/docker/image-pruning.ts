@@ -1,6 +1,6 @@
 import type { ImagePolicy } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../host/log.ts';
 import { statusOf, wordsOf } from './engine-error.ts';
 import type { ImageLedger, LedgerImage } from './image-ledger.ts';
 

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { PullProgress, RegistryAuth } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../host/log.ts';
 import { creationFailure, statusOf, wordsOf } from './engine-error.ts';
 import { isMoving, registryOf, withTag } from './image-name.ts';
 import { PullTracker } from './pull-tracker.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { RepoForAgent } from '@dstack/contract/agent';
 import { Problem, parseBranch, parseCommitHash, parseGitUrl } from '@dstack/contract/git';
-import { JobFailure } from '../jobs/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
 
 export interface CloneRequest {
   readonly repo: RepoForAgent;

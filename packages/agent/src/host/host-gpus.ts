@@ -1,5 +1,4 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { runTool } from '../run-tool.ts';
 import {
   driverOf,
   type FoundGpus,
@@ -8,6 +7,7 @@ import {
   parseNvidia,
   parseTenstorrent,
 } from './gpu-parsers.ts';
+import { runTool } from './run-tool.ts';
 
 const NONE: FoundGpus = { gpus: [], driver: null };
 const WSL_SMI = '/usr/lib/wsl/lib/nvidia-smi';

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { AgentError } from '../protocol/agent-error.ts';
-import type { Execution } from './executor.ts';
+import type { Execution } from '../executor/executor.ts';
+import { AgentError } from './agent-error.ts';
 
 /** An address from which nothing comes back (another network, a firewall) costs no more than this. */
 const ANSWER_MS = 1000;

@@ -1,4 +1,4 @@
-import { isExportedFunction, proxyEnvironment } from '../jobs/job-environment.ts';
+import { isExportedFunction, proxyEnvironment } from '../executor/job-environment.ts';
 
 /** Variables of the agent's own environment that a job may see. */
 const INHERITED =

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import type { JobSpecForAgent } from '@dstack/contract/agent';
-import { endingAtInterrupt } from '../jobs/interactive-shell.ts';
-import type { JobCgroup } from './cgroup.ts';
-import { joinFiles } from './cgroup.ts';
+import { endingAtInterrupt } from '../executor/interactive-shell.ts';
+import type { JobCgroup } from '../host/cgroup.ts';
+import { joinFiles } from '../host/cgroup.ts';
 
 /**
  * The command of a job that runs without its image: the user's shell lines joined by `&&` in an

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { processesByUser } from '../host/process-users.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
 import { canIsolate, IsolatedJobs } from '../testing/isolated-jobs.ts';
-import { processesByUser } from './process-users.ts';
 
 const LASTS = ['echo ready', 'sleep 100000'];
 

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { JobFailure } from '../jobs/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
 
 /**
  * Jobs on the bare machine share its ports. Fails while one that this job needs is taken, before

@@ -2,21 +2,23 @@ import { statSync } from 'node:fs';
 import { chmod, chown } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
-import { makeFolders } from '../files/make-folders.ts';
-import { type ExecutorJob, type JobAccount, JobFailure } from '../jobs/executor.ts';
-import { type HostMount, hostMounts, mountFailure } from '../jobs/host-mounts.ts';
-import { jobEnvironment } from '../jobs/job-environment.ts';
-import { hostAccount, ownAccount } from './accounts.ts';
-import { makeJobCgroup } from './cgroup.ts';
+import { hostAccount, ownAccount } from '../executor/accounts.ts';
+import type { ExecutorJob } from '../executor/executor.ts';
+import { type HostMount, hostMounts, mountFailure } from '../executor/host-mounts.ts';
+import type { JobAccount } from '../executor/job-account.ts';
+import { jobEnvironment } from '../executor/job-environment.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import { placeIn } from '../executor/place-in.ts';
+import { makeJobCgroup } from '../host/cgroup.ts';
+import { makeFolders } from '../host/make-folders.ts';
+import { listenAddress } from '../network/listen-address.ts';
 import { inheritedEnvironment } from './inherited-environment.ts';
 import { makeStaging } from './isolation/job-area.ts';
 import type { JobUser, JobUsers } from './isolation/job-users.ts';
 import type { NamespaceStep } from './isolation/namespace.ts';
 import { namespaceSteps } from './isolation/namespace-steps.ts';
 import { jobCommand, wrapCommand } from './job-command.ts';
-import { listenAddress } from './listen-address.ts';
-import { placeFiles } from './place-files.ts';
-import { placeIn } from './place-in.ts';
+import type { PlaceJobFiles } from './job-places.ts';
 import { makeSshPrograms } from './ssh-programs.ts';
 import type { Launch } from './supervisor-files.ts';
 import type { TerminalKind } from './terminal.ts';
@@ -26,6 +28,7 @@ export interface Grounds {
   readonly terminal: TerminalKind;
   /** Gives each job a user of its own; null = jobs run as this process does. */
   readonly users: JobUsers | null;
+  readonly placeFiles: PlaceJobFiles;
   /** Host paths that no job may mount. */
   readonly forbiddenMounts: readonly string[];
   /** Whether this process may make namespaces and mounts. */
@@ -46,7 +49,7 @@ export async function prepareLaunch(
   const repoDir = spec.repo ? placeIn(spec.repo.dir, account.home, cwd) : null;
   const forFiles = namespaceFor(job, outside, user, grounds);
   const places = { account, cwd, repoDir, later: inside, namespace: forFiles };
-  await placeFiles(job, places, signal);
+  await grounds.placeFiles(job, places, signal);
   for (const mount of inside) await makeOwned(folderFor(mount), account);
   const namespace = namespaceFor(job, mounts, user, grounds);
   const isolated = isOther || namespace !== null;

@@ -128,7 +128,7 @@ describe('stopping', () => {
     const spec = jobSpec(['setsid sleep 12345 >/dev/null 2>&1 &', 'sleep 0.2', 'echo $!']);
     await agent.put(spec);
     await stream.whole(spec.id);
-    const { treePids } = await import('./process-tree.ts');
+    const { treePids } = await import('../host/process-tree.ts');
     const nothing = { unified: null, legacy: {} };
     expect(treePids({ id: spec.id, leader: null, cgroup: nothing })).toEqual([]);
   });
@@ -149,7 +149,7 @@ describe('stopping', () => {
     process.kill(supervisor.pid, 'SIGKILL');
     const { state } = await stream.whole(spec.id);
     expect(state.exit).toMatchObject({ status: null, reason: 'executor_error' });
-    const { isAlive } = await import('./process-identity.ts');
+    const { isAlive } = await import('../host/process-identity.ts');
     expect(isAlive(leader)).toBe(false);
   });
 

@@ -1,25 +1,23 @@
-import {
-  type Execution,
-  type Executor,
-  type ExecutorJob,
-  type JobAccount,
-  JobFailure,
-} from '../jobs/executor.ts';
-import type { JobFolder } from '../jobs/job-folder.ts';
-import type { ServerSocket } from '../jobs/server-access.ts';
-import { removeCgroup } from './cgroup.ts';
+import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
+import type { JobAccount } from '../executor/job-account.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import type { JobFolder } from '../executor/job-folder.ts';
+import type { ServerSocket } from '../executor/server-socket.ts';
+import { removeCgroup } from '../host/cgroup.ts';
+import { killTree } from '../host/process-tree.ts';
 import { makeHomes } from './isolation/job-area.ts';
 import type { JobUsers } from './isolation/job-users.ts';
 import { canMakeNamespaces } from './isolation/namespace.ts';
+import type { PlaceJobFiles } from './job-places.ts';
 import { checkPorts } from './port-check.ts';
 import { type Grounds, prepareLaunch } from './prepare-launch.ts';
 import { ProcessExecution } from './process-execution.ts';
-import { killTree } from './process-tree.ts';
 import { startSupervisor } from './start-supervisor.ts';
 import { SupervisorFiles } from './supervisor-files.ts';
 import { type TerminalKind, terminalKind } from './terminal.ts';
 
 export interface ProcessExecutorOptions {
+  readonly placeFiles: PlaceJobFiles;
   /** Instead of the best terminal that this machine has. */
   readonly terminal?: TerminalKind;
   /** Gives each job a user of its own; null = jobs run as this process does. */
@@ -34,11 +32,17 @@ export class ProcessExecutor implements Executor {
   readonly pulls = false;
   readonly #grounds: Grounds;
 
-  constructor({ terminal, users = null, forbiddenMounts = [] }: ProcessExecutorOptions = {}) {
+  constructor({
+    placeFiles,
+    terminal,
+    users = null,
+    forbiddenMounts = [],
+  }: ProcessExecutorOptions) {
     let canMount: boolean | null = null;
     this.#grounds = {
       terminal: terminalKind(terminal),
       users,
+      placeFiles,
       forbiddenMounts,
       // Asked when the first job needs it, and never again.
       canMount: () => {

@@ -1,5 +1,5 @@
-import type { JobAccount } from '../jobs/executor.ts';
-import { type JobCgroup, joinFiles } from './cgroup.ts';
+import type { JobAccount } from '../executor/job-account.ts';
+import { type JobCgroup, joinFiles } from '../host/cgroup.ts';
 
 /** A program of this machine with its arguments. */
 export interface Command {

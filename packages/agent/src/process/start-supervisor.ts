@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { JobFailure } from '../jobs/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import { nodeCommand, programEntry } from '../host/program-entry.ts';
 import { LOCK_TAKEN, reserveFromServices } from './isolation/system-users.ts';
-import { nodeCommand, programEntry } from './program-entry.ts';
 import { ALREADY_SUPERVISED, SupervisorFiles } from './supervisor-files.ts';
 
 /**

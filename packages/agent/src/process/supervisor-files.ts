@@ -1,10 +1,10 @@
 import { linkSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeDurably } from '../durable-file.ts';
-import type { JobAccount } from '../jobs/executor.ts';
-import type { JobCgroup } from './cgroup.ts';
+import type { JobAccount } from '../executor/job-account.ts';
+import type { JobCgroup } from '../host/cgroup.ts';
+import { writeDurably } from '../host/durable-file.ts';
+import type { ProcessIdentity } from '../host/process-identity.ts';
 import type { NamespaceStep } from './isolation/namespace.ts';
-import type { ProcessIdentity } from './process-identity.ts';
 import type { TerminalKind } from './terminal.ts';
 
 /** The input of a supervisor. It may hold secrets, so the supervisor removes it after reading. */

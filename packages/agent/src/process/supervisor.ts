@@ -1,12 +1,12 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { nowMicros } from '../clock.ts';
-import { readLines } from '../json-lines.ts';
+import { nowMicros } from '../host/clock.ts';
+import { identify, startTextOf } from '../host/process-identity.ts';
+import { type JobTree, killTree, signalTree } from '../host/process-tree.ts';
+import { readLines } from '../network/json-lines.ts';
 import { SpoolFeed } from '../spool/spool-feed.ts';
 import { SpoolWriter } from '../spool/spool-writer.ts';
 import { openNamespace } from './isolation/namespace.ts';
-import { identify, startTextOf } from './process-identity.ts';
-import { type JobTree, killTree, signalTree } from './process-tree.ts';
 import { isOnItsWay, runAs } from './run-as.ts';
 import {
   type AgentMessage,

@@ -11,9 +11,9 @@ import {
   StopJob,
 } from '@dstack/contract/agent';
 import { WebSocketServer } from 'ws';
+import type { Logger } from '../host/log.ts';
+import { AgentError } from '../jobs/agent-error.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
-import type { Logger } from '../log.ts';
-import { AgentError } from './agent-error.ts';
 import { joinJobPort, joinTunnel } from './job-port.ts';
 import { badBody, readBody } from './read-body.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
+import { AgentError } from '../jobs/agent-error.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import { join } from '../network/join.ts';
-import { listenAddress } from '../process/listen-address.ts';
-import { AgentError } from './agent-error.ts';
+import { listenAddress } from '../network/listen-address.ts';
 
 const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n';
 

@@ -1,6 +1,6 @@
 import { StopJob } from '@dstack/contract/agent';
 import { expect, it } from 'vitest';
-import { AgentError } from './agent-error.ts';
+import { AgentError } from '../jobs/agent-error.ts';
 import { readBody } from './read-body.ts';
 
 const STOP = { grace: true, reason: 'terminated_by_user', message: null };

@@ -1,5 +1,5 @@
 import { type Infer, Malformed, type MessageSchema, parseMessage } from '@dstack/contract/agent';
-import { AgentError } from './agent-error.ts';
+import { AgentError } from '../jobs/agent-error.ts';
 
 const MAX_JSON = 16 * 1024 * 1024;
 

@@ -7,9 +7,9 @@ import {
   type ServerFrame,
 } from '@dstack/contract/agent';
 import type { RawData, WebSocket } from 'ws';
+import type { Logger } from '../host/log.ts';
 import type { Job } from '../jobs/job.ts';
 import type { JobListener, JobRegistry } from '../jobs/registry.ts';
-import type { Logger } from '../log.ts';
 import { LogPusher, type Turn } from './log-pusher.ts';
 
 /** Log bytes handed to the socket but not yet to the kernel; a state waits behind at most these. */

@@ -10,9 +10,9 @@ import {
   rmSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { removeTrees } from '../../files/remove-trees.ts';
-import { serverSocketOf } from '../../jobs/job-folder.ts';
-import { mountPoints, mountWithin } from '../../jobs/mount-points.ts';
+import { serverSocketOf } from '../../executor/job-folder.ts';
+import { mountPoints, mountWithin } from '../../host/mount-points.ts';
+import { removeTrees } from '../../host/remove-trees.ts';
 
 /** Other users may enter the folder, but not list it. */
 const ENTER_ONLY = 0o711;

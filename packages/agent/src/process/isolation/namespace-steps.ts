@@ -1,8 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { HostMount } from '../../jobs/host-mounts.ts';
-import { mountFailure } from '../../jobs/host-mounts.ts';
+import type { HostMount } from '../../executor/host-mounts.ts';
+import { mountFailure } from '../../executor/host-mounts.ts';
 import { TEMPORARY } from './job-area.ts';
 import type { NamespaceStep } from './namespace.ts';
 

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseGroup, parsePasswd } from '../accounts.ts';
+import { parseGroup, parsePasswd } from '../../executor/accounts.ts';
 
 /** Where systemd keeps the ids that it gives to services (`DynamicUser=`), a locked file for each. */
 const DYNAMIC_USERS = '/run/systemd/dynamic-uid';

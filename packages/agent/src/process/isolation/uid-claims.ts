@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { writeDurably } from '../../durable-file.ts';
-import { JobFailure } from '../../jobs/executor.ts';
-import { processesByUser } from '../process-users.ts';
+import { JobFailure } from '../../executor/job-failure.ts';
+import { writeDurably } from '../../host/durable-file.ts';
+import { processesByUser } from '../../host/process-users.ts';
 import { withMachineLock } from './claim-lock.ts';
 import { removeArea } from './job-area.ts';
 import { isKnownToSystem } from './system-users.ts';

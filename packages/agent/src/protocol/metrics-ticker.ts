@@ -1,8 +1,8 @@
+import { gpuUsage } from '../host/gpu-usage.ts';
+import type { Logger } from '../host/log.ts';
 import type { Job } from '../jobs/job.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
-import type { Logger } from '../log.ts';
-import type { StreamSession } from '../protocol/stream-session.ts';
-import { gpuUsage } from './gpu-usage.ts';
+import type { StreamSession } from './stream-session.ts';
 
 /**
  * When a job that has just started is asked, in milliseconds. Twice: use of the CPU is a difference

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { readlinkSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { readLines } from '../../json-lines.ts';
+import { nodeCommand, programEntry } from '../../host/program-entry.ts';
+import { readLines } from '../../network/json-lines.ts';
 import type { Listener, OnCaller } from '../../network/listen.ts';
-import { nodeCommand, programEntry } from '../../process/program-entry.ts';
 import { LineReader } from './relay-protocol.ts';
 
 export interface ContainerDialerOptions {
@@ -129,7 +129,7 @@ class NamespaceDialer implements ContainerDialer {
     await this.#stopped;
     const { socketPath } = this.#options;
     rmSync(socketPath, { force: true });
-    const program = programEntry('netns-relay.js', 'ssh/netns-relay/relay-main.ts');
+    const program = programEntry('netns-relay.js', 'docker/netns-relay/relay-main.ts');
     // The short form: busybox knows no other.
     const command = [`-n/proc/${this.#pid}/ns/net`, '--', ...nodeCommand()];
     const child = spawn('nsenter', [...command, '--max-old-space-size=64', program, socketPath], {

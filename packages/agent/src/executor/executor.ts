@@ -8,19 +8,10 @@ import type {
   PullProgress,
 } from '@dstack/contract/agent';
 import type { SpoolReader } from '../spool/spool-reader.ts';
-import type { SessionHost } from '../ssh/sessions/session-host.ts';
+import type { JobAccount } from './job-account.ts';
 import type { JobFolder } from './job-folder.ts';
-import type { ServerSocket } from './server-access.ts';
-
-/** A job that cannot go on; `reason` is a termination reason of the wire. */
-export class JobFailure extends Error {
-  readonly reason: string;
-
-  constructor(reason: string, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.reason = reason;
-  }
-}
+import type { ServerSocket } from './server-socket.ts';
+import type { SessionHost } from './session-host.ts';
 
 /** A job as an executor sees it. */
 export interface ExecutorJob {
@@ -29,17 +20,6 @@ export interface ExecutorJob {
   readonly cluster: ClusterInfo | null;
   /** The host's GPUs that are reserved for this job. */
   readonly gpus: readonly HostGpu[];
-}
-
-/** The account a job runs under, where it is known. */
-export interface JobAccount {
-  readonly username: string | null;
-  readonly uid: number;
-  readonly gid: number;
-  readonly home: string;
-  readonly shell: string | null;
-  /** Groups beside the primary one, of an account that no name stands for; else those of the name. */
-  readonly groups?: readonly number[] | null;
 }
 
 export interface ExecutionExit {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { JobUser } from '@dstack/contract/agent';
-import { type JobAccount, JobFailure } from '../jobs/executor.ts';
+import type { JobAccount } from './job-account.ts';
+import { JobFailure } from './job-failure.ts';
 
 export interface PasswdEntry {
   readonly name: string;

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
-import { joinFiles, makeJobCgroup, removeCgroup } from '../process/cgroup.ts';
 import { wrapCommand } from '../process/job-command.ts';
-import { killTree } from '../process/process-tree.ts';
+import { joinFiles, makeJobCgroup, removeCgroup } from './cgroup.ts';
 import { amdUsage, pick } from './gpu-usage.ts';
+import { killTree } from './process-tree.ts';
 import { cgroupUsage, processUsage } from './usage.ts';
 
 const BURN = 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; sleep 1000';

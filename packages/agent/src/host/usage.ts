@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { JobCgroup } from '../process/cgroup.ts';
+import type { JobCgroup } from './cgroup.ts';
 
 /** What a job has used: microseconds of CPU since its start, bytes of memory now. */
 export interface Usage {

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { afterEach, expect, it } from 'vitest';
+import { wrapCommand } from '../process/job-command.ts';
 import { joinFiles, makeJobCgroup, removeCgroup } from './cgroup.ts';
-import { wrapCommand } from './job-command.ts';
 import { identify } from './process-identity.ts';
 import { type JobTree, killTree, treePids } from './process-tree.ts';
 

@@ -1,5 +1,5 @@
 import { isAbsolute, join, resolve } from 'node:path';
-import { JobFailure } from '../jobs/executor.ts';
+import { JobFailure } from './job-failure.ts';
 
 /**
  * Where a path of the job's configuration lies: absolute, below the home (`~`), or below the working

@@ -1,28 +1,19 @@
 import { chmodSync, copyFileSync, existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { reachability } from '../files/git-clone.ts';
-import type { HostPlacement } from '../files/host-placement.ts';
-import { placeAs } from '../files/place-as.ts';
-import { type ExecutorJob, type JobAccount, JobFailure } from '../jobs/executor.ts';
-import type { HostMount } from '../jobs/host-mounts.ts';
-import { mpiHostfile } from '../jobs/job-environment.ts';
-import { type JobNamespace, type NamespaceStep, openNamespace } from './isolation/namespace.ts';
-import { placeIn } from './place-in.ts';
-import { enterNamespaces } from './run-as.ts';
+import type { ExecutorJob } from '../executor/executor.ts';
+import { mpiHostfile } from '../executor/job-environment.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import { placeIn } from '../executor/place-in.ts';
+import { type JobNamespace, openNamespace } from '../process/isolation/namespace.ts';
+import type { JobPlacesOnHost } from '../process/job-places.ts';
+import { enterNamespaces } from '../process/run-as.ts';
+import { reachability } from './git-clone.ts';
+import type { HostPlacement } from './host-placement.ts';
+import { placeAs } from './place-as.ts';
 
-export interface JobPlacesOnHost {
-  readonly account: JobAccount;
-  readonly cwd: string;
-  readonly repoDir: string | null;
-  /** Mounts in the job's own folders; they are made after these folders were emptied. */
-  readonly later: readonly HostMount[];
-  /** The job's mount namespace without those mounts; null = the machine's own. */
-  readonly namespace: readonly NamespaceStep[] | null;
-}
-
-/** Places the repo and the files of a job. Throws `JobFailure`. */
-export async function placeFiles(
+/** Places the repo and the files of a process job. Throws `JobFailure`. */
+export async function placeJobFiles(
   job: ExecutorJob,
   places: JobPlacesOnHost,
   signal: AbortSignal,

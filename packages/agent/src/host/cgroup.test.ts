@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseGroup, parsePasswd, resolveUser } from './accounts.ts';
+import { parseGroup, parsePasswd, resolveUser } from '../executor/accounts.ts';
 import { parseCgroupMounts, parseCgroupPath } from './cgroup.ts';
 
 describe('control groups', () => {

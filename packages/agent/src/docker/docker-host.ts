@@ -2,15 +2,8 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import type { Duplex, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import { existsInContainer, readContainerFile } from '../../docker/container-files.ts';
-import { statusOf, wordsOf } from '../../docker/engine-error.ts';
-import type { JobAccount } from '../../jobs/executor.ts';
-import type { Listener, OnCaller } from '../../network/listen.ts';
-import { parseGroup, parsePasswd } from '../../process/accounts.ts';
-import { processStat } from '../../process/process-identity.ts';
-import { readSmallFile } from '../files/read-small-file.ts';
-import { SessionRefusal } from '../session.ts';
-import { FrameReader } from './frame-reader.ts';
+import { parseGroup, parsePasswd } from '../executor/accounts.ts';
+import type { JobAccount } from '../executor/job-account.ts';
 import type {
   JobRoot,
   OutputSink,
@@ -18,7 +11,14 @@ import type {
   SessionCommand,
   SessionHost,
   SessionProcess,
-} from './session-host.ts';
+} from '../executor/session-host.ts';
+import { SessionRefusal } from '../executor/session-host.ts';
+import { processStat } from '../host/process-identity.ts';
+import type { Listener, OnCaller } from '../network/listen.ts';
+import { existsInContainer, readContainerFile } from './container-files.ts';
+import { statusOf, wordsOf } from './engine-error.ts';
+import { FrameReader } from './frame-reader.ts';
+import { readSmallFile } from './read-small-file.ts';
 
 /** A job that runs in a container. */
 export interface ContainerOfJob {

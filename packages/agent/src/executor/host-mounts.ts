@@ -2,8 +2,8 @@ import { existsSync, realpathSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { JobMount } from '@dstack/contract/agent';
-import { makeFolders } from '../files/make-folders.ts';
-import { JobFailure } from './executor.ts';
+import { makeFolders } from '../host/make-folders.ts';
+import { JobFailure } from './job-failure.ts';
 
 /** A directory or file of the host that is there, links in its path resolved. */
 export interface HostMount {

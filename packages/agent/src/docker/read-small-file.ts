@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { JobRoot } from '../sessions/session-host.ts';
-import { RootedFiles } from './rooted-files.ts';
+import type { JobRoot } from '../executor/session-host.ts';
+import { RootedFiles } from '../host/rooted-files.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 const MAX_BYTES = 1024 * 1024;

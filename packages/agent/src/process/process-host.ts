@@ -2,20 +2,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import type { Writable } from 'node:stream';
-import type { JobAccount } from '../../jobs/executor.ts';
-import { type Listener, listenTcp, type OnCaller } from '../../network/listen.ts';
-import type { JobCgroup } from '../../process/cgroup.ts';
-import { wrapCommand } from '../../process/job-command.ts';
-import { isAlive } from '../../process/process-identity.ts';
-import { type Command, runAs, type WrappedCommand } from '../../process/run-as.ts';
-import type { JobIsolation } from '../../process/supervisor-files.ts';
-import {
-  type ControlledTerminal,
-  openControlledTerminal,
-  terminalKind,
-} from '../../process/terminal.ts';
-import { SessionRefusal, type Terminal } from '../session.ts';
-import { ChildSession, signalGroup } from './child-session.ts';
+import type { JobAccount } from '../executor/job-account.ts';
 import type {
   JobRoot,
   OutputSink,
@@ -23,8 +10,17 @@ import type {
   SessionCommand,
   SessionHost,
   SessionProcess,
-} from './session-host.ts';
+} from '../executor/session-host.ts';
+import { SessionRefusal, type Terminal } from '../executor/session-host.ts';
+import type { JobCgroup } from '../host/cgroup.ts';
+import { isAlive } from '../host/process-identity.ts';
+import { type Listener, listenTcp, type OnCaller } from '../network/listen.ts';
+import { ChildSession, signalGroup } from './child-session.ts';
+import { wrapCommand } from './job-command.ts';
+import { type Command, runAs, type WrappedCommand } from './run-as.ts';
 import { openStandardPipes } from './standard-pipes.ts';
+import type { JobIsolation } from './supervisor-files.ts';
+import { type ControlledTerminal, openControlledTerminal, terminalKind } from './terminal.ts';
 
 /** A job that runs as processes of this machine. */
 export interface ProcessJob {

@@ -12,8 +12,8 @@ import {
 import { connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { JobRoot } from '../sessions/session-host.ts';
-import { RootedFiles } from './rooted-files.ts';
+import type { JobRoot } from '../executor/session-host.ts';
+import { RootedFiles } from '../host/rooted-files.ts';
 
 /** Linux's flag for a descriptor that only names a file; Node has no constant for it. */
 const O_PATH = 0o10000000;

@@ -1,5 +1,5 @@
 import type { HostGpu, JobMetrics } from '@dstack/contract/agent';
-import { runTool } from '../run-tool.ts';
+import { runTool } from './run-tool.ts';
 
 type GpuUsage = JobMetrics['gpus'][number];
 

@@ -12,7 +12,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { JobRoot } from '../sessions/session-host.ts';
+import type { JobRoot } from '../executor/session-host.ts';
 import { listenOnSocket } from './job-sockets.ts';
 
 const isRoot = process.getuid?.() === 0;

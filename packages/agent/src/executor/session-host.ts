@@ -1,7 +1,23 @@
 import type { Writable } from 'node:stream';
-import type { JobAccount } from '../../jobs/executor.ts';
-import type { Listener, OnCaller } from '../../network/listen.ts';
-import type { Terminal } from '../session.ts';
+import type { Listener, OnCaller } from '../network/listen.ts';
+import type { JobAccount } from './job-account.ts';
+
+/** Terminal of a session; sizes in characters. */
+export interface Terminal {
+  readonly term: string;
+  readonly cols: number;
+  readonly rows: number;
+}
+
+/** What cannot be run; the message is for the person at the client. */
+export class SessionRefusal extends Error {
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
+}
 
 /** Who a session runs as. */
 export interface SessionAccount extends JobAccount {

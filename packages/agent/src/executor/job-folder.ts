@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { removeTrees } from '../files/remove-trees.ts';
-import { mountPoints, mountWithin } from './mount-points.ts';
+import { mountPoints, mountWithin } from '../host/mount-points.ts';
+import { removeTrees } from '../host/remove-trees.ts';
 
 /** Bytes of a unix socket's path. */
 const LONGEST_SOCKET = 107;

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import type { OutputSink, SessionProcess } from './session-host.ts';
+import type { OutputSink, SessionProcess } from '../executor/session-host.ts';
 
 export interface ChildPipes {
   readonly stdin: Writable;

@@ -1,0 +1,9 @@
+/** A job that cannot go on; `reason` is a termination reason of the wire. */
+export class JobFailure extends Error {
+  readonly reason: string;
+
+  constructor(reason: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
