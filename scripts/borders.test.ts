@@ -51,3 +51,13 @@ it('a folder of the agent that is no layer may import nothing', () => {
     broken({ [`${AGENT}/misc/a.ts`]: use('../spool/low.ts'), [`${AGENT}/spool/low.ts`]: TYPE }),
   ).toEqual([`agent-folders-are-layers: ${AGENT}/misc/a.ts -> ${AGENT}/spool/low.ts`]);
 });
+
+it('files that import only types of each other are a cycle', () => {
+  const [a, b] = ['packages/core/src/a.ts', 'packages/core/src/b.ts'];
+  expect(
+    broken({
+      [a]: use('./b.ts'),
+      [b]: use('./a.ts').replaceAll('T', 'U').replace('U = U', 'T = U'),
+    }),
+  ).toEqual([`no-cycles: ${a} -> ${b}`]);
+});

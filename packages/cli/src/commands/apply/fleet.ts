@@ -8,6 +8,7 @@ import { absolutePath } from '../../files/upload.ts';
 import { orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { fleetTable, hostMessage } from '../fleet/fleet-table.ts';
+import type { ApplyOptions } from './apply-options.ts';
 import {
   type CreateDecision,
   confirmed,
@@ -15,7 +16,6 @@ import {
   waitGone,
   watchProvisioning,
 } from './create-flow.ts';
-import type { ApplyOptions } from './declare.ts';
 import { fleetPlanText } from './fleet-plan.ts';
 import { sameValue } from './spec-diff.ts';
 
