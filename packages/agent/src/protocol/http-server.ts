@@ -86,14 +86,15 @@ export class AgentServer {
   async #route(request: IncomingMessage): Promise<unknown> {
     const { registry, info } = this.#options;
     const [version, kind, id = '', part, item = '', ...rest] = segments(request);
-    const name = [request.method, version, kind, ...(id ? [':id'] : []), ...(part ? [part] : [])];
+    const name = [request.method, version, kind];
+    name.push(...(id ? [':id'] : []), ...(part ? [part] : []), ...(item ? [':item'] : []));
     if (rest.length > 0) throw notFound();
     switch (name.join(' ')) {
       case 'GET v1 info':
         return info();
       case 'PUT v1 jobs :id':
         return registry.put(await readJobSpec(request, id));
-      case 'PUT v1 jobs :id archives':
+      case 'PUT v1 jobs :id archives :item':
         return registry.putArchive(id, item, request);
       case 'PUT v1 jobs :id code':
         return registry.putCode(id, request);
