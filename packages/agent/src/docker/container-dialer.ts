@@ -16,9 +16,9 @@ export interface ContainerNetwork {
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 
 /**
- * Connections as the container's processes would make them: from here with the host's network, else
- * from inside its namespace. Where that cannot be entered, ports on its bridge address are all that
- * can be reached.
+ * Connects as a process of the container would: from the agent if the container uses the host's
+ * network, else from inside its namespace. If the namespace cannot be entered, only ports on the
+ * bridge address can be reached.
  */
 export class JobDialer {
   readonly #network: ContainerNetwork;

@@ -3,7 +3,7 @@ import type { ResolvedUser } from '../executor/accounts.ts';
 import type { ExecutorJob } from '../executor/executor.ts';
 import type { ImageFacts } from './image-facts.ts';
 
-/** A job as it is about to be made into a container. */
+/** A job whose container is about to be created. */
 export interface ContainerJob {
   readonly job: ExecutorJob;
   readonly image: ImageFacts;
@@ -11,13 +11,12 @@ export interface ContainerJob {
   readonly workingDir: string;
   readonly repoDir: string | null;
   readonly env: Readonly<Record<string, string>>;
-  /** Whether the working directory is not in the image, so that it must be given to the user. */
+  /** Whether the image lacks the working directory, so that it must be created for the user. */
   readonly madeWorkingDir: boolean;
 }
 
 /**
- * Puts everything that a job brings along into its container, which must not have been started.
- * Throws `JobFailure`.
+ * Puts the job's files into its container, which must not have been started. Throws `JobFailure`.
  */
 export type PlaceInContainer = (
   container: Docker.Container,

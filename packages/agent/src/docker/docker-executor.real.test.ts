@@ -13,7 +13,7 @@ if (missing) console.warn(`Docker executor is NOT tested: ${missing} is missing`
 
 const IMAGE = 'busybox:test';
 
-/** What a program prints, whatever becomes of it. */
+/** The output of a program, whether it succeeds or fails. */
 function readOutput(file: string, args: readonly string[], input: string): Promise<string> {
   return new Promise((resolve) => {
     const child = execFile(file, [...args], { timeout: 5000 }, (_, stdout) => resolve(stdout));
@@ -252,7 +252,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     stream = await agent.restartAfterKill(stream);
     const container = engine.docker.getContainer(`dstack-${spec.id}`);
     const stdin = await container.attach({ stream: true, stdin: true, hijack: true });
-    // It takes over after a line that both have carried.
+    // The attached connection takes over after a line that both copies contain.
     await vi.waitUntil(() => agent.log.includes('attached again'), { timeout: 30_000 });
     stdin.write('\n');
     await stream.until(() => stream.text(spec.id).includes('second'));

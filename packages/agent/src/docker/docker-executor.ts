@@ -43,9 +43,9 @@ import { ImageStore } from './image-store.ts';
 export interface DockerExecutorOptions {
   readonly docker: Docker;
   readonly stateDir: string;
-  /** Host paths that no job may see. */
+  /** Host paths that no job may mount. */
   readonly forbiddenMounts: readonly string[];
-  /** Where the daemon keeps images, for the figure of free disk. */
+  /** Where the daemon stores images; free disk is measured there. */
   readonly imagesDir: string;
   readonly placeFiles: PlaceInContainer;
   readonly log: Logger;
@@ -89,7 +89,7 @@ export class DockerExecutor implements Executor {
     if (earlier && earlier.State.Status !== 'created') {
       return this.#adopt(job, earlier);
     }
-    // Made but never started by an agent that died in between: its files may be half there.
+    // An agent died between creation and start, so the files may be incomplete.
     if (earlier) await this.#clear(job);
     const planned = await this.#plan(job);
     try {
@@ -114,7 +114,7 @@ export class DockerExecutor implements Executor {
     await removeContainer(this.#options.docker.getContainer(containerName(spec.id)));
   }
 
-  /** In a folder that is mounted into the container; any user of the image may connect. */
+  /** In a folder that is mounted into the container. Any user of the image may connect. */
   serverSocket(folder: JobFolder): ServerSocket {
     const path = join(folder.serverFolder, basename(SERVER_SOCKET));
     return { path, folderMode: 0o755, mode: 0o666, owner: null };
@@ -155,10 +155,10 @@ export class DockerExecutor implements Executor {
     const places = { workingDir, repoDir, mpiHostfile: MPI_HOSTFILE, home: user.home };
     const env = {
       ...proxyEnvironment(process.env),
-      // As for processes, where it is an address of the job's own.
+      // Process jobs have this variable too, with an address of their own.
       DSTACK_LISTEN_ADDRESS: '0.0.0.0',
       ...jobEnvironment(spec, job.cluster, places, job.gpus.length),
-      // The vendors' runtimes obey it, so it is not for the run or the image to say.
+      // The vendors' runtimes read these variables, so neither the run nor the image may set them.
       ...gpuEnvironment(job),
     };
     const madeWorkingDir =
@@ -221,7 +221,7 @@ export class DockerExecutor implements Executor {
       user: explicit,
       groupAdd: [...groups, ...(user.uid === 0 ? [] : gpuAccess(gpus, false).groups)],
       workingDir,
-      // A name without a value takes the variable out of the image's environment.
+      // A name without a value removes the variable from the image's environment.
       env: [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...hidden],
       mounts: [
         ...mounts.map(({ source: Source, target: Target, readOnly: ReadOnly }) => {
@@ -273,7 +273,7 @@ export class DockerExecutor implements Executor {
   }
 }
 
-/** Read-only: a job must not replace the socket, which each agent makes again. */
+/** Read-only, so that a job cannot replace the socket. Each agent creates it again. */
 function serverMount({ folder }: ExecutorJob): Docker.MountSettings {
   const Target = dirname(SERVER_SOCKET);
   return { Type: 'bind', Source: folder.serverFolder, Target, ReadOnly: true };
@@ -298,7 +298,7 @@ export function parseUser(text: string): {
   };
 }
 
-/** For a running container whose image somebody has removed: its name is all that is left. */
+/** For a running container whose image was removed: only the user's name is left. */
 function unknownUser(asked: Partial<JobUser>): ResolvedUser {
   const { username = null, uid, gid } = asked;
   return { username, uid: uid ?? 0, gid: gid ?? 0, home: '/', shell: null, groups: [] };
@@ -313,7 +313,7 @@ function moreLenient(leniency: Leniency, error: unknown): Leniency | null {
   if (leniency.init && words.includes('docker-init')) return { ...leniency, init: false };
   if (leniency.display && words.includes('/dev/nvidia-modeset'))
     return { ...leniency, display: false };
-  // A daemon without the right to raise limits, as inside of another container.
+  // A daemon that may not raise limits, such as one inside another container.
   if (leniency.memlock && words.includes('rlimit')) return { ...leniency, memlock: false };
   return null;
 }
@@ -322,12 +322,14 @@ async function removeContainer(container: Docker.Container): Promise<void> {
   try {
     await container.remove({ force: true, v: true });
   } catch (error) {
-    // 404: gone already; 409: its removal is under way.
+    // 404: already removed; 409: being removed.
     if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
   }
 }
 
-/** A name for this state directory, by which its containers are told from those of other agents. */
+/**
+ * An id of this state directory. It separates the agent's containers from those of other agents.
+ */
 function agentId(stateDir: string): string {
   const path = join(stateDir, 'agent-id');
   if (!existsSync(path)) writeDurably(path, randomUUID());

@@ -25,24 +25,24 @@ export interface ContainerOfJob {
   readonly container: Docker.Container;
   readonly account: JobAccount;
   readonly workingDir: string;
-  /** Its first process as the daemon's machine numbers it. */
+  /** Its first process, as the daemon's machine numbers it. */
   readonly pid: number;
   /** Listens on its loopback. */
   listen(port: number, onCaller: OnCaller): Promise<Listener>;
 }
 
-/** The Engine says that a command has ended a moment after its output has. */
+/** The Engine reports the end of a command shortly after the end of its output. */
 const EXIT_LOOKS = 40;
 const EXIT_LOOK_MS = 50;
-/** And it learns the number of a command's process a moment after that has begun to print. */
+/** The Engine reports the process of a command shortly after its first output. */
 const PID_LOOKS = 100;
 const PID_LOOK_MS = 20;
 const RESIZE_ATTEMPTS = 500;
 const RESIZE_RETRY_MS = 20;
 
-/** Sessions of a container: commands that the Engine executes in it. */
+/** Sessions in a container, by commands that the Engine executes. */
 export class DockerHost implements SessionHost {
-  /** Its `/etc/profile` is ours too, and gives the job's environment back. */
+  /** The agent has extended `/etc/profile`, which restores the job's environment. */
   readonly loginShell: readonly string[] = ['-l'];
   readonly #job: ContainerOfJob;
   readonly #found = new Set<string>();
@@ -73,7 +73,7 @@ export class DockerHost implements SessionHost {
   }
 
   async has(path: string): Promise<boolean> {
-    // What has been there once is not looked for again: this precedes every command.
+    // A program that was found once is not looked up again, because this precedes every command.
     if (!this.#found.has(path) && (await existsInContainer(this.#job.container, path))) {
       this.#found.add(path);
     }
@@ -91,13 +91,13 @@ export class DockerHost implements SessionHost {
         Cmd: [...argv],
         Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
         WorkingDir: workingDir,
-        // By its name the Engine finds the user's groups.
+        // The Engine finds the user's groups by the name.
         User: account.username ?? `${account.uid}:${account.gid}`,
       });
       const options = { hijack: true, stdin: true, Tty, ...size } as Docker.ExecStartOptions;
       const stream = await exec.start(options);
       const started = new ExecProcess(exec, stream, Tty, this.#job.pid);
-      // Engines before API 1.42 do not know `ConsoleSize`.
+      // Engines before API 1.42 have no `ConsoleSize`.
       if (terminal) started.resize(terminal.cols, terminal.rows);
       return started;
     } catch (error) {
@@ -116,12 +116,12 @@ export class DockerHost implements SessionHost {
       const [uids, gids] = [idMap(pid, 'uid'), idMap(pid, 'gid')];
       return { path, hostUid: (id) => hostId(uids, id), hostGid: (id) => hostId(gids, id) };
     } catch {
-      // It has ended, runs on another machine, or may not be read.
+      // The process has ended, runs on another machine, or may not be read.
       return null;
     }
   }
 
-  /** Whoever may log in may become the container's root, so no right of another is lent. */
+  /** Everybody who may log in may become root in the container, so this grants no new right. */
   socketRoot(): JobRoot | null {
     return this.root();
   }
@@ -130,7 +130,10 @@ export class DockerHost implements SessionHost {
     return this.#job.listen(port, onCaller);
   }
 
-  /** Through the container's root where it is in reach: the Engine takes 20 ms for a file. */
+  /**
+   * Through the container's root directory where it is accessible, because the Engine needs 20 ms
+   * per file.
+   */
   async #read(path: string): Promise<string> {
     const root = this.root();
     return root
@@ -171,14 +174,14 @@ class ExecProcess implements SessionProcess {
     let begun = false;
     try {
       for await (const data of this.#stream as AsyncIterable<Buffer>) {
-        // A size that came before the terminal was there may be lost, though the Engine took it.
+        // The Engine may accept a size before the terminal exists and then lose it.
         if (!begun && this.#size.w > 0) this.resize(this.#size.w, this.#size.h);
         begun = true;
         if (this.#tty) await sink(data, false);
         else for (const { bytes, isError } of frames.read(data)) await sink(bytes, isError);
       }
     } catch {
-      // The connection was cut; the Engine knows how the command has ended, or that it has not.
+      // The connection was cut. The Engine still reports whether and how the command has ended.
     }
     this.#ended = true;
     return this.#exitCode();
@@ -191,7 +194,7 @@ class ExecProcess implements SessionProcess {
     });
   }
 
-  /** One at a time, the newest last. The Engine refuses until the command has really begun. */
+  /** One at a time, the newest last. The Engine refuses sizes until the command has started. */
   async #applySize(): Promise<void> {
     for (let attempt = 0; attempt < RESIZE_ATTEMPTS && !this.#ended; attempt++) {
       const size = this.#size;
@@ -210,7 +213,7 @@ class ExecProcess implements SessionProcess {
     });
   }
 
-  /** The Engine ends nothing by itself. What is still printed is read on, or its writer would hang. */
+  /** The Engine ends no command by itself. The output is still read, or the command would block. */
   hangUp(): void {
     if (this.#ended) return;
     if (!this.#tty) {
@@ -232,7 +235,9 @@ class ExecProcess implements SessionProcess {
     return 255;
   }
 
-  /** Null when it has ended, or its number means nothing here: rootless and remote daemons. */
+  /**
+   * Null when it has ended, or when the number has no meaning here (rootless and remote daemons).
+   */
   async #pid(): Promise<number | null> {
     try {
       const pid = await this.#knownPid();
@@ -255,13 +260,13 @@ class ExecProcess implements SessionProcess {
   }
 }
 
-/** All that the command has started without leaving its terminal. */
+/** All processes that the command has started in its terminal. */
 function hangUpSession(leader: number): void {
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || processStat(pid)?.session !== leader) continue;
     send(pid, 'SIGHUP');
-    // One that is stopped would not notice.
+    // A stopped process would not receive the signal.
     send(pid, 'SIGCONT');
   }
 }
@@ -270,7 +275,7 @@ function send(pid: number, signal: string): void {
   try {
     process.kill(pid, signal as NodeJS.Signals);
   } catch {
-    // It has ended, or the client has made up a signal.
+    // The process has ended, or the client sent an unknown signal.
   }
 }
 

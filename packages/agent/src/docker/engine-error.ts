@@ -9,15 +9,17 @@ export function statusOf(error: unknown): number | null {
   return (error as EngineError | null)?.statusCode ?? null;
 }
 
-/** The Engine's own words, without what its client puts before them where it reads no JSON. */
+/**
+ * The Engine's own message, without the prefix that its client adds to answers that are not JSON.
+ */
 export function wordsOf(error: unknown): string {
   const { json, message } = error as EngineError;
   return json?.message ?? message?.replace(/^\(HTTP code \d+\) .*? - /, '').trim() ?? String(error);
 }
 
 /**
- * Names what was being attempted, as dstack 0.22.5 does (`pullImage error: …`), and with what, where
- * the Engine's words may leave that out.
+ * Names the step, as dstack 0.22.5 does (`pullImage error: …`), and its object, which the Engine's
+ * message may omit.
  */
 export function creationFailure(attempt: string, error: unknown, subject?: string): JobFailure {
   if (error instanceof JobFailure) return error;
@@ -27,7 +29,7 @@ export function creationFailure(attempt: string, error: unknown, subject?: strin
   return new JobFailure('creating_container_error', message, { cause: error });
 }
 
-/** What the host lacks, where the Engine's words do not say so. */
+/** What the host lacks, where the Engine's message does not name it. */
 function adviceFor(words: string): string {
   if (words.includes('could not select device driver')) {
     return ' (is the NVIDIA Container Toolkit installed on this host, and Docker restarted since?)';

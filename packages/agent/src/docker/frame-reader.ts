@@ -1,4 +1,4 @@
-/** A piece of what a command in a container prints. */
+/** A piece of the output of a command in a container. */
 export interface OutputPiece {
   readonly isError: boolean;
   readonly bytes: Buffer;
@@ -8,8 +8,9 @@ const HEADER = 8;
 const STDERR = 2;
 
 /**
- * Takes apart the Engine's stream of a command without terminal: frames of 8 bytes (1 or 2 for output
- * or error, three zeros, length in big-endian) and content. Frames are not waited for to be complete.
+ * Parses the Engine's stream of a command without a terminal: a header of 8 bytes (1 or 2 for
+ * output or error, three zeros, length in big-endian) and the content. Incomplete frames are passed
+ * on at once.
  */
 export class FrameReader {
   #header = Buffer.alloc(0);

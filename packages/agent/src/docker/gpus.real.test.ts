@@ -111,7 +111,7 @@ describe.skipIf(missing !== null)('GPUs in containers', () => {
   it('are on NVIDIA asked for by their ids', async () => {
     const smi =
       'printf "NVIDIA H100 80GB HBM3, 81559, GPU-1, 550.54\\nNVIDIA H100 80GB HBM3, 81559, GPU-2, 550.54\\n"';
-    // Its presence is what tells the daemon that the toolkit is installed.
+    // The daemon takes the presence of this file for an installed toolkit.
     await boot(['nvidiactl'], { 'nvidia-smi': smi, 'nvidia-container-runtime-hook': 'exit 0' });
     const spec = shell(`env | grep NVIDIA_VISIBLE; ${LASTING}`, { gpus: 1 });
     await agent.put(spec);

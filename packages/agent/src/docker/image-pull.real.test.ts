@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createLogger } from '../host/log.ts';
 import { type Ensured, ensureImage, type PullRequest } from './image-pull.ts';
 
-/** Stands for an Engine whose registry does what a test needs: answers inspections and pulls. */
+/** An Engine that answers inspections and pulls as a test requires. */
 let dir: string;
 let engine: Server;
 let present: boolean;

@@ -7,8 +7,8 @@ const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * Text of a file of a job; empty when there is none, or something that only looks like one: a job
- * may put a pipe there that never ends.
+ * Text of a file of a job. Empty if the file is missing or not a regular file, since a job may put
+ * an endless pipe there.
  */
 export function readSmallFile(root: JobRoot, path: string): string {
   const top = openSync(join(root.path, '/'), O_RDONLY | O_DIRECTORY);

@@ -40,8 +40,8 @@ export interface ResolvedUser extends JobAccount {
 }
 
 /**
- * The account that a job's `user` means, by the passwd and group texts of where it will run. A name
- * must be known there, a number need not. An explicit group replaces all others. Throws `JobFailure`.
+ * The account of a job's `user`, by the passwd and group files of its image or host. A name must
+ * exist there, a number need not. An explicit group replaces all others. Throws `JobFailure`.
  */
 export function resolveUser(user: Partial<JobUser>, passwd: string, group: string): ResolvedUser {
   const entries = parsePasswd(passwd);
@@ -70,7 +70,7 @@ export function resolveUser(user: Partial<JobUser>, passwd: string, group: strin
   };
 }
 
-/** The account of this process; it may be a number without a name, as containers are given. */
+/** The account of this process. It may be a number without a name, as in containers. */
 export function ownAccount(home: string): JobAccount {
   try {
     const { username, uid, gid, shell } = userInfo();
@@ -81,7 +81,7 @@ export function ownAccount(home: string): JobAccount {
   }
 }
 
-/** An account of this machine for a job whose own home is `home`. */
+/** An account of this host for a job whose home is `home`. */
 export function hostAccount(user: Partial<JobUser>, home: string): JobAccount {
   const found = resolveUser(user, read('/etc/passwd'), read('/etc/group'));
   const { username, uid, gid, shell } = found;
@@ -98,7 +98,7 @@ function explicitGroup(user: Partial<JobUser>, groups: readonly GroupEntry[]): n
   return found.gid;
 }
 
-/** A home that cannot be one stands for the root directory, as in dstack 0.22.5. */
+/** An unusable home means the root directory, as in dstack 0.22.5. */
 function usableHome(home: string | undefined): string {
   return home?.startsWith('/') && !home.includes('nonexistent') ? home : '/';
 }

@@ -13,7 +13,7 @@ import type { JobFolder } from './job-folder.ts';
 import type { ServerSocket } from './server-socket.ts';
 import type { SessionHost } from './session-host.ts';
 
-/** A job as an executor sees it. */
+/** The part of a job that an executor needs. */
 export interface ExecutorJob {
   readonly spec: JobSpecForAgent;
   readonly folder: JobFolder;
@@ -28,12 +28,12 @@ export interface ExecutionExit {
   readonly message: string | null;
 }
 
-/** A started job. It lives on when this object is gone; `adopt` makes another one for it. */
+/** A started job. It continues without this object; `adopt` creates a new one for it. */
 export interface Execution {
   readonly workingDir: string | null;
   readonly account: JobAccount;
   readonly containerIp: string | null;
-  /** Where its processes may listen for others, as `dial` takes it; the likeliest first. */
+  /** Addresses on which its processes may listen, as `dial` takes them; the likeliest first. */
   readonly addresses: readonly string[];
   readonly spool: SpoolReader;
   /** Fulfilled after the spool has ended. Never rejected. */
@@ -44,44 +44,47 @@ export interface Execution {
   terminate(): Promise<void>;
   /** SIGKILL to all of the job. */
   kill(): Promise<void>;
-  /** A connection to a port as a process of the job would make it. */
+  /** Connects to a port as a process of the job would. */
   dial(host: string, port: number): Promise<Duplex>;
-  /** Why what listens there is not the job's; null when it is, or nothing does. Absent: it always is. */
+  /**
+   * Why the listener at this address is not the job's; null if it is, or if there is none. Absent =
+   * every listener is the job's.
+   */
   foreignListener?(address: string, port: number): string | null;
-  /** For shells, commands and file transfers beside the job's own command. */
+  /** Shells, commands and file transfers beside the job's own command. */
   readonly sessions: SessionHost;
-  /** Null when the job has just ended or the machine gives no figures. */
+  /** Null if the job has just ended or the host provides no figures. */
   usage(): Promise<JobMetrics | null>;
-  /** Lets go of it, so that this process can end while the job lives on. */
+  /** Releases the job, so that this process can end while the job continues. */
   release(): void;
 }
 
-/** A way to run jobs on this machine. */
+/** Runs jobs on this host. */
 export interface Executor {
   readonly kind: 'docker' | 'process';
   /** Whether jobs pass the phase `pulling`. */
   readonly pulls: boolean;
-  /** Makes sure that the job's image is here. Throws `JobFailure`; ends early on `signal`. */
+  /** Ensures that the job's image is present. Throws `JobFailure`; ends early on `signal`. */
   pull(
     job: ExecutorJob,
     onProgress: (progress: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<void>;
   /**
-   * Starts the job, or finds it started by an earlier attempt that was cut short: after a crash it
-   * is called again with the same job. Throws `JobFailure`.
+   * Starts the job, or adopts one that an interrupted attempt has started: after a crash it is
+   * called again with the same job. Throws `JobFailure`.
    */
   start(job: ExecutorJob, signal: AbortSignal): Promise<Execution>;
-  /** A job that was running when an earlier agent ended; null when nothing is left of it. */
+  /** Adopts a job that was running when an earlier agent ended; null if nothing is left of it. */
   adopt(job: ExecutorJob): Promise<Execution | null>;
-  /** Removes what an ended job has left on the machine, its folder excepted. Repeatable. */
+  /** Removes everything that an ended job has left on the host, except its folder. Repeatable. */
   remove(job: ExecutorJob): Promise<void>;
-  /** Where the job finds its server, `account` being the one it runs under, once that is known. */
+  /** The socket of the job's server. `account` is the job's, once it is known. */
   serverSocket(folder: JobFolder, account: JobAccount | null): ServerSocket;
-  /** Which images the machine should have, and when they go; a hint. */
+  /** A hint which images the host should have and when to remove images. */
   planImages(plan: ImagePlan): void;
-  /** Lets go of everything that would keep this process alive; jobs go on. */
+  /** Releases everything that would keep this process alive. Jobs continue. */
   close(): void;
-  /** Ends what carries our mark but belongs to none of these jobs. */
+  /** Ends everything that this agent has started but that belongs to none of these jobs. */
   sweep(known: ReadonlySet<string>): Promise<void>;
 }

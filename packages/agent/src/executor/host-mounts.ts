@@ -5,7 +5,7 @@ import type { JobMount } from '@dstack/contract/agent';
 import { makeFolders } from '../host/make-folders.ts';
 import { JobFailure } from './job-failure.ts';
 
-/** A directory or file of the host that is there, links in its path resolved. */
+/** An existing directory or file of the host, links in its path resolved. */
 export interface HostMount {
   readonly source: string;
   readonly target: string;
@@ -14,13 +14,14 @@ export interface HostMount {
 
 export interface HostMounts {
   readonly mounts: readonly HostMount[];
-  /** Lines for the job's output about mounts that are left out. */
+  /** Lines for the job's output about skipped mounts. */
   readonly notices: readonly string[];
 }
 
 /**
- * Every mount of a job but optional ones whose source is missing; another missing source is made, open
- * to everybody. `forbidden`: paths that would give a job power over the host. Throws `JobFailure`.
+ * All mounts of a job except optional ones whose source is missing. The source of another mount is
+ * created if it is missing, open to everybody. `forbidden`: paths that would give a job control of
+ * the host. Throws `JobFailure`.
  */
 export async function hostMounts(
   asked: readonly JobMount[],
@@ -29,7 +30,7 @@ export async function hostMounts(
   const mounts: HostMount[] = [];
   const notices: string[] = [];
   for (const { source, target, read_only: readOnly, optional } of asked) {
-    // Nothing is made in a forbidden place either.
+    // A source must not be created in a forbidden place either.
     refuseForbidden(source, forbidden);
     if (!existsSync(source)) {
       if (optional) {
@@ -64,7 +65,7 @@ function refuseForbidden(source: string, forbidden: readonly string[]): void {
   const real = realPath(source);
   for (const path of forbidden) {
     const inner = realPath(path);
-    // Neither the path itself, nor anything in it, nor a directory around it.
+    // Refuse the path itself, everything in it, and every directory around it.
     if (
       real === inner ||
       real.startsWith(`${inner}/`) ||
@@ -76,7 +77,7 @@ function refuseForbidden(source: string, forbidden: readonly string[]): void {
   }
 }
 
-/** Where a path leads, also one whose last parts are missing. */
+/** The path without links; its last parts may be missing. */
 function realPath(path: string): string {
   if (existsSync(path)) return realpathSync(path);
   const parent = dirname(path);

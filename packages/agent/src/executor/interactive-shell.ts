@@ -3,8 +3,9 @@ import { basename } from 'node:path';
 const FORGETFUL = new Set(['sh', 'ash', 'dash']);
 
 /**
- * At Ctrl-C an interactive `sh` (of busybox, dash) forgets its script and asks for the next command,
- * of which none will come. With a trap it ends, as bash does; one of the script's own replaces it.
+ * On Ctrl-C an interactive `sh` (of busybox, dash) drops its script and prompts for the next
+ * command, which never comes. With a trap it ends, as bash does. A trap of the script replaces this
+ * one.
  */
 export function endingAtInterrupt(argv: readonly string[]): string[] {
   const [shell = '', interactive, command, script, ...rest] = argv;

@@ -1,6 +1,6 @@
 import type { ClusterInfo, JobSpecForAgent } from '@dstack/contract/agent';
 
-/** What the environment says about places inside the job. */
+/** Paths inside the job that its environment names. */
 export interface JobPlaces {
   readonly workingDir: string;
   readonly repoDir: string | null;
@@ -18,8 +18,8 @@ const PROXIES = [
 ] as const;
 
 /**
- * The variables of a job above those of its image or machine, in the order of dstack 0.22.5: ours,
- * then the run's own (which may override ours), then HOME.
+ * The variables of a job, which override those of its image or host, in the order of dstack 0.22.5:
+ * those of dstack, then those of the run (which may override them), then HOME.
  */
 export function jobEnvironment(
   spec: JobSpecForAgent,
@@ -48,7 +48,7 @@ export function jobEnvironment(
   };
 }
 
-/** Proxy settings of the agent, which jobs inherit. */
+/** The agent's proxy settings, which jobs inherit. */
 export function proxyEnvironment(own: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
     PROXIES.flatMap((name) => {
@@ -58,12 +58,12 @@ export function proxyEnvironment(own: NodeJS.ProcessEnv): Record<string, string>
   );
 }
 
-/** Exported shell functions do not survive in other shells and are left out everywhere. */
+/** Exported shell functions break other shells, so jobs do not get them. */
 export function isExportedFunction(name: string): boolean {
   return name.startsWith('BASH_FUNC_') && (name.endsWith('%%') || name.endsWith('()'));
 }
 
-/** Text of the MPI host file: one line per node; empty when an address is not known. */
+/** The MPI host file: one line per node; empty if an address is unknown. */
 export function mpiHostfile(cluster: ClusterInfo | null): string {
   if (!cluster || cluster.job_ips.some((ip) => ip === '')) return '';
   return cluster.job_ips

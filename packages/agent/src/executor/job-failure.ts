@@ -1,4 +1,4 @@
-/** A job that cannot go on; `reason` is a termination reason of the wire. */
+/** The job cannot continue. `reason` is a termination reason of the wire. */
 export class JobFailure extends Error {
   readonly reason: string;
 

@@ -3,30 +3,33 @@ import { dirname, join } from 'node:path';
 import { mountPoints, mountWithin } from '../host/mount-points.ts';
 import { removeTrees } from '../host/remove-trees.ts';
 
-/** Bytes of a unix socket's path. */
+/** Longest path of a unix socket, in bytes. */
 const LONGEST_SOCKET = 107;
 
-/** Part of a job's id: the whole of it would leave sockets in the job's home no room in their paths. */
+/**
+ * Characters of a job's id. With the whole id, paths of sockets in the job's home would be too
+ * long.
+ */
 const AREA_NAME_LENGTH = 12;
 
-/** Where the job with this area finds its server. */
+/** The socket of the server for the job with this area. */
 export function serverSocketOf(area: string): string {
   return `${area}.sock`;
 }
 
 /**
- * The files of one job: `<state directory>/jobs/<id>`. Only the agent's user may look inside, so what
- * belongs to a job with a user of its own lies in an area elsewhere.
+ * The files of one job: `<state directory>/jobs/<id>`. Only the agent's user may enter, so the
+ * files of a job with its own user lie in an area elsewhere.
  */
 export class JobFolder {
   readonly path: string;
-  /** What belongs to the job's own user; null: its files lie here. */
+  /** The folder of the job's own user; null = its files lie here. */
   readonly area: string | null;
   /** Directory for unix sockets; a path in `path` may be too long for one (107 bytes). */
   readonly #socketDir: string;
   readonly #id: string;
 
-  /** `homes`: where the areas of jobs are. */
+  /** `homes`: the folder of the areas. */
   constructor(jobsDir: string, id: string, socketDir: string, homes: string | null = null) {
     this.path = join(jobsDir, id);
     const name = id.replaceAll('-', '').slice(0, AREA_NAME_LENGTH);
@@ -51,12 +54,12 @@ export class JobFolder {
     return join(this.#own, 'work');
   }
 
-  /** Programs of ours for the job. */
+  /** Programs that the agent provides to the job. */
   get bin(): string {
     return join(this.#own, 'bin');
   }
 
-  /** Of the job's nodes, for MPI. */
+  /** The list of the job's nodes for MPI. */
   get hostfile(): string {
     return join(this.#own, 'mpi-hostfile');
   }
@@ -65,12 +68,12 @@ export class JobFolder {
     return join(this.path, 'uploads');
   }
 
-  /** Where what goes to `home` and `work` is made first, so on the same file system. */
+  /** Files for `home` and `work` are created here first, on the same file system. */
   get stage(): string {
     return join(dirname(this.work), 'stage');
   }
 
-  /** For what is made on the way and removed at once. */
+  /** For temporary files that are removed at once. */
   get scratch(): string {
     return join(this.path, 'scratch');
   }
@@ -88,14 +91,14 @@ export class JobFolder {
     return join(this.#socketDir, `${this.#shortId}.${kind}`);
   }
 
-  /** A folder for nothing but the socket that leads to the server, to be seen by the job as a whole. */
+  /** A folder that contains only the socket of the server. The job gets the whole folder. */
   get serverFolder(): string {
     return join(this.#socketDir, `${this.#shortId}.d`);
   }
 
   /**
-   * The same for a job that sees this machine's files: beside its home, where that is short enough, or
-   * beside its area, since it may not write to the folder around.
+   * The socket for a job that runs on this host's file system: beside its home if that path is
+   * short enough, or beside its area, where the job may not write.
    */
   get serverSocket(): string {
     if (this.area !== null) return serverSocketOf(this.area);
@@ -120,8 +123,8 @@ export class JobFolder {
   }
 
   /**
-   * Everything but the record, which stays as a tombstone. Rejects when all that can be removed is
-   * gone and something is left.
+   * Removes everything but the record, which stays as a tombstone. Removes as much as possible, and
+   * rejects if something is left.
    */
   async removeContents(): Promise<void> {
     const inside = ['home', 'work', 'stage', 'bin'].map((name) => join(this.path, name));
@@ -131,7 +134,7 @@ export class JobFolder {
     const mountIn = (path: string) => mountWithin(real(path), mounted);
     await removeTrees(folders.filter((path) => mountIn(path) === undefined));
     for (const path of sockets) rmSync(path, { force: true });
-    // What a job has mounted is not the job's: another machine's files, or all of this one's.
+    // A mount shows files that do not belong to the job: another machine's, or all of this host's.
     const mount = folders.map(mountIn).find((point) => point !== undefined);
     if (mount !== undefined) throw new Error(`something is still mounted at ${mount}`);
   }

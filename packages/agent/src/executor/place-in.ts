@@ -2,7 +2,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { JobFailure } from './job-failure.ts';
 
 /**
- * Where a path of the job's configuration lies: absolute, below the home (`~`), or below the working
+ * Resolves a path of the job's configuration: absolute, below the home (`~`), or below the working
  * directory. Throws `JobFailure` for another user's home.
  */
 export function placeIn(path: string, home: string, cwd: string): string {

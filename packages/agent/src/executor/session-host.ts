@@ -9,7 +9,7 @@ export interface Terminal {
   readonly rows: number;
 }
 
-/** What cannot be run; the message is for the person at the client. */
+/** The session cannot be started. The message is for the user. */
 export class SessionRefusal extends Error {
   readonly status: number;
 
@@ -19,21 +19,21 @@ export class SessionRefusal extends Error {
   }
 }
 
-/** Who a session runs as. */
+/** The account of a session. */
 export interface SessionAccount extends JobAccount {
-  /** Groups beside the primary one; null = those that the name has where it runs. */
+  /** Groups beside the primary one; null = the groups of the name. */
   readonly groups: readonly number[] | null;
 }
 
 export interface SessionCommand {
   readonly account: SessionAccount;
   readonly argv: readonly string[];
-  /** Above the variables of the job. */
+  /** Overrides the variables of the job. */
   readonly env: Readonly<Record<string, string>>;
   readonly terminal: Terminal | null;
 }
 
-/** Takes output; the promise says when there may be more. */
+/** Receives output. More may be sent when the promise resolves. */
 export type OutputSink = (bytes: Buffer, isError: boolean) => Promise<void>;
 
 /** A command that runs in the job. */
@@ -41,47 +41,47 @@ export interface SessionProcess {
   /** Ending it is the end of the command's input. */
   readonly stdin: Writable;
   /**
-   * Gives all output to `sink`, one piece at a time. Resolves with the exit code, or the name of the
-   * signal without `SIG`, when there is no more. Called once.
+   * Passes all output to `sink`, one piece at a time. Then resolves with the exit code, or the name
+   * of the signal without `SIG`. Called once.
    */
   run(sink: OutputSink): Promise<number | string>;
   resize(cols: number, rows: number): void;
   /** Name without `SIG`. */
   signal(name: string): void;
   /**
-   * The client has gone: what has a terminal hears SIGHUP, everything else only that its input has
-   * ended and goes on, so that servers started by an editor survive.
+   * The client has disconnected. A command with a terminal receives SIGHUP. Without one only its
+   * input ends and it continues, so that servers started by an editor survive.
    */
   hangUp(): void;
 }
 
-/** The files of a job as this machine reaches them. */
+/** The files of a job, as the host sees them. */
 export interface JobRoot {
   /** A directory that is the job's `/`. */
   readonly path: string;
-  /** How a user or group id of the job is numbered on this machine. */
+  /** Maps a user or group id of the job to the host's. */
   readonly hostUid: (uid: number) => number;
   readonly hostGid: (gid: number) => number;
-  /** Whose its sockets must be; undefined where every socket in it is the job's. */
+  /** The owner that its sockets must have; undefined if every socket in it is the job's. */
   readonly owner?: number;
 }
 
-/** What sessions need of a job, whatever runs it. */
+/** What sessions need from a job, for any executor. */
 export interface SessionHost {
   /** Arguments that make a shell of this job a login shell. */
   readonly loginShell: readonly string[];
-  /** Who a login name means. Rejects with `SessionRefusal` when nobody. */
+  /** The account of a login name. Rejects with `SessionRefusal` if there is none. */
   account(login: string): Promise<SessionAccount>;
   /** Whether there is a program at an absolute path. */
   has(path: string): Promise<boolean>;
   /** Starts a command in the job's working directory. */
   start(command: SessionCommand): Promise<SessionProcess>;
-  /** Null when the files are out of reach from here. */
+  /** Null if the files are not accessible from the host. */
   root(): JobRoot | null;
-  /** Where sockets that a user names may be connected to and made; null when nowhere. */
+  /** Where users may connect to sockets and create them; null = nowhere. */
   socketRoot(): JobRoot | null;
   /** Listens on the job's own loopback; port 0 takes any. */
   listen(port: number, onCaller: OnCaller): Promise<Listener>;
-  /** Where relative paths of file transfers begin. */
+  /** The base of relative paths in file transfers. */
   readonly workingDir: string;
 }

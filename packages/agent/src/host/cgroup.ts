@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 /** The control groups of one job: at most one of version 2, and those of version 1 that exist. */
 export interface JobCgroup {
-  /** Directory in the version 2 hierarchy, null where there is none. It has `cgroup.kill`. */
+  /** Directory in the version 2 hierarchy, which has `cgroup.kill`; null if there is none. */
   readonly unified: string | null;
   /** Directories of version 1 by controller (`memory`, `cpu`, `cpuacct`). */
   readonly legacy: Readonly<Record<string, string>>;
@@ -23,7 +23,7 @@ export interface CgroupMount {
 const LEGACY = ['memory', 'cpu', 'cpuacct'];
 const CPU_PERIOD = 100_000;
 
-/** Cgroup mounts out of the text of `/proc/self/mountinfo`. */
+/** The cgroup mounts in the text of `/proc/self/mountinfo`. */
 export function parseCgroupMounts(mountinfo: string): CgroupMount[] {
   return mountinfo.split('\n').flatMap((line): CgroupMount[] => {
     const [left, right] = line.split(' - ');
@@ -38,7 +38,7 @@ export function parseCgroupMounts(mountinfo: string): CgroupMount[] {
   });
 }
 
-/** Path of a process in a hierarchy out of `/proc/<pid>/cgroup`; `''` asks for version 2. */
+/** The path of a process in a hierarchy, from `/proc/<pid>/cgroup`; `''` selects version 2. */
 export function parseCgroupPath(text: string, controller: string): string | null {
   for (const line of text.split('\n')) {
     const match = /^\d+:([^:]*):(.*)$/.exec(line);
@@ -51,7 +51,7 @@ export function parseCgroupPath(text: string, controller: string): string | null
   return null;
 }
 
-/** Makes what this machine and our rights allow; an empty result is a normal one. */
+/** Makes the groups that the host and the agent's rights allow; there may be none. */
 export function makeJobCgroup(name: string, limits: CgroupLimits): JobCgroup {
   const mounts = parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
   const own = readFileSync('/proc/self/cgroup', 'utf8');
@@ -68,7 +68,7 @@ export function makeJobCgroup(name: string, limits: CgroupLimits): JobCgroup {
   return cgroup;
 }
 
-/** Files that a process writes its pid into to belong to the job. */
+/** The files into which a process writes its pid to join the groups. */
 export function joinFiles(cgroup: JobCgroup): string[] {
   const dirs = [...(cgroup.unified ? [cgroup.unified] : []), ...Object.values(cgroup.legacy)];
   return [...new Set(dirs)].map((dir) => join(dir, 'cgroup.procs'));
@@ -80,25 +80,25 @@ export function cgroupPids(cgroup: JobCgroup): number[] {
   return [...new Set(pids.filter((pid) => pid !== '').map(Number))];
 }
 
-/** Where the kernel can kill a group as one, not even a process that is just being made escapes. */
+/** If the kernel can kill a whole group, not even a process that is just being forked escapes. */
 export function killCgroup(cgroup: JobCgroup): void {
   if (cgroup.unified !== null) write(join(cgroup.unified, 'cgroup.kill'), '1');
 }
 
-/** Takes the groups away; they must be empty. */
+/** Removes the groups, which must be empty. */
 export function removeCgroup(cgroup: JobCgroup): void {
   for (const file of joinFiles(cgroup)) {
     try {
       rmdirSync(join(file, '..'));
     } catch {
-      // Still populated by a process in its last breath, or gone already: an empty group costs nothing.
+      // A dying process is still in it, or it is already removed. An empty group costs nothing.
     }
   }
 }
 
 function makeUnified(mount: string, own: string | null, name: string): string | null {
   if (own === null) return null;
-  // Fails while the parent has processes of its own; then the group can kill but not limit.
+  // Fails while the parent has processes of its own. The group can then kill but not limit.
   for (const controller of ['cpu', 'memory']) {
     write(join(mount, own, 'cgroup.subtree_control'), `+${controller}`);
   }
@@ -143,6 +143,6 @@ function write(path: string, text: string): void {
   try {
     writeFileSync(path, text, { flag: 'w' });
   } catch {
-    // Not ours to write on this machine: then the group does less.
+    // Not writable on this host, so the group has no limits.
   }
 }

@@ -1,12 +1,12 @@
 import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Replaces a file as a whole: after a crash it holds the old text or the new one, never a part. */
+/** Replaces a file atomically: after a crash it holds the old text or the new one, never a part. */
 export function writeDurably(path: string, text: string): void {
   replace(path, text, true);
 }
 
-/** The same for the death of this process, but a power cut may bring the old text back. */
+/** Atomic if this process dies, but a power cut may restore the old text. */
 export function writeWhole(path: string, text: string): void {
   replace(path, text, false);
 }

@@ -5,7 +5,7 @@ type GpuUsage = JobMetrics['gpus'][number];
 
 const MIB = 1024 * 1024;
 
-/** Use of a job's own GPUs by the vendor's tool; empty where there is none (Tenstorrent). */
+/** The use of a job's GPUs, by the vendor's tool; empty if there is none (Tenstorrent). */
 export async function gpuUsage(gpus: readonly HostGpu[]): Promise<readonly GpuUsage[]> {
   switch (gpus[0]?.vendor) {
     case 'nvidia': {

@@ -2,9 +2,9 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * As `mkdir -p`; answers the first folder that was made, undefined where none had to be. For paths
- * that users choose: Node's own `recursive` asks for ever where the system says of an existing
- * folder's child that it is not there and cannot be made (`/proc/x`), and its thread is lost.
+ * Like `mkdir -p`. Returns the first folder that was created, undefined if all existed. Safe for
+ * paths that users choose: Node's own `recursive` loops for ever, and loses its thread, where a
+ * child of an existing folder can neither be found nor created (`/proc/x`).
  */
 export async function makeFolders(path: string, mode = 0o777): Promise<string | undefined> {
   const missing: string[] = [];
@@ -16,7 +16,7 @@ export async function makeFolders(path: string, mode = 0o777): Promise<string | 
   return first;
 }
 
-/** False for what is not there; throws for what is no folder, or lies below something else. */
+/** False if the path is missing. Throws if it is not a folder or lies below a file. */
 async function isFolder(path: string): Promise<boolean> {
   try {
     if ((await stat(path)).isDirectory()) return true;
@@ -30,7 +30,7 @@ async function isFolder(path: string): Promise<boolean> {
   });
 }
 
-/** False where somebody else has made it meanwhile. */
+/** False if another process has created it meanwhile. */
 async function makeFolder(path: string, mode: number): Promise<boolean> {
   try {
     await mkdir(path, { mode });

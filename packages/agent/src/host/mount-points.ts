@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-/** Where something is mounted, as this process sees it; none where the system does not tell. */
+/** The mount points that this process sees; none if the system does not list them. */
 export function mountPoints(): readonly string[] {
   try {
     return parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'));
   } catch {
-    // No /proc: not a system on which jobs could mount anything.
+    // Without /proc, jobs cannot mount anything.
     return [];
   }
 }
@@ -19,7 +19,7 @@ export function parseMountInfo(text: string): readonly string[] {
   });
 }
 
-/** The first of `points` that is `folder` or lies in it. */
+/** The first of `points` that is `folder` or is inside it. */
 export function mountWithin(folder: string, points: readonly string[]): string | undefined {
   return points.find((point) => point === folder || point.startsWith(`${folder}/`));
 }

@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
 
-/** A process named so that a later one with the same pid is not taken for it. */
+/** Identifies a process, so that a later one with the same pid is not mistaken for it. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** Clock ticks since boot, field 22 of `/proc/<pid>/stat`. */
   readonly startTime: string;
-  /** Start times are counted from a boot; after the next one they may repeat. */
+  /** Start times count from the boot, so they may repeat after the next one. */
   readonly bootId: string;
 }
 
 export interface ProcessStat {
   readonly pid: number;
-  /** One letter; `Z` and `X` are dead processes that nobody has waited for yet. */
+  /** One letter; `Z` and `X` are dead processes that no parent has waited for. */
   readonly state: string;
   readonly parent: number;
   readonly session: number;
@@ -37,7 +37,7 @@ export function processStat(pid: number): ProcessStat | null {
   };
 }
 
-/** What a process was started with; empty if it has ended or may not be read. */
+/** The environment that a process was started with; empty if it has ended or is not readable. */
 export function startTextOf(pid: number, what: 'environ' | 'cmdline'): string {
   try {
     return readFileSync(`/proc/${pid}/${what}`, 'utf8');
@@ -51,7 +51,7 @@ export function identify(pid: number): ProcessIdentity | null {
   return stat ? { pid, startTime: stat.startTime, bootId: bootId() } : null;
 }
 
-/** Whether this very process still runs; a zombie does not. */
+/** Whether exactly this process still runs; a zombie does not. */
 export function isAlive(identity: ProcessIdentity): boolean {
   const stat = processStat(identity.pid);
   return (
@@ -66,7 +66,7 @@ export function isDead(stat: ProcessStat): boolean {
   return stat.state === 'Z' || stat.state === 'X';
 }
 
-/** Another one after each start of the machine. */
+/** Changes with each boot of the host. */
 export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }

@@ -16,12 +16,12 @@ afterEach(() => {
   for (const { cgroup } of trees.splice(0)) removeCgroup(cgroup);
 });
 
-/** The end of the command, by signal or by itself. */
+/** How the command ended: its signal or exit code. */
 function ended(child: ChildProcess): Promise<string | number | null> {
   return new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)));
 }
 
-/** A job whose command is `argv`; `joins`: it becomes a member of its groups, as jobs do. */
+/** A job whose command is `argv`. `joins`: the command joins the groups, as jobs do. */
 function start(argv: string[], joins: boolean): { tree: JobTree; child: ChildProcess } {
   const id = randomUUID();
   const cgroup = makeJobCgroup(`dstack-${id}`, { cpus: null, memoryBytes: null });
@@ -33,7 +33,9 @@ function start(argv: string[], joins: boolean): { tree: JobTree; child: ChildPro
   return { tree, child };
 }
 
-/** The same on a machine without control groups: its command leads a session, by which it is known. */
+/**
+ * The same on a host without control groups: the command leads a session that identifies the job.
+ */
 function startSession(argv: string[]): { tree: JobTree; child: ChildProcess } {
   const [file = '', ...args] = argv;
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });

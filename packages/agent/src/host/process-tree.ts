@@ -4,24 +4,27 @@ import { cgroupPids, type JobCgroup, killCgroup } from './cgroup.ts';
 import { bootId, isAlive, isDead, type ProcessIdentity, processStat } from './process-identity.ts';
 import { processesByUser } from './process-users.ts';
 
-/** Everything that belongs to a job: its control groups, its session, and what carries its mark. */
+/**
+ * What identifies the processes of a job: its control groups, its session, and the mark in their
+ * environment.
+ */
 export interface JobTree {
   readonly id: string;
-  /** The command's process, which leads the session; null before it is known. */
+  /** The command's process, which leads the session; null until it is known. */
   readonly leader: ProcessIdentity | null;
   readonly cgroup: JobCgroup;
-  /** The user that only this job has; null = there is none. */
+  /** The user that only this job has; null = none. */
   readonly uid?: number | null;
 }
 
 const ROUNDS = 200;
 const ROUND_MS = 10;
 
-/** Living processes of a job. The environment's mark finds those that left session and group. */
+/** The living processes of a job. The mark finds those that have left session and group. */
 export function treePids(tree: JobTree): number[] {
   const { leader } = tree;
   const found = new Set(cgroupPids(tree.cgroup).filter(isRunning));
-  // The command joins its groups itself, as the first thing it does.
+  // The command joins its groups itself, before anything else.
   if (leader && isAlive(leader)) found.add(leader.pid);
   if (tree.uid != null) for (const pid of processesByUser().get(tree.uid) ?? []) found.add(pid);
   if (tree.cgroup.unified !== null) return [...found];
@@ -62,7 +65,7 @@ export function terminatePids(pids: readonly number[]): void {
   for (const pid of deaf) send(pid, 'SIGHUP');
 }
 
-/** Kills until nothing of the job is left (new processes may appear while we look); at most 2 s. */
+/** Kills until no process of the job is left (new ones may appear meanwhile); at most 2 s. */
 export async function killTree(tree: JobTree): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     const pids = treePids(tree);
@@ -82,7 +85,7 @@ function environOf(pid: number): Buffer {
   try {
     return readFileSync(`/proc/${pid}/environ`);
   } catch {
-    // Ended meanwhile, or another user's process, which cannot be ours to kill.
+    // Ended meanwhile, or another user's process.
     return Buffer.alloc(0);
   }
 }
@@ -100,6 +103,6 @@ function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It has ended between looking and signalling.
+    // It has ended before the signal.
   }
 }

@@ -29,7 +29,7 @@ describe('what a job leaves behind', () => {
     mkdirSync(top);
     const nest = "for (let i = 0; i < 300; i++) { fs.mkdirSync('a'); process.chdir('a'); }";
     execFileSync(process.execPath, ['-e', nest], { cwd: top });
-    // Deeper than this process could hold open at once, as with tens of thousands elsewhere.
+    // Deeper than the number of directories that this process may hold open.
     const script = `
       const { removeTrees } = await import(${JSON.stringify(PROGRAM)});
       await removeTrees([${JSON.stringify(top)}]);`;

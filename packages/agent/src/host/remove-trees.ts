@@ -4,19 +4,20 @@ import { lstatSync } from 'node:fs';
 const MAX_WORDS = 300;
 
 /**
- * Removes files and directories with all that is in them; what is not there is no error. By programs of
- * the machine: a job may have nested directories deeper than a call of ours can follow, or made so many
- * files that a call would hold up all other jobs. Rejects with the first reason when something stays.
+ * Removes files and directories recursively; missing ones are not an error. Uses programs of the
+ * host: a job may have nested directories too deeply for a call of Node, or made so many files that
+ * a call would block all other jobs. Rejects with the first reason if something is left.
  */
 export async function removeTrees(paths: readonly string[]): Promise<void> {
   if ((await remove(paths)) === null) return;
-  // Not root: directories that their owner may not change (Go's cache of modules has them) keep theirs.
+  // Without root: directories that their owner may not change (as in Go's module cache) keep their
+  // files.
   if (process.getuid?.() !== 0) await openFolders(there(paths));
   const why = await remove(paths);
   if (why !== null) throw new Error(why);
 }
 
-/** Null when nothing is left, else why. */
+/** Null if nothing is left, else the reason. */
 async function remove(paths: readonly string[]): Promise<string | null> {
   const found = there(paths);
   return found.length === 0 ? null : await attempt('rm', ['-rf', '--', ...found]);
@@ -33,13 +34,13 @@ function there(paths: readonly string[]): string[] {
   return paths.filter((path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined);
 }
 
-/** The first of what a program complains of; nothing when it has succeeded. */
+/** The first error message of a program; empty if it has succeeded. */
 async function attempt(program: string, args: readonly string[]): Promise<string | null> {
   const env = { PATH: process.env.PATH, LC_ALL: 'C' };
   const child = spawn(program, args, { cwd: '/', env, stdio: ['ignore', 'ignore', 'pipe'] });
   let words = '';
   child.stderr.on('data', (piece: Buffer) => {
-    // It may have a million of them.
+    // There may be a million of them.
     if (words.length < MAX_WORDS) words += piece;
   });
   const status = await new Promise<number | string>((resolve) => {

@@ -1,15 +1,15 @@
 import { closeSync, constants, lstatSync, openSync, readlinkSync } from 'node:fs';
 
-/** Linux's flag for a descriptor that only names a file; Node has no constant for it. */
+/** The Linux flag for a descriptor that only names a file; Node has no constant for it. */
 const O_PATH = 0o10000000;
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
 const MAX_LINKS = 40;
 
-/** Where a path has led. Valid only inside of the callback that gets it. */
+/** The result of walking a path. Valid only inside the callback that receives it. */
 export interface Place {
-  /** By this path the file, or a new one, is reached from here: its directory is held open. */
+  /** A path by which this process reaches the file, or a new one. Its directory is held open. */
   readonly path: string;
-  /** Absolute path inside of the root, without links in it. */
+  /** Absolute path inside the root, without links. */
   readonly inside: string;
 }
 
@@ -19,10 +19,10 @@ interface Directory {
 }
 
 /**
- * Files below a directory that is somebody else's root. Their paths are never given to the kernel:
- * it would follow their absolute links from our own root, and whoever owns the tree can put one in
- * between our look and our step. So each step goes from a directory that is held open, without links;
- * links are read and followed here, and nothing leads above the root.
+ * Files below a directory that is the root of a job. Their paths are never passed to the kernel: it
+ * would follow absolute links from the host's root, and the job can insert a link between check and
+ * use. So each step starts at a directory that is held open and follows no link. Links are read and
+ * resolved here, and none leads above the root.
  */
 export class RootedFiles {
   readonly #root: number;
@@ -48,8 +48,8 @@ export class RootedFiles {
   }
 
   /**
-   * A path that means exactly the file which is there now, whatever is put in its place later; for
-   * calls that would follow a link.
+   * A path to exactly the present file, even if it is replaced later; for calls that would follow a
+   * link.
    */
   pinned<T>(path: string, follow: boolean, use: (path: string) => T): T {
     return this.at(path, follow, (place) => {
@@ -94,7 +94,7 @@ export class RootedFiles {
   }
 }
 
-/** Text of a link; null for everything else, and for nothing where something may be made. */
+/** The target of a link; null for every other file, and for a missing one that may be created. */
 function linkAt(path: string, mayBeMissing: boolean): string | null {
   const stats = lstatSync(path, { throwIfNoEntry: !mayBeMissing });
   return stats?.isSymbolicLink() ? readlinkSync(path) : null;

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 
-/** Output of a program found in PATH; null when it is missing, fails, or takes too long. */
+/** The output of a program in PATH; null if it is missing, fails, or takes too long. */
 export function runTool(
   file: string,
   args: readonly string[],

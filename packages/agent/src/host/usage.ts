@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobCgroup } from './cgroup.ts';
 
-/** What a job has used: microseconds of CPU since its start, bytes of memory now. */
+/** The resources of a job: microseconds of CPU since its start, bytes of memory now. */
 export interface Usage {
   readonly cpu_usage_micro: number;
   readonly memory_usage_bytes: number;
@@ -12,7 +12,7 @@ export interface Usage {
 const PAGE = 4096;
 const TICK_MICROS = 10_000;
 
-/** By the job's control groups; null where they do not count both. */
+/** From the job's control groups; null if they do not count both. */
 export function cgroupUsage(cgroup: JobCgroup): Usage | null {
   const cpu = cpuMicros(cgroup);
   const memory = memoryOf(cgroup);
@@ -20,8 +20,8 @@ export function cgroupUsage(cgroup: JobCgroup): Usage | null {
 }
 
 /**
- * By adding up processes. The CPU time of those that have ended since is missing, so the caller must
- * not let the figure sink.
+ * The sum over the job's processes. CPU time of ended processes is missing, so the caller must not
+ * let the figure decrease.
  */
 export function processUsage(pids: readonly number[]): Usage {
   let ticks = 0;
@@ -29,7 +29,7 @@ export function processUsage(pids: readonly number[]): Usage {
   for (const pid of pids) {
     const stat = read(`/proc/${pid}/stat`);
     const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // utime, stime and, of children that were waited for, cutime and cstime.
+    // utime, stime, and cutime and cstime of children that were waited for.
     for (const field of fields?.slice(11, 15) ?? []) ticks += Number(field);
     pages += Number(read(`/proc/${pid}/statm`)?.split(' ')[1] ?? 0);
   }

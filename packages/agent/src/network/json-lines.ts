@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 
-/** Calls `onLine` with each whole line that arrives. */
+/** Calls `onLine` with each complete line. */
 export function readLines(socket: Socket, onLine: (line: string) => void): void {
   let rest = '';
   socket.setEncoding('utf8');

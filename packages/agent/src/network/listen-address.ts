@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 
 /**
- * An address of the job's own in 127.64.0.0/10, all of which is loopback on Linux: replicas of one
- * service on one machine can all listen on the same port, each on its own address. Null where
- * loopback is a single address.
+ * The job's own address in 127.64.0.0/10, which is loopback on Linux: replicas of one service on
+ * one host can all listen on the same port, each on its own address. Null if loopback is a single
+ * address.
  */
 export function listenAddress(jobId: string): string | null {
   if (process.platform !== 'linux') return null;

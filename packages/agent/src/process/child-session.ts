@@ -50,15 +50,15 @@ async function pump(source: Readable, sink: OutputSink, isError: boolean): Promi
   try {
     for await (const bytes of source) await sink(bytes, isError);
   } catch {
-    // Closed because the client has gone.
+    // Closed because the client has disconnected.
   }
 }
 
-/** Commands of sessions lead groups of their own. */
+/** Each command of a session leads its own process group. */
 export function signalGroup(pid: number, name: string): void {
   try {
     process.kill(-pid, `SIG${name}` as NodeJS.Signals);
   } catch {
-    // It has ended, or the client has made up a signal.
+    // The process has ended, or the client sent an unknown signal.
   }
 }

@@ -7,7 +7,7 @@ export interface JobPlacesOnHost {
   readonly account: JobAccount;
   readonly cwd: string;
   readonly repoDir: string | null;
-  /** Mounts in the job's own folders; they are made after these folders were emptied. */
+  /** Mounts inside the job's own folders. They are made after these folders were emptied. */
   readonly later: readonly HostMount[];
   /** The job's mount namespace without those mounts; null = the machine's own. */
   readonly namespace: readonly NamespaceStep[] | null;

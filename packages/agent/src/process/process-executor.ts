@@ -18,15 +18,15 @@ import { type TerminalKind, terminalKind } from './terminal.ts';
 
 export interface ProcessExecutorOptions {
   readonly placeFiles: PlaceJobFiles;
-  /** Instead of the best terminal that this machine has. */
+  /** Overrides the best terminal of this host. */
   readonly terminal?: TerminalKind;
-  /** Gives each job a user of its own; null = jobs run as this process does. */
+  /** Gives each job its own user; null = jobs run as the agent's user. */
   readonly users?: JobUsers | null;
   /** Host paths that no job may mount. */
   readonly forbiddenMounts?: readonly string[];
 }
 
-/** Runs jobs as processes of this machine, each under a supervisor that outlives the agent. */
+/** Runs jobs as processes of this host, each under a supervisor that outlives the agent. */
 export class ProcessExecutor implements Executor {
   readonly kind = 'process';
   readonly pulls = false;
@@ -44,7 +44,7 @@ export class ProcessExecutor implements Executor {
       users,
       placeFiles,
       forbiddenMounts,
-      // Asked when the first job needs it, and never again.
+      // Checked once, when the first job needs it.
       canMount: () => {
         canMount ??= canMakeNamespaces();
         return canMount;
@@ -66,7 +66,7 @@ export class ProcessExecutor implements Executor {
       () => new JobFailure('executor_error', 'The process that supervises the job did not start'),
       (error) => error,
     );
-    // One that an agent before us has started may have been faster than ours.
+    // A supervisor that an earlier agent has started may have won.
     const execution = await this.adopt(job);
     if (execution) return execution;
     throw failure;
@@ -88,7 +88,7 @@ export class ProcessExecutor implements Executor {
     await this.#grounds.users?.release(job);
   }
 
-  /** Open to the job's own account, which may not be the agent's. */
+  /** Only the job's account may connect, which may differ from the agent's. */
   serverSocket(folder: JobFolder, account: JobAccount | null): ServerSocket {
     if (folder.area !== null) makeHomes(folder.area);
     const owner = account && account.uid !== process.getuid?.() ? account : null;
@@ -99,7 +99,7 @@ export class ProcessExecutor implements Executor {
 
   close(): void {}
 
-  /** A supervisor lives and dies with its job's folder, and folders are what the agent starts from. */
+  /** A supervisor exists only with its job's folder, and the agent recovers from these folders. */
   async sweep(): Promise<void> {
     await this.#grounds.users?.sweep();
   }

@@ -22,26 +22,29 @@ import { openStandardPipes } from './standard-pipes.ts';
 import type { JobIsolation } from './supervisor-files.ts';
 import { type ControlledTerminal, openControlledTerminal, terminalKind } from './terminal.ts';
 
-/** A job that runs as processes of this machine. */
+/** A job that runs as processes of this host. */
 export interface ProcessJob {
   readonly account: JobAccount;
   readonly workingDir: string;
   readonly cgroup: JobCgroup;
-  /** Null: the job is as any process of the agent's user. */
+  /** Null = the job has the rights of the agent's user. */
   readonly isolation: JobIsolation | null;
-  /** The job's own variables; null when it has ended. */
+  /** The job's own variables; null if it has ended. */
   environment(): Readonly<Record<string, string>> | null;
 }
 
-/** Only root may listen on lower ports; the agent must not do it for another user. */
+/** Only root may listen on lower ports, so the agent must not do it for another user. */
 const FIRST_PORT_OF_USERS = 1024;
 
-/** How long a terminal may be silent after its command's end before it is closed. */
+/** How long a terminal may be quiet after its command's end before it is closed. */
 const DRAIN_MS = 100;
 
-/** Sessions of a process job: processes of its group, user, directory and environment. */
+/**
+ * Sessions of a process job: processes in its control groups, with its user, directory and
+ * environment.
+ */
 export class ProcessHost implements SessionHost {
-  /** A login shell would read the machine's profile, which takes the job's PATH away. */
+  /** A login shell would read the host's profile, which replaces the job's PATH. */
   readonly loginShell: readonly string[] = [];
   readonly #job: ProcessJob;
 
@@ -53,7 +56,10 @@ export class ProcessHost implements SessionHost {
     return this.#job.workingDir;
   }
 
-  /** There is no root of its own, so that name, which clients always use, means the job's user too. */
+  /**
+   * A process job has no root user, and clients always log in as `root`, so that name means the
+   * job's user too.
+   */
   async account(login: string): Promise<SessionAccount> {
     const { account } = this.#job;
     if (login === 'root' || login === account.username) {
@@ -106,8 +112,8 @@ export class ProcessHost implements SessionHost {
   }
 
   /**
-   * The agent opens sockets with its own rights, so these must be the rights of the job. For a job with
-   * a user of its own, sockets of that user are allowed.
+   * The agent opens sockets with its own rights, which must not exceed the job's. A job with its
+   * own user may use the sockets of that user.
    */
   socketRoot(): JobRoot | null {
     const { account, isolation } = this.#job;
@@ -143,7 +149,7 @@ class TerminalProcess implements SessionProcess {
     const { stream, exited } = this.#terminal;
     let lastOutput = 0;
     let timer: NodeJS.Timeout | undefined;
-    // A background process may hold the terminal for ever; its shell's end is the session's end.
+    // A background process may hold the terminal for ever, so the session ends with its shell.
     void exited.then(() => {
       lastOutput = Date.now();
       timer = setInterval(() => {
@@ -156,7 +162,8 @@ class TerminalProcess implements SessionProcess {
         lastOutput = Date.now();
       }
     } catch {
-      // How the kernel says that the last holder of the terminal has gone, or how we have closed it.
+      // The kernel reports that the last process has closed the terminal, or this class has closed
+      // it.
     }
     const { status } = await exited;
     clearInterval(timer);
@@ -172,7 +179,7 @@ class TerminalProcess implements SessionProcess {
     signalGroup(this.#terminal.pid, name);
   }
 
-  /** The kernel tells the foreground and the shell, and that its jobs. */
+  /** The kernel signals the foreground and the shell, and the shell signals its jobs. */
   hangUp(): void {
     this.#terminal.stream.destroy();
   }

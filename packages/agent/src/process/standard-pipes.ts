@@ -14,13 +14,14 @@ export interface StandardPipes {
   readonly stdin: Socket;
   readonly stdout: Socket;
   readonly stderr: Socket;
-  /** Closes the child's ends here, or nobody would ever see an end. */
+  /** Closes the child's ends in this process; otherwise no reader would ever see the end. */
   started(): void;
 }
 
 /**
- * Real pipes, as from OpenSSH: those that Node makes for children are sockets, which cannot be opened
- * by name, so that `echo x > /dev/stderr` fails. They belong to `uid`, who may not be us.
+ * Real pipes, as OpenSSH creates them. Node creates sockets for its children, which cannot be
+ * opened by name, so that `echo x > /dev/stderr` fails. The pipes belong to `uid`, which may differ
+ * from the agent's.
  */
 export async function openStandardPipes(uid: number): Promise<StandardPipes> {
   const dir = mkdtempSync(join(tmpdir(), 'dstack-pipes-'));
@@ -42,7 +43,10 @@ export async function openStandardPipes(uid: number): Promise<StandardPipes> {
   }
 }
 
-/** A FIFO opens without waiting only where its other side is open; the child's must not be non-blocking. */
+/**
+ * A FIFO opens without waiting only if its other side is open. The child's end must not be
+ * non-blocking.
+ */
 function openInput(path: string): [Socket, number] {
   const both = openSync(path, O_RDWR | O_NONBLOCK);
   const child = openSync(path, O_RDONLY);

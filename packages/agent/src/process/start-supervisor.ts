@@ -7,8 +7,8 @@ import { LOCK_TAKEN, reserveFromServices } from './isolation/system-users.ts';
 import { ALREADY_SUPERVISED, SupervisorFiles } from './supervisor-files.ts';
 
 /**
- * Resolves when agents can connect to the supervisor, or another one supervises the job already.
- * `ownUid`: a user id that must belong to the job alone while its supervisor lives; null = none.
+ * Resolves when agents can connect to the supervisor, or if another one already supervises the job.
+ * `ownUid`: a user id that belongs to the job alone while its supervisor lives; null = none.
  */
 export async function startSupervisor(jobDir: string, ownUid: number | null): Promise<void> {
   mkdirSync(jobDir, { recursive: true });

@@ -19,7 +19,7 @@ import {
 } from './supervisor-files.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
-/** Output of background processes is waited for this long after the command's own end. */
+/** How long the supervisor waits for output of background processes after the command's end. */
 const DRAIN_MS = 2000;
 const RECORD_RETRY_MS = 500;
 /** The prefix of a command takes some milliseconds; this is a limit for a very busy machine. */
@@ -27,8 +27,8 @@ const TAKEN_MS = 10_000;
 const TAKEN_LOOK_MS = 2;
 
 /**
- * Runs one job's command from start to end, whatever becomes of the agent: owns its terminal,
- * writes its spool, ends what it leaves behind, and records how it ended. `onReady` is called as
+ * Runs one job's command from start to end, independently of the agent: owns its terminal, writes
+ * its spool, kills the processes that it leaves, and records how it ended. `onReady` is called as
  * soon as an agent can connect. Resolves with the exit status of this process.
  */
 export async function supervise(jobDir: string, onReady: () => void): Promise<number> {
@@ -74,15 +74,15 @@ export async function supervise(jobDir: string, onReady: () => void): Promise<nu
 
 type Known = Pick<SupervisorRecord, 'leader' | 'isolation'>;
 
-/** A command at work, and what goes with it. */
+/** A running command with its terminal. */
 interface Started extends Required<Known> {
   readonly terminal: Terminal;
   end(): Promise<void>;
 }
 
 /**
- * Resolves when the command runs as its user in its namespaces; rejects if that fails. Calls `onKnown`
- * as soon as there is a process, so that it can be found if this supervisor dies.
+ * Resolves when the command runs as its user in its namespaces; rejects if that fails. Calls
+ * `onKnown` as soon as the process exists, so that it can be found if this supervisor dies.
  */
 async function startCommand(launch: Launch, onKnown: (known: Known) => void): Promise<Started> {
   const { isolation, account, cgroup } = launch;
@@ -129,7 +129,10 @@ async function untilTaken({ pid, exited }: Terminal): Promise<void> {
   }
 }
 
-/** Waits for room on the disk: without a record, agents would take the supervisor for killed. */
+/**
+ * Waits for space on the disk: without a record, agents would conclude that the supervisor was
+ * killed.
+ */
 async function recordExit(files: SupervisorFiles, exit: ExitRecord): Promise<void> {
   for (;;) {
     try {
@@ -158,7 +161,7 @@ async function untilEnd(tree: JobTree, terminal: Terminal, feed: SpoolFeed): Pro
   }
 }
 
-/** On a full disk the rest waits for room, as the command itself did. */
+/** On a full disk the rest waits for space, as the command itself did. */
 async function drain(terminal: Terminal, feed: SpoolFeed): Promise<void> {
   do {
     await feed.settled();
@@ -166,7 +169,7 @@ async function drain(terminal: Terminal, feed: SpoolFeed): Promise<void> {
   } while (feed.isWaiting);
 }
 
-/** The agent (one at a time, but its successor may connect before it is gone). */
+/** The agent. There is one at a time, but its successor may connect before it has disconnected. */
 class AgentConnections {
   readonly #sockets = new Set<Socket>();
   #server: Server | null = null;
@@ -183,7 +186,7 @@ class AgentConnections {
     });
     this.#server = server;
     return new Promise((resolve) => {
-      // Without a socket the job still runs; an agent then follows it by its files.
+      // Without a socket the job still runs. An agent then follows it by its files.
       server.on('error', () => resolve());
       server.listen(path, resolve);
     });

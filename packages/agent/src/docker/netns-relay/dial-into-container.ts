@@ -11,30 +11,30 @@ import { LineReader } from './relay-protocol.ts';
 export interface ContainerDialerOptions {
   /** For the relay's unix socket: in a private directory, at most 107 bytes. */
   readonly socketPath: string;
-  /** How long the relay stays after the last connection; a minute if not given. */
+  /** How long the relay lives after the last connection; a minute by default. */
   readonly idleMs?: number;
 }
 
 /** Connects to ports as a process in the container would. */
 export interface ContainerDialer {
-  /** Rejects when nothing answers there or the container is gone; or with `CannotEnterError`. */
+  /** Rejects when nothing answers there or the container has ended, and with `CannotEnterError`. */
   dial(host: string, port: number): Promise<Duplex>;
-  /** Listens in the container, for the same price. */
+  /** Listens in the container, by the same relay. */
   listen(host: string, port: number, onCaller: OnCaller): Promise<Listener>;
   /** Ends the relay and all its connections. Call it when the container has ended. */
   close(): Promise<void>;
 }
 
-/** The namespace cannot be entered from here: no `nsenter`, or no right to. */
+/** The namespace cannot be entered: `nsenter` is missing or not permitted. */
 export class CannotEnterError extends Error {}
 
 const IDLE_MS = 60_000;
 
 /**
- * Reaches into the network namespace of a container by its first process: apps that listen on the
- * container's own loopback can be reached from nowhere else. A relay process is started there with
- * the first connection and ended when there was none for a while (it costs 40 MB). Needs root and
- * `nsenter`. Throws when there is no such process.
+ * Connects inside the network namespace of a container, found by its first process. Apps on the
+ * container's own loopback cannot be reached in any other way. The first connection starts a relay
+ * process there (40 MB), which ends when it was idle for a while. Needs root and `nsenter`. Throws
+ * if the process does not exist.
  */
 export function dialIntoContainer(pid: number, options: ContainerDialerOptions): ContainerDialer {
   const namespace = readlinkSync(`/proc/${pid}/ns/net`);
@@ -71,7 +71,7 @@ class NamespaceDialer implements ContainerDialer {
     readLines(socket, (line) => {
       const { id, ...caller } = JSON.parse(line);
       const take = this.#ask({ take: id });
-      // It has given up waiting, or the relay has ended.
+      // The caller has given up, or the relay has ended.
       take.then(({ socket: connection }) => onCaller(connection, caller)).catch(() => {});
     });
     socket.on('error', () => socket.destroy());
@@ -119,7 +119,7 @@ class NamespaceDialer implements ContainerDialer {
       const forget = () => {
         if (this.#relay === relay) this.#relay = null;
       };
-      // A relay that has ended, for whatever reason, is started anew by the next connection.
+      // The next connection starts a new relay if this one has ended.
       relay.then(({ exited }) => exited.then(forget), forget);
     }
     return relay;
@@ -130,7 +130,7 @@ class NamespaceDialer implements ContainerDialer {
     const { socketPath } = this.#options;
     rmSync(socketPath, { force: true });
     const program = programEntry('netns-relay.js', 'docker/netns-relay/relay-main.ts');
-    // The short form: busybox knows no other.
+    // The short option, because busybox has no other.
     const command = [`-n/proc/${this.#pid}/ns/net`, '--', ...nodeCommand()];
     const child = spawn('nsenter', [...command, '--max-old-space-size=64', program, socketPath], {
       stdio: 'pipe',
@@ -143,7 +143,7 @@ class NamespaceDialer implements ContainerDialer {
     child.stdin.on('error', () => {});
     const namespace = await firstLine(child);
     if (namespace !== this.#namespace) {
-      // The process number belongs to somebody else by now.
+      // The process number was given to another process.
       child.kill('SIGKILL');
       throw new Error('the container has ended');
     }
@@ -159,13 +159,15 @@ class NamespaceDialer implements ContainerDialer {
         child.kill('SIGKILL');
         await exited;
       },
-      // It has not come up: nothing to stop.
+      // It has not started, so there is nothing to stop.
       () => {},
     );
   }
 }
 
-/** What the relay prints when it is ready; throws with its own words when it cannot start. */
+/**
+ * What the relay prints when it is ready. Throws with the relay's own message if it cannot start.
+ */
 function firstLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let [output, errors] = ['', ''];
@@ -201,7 +203,7 @@ async function askRelay(
   }
 }
 
-/** Reads one line and leaves what follows in the socket. */
+/** Reads one line and leaves the rest in the socket. */
 function readLine(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
     const reader = new LineReader();

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ContainerDialer, dialIntoContainer } from './dial-into-container.ts';
 
-/** Whether this machine lets us make and enter network namespaces. */
+/** Whether this machine permits to create and enter network namespaces. */
 function canEnter(): boolean {
   try {
     execFileSync('unshare', ['-n', 'true'], { stdio: 'ignore' });
@@ -19,8 +19,8 @@ function canEnter(): boolean {
 }
 
 /**
- * Stands for a container: a namespace of its own with only a loopback, and in it a server on
- * 127.0.0.1 that repeats what it hears until the end, then says how much that was.
+ * Stands for a container: a namespace with only a loopback, and in it a server on 127.0.0.1 that
+ * echoes what it receives and ends with the number of bytes.
  */
 const APP = `
 const server = require('net').createServer({ allowHalfOpen: true }, (socket) => {

@@ -1,8 +1,8 @@
 /**
- * Runs inside the network namespace of a container, connects to what is there and listens, for callers on a
+ * Runs inside the network namespace of a container. It connects and listens there for callers on a
  * unix socket outside (pathname sockets work across network namespaces). Argument: path of the
- * socket. Prints the namespace it is in when it is ready; ends when its standard input does, so that
- * it never outlives the agent.
+ * socket. It prints its namespace when it is ready, and ends with its standard input, so that it
+ * never outlives the agent.
  */
 import { readlinkSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
@@ -29,7 +29,7 @@ const server = createServer({ allowHalfOpen: true }, (caller) => {
   caller.on('data', onData);
 });
 
-/** How long a connection waits to be taken over. */
+/** How long a connection waits until the agent takes it. */
 const TAKE_MS = 10_000;
 const waiting = new Map<number, Duplex>();
 let nextId = 0;
@@ -73,7 +73,7 @@ function take(caller: Socket, id: number): void {
 }
 
 function join(caller: Socket, target: Duplex): void {
-  // A connection that was reset, not ended, must not look ended to the other side.
+  // A connection that was reset must not look like one that has ended to the other side.
   target.on('error', () => caller.destroy());
   target.on('close', () => {
     if (!target.readableEnded) caller.destroy();

@@ -1,9 +1,9 @@
 /**
- * What is said on the relay's unix socket before the bytes of a connection, each line ended by a
- * newline. To connect the caller sends `{"host":"...","port":n}`, the relay answers `ok` or
- * `error <why>`. To listen it sends `{"listen":"...","port":n}` and hears `ok <port>`; from then on
- * a line `{"id":n,"host":"...","port":n}` for each connection, which it takes over by `{"take":n}` on
- * a connection of its own. Closing the first one ends the listening.
+ * The lines on the relay's unix socket before the bytes of a connection. To connect, the caller
+ * sends `{"host":"...","port":n}`, and the relay answers `ok` or `error <why>`. To listen, it sends
+ * `{"listen":"...","port":n}` and receives `ok <port>`, then a line
+ * `{"id":n,"host":"...","port":n}` for each connection, which it takes by `{"take":n}` on a new
+ * connection. Closing the first connection ends the listening.
  */
 export interface Target {
   readonly host: string;
@@ -17,11 +17,11 @@ export type RelayRequest =
 
 const MAX_LINE = 1024;
 
-/** Takes bytes until a newline; then gives the line and what follows it. */
+/** Collects bytes until a newline, then returns the line and the bytes after it. */
 export class LineReader {
   #bytes = Buffer.alloc(0);
 
-  /** Null = not complete yet. Throws when no line comes. */
+  /** Null = not complete yet. Throws if the line is too long. */
   push(data: Buffer): { readonly line: string; readonly rest: Buffer } | null {
     this.#bytes = Buffer.concat([this.#bytes, data]);
     const end = this.#bytes.indexOf(10);
@@ -31,7 +31,7 @@ export class LineReader {
   }
 }
 
-/** Null for what is no request. */
+/** Null if it is not a request. */
 export function parseRequest(line: string): RelayRequest | null {
   try {
     const { host, listen, take, port } = JSON.parse(line);
