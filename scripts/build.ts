@@ -71,7 +71,7 @@ const bundles: Readonly<Record<string, Bundle>> = {
       main: 'packages/agent/src/main.ts',
       supervisor: 'packages/agent/src/process/supervisor-main.ts',
       place: 'packages/agent/src/files/place-main.ts',
-      'netns-relay': 'packages/agent/src/ssh/netns-relay/relay-main.ts',
+      'netns-relay': 'packages/agent/src/docker/netns-relay/relay-main.ts',
       sftp: 'packages/agent/src/ssh/sftp/sftp-main.ts',
     },
     define: { AGENT_VERSION: JSON.stringify(version) },

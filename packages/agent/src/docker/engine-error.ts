@@ -1,4 +1,4 @@
-import { JobFailure } from '../jobs/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
 
 interface EngineError extends Error {
   readonly statusCode?: number;
@@ -9,15 +9,17 @@ export function statusOf(error: unknown): number | null {
   return (error as EngineError | null)?.statusCode ?? null;
 }
 
-/** The Engine's own message, without the prefix that its client adds to a response without JSON. */
+/**
+ * The Engine's own message, without the prefix that its client adds to answers that are not JSON.
+ */
 export function engineErrorMessage(error: unknown): string {
   const { json, message } = error as EngineError;
   return json?.message ?? message?.replace(/^\(HTTP code \d+\) .*? - /, '').trim() ?? String(error);
 }
 
 /**
- * Names what was being attempted, as dstack 0.22.5 does (`pullImage error: …`), and with what, where
- * the Engine's message may leave that out.
+ * Names the step, as dstack 0.22.5 does (`pullImage error: …`), and its object, which the Engine's
+ * message may omit.
  */
 export function creationFailure(attempt: string, error: unknown, subject?: string): JobFailure {
   if (error instanceof JobFailure) return error;
@@ -28,7 +30,7 @@ export function creationFailure(attempt: string, error: unknown, subject?: strin
   return new JobFailure('creating_container_error', text, { cause: error });
 }
 
-/** What the host lacks, where the Engine's message does not say so. */
+/** What the host lacks, where the Engine's message does not name it. */
 function adviceFor(message: string): string {
   if (message.includes('could not select device driver')) {
     return ' (is the NVIDIA Container Toolkit installed on this host, and Docker restarted since?)';

@@ -3,15 +3,10 @@ import { fstatSync, mkdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import {
-  Problem,
-  parseBranch,
-  parseCommitHash,
-  parseGitUrl,
-  type RepoForAgent,
-} from '@dstack/contract/agent';
+import type { RepoForAgent } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import { JobFailure } from '../jobs/executor.ts';
+import { Problem, parseBranch, parseCommitHash, parseGitUrl } from '@dstack/contract/git';
+import { JobFailure } from '../executor/job-failure.ts';
 
 export interface CloneRequest {
   readonly repo: RepoForAgent;

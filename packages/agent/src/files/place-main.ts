@@ -8,7 +8,7 @@
 import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { errorMessage } from '@dstack/contract/error-message';
-import { JobFailure } from '../jobs/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
 import type { HostPlacement } from './host-placement.ts';
 import { placeOnHost } from './place-on-host.ts';
 

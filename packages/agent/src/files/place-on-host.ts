@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorMessage } from '@dstack/contract/error-message';
-import { JobFailure } from '../jobs/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
 import { repoNotEmpty } from './git-clone.ts';
 import {
   type HostPlacement,

@@ -2,15 +2,7 @@ import { posix } from 'node:path';
 import type { ClusterInfo, JobSpecForAgent } from '@dstack/contract/agent';
 import { shellQuote } from '@dstack/contract/shell';
 import { clusterFiles } from './cluster-files.ts';
-
-/** A short text that the job finds at a path of its own. */
-export interface SmallFile {
-  readonly path: string;
-  readonly text: string;
-  readonly mode: number;
-  /** The text for a file that is there already; null = it stays as it is. */
-  readonly over: (existing: string) => string | null;
-}
+import type { SmallFile } from './small-file.ts';
 
 const keep = () => null;
 

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { errorMessage } from '@dstack/contract/error-message';
 import { withTimeout } from '@dstack/contract/with-timeout';
-import { AgentError } from '../protocol/agent-error.ts';
-import type { Execution } from './executor.ts';
+import type { Execution } from '../executor/executor.ts';
+import { AgentError } from './agent-error.ts';
 
 /** An address from which nothing comes back (another network, a firewall) costs no more than this. */
 const ANSWER_MS = 1000;

@@ -11,15 +11,16 @@ import type {
   StopStage,
 } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import { writeDurably, writeWhole } from '../durable-file.ts';
-import type { Logger } from '../log.ts';
-import { bootId } from '../process/process-identity.ts';
-import { AgentError } from '../protocol/agent-error.ts';
+import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import type { JobFolder } from '../executor/job-folder.ts';
+import { writeDurably, writeWhole } from '../host/durable-file.ts';
+import type { Logger } from '../host/log.ts';
+import { bootId } from '../host/process-identity.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
-import { type Execution, type Executor, type ExecutorJob, JobFailure } from './executor.ts';
+import { AgentError } from './agent-error.ts';
 import { endByRestart } from './host-restart.ts';
 import type { JobAccess, OpenJobAccess } from './job-access.ts';
-import type { JobFolder } from './job-folder.ts';
 import { JobLog } from './job-log.ts';
 import { isBeforeStart, isLive, mayFollow } from './job-phase.ts';
 import { JobPorts, type PortConnection } from './job-ports.ts';

@@ -1,6 +1,7 @@
 import { errorMessage } from '@dstack/contract/error-message';
-import type { Logger } from '../log.ts';
-import { type Executor, JobFailure } from './executor.ts';
+import type { Executor } from '../executor/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import type { Logger } from '../host/log.ts';
 import type { JobAccess, JobAccessOptions, OpenJobAccess } from './job-access.ts';
 import { ServerAccess } from './server-access.ts';
 

@@ -3,13 +3,13 @@ import { mkdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { shellQuote } from '@dstack/contract/shell';
 
-/** Programs of OpenSSH that read `~/.ssh/config`. */
+/** OpenSSH programs that read `~/.ssh/config`. */
 const PROGRAMS = ['ssh', 'scp', 'sftp'];
 
 /**
- * OpenSSH looks for its configuration in the home of the account, whatever `HOME` says. A process job
- * has a home of its own: these programs, first in its `PATH`, read the configuration there. Answers
- * the new `PATH`.
+ * OpenSSH reads its configuration from the home of the account and ignores `HOME`. A process job
+ * has its own home: these programs, first in its `PATH`, read the configuration there. Returns the
+ * new `PATH`.
  */
 export async function makeSshPrograms(
   dir: string,

@@ -5,11 +5,12 @@ import { CliError } from '../errors.ts';
 import { currentSubmission } from '../runs/run-status.ts';
 import { addHosts, hasHosts, includeInUserConfig, removeHosts } from './host-config.ts';
 import { identityForRun, requireIdentity } from './identity.ts';
+import type { Tunnel } from './port-tunnel.ts';
 import { allocatePorts, type ForwardedPort, type WantedPort } from './ports.ts';
 import { type HostBlock, type Route, routeTo } from './route.ts';
 import { findMaster, type Master, OUTPUT_PORT, sharedTunnel } from './shared-master.ts';
 import { configuredPath, fixed } from './ssh-value.ts';
-import { controlSocket, openTunnel, type Tunnel } from './tunnel.ts';
+import { controlSocket, openTunnel } from './tunnel.ts';
 import { lookUpHost } from './user-config.ts';
 
 export interface LinkInput {

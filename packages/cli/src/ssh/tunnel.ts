@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Cli } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { sshConfigPath } from './host-config.ts';
+import type { Tunnel } from './port-tunnel.ts';
 import type { ForwardedPort } from './ports.ts';
 import { findMaster, type Master } from './shared-master.ts';
 import { noClient, sshPath } from './ssh-client.ts';
@@ -17,13 +18,6 @@ export interface TunnelOptions {
   readonly tries: number;
   /** Gives up. */
   readonly signal: AbortSignal;
-}
-
-/** A connection of OpenSSH that forwards ports. */
-export interface Tunnel {
-  /** Resolves once the connection is gone, with ssh's last words. */
-  readonly lost: Promise<string>;
-  close(): Promise<void>;
 }
 
 export const FIRST_TRIES = 10;

@@ -98,6 +98,7 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
     max_duration: spec.max_duration ?? null,
     stop_duration: spec.stop_duration ?? null,
     stop_duration_set: stopDuration !== null,
+    notices: null,
     masked_values: secrets.maskedWith([input.token, ...repoSecrets(input)]),
     server_access: input.token !== null,
     hold: input.hold,

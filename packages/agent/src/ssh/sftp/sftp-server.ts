@@ -23,7 +23,7 @@ import {
   utimesSync,
   writeSync,
 } from 'node:fs';
-import type { RootedFiles } from '../files/rooted-files.ts';
+import type { RootedFiles } from '../../host/rooted-files.ts';
 import { listingLine } from './listing-line.ts';
 import { OpenFiles } from './open-files.ts';
 import { ANSWER, type Attributes, PacketReader, PacketWriter, REQUEST, STATUS } from './packet.ts';

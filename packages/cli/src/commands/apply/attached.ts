@@ -18,14 +18,9 @@ import { StartProgress } from '../../runs/start-progress.ts';
 import { WaitReasons } from '../../runs/wait-reasons.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import type { Attachment } from '../../ssh/attach-run.ts';
-import type { ApplyOptions } from './declare.ts';
+import type { FollowInput } from './follow-input.ts';
 import { askAndStop } from './interrupted.ts';
 import { openOtherNodes } from './other-nodes.ts';
-
-export interface FollowInput {
-  readonly connection: Connection;
-  readonly options: ApplyOptions;
-}
 
 /**
  * Follows a run from submission to its end: a live block while it starts, then its output as it is

@@ -6,7 +6,7 @@ import { nodesBeside } from '../../runs/node-output.ts';
 import { isRunningNow } from '../../runs/run-status.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import type { NodeHosts } from '../../ssh/node-hosts.ts';
-import type { FollowInput } from './attached.ts';
+import type { FollowInput } from './follow-input.ts';
 
 /**
  * Lets `ssh` find the nodes beside the one that is followed, once all of them run. Null where there

@@ -5,7 +5,7 @@ import type { SshLogin } from '@dstack/store';
 import ssh2 from 'ssh2';
 import { type HostError, permanent, temporary } from '../host-error.ts';
 import type { Channel } from './channel-socket.ts';
-import type { Passage } from './jump-hosts.ts';
+import type { Passage } from './jump-tunnel.ts';
 import { loginError } from './login-error.ts';
 import { readablePrivateKey } from './private-key.ts';
 import { refuseTinyPackets } from './tiny-packets.ts';
