@@ -25,6 +25,8 @@ export interface Capabilities {
   /** Machines for gateways, and such without a public address. */
   readonly gateway: boolean;
   readonly privateGateway: boolean;
+  /** Certificates of the provider that its load balancers can use. */
+  readonly managedCertificates: 'acm' | 'gcp-cm' | null;
 }
 
 const minutes = (count: number) => () => count * 60;
@@ -41,6 +43,7 @@ const NONE: Capabilities = {
   runtime: 'shim',
   gateway: false,
   privateGateway: false,
+  managedCertificates: null,
 };
 
 const VM: Capabilities = {
@@ -56,12 +59,13 @@ const GATEWAYS = { gateway: true, privateGateway: true };
 
 /** Capabilities and times to start up of dstack 0.22.5, and `local`, which is ours. */
 const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
-  aws: { ...VM_CLUSTER, reservations: true, ...GATEWAYS },
+  aws: { ...VM_CLUSTER, reservations: true, ...GATEWAYS, managedCertificates: 'acm' },
   azure: { ...VM_CLUSTER, gateway: true },
   gcp: {
     ...VM_CLUSTER,
     reservations: true,
     ...GATEWAYS,
+    managedCertificates: 'gcp-cm',
     provisioningSeconds: (type) => (type === 'a4-highgpu-8g' ? 16 : 10) * 60,
   },
   oci: {
@@ -113,10 +117,26 @@ export function capabilitiesOf(backend: BackendName | null): Capabilities {
 export const isServerHost = (backend: BackendName | null): boolean =>
   capabilitiesOf(backend).owner === 'server';
 
+/** The server host. */
+export const LOCAL_BACKEND = 'local' satisfies BackendName;
+
+/** SSH hosts, which fleets name. */
+export const SSH_HOST_BACKEND = 'remote' satisfies BackendName;
+
+/** Backends whose instances are slots of the server host, for queries. */
+export const SERVER_HOST_BACKENDS = (Object.keys(CAPABILITIES) as BackendName[]).filter(
+  isServerHost,
+);
+
+/** Names of backends in a configuration: there the server host has the name of SSH hosts. */
+export function backendsNamed(names: readonly BackendName[]): BackendName[] {
+  return names.includes(SSH_HOST_BACKEND) ? [...names, ...SERVER_HOST_BACKENDS] : [...names];
+}
+
 /** Name of the instance type of the server's machine when jobs run there without containers. */
 export const LOCAL_PROCESS_INSTANCE = 'local-process';
 
 /** The name of a backend as configurations have it: there the server host is a `remote` machine. */
 export function configuredBackendName(backend: BackendName): string {
-  return isServerHost(backend) ? 'remote' : backend;
+  return isServerHost(backend) ? SSH_HOST_BACKEND : backend;
 }

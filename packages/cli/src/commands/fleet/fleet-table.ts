@@ -4,6 +4,7 @@ import {
   isInstanceBusy,
   isInstancePending,
   isInstanceStarting,
+  isServerHostOnWire,
   isSshHost,
 } from '@dstack/contract/status';
 import type { Fleet, Instance } from '@dstack/contract/wire';
@@ -130,13 +131,14 @@ function instanceRow(instance: Instance, options: FleetTableOptions): Row {
 }
 
 function backendOf(instance: Instance, verbose: boolean): string {
-  const zone = verbose && instance.region !== 'local' ? instance.availability_zone : null;
+  const zone = verbose && !isServerHostOnWire(instance) ? instance.availability_zone : null;
   return backendWithRegion(instance.backend, zone || instance.region);
 }
 
 /** What the server does to an SSH host, or why the host cannot be used. */
 export function hostMessage(instance: Instance): string {
-  return isSshHost(instance.backend) && instance.region !== 'local' ? instanceError(instance) : '';
+  const isNamed = isSshHost(instance.backend) && !isServerHostOnWire(instance);
+  return isNamed ? instanceError(instance) : '';
 }
 
 function instanceError(instance: Instance): string {
