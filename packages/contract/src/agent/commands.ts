@@ -13,6 +13,8 @@ export interface AgentInfo {
   readonly server_id: string | null;
   readonly executor: 'docker' | 'process';
   readonly host: HostFacts;
+  /** Microseconds since the epoch by the host's clock, when this was sent; older agents do not tell it. */
+  readonly time?: number | null;
 }
 
 /** `server-access`: jobs may reach the API of the server (`JobSpecForAgent.server_access`). */

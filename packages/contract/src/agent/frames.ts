@@ -1,4 +1,5 @@
 import type { AgentInfo, JobState } from './commands.ts';
+import type { HostHealth } from './health.ts';
 
 /** Bytes of one image pull; `is_total_bytes_final` false = the total is a lower bound so far. */
 export interface PullProgress {
@@ -38,6 +39,8 @@ export type AgentFrame =
    * opens `GET /v1/jobs/{id}/tunnels/{tunnel}`. Sent again at the start of each stream while it waits.
    */
   | { readonly type: 'tunnel'; readonly id: string; readonly tunnel: string }
+  /** After `resume`, whenever a result changes, and every few minutes, so that the clocks are compared. */
+  | ({ readonly type: 'health' } & HostHealth)
   /** The spool has lost bytes before `offset` (rotation, full disk): the log goes on from there. */
   | { readonly type: 'gap'; readonly id: string; readonly offset: number };
 

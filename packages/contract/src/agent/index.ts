@@ -30,6 +30,7 @@ export { parsePlainText } from '../grammar/line-text.ts';
 export { Problem } from '../grammar/problem.ts';
 export * from './commands.ts';
 export * from './frames.ts';
+export { type HostCheck, type HostHealth, MAX_CHECK_MESSAGE } from './health.ts';
 export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
 export * as read from './read.ts';
 export { Malformed } from './read.ts';

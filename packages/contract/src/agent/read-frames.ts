@@ -1,5 +1,6 @@
 import type { AgentInfo, HostFacts, HostGpu, JobExit, JobState, PutJobAnswer } from './commands.ts';
 import type { AgentFrame, JobMetrics, PullProgress, ServerFrame } from './frames.ts';
+import { readHealth } from './health.ts';
 import { decodeLogFrame, type LogFrame } from './log-frame.ts';
 import {
   amount,
@@ -69,6 +70,7 @@ const readInfo: Read<AgentInfo> = object<AgentInfo>({
   server_id: nullable(line(100)),
   executor: oneOf('docker', 'process'),
   host: readFacts,
+  time: nullable(whole()),
 });
 
 const readPull: Read<PullProgress> = object<PullProgress>({
@@ -95,6 +97,7 @@ const readAgentFrame = byType<AgentFrame>({
   activity: object({ id: uuid, no_connections_secs: rounded }),
   gap: object({ id: uuid, offset: whole() }),
   tunnel: object({ id: uuid, tunnel: uuid }),
+  health: readHealth,
 });
 
 const lengths = mapOf(uuid, whole(), MAX_JOBS);
