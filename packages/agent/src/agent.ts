@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type AgentInfo, FEATURES, type HostShellKeys, PROTOCOL } from '@dstack/contract/agent';
+import { nowMicros } from './clock.ts';
+import { HealthReports } from './health-reports.ts';
 import { findHostFacts } from './host/host-facts.ts';
 import { publicHostKey } from './job-ssh.ts';
 import type { Executor } from './jobs/executor.ts';
@@ -29,6 +31,8 @@ export interface AgentSetup {
   readonly exitWhenIdle: number | null;
   /** Time between two reports of what jobs use. */
   readonly metricsMs: number;
+  /** Time between two checks of the host's health; null = none. */
+  readonly healthMs: number | null;
   readonly log: Logger;
   /** Called once when the agent wants to end because nobody needs it. */
   readonly onIdle: () => void;
@@ -68,13 +72,23 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     server_id: owner.id,
     executor: executor.kind,
     host: facts,
+    time: nowMicros(),
   });
   await registry.recover();
   const idle = new IdleWatch(setup, () => registry.hasLiveJobs);
   registry.onJobEnded(() => idle.look());
+  const health = new HealthReports({
+    periodMs: setup.healthMs,
+    gpus: facts.gpus,
+    paths: [setup.stateDir, setup.diskPath, ...(setup.jobHomes ? [setup.jobHomes] : [])],
+    registry,
+    session: () => server.session,
+    log,
+  });
   const server = new AgentServer({
     token,
     info,
+    health: () => health.frame,
     registry,
     log,
     planImages: (plan) => executor.planImages(plan),
@@ -91,6 +105,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     close: async () => {
       idle.close();
       ticker.close();
+      health.close();
       stopListening();
       server.close();
       await registry.close();

@@ -3,6 +3,7 @@ import { startAgent } from './agent.ts';
 import { AgentRunning, endHolder, lockStateDir } from './agent-lock.ts';
 import { chooseExecutor } from './choose-executor.ts';
 import { readEnvironment } from './environment.ts';
+import { healthPeriod } from './host/health/host-health.ts';
 import { HostLogin } from './host-login.ts';
 import { openJobAccess } from './job-ssh.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -87,6 +88,7 @@ async function run(
     version: agentVersion(),
     exitWhenIdle: options.exitWhenIdle,
     metricsMs: METRICS_MS,
+    healthMs: healthPeriod(process.env, log),
     log,
     onIdle: () => end('idle'),
   });
