@@ -2,6 +2,7 @@
 import type {
   BackendName,
   FleetRecord,
+  HostHealthRecord,
   HostRecord,
   Id,
   InstanceRecord,
@@ -128,6 +129,7 @@ export interface InstanceSnapshot {
   /** Unfinished jobs that claim it. */
   readonly jobs: readonly JobRecord[];
   readonly host: HostRecord | null;
+  readonly health: HostHealthRecord | null;
   readonly intents: readonly IntentRecord[];
   /** Instances of its fleet that are neither terminating nor terminated. */
   readonly activeInFleet: number;

@@ -1,5 +1,6 @@
 import type { Finding, Profile } from '@dstack/contract/wire';
 import type { FleetRecord, Id, InstanceRecord, Offer } from '../model/index.ts';
+import { isFailing } from '../status/health-status.ts';
 import {
   isInstanceActive,
   isInstanceAvailable,
@@ -85,7 +86,7 @@ function placeOf(
 }
 
 export function isUsable(instance: InstanceRecord): boolean {
-  if (instance.unreachable || instance.health === 'failure' || instance.deleted) return false;
+  if (instance.unreachable || isFailing(instance.health) || instance.deleted) return false;
   return isInstanceActive(instance.status);
 }
 

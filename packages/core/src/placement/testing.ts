@@ -125,6 +125,7 @@ export function anInstance(
     status: 'idle',
     unreachable: false,
     health: 'healthy',
+    healthMessage: null,
     provisioningJobId: null,
     offer,
     provisioningData: aMachine(offer, `10.0.0.${num}`),

@@ -8,6 +8,7 @@ import type {
   Decision,
   EngineSettings,
   FleetRecord,
+  HostHealthRecord,
   HostRecord,
   InstanceRecord,
   IntentRecord,
@@ -56,6 +57,8 @@ export class World {
   jobs = new Map<string, JobRecord>();
   instances = new Map<string, InstanceRecord>();
   hosts = new Map<string, HostRecord>();
+  /** What agents have reported, by host. */
+  health = new Map<string, HostHealthRecord>();
   reports = new Map<string, JobReport>();
   intents = new Map<string, IntentRecord>();
   logEnds: Record<string, number> = {};
@@ -176,6 +179,7 @@ export class World {
         fleet: this.fleet,
         jobs,
         host: this.hosts.get(instance.hostId ?? '') ?? null,
+        health: this.health.get(instance.hostId ?? '') ?? null,
         intents: [...this.intents.values()].filter((one) => one.subjectId === id),
         activeInFleet: this.#active(),
         ...(this.localInstances === null

@@ -168,6 +168,7 @@ export function anInstance(patch: Partial<InstanceRecord> = {}): InstanceRecord 
     status: 'idle',
     unreachable: false,
     health: 'healthy',
+    healthMessage: null,
     provisioningJobId: null,
     offer,
     provisioningData: offer === null ? null : aMachine(offer),

@@ -1,5 +1,6 @@
 export * from './fleet-status.ts';
 export * from './gateway-status.ts';
+export * from './health-status.ts';
 export * from './instance-status.ts';
 export * from './job-status.ts';
 export * from './run-status.ts';

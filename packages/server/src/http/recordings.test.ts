@@ -217,6 +217,7 @@ function host(id: string, num: number, fleet: FleetRecord, now: number): Instanc
     status: 'idle',
     unreachable: false,
     health: 'healthy',
+    healthMessage: null,
     provisioningJobId: null,
     offer,
     provisioningData: null,

@@ -1,7 +1,7 @@
 import type { FleetSnapshot, Id, InstanceRecord, InstanceSnapshot } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
-import { hostsOf } from '../jobs/hosts.ts';
+import { hostHealth, hostsOf } from '../jobs/hosts.ts';
 import { notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { ENDING_INSTANCE, UNFINISHED_JOB, UNFINISHED_RUN } from '../schema/statuses.ts';
@@ -37,6 +37,7 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     fleet: fleetTable.decode(fleet),
     jobs: jobs.map(jobTable.decode),
     host: host ?? null,
+    health: instance.hostId === null ? null : await hostHealth(tx, instance.hostId),
     intents: await intentsOf(tx, [id, ...jobs.map((job) => job.id)]),
     activeInFleet: Number(active.count),
     ...(await localOfPlanned(tx, instance)),

@@ -139,7 +139,15 @@ forEachStore((tests) => {
       { instanceId: instance.id, status: 'done', jobNum: 1 },
     ]);
     expect(await engine.loadInstance(instance.id)).toEqual({
-      ...{ instance, fleet, jobs: [jobs[0]], host: null, intents: [], activeInFleet: 1 },
+      ...{
+        instance,
+        fleet,
+        jobs: [jobs[0]],
+        host: null,
+        health: null,
+        intents: [],
+        activeInFleet: 1,
+      },
     });
     expect(await engine.loadFleet(fleet.id)).toEqual({
       ...{ fleet, projectName: 'main', projectDeleted: false, activeRuns: 1 },

@@ -42,6 +42,7 @@ export interface DB {
   fleets: RowOf<typeof work.fleetTable> & Lease;
   intents: RowOf<typeof work.intentTable> & Lease;
   hosts: RowOf<typeof work.hostTable> & Lease;
+  host_health: RowOf<typeof work.hostHealthTable>;
   /** `host_keys`: JSON text. */
   ssh_hosts: { instance_id: string; access: Sealed; host_keys: string };
   job_reports: RowOf<typeof work.reportTable>;

@@ -1,6 +1,7 @@
 import type { PullProgress } from '@dstack/contract/agent';
 import type {
   FleetRecord,
+  HostHealthRecord,
   HostRecord,
   InstanceRecord,
   IntentRecord,
@@ -85,6 +86,7 @@ export const instanceTable = table<InstanceRecord>()('instances', {
   status: 'plain',
   unreachable: 'bool',
   health: 'plain',
+  healthMessage: 'plain',
   provisioningJobId: 'plain',
   offer: 'json',
   provisioningData: 'json',
@@ -145,6 +147,12 @@ export const hostTable = table<HostRecord>()('hosts', {
   facts: 'json',
   executor: 'plain',
   error: 'plain',
+});
+
+export const hostHealthTable = table<HostHealthRecord>()('host_health', {
+  hostId: 'plain',
+  checks: 'json',
+  reportedAt: 'plain',
 });
 
 /** `seq` is inside the state too; its column is what the guarded write compares. */

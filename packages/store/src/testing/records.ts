@@ -116,6 +116,7 @@ export function instanceRecord(
     status: 'idle',
     unreachable: false,
     health: 'healthy',
+    healthMessage: null,
     provisioningJobId: null,
     offer: null,
     provisioningData: null,
