@@ -272,7 +272,7 @@ forEachStore((tests) => {
     await hosts.save({ id: 'h', ...host });
     for (const at of [1, 2, 3, 4]) {
       const check = { id: `h${at}`, instanceId, status: 'healthy' as const, response: '{}' };
-      const report = { hostId: 'h', checks: [], reportedAt: at };
+      const report = { hostId: 'h', checks: [], since: at, reportedAt: at };
       await hosts.saveHealth(report, [{ ...check, collectedAt: at }]);
     }
     const times = async (range: object) =>
@@ -289,9 +289,14 @@ forEachStore((tests) => {
     const host = { connected: true, since: 0, facts: null, executor: null, error: null };
     await hosts.save({ id: 'h', ...host });
     const gpu = { name: 'gpu', status: 'failure', message: '1 of 2 GPUs is lost' } as const;
-    await hosts.saveHealth({ hostId: 'h', checks: [], reportedAt: 1 }, []);
-    await hosts.saveHealth({ hostId: 'h', checks: [gpu], reportedAt: 2 }, []);
-    expect(await hosts.health('h')).toEqual({ hostId: 'h', checks: [gpu], reportedAt: 2 });
+    await hosts.saveHealth({ hostId: 'h', checks: [], since: 1, reportedAt: 1 }, []);
+    await hosts.saveHealth({ hostId: 'h', checks: [gpu], since: 2, reportedAt: 2 }, []);
+    expect(await hosts.health('h')).toEqual({
+      hostId: 'h',
+      checks: [gpu],
+      since: 2,
+      reportedAt: 2,
+    });
     await hosts.delete('h');
     expect(await hosts.health('h')).toBeNull();
   });

@@ -189,7 +189,7 @@ function healthReasons({ instance: { instance, health } }: ExplainedInstance): R
   if (isHealthy(instance.health)) return [];
   const has = instance.healthMessage;
   const why = has === null ? '' : ` (${has})`;
-  const detail = { since: health?.reportedAt ?? null, has };
+  const detail = { since: health?.since ?? null, has };
   return isFailing(instance.health)
     ? [reason('unhealthy', `fails its health checks${why}, and gets no jobs`, detail)]
     : [reason('health_warning', `has a health warning${why}, and gets jobs all the same`, detail)];

@@ -210,6 +210,8 @@ export interface HostHealthRecord {
   readonly hostId: string;
   /** What the agent found, and the server's comparison of their clocks. */
   readonly checks: readonly HostCheck[];
+  /** Since when the worst of them is what it is. */
+  readonly since: Timestamp;
   readonly reportedAt: Timestamp;
 }
 

@@ -13,7 +13,7 @@ function world(patch: Parameters<typeof anInstance>[0] = {}) {
   const w = new World({ instances: [anInstance(patch)], hosts: [aHost()] });
   const report = (...checks: readonly HostCheck[]) => {
     w.signals.length = 0;
-    w.health.set('inst-1', { hostId: 'inst-1', checks, reportedAt: w.now });
+    w.health.set('inst-1', { hostId: 'inst-1', checks, since: w.now, reportedAt: w.now });
     w.instancePass();
     return w.instance();
   };

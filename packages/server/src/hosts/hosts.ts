@@ -1,5 +1,6 @@
 import type {
   AgentInfo,
+  HostHealth,
   JobMetrics,
   JobState,
   LogFrame,
@@ -28,6 +29,8 @@ export interface HostsOptions {
   readonly onConnected?: (hostId: string) => void;
   /** Somebody in a job of the host has connected to the server and waits to be fetched. */
   readonly onTunnel?: (hostId: string, jobId: string, tunnel: string) => void;
+  /** Results of all health checks of the host. */
+  readonly onHealth?: (hostId: string, report: HostHealth) => void;
   /** Hears what agents say of jobs, all of it again whenever a link is made. */
   readonly onState?: (hostId: string, state: JobState) => void;
   /** Makes the link to an agent; left out: a WebSocket over what `dial` opens. */
@@ -190,6 +193,9 @@ export class Hosts {
       metrics: (jobId, metrics) => points.put(jobId, metrics),
       activity: (jobId, seconds) => activities.put(jobId, seconds),
       tunnel: (jobId, tunnel) => this.#options.onTunnel?.(hostId, jobId, tunnel),
+      health: (report) => {
+        if (this.#leases.holds(hostId)) this.#options.onHealth?.(hostId, report);
+      },
     };
   }
 

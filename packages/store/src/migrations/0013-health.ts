@@ -8,7 +8,7 @@ export const health: Migration = {
     await createTable(
       c,
       'host_health',
-      { host_id: 'text! => hosts', checks: 'json!', reported_at: 'big!' },
+      { host_id: 'text! => hosts', checks: 'json!', since: 'big!', reported_at: 'big!' },
       ['host_id'],
     );
     await sql`alter table instances add column health_message text`.execute(c.db);

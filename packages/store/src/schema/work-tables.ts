@@ -152,6 +152,7 @@ export const hostTable = table<HostRecord>()('hosts', {
 export const hostHealthTable = table<HostHealthRecord>()('host_health', {
   hostId: 'plain',
   checks: 'json',
+  since: 'plain',
   reportedAt: 'plain',
 });
 
