@@ -38,7 +38,10 @@ export type InstanceTerminationReason = (typeof INSTANCE_TERMINATION_REASONS)[nu
 export const GpuDriverInfo = model({ vendor: nullable(AcceleratorVendor), version: Text });
 export type GpuDriverInfo = z.infer<typeof GpuDriverInfo>;
 
-/** `job_name` is always null; `total_blocks` null until the machine is known. */
+/**
+ * `job_name` is always null; `total_blocks` null until the machine is known. `health_message`: what the
+ * health checks have found, absent while it is healthy; an addition of ours.
+ */
 export const Instance = model({
   id: Uuid,
   project_name: Text,
@@ -53,6 +56,7 @@ export const Instance = model({
   status: InstanceStatus,
   unreachable: Flag.default(false),
   health_status: HealthStatus.default('healthy'),
+  health_message: Text.optional(),
   termination_reason: nullable(Text),
   termination_reason_message: nullable(Text),
   created: DateTime,

@@ -3,6 +3,7 @@
  * Names and labels are those of dstack 0.22.5, so that dashboards made for it go on working.
  */
 import type { JobMetrics } from '@dstack/contract/agent';
+import { HEALTH_STATUSES } from '@dstack/contract/wire';
 import { isRunFinished, type Offer, SECOND, type Timestamp } from '@dstack/core';
 import type { InstanceView, JobView, Store } from '@dstack/store';
 import { Counter, Gauge, Registry } from 'prom-client';
@@ -85,6 +86,12 @@ function addInstance(series: Series, view: InstanceView, now: Timestamp): void {
     'GPUs of the instance',
     labels,
     gpuCount(instance.offer),
+  );
+  series.gauge(
+    'dstack_instance_health',
+    'Health of the instance: 0 = healthy, 1 = warning, 2 = failure',
+    labels,
+    HEALTH_STATUSES.indexOf(instance.health),
   );
 }
 

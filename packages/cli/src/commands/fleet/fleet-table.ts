@@ -129,13 +129,14 @@ function backendOf(instance: Instance, verbose: boolean): string {
 /** What is being done to a host of one's own, or why it cannot be used. */
 export function hostMessage(instance: Instance): string {
   const ownHost = instance.backend === 'remote' && instance.region !== 'local';
-  return ownHost ? instanceError(instance) : '';
+  return ownHost && instance.health_status !== 'warning' ? instanceError(instance) : '';
 }
 
 function instanceError(instance: Instance): string {
   const working = instance.status === 'idle' || instance.status === 'busy';
   const isLost = working && instance.unreachable;
   if (instance.status === 'pending' || isLost) return instance.termination_reason_message ?? '';
+  if (working) return instance.health_message ?? '';
   if (instance.status !== 'terminated' && instance.status !== 'terminating') return '';
   const message = instance.termination_reason_message;
   return message || (instance.termination_reason ?? '').replaceAll('_', ' ');
