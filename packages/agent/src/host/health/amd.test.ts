@@ -42,6 +42,10 @@ describe('health of AMD GPUs', () => {
     });
   });
 
+  it.each(['', '[{"gpu":0}]', 'AMDSMI_STATUS_FILE_ERROR'])('is not to be had from %j', (list) => {
+    expect(() => health({ list })).toThrow();
+  });
+
   it.each([
     ['memory errors', { ecc: ecc(0, 3) }, 'GPU 1 has had uncorrected memory errors (ECC)'],
     [

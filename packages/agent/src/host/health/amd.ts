@@ -23,13 +23,16 @@ interface AmdGpu {
   readonly pending?: unknown;
 }
 
-/** `idOf` turns a PCI address into the id of a GPU in the host's facts. */
+/** `idOf` turns a PCI address into the id of a GPU in the host's facts. Throws for other output. */
 export function amdHealth(
   { list, ecc, badPages }: AmdOutputs,
   expected: readonly HostGpu[],
   idOf: (bdf: string) => string,
 ): Finding {
-  const ids = gpusOf(list).map(({ bdf }) => idOf(bdf ?? ''));
+  const ids = gpusOf(list).map(({ bdf }) => {
+    if (typeof bdf !== 'string') throw new Error('amd-smi lists GPUs without their addresses');
+    return idOf(bdf);
+  });
   const errors = gpusOf(ecc).filter((one) => Number(one.ecc?.total_uncorrectable_count) > 0);
   const pending = gpusOf(badPages).filter((one) => isFilled(one.pending));
   return combine([

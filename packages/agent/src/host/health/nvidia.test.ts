@@ -84,6 +84,10 @@ describe('health of NVIDIA GPUs', () => {
     });
   });
 
+  it('is not to be had from other columns', () => {
+    expect(() => health('NVIDIA A10G, 23028, GPU-a, 550.54\n')).toThrow('other columns');
+  });
+
   it('is asked with fewer fields where the driver refuses some', () => {
     const refusal = 'Field "remapped_rows.pending" is not a valid field to query.\n\n';
     expect(refusesFields(ended(refusal, 2))).toBe(true);

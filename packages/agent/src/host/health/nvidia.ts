@@ -26,7 +26,7 @@ export function refusesFields({ stdout, stderr }: ToolOutput): boolean {
   return UNKNOWN_FIELD.test(stdout + stderr);
 }
 
-/** `output`: of `--query-gpu=<fields> --format=csv,noheader,nounits`. */
+/** `output`: of `--query-gpu=<fields> --format=csv,noheader,nounits`. Throws for any other. */
 export function nvidiaHealth(
   output: ToolOutput,
   fields: readonly string[],
@@ -40,6 +40,9 @@ export function nvidiaHealth(
   if (rows.length === 0 && output.code !== 0) {
     const message = `nvidia-smi fails: ${firstLine(text)}; restart the host if its driver was updated`;
     return { status: 'failure', message };
+  }
+  if (rows.length === 0 && output.stdout.trim() !== '') {
+    throw new Error('nvidia-smi prints other columns than it was asked for');
   }
   const ids = rows.map((row) => row.uuid ?? '');
   return combine([...lostGpus(expected, ids), ...rows.flatMap(gpuFindings)]);

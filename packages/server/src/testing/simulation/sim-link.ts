@@ -62,6 +62,7 @@ export class SimLink implements Link {
       onOutput: (jobId) => this.#queue(connection, () => this.#pump(jobId)),
       onReachable: () => {},
       onUnreachable: () => this.#break(connection),
+      onHealth: () => this.#queue(connection, async () => this.#sink.health(this.#host.health)),
     });
     const info = {
       version: '0',
@@ -75,6 +76,7 @@ export class SimLink implements Link {
       this.#sent.clear();
       const states = this.#host.states;
       const stored = await this.#sink.sync(states);
+      this.#sink.health(this.#host.health);
       for (const { id } of states) {
         this.#sent.set(id, stored[id] ?? 0);
         await this.#pump(id);

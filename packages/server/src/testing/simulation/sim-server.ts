@@ -18,6 +18,7 @@ import { Drain } from '../../effects/drain.ts';
 import { effectIsOurs } from '../../effects/effect-owner.ts';
 import { effects } from '../../effects/effects.ts';
 import { JobStarter } from '../../effects/start-job.ts';
+import { HealthIntake } from '../../hosts/health-intake.ts';
 import { Hosts } from '../../hosts/hosts.ts';
 import { HostNotReady } from '../../hosts/ssh/ssh-fleets.ts';
 import type { LogStore } from '../../logs/log-store.ts';
@@ -62,6 +63,7 @@ export class SimServer {
   readonly #ports: PortStore;
   readonly #engine: Engine;
   readonly #hosts: Hosts;
+  readonly #health: HealthIntake;
   readonly #logs: TableLogStore;
   readonly #unsubscribe: () => void;
   readonly offers: ReturnType<typeof offerSource>;
@@ -84,8 +86,13 @@ export class SimServer {
       tables: store.logs.tables,
       signals: store.logs.signals,
     });
+    this.#health = new HealthIntake({
+      ...{ store, log, now, wallClock: now, newId: () => random.uuid(), intervalSeconds: 0 },
+      client: (hostId) => this.#hosts.client(hostId),
+    });
     this.#hosts = new Hosts({
       ...{ store, log, now, logs: this.#logs },
+      onHealth: (hostId, report) => this.#health.take(hostId, report),
       serverId: 'simulation',
       owner: random.uuid(),
       link: (options) =>
@@ -139,6 +146,7 @@ export class SimServer {
     this.#ports.cut();
     this.#unsubscribe();
     void this.#engine.close();
+    this.#health.close();
     for (const id of this.#hosts.ids) void this.#hosts.remove(id);
   }
 

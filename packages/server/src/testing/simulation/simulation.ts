@@ -67,11 +67,20 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   }
 }
 
-type Fault = 'breakLink' | 'restoreHost' | 'crash' | 'quota' | 'nothing';
+type Fault =
+  | 'breakLink'
+  | 'restoreHost'
+  | 'failHost'
+  | 'repairHost'
+  | 'crash'
+  | 'quota'
+  | 'nothing';
 
 const FAULTS: Readonly<Record<Fault, number>> = {
   breakLink: 1,
   restoreHost: 2,
+  failHost: 0.5,
+  repairHost: 1,
   crash: 0.4,
   quota: 0.5,
   nothing: 8,
@@ -165,7 +174,10 @@ class Simulation {
     });
     this.#drainSeconds = () => 0;
     this.#world.quota = 100;
-    for (const host of this.#world.hosts.values()) host.setReachable(true);
+    for (const host of this.#world.hosts.values()) {
+      host.setReachable(true);
+      host.setFailing(false);
+    }
     if (this.#servers.length === 0) await this.#startServer();
     await this.#rest();
     // A service has to come back from nothing too, whatever updates it has behind it.
@@ -235,6 +247,12 @@ class Simulation {
         return;
       case 'restoreHost':
         this.#random.pick(hosts.filter((host) => !host.isReachable))?.setReachable(true);
+        return;
+      case 'failHost':
+        this.#random.pick(hosts)?.setFailing(true);
+        return;
+      case 'repairHost':
+        this.#random.pick(hosts)?.setFailing(false);
         return;
       case 'quota':
         this.#world.quota = this.#random.whole(1, 8);
