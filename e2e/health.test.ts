@@ -1,5 +1,5 @@
 import type { Installation } from '@dstack/testkit';
-import { nvidiaSmi } from '@dstack/testkit/fake-machine';
+import { FakeMachine, nvidiaSmi } from '@dstack/testkit/fake-machine';
 import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { giveAccelerators, putTool, withNvidiaHook } from './host-kinds.ts';
@@ -12,10 +12,25 @@ import {
   onFleet,
   untilInstances,
 } from './hosts.ts';
-import { configuration, isFinished, isRunning, newInstallation, untilRun } from './installation.ts';
+import {
+  applyFleet,
+  configuration,
+  dstack,
+  isFinished,
+  isRunning,
+  newInstallation,
+  submit,
+  untilRun,
+} from './installation.ts';
 
 const WORKS = { 'GPU-aa': 'works', 'GPU-bb': 'works' } as const;
 const LOST = 'GPU 1 (GPU-bb): GPU is lost; reset the GPU or restart the host';
+
+const OFTEN = {
+  DSTACK_AGENT_HEALTH_SECONDS: '1',
+  DSTACK_SERVER_INSTANCE_HEALTH_MIN_COLLECT_INTERVAL_SECONDS: '0',
+};
+const WAITS = 'retry: {on_events: [no-capacity], duration: 1h}\n';
 
 interface Explained {
   readonly state: string;
@@ -35,7 +50,7 @@ describe.skipIf(missingForHosts() !== null)('a host whose GPU is lost', () => {
     await giveAccelerators(host, { devices: ['nvidiactl', 'nvidia0', 'nvidia1'] });
     await putTool(host, 'nvidia-smi', nvidiaSmi(WORKS));
     await withNvidiaHook(host);
-    home = newInstallation({ DSTACK_SERVER_INSTANCE_HEALTH_MIN_COLLECT_INTERVAL_SECONDS: '0' });
+    home = newInstallation(OFTEN);
     await home.startServer();
     const often = 'env:\n  DSTACK_AGENT_HEALTH_SECONDS: "1"\n';
     await applySshFleet(home, machines, 'pool', [host], 2, often);
@@ -79,8 +94,7 @@ describe.skipIf(missingForHosts() !== null)('a host whose GPU is lost', () => {
       events: [{ status: 'failure', message: `gpu: ${LOST}` }],
     });
 
-    const waits = 'retry: {on_events: [no-capacity], duration: 1h}\n';
-    await start('during', 'echo works again', waits);
+    await start('during', 'echo works again', WAITS);
     const isWaiting = (one: Explained) => one.waiting_for === 'unhealthy';
     await expect.poll(async () => isWaiting(await explain('during'))).toBe(true);
     const run = await explain('during');
@@ -97,5 +111,33 @@ describe.skipIf(missingForHosts() !== null)('a host whose GPU is lost', () => {
     expect(await home.ok('logs', 'during')).toContain('works again');
     await home.ok('stop', 'before', '-y', '--abort');
     await untilRun(home, 'before', isFinished);
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0)('a server whose own machine loses a GPU', () => {
+  let machine: FakeMachine;
+  let home: Installation;
+  beforeAll(async () => {
+    machine = new FakeMachine(['nvidiactl'], { 'nvidia-smi': nvidiaSmi(WORKS) });
+    home = newInstallation(OFTEN, machine.wrap(dstack));
+    await home.startServer();
+    await applyFleet(home, '0..3');
+  });
+  afterAll(async () => {
+    await home?.dispose();
+    machine?.remove();
+  });
+
+  it('makes no new instances there until it is repaired', async () => {
+    await submit(home, 'before', ['sleep 100000']);
+    await untilRun(home, 'before', isRunning);
+    machine.tool('nvidia-smi', nvidiaSmi({ ...WORKS, 'GPU-bb': 'lost' }));
+    await untilInstances(home, 'default', ([one]) => one?.health_status === 'failure');
+    await submit(home, 'during', ['echo works again'], WAITS);
+    const explained = async () =>
+      JSON.parse(await home.ok('explain', 'during', '--json')).waiting_for;
+    await expect.poll(explained).toBe('not_available');
+    machine.tool('nvidia-smi', nvidiaSmi(WORKS));
+    expect(await untilRun(home, 'during', isFinished)).toMatchObject({ status: 'done' });
   });
 });
