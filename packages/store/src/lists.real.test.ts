@@ -268,7 +268,14 @@ forEachStore((tests) => {
     const { instances, hosts } = world.store;
     const { instances: records } = await insertFleet(world, { name: 'pool' });
     const instanceId = records[0]!.id;
-    const host = { connected: true, since: 0, facts: null, executor: null, error: null };
+    const host = {
+      connected: true,
+      since: 0,
+      facts: null,
+      executor: null,
+      error: null,
+      failed: false,
+    };
     await hosts.save({ id: 'h', ...host });
     for (const at of [1, 2, 3, 4]) {
       const check = { id: `h${at}`, instanceId, status: 'healthy' as const, response: '{}' };
@@ -286,7 +293,14 @@ forEachStore((tests) => {
 
   it('keeps the last report of the health of a host as long as the host', async () => {
     const { hosts } = (await openWorld(tests)).store;
-    const host = { connected: true, since: 0, facts: null, executor: null, error: null };
+    const host = {
+      connected: true,
+      since: 0,
+      facts: null,
+      executor: null,
+      error: null,
+      failed: false,
+    };
     await hosts.save({ id: 'h', ...host });
     const gpu = { name: 'gpu', status: 'failure', message: '1 of 2 GPUs is lost' } as const;
     await hosts.saveHealth({ hostId: 'h', checks: [], since: 1, reportedAt: 1 }, []);

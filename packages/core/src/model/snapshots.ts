@@ -9,6 +9,7 @@ import type {
   IntentRecord,
   JobRecord,
   JobReport,
+  ObservationRecord,
   RunRecord,
   Timestamp,
 } from './records.ts';
@@ -130,6 +131,8 @@ export interface InstanceSnapshot {
   readonly jobs: readonly JobRecord[];
   readonly host: HostRecord | null;
   readonly health: HostHealthRecord | null;
+  /** What its backend last reported; null before the first answer, and where it never reports. */
+  readonly observation: ObservationRecord | null;
   readonly intents: readonly IntentRecord[];
   /** Instances of its fleet that are neither terminating nor terminated. */
   readonly activeInFleet: number;

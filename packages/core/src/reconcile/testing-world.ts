@@ -3,6 +3,7 @@
  * them (versions and uniqueness checked), so that tests tell stories instead of comparing changes.
  */
 import type { JobState } from '@dstack/contract/agent';
+import { expectedObservation, observed } from '../instances/index.ts';
 import type {
   Change,
   Decision,
@@ -10,12 +11,14 @@ import type {
   FleetRecord,
   HostHealthRecord,
   HostRecord,
+  InstanceObservation,
   InstanceRecord,
   IntentRecord,
   IntentResult,
   JobRecord,
   JobReport,
   NewEvent,
+  ObservationRecord,
   Offer,
   RunRecord,
   RunSnapshot,
@@ -61,6 +64,7 @@ export class World {
   health = new Map<string, HostHealthRecord>();
   reports = new Map<string, JobReport>();
   intents = new Map<string, IntentRecord>();
+  observations = new Map<string, ObservationRecord>();
   logEnds: Record<string, number> = {};
   /** Messages in the order written, with the name of what they are about. */
   events: string[] = [];
@@ -180,6 +184,7 @@ export class World {
         jobs,
         host: this.hosts.get(instance.hostId ?? '') ?? null,
         health: this.health.get(instance.hostId ?? '') ?? null,
+        observation: this.observations.get(id) ?? null,
         intents: [...this.intents.values()].filter((one) => one.subjectId === id),
         activeInFleet: this.#active(),
         ...(this.localInstances === null
@@ -304,6 +309,7 @@ export class World {
     const result: IntentResult = {
       kind: 'instance.created',
       offer,
+      handle: { id: 'i-1', data: null },
       provisioningData: aMachine(offer),
       hostId: instanceId,
     };
@@ -325,6 +331,14 @@ export class World {
       createdAt: this.now,
       updatedAt: this.now,
     });
+    return this;
+  }
+
+  /** The backend's answer to the last question about an instance. */
+  observe(observation: InstanceObservation, id = 'inst-1'): this {
+    const before = this.observations.get(id) ?? expectedObservation(id, this.now);
+    const after = observed(before, observation, { now: this.now, isSettled: false });
+    this.observations.set(id, after);
     return this;
   }
 

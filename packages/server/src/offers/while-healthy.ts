@@ -1,10 +1,10 @@
 import type { Backend } from '@dstack/backends';
-import { isFailing, worstHealth } from '@dstack/core';
+import { healthMessage, isFailing, worstHealth } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
 /**
- * The server's machine as a backend, without room for new instances while its host fails its health
- * checks: they would be on the same machine as those that get no jobs.
+ * The server host as a backend, without room for new instances while it fails its health checks: they
+ * would be on the same host as those that get no jobs.
  */
 export function whileHealthy(
   backend: Backend,
@@ -13,10 +13,17 @@ export function whileHealthy(
   return {
     ...backend,
     offers: async (requirements) => {
-      const offers = await backend.offers(requirements);
+      const answer = await backend.offers(requirements);
       const checks = (await store.hosts.health(hostId))?.checks ?? [];
-      if (!isFailing(worstHealth(checks.map((check) => check.status)))) return offers;
-      return offers.map((offer) => ({ ...offer, availability: 'not_available' as const }));
+      if (!isFailing(worstHealth(checks.map((check) => check.status)))) return answer;
+      const note = `the server's machine fails its health checks (${healthMessage(checks)})`;
+      return {
+        offers: answer.offers.map((offer) => ({
+          ...offer,
+          availability: 'not_available' as const,
+        })),
+        notes: [...answer.notes, note],
+      };
     },
   };
 }

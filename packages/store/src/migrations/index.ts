@@ -10,7 +10,8 @@ import { serviceTokens } from './0009-service-tokens.ts';
 import { serviceRequests } from './0010-service-requests.ts';
 import { queue } from './0011-queue.ts';
 import { retiredTokens } from './0012-retired-tokens.ts';
-import { health } from './0013-health.ts';
+import { capacity } from './0013-capacity.ts';
+import { health } from './0014-health.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -30,5 +31,6 @@ export const MIGRATIONS: readonly Migration[] = [
   serviceRequests,
   queue,
   retiredTokens,
+  capacity,
   health,
 ];

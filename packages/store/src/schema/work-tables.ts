@@ -7,6 +7,7 @@ import type {
   IntentRecord,
   JobRecord,
   JobReport,
+  ObservationRecord,
   RunRecord,
 } from '@dstack/core';
 import type { HealthCheckRecord } from '../instances/types.ts';
@@ -95,6 +96,7 @@ export const instanceTable = table<InstanceRecord>()('instances', {
   requirements: 'json',
   profile: 'json',
   idleSeconds: 'plain',
+  handle: 'json',
   hostId: 'plain',
   hostFacts: 'json',
   terminationReason: 'plain',
@@ -147,6 +149,16 @@ export const hostTable = table<HostRecord>()('hosts', {
   facts: 'json',
   executor: 'plain',
   error: 'plain',
+  failed: 'bool',
+});
+
+export const observationTable = table<ObservationRecord>()('observations', {
+  instanceId: 'plain',
+  observation: 'json',
+  since: 'plain',
+  checkedAt: 'plain',
+  error: 'plain',
+  nextPassAt: 'plain',
 });
 
 export const hostHealthTable = table<HostHealthRecord>()('host_health', {

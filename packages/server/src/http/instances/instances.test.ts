@@ -38,7 +38,14 @@ describe('the health of an instance', () => {
     const event = {
       ...{ timestamp: '2026-11-24T12:00:00Z', status: 'failure', message: 'gpu: GPU 1 is lost' },
     };
-    const host = { connected: true, since: 0, facts: null, executor: null, error: null };
+    const host = {
+      connected: true,
+      since: 0,
+      facts: null,
+      executor: null,
+      error: null,
+      failed: false,
+    };
     await server.store.hosts.save({ id: 'h', ...host });
     await server.store.hosts.saveHealth({ hostId: 'h', checks: [], since: 1, reportedAt: 1 }, [
       { ...{ id: 'a', instanceId, status: 'healthy', response: '{"events":[]}', collectedAt: 1 } },

@@ -98,6 +98,7 @@ function instanceRecord(
       healthMessage: null,
       provisioningJobId: null,
     },
+    handle: { id, data: null },
     ...{ offer: LOCAL_OFFER, provisioningData: null, totalBlocks: 1, busyBlocks: 1 },
     ...{ requirements: null, profile: null, idleSeconds: null, hostId: 'local' },
     ...{ hostFacts: null, terminationReason: null, terminationMessage: null, createdAt: now },
