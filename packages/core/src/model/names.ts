@@ -10,4 +10,4 @@ export type {
   RunStatus,
   RunTerminationReason,
   VolumeStatus,
-} from '@dstack/contract/wire';
+} from '@dstack/contract/status';

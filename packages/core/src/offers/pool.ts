@@ -1,11 +1,11 @@
 import type { Finding, Profile } from '@dstack/contract/wire';
 import type { FleetRecord, Id, InstanceRecord, Offer } from '../model/index.ts';
-import { isFailing } from '../status/health-status.ts';
 import {
+  isFailing,
   isInstanceActive,
   isInstanceAvailable,
   isInstanceIdle,
-} from '../status/instance-status.ts';
+} from '../status/index.ts';
 import { smallestShare } from './blocks.ts';
 import { configuredBackendName } from './capabilities.ts';
 import { finding, type MachineQuery, offerFindings, placeFindings } from './findings.ts';

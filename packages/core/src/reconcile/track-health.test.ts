@@ -75,7 +75,7 @@ describe('the health of an instance', () => {
     const gpu = { vendor: 'nvidia', name: 'A10G', memory_mib: 23_028 } as const;
     const FACTS = {
       ...{ hostname: 'h', arch: 'x86' as const, cpus: 2, memory_bytes: 1, disk_bytes: 0 },
-      ...{ addresses: [], gpu_driver: null },
+      ...{ addresses: [], gpu_driver: null, ssh_host_key: null },
     };
 
     function withGpus(backend: 'remote' | 'local' | 'aws', listed: number) {

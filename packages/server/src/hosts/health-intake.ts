@@ -1,15 +1,13 @@
 import type { HostCheck, HostHealth } from '@dstack/contract/agent';
+import { isFailing, isHealthy, worstHealth } from '@dstack/contract/status';
 import { formatTimestamp, type HealthEvent } from '@dstack/contract/wire';
 import {
   type HostHealthRecord,
   type Id,
-  isFailing,
-  isHealthy,
   LOCAL_CAPACITY,
   SECOND,
   type Signal,
   type Timestamp,
-  worstHealth,
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';

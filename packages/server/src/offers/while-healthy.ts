@@ -1,5 +1,6 @@
 import type { Backend } from '@dstack/backends';
-import { healthMessage, isFailing, worstHealth } from '@dstack/core';
+import { isFailing, worstHealth } from '@dstack/contract/status';
+import { healthMessage } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
 /**

@@ -1,7 +1,7 @@
 /** Health of AMD GPUs by `amd-smi`. */
 import type { HostGpu } from '@dstack/contract/agent';
-import { runTool } from '../../run-tool.ts';
 import { renderNode } from '../host-gpus.ts';
+import { runTool } from '../run-tool.ts';
 import { combine, type Finding } from './check.ts';
 import { lostGpus } from './lost-gpus.ts';
 

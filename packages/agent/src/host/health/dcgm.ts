@@ -1,5 +1,5 @@
 /** Health of NVIDIA GPUs by DCGM, where its host engine runs. */
-import { runToolFully } from '../../run-tool.ts';
+import { runToolFully } from '../run-tool.ts';
 import { type Check, combine, type Finding, type HealthStatus } from './check.ts';
 
 const STATUSES: Readonly<Record<string, HealthStatus>> = {

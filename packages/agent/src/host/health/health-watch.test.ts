@@ -1,6 +1,6 @@
 import type { HostCheck } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLogger } from '../../log.ts';
+import { createLogger } from '../log.ts';
 import { type Check, type Finding, HEALTHY } from './check.ts';
 import { HealthWatch } from './health-watch.ts';
 

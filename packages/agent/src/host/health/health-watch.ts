@@ -1,5 +1,5 @@
 import type { HostCheck } from '@dstack/contract/agent';
-import type { Logger } from '../../log.ts';
+import type { Logger } from '../log.ts';
 import type { Check } from './check.ts';
 import { afterRun, type CheckState, firstState, hurried, type Outcome } from './health-schedule.ts';
 

@@ -1,5 +1,5 @@
 import type { HostCheck, HostGpu } from '@dstack/contract/agent';
-import type { Logger } from '../../log.ts';
+import type { Logger } from '../log.ts';
 import { diskCheck } from './disk.ts';
 import { gpuChecks } from './gpu-check.ts';
 import { HealthWatch } from './health-watch.ts';

@@ -1,6 +1,6 @@
 /** Health of NVIDIA GPUs by `nvidia-smi`. */
 import type { HostGpu } from '@dstack/contract/agent';
-import { runToolFully, type ToolOutput } from '../../run-tool.ts';
+import { runToolFully, type ToolOutput } from '../run-tool.ts';
 import { combine, type Finding } from './check.ts';
 import { lostFinding, lostGpus } from './lost-gpus.ts';
 

@@ -75,10 +75,12 @@ export class SimLink implements Link {
     });
     const info = {
       version: '0',
+      features: [],
       protocol: { min: 1, max: 1 },
       server_id: null,
       executor: this.#host.executor,
       host: this.#host.facts,
+      time: null,
     };
     this.#queue(connection, async () => {
       await this.#sink.connected(info);
