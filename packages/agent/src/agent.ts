@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type AgentInfo, FEATURES, type HostShellKeys, PROTOCOL } from '@dstack/contract/agent';
 import type { Executor } from './executor/executor.ts';
+import { nowMicros } from './host/clock.ts';
 import { findHostFacts } from './host/host-facts.ts';
 import type { Logger } from './host/log.ts';
 import { publicHostKey } from './job-ssh.ts';
@@ -9,6 +10,7 @@ import type { OpenJobAccess } from './jobs/job-access.ts';
 import { JobRegistry } from './jobs/registry.ts';
 import { listenAt } from './listening.ts';
 import type { Owner } from './owner.ts';
+import { HealthReports } from './protocol/health-reports.ts';
 import { AgentServer } from './protocol/http-server.ts';
 import { MetricsTicker } from './protocol/metrics-ticker.ts';
 import { makeSocketFolder, removeSocketFolder } from './socket-folder.ts';
@@ -29,6 +31,8 @@ export interface AgentSetup {
   readonly exitWhenIdle: number | null;
   /** Time between two reports of what jobs use. */
   readonly metricsMs: number;
+  /** Time between two checks of the host's health; null = none. */
+  readonly healthMs: number | null;
   readonly log: Logger;
   /** Called once when the agent wants to end because nobody needs it. */
   readonly onIdle: () => void;
@@ -68,13 +72,23 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     server_id: owner.id,
     executor: executor.kind,
     host: facts,
+    time: nowMicros(),
   });
   await registry.recover();
   const idle = new IdleWatch(setup, () => registry.hasLiveJobs);
   registry.onJobEnded(() => idle.look());
+  const health = new HealthReports({
+    periodMs: setup.healthMs,
+    gpus: facts.gpus,
+    paths: [setup.stateDir, setup.diskPath, ...(setup.jobHomes ? [setup.jobHomes] : [])],
+    registry,
+    session: () => server.session,
+    log,
+  });
   const server = new AgentServer({
     token,
     info,
+    health: () => health.frame,
     registry,
     log,
     planImages: (plan) => executor.planImages(plan),
@@ -91,6 +105,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     close: async () => {
       idle.close();
       ticker.close();
+      health.close();
       stopListening();
       server.close();
       await registry.close();

@@ -74,6 +74,7 @@ export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace)
     status: 'pending',
     unreachable: false,
     health: 'healthy',
+    healthMessage: null,
     provisioningJobId: null,
     offer: null,
     provisioningData: null,

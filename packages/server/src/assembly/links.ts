@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
 import { systemNow } from '../clock.ts';
+import { HealthIntake } from '../hosts/health-intake.ts';
 import { HostShells } from '../hosts/host-shells.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { ImagePlans } from '../hosts/image-plans.ts';
@@ -50,6 +51,12 @@ export function makeLinks(parts: Parts, serverId: string): Links {
   const client = (hostId: string) => hosts.client(hostId);
   const prober = new Prober({ store, log, client, now: systemNow, newId: randomUUID });
   closing.add(() => prober.close());
+  const health = new HealthIntake({
+    ...{ store, log, client, now: systemNow, newId: randomUUID },
+    intervalSeconds: settings.limits.healthIntervalSeconds,
+    wallClock: () => Date.now() * 1000,
+  });
+  closing.add(() => health.close());
   const hosts: Hosts = new Hosts({
     store,
     logs,
@@ -58,6 +65,7 @@ export function makeLinks(parts: Parts, serverId: string): Links {
     log,
     now: systemNow,
     onState: prober.hear,
+    onHealth: (hostId, report) => health.take(hostId, report),
     onTunnel: (hostId, jobId, tunnel) => tunnels.fetch(hostId, jobId, tunnel),
     onConnected: (hostId) => {
       imagePlans.hear(hostId);

@@ -137,8 +137,8 @@ function backendOf(instance: Instance, verbose: boolean): string {
 
 /** What the server does to an SSH host, or why the host cannot be used. */
 export function hostMessage(instance: Instance): string {
-  const isNamed = isSshHost(instance.backend) && !isServerHostOnWire(instance);
-  return isNamed ? instanceError(instance) : '';
+  const isListed = isSshHost(instance.backend) && !isServerHostOnWire(instance);
+  return isListed && instance.health_status !== 'warning' ? instanceError(instance) : '';
 }
 
 function instanceError(instance: Instance): string {
@@ -146,6 +146,7 @@ function instanceError(instance: Instance): string {
   const isLost = working && instance.unreachable;
   if (isInstancePending(instance.status) || isLost)
     return instance.termination_reason_message ?? '';
+  if (working) return instance.health_message ?? '';
   if (isInstanceActive(instance.status)) return '';
   const message = instance.termination_reason_message;
   return message || (instance.termination_reason ?? '').replaceAll('_', ' ');
