@@ -11,6 +11,7 @@ import type { Requirements } from '@dstack/contract/wire';
 import type {
   BackendName,
   Capabilities,
+  Claim,
   Id,
   InstanceHandle,
   InstanceObservation,
@@ -37,6 +38,8 @@ export interface Backend {
   readonly volumes: Volumes | null;
   /** Null: neither placement nor compute groups. */
   readonly groups: Groups | null;
+  /** Left out: the server reports orphans of this backend, and ends none. */
+  readonly claims?: Claims;
   /** Each permission that the adapter needs, checked with the backend's own API. */
   check(): Promise<readonly CheckResult[]>;
 }
@@ -229,6 +232,17 @@ export interface Groups {
   /** An unknown group has been deleted; `in-use` while instances are in it. */
   delete(handle: GroupHandle): Promise<'deleted' | 'in-use'>;
   list(owner: Pick<OwnerTags, 'server'>): Promise<readonly GroupHandle[]>;
+}
+
+/**
+ * Claims on a server's tag, kept in the account that they are about: installations with copies of one
+ * database have the same tag, and only one without a rival may end what it has no record of.
+ */
+export interface Claims {
+  /** All claims on the owner's server tag, expired ones too. */
+  read(owner: Pick<OwnerTags, 'server'>): Promise<readonly Claim[]>;
+  /** Writes the claim of `claimant`, replacing its former one, with the present time of the provider. */
+  renew(owner: Pick<OwnerTags, 'server'>, claim: Omit<Claim, 'renewedAt'>): Promise<void>;
 }
 
 export interface CheckResult {

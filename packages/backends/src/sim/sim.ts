@@ -49,6 +49,7 @@ export function simBackend({ as, provider, offers, matches }: SimOptions): Backe
     },
     volumes: null,
     groups: null,
+    claims: provider.claims,
     check: async () => [{ name: 'sim:everything', ok: true, problem: null }],
   };
 }
