@@ -266,6 +266,7 @@ describe('the protocol', () => {
       metricsMs,
       log,
       onIdle: () => {},
+      onLeaseEnd: () => {},
     });
     const stream = await TestStream.open(socket, 'token', 'server-1');
     const spec = jobSpec(['sleep 1000']);

@@ -1,15 +1,24 @@
 import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type AgentInfo, FEATURES, type HostShellKeys, PROTOCOL } from '@dstack/contract/agent';
+import {
+  type AgentInfo,
+  FEATURES,
+  type HostShellKeys,
+  type LeaseEnding,
+  PROTOCOL,
+} from '@dstack/contract/agent';
 import { findHostFacts } from './host/host-facts.ts';
 import { publicHostKey } from './job-ssh.ts';
 import type { Executor } from './jobs/executor.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 import { JobRegistry } from './jobs/registry.ts';
+import { ServerLease } from './jobs/server-lease.ts';
 import { listenAt } from './listening.ts';
 import type { Logger } from './log.ts';
 import { MetricsTicker } from './metrics/metrics-ticker.ts';
 import type { Owner } from './owner.ts';
+import { bootId } from './process/process-identity.ts';
 import { AgentServer } from './protocol/http-server.ts';
 import { makeSocketFolder, removeSocketFolder } from './socket-folder.ts';
 
@@ -32,6 +41,8 @@ export interface AgentSetup {
   readonly log: Logger;
   /** Called once when the agent wants to end because nobody needs it. */
   readonly onIdle: () => void;
+  /** Called when the machine has to end because its server has not been here for long. */
+  readonly onLeaseEnd: (ending: LeaseEnding) => void;
 }
 
 /** Time between two looks whether the socket is still there. */
@@ -71,7 +82,18 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   });
   await registry.recover();
   const idle = new IdleWatch(setup, () => registry.hasLiveJobs);
-  registry.onJobEnded(() => idle.look());
+  const boot = bootId();
+  const lease = new ServerLease({
+    path: join(setup.stateDir, 'lease.json'),
+    jobs: () => registry.jobs,
+    uptime: () => ({ bootId: boot, seconds: uptime() }),
+    log,
+    onEnd: setup.onLeaseEnd,
+  });
+  registry.onJobEnded(() => {
+    idle.look();
+    lease.look();
+  });
   const server = new AgentServer({
     token,
     info,
@@ -80,16 +102,19 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     planImages: (plan) => executor.planImages(plan),
     openShells: setup.openShells,
     claim: (serverId) => owner.claim(serverId),
+    lease,
     onPresence: (present) => idle.setPresent(present),
   });
   const ticker = new MetricsTicker(registry, () => server.session, setup.metricsMs, log);
   const socket = { http: server.http, path: setup.socket, lookMs: LOOK_MS, log };
   const stopListening = await listenAt(socket);
   idle.look();
+  lease.look();
   log.info('listening', { socket: setup.socket, executor: executor.kind });
   return {
     close: async () => {
       idle.close();
+      lease.close();
       ticker.close();
       stopListening();
       server.close();

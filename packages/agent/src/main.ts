@@ -89,6 +89,7 @@ async function run(
     metricsMs: METRICS_MS,
     log,
     onIdle: () => end('idle'),
+    onLeaseEnd: () => end('lease'),
   });
   log.info('ending', { reason: await ended });
   await agent.close();

@@ -1,4 +1,5 @@
 import {
+  type AgentLease,
   type ClusterInfo,
   type HostShellKeys,
   type ImagePlan,
@@ -8,6 +9,7 @@ import {
   type JobUser,
   Malformed,
   Problem,
+  parseAgentLease,
   parseBranch,
   parseCommitHash,
   parseGitUrl,
@@ -168,6 +170,10 @@ export function parseImagePlan(body: unknown): ImagePlan {
   const wanted = object({ image: line(), auth: nullable(registryAuth) });
   const policy = object({ disk_high_percent: nullable(amount), unused_for: nullable(amount) });
   return checked(object<ImagePlan>({ wanted: list(wanted, 1000), policy }), body);
+}
+
+export function parseLease(body: unknown): AgentLease {
+  return checked(parseAgentLease, body);
 }
 
 function checked<T>(reader: read.Read<T>, body: unknown): T {

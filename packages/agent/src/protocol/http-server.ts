@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { AgentInfo, HostShellKeys, ImagePlan } from '@dstack/contract/agent';
 import { WebSocketServer } from 'ws';
 import type { JobRegistry } from '../jobs/registry.ts';
+import type { ServerLease } from '../jobs/server-lease.ts';
 import type { Logger } from '../log.ts';
 import { AgentError } from './agent-error.ts';
 import {
@@ -11,6 +12,7 @@ import {
   parseImagePlan,
   parseJobKeys,
   parseJobSpec,
+  parseLease,
   parseStart,
   parseStop,
 } from './bodies.ts';
@@ -31,6 +33,7 @@ export interface AgentServerOptions {
   /** Null: this machine opens no shells to users of the server. */
   readonly openShells: ((keys: HostShellKeys) => void) | null;
   readonly claim: (serverId: string) => boolean;
+  readonly lease: Pick<ServerLease, 'grant' | 'renew'>;
   /** Called when a server has connected (true) or the last one has gone (false). */
   readonly onPresence: (present: boolean) => void;
 }
@@ -105,6 +108,8 @@ export class AgentServer {
         return registry.authorize(parseJobKeys(await readJson(request)));
       case 'PUT v1 host-shell':
         return this.#openShells(parseHostShellKeys(await readJson(request)));
+      case 'PUT v1 lease':
+        return this.#options.lease.grant(parseLease(await readJson(request)));
       case 'PUT v1 images':
         return this.#options.planImages(parseImagePlan(await readJson(request)));
       case 'GET v1 jobs :id':
@@ -151,6 +156,8 @@ export class AgentServer {
       const session = new StreamSession(webSocket, this.#options);
       this.#session = session;
       this.#options.onPresence(true);
+      // Not by being open: nobody may be left at the other end.
+      webSocket.on('ping', () => this.#options.lease.renew());
       webSocket.on('close', () => {
         if (this.#session !== session) return;
         this.#session = null;

@@ -14,6 +14,7 @@
  *   DELETE /v1/jobs/{id}                -> 204, 409 {"code":"job_alive"} while it runs
  *   PUT    /v1/keys                     JobKeys -> 204, 404 from an agent that cannot replace keys
  *   PUT    /v1/host-shell               HostShellKeys -> 204, 404 from an agent that opens no shells
+ *   PUT    /v1/lease                    AgentLease -> 204, 404 from an agent that knows no leases
  *   PUT    /v1/images                   ImagePlan -> 204, 404 from an agent that knows no plans
  *   GET    /v1/jobs/{id}/ports/{port}   Upgrade: tcp -> a connection to that port of the job
  *   GET    /v1/jobs/{id}/tunnels/{tid}  Upgrade: tcp -> a connection from the job to the server
@@ -30,6 +31,7 @@ export { parsePlainText } from '../grammar/line-text.ts';
 export { Problem } from '../grammar/problem.ts';
 export * from './commands.ts';
 export * from './frames.ts';
+export * from './lease.ts';
 export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
 export * as read from './read.ts';
 export { Malformed } from './read.ts';
