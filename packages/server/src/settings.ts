@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { EngineSettings } from '@dstack/core';
-import { type Env, integer, isSet, oneOf, SettingsError } from './environment.ts';
+import { durationOrOff, type Env, integer, isSet, oneOf, SettingsError } from './environment.ts';
 import type { HostShellSetting } from './hosts/host-shells.ts';
 import type { ImagePlanSettings } from './hosts/image-plans.ts';
 import { type LocalSettings, localSettings } from './local-settings.ts';
@@ -44,6 +44,11 @@ export interface ServerSettings {
   readonly images: ImageSettings;
   /** Who gets a shell of hosts of SSH fleets by `ssh <run>-host` (`DSTACK_SERVER_HOST_SHELL`). */
   readonly hostShell: HostShellSetting;
+  /**
+   * Seconds that machines created by providers live without this server (`DSTACK_AGENT_LEASE`); null =
+   * until it ends them.
+   */
+  readonly agentLeaseSeconds: number | null;
   /** Whether orphans at providers are only reported or also ended (`DSTACK_SERVER_SWEEP`). */
   readonly sweep: SweepPolicy;
   readonly eventsTtlSeconds: number;
@@ -151,6 +156,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
       onHosts: imagesOnHosts(env),
     },
     hostShell: oneOf(env, 'DSTACK_SERVER_HOST_SHELL', ['managers', 'off', 'users']),
+    agentLeaseSeconds: durationOrOff(env, 'DSTACK_AGENT_LEASE', { fallback: 7200, least: 60 }),
     sweep: oneOf(env, 'DSTACK_SERVER_SWEEP', ['report', 'terminate']),
     eventsTtlSeconds: integer(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
     serviceTimeoutSeconds: integer(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),

@@ -6,7 +6,7 @@
  * `observe`. Every call may be repeated after a crash: the same key finds what was begun before, and
  * what has ended already is reported as ended.
  */
-import type { HostFacts } from '@dstack/contract/agent';
+import type { HostFacts, LeaseEnding } from '@dstack/contract/agent';
 import type { Requirements } from '@dstack/contract/wire';
 import type {
   BackendName,
@@ -123,6 +123,11 @@ export interface Instances {
    * Returns how to stop.
    */
   readonly watch?: (onChange: (handleId: string) => void) => () => void;
+  /**
+   * How an instance ends by itself once its agent has had no contact with the server for the time of
+   * its lease. Left out: it cannot, and gets no lease.
+   */
+  readonly leaseEnding?: LeaseEnding;
   /** Ends the instance; an unknown one has ended. `releasing` = accepted but still charged; ask again. */
   release(handle: InstanceHandle): Promise<'released' | 'releasing'>;
   /** Everything that carries the owner's server tag and has not ended. */

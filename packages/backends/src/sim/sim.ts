@@ -46,6 +46,7 @@ export function simBackend({ as, provider, offers, matches }: SimOptions): Backe
       observe: async (handle) => observationOf(provider, await provider.describe(handle)),
       release: (handle) => provider.release(handle),
       list: (owner) => provider.list(owner),
+      leaseEnding: 'exit',
     },
     volumes: null,
     groups: null,

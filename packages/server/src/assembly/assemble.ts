@@ -33,7 +33,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await applyServerConfig(start, main.admin, config);
 
   const serverId = await store.meta.serverId();
-  const links = makeLinks(parts, serverId);
+  const links = makeLinks(parts, serverId, (...of) => backends.find(...of));
   const { hosts } = links;
   const supervision = makeSupervisor(parts, hosts, serverId);
   const { supervisor } = supervision;
