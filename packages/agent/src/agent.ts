@@ -8,18 +8,18 @@ import {
   type LeaseEnding,
   PROTOCOL,
 } from '@dstack/contract/agent';
+import type { Executor } from './executor/executor.ts';
 import { findHostFacts } from './host/host-facts.ts';
+import type { Logger } from './host/log.ts';
+import { bootId } from './host/process-identity.ts';
 import { publicHostKey } from './job-ssh.ts';
-import type { Executor } from './jobs/executor.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 import { JobRegistry } from './jobs/registry.ts';
 import { ServerLease } from './jobs/server-lease.ts';
 import { listenAt } from './listening.ts';
-import type { Logger } from './log.ts';
-import { MetricsTicker } from './metrics/metrics-ticker.ts';
 import type { Owner } from './owner.ts';
-import { bootId } from './process/process-identity.ts';
 import { AgentServer } from './protocol/http-server.ts';
+import { MetricsTicker } from './protocol/metrics-ticker.ts';
 import { makeSocketFolder, removeSocketFolder } from './socket-folder.ts';
 
 export interface AgentSetup {

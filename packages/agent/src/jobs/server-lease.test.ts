@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobPhase, LeaseEnding, StopJob } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLogger } from '../log.ts';
+import { createLogger } from '../host/log.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
 import type { JobRecord } from './job-record.ts';
 import { ServerLease } from './server-lease.ts';

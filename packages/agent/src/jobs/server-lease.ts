@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { type AgentLease, LEASE_ENDINGS, type LeaseEnding } from '@dstack/contract/agent';
-import { writeWhole } from '../durable-file.ts';
-import type { Logger } from '../log.ts';
+import { writeWhole } from '../host/durable-file.ts';
+import type { Logger } from '../host/log.ts';
 import type { Job } from './job.ts';
 import { isLive } from './job-phase.ts';
 import { type Lease, leaseStep, type Uptime } from './lease-rules.ts';

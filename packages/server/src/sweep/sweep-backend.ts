@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Backend } from '@dstack/backends';
+import { errorMessage } from '@dstack/contract/error-message';
 import {
   decideSweep,
   foundText,
@@ -43,7 +44,7 @@ export async function sweepBackend(
     const seed = `${project.id} ${backend.name} ${failures}`;
     const nextAt = sweepRetry(failures, seed, deps.now());
     const [known = before] = (await deps.store.sweeps.list()).filter((one) => isOf(one, swept));
-    const failed = { ...known, failures, error: textOf(error), nextAt };
+    const failed = { ...known, failures, error: errorMessage(error), nextAt };
     await deps.store.sweeps.save({ sweep: failed });
     return failed;
   }
@@ -94,7 +95,7 @@ async function renewClaim(
   } catch (error) {
     claims.lose(before);
     log.warn({ backend: name, err: error }, 'claim not renewed');
-    return { ...before, hindrance: `the claim could not be renewed: ${textOf(error)}` };
+    return { ...before, hindrance: `the claim could not be renewed: ${errorMessage(error)}` };
   }
 }
 
@@ -111,7 +112,7 @@ async function end(
     log.warn(fieldsOf(orphan), 'orphan terminated');
   } catch (failure) {
     log.warn({ ...fieldsOf(orphan), err: failure }, 'orphan not terminated');
-    error = textOf(failure);
+    error = errorMessage(failure);
   }
   await store.sweeps.save({ sweep, orphans: [{ ...orphan, error }] });
 }
@@ -133,5 +134,3 @@ function isOf(
 function fieldsOf({ backend, kind, handle, owner, key }: OrphanRecord) {
   return { backend, kind, externalId: handle.id, owner, key };
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
