@@ -268,6 +268,7 @@ describe('the protocol', () => {
       healthMs: null,
       log,
       onIdle: () => {},
+      onLeaseEnd: () => {},
     });
     const stream = await TestStream.open(socket, 'token', 'server-1');
     const spec = jobSpec(['sleep 1000']);

@@ -92,6 +92,7 @@ async function run(
     healthMs: healthPeriod(process.env, log),
     log,
     onIdle: () => end('idle'),
+    onLeaseEnd: () => end('lease'),
   });
   log.info('ending', { reason: await ended });
   await agent.close();

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import {
   type AgentFrame,
   type AgentInfo,
+  AgentLease,
   HostShellKeys,
   ImagePlan,
   JobKeys,
@@ -15,6 +16,7 @@ import { WebSocketServer } from 'ws';
 import type { Logger } from '../host/log.ts';
 import { AgentError } from '../jobs/agent-error.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
+import type { ServerLease } from '../jobs/server-lease.ts';
 import { joinJobPort, joinTunnel } from './job-port.ts';
 import { badBody, readBody } from './read-body.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
@@ -34,6 +36,7 @@ export interface AgentServerOptions {
   /** Null: this machine opens no shells to users of the server. */
   readonly openShells: ((keys: HostShellKeys) => void) | null;
   readonly claim: (serverId: string) => boolean;
+  readonly lease: Pick<ServerLease, 'grant' | 'renew'>;
   /** Called when a server has connected (true) or the last one has gone (false). */
   readonly onPresence: (present: boolean) => void;
 }
@@ -109,6 +112,8 @@ export class AgentServer {
         return registry.authorize(await readBody(request, JobKeys));
       case 'PUT v1 host-shell':
         return this.#openShells(await readBody(request, HostShellKeys));
+      case 'PUT v1 lease':
+        return this.#options.lease.grant(await readBody(request, AgentLease));
       case 'PUT v1 images':
         return this.#options.planImages(await readBody(request, ImagePlan));
       case 'GET v1 jobs :id':
@@ -155,6 +160,8 @@ export class AgentServer {
       const session = new StreamSession(webSocket, this.#options);
       this.#session = session;
       this.#options.onPresence(true);
+      // Not by being open: nobody may be left at the other end.
+      webSocket.on('ping', () => this.#options.lease.renew());
       webSocket.on('close', () => {
         if (this.#session !== session) return;
         this.#session = null;

@@ -18,13 +18,22 @@ export interface Capabilities {
   /** Directories of the machine can be mounted into a job. */
   readonly instanceMounts: boolean;
   readonly reservations: boolean;
+  /** Machines that are ordered one by one can be put close to each other. */
+  readonly placementGroups: boolean;
+  /** All nodes of a gang are ordered, and end, together. */
+  readonly groupProvisioning: boolean;
+  /** Network volumes. */
+  readonly volumes: boolean;
+  /** Has offers of machines that it may take back. */
+  readonly spot: boolean;
   /** The machine is the job's own container and ends with it: never idle, never shared. */
   readonly container: boolean;
   /** As offers show it: the job's container starts on the machine, or is the machine. */
   readonly runtime: 'shim' | 'runner';
-  /** Machines for gateways, and such without a public address. */
+  /** Machines for gateways, such without a public address, and load balancers before several. */
   readonly gateway: boolean;
   readonly privateGateway: boolean;
+  readonly loadBalancer: boolean;
   /** Certificates of the provider that its load balancers can use. */
   readonly managedCertificates: 'acm' | 'gcp-cm' | null;
 }
@@ -39,10 +48,15 @@ const NONE: Capabilities = {
   privileged: false,
   instanceMounts: false,
   reservations: false,
+  placementGroups: false,
+  groupProvisioning: false,
+  volumes: false,
+  spot: false,
   container: false,
   runtime: 'shim',
   gateway: false,
   privateGateway: false,
+  loadBalancer: false,
   managedCertificates: null,
 };
 
@@ -55,25 +69,37 @@ const VM: Capabilities = {
 
 const VM_CLUSTER: Capabilities = { ...VM, multinode: true };
 const CONTAINER: Capabilities = { ...NONE, container: true, runtime: 'runner' };
-const GATEWAYS = { gateway: true, privateGateway: true };
+const GATEWAYS = { gateway: true, privateGateway: true, loadBalancer: true };
 
 /** Capabilities and times to start up of dstack 0.22.5, and `local`, which is ours. */
 const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
-  aws: { ...VM_CLUSTER, reservations: true, ...GATEWAYS, managedCertificates: 'acm' },
-  azure: { ...VM_CLUSTER, gateway: true },
+  aws: {
+    ...VM_CLUSTER,
+    reservations: true,
+    placementGroups: true,
+    volumes: true,
+    spot: true,
+    ...GATEWAYS,
+    managedCertificates: 'acm',
+  },
+  azure: { ...VM_CLUSTER, spot: true, gateway: true },
   gcp: {
     ...VM_CLUSTER,
     reservations: true,
+    placementGroups: true,
+    volumes: true,
+    spot: true,
     ...GATEWAYS,
     managedCertificates: 'gcp-cm',
     provisioningSeconds: (type) => (type === 'a4-highgpu-8g' ? 16 : 10) * 60,
   },
   oci: {
     ...VM_CLUSTER,
+    spot: true,
     provisioningSeconds: (type) => (type.startsWith('BM.') ? 20 : 10) * 60,
   },
-  nebius: VM_CLUSTER,
-  crusoe: VM_CLUSTER,
+  nebius: { ...VM_CLUSTER, placementGroups: true, spot: true },
+  crusoe: { ...VM_CLUSTER, placementGroups: true },
   vultr: {
     ...VM_CLUSTER,
     provisioningSeconds: (type) => (type.startsWith('vbm') ? 55 : 10) * 60,
@@ -81,26 +107,40 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
   jarvislabs: VM_CLUSTER,
   seeweb: { ...VM_CLUSTER, provisioningSeconds: minutes(20) },
   lambda: { ...VM, provisioningSeconds: minutes(30) },
-  verda: VM,
-  datacrunch: VM,
+  verda: { ...VM, spot: true },
+  datacrunch: { ...VM, spot: true },
   digitalocean: VM,
   amddevcloud: VM,
   hotaisle: VM,
   cloudrift: { ...VM, provisioningSeconds: minutes(30) },
   // Its offers show `shim` in dstack 0.22.5, although the job's container is the machine.
-  runpod: { ...CONTAINER, runtime: 'shim', multinode: true, provisioningSeconds: minutes(20) },
-  slurm: { ...CONTAINER, multinode: true, provisioningSeconds: minutes(20) },
+  runpod: {
+    ...CONTAINER,
+    runtime: 'shim',
+    multinode: true,
+    groupProvisioning: true,
+    volumes: true,
+    spot: true,
+    provisioningSeconds: minutes(20),
+  },
+  slurm: {
+    ...CONTAINER,
+    multinode: true,
+    groupProvisioning: true,
+    provisioningSeconds: minutes(20),
+  },
   kubernetes: {
     ...CONTAINER,
     multinode: true,
     privileged: true,
     instanceMounts: true,
+    volumes: true,
     gateway: true,
     provisioningSeconds: minutes(20),
   },
-  vastai: CONTAINER,
-  daytona: { ...CONTAINER, provisioningSeconds: minutes(20) },
-  lium: CONTAINER,
+  vastai: { ...CONTAINER, spot: true },
+  daytona: { ...CONTAINER, volumes: true, spot: true, provisioningSeconds: minutes(20) },
+  lium: { ...CONTAINER, volumes: true, spot: true },
   remote: { ...VM_CLUSTER, createInstance: false, owner: 'user' },
   local: { ...VM, owner: 'server' },
   dstack: { ...VM_CLUSTER, reservations: true },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
 import { systemNow } from '../clock.ts';
+import { AgentLeases, type AgentLeasesOptions } from '../hosts/agent-leases.ts';
 import { HealthIntake } from '../hosts/health-intake.ts';
 import { HostShells } from '../hosts/host-shells.ts';
 import { Hosts } from '../hosts/hosts.ts';
@@ -36,7 +37,11 @@ export interface Links {
   readonly tunnels: JobTunnels;
 }
 
-export function makeLinks(parts: Parts, serverId: string): Links {
+export function makeLinks(
+  parts: Parts,
+  serverId: string,
+  backend: AgentLeasesOptions['backend'],
+): Links {
   const { settings, store, log, closing } = parts;
   const quota = new LogQuota(store, log);
   const logs = openLogs({
@@ -71,6 +76,7 @@ export function makeLinks(parts: Parts, serverId: string): Links {
       imagePlans.hear(hostId);
       jobKeys.push(hostId);
       hostShells.connected(hostId);
+      agentLeases.connected(hostId);
     },
   });
   closing.add(() => hosts.close());
@@ -87,6 +93,11 @@ export function makeLinks(parts: Parts, serverId: string): Links {
     client,
   });
   closing.add(() => hostShells.close());
+  const agentLeases = new AgentLeases({
+    ...{ store, backend, client, log },
+    seconds: settings.agentLeaseSeconds,
+  });
+  closing.add(() => agentLeases.close());
   const imagePlans = new ImagePlans({
     store,
     log,

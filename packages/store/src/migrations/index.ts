@@ -12,6 +12,7 @@ import { queue } from './0011-queue.ts';
 import { retiredTokens } from './0012-retired-tokens.ts';
 import { capacity } from './0013-capacity.ts';
 import { health } from './0014-health.ts';
+import { sweep } from './0015-sweep.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -33,4 +34,5 @@ export const MIGRATIONS: readonly Migration[] = [
   retiredTokens,
   capacity,
   health,
+  sweep,
 ];
