@@ -265,6 +265,7 @@ describe('the protocol', () => {
       owner: new Owner(state),
       openAccess: openJobAccess(state, log),
       metricsMs,
+      healthMs: null,
       log,
       onIdle: () => {},
       onLeaseEnd: () => {},

@@ -9,6 +9,7 @@ import {
   PROTOCOL,
 } from '@dstack/contract/agent';
 import type { Executor } from './executor/executor.ts';
+import { nowMicros } from './host/clock.ts';
 import { findHostFacts } from './host/host-facts.ts';
 import type { Logger } from './host/log.ts';
 import { bootId } from './host/process-identity.ts';
@@ -18,6 +19,7 @@ import { JobRegistry } from './jobs/registry.ts';
 import { ServerLease } from './jobs/server-lease.ts';
 import { listenAt } from './listening.ts';
 import type { Owner } from './owner.ts';
+import { HealthReports } from './protocol/health-reports.ts';
 import { AgentServer } from './protocol/http-server.ts';
 import { MetricsTicker } from './protocol/metrics-ticker.ts';
 import { makeSocketFolder, removeSocketFolder } from './socket-folder.ts';
@@ -38,6 +40,8 @@ export interface AgentSetup {
   readonly exitWhenIdle: number | null;
   /** Time between two reports of what jobs use. */
   readonly metricsMs: number;
+  /** Time between two checks of the host's health; null = none. */
+  readonly healthMs: number | null;
   readonly log: Logger;
   /** Called once when the agent wants to end because nobody needs it. */
   readonly onIdle: () => void;
@@ -79,9 +83,18 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     server_id: owner.id,
     executor: executor.kind,
     host: facts,
+    time: nowMicros(),
   });
   await registry.recover();
   const idle = new IdleWatch(setup, () => registry.hasLiveJobs);
+  const health = new HealthReports({
+    periodMs: setup.healthMs,
+    gpus: facts.gpus,
+    paths: [setup.stateDir, setup.diskPath, ...(setup.jobHomes ? [setup.jobHomes] : [])],
+    registry,
+    session: () => server.session,
+    log,
+  });
   const boot = bootId();
   const lease = new ServerLease({
     path: join(setup.stateDir, 'lease.json'),
@@ -97,6 +110,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   const server = new AgentServer({
     token,
     info,
+    health: () => health.frame,
     registry,
     log,
     planImages: (plan) => executor.planImages(plan),
@@ -116,6 +130,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
       idle.close();
       lease.close();
       ticker.close();
+      health.close();
       stopListening();
       server.close();
       await registry.close();

@@ -87,6 +87,8 @@ export interface Limits {
   readonly metricsRunningTtlSeconds: number;
   readonly metricsFinishedTtlSeconds: number;
   readonly healthTtlSeconds: number;
+  /** Seconds between two changes of the health of a host that are stored. */
+  readonly healthIntervalSeconds: number;
   readonly projectsPerUser: number;
   /** Wrong tokens that one address may send in a minute; 0 = no limit. */
   readonly failedLoginsPerMinute: number;
@@ -256,6 +258,11 @@ function limits(env: Env): Limits {
     metricsRunningTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_RUNNING_TTL_SECONDS', 3600),
     metricsFinishedTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_FINISHED_TTL_SECONDS', 604_800),
     healthTtlSeconds: integer(env, 'DSTACK_SERVER_INSTANCE_HEALTH_TTL_SECONDS', 604_800),
+    healthIntervalSeconds: integer(
+      env,
+      'DSTACK_SERVER_INSTANCE_HEALTH_MIN_COLLECT_INTERVAL_SECONDS',
+      10,
+    ),
     forbidDstackInRuns: isSet(env, 'DSTACK_FORBID_DSTACK_IN_RUNS'),
     forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
     gatewayReplicas: integer(env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9),

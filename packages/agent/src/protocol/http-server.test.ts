@@ -45,6 +45,7 @@ async function serve(more: Partial<AgentServerOptions>): Promise<void> {
   server = new AgentServer({
     token: TOKEN,
     info: () => AGENT_INFO,
+    health: () => null,
     registry,
     log: createLogger(() => {}),
     planImages: (plan) => void plans.push(plan),

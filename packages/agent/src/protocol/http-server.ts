@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import {
+  type AgentFrame,
   type AgentInfo,
   AgentLease,
   HostShellKeys,
@@ -26,6 +27,8 @@ const MAX_FRAME = 1024 * 1024;
 export interface AgentServerOptions {
   readonly token: string;
   readonly info: () => AgentInfo;
+  /** The newest results of the health checks; null before the first ones. */
+  readonly health: () => (AgentFrame & { type: 'health' }) | null;
   readonly registry: JobRegistry;
   readonly log: Logger;
   /** Takes note of what the server thinks about images. */

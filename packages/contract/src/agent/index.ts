@@ -28,6 +28,7 @@
 
 export * from './commands.ts';
 export * from './frames.ts';
+export { HostCheck, HostHealth, MAX_CHECK_MESSAGE } from './health.ts';
 export {
   AgentInfo,
   FEATURES,

@@ -34,6 +34,8 @@ export interface Capabilities {
   readonly gateway: boolean;
   readonly privateGateway: boolean;
   readonly loadBalancer: boolean;
+  /** Certificates of the provider that its load balancers can use. */
+  readonly managedCertificates: 'acm' | 'gcp-cm' | null;
 }
 
 const minutes = (count: number) => () => count * 60;
@@ -55,6 +57,7 @@ const NONE: Capabilities = {
   gateway: false,
   privateGateway: false,
   loadBalancer: false,
+  managedCertificates: null,
 };
 
 const VM: Capabilities = {
@@ -77,6 +80,7 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
     volumes: true,
     spot: true,
     ...GATEWAYS,
+    managedCertificates: 'acm',
   },
   azure: { ...VM_CLUSTER, spot: true, gateway: true },
   gcp: {
@@ -86,6 +90,7 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
     volumes: true,
     spot: true,
     ...GATEWAYS,
+    managedCertificates: 'gcp-cm',
     provisioningSeconds: (type) => (type === 'a4-highgpu-8g' ? 16 : 10) * 60,
   },
   oci: {
@@ -152,10 +157,26 @@ export function capabilitiesOf(backend: BackendName | null): Capabilities {
 export const isServerHost = (backend: BackendName | null): boolean =>
   capabilitiesOf(backend).owner === 'server';
 
+/** The server host. */
+export const LOCAL_BACKEND = 'local' satisfies BackendName;
+
+/** SSH hosts, which fleets name. */
+export const SSH_HOST_BACKEND = 'remote' satisfies BackendName;
+
+/** Backends whose instances are slots of the server host, for queries. */
+export const SERVER_HOST_BACKENDS = (Object.keys(CAPABILITIES) as BackendName[]).filter(
+  isServerHost,
+);
+
+/** Names of backends in a configuration: there the server host has the name of SSH hosts. */
+export function backendsNamed(names: readonly BackendName[]): BackendName[] {
+  return names.includes(SSH_HOST_BACKEND) ? [...names, ...SERVER_HOST_BACKENDS] : [...names];
+}
+
 /** Name of the instance type of the server's machine when jobs run there without containers. */
 export const LOCAL_PROCESS_INSTANCE = 'local-process';
 
 /** The name of a backend as configurations have it: there the server host is a `remote` machine. */
 export function configuredBackendName(backend: BackendName): string {
-  return isServerHost(backend) ? 'remote' : backend;
+  return isServerHost(backend) ? SSH_HOST_BACKEND : backend;
 }

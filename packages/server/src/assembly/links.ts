@@ -4,6 +4,7 @@ import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
 import { systemNow } from '../clock.ts';
 import { AgentLeases, type AgentLeasesOptions } from '../hosts/agent-leases.ts';
+import { HealthIntake } from '../hosts/health-intake.ts';
 import { HostShells } from '../hosts/host-shells.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { ImagePlans } from '../hosts/image-plans.ts';
@@ -55,6 +56,12 @@ export function makeLinks(
   const client = (hostId: string) => hosts.client(hostId);
   const prober = new Prober({ store, log, client, now: systemNow, newId: randomUUID });
   closing.add(() => prober.close());
+  const health = new HealthIntake({
+    ...{ store, log, client, now: systemNow, newId: randomUUID },
+    intervalSeconds: settings.limits.healthIntervalSeconds,
+    wallClock: () => Date.now() * 1000,
+  });
+  closing.add(() => health.close());
   const hosts: Hosts = new Hosts({
     store,
     logs,
@@ -63,6 +70,7 @@ export function makeLinks(
     log,
     now: systemNow,
     onState: prober.hear,
+    onHealth: (hostId, report) => health.take(hostId, report),
     onTunnel: (hostId, jobId, tunnel) => tunnels.fetch(hostId, jobId, tunnel),
     onConnected: (hostId) => {
       imagePlans.hear(hostId);

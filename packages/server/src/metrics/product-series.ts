@@ -4,7 +4,7 @@
  */
 
 import type { JobMetrics } from '@dstack/contract/agent';
-import { isRunFinished } from '@dstack/contract/status';
+import { HEALTH_STATUSES, isRunFinished } from '@dstack/contract/status';
 import { type Offer, type OrphanRecord, SECOND, type Timestamp } from '@dstack/core';
 import type { InstanceView, JobView, Store } from '@dstack/store';
 import { Counter, Gauge, Registry } from 'prom-client';
@@ -88,6 +88,12 @@ function addInstance(series: Series, view: InstanceView, now: Timestamp): void {
     'GPUs of the instance',
     labels,
     gpuCount(instance.offer),
+  );
+  series.gauge(
+    'dstack_instance_health',
+    'Health of the instance: 0 = healthy, 1 = warning, 2 = failure',
+    labels,
+    HEALTH_STATUSES.indexOf(instance.health),
   );
 }
 

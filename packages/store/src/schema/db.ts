@@ -43,6 +43,7 @@ export interface DB {
   fleets: RowOf<typeof work.fleetTable> & Lease;
   intents: RowOf<typeof work.intentTable> & Lease;
   hosts: RowOf<typeof work.hostTable> & Lease;
+  host_health: RowOf<typeof work.hostHealthTable>;
   /** `host_keys`: JSON text. */
   observations: RowOf<typeof work.observationTable> & Lease;
   host_access: { instance_id: string; access: Sealed; host_keys: string };
