@@ -3,18 +3,24 @@ export * from './explain/index.ts';
 export * from './fleet-spec/index.ts';
 export * from './gateway-spec/index.ts';
 export {
+  type ClusterSite,
+  clusterSite,
   expectedObservation,
   fleetCapacity,
   freeNumbers,
   instanceName,
+  isCloudCluster,
   isNews,
   LOCAL_CAPACITY,
   matchesFleet,
   nodesOf,
   notObserved,
   observed,
+  offersAt,
   projectCapacity,
   runtimeDataFor,
+  type Site,
+  siteText,
   sshHostInstance,
   terminateByUser,
 } from './instances/index.ts';

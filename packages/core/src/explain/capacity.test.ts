@@ -217,7 +217,7 @@ interface OneFleet {
 
 function diagnoseFleet({ fleet, instances = [], activeRuns = 0 }: OneFleet): Diagnosis {
   const snapshot: FleetSnapshot = {
-    ...{ fleet, instances, activeRuns, projectName: 'main', projectDeleted: false },
+    ...{ fleet, instances, intents: [], activeRuns, projectName: 'main', projectDeleted: false },
   };
   return explainFleet({ fleet: snapshot, holders: [], hosts: [], projectNames: PROJECTS }, CTX);
 }

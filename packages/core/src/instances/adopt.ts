@@ -4,6 +4,7 @@ import type { InstanceRecord, IntentResult, ObservedMachine, Offer } from '../mo
 import { totalBlocksOf } from '../offers/blocks.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
 import { isPlaceholder } from '../status/index.ts';
+import { signalCapacity } from './capacity.ts';
 import { moveInstance } from './move.ts';
 
 export type CreatedInstance = Extract<IntentResult, { kind: 'instance.created' }>;
@@ -24,6 +25,9 @@ export function adoptMachine(
   if (capabilitiesOf(created.offer.backend).owner === 'provider') {
     draft.signal('observation', instance.id);
   }
+  // In a cluster the others, and runs that wait for it, follow the first machine.
+  draft.signal('fleet', instance.fleetId);
+  signalCapacity(draft, instance);
   return moveInstance(draft, instance, 'provisioning', { ...machine, startedAt: draft.now });
 }
 

@@ -331,6 +331,8 @@ export type IntentPayload =
       readonly offers: readonly Offer[];
       readonly maxTries: number;
       readonly totalOffers: number;
+      /** No backend has been asked yet, so nothing can appear if it is never carried out. */
+      readonly untried?: true;
     }
   | { readonly kind: 'instance.terminate' };
 

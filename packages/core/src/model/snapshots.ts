@@ -158,6 +158,8 @@ export interface FleetSnapshot {
   readonly projectName: string;
   readonly projectDeleted: boolean;
   readonly instances: readonly InstanceRecord[];
+  /** Orders of instances that are still to be created, in a cluster; elsewhere none. */
+  readonly intents: readonly IntentRecord[];
   /** Unfinished runs with this `fleetId`. */
   readonly activeRuns: number;
 }

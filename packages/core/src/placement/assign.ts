@@ -7,6 +7,7 @@ import {
   occupyReserved,
   reserveInstance,
   runtimeDataFor,
+  untriedIn,
 } from '../instances/index.ts';
 import type {
   BackendName,
@@ -65,7 +66,7 @@ export function assignNew(
   slot: NewSlot,
   where: { readonly fleet: FleetRecord; readonly instanceNum: number },
   ctx: DecisionContext,
-): void {
+): InstanceRecord {
   const instance = draft.instances.insert(placeholder(job, slot, where, ctx));
   const assigned = draft.jobs.set(job, {
     instanceId: instance.id,
@@ -84,8 +85,10 @@ export function assignNew(
     offers: triedOffers(slot.offers),
     maxTries: ctx.settings.maxOffersTried,
     totalOffers: slot.totalOffers,
+    ...untriedIn(where.fleet),
   });
   draft.signal('instance', instance.id);
+  return instance;
 }
 
 /** The job no longer waits for a place. */

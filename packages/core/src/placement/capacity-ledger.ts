@@ -1,4 +1,4 @@
-import { matchesFleet } from '../instances/fleet-match.ts';
+import { hasMachine, isCloudCluster, matchesFleet } from '../instances/index.ts';
 import type {
   CapacitySnapshot,
   EngineSettings,
@@ -36,6 +36,9 @@ export class CapacityLedger {
   readonly #occupied = new Map<Id, number>();
   readonly #numbers = new Map<Id, Set<number>>();
   readonly #runFleets = new Map<Id, Id>();
+  /** Clusters with machines, and such without whose first instance is planned. */
+  readonly #sited = new Set<Id>();
+  readonly #starting = new Set<Id>();
   #localLeft: number;
   #localGpusHeld = 0;
 
@@ -59,6 +62,7 @@ export class CapacityLedger {
       }
       if (!isInstanceActive(instance.status)) continue;
       count(this.#active, instance.fleetId);
+      (hasMachine(instance) ? this.#sited : this.#starting).add(instance.fleetId);
       if (instance.busyBlocks > 0 || instance.provisioningData === null) {
         count(this.#occupied, instance.fleetId);
       }
@@ -139,6 +143,14 @@ export class CapacityLedger {
     return this.#localLeft;
   }
 
+  /**
+   * Whether the first instance of a cluster, which decides where the others are, is still to be
+   * created. Until then the cluster does not grow for anybody else.
+   */
+  isUndecided(fleet: FleetRecord): boolean {
+    return isCloudCluster(fleet) && this.#starting.has(fleet.id) && !this.#sited.has(fleet.id);
+  }
+
   /** Whether this server can create instances in the offer's backend. */
   makesMachines({ backend }: Offer): boolean {
     return !this.snapshot.machineless.has(backend);
@@ -159,6 +171,7 @@ export class CapacityLedger {
     append(this.#growers, fleetId, by);
     count(this.#active, fleetId);
     count(this.#occupied, fleetId);
+    this.#starting.add(fleetId);
     if (offer && isServerHost(offer.backend)) {
       this.#localLeft -= 1;
       const { backend, blocks: busyBlocks, total_blocks: totalBlocks } = offer;

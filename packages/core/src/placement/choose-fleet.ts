@@ -1,9 +1,7 @@
 /** The fleet for a gang, and a slot in it for each of its nodes. */
-
-import type { FleetRecord, Id, InstanceRecord } from '../model/index.ts';
-import { SSH_HOST_BACKEND } from '../offers/capabilities.ts';
+import { fixedSite, type Site } from '../instances/index.ts';
+import type { FleetRecord, Id, Offer } from '../model/index.ts';
 import { type PoolOffer, refersTo } from '../offers/pool.ts';
-import { isInstanceActive } from '../status/index.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import {
   type ExistingSlot,
@@ -19,7 +17,6 @@ import {
   type NewSlot,
   type NoNewCapacity,
   newSlot,
-  type Site,
   slotAt,
   whyNotGrow,
 } from './new-capacity.ts';
@@ -183,9 +180,16 @@ export function growingOption(
   if ('none' in fresh) return null;
   const poolPrice = view.candidates[0]?.[0]?.offer.price ?? Infinity;
   const offerPrice = fresh[0]?.offers[0]?.price ?? Infinity;
-  if (fresh.length === 1) return { fleet, slots: fresh, poolPrice, offerPrice };
-  const slots = mixedSlots(ledger, view, request, fresh);
+  const fixed = fixedSite(fleet, ledger.instancesOf(fleet.id));
+  const slots =
+    fresh.length === 1 ? lone(fresh, fixed) : mixedSlots(ledger, view, request, { fresh, fixed });
   return slots && { fleet, slots, poolPrice, offerPrice };
+}
+
+/** The new instance of a single node; in a cluster it is created where the others are. */
+function lone([slot]: readonly NewSlot[], fixed: Site | null): Slot[] | null {
+  const found = slot && fixed ? slotAt(slot, fixed) : slot;
+  return found ? [found] : null;
 }
 
 /** A new instance for each node, or why one of them gets none. */
@@ -209,20 +213,18 @@ export function newSlots(
 }
 
 /**
- * Several nodes at one site: the site of the cluster's first machine if it has one, else the one
- * where most nodes find an existing instance, then the cheapest. New machines are all asked for at
- * that site, since the nodes have to reach each other.
+ * Several nodes at one site: that of the cluster if it has one, else the one where most nodes find an
+ * existing instance, then the cheapest. New machines are all asked for at that site, since the nodes
+ * have to reach each other.
  */
 function mixedSlots(
   ledger: CapacityLedger,
   view: PoolView,
   request: GangRequest,
-  fresh: readonly NewSlot[],
+  { fresh, fixed }: { readonly fresh: readonly NewSlot[]; readonly fixed: Site | null },
 ): Slot[] | null {
-  const fixed = firstMachine(ledger.instancesOf(view.fleet.id));
-  const sites = fixed
-    ? [siteOf(fixed)]
-    : [...sitesOf(view.candidates), ...fresh.flatMap((slot) => slot.offers)];
+  const offers = fresh.flatMap((slot) => slot.offers);
+  const sites = fixed ? [fixed] : [...sitesOf(view.candidates), ...offers.map(siteOfOffer)];
   let best: Slot[] | null = null;
   let bestMissing = Infinity;
   for (const site of sites) {
@@ -237,37 +239,23 @@ function mixedSlots(
   return best;
 }
 
-type ZonedSite = Site & { readonly zone?: string | null };
+const siteOfOffer = ({ backend, region }: Offer): Site => ({ backend, region, zone: null });
 
-function freshAt(slot: NewSlot | undefined, site: ZonedSite): Slot | null {
+function freshAt(slot: NewSlot | undefined, site: Site): Slot | null {
   return slot ? slotAt(slot, site) : null;
 }
 
-/** The machine that decides where the others of a cluster are. */
-function firstMachine(instances: readonly InstanceRecord[]): InstanceRecord | null {
-  return (
-    instances
-      .filter((one) => isInstanceActive(one.status) && one.provisioningData !== null)
-      .sort((a, b) => a.instanceNum - b.instanceNum)[0] ?? null
-  );
-}
-
-function siteOf(instance: InstanceRecord): ZonedSite {
-  const zone = instance.provisioningData?.availability_zone ?? null;
-  return { backend: instance.backend ?? SSH_HOST_BACKEND, region: instance.region, zone };
-}
-
 /** Sites of the candidates, cheapest first. */
-function sitesOf(candidates: PoolView['candidates']): ZonedSite[] {
-  const sites = new Map<string, ZonedSite>();
+function sitesOf(candidates: PoolView['candidates']): Site[] {
+  const sites = new Map<string, Site>();
   for (const { offer, instance } of candidates.flat()) {
-    const site: ZonedSite = { backend: offer.backend, region: instance.region };
+    const site: Site = { backend: offer.backend, region: instance.region, zone: null };
     sites.set(`${site.backend}/${site.region}`, site);
   }
   return [...sites.values()];
 }
 
-function matchAt(candidates: PoolView['candidates'], site: ZonedSite): (PoolOffer | null)[] {
+function matchAt(candidates: PoolView['candidates'], site: Site): (PoolOffer | null)[] {
   const here = candidates.map((offers) =>
     offers.filter(
       ({ offer, instance }) => offer.backend === site.backend && instance.region === site.region,

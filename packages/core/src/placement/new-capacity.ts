@@ -1,6 +1,7 @@
 /** What fleets can create: the question to the backends, and what their offers are good for. */
 
 import type { Finding, Profile, Requirements } from '@dstack/contract/wire';
+import { offersAt, type Site } from '../instances/index.ts';
 import type { BackendName, FleetRecord, Id, Offer } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
 import { smallestShare, totalBlocksOf } from '../offers/blocks.ts';
@@ -40,12 +41,6 @@ export interface NewSlot {
   /** All that fit, before those not available now were left out. */
   readonly totalOffers: number;
   readonly combined: Combined;
-}
-
-/** Where a machine is; jobs of a gang that spans machines share one. */
-export interface Site {
-  readonly backend: BackendName;
-  readonly region: string;
 }
 
 /** What a new instance of a fleet for a node has to be, and the question to the backends for it. */
@@ -145,6 +140,7 @@ export function whyNotGrow(
 ): Finding | null {
   const never = whyNeverGrow(fleet, request);
   if (never) return never;
+  if (ledger.isUndecided(fleet)) return finding('cluster_starting');
   const max = fleet.spec.configuration.nodes?.max ?? null;
   if (max === null || ledger.activeIn(fleet.id) + count <= max) return null;
   return finding('nodes.max', { has: String(max) });
@@ -212,20 +208,7 @@ export function triedOffers(offers: readonly Offer[]): Offer[] {
 }
 
 /** The slot with offers at that site only, or null if there are none. */
-export function slotAt(
-  slot: NewSlot,
-  site: Site & { readonly zone?: string | null },
-): NewSlot | null {
-  const offers = slot.offers
-    .filter((offer) => offer.backend === site.backend && offer.region === site.region)
-    .flatMap((offer) => atZone(offer, site.zone ?? null));
+export function slotAt(slot: NewSlot, site: Site): NewSlot | null {
+  const offers = offersAt(slot.offers, site);
   return offers.length > 0 ? { ...slot, offers } : null;
-}
-
-/** An offer that names no zones can be had in any. */
-function atZone(offer: Offer, zone: string | null): Offer[] {
-  if (zone === null) return [offer];
-  const zones = offer.availability_zones;
-  if (zones && !zones.includes(zone)) return [];
-  return [{ ...offer, availability_zones: [zone] }];
 }

@@ -82,6 +82,25 @@ describe('placement, whatever the fleets, instances and runs', () => {
     });
   });
 
+  it('grows a cluster without machines for one gang only, and names its master', () => {
+    check(({ snapshot }, decision) => {
+      const planned = changesOf(decision, 'instance.insert').map(({ instance }) => instance);
+      for (const fleet of snapshot.fleets) {
+        const own = planned.filter((one) => one.fleetId === fleet.id);
+        const there = snapshot.instances.some(
+          (one) => one.fleetId === fleet.id && one.status !== 'terminating',
+        );
+        if (fleet.spec.configuration.placement !== 'cluster' || there || own.length === 0) continue;
+        const runs = own.map(({ provisioningJobId }) =>
+          snapshot.gangs.findIndex(({ jobs }) => jobs.some(({ id }) => id === provisioningJobId)),
+        );
+        expect(new Set(runs).size).toBe(1);
+        const [update] = changesOf(decision, 'fleet.update').filter(({ id }) => id === fleet.id);
+        expect(own.map(({ id }) => id)).toContain(update?.set.masterInstanceId);
+      }
+    });
+  });
+
   it('never makes more instances than a fleet may have, nor two of one number', () => {
     check(({ snapshot }, decision) => {
       const planned = changesOf(decision, 'instance.insert').map(({ instance }) => instance);

@@ -1,6 +1,6 @@
 /** Why a gang has no place now, as data: applies the rules of `chooseFleet` and names each. */
 import type { Finding, FleetRefusal, Refusal, Verdict } from '@dstack/contract/wire';
-import { matchesFleet } from '../instances/fleet-match.ts';
+import { fixedSite, matchesFleet, siteText } from '../instances/index.ts';
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
 import { smallestShare } from '../offers/blocks.ts';
 import { finding, offerFindings, stateFinding, summarize } from '../offers/findings.ts';
@@ -162,10 +162,15 @@ function growthRefusal(
   if (max !== null && max < needed) {
     return { verdict: 'never', finding: finding('nodes.max', { has: String(max) }) };
   }
+  if (ledger.isUndecided(fleet)) return { verdict: 'full', finding: finding('cluster_starting') };
   const limit = whyTooFull(ledger, fleet, request);
   if (limit) return { verdict: 'full', finding: limit };
   if ('none' in slots) return { verdict: 'full', finding: slots.none };
-  return { verdict: 'full', finding: finding('site', { asked: String(request.nodes.length) }) };
+  const nodes = request.nodes.length;
+  // Several nodes may lack a common site, wherever the cluster is.
+  const site = nodes === 1 ? fixedSite(fleet, ledger.instancesOf(fleet.id)) : null;
+  const has = site && siteText(site);
+  return { verdict: 'full', finding: finding('site', { asked: String(nodes), has }) };
 }
 
 /** Why the fleet's size limit excludes the gang, after subtracting the free instances it would use. */

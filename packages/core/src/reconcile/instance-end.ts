@@ -9,7 +9,7 @@ import {
   terminateDelay,
 } from '../status/index.ts';
 import type { InstancePass } from './instance-pass.ts';
-import { nudgeCreation } from './instance-start.ts';
+import { nudgeCreation, withdrawUntried } from './instance-start.ts';
 
 export function advanceTermination(pass: InstancePass): void {
   const { instance, draft } = pass;
@@ -83,6 +83,7 @@ function adoptLate(pass: InstancePass): boolean {
     finish(pass);
     return false;
   }
+  withdrawUntried(pass, create);
   // Wait for the result: it may be the only record of a machine that costs money.
   nudgeCreation(pass, create);
   return false;

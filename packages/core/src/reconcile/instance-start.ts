@@ -8,6 +8,7 @@ import {
   isOffered,
   type OfferedInstance,
   startInstance,
+  untriedIn,
 } from '../instances/index.ts';
 import type { HostRecord, IntentRecord, Offer } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
@@ -42,6 +43,7 @@ function withoutCreation(pass: InstancePass): void {
     offers: [],
     maxTries: maxOffersTried,
     totalOffers: 0,
+    ...untriedIn(pass.snapshot.fleet),
   });
 }
 
@@ -56,7 +58,6 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
     pass.giveUp('no_offers', `The server's machine has as many instances as it may: ${limit}`);
   } else if (result?.kind === 'instance.created') {
     adoptMachine(pass.draft, pass.instance, result);
-    pass.draft.signal('fleet', pass.instance.fleetId);
     // The snapshot was loaded without the host, which may already be connected: run another pass.
     pass.draft.signal('instance', pass.instance.id);
   } else if (result?.kind === 'no-capacity') {
@@ -64,8 +65,15 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
   } else if (create.state === 'failed' || result?.kind === 'refused') {
     pass.giveUp('error', result?.kind === 'refused' ? result.message : create.error);
   } else {
+    // One that waits for the master of its cluster is not needed without its job.
+    if (pass.instance.provisioningJobId !== null) withdrawUntried(pass, create);
     nudgeCreation(pass, create);
   }
+}
+
+/** Has an order that nobody needs any more given up, if no backend has been asked yet. */
+export function withdrawUntried(pass: InstancePass, { key, payload }: IntentRecord): void {
+  if (payload.kind === 'instance.create' && payload.untried) pass.draft.signal('intent', key);
 }
 
 /** Slots of the server's machine belong to no fleet: other projects may have taken the last one. */

@@ -1,7 +1,7 @@
 import { BackendError, NoAnswerError } from '@dstack/backends';
 import type { IntentRecord, IntentResult } from '@dstack/core';
 import { AgentRefusal } from '../hosts/agent-client.ts';
-import type { KeyWork } from '../loops/work-queue.ts';
+import type { KeyWork, WorkEnding } from '../loops/work-queue.ts';
 import type { EffectsOptions } from './effects.ts';
 import { intentDescriptor } from './intents/index.ts';
 import { JobSpecError } from './named-secrets.ts';
@@ -22,12 +22,17 @@ export function effects(options: EffectsOptions): KeyWork {
       return { ending: 'done' };
     } catch (error) {
       const refusal = refusalOf(error);
-      if (!refusal) return { ending: 'retry', error: error instanceof NotNow ? null : error };
+      if (!refusal) return laterEnding(error);
       options.log.warn({ intent: key, err: error }, 'effect refused');
       await finish(options, intent, refusal);
       return { ending: 'done' };
     }
   };
+}
+
+function laterEnding(error: unknown): WorkEnding {
+  if (!(error instanceof NotNow)) return { ending: 'retry', error };
+  return error.isSignalled ? { ending: 'done' } : { ending: 'retry', error: null };
 }
 
 /** Errors that no repetition can change; all others are tried again. */

@@ -19,6 +19,8 @@ export interface CreateInstanceInput {
   readonly maxTries: number;
   readonly totalOffers: number;
   readonly order: Omit<InstanceOrder, 'offer'>;
+  /** The one site where it may be created; null = at any. */
+  readonly where: string | null;
   readonly instanceName: string;
   readonly backend: (offer: Offer) => Promise<Backend | null>;
   /**
@@ -66,7 +68,11 @@ function failureText(
   input: CreateInstanceInput,
   errors: ReadonlySet<string>,
 ): string {
-  if (input.offers.length === 0) return 'No offers found';
+  if (input.offers.length === 0) {
+    return input.where === null
+      ? 'No offers found'
+      : `No offers found in ${input.where}, where its cluster is`;
+  }
   const shown = [...errors].slice(0, SHOWN_ERRORS);
   const more = errors.size > SHOWN_ERRORS ? ` and ${errors.size - SHOWN_ERRORS} more` : '';
   return `All offers failed. Tried ${tries} of ${input.totalOffers} offers: ${shown.join('; ')}${more}`;

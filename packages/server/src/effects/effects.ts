@@ -8,6 +8,7 @@ import {
   type IntentRecord,
   type IntentResult,
   type Offer,
+  siteText,
   type Timestamp,
 } from '@dstack/core';
 import type { InstanceView, Store } from '@dstack/store';
@@ -15,6 +16,7 @@ import type { AgentClient } from '../hosts/agent-client.ts';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import type { Logger } from '../logging.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
+import { isNeedless, offersOfOrder, siteOfOrder } from './cluster-order.ts';
 import { createInstance } from './create-instance.ts';
 import type { Drain } from './drain.ts';
 import { NotNow } from './not-now.ts';
@@ -43,6 +45,9 @@ export async function makeInstance(
 ): Promise<IntentResult> {
   const view = await options.store.instances.byId(intent.subjectId);
   if (!view) return { kind: 'refused', reason: 'error', message: 'the instance was deleted' };
+  if (await isNeedless(options.store, view.instance, payload)) {
+    return { kind: 'refused', reason: 'error', message: 'the instance is not needed any more' };
+  }
   const order = await orderFor(options, intent, view);
   if (isSshHost(view.instance.backend)) return await takeOver(options, view.instance, order);
   return await createFromOffers(options, { intent, payload, view, order });
@@ -75,21 +80,22 @@ async function createFromOffers(
   },
 ): Promise<IntentResult> {
   const { store } = options;
-  const offers =
+  const site = await siteOfOrder(store, view.instance, payload);
+  const known =
     payload.offers.length > 0 ? payload.offers : await options.fleetOffers(view.instance);
+  const offers = offersOfOrder(known, site);
   return await createInstance({
     offers,
     maxTries: payload.maxTries,
     totalOffers: Math.max(payload.totalOffers, offers.length),
     order,
+    where: site && siteText(site),
     instanceName: view.instance.name,
     backend: (offer) => options.backends.find(view.instance.projectId, offer.backend),
     begin: async (remaining) => {
-      if (remaining.length === payload.offers.length) return;
-      const isOrdered = await store.engine.amendIntent(intent.key, {
-        ...payload,
-        offers: remaining,
-      });
+      const { untried, ...order } = payload;
+      if (remaining.length === payload.offers.length && !untried) return;
+      const isOrdered = await store.engine.amendIntent(intent.key, { ...order, offers: remaining });
       if (!isOrdered) throw new NotNow('the order was withdrawn');
     },
     log: options.log,

@@ -80,11 +80,19 @@ export async function loadFleet(
     .where('fleet_id', '=', id)
     .where('status', 'in', UNFINISHED_RUN_STATUSES)
     .executeTakeFirstOrThrow();
+  const fleet = fleetTable.decode(row);
+  const instances = await instancesOfFleets(tx, records, [id]);
+  const isCluster = fleet.spec.configuration.placement === 'cluster';
+  const planned = instances.filter(({ status }) => isCluster && isInstancePending(status));
   return {
-    fleet: fleetTable.decode(row),
+    fleet,
     projectName: row.project_name,
     projectDeleted: Boolean(row.project_deleted),
-    instances: await instancesOfFleets(tx, records, [id]),
+    instances,
+    intents: await intentsOf(
+      tx,
+      planned.map((instance) => instance.id),
+    ),
     activeRuns: Number(runs.count),
   };
 }

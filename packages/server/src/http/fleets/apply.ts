@@ -111,7 +111,10 @@ function newFleet(
     version: 0,
   };
   const { changes, signals } = reconcileFleet(
-    { fleet, projectName: project.name, projectDeleted: false, instances: [], activeRuns: 0 },
+    {
+      ...{ fleet, projectName: project.name, projectDeleted: false },
+      ...{ instances: [], intents: [], activeRuns: 0 },
+    },
     context,
   );
   const set = changes.flatMap((change) => (change.type === 'fleet.update' ? [change.set] : []));
