@@ -1,8 +1,8 @@
 import type { Finding, Profile } from '@dstack/contract/wire';
 import type { FleetRecord, Id, InstanceRecord, Offer } from '../model/index.ts';
 import { isInstanceActive, isInstanceAvailable, isInstanceIdle } from '../status/index.ts';
-import { configuredBackendName } from './backend-features.ts';
 import { smallestShare } from './blocks.ts';
+import { configuredBackendName } from './capabilities.ts';
 import { finding, type MachineQuery, offerFindings, placeFindings } from './findings.ts';
 import { allowsBackend, hasWord, type Location, unmetLocation, unmetNeed } from './needs.ts';
 

@@ -3,6 +3,7 @@ import type { Finding, Profile, Requirements } from '@dstack/contract/wire';
 import type { BackendName, FleetRecord, Id, Offer } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
 import { smallestShare, totalBlocksOf } from '../offers/blocks.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import { type Combined, combineFleetAndRun, type Exclusion } from '../offers/combine.ts';
 import { finding } from '../offers/findings.ts';
 import { cutZones, unmetLocation, unmetNeed } from '../offers/needs.ts';
@@ -187,7 +188,7 @@ function slotFrom(
 
 /** Why the server's machine cannot hold one more instance like this; null for other machines. */
 export function whyNotLocal(ledger: CapacityLedger, offer: Offer): Finding | null {
-  if (offer.backend !== 'local') return null;
+  if (!isServerHost(offer.backend)) return null;
   if (ledger.localLeft <= 0) {
     return finding('local_limit', { has: String(ledger.localMaxInstances) });
   }
@@ -200,13 +201,13 @@ export function whyNotLocal(ledger: CapacityLedger, offer: Offer): Finding | nul
  */
 export function triedOffers(offers: readonly Offer[]): Offer[] {
   const [first] = offers;
-  if (first?.backend === 'local') return [first];
+  if (first && isServerHost(first.backend)) return [first];
   return offers
     .filter(
       (offer) =>
         offer.blocks === first?.blocks &&
         offer.total_blocks === first.total_blocks &&
-        offer.backend !== 'local',
+        !isServerHost(offer.backend),
     )
     .slice(0, OFFERS_KEPT);
 }

@@ -1,5 +1,6 @@
 /** Deadlines of the passing statuses, and waits between attempts; in µs where nothing else is said. */
 import { type BackendName, type JobRecord, SECOND, type Timestamp } from '../model/records.ts';
+import { capabilitiesOf } from '../offers/capabilities.ts';
 
 // Jobs. `provisioning` has the deadline of its machine.
 
@@ -44,33 +45,14 @@ export function killDeadline(
 
 /** Machines that are not paid for by the hour: losing sight of them for a while costs nothing. */
 export const isPatientBackend = (backend: BackendName | null): boolean =>
-  backend === 'remote' || backend === 'local';
+  capabilitiesOf(backend).owner !== 'provider';
 
-/** From the order of a machine to its agent's first word, in seconds (dstack 0.22.5). */
+/** From the order of a machine to the first connection of its agent, in seconds (dstack 0.22.5). */
 export function provisioningTimeoutSeconds(
   backend: BackendName | null,
   instanceType: string,
 ): number {
-  const minutes = (n: number) => n * 60;
-  switch (backend) {
-    case 'lambda':
-    case 'cloudrift':
-      return minutes(30);
-    case 'runpod':
-    case 'kubernetes':
-    case 'slurm':
-    case 'seeweb':
-    case 'daytona':
-      return minutes(20);
-    case 'oci':
-      return instanceType.startsWith('BM.') ? minutes(20) : minutes(10);
-    case 'vultr':
-      return instanceType.startsWith('vbm') ? minutes(55) : minutes(10);
-    case 'gcp':
-      return instanceType === 'a4-highgpu-8g' ? minutes(16) : minutes(10);
-    default:
-      return minutes(10);
-  }
+  return capabilitiesOf(backend).provisioningSeconds(instanceType);
 }
 
 /** A host of one's own is given up when it was not added this long after it was named. */

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { JobTerminationReason, RunTerminationReason } from '../model/index.ts';
+import { capabilitiesOf } from '../offers/capabilities.ts';
 import { aJob, aJobSpec, T0 } from '../reconcile/testing.ts';
 import {
   consolidationDelay,
+  isSshHost,
   jobEnd,
   jobError,
   jobStatusMessage,
@@ -179,4 +181,10 @@ test('the latest submission of each job counts, by replica and number', () => {
     aJob({ id: 'd', jobNum: 1 }),
   ];
   expect(latestSubmissions(jobs).map((job) => job.id)).toEqual(['b', 'd', 'c']);
+});
+
+test('the machines that users own are the SSH hosts', () => {
+  for (const backend of ['aws', 'kubernetes', 'remote', 'local', null] as const) {
+    expect(isSshHost(backend)).toBe(capabilitiesOf(backend).owner === 'user');
+  }
 });

@@ -1,8 +1,8 @@
-import type { IntentRecord, IntentResult, Signal } from '@dstack/core';
+import { BackendError, NoAnswerError } from '@dstack/backends';
+import type { IntentRecord, Signal } from '@dstack/core';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { AgentRefusal } from '../hosts/agent-client.ts';
-import { HostNotReady } from '../hosts/ssh/ssh-fleets.ts';
 import { effects } from './carry-out.ts';
 import type { EffectsOptions } from './effects.ts';
 import { JobSpecError } from './named-secrets.ts';
@@ -22,21 +22,25 @@ const INTENTS: readonly Pick<IntentRecord, 'key' | 'kind' | 'subjectId' | 'paylo
     payload: { kind: 'job.remove', hostId: 'h' },
   },
   {
-    ...{ key: 'host.deploy:i:0', kind: 'host.deploy', subjectId: 'i' },
-    payload: { kind: 'host.deploy' },
+    ...{ key: 'instance.terminate:i:0', kind: 'instance.terminate', subjectId: 'i' },
+    payload: { kind: 'instance.terminate' },
   },
 ];
 
 interface Scene {
   readonly start?: () => Promise<void>;
-  readonly deploy?: () => Promise<IntentResult>;
+  readonly release?: () => Promise<'released' | 'releasing'>;
   readonly linked?: boolean;
 }
 
 /** A job on an instance whose agent is linked, and what became of the intents carried out. */
-function scene({ start, deploy, linked = true }: Scene) {
+function scene({ start, release, linked = true }: Scene) {
   const finished: { state: string; result: unknown; signals: readonly Signal[] | undefined }[] = [];
-  const instance = { id: 'i', hostId: 'h', provisioningJobId: 'j' };
+  const instance = {
+    ...{ id: 'i', hostId: 'h', provisioningJobId: 'j' },
+    ...{ backend: 'aws', handle: { id: 'm', data: null } },
+  };
+  const instances = { release: release ?? (async () => 'released') };
   const agent = { deleteJob: async () => {} };
   const store = {
     engine: {
@@ -58,7 +62,7 @@ function scene({ start, deploy, linked = true }: Scene) {
     store,
     hosts: { client: () => (linked ? agent : null) },
     starter: { start: start ?? (async () => {}) },
-    sshFleets: { deploy: deploy ?? (async () => ({ kind: 'ok' })) },
+    backends: { find: async () => ({ instances, capabilities: { owner: 'provider' } }) },
     now: () => 1,
     log: pino({ level: 'silent' }),
   };
@@ -92,19 +96,27 @@ describe('an effect', () => {
     expect(finished).toEqual([{ state: 'done', result: { kind: 'ok' }, signals: [] }]);
   });
 
-  it('that has to wait for a link is tried again, without a word in the log', async () => {
+  it('that has to wait for a link is tried again, without a line in the log', async () => {
     const { finished, carryOut } = scene({ linked: false });
     expect(await carryOut('job.start:j:0')).toEqual({ ending: 'retry', error: null });
     expect(finished).toEqual([]);
   });
 
-  it.each([new NotNow('later'), new HostNotReady('it boots')])(
-    'that cannot be carried out yet is tried again, without a word in the log',
-    async (error) => {
-      const { carryOut } = scene({ deploy: () => Promise.reject(error) });
-      expect(await carryOut('host.deploy:i:0')).toEqual({ ending: 'retry', error: null });
-    },
-  );
+  it('that cannot be completed yet is tried again, without a line in the log', async () => {
+    const { carryOut } = scene({ release: async () => 'releasing' });
+    expect(await carryOut('instance.terminate:i:0')).toEqual({ ending: 'retry', error: null });
+    const { carryOut: start } = scene({ start: () => Promise.reject(new NotNow('later')) });
+    expect(await start('job.start:j:0')).toEqual({ ending: 'retry', error: null });
+  });
+
+  it('that a backend refuses is refused, one without an answer is tried again', async () => {
+    const refused = scene({ release: () => Promise.reject(new BackendError('no rights')) });
+    expect(await refused.carryOut('instance.terminate:i:0')).toEqual({ ending: 'done' });
+    expect(refused.finished).toMatchObject([{ state: 'failed', result: { reason: 'error' } }]);
+    const error = new NoAnswerError('no answer in time');
+    const silent = scene({ release: () => Promise.reject(error) });
+    expect(await silent.carryOut('instance.terminate:i:0')).toEqual({ ending: 'retry', error });
+  });
 
   it('that fails for an unknown reason is tried again, with the error for the log', async () => {
     const error = new Error('the agent hung up');
@@ -130,7 +142,7 @@ describe('an effect', () => {
 
   it('on a machine wakes the instance and the run that it is made for', async () => {
     const { finished, carryOut } = scene({});
-    await carryOut('host.deploy:i:0');
+    await carryOut('instance.terminate:i:0');
     expect(finished[0]?.signals).toEqual([
       { kind: 'instance', id: 'i' },
       { kind: 'run', id: 'r' },

@@ -1,15 +1,11 @@
+import { BackendError, NoAnswerError } from '@dstack/backends';
 import type { IntentRecord, IntentResult } from '@dstack/core';
 import { AgentRefusal } from '../hosts/agent-client.ts';
-import { HostNotReady } from '../hosts/ssh/ssh-fleets.ts';
 import type { KeyWork } from '../loops/work-queue.ts';
 import type { EffectsOptions } from './effects.ts';
 import { intentDescriptor } from './intents/index.ts';
 import { JobSpecError } from './named-secrets.ts';
 import { NotNow } from './not-now.ts';
-
-/** It is reported elsewhere, with the host or the instance. */
-const isExpected = (error: unknown): boolean =>
-  error instanceof NotNow || error instanceof HostNotReady;
 
 /**
  * Carries out announced effects. Each is safe to repeat: the agent knows jobs by id, backends know
@@ -26,7 +22,7 @@ export function effects(options: EffectsOptions): KeyWork {
       return { ending: 'done' };
     } catch (error) {
       const refusal = refusalOf(error);
-      if (!refusal) return { ending: 'retry', error: isExpected(error) ? null : error };
+      if (!refusal) return { ending: 'retry', error: error instanceof NotNow ? null : error };
       options.log.warn({ intent: key, err: error }, 'effect refused');
       await finish(options, intent, refusal);
       return { ending: 'done' };
@@ -41,6 +37,10 @@ function refusalOf(error: unknown): IntentResult | null {
   }
   if (error instanceof AgentRefusal && error.status === 400) {
     return { kind: 'refused', reason: 'executor_error', message: error.message };
+  }
+  // The decision to try again, and when, is made with the instance.
+  if (error instanceof BackendError && !(error instanceof NoAnswerError)) {
+    return { kind: 'refused', reason: 'error', message: error.message };
   }
   return null;
 }

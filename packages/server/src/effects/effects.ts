@@ -1,5 +1,5 @@
 /** Effects on machines, and all that effects are carried out with. */
-import type { Backend } from '@dstack/backends';
+import type { Backend, InstanceOrder } from '@dstack/backends';
 import { isSshHost } from '@dstack/contract/status';
 import {
   BACKEND_MISSING,
@@ -12,6 +12,7 @@ import {
 } from '@dstack/core';
 import type { InstanceView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
+import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import type { Logger } from '../logging.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import { createInstance } from './create-instance.ts';
@@ -24,11 +25,9 @@ export interface EffectsOptions {
   readonly hosts: { client(hostId: string): AgentClient | null };
   readonly backends: ProjectBackends;
   readonly starter: JobStarter;
-  /** Hosts of one's own. `deploy` rejects with `HostNotReady` where another try may help. */
-  readonly sshFleets: {
-    deploy(instance: InstanceRecord): Promise<IntentResult>;
-    remove(instance: InstanceRecord): Promise<IntentResult>;
-  };
+  readonly links: Pick<LinkSupervisor, 'hold' | 'forget'>;
+  /** Id of the installation, for the owner tags of what backends create. */
+  readonly serverId: string;
   /** Requests under way of a replica that is scaled down; see `drain.ts`. */
   readonly drain: Drain;
   /** Offers for an instance that no job asked for. */
@@ -42,16 +41,50 @@ export async function makeInstance(
   intent: IntentRecord,
   payload: Extract<IntentPayload, { kind: 'instance.create' }>,
 ): Promise<IntentResult> {
+  const view = await options.store.instances.byId(intent.subjectId);
+  if (!view) return { kind: 'refused', reason: 'error', message: 'the instance was deleted' };
+  const order = await orderFor(options, intent, view);
+  if (isSshHost(view.instance.backend)) {
+    return await takeOver(options, view.instance, order);
+  }
+  return await createFromOffers(options, { intent, payload, view, order });
+}
+
+/** A machine that exists already: there is no offer to choose. */
+async function takeOver(
+  options: EffectsOptions,
+  instance: InstanceRecord,
+  order: Omit<InstanceOrder, 'offer'>,
+): Promise<IntentResult> {
+  const backend = await backendOf(options, instance);
+  if (!backend?.instances) throw new Error(`backend ${instance.backend} has no instances`);
+  const created = await backend.instances.create({ ...order, offer: null });
+  return { kind: 'instance.created', offer: null, ...created };
+}
+
+async function createFromOffers(
+  options: EffectsOptions,
+  {
+    intent,
+    payload,
+    view,
+    order,
+  }: {
+    readonly intent: IntentRecord;
+    readonly payload: Extract<IntentPayload, { kind: 'instance.create' }>;
+    readonly view: InstanceView;
+    readonly order: Omit<InstanceOrder, 'offer'>;
+  },
+): Promise<IntentResult> {
   const { store } = options;
-  const view = await store.instances.byId(intent.subjectId);
-  if (!view) return { kind: 'refused', reason: 'error', message: 'the instance is gone' };
   const offers =
     payload.offers.length > 0 ? payload.offers : await options.fleetOffers(view.instance);
   return await createInstance({
     offers,
     maxTries: payload.maxTries,
     totalOffers: Math.max(payload.totalOffers, offers.length),
-    order: await orderFor(store, intent, view),
+    order,
+    instanceName: view.instance.name,
     backend: (offer) => options.backends.find(view.instance.projectId, offer.backend),
     begin: async (remaining) => {
       if (remaining.length === payload.offers.length) return;
@@ -65,25 +98,30 @@ export async function makeInstance(
   });
 }
 
-async function orderFor(store: Store, intent: IntentRecord, view: InstanceView) {
-  const project = await store.projects.byId(view.instance.projectId);
+async function orderFor(
+  { store, serverId }: EffectsOptions,
+  intent: IntentRecord,
+  { instance, projectName, fleetName }: InstanceView,
+): Promise<Omit<InstanceOrder, 'offer'>> {
+  const project = await store.projects.byId(instance.projectId);
   return {
     key: intent.key,
-    instanceId: view.instance.id,
-    instanceName: view.instance.name,
-    projectName: view.projectName,
-    fleetName: view.fleetName,
+    instanceId: instance.id,
+    owner: { server: serverId, project: projectName, fleet: fleetName, instance: instance.name },
     authorizedKeys: project ? [project.sshPublicKey] : [],
-    tags: view.instance.profile?.tags ?? {},
+    tags: instance.profile?.tags ?? {},
+    reservation: instance.requirements?.reservation ?? null,
+    placementGroup: null,
+    volumes: [],
+    group: null,
   };
 }
 
-export async function deployHost(
-  options: EffectsOptions,
-  intent: IntentRecord,
-): Promise<IntentResult> {
-  const view = await options.store.instances.byId(intent.subjectId);
-  return view ? await options.sshFleets.deploy(view.instance) : { kind: 'ok' };
+async function backendOf(
+  { backends }: EffectsOptions,
+  { backend, projectId }: InstanceRecord,
+): Promise<Backend | null> {
+  return backend && (await backends.find(projectId, backend));
 }
 
 export async function endInstance(
@@ -91,15 +129,19 @@ export async function endInstance(
   intent: IntentRecord,
 ): Promise<IntentResult> {
   const instance = (await options.store.instances.byId(intent.subjectId))?.instance;
-  if (instance && isSshHost(instance.backend)) return await options.sshFleets.remove(instance);
-  if (!instance?.provisioningData || !instance.backend) return { kind: 'ok' };
-  const backend: Backend | null = await options.backends.find(instance.projectId, instance.backend);
-  if (!backend?.compute) {
+  if (!instance?.handle) return { kind: 'ok' };
+  const backend = await backendOf(options, instance);
+  if (!backend?.instances) {
     const message = `backend ${instance.backend} is not configured any more; its machine lives on`;
     options.log.warn({ instance: instance.name }, message);
     return { kind: 'refused', reason: BACKEND_MISSING, message };
   }
-  const outcome = await backend.compute.terminateInstance(instance.provisioningData);
-  if (outcome === 'pending') throw new NotNow('the provider has not finished terminating it');
+  // An instance that shares its agent with others leaves the link as it is.
+  const hasOwnAgent = instance.hostId === instance.id;
+  if (hasOwnAgent && backend.capabilities.owner === 'provider')
+    await options.links.hold(instance.id);
+  const outcome = await backend.instances.release(instance.handle);
+  if (outcome === 'releasing') throw new NotNow('the provider has not finished terminating it');
+  if (hasOwnAgent) await options.links.forget(instance.id);
   return { kind: 'ok' };
 }

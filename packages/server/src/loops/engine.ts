@@ -18,6 +18,8 @@ export interface EngineOptions {
   readonly effect: KeyWork;
   /** False: another server carries it out, and has received its signal too. */
   readonly effectIsOurs: (key: string) => Promise<boolean>;
+  /** Asks backends about their instances; `arm` sets the time of the next question. */
+  readonly observation: WorkDeps['observation'];
   readonly context: () => RunContext;
   readonly changes: RunChanges;
   readonly quota: LogQuota;

@@ -2,10 +2,10 @@ import type { Backend } from '@dstack/backends';
 import { expect, it } from 'vitest';
 import { capacityHints } from './capacity-hints.ts';
 
-const compute = {} as NonNullable<Backend['compute']>;
-const cloud = { name: 'aws', compute, signalsCapacity: false } as const;
-const local = { name: 'local', compute, signalsCapacity: true } as const;
-const shown = { name: 'gcp', compute: null, signalsCapacity: false } as const;
+const instances = {} as NonNullable<Backend['instances']>;
+const cloud = { name: 'aws', instances, signalsCapacity: false } as const;
+const local = { name: 'local', instances, signalsCapacity: true } as const;
+const shown = { name: 'gcp', instances: null, signalsCapacity: false } as const;
 
 it('names the backends that cannot create machines', () => {
   expect(capacityHints([cloud, shown]).machineless).toEqual(new Set(['gcp']));

@@ -14,13 +14,18 @@ import type { Alarm, Engine, ScheduledKind } from './types.ts';
 const TABLES = {
   run: 'runs',
   instance: 'instances',
+  observation: 'observations',
   fleet: 'fleets',
   volume: 'volumes',
   gateway: 'gateways',
 } as const satisfies Record<ScheduledKind, string>;
 
 /** Kinds of records that may have work as long as they are not deleted. */
-const UNTIL_DELETED = (Object.keys(TABLES) as ScheduledKind[]).filter((kind) => kind !== 'run');
+const UNTIL_DELETED = ['instance', 'fleet', 'volume', 'gateway'] as const;
+
+/** Name of the column with the key of the work. */
+const keyColumn = (kind: ScheduledKind) =>
+  sql.ref<string>(kind === 'observation' ? 'instance_id' : 'id');
 
 /**
  * For each run with unfinished jobs, whether all of them wait for capacity. One query for all runs:
@@ -38,7 +43,7 @@ export function createTimers({ db }: StoreContext): Timers {
     async due(kind, until, limit) {
       const rows = await db
         .selectFrom(TABLES[kind])
-        .select('id')
+        .select(keyColumn(kind).as('id'))
         .where('next_pass_at', '<=', until)
         .orderBy('next_pass_at')
         .limit(limit)
@@ -89,13 +94,13 @@ export function createTimers({ db }: StoreContext): Timers {
   async function alarmsOf(kind: ScheduledKind): Promise<Alarm[]> {
     const rows = await db
       .selectFrom(TABLES[kind])
-      .select(['id', 'next_pass_at'])
+      .select([keyColumn(kind).as('id'), 'next_pass_at'])
       .where('next_pass_at', 'is not', null)
       .execute();
     return rows.map(({ id, next_pass_at }) => ({ kind, id, at: next_pass_at ?? 0 }));
   }
 
-  async function signalsOf(kind: Exclude<ScheduledKind, 'run'>): Promise<Signal[]> {
+  async function signalsOf(kind: (typeof UNTIL_DELETED)[number]): Promise<Signal[]> {
     const rows = await db
       .selectFrom(TABLES[kind])
       .select('id')

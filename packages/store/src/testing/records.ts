@@ -132,6 +132,7 @@ export function instanceRecord(
     requirements: null,
     profile: null,
     idleSeconds: null,
+    handle: null,
     hostId: null,
     hostFacts: null,
     terminationReason: null,

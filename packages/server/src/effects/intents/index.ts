@@ -1,7 +1,6 @@
 /** All kinds of intents. A new kind is its payload in `core`, one file here, and one line below. */
 import type { IntentKind } from '@dstack/core';
 import type { IntentDescriptor } from './descriptor.ts';
-import { hostDeploy } from './host-deploy.ts';
 import { instanceCreate } from './instance-create.ts';
 import { instanceTerminate } from './instance-terminate.ts';
 import { jobRelease } from './job-release.ts';
@@ -16,7 +15,6 @@ export const INTENTS = {
   'job.remove': jobRemove,
   'instance.create': instanceCreate,
   'instance.terminate': instanceTerminate,
-  'host.deploy': hostDeploy,
 } satisfies { readonly [K in IntentKind]: IntentDescriptor<K> };
 
 /** The caller has an intent of this kind, so that its payload fits. */

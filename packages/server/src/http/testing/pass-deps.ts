@@ -18,6 +18,7 @@ export function passDeps({ store, deps }: TestServer): WorkDeps {
     changes: new RunChanges(),
     quota: new LogQuota(store, deps.log),
     effect: async () => ({ ending: 'done' }),
+    observation: () => async () => ({ ending: 'done' }),
     effectIsOurs: async () => true,
     observer: null,
     log: deps.log,

@@ -1,5 +1,6 @@
 import type { RunContext, Signal, WorkKind } from '@dstack/core';
 import type { LeasedKind, ScheduledKind, Store } from '@dstack/store';
+import type { ObservationDeps } from '../../capacity/observation-pass.ts';
 import type { Logger } from '../../logging.ts';
 import type { OfferSource } from '../../offers/offer-source.ts';
 import type { LogQuota } from '../log-quota.ts';
@@ -20,6 +21,8 @@ export interface WorkDeps {
   readonly quota: LogQuota;
   /** Carries out the effect announced under a key; see `effects/`. */
   readonly effect: KeyWork;
+  /** Asks backends about their instances; `arm` sets the time of the next question. */
+  readonly observation: (arm: ObservationDeps['arm']) => KeyWork;
   /** False: another server carries the effect out, and has received its signal too. */
   readonly effectIsOurs: (key: string) => Promise<boolean>;
   readonly observer: LoopObserver | null;

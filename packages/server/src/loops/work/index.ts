@@ -6,6 +6,7 @@ import { fleet } from './fleet.ts';
 import { gateway } from './gateway.ts';
 import { instance } from './instance.ts';
 import { intent } from './intent.ts';
+import { observation } from './observation.ts';
 import { placement } from './placement.ts';
 import { run } from './run.ts';
 import { volume } from './volume.ts';
@@ -15,6 +16,7 @@ export const WORK: { readonly [K in WorkKind]: WorkDescriptor<K> } = {
   placement,
   capacity,
   instance,
+  observation,
   fleet,
   volume,
   gateway,
