@@ -94,7 +94,7 @@ function serverFixes({ waiting, world, around, trials }: Repair): Fix[] {
   return fixes;
 }
 
-/** The server's machine would take the run if its jobs were trusted. */
+/** The server host would take the run if its jobs were trusted. */
 function lacksTrustOnly(
   { kind, fleet, instance, backend, has }: Row,
   rows: readonly Row[],

@@ -4,7 +4,7 @@ import { fleetRequirements } from '../fleet-spec/requirements.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 import { hasWord } from './needs.ts';
 
-/** What an instance made for a run in a fleet has to satisfy. */
+/** The requirements of an instance that is created for a run in a fleet. */
 export interface Combined {
   readonly requirements: Requirements;
   readonly profile: Profile;
@@ -19,7 +19,9 @@ export interface Exclusion {
 
 export type CombineResult = Combined | { readonly excluded: Exclusion };
 
-/** Thrown and caught inside this file only: an exclusion found anywhere ends the combination. */
+/**
+ * Thrown and caught inside this file only: an exclusion found at any depth ends the combination.
+ */
 class Incompatible extends Error {
   readonly exclusion: Exclusion;
   constructor(property: string, fleet: unknown, run: unknown) {
@@ -33,8 +35,9 @@ function valueText(value: unknown): string {
 }
 
 /**
- * Combines the constraints of a fleet and of a run placed into it: what one leaves open the other
- * decides, what both say must hold twice (the wire contract's rule per property).
+ * Combines the constraints of a fleet and of a run placed into it: a property that one leaves open
+ * is determined by the other, and if both restrict it, both must hold (the wire contract's rule per
+ * property).
  */
 export function combineFleetAndRun(
   fleetSpec: FleetSpec,
@@ -175,7 +178,7 @@ function combineSpotPolicies(
   return equal('spot_policy', fleet, run);
 }
 
-/** Null is `auto`: both kinds will do. */
+/** Null is `auto`: both kinds are allowed. */
 function combineSpot(fleet: Maybe<boolean>, run: Maybe<boolean>): boolean | null {
   if (fleet == null || run == null || fleet === run) return fleet ?? run ?? null;
   throw new Incompatible('spot_policy', spotPolicy(fleet), spotPolicy(run));
@@ -183,7 +186,7 @@ function combineSpot(fleet: Maybe<boolean>, run: Maybe<boolean>): boolean | null
 
 const spotPolicy = (spot: boolean): string => (spot ? 'spot' : 'on-demand');
 
-/** Negative is `off`: never, which any other duration undercuts. */
+/** Negative means `off` (never); any other duration is shorter. */
 function combineIdleDurations(fleet: Maybe<number>, run: Maybe<number>): number | null {
   if (fleet == null || run == null) return fleet ?? run ?? null;
   if (fleet < 0) return run;

@@ -9,12 +9,12 @@ import {
 import { localRefusal } from './local-limits.ts';
 import { sameWord } from './match.ts';
 
-/** Where a profile lets a job or an instance be; null = anywhere. */
+/** Where a profile allows a job or an instance; null = anywhere. */
 export type Location = Partial<
   Pick<Profile, 'backends' | 'regions' | 'availability_zones' | 'instance_types'>
 >;
 
-/** What a job needs of the kind of machine, beyond its size. */
+/** The features that a job needs of a machine, beyond its size. */
 export interface JobNeeds {
   readonly multinode: boolean;
   readonly privileged: boolean;
@@ -60,8 +60,8 @@ export function needsOf(spec: JobSpec, dind: boolean): JobNeeds {
 }
 
 /**
- * What keeps a job from an offer's kind of machine, as people name it, or null. Without containers
- * (`local-process`) nothing that is a property of containers can be had.
+ * The need that an offer's kind of machine does not meet, as people name it, or null. Features of
+ * containers do not exist without containers (`local-process`).
  */
 export function unmetNeed(needs: JobNeeds, offer: Offer): NeedName | null {
   const capabilities = capabilitiesOf(offer.backend);
@@ -73,8 +73,8 @@ export function unmetNeed(needs: JobNeeds, offer: Offer): NeedName | null {
   const refused = localRefusal(needs, offer);
   if (refused) return refused.need;
   if (needs.privileged && !capabilities.privileged) return needs.dind ? 'docker' : 'privileged';
-  // No backend of this server attaches network volumes: a job that names one runs nowhere, since
-  // it must never run without its data.
+  // No backend of this server attaches network volumes. A job with one is refused everywhere,
+  // because it must never run without its data.
   if (needs.namedVolumes) return 'volumes';
   if (needs.instanceMounts && !capabilities.instanceMounts) return 'volumes';
   if (needs.reservation && !capabilities.reservations) return 'reservation';
@@ -114,7 +114,7 @@ export function hasWord(words: readonly string[], word: string): boolean {
   return words.some((candidate) => sameWord(candidate, word));
 }
 
-/** Sky's own backend stands for several clouds and is never ruled out by name. */
+/** Sky's own backend represents several clouds and is never excluded by name. */
 export function allowsBackend(backends: readonly string[], offer: Pick<Offer, 'backend'>): boolean {
   return offer.backend === 'dstack' || backends.includes(configuredBackendName(offer.backend));
 }
@@ -123,7 +123,7 @@ function zonesIn(zones: readonly string[], offer: Offer): string[] {
   return (offer.availability_zones ?? []).filter((zone) => hasWord(zones, zone));
 }
 
-/** A reservation of the requirements has to be one the backend knows; see `JobNeeds`. */
+/** A reservation in the requirements needs a backend that supports reservations; see `JobNeeds`. */
 export function needsOfRequirements(requirements: Requirements): JobNeeds {
   return {
     ...NO_NEEDS,

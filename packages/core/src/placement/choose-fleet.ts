@@ -36,9 +36,10 @@ export interface FleetOption {
 }
 
 /**
- * The fleet and the slots for a gang: fleets that can hold the whole run on existing instances come
- * first, then the cheapest existing instance, then the cheapest new one, then the fleets' order.
- * Backends are asked only if no fleet has enough. Null: there is no place now; `refusalOf` says why.
+ * The fleet and the slots for a gang: first fleets that can hold the whole run on existing
+ * instances, then the cheapest existing instance, then the cheapest new one, then the order of the
+ * fleets. Backends are asked only if no fleet has enough. Null: there is no place now; `refusalOf`
+ * gives the reason.
  */
 export function chooseFleet(
   ledger: CapacityLedger,
@@ -68,8 +69,8 @@ function best(options: readonly FleetOption[]): FleetOption {
 }
 
 /**
- * Fleets a run may be placed in by what it names and by what it already occupies. `shared`: only
- * these, for a run of another project, which may use no others of this ledger.
+ * The fleets in which a run may be placed, by the fleets it names and the fleet it already uses.
+ * `shared`: only these, for a run of another project, which may use no other fleet of this ledger.
  */
 export function candidateFleets(
   ledger: CapacityLedger,
@@ -207,9 +208,9 @@ export function newSlots(
 }
 
 /**
- * Several nodes at one site: the site of the cluster's first machine if it has one, else the one
- * where most nodes find an existing instance, then the cheapest. New machines are all asked for at
- * that site, since the nodes have to reach each other.
+ * Slots for several nodes at one site: the site of the cluster's first machine if it has one, else
+ * the site where most nodes find an existing instance, then the cheapest. All new machines are
+ * ordered at that site, because the nodes have to reach each other.
  */
 function mixedSlots(
   ledger: CapacityLedger,
@@ -241,7 +242,7 @@ function freshAt(slot: NewSlot | undefined, site: ZonedSite): Slot | null {
   return slot ? slotAt(slot, site) : null;
 }
 
-/** The machine that decides where the others of a cluster are. */
+/** The machine that determines the site of the others in a cluster. */
 function firstMachine(instances: readonly InstanceRecord[]): InstanceRecord | null {
   return (
     instances

@@ -1,12 +1,12 @@
-/** The instance of a cloud cluster that fixes where all the others are made. */
+/** The instance of a cloud cluster that determines the site of all the others. */
 
 import type { Draft } from '../draft/draft.ts';
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
 import { isInstanceActive, isPlaceholder } from '../status/index.ts';
 
 /**
- * The master stays as long as it lives. Then follows the lowest-numbered machine that is there, then
- * one that is planned without a job, then any.
+ * The master stays while it is active. Its successor is the machine with the lowest number, else an
+ * instance planned without a job, else any.
  */
 export function electMaster(draft: Draft, fleet: FleetRecord): void {
   if (fleet.spec.configuration.placement !== 'cluster') return;

@@ -31,7 +31,10 @@ const STAGES: Readonly<Record<StopStage, string>> = {
   kill: 'SIGKILL',
 };
 
-/** What a user should know beside the status: the host is out of reach, or how far a stop has come. */
+/**
+ * A condition that a user should know in addition to the status: the host is unreachable, or the
+ * stage of a stop.
+ */
 export function jobCondition(
   job: Pick<JobRecord, 'status' | 'disconnectedAt'>,
   stage: StopStage | null,
@@ -41,7 +44,9 @@ export function jobCondition(
   return isJobTerminating(job.status) && stage !== null ? STAGES[stage] : null;
 }
 
-/** Text of `status_message` of a job submission on the wire; `stage` of its stop, where it has one. */
+/**
+ * Text of `status_message` of a job submission on the wire; `stage` of its stop, if it is stopping.
+ */
 export function jobStatusMessage(
   job: Pick<
     JobRecord,
@@ -63,7 +68,7 @@ function failedMessage(
 ): string {
   switch (job.terminationReason) {
     case 'container_exited_with_error':
-      // What cannot be set up (its repository, say) has failed without a process.
+      // A job that could not be set up (its repository, for example) has failed without a process.
       return job.exitStatus === null ? 'error' : `exited (${job.exitStatus})`;
     case 'failed_to_start_due_to_no_capacity':
       return job.refusal !== null && hasNoFleet(job.refusal) ? 'no fleets' : 'no capacity';
@@ -75,8 +80,9 @@ function failedMessage(
 }
 
 /**
- * Text of `run.status_message` on the wire: `pulling` and `retrying` are no statuses, and what holds
- * for all of its jobs is told of the run. `stages`: of stops that are under way, by job id.
+ * Text of `run.status_message` on the wire: `pulling` and `retrying` are no statuses, and a
+ * condition that holds for all of its jobs is shown for the run. `stages`: of stops under way, by
+ * job id.
  */
 export function runStatusMessage(
   run: { readonly status: RunStatus },

@@ -71,7 +71,7 @@ function createApply(context: StoreContext): Engine['apply'] {
         return 'applied';
       });
     } catch (error) {
-      // Someone else took the number, or the transaction lost: decide again on what is true now.
+      // Another writer took the number, or the transaction lost: decide again on the present state.
       if (isUniqueViolation(error) || isContention(error)) return 'conflict';
       throw error;
     }

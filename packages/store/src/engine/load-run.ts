@@ -107,7 +107,7 @@ async function loadJobs(tx: Tx, runId: Id): Promise<JobRecord[]> {
   return rows.map(jobTable.decode);
 }
 
-/** Only of what is not ready yet: later ones change nothing. */
+/** Only of jobs that are not ready yet: later results change nothing. */
 async function loadProbes(
   tx: Tx,
   jobs: readonly JobRecord[],
@@ -131,7 +131,7 @@ async function loadProbes(
   return streaks;
 }
 
-/** Older than a policy's window by this, so that the window is seen to be full. */
+/** Older than a policy's window by this, which shows that the window is full. */
 const SAMPLE_MARGIN = 60_000_000;
 
 /** Only of running jobs with a utilisation policy. */
@@ -159,7 +159,7 @@ async function loadGpuSamples(
   return samples;
 }
 
-/** What an agent says matters for the latest submission of a job, and while one lives. */
+/** Reports of agents matter for the latest submission of a job, and while a submission lives. */
 function isTelling(job: JobRecord, jobs: readonly JobRecord[]): boolean {
   if (!isJobFinished(job.status)) return true;
   return !jobs.some(

@@ -110,7 +110,7 @@ export function createTimers({ db }: StoreContext): Timers {
   }
 }
 
-/** Such a run needs no pass before placement signals it or its alarm is due. */
+/** Such a run needs no pass until placement signals it or its alarm is due. */
 function waitsForCapacity(run: {
   readonly status: RunStatus;
   readonly waiting: number | null;

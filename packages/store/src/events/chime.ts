@@ -1,8 +1,8 @@
-/** Tells listeners of this process that something has happened, nothing else. */
+/** Notifies listeners of this process that something has happened, without any data. */
 export class Chime {
   readonly #listeners = new Set<() => void>();
 
-  /** Listeners must neither throw nor take time. */
+  /** Listeners must neither throw nor take time. Returns a function that removes the listener. */
   hear(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

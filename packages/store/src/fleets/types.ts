@@ -18,7 +18,7 @@ export interface FleetFilter {
   readonly page?: Page;
 }
 
-/** What stands against deleting a fleet. */
+/** What prevents the deletion of a fleet. */
 export interface FleetUse {
   readonly unfinishedRuns: number;
   /** Instances with busy blocks, and placeholders. */

@@ -22,7 +22,7 @@ export interface HealthCheckRecord {
   readonly id: Id;
   readonly instanceId: Id;
   readonly status: HealthStatus;
-  /** JSON text as the host's health tool gave it. */
+  /** JSON text as the host's health tool printed it. */
   readonly response: string;
   readonly collectedAt: Timestamp;
 }
@@ -47,6 +47,6 @@ export interface Instances {
     },
   ): Promise<HealthCheckRecord[]>;
   addHealthCheck(check: HealthCheckRecord): Promise<void>;
-  /** Answers how many went. */
+  /** Returns how many were deleted. */
   deleteHealthChecksBefore(time: Timestamp): Promise<number>;
 }
