@@ -305,7 +305,7 @@ export class Draft {
 
 /** For passes that create nothing. */
 function noIds(): never {
-  throw new Error('this pass was not given ids to make anything');
+  throw new Error('this pass received no ids to create anything');
 }
 
 function key(row: Row): { id: Id; version: number } {

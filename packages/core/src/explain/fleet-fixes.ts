@@ -133,7 +133,7 @@ export function newFleetFixes({ waiting, trials, world }: Repair): Fix[] {
   }));
   if (outcome === 'now') {
     const value = ['type: fleet', `name: ${name}`, `nodes: 0..${nodes}`, ...placement].join('\n');
-    const text = 'Create a fleet that makes instances as runs need them';
+    const text = 'Create a fleet that creates instances as runs need them';
     return [fix(text, { command, value })];
   }
   const hosts = Array.from({ length: nodes }, (_, n) => `    - <host ${n + 1}>`);
@@ -145,7 +145,7 @@ export function newFleetFixes({ waiting, trials, world }: Repair): Fix[] {
     ...hosts,
   ];
   const value = ['type: fleet', `name: ${name}`, ...placement, ...ssh].join('\n');
-  const text = 'Create a fleet of hosts of your own that have what the run asks for';
+  const text = 'Create an SSH fleet of hosts that meet the requirements of the run';
   return [fix(text, { command, value })];
 }
 

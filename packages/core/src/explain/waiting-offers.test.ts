@@ -194,7 +194,7 @@ const SITUATIONS: readonly Waits[] = [
     { fleets: [CLOUD], localOff: OFF },
     {
       rules: ['no_backends', 'local_off'],
-      summary: `(no offers match; the project has no backend that could make instances; ${OFF})`,
+      summary: `(no offers match; the project has no backend that can create instances; ${OFF})`,
       fixes: ['<host 1>'],
       no: ['null:'],
     },

@@ -37,7 +37,7 @@ export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: Ins
   }
   const until = startDeadline(job, instance);
   if (pass.now >= until) {
-    const message = 'The agent of the instance did not take the job in time';
+    const message = 'The agent of the instance did not accept the job in time';
     endJob(pass, job, 'waiting_runner_limit_exceeded', { message });
     return;
   }

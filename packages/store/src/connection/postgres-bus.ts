@@ -79,7 +79,7 @@ export async function postgresBus(options: {
         sql`select pg_notify(${CHANNEL}, ${`${LOG}:${stream}`})`
           .execute(options.db)
           .catch((error) => {
-            options.logger.warn({ err: error }, 'other servers were not told of new output');
+            options.logger.warn({ err: error }, 'other servers were not notified of new output');
           });
       },
       subscribe(onLog) {
