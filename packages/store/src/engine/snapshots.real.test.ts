@@ -247,7 +247,7 @@ forEachStore((tests) => {
     expect(view?.stages).toEqual({ [jobs[0]!.id]: 'terminate' });
   });
 
-  it('ignores what agents say of jobs that are not there', async () => {
+  it('ignores reports of agents about jobs that do not exist', async () => {
     const world = await openWorld(tests);
     const { reports, metrics } = world.store;
     expect(await reports.saveState('h', state('gone', 1), 1)).toBe(false);
