@@ -15,7 +15,7 @@ import { type DatabaseUrl, parseDatabaseUrl } from './connection/url.ts';
 import type { Db, StoreContext } from './context.ts';
 import { createEngine } from './engine/engine.ts';
 import { StoreError } from './errors.ts';
-import { Chime } from './events/chime.ts';
+import { ChangeNotifier } from './events/change-notifier.ts';
 import { createEvents } from './events/events.ts';
 import { createEventRecorder } from './events/record-events.ts';
 import { createExports } from './exports/exports.ts';
@@ -203,15 +203,15 @@ function createStore(
     stored: options.storeEvents ?? true,
     last: postgres ? 0 : lastEvent,
   });
-  const written = new Chime();
-  bus.onEventsElsewhere(() => written.ring());
+  const written = new ChangeNotifier();
+  bus.onEventsElsewhere(() => written.notify());
   const context: StoreContext = {
     ...{ db, bus, postgres, now, newId, cipher, logger },
     records: new RecordCache(),
     ...createTransactions({
       ...{ db, bus, postgres },
       recordEvents: recorder.record,
-      eventsWritten: () => written.ring(),
+      eventsWritten: () => written.notify(),
     }),
   };
   return {

@@ -2,7 +2,7 @@ import type { Timestamp } from '@dstack/core';
 import type { Access } from './access/types.ts';
 import type { Backends } from './backends/types.ts';
 import type { Cipher } from './cipher.ts';
-import type { Engine } from './engine/types.ts';
+import type { EngineStore } from './engine/types.ts';
 import type { Events } from './events/types.ts';
 import type { Exports } from './exports/types.ts';
 import type { Files } from './files/types.ts';
@@ -76,6 +76,6 @@ export interface Store {
   readonly exports: Exports;
   readonly meta: Meta;
   readonly access: Access;
-  readonly engine: Engine;
+  readonly engine: EngineStore;
   close(): Promise<void>;
 }

@@ -75,7 +75,7 @@ export const isRunAlive = (status: RunStatus): boolean =>
   !isRunFinished(status) && !isRunTerminating(status);
 
 /** Jobs of it have got instances: the count of fruitless resubmissions starts anew. */
-export const hasRunGotMachines = (status: RunStatus): boolean =>
+export const hasRunInstances = (status: RunStatus): boolean =>
   status === 'provisioning' || status === 'running';
 
 /** A person requested the end: a schedule does not go on after it. */

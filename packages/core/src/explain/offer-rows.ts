@@ -97,7 +97,7 @@ function judge(
   if (usableOffers([offer], node, combined, blocks).length === 0) {
     return { offer, findings: [{ ...finding('blocks'), verdict: 'never' }] };
   }
-  if (!backend.makesMachines) return { offer, findings: [judgement('no_machines', 'never')] };
+  if (!backend.createsInstances) return { offer, findings: [judgement('no_machines', 'never')] };
   if (!isAvailableOffer(offer)) {
     const rule = offer.availability === 'no_quota' ? 'no_quota' : 'not_available';
     return { offer, findings: [judgement(rule, 'full')] };

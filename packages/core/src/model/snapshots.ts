@@ -98,11 +98,11 @@ export interface CapacitySnapshot {
   /** Those instances that hold jobs, or will soon. */
   readonly localBusy: readonly LocalUse[];
   /** Backends that show offers but cannot create machines. */
-  readonly machineless: ReadonlySet<BackendName>;
+  readonly offersOnly: ReadonlySet<BackendName>;
 }
 
 /** What placement needs of a project's backends beside their offers. */
-export interface CapacityHints extends Pick<CapacitySnapshot, 'machineless'> {
+export interface CapacityHints extends Pick<CapacitySnapshot, 'offersOnly'> {
   /** Some backend sends no signals about capacity, so placement has to ask it again. */
   readonly hasSilentBackends: boolean;
 }

@@ -2,7 +2,7 @@ import { formatRange } from '@dstack/contract';
 import type { FleetSpec, Profile, Requirements } from '@dstack/contract/wire';
 import { fleetRequirements } from '../fleet-spec/requirements.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
-import { hasWord } from './needs.ts';
+import { includesIgnoringCase } from './needs.ts';
 
 /** The requirements of an instance that is created for a run in a fleet. */
 export interface Combined {
@@ -61,14 +61,19 @@ function combineProfiles(fleet: Profile, run: Profile): Profile {
   return {
     ...run,
     backends: intersect('backends', fleet.backends, run.backends, (all, one) => all.includes(one)),
-    regions: intersect('regions', fleet.regions, run.regions, hasWord),
+    regions: intersect('regions', fleet.regions, run.regions, includesIgnoringCase),
     availability_zones: intersect(
       'availability_zones',
       fleet.availability_zones,
       run.availability_zones,
-      hasWord,
+      includesIgnoringCase,
     ),
-    instance_types: intersect('instance_types', fleet.instance_types, run.instance_types, hasWord),
+    instance_types: intersect(
+      'instance_types',
+      fleet.instance_types,
+      run.instance_types,
+      includesIgnoringCase,
+    ),
     reservation: equal('reservation', fleet.reservation, run.reservation),
     spot_policy: combineSpotPolicies(fleet.spot_policy, run.spot_policy),
     max_price: least(fleet.max_price, run.max_price),
@@ -115,7 +120,7 @@ function combineResources(fleet: Resources, run: Resources): Resources {
 function combineGpus(fleet: Gpu, run: Gpu): Gpu {
   return {
     vendor: equal('resources.gpu.vendor', fleet.vendor, run.vendor),
-    name: intersect('resources.gpu.name', fleet.name, run.name, hasWord),
+    name: intersect('resources.gpu.name', fleet.name, run.name, includesIgnoringCase),
     count: overlap('resources.gpu.count', fleet.count, run.count),
     memory: overlapOrEither('resources.gpu.memory', fleet.memory, run.memory),
     total_memory: overlapOrEither(

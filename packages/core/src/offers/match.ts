@@ -75,7 +75,8 @@ function gpusMatch(wanted: GpuRequirement, gpus: Gpus): boolean {
   if (!first && (wanted.count.min ?? 0) <= 0) return true;
   if (!within(gpus.length, wanted.count)) return false;
   if (wanted.vendor && vendorOf(first) !== wanted.vendor) return false;
-  if (wanted.name && !wanted.name.some((name) => sameWord(name, first?.name ?? ''))) return false;
+  if (wanted.name && !wanted.name.some((name) => equalsIgnoringCase(name, first?.name ?? '')))
+    return false;
   if (wanted.compute_capability && !isCapable(first, wanted.compute_capability)) return false;
   const perGpu = (first?.memory_mib ?? 0) / MIB_PER_GB;
   if (wanted.memory && !within(perGpu, wanted.memory)) return false;
@@ -112,6 +113,6 @@ function within(value: number, range: Bounds): boolean {
   return (range.min ?? -Infinity) <= value && value <= (range.max ?? Infinity);
 }
 
-export function sameWord(a: string, b: string): boolean {
+export function equalsIgnoringCase(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase();
 }

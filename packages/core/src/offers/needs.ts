@@ -7,7 +7,7 @@ import {
   LOCAL_PROCESS_INSTANCE,
 } from './capabilities.ts';
 import { localRefusal } from './local-limits.ts';
-import { sameWord } from './match.ts';
+import { equalsIgnoringCase } from './match.ts';
 
 /** Where a profile allows a job or an instance; null = anywhere. */
 export type Location = Partial<
@@ -91,8 +91,8 @@ function withoutContainers(needs: JobNeeds): NeedName | null {
 export function unmetLocation(location: Location, offer: Offer): keyof Location | null {
   const { backends, regions, instance_types: types, availability_zones: zones } = location;
   if (backends && !allowsBackend(backends, offer)) return 'backends';
-  if (regions && !hasWord(regions, offer.region)) return 'regions';
-  if (types && !hasWord(types, offer.instance.name)) return 'instance_types';
+  if (regions && !includesIgnoringCase(regions, offer.region)) return 'regions';
+  if (types && !includesIgnoringCase(types, offer.instance.name)) return 'instance_types';
   if (zones && zonesIn(zones, offer).length === 0) return 'availability_zones';
   return null;
 }
@@ -110,8 +110,8 @@ export function cutZones(location: Location, offer: Offer): Offer {
   return zones ? { ...offer, availability_zones: zonesIn(zones, offer) } : offer;
 }
 
-export function hasWord(words: readonly string[], word: string): boolean {
-  return words.some((candidate) => sameWord(candidate, word));
+export function includesIgnoringCase(words: readonly string[], word: string): boolean {
+  return words.some((candidate) => equalsIgnoringCase(candidate, word));
 }
 
 /** Sky's own backend represents several clouds and is never excluded by name. */
@@ -120,7 +120,7 @@ export function allowsBackend(backends: readonly string[], offer: Pick<Offer, 'b
 }
 
 function zonesIn(zones: readonly string[], offer: Offer): string[] {
-  return (offer.availability_zones ?? []).filter((zone) => hasWord(zones, zone));
+  return (offer.availability_zones ?? []).filter((zone) => includesIgnoringCase(zones, zone));
 }
 
 /** A reservation in the requirements needs a backend that supports reservations; see `JobNeeds`. */

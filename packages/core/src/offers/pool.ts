@@ -4,7 +4,13 @@ import { isInstanceActive, isInstanceAvailable, isInstanceIdle } from '../status
 import { smallestShare } from './blocks.ts';
 import { configuredBackendName } from './capabilities.ts';
 import { finding, type MachineQuery, offerFindings, placeFindings } from './findings.ts';
-import { allowsBackend, hasWord, type Location, unmetLocation, unmetNeed } from './needs.ts';
+import {
+  allowsBackend,
+  includesIgnoringCase,
+  type Location,
+  unmetLocation,
+  unmetNeed,
+} from './needs.ts';
 
 /** An existing instance as an offer: the share of it that a job would get. */
 export interface PoolOffer {
@@ -61,7 +67,7 @@ function unknownFindings({ backend, region }: InstanceRecord, profile: Location)
     const has = configuredBackendName(backend);
     unmet.push(finding('backends', { asked: backends.join(', '), has }));
   }
-  if (regions && region !== '' && !hasWord(regions, region)) {
+  if (regions && region !== '' && !includesIgnoringCase(regions, region)) {
     unmet.push(finding('regions', { asked: regions.join(', '), has: region }));
   }
   return unmet;
@@ -105,7 +111,7 @@ export function canTake(
 type Selector = NonNullable<Profile['instances']>[number];
 
 /** How references of the form `project/name` are read. */
-export interface Projects {
+export interface ProjectScope {
   /**
    * The project of the run that is placed: a name without a project means a fleet of this project.
    */
@@ -118,7 +124,7 @@ export function isSelected(
   selectors: readonly Selector[],
   instance: InstanceRecord,
   fleet: FleetRecord,
-  projects: Projects,
+  projects: ProjectScope,
 ): boolean {
   return selectors.some((selector) => {
     if ('hostname' in selector) {
@@ -141,7 +147,7 @@ type FleetReference = string | { readonly project?: string | null; readonly name
 export function refersTo(
   reference: FleetReference,
   fleet: FleetRecord,
-  projects: Projects,
+  projects: ProjectScope,
 ): boolean {
   const { project, name } = parseReference(reference);
   if (name !== fleet.name) return false;

@@ -21,7 +21,7 @@ export interface BackendAnswers {
 export interface BackendAbility {
   readonly name: BackendName;
   /** False: its offers can be shown, but this server cannot create machines there. */
-  readonly makesMachines: boolean;
+  readonly createsInstances: boolean;
 }
 
 /** The state of a project's backends, known without a question to them. */

@@ -140,8 +140,8 @@ export class CapacityLedger {
   }
 
   /** Whether this server can create instances in the offer's backend. */
-  makesMachines({ backend }: Offer): boolean {
-    return !this.snapshot.machineless.has(backend);
+  createsInstances({ backend }: Offer): boolean {
+    return !this.snapshot.offersOnly.has(backend);
   }
 
   /** Whether the GPUs of an offer are free. Only instances on the server host share GPUs. */

@@ -41,8 +41,8 @@ describe('new capacity', () => {
 
   it('is not awaited from backends in which this server creates no machines', () => {
     const offers = [anOffer({ availability: 'not_available' })];
-    const machineless = new Set(['aws'] as const);
-    const decision = placed({ fleets: [CLOUD], gangs: [task('a')], machineless }, offers);
+    const offersOnly = new Set(['aws'] as const);
+    const decision = placed({ fleets: [CLOUD], gangs: [task('a')], offersOnly }, offers);
     expect(refusedWith(decision, 'job-a-0-0')).toBe(
       'No fleet can take the run (cloud: this server makes no machines in aws)',
     );

@@ -179,7 +179,7 @@ function slotFrom(
   offers: readonly Offer[],
 ): NewSlot | NoNewCapacity {
   const usable = usableOffers(offers, node, combined, fleet.spec.configuration.blocks ?? 1);
-  const made = usable.filter((offer) => ledger.makesMachines(offer));
+  const made = usable.filter((offer) => ledger.createsInstances(offer));
   const had = made.filter(isAvailableOffer);
   const open = had.filter((offer) => whyNotLocal(ledger, offer) === null);
   if (open.length > 0) {

@@ -238,7 +238,7 @@ export function aSnapshot(patch: Partial<PlacementSnapshot>): PlacementSnapshot 
     more: new Set(),
     rivals: [],
     hasSilentBackends: false,
-    machineless: new Set(),
+    offersOnly: new Set(),
     fleets: [],
     instances,
     projectNames: { [PROJECT]: 'main' },

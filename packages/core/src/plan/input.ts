@@ -24,7 +24,7 @@ export interface PlanInput {
   /** Those instances that hold jobs, or will soon. */
   readonly localBusy: readonly LocalUse[];
   /** Backends that show offers but cannot create machines. */
-  readonly machineless: ReadonlySet<BackendName>;
+  readonly offersOnly: ReadonlySet<BackendName>;
   /** The effective spec. */
   readonly spec: RunSpec;
   /** See `planJobSpecs`. */

@@ -22,7 +22,7 @@ function plan(configuration: object, world: World = {}) {
     instances: [],
     localInstances: 0,
     localBusy: [],
-    machineless: new Set(),
+    offersOnly: new Set(),
     spec,
     jobSpecs: built.jobSpecs,
     settings: { localMaxInstances: 4 },

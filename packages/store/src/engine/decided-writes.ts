@@ -61,7 +61,7 @@ async function lockRow(context: StoreContext, tx: Tx, row: DecidedRow): Promise<
   await tx.selectFrom(row.table).select('id').where('id', '=', row.id).forUpdate().execute();
 }
 
-/** See `Engine.updateUnfinishedRuns`. */
+/** See `EngineStore.updateUnfinishedRuns`. */
 export async function updateUnfinishedRuns(
   context: StoreContext,
   projectId: Id,

@@ -1,9 +1,9 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
-import type { Engine, LeasedKind } from './types.ts';
+import type { EngineStore, LeasedKind } from './types.ts';
 
 export type Leases = Pick<
-  Engine,
+  EngineStore,
   | 'claim'
   | 'renew'
   | 'release'

@@ -43,7 +43,7 @@ export async function loadRun(
   const jobs = await loadJobs(tx, id);
   const instances = await instancesByIds(tx, present(jobs.map((job) => job.instanceId)));
   const jobIds = jobs.map((job) => job.id);
-  const telling = jobs.filter((job) => isTelling(job, jobs)).map((job) => job.id);
+  const reporting = jobs.filter((job) => hasRelevantReport(job, jobs)).map((job) => job.id);
   const run = runTable.decode(row);
   return {
     run,
@@ -56,9 +56,9 @@ export async function loadRun(
       instances.map((instance) => instance.fleetId),
     ),
     hosts: await hostsOf(tx, present(instances.map((instance) => instance.hostId))),
-    reports: await reportsOf(tx, telling),
+    reports: await reportsOf(tx, reporting),
     logEnds: Object.fromEntries(
-      (await logEndsOf(tx, telling)).map(({ jobId, stored }) => [jobId, stored]),
+      (await logEndsOf(tx, reporting)).map(({ jobId, stored }) => [jobId, stored]),
     ),
     intents: await intentsOf(tx, [...jobIds, ...instances.map((instance) => instance.id)]),
     overQuota: breachesOf(jobIds, memory),
@@ -160,7 +160,7 @@ async function loadGpuSamples(
 }
 
 /** Reports of agents matter for the latest submission of a job, and while a submission lives. */
-function isTelling(job: JobRecord, jobs: readonly JobRecord[]): boolean {
+function hasRelevantReport(job: JobRecord, jobs: readonly JobRecord[]): boolean {
   if (!isJobFinished(job.status)) return true;
   return !jobs.some(
     (other) =>

@@ -76,7 +76,7 @@ export type CreateFleetOutcome =
   | { readonly type: 'name-taken' };
 
 /** The operations of the loops, and the API's writes to runs and fleets. */
-export interface Engine {
+export interface EngineStore {
   /** Each reads at one moment. Null: no such row. */
   loadRun(id: Id, memory: RunMemory): Promise<RunSnapshot | null>;
   /** Null also if nothing waits. */
@@ -84,7 +84,7 @@ export interface Engine {
   /** The project must exist. */
   loadCapacity(
     projectId: Id,
-    hints: Pick<CapacityHints, 'machineless'>,
+    hints: Pick<CapacityHints, 'offersOnly'>,
   ): Promise<CapacitySnapshot & LocalState>;
   loadInstance(id: Id): Promise<InstanceSnapshot | null>;
   loadFleet(id: Id): Promise<FleetSnapshot | null>;
