@@ -14,8 +14,8 @@ export function finishedMessage(run: Run, paint: Paint): string {
   const error = submission?.error || run.error;
   const text = capitalised(status) + (error ? ` (${error})` : '');
   const lines = [paint(isRunDone(run.status) ? 'success' : 'error', text)];
-  const words = submission?.termination_reason_message;
-  if (words && !isRunDone(run.status)) lines.push(words);
+  const reason = submission?.termination_reason_message;
+  if (reason && !isRunDone(run.status)) lines.push(reason);
   const hint = nextStep(run, submission);
   if (hint) lines.push(hint);
   return lines.join('\n');

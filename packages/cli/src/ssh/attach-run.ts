@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import { isJobFinished, isJobRunning, isRunAlive, isRunRunning } from '@dstack/contract/status';
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
@@ -108,7 +109,7 @@ class LiveAttachment implements Attachment {
         else io.say(`Connected to ${this.alias} again`);
       } catch (error) {
         if (signal.aborted) return;
-        io.warn(`${this.alias} cannot be reached any more: ${(error as Error).message}`);
+        io.warn(`${this.alias} cannot be reached any more: ${errorMessage(error)}`);
         return;
       }
     }

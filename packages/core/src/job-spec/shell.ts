@@ -1,9 +1,4 @@
-/** Shell text: quoting, splitting, and one invocation out of many lines. */
-
-/** Quotes any text as one word of a POSIX shell. */
-export function shellQuote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`;
-}
+/** Shell text: splitting, and one invocation out of many lines. */
 
 /**
  * Splits like a POSIX shell: blanks separate words, quotes and backslashes join them. Null if a

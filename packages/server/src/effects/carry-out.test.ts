@@ -1,12 +1,11 @@
 import { BackendError, NoAnswerError } from '@dstack/backends';
-import type { IntentRecord, Signal } from '@dstack/core';
+import { capabilitiesOf, type IntentRecord, type Signal } from '@dstack/core';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { AgentRefusal } from '../hosts/agent-client.ts';
 import { effects } from './carry-out.ts';
 import type { EffectsOptions } from './effects.ts';
 import { JobSpecError } from './named-secrets.ts';
-import { NotNow } from './not-now.ts';
 
 const INTENTS: readonly Pick<IntentRecord, 'key' | 'kind' | 'subjectId' | 'payload'>[] = [
   {
@@ -36,11 +35,10 @@ interface Scene {
 /** A job on an instance whose agent is linked, and what became of the intents carried out. */
 function scene({ start, release, linked = true }: Scene) {
   const finished: { state: string; result: unknown; signals: readonly Signal[] | undefined }[] = [];
-  const instance = {
-    ...{ id: 'i', hostId: 'h', provisioningJobId: 'j' },
-    ...{ backend: 'aws', handle: { id: 'm', data: null } },
-  };
+  const handle = { id: 'm-1', data: null };
+  const instance = { id: 'i', hostId: 'h', provisioningJobId: 'j', backend: 'aws', handle };
   const instances = { release: release ?? (async () => 'released') };
+  const backend = { instances, capabilities: capabilitiesOf('aws') };
   const agent = { deleteJob: async () => {} };
   const store = {
     engine: {
@@ -62,7 +60,7 @@ function scene({ start, release, linked = true }: Scene) {
     store,
     hosts: { client: () => (linked ? agent : null) },
     starter: { start: start ?? (async () => {}) },
-    backends: { find: async () => ({ instances, capabilities: { owner: 'provider' } }) },
+    backends: { find: async () => backend },
     now: () => 1,
     log: pino({ level: 'silent' }),
   };
@@ -96,26 +94,29 @@ describe('an effect', () => {
     expect(finished).toEqual([{ state: 'done', result: { kind: 'ok' }, signals: [] }]);
   });
 
-  it('that has to wait for a link is tried again, without a line in the log', async () => {
+  it('that has to wait for a link is tried again, without a word in the log', async () => {
     const { finished, carryOut } = scene({ linked: false });
     expect(await carryOut('job.start:j:0')).toEqual({ ending: 'retry', error: null });
     expect(finished).toEqual([]);
   });
 
-  it('that cannot be completed yet is tried again, without a line in the log', async () => {
-    const { carryOut } = scene({ release: async () => 'releasing' });
+  it('that the provider has only accepted is tried again, without a word in the log', async () => {
+    const { finished, carryOut } = scene({ release: async () => 'releasing' });
     expect(await carryOut('instance.terminate:i:0')).toEqual({ ending: 'retry', error: null });
-    const { carryOut: start } = scene({ start: () => Promise.reject(new NotNow('later')) });
-    expect(await start('job.start:j:0')).toEqual({ ending: 'retry', error: null });
+    expect(finished).toEqual([]);
   });
 
-  it('that a backend refuses is refused, one without an answer is tried again', async () => {
-    const refused = scene({ release: () => Promise.reject(new BackendError('no rights')) });
-    expect(await refused.carryOut('instance.terminate:i:0')).toEqual({ ending: 'done' });
-    expect(refused.finished).toMatchObject([{ state: 'failed', result: { reason: 'error' } }]);
-    const error = new NoAnswerError('no answer in time');
-    const silent = scene({ release: () => Promise.reject(error) });
-    expect(await silent.carryOut('instance.terminate:i:0')).toEqual({ ending: 'retry', error });
+  it('that a backend refuses is recorded as failed: the next attempt is a decision', async () => {
+    const error = new BackendError('quota exceeded');
+    const { finished, carryOut } = scene({ release: () => Promise.reject(error) });
+    expect(await carryOut('instance.terminate:i:0')).toEqual({ ending: 'done' });
+    expect(finished[0]).toMatchObject({ state: 'failed', result: { message: 'quota exceeded' } });
+  });
+
+  it('that a backend may have carried out without an answer is tried again', async () => {
+    const error = new NoAnswerError('connection reset');
+    const { carryOut } = scene({ release: () => Promise.reject(error) });
+    expect(await carryOut('instance.terminate:i:0')).toEqual({ ending: 'retry', error });
   });
 
   it('that fails for an unknown reason is tried again, with the error for the log', async () => {

@@ -1,4 +1,4 @@
-/** Effects on machines, and all that effects are carried out with. */
+/** Effects on instances, and all that effects are carried out with. */
 import type { Backend, InstanceOrder } from '@dstack/backends';
 import { isSshHost } from '@dstack/contract/status';
 import {
@@ -44,9 +44,7 @@ export async function makeInstance(
   const view = await options.store.instances.byId(intent.subjectId);
   if (!view) return { kind: 'refused', reason: 'error', message: 'the instance was deleted' };
   const order = await orderFor(options, intent, view);
-  if (isSshHost(view.instance.backend)) {
-    return await takeOver(options, view.instance, order);
-  }
+  if (isSshHost(view.instance.backend)) return await takeOver(options, view.instance, order);
   return await createFromOffers(options, { intent, payload, view, order });
 }
 
@@ -117,6 +115,7 @@ async function orderFor(
   };
 }
 
+/** Null: it is not configured any more. */
 async function backendOf(
   { backends }: EffectsOptions,
   { backend, projectId }: InstanceRecord,
@@ -138,8 +137,8 @@ export async function endInstance(
   }
   // An instance that shares its agent with others leaves the link as it is.
   const hasOwnAgent = instance.hostId === instance.id;
-  if (hasOwnAgent && backend.capabilities.owner === 'provider')
-    await options.links.hold(instance.id);
+  const isCharged = backend.capabilities.owner === 'provider';
+  if (hasOwnAgent && isCharged) await options.links.hold(instance.id);
   const outcome = await backend.instances.release(instance.handle);
   if (outcome === 'releasing') throw new NotNow('the provider has not finished terminating it');
   if (hasOwnAgent) await options.links.forget(instance.id);

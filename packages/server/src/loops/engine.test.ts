@@ -24,7 +24,8 @@ function engine(secondsPerAlarm: number, changes: RunChanges): Engine {
     offers: { ...deps.offers, hints: async () => NO_HINTS },
     effect: async () => ({ ending: 'done' }),
     effectIsOurs: async () => true,
-    observation: () => async () => ({ ending: 'done' }),
+    backends: { find: async () => null },
+    links: { follow: async () => {} },
     context: () => ({ ...context(), now: deps.context().now }),
     observer: {
       passEnded: () => {},

@@ -1,5 +1,6 @@
 import type { RunContext, Signal, WorkKind } from '@dstack/core';
 import type { Store } from '@dstack/store';
+import type { ObservationDeps } from '../capacity/observation-pass.ts';
 import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
 import { leased } from './leased.ts';
@@ -18,8 +19,8 @@ export interface EngineOptions {
   readonly effect: KeyWork;
   /** False: another server carries it out, and has received its signal too. */
   readonly effectIsOurs: (key: string) => Promise<boolean>;
-  /** Asks backends about their instances; `arm` sets the time of the next question. */
-  readonly observation: WorkDeps['observation'];
+  readonly backends: ObservationDeps['backends'];
+  readonly links: ObservationDeps['links'];
   readonly context: () => RunContext;
   readonly changes: RunChanges;
   readonly quota: LogQuota;

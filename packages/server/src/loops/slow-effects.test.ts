@@ -26,7 +26,8 @@ async function started(effect: (key: string) => Promise<void>) {
       return { ending: 'done' };
     },
     effectIsOurs: async () => true,
-    observation: () => async () => ({ ending: 'done' }),
+    backends: { find: async () => null },
+    links: { follow: async () => {} },
     context: () => ({ now: 0 }) as RunContext,
     changes: new RunChanges(),
     quota: {} as LogQuota,

@@ -48,7 +48,7 @@ describe('an effect belongs to the server with the link to', () => {
     ['no host, where the job has none', intent('job.start', 'placed-nowhere'), null],
     ['no host, where the job was deleted', intent('job.stop', 'deleted'), null],
     ['the host that the job has left', intent('job.remove', 'deleted', { hostId: 'old' }), 'old'],
-    ['the SSH host itself', intent('instance.create', 'ssh'), 'ssh'],
+    ['the SSH host itself', intent('instance.terminate', 'ssh'), 'ssh'],
     ['no host, for a machine of a cloud', intent('instance.terminate', 'cloud'), null],
     ['no host, where the instance was deleted', intent('instance.create', 'deleted'), null],
   ])('%s', async (_, one, expected) => {

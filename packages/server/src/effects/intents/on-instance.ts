@@ -10,7 +10,7 @@ export const ON_INSTANCE = {
   wakes: wakeInstance,
 } as const;
 
-/** Only the server that is linked to an SSH host can remove its agent. */
+/** An SSH host is changed over its link; every server can reach the others' backends. */
 async function hostOfSshHost(store: Store, { subjectId }: IntentRecord): Promise<string | null> {
   const instance = (await store.instances.byId(subjectId))?.instance;
   return instance && isSshHost(instance.backend) ? instance.id : null;

@@ -18,8 +18,9 @@ export function passDeps({ store, deps }: TestServer): WorkDeps {
     changes: new RunChanges(),
     quota: new LogQuota(store, deps.log),
     effect: async () => ({ ending: 'done' }),
-    observation: () => async () => ({ ending: 'done' }),
     effectIsOurs: async () => true,
+    backends: { find: async () => null },
+    links: { follow: async () => {} },
     observer: null,
     log: deps.log,
   };

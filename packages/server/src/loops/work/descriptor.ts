@@ -21,10 +21,11 @@ export interface WorkDeps {
   readonly quota: LogQuota;
   /** Carries out the effect announced under a key; see `effects/`. */
   readonly effect: KeyWork;
-  /** Asks backends about their instances; `arm` sets the time of the next question. */
-  readonly observation: (arm: ObservationDeps['arm']) => KeyWork;
   /** False: another server carries the effect out, and has received its signal too. */
   readonly effectIsOurs: (key: string) => Promise<boolean>;
+  /** Observations ask these, and open the links to agents that can be reached. */
+  readonly backends: ObservationDeps['backends'];
+  readonly links: ObservationDeps['links'];
   readonly observer: LoopObserver | null;
   readonly log: Logger;
 }

@@ -1,4 +1,5 @@
 /** One server of a simulation: the real loops, effects and hosts, on a store that it shares. */
+
 import { remoteBackend } from '@dstack/backends';
 import {
   buildJobSpecs,
@@ -12,7 +13,6 @@ import type { HostAccessRecord, Store } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
 import { fleetHostReader } from '../../capacity/fleet-hosts.ts';
-import { observationPass } from '../../capacity/observation-pass.ts';
 import { effects } from '../../effects/carry-out.ts';
 import { Drain } from '../../effects/drain.ts';
 import { effectIsOurs } from '../../effects/effect-owner.ts';
@@ -117,7 +117,8 @@ export class SimServer {
     this.#engine = new Engine({
       ...{ store, log, effect, offers: this.offers },
       effectIsOurs: effectIsOurs({ store, hosts: this.#hosts }),
-      observation: (arm) => observationPass({ store, backends, links: this.#links, now, arm, log }),
+      backends,
+      links: this.#links,
       context: () => this.context(),
       changes: new RunChanges(),
       quota: new LogQuota(store, log),
