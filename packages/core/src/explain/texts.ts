@@ -27,11 +27,11 @@ export function instanceText({ rule, asked, has, holder }: Facts): string {
     case 'ending':
       return 'is being terminated';
     case 'fleet_spec':
-      return 'is no longer what its fleet asks for';
+      return 'is no longer what its fleet requires';
     case 'instances':
       return 'is none of the instances that the run names';
     case 'blocks':
-      return 'has no blocks of the size asked for';
+      return 'has no blocks of the requested size';
     default:
       return `${UNFIT}${unmetText(rule, asked, has)}`;
   }
@@ -48,7 +48,7 @@ function unmetText(rule: ExplainRule, asked: string | null, has: string | null):
     case 'registry_auth':
       return `\`${rule}\` is not possible there${detail(has)}`;
     case 'volumes':
-      return `the volumes asked for cannot be mounted there${detail(has)}`;
+      return `the requested volumes cannot be mounted there${detail(has)}`;
     case 'reservation':
       return 'the reservation asked for is not known there';
     default:

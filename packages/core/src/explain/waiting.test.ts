@@ -258,7 +258,7 @@ const SITUATIONS: readonly Waits[] = [
   [
     'a volume that no machine can mount',
     { configuration: { volumes: ['data:/data'] }, fleets: [LAB], instances: [host(0)] },
-    { rules: ['volumes'], summary: 'the volumes asked for cannot be mounted there' },
+    { rules: ['volumes'], summary: 'the requested volumes cannot be mounted there' },
   ],
   [
     'a full fleet, and a more urgent run that gets the next place',

@@ -29,7 +29,7 @@ export function expectedObservation(instanceId: Id, now: Timestamp): Observation
 }
 
 /**
- * `isSettled`: nothing more can be learned by asking, because the backend reports changes itself or
+ * `isSettled`: further questions report nothing new, because the backend reports changes itself or
  * has none.
  */
 export function observed(
@@ -44,7 +44,7 @@ export function observed(
   return { ...before, observation, since, checkedAt: now, error: null, nextPassAt };
 }
 
-/** The backend did not answer: what it reported before still holds. */
+/** The backend did not answer, so its previous report still holds. */
 export function notObserved(
   before: ObservationRecord,
   error: string,
@@ -56,7 +56,7 @@ export function notObserved(
   return { ...before, checkedAt: now, error, nextPassAt: now + delay };
 }
 
-/** Whether a pass of the instance may decide something else now. */
+/** Whether a pass of the instance may now come to another decision. */
 export function isNews(before: ObservationRecord, after: ObservationRecord): boolean {
   return before.error !== after.error || !sameJson(before.observation, after.observation);
 }

@@ -7,7 +7,7 @@ export function unixUser(text: string): UnixUser | null {
   if (user === '' || group === '' || rest.length > 0) return null;
   const uid = numeric(user);
   const gid = group === undefined ? null : numeric(group);
-  // An image may name anything here; the name becomes the one that clients log in with.
+  // An image may contain any text here; the name becomes the one that clients log in with.
   if (uid === null && !isSshUser(user)) return null;
   if (group !== undefined && gid === null && !isSshUser(group)) return null;
   return {

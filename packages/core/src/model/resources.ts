@@ -1,4 +1,4 @@
-/** Volumes and gateways: records, and all that decides their next step. */
+/** Records of volumes and gateways, and their snapshots. */
 import type {
   BackendType,
   GatewayConfiguration,
@@ -16,7 +16,7 @@ export interface VolumeRecord {
   readonly name: string;
   readonly backend: BackendType;
   readonly configuration: Volume['configuration'];
-  /** Registered by its id, so never deleted at the provider. */
+  /** Registered by its id, so it is never deleted at the provider. */
   readonly external: boolean;
   readonly status: VolumeStatus;
   readonly statusMessage: string | null;
@@ -43,7 +43,7 @@ export interface GatewayRecord {
   readonly wildcardDomain: string | null;
   /** Of the load balancer, if there is one. */
   readonly hostname: string | null;
-  /** What the adapter keeps about the load balancer. */
+  /** Data of the adapter about the load balancer. */
   readonly backendData: string | null;
   readonly scaleOutAttempt: number;
   readonly createdAt: Timestamp;
@@ -57,7 +57,7 @@ export interface GatewayRecord {
 export interface VolumeSnapshot {
   readonly volume: VolumeRecord;
   readonly projectName: string;
-  /** Whether its backend is one of the project's. */
+  /** Whether the project has its backend configured. */
   readonly backendConfigured: boolean;
   /** Instances that it is attached to. */
   readonly attachments: number;
@@ -67,9 +67,9 @@ export interface GatewaySnapshot {
   readonly gateway: GatewayRecord;
   readonly projectName: string;
   readonly backendConfigured: boolean;
-  /** Projects whose default it is, its own or such that import it. */
+  /** Projects whose default it is: its own, or projects that import it. */
   readonly defaultOf: readonly ProjectOfGateway[];
-  /** Default of its own project, this one or another. */
+  /** Id of the default gateway of its own project, this one or another. */
   readonly projectDefaultId: Id | null;
 }
 

@@ -33,7 +33,7 @@ export interface MachineQuery {
   readonly needs: JobNeeds;
 }
 
-/** What the server's machine lacks for a need. */
+/** What the server host lacks to meet a need. */
 export const LOCAL_LACKS = {
   trusted: 'DSTACK_LOCAL_TRUSTED is not set on the server',
   mounts: 'the server may not make mounts',

@@ -9,7 +9,7 @@ import { mergedProfile } from '../profile/merge.ts';
 export interface NodeRequest {
   readonly requirements: Requirements;
   readonly needs: JobNeeds;
-  /** Equal for nodes that ask for the same. */
+  /** Equal for nodes with the same requirements. */
   readonly kind: string;
 }
 

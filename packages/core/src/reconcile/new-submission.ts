@@ -8,11 +8,11 @@ export interface NewSubmissions {
   readonly replicaNum: number;
   /** Failed submissions of the replica in a row before this one. */
   readonly attempt?: number;
-  /** Number of the new submission of a job; 0 where there was none. */
+  /** Number of the new submission of a job; 0 if it is the first. */
   readonly submissionNum?: (jobNum: number) => number;
 }
 
-/** The jobs of one replica at their beginning: they wait to be placed together. */
+/** The jobs of one replica when they are submitted: they wait to be placed together. */
 export function newSubmissions(
   run: RunRecord,
   specs: readonly JobSpec[],

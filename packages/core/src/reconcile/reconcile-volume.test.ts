@@ -32,7 +32,7 @@ function pass(volume: VolumeRecord, now: number, more: Partial<VolumeSnapshot> =
   return { after, update, events };
 }
 
-describe('a volume that nobody uses', () => {
+describe('an unused volume', () => {
   test('waits for the end of its time', () => {
     const { after, events } = pass(aVolume(), T0 + 1);
     expect(after).toMatchObject({ nextPassAt: T0 + HOUR, toBeDeleted: false });

@@ -1,4 +1,4 @@
-/** The next step of a volume: what becomes of a new one, the end of an unused one, its deletion. */
+/** The next step of a volume: the outcome of a new one, the end of an unused one, its deletion. */
 
 import { sameJson } from '../compare/same.ts';
 import { newEvent, volumeTarget } from '../events/events.ts';
@@ -19,8 +19,8 @@ import {
 } from '../status/index.ts';
 
 /**
- * No backend of this server makes or registers volumes, so a new one fails at once and says why,
- * and there is nothing at a provider that a deletion would have to wait for.
+ * No backend of this server creates or registers volumes. A new volume therefore fails at once with
+ * that reason, and a deletion has nothing at a provider to wait for.
  */
 export function reconcileVolume(snapshot: VolumeSnapshot, { now }: DecisionContext): Decision {
   const events: NewEvent[] = [];
@@ -44,8 +44,8 @@ export function reconcileVolume(snapshot: VolumeSnapshot, { now }: DecisionConte
 }
 
 /**
- * When a volume that nobody uses is deleted by itself; null = never, or not while it is as it is.
- * Whoever attaches or detaches it signals a pass.
+ * When an unused volume is deleted automatically; null = never, or not in its present state.
+ * Attaching and detaching it signal a pass.
  */
 export function volumeCleanupAt(volume: VolumeRecord, attachments: number): Timestamp | null {
   const seconds = volume.configuration.auto_cleanup_duration;

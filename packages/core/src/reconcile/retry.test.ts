@@ -154,7 +154,7 @@ function spot(data: ReturnType<World['job']>['provisioningData']) {
 }
 
 describe('a host that cannot be reached', () => {
-  test('changes nothing for a while and is told twice', () => {
+  test('changes nothing for a while and is recorded twice', () => {
     const world = running({});
     world.events.length = 0;
     world.disconnect().later(4).pass();
@@ -199,7 +199,7 @@ describe('a host that cannot be reached', () => {
     expect(world.job('job-1').status).toBe('failed');
   });
 
-  test('is borne as long as the server is told to', () => {
+  test('is tolerated as long as the setting allows', () => {
     const world = running({});
     world.settings = { ...world.settings, unreachableTolerance: 600 };
     world.disconnect().later(5).pass();

@@ -63,7 +63,7 @@ export function verdictOn(pass: RunPass, job: JobRecord, event: RetryEvent | nul
   const { retry } = job.spec;
   if (!retry || event === null || !retry.on_events.includes(event)) return { kind: 'never' };
   const provisioned = lastProvisioned(pass, job);
-  // It never had a machine for another reason than capacity: a retry would fail alike.
+  // It never got a machine, for a reason other than capacity: a retry would fail too.
   if (provisioned === null && event !== 'no-capacity') return { kind: 'never' };
   const from =
     provisioned === null ? executionStart(pass.run) : (provisioned.finishedAt ?? pass.now);
@@ -104,8 +104,8 @@ export function replicaVerdict(pass: RunPass, jobs: readonly JobRecord[]): Retry
 }
 
 /**
- * What becomes of a failed replica that no other stands in for. One that a request woke is tried again
- * for lack of capacity, whatever `retry` says.
+ * What happens to a failed replica if no other replica serves. A replica that a request started is
+ * retried for lack of capacity, whatever `retry` says.
  */
 export function verdictAlone(pass: RunPass, { group, jobs }: Replica): RetryVerdict | null {
   const verdict = replicaVerdict(pass, jobs);

@@ -29,7 +29,7 @@ export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: Ins
   occupyInstance(pass.draft, instance, host);
   const report = pass.reportOf(job);
   const start = pass.draft.lastIntent('job.start', job.id);
-  // Also after the agent's first report: a missing upload, for example, will not come.
+  // Also after the agent's first report: a missing upload, for example, will never come.
   if (!hasBegun(report) && endIfRefused(pass, job, start)) return;
   if (report !== null) {
     followReport(pass, job, report, host);
@@ -37,7 +37,7 @@ export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: Ins
   }
   const until = startDeadline(job, instance);
   if (pass.now >= until) {
-    const message = 'The agent of the instance did not take the job in time';
+    const message = 'The agent of the instance did not accept the job in time';
     endJob(pass, job, 'waiting_runner_limit_exceeded', { message });
     return;
   }
@@ -135,7 +135,7 @@ function beginRunning(pass: RunPass, job: JobRecord): void {
   });
 }
 
-/** The process has ended by itself, or never began. */
+/** The process has ended by itself, or never started. */
 export function endByExit(pass: RunPass, job: JobRecord, report: JobReport): void {
   const exit = report.state.exit;
   const status = exit?.status ?? null;

@@ -1,4 +1,4 @@
-/** New submissions of replicas: a retry, another replica, a deployment, a firing of the schedule. */
+/** New submissions of replicas: a retry, another replica, a deployment, or a scheduled start. */
 import { jobCreatedEvent } from '../events/events.ts';
 import type { JobRecord } from '../model/index.ts';
 import { isCapacityReason, isJobFinished } from '../status/index.ts';

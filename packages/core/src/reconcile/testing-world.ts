@@ -68,7 +68,7 @@ export class World {
   intents = new Map<string, IntentRecord>();
   observations = new Map<string, ObservationRecord>();
   logEnds: Record<string, number> = {};
-  /** Messages in the order written, with the name of what they are about. */
+  /** Messages in the order written, with the name of their target. */
   events: string[] = [];
   rawEvents: NewEvent[] = [];
   signals: Signal[] = [];
@@ -78,7 +78,7 @@ export class World {
   overQuota: RunSnapshot['overQuota'] = {};
   gpuSamples: RunSnapshot['gpuSamples'] = {};
   probes: RunSnapshot['probes'] = {};
-  /** Instances of the server's machine, for one that a fleet plans. */
+  /** Instances of the server host, for one that a fleet plans. */
   localInstances: number | null = null;
   requests: RunSnapshot['requests'] = null;
   buildJobs: RunContext['buildJobs'];
@@ -254,7 +254,7 @@ export class World {
     }
   }
 
-  /** Keys of effects that were called off: a worker under way may do them nevertheless. */
+  /** Keys of cancelled effects: a worker under way may still carry them out. */
   cancelled = new Set<string>();
 
   #cancel(key: string): void {
@@ -264,7 +264,7 @@ export class World {
     this.intents.set(key, { ...intent, state: 'failed', error: 'cancelled', updatedAt: this.now });
   }
 
-  // What the outside does.
+  // Events outside the server.
 
   later(seconds: number): this {
     this.now += seconds * SECOND;
@@ -309,7 +309,7 @@ export class World {
     return this;
   }
 
-  /** The worker's result for a machine: it appears, with an agent that is not heard of yet. */
+  /** The worker's result for a machine: it appears, and its agent has not connected yet. */
   created(instanceId: string, offer: Offer = anOffer()): this {
     const result: IntentResult = {
       kind: 'instance.created',

@@ -3,7 +3,7 @@ import { nameError, type SpecError, specError } from '../run-spec/result.ts';
 
 export type PreparedVolume = { readonly ok: true; readonly external: boolean } | SpecError;
 
-/** Whether it registers a volume that is there already, or why the server refuses it. */
+/** Whether it registers an existing volume, or why the server refuses it. */
 export function prepareVolume(configuration: VolumeConfiguration): PreparedVolume {
   const { name } = configuration;
   const wrongName = name === null ? null : nameError(name);

@@ -65,7 +65,7 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
       return {
         abilities: configured.map(({ name, instances }) => ({
           name,
-          makesMachines: instances !== null,
+          createsInstances: instances !== null,
         })),
         hints: capacityHints(configured),
         localOff: isLocal

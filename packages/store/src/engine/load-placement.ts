@@ -48,7 +48,7 @@ export async function loadCapacity(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
-  { machineless }: Pick<CapacityHints, 'machineless'>,
+  { offersOnly }: Pick<CapacityHints, 'offersOnly'>,
 ): Promise<CapacitySnapshot & LocalState> {
   const fleets = await loadFleets(tx, records, projectId);
   return {
@@ -63,11 +63,11 @@ export async function loadCapacity(
       ...fleets.map((fleet) => fleet.projectId),
     ]),
     ...(await localUse(tx, records)),
-    machineless,
+    offersOnly,
   };
 }
 
-/** See `Engine.waitingFor`. */
+/** See `EngineStore.waitingFor`. */
 export async function waitingFor(tx: Tx, records: RecordCache, capacity: string): Promise<Id[]> {
   const [kind, id = ''] = capacity.split(':');
   switch (kind) {

@@ -16,8 +16,8 @@ import { sweep } from './0015-sweep.ts';
 import type { Migration } from './ddl.ts';
 
 /**
- * In order; the number of a migration is its place, from 1. Forward only: a migration that has been
- * released is never edited, the next one corrects it.
+ * In order; the number of a migration is its position, from 1. Forward only: a released migration
+ * is never edited, the next one corrects it.
  */
 export const MIGRATIONS: readonly Migration[] = [
   accounts,

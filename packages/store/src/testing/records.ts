@@ -1,4 +1,4 @@
-/** Records with the fewest facts that make sense; JSON parts hold what the test looks at only. */
+/** Records with the fewest facts that make sense; JSON parts contain only what the test reads. */
 import { randomUUID } from 'node:crypto';
 import type {
   CapacityHints,
@@ -19,7 +19,7 @@ import type { NewUser } from '../users/types.ts';
 export const NO_MEMORY: RunMemory = { overQuota: new Map() };
 
 /** Every backend creates machines and signals its capacity. */
-export const NO_HINTS: CapacityHints = { machineless: new Set(), hasSilentBackends: false };
+export const NO_HINTS: CapacityHints = { offersOnly: new Set(), hasSilentBackends: false };
 
 const TIME = 1_000_000;
 

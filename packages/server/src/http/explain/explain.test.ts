@@ -164,7 +164,7 @@ describe('an explanation', () => {
         offers: { answer: async () => ({ offers: new Map(), notes: [note] }) },
         backends: {
           state: async () => ({
-            abilities: [{ name: 'gcp', makesMachines: true }],
+            abilities: [{ name: 'gcp', createsInstances: true }],
             localOff: null,
             hints: NO_HINTS,
           }),

@@ -199,7 +199,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
       state: async () => ({
         abilities: [...new Set(offers.map((offer) => offer.backend))].map((name) => ({
           name,
-          makesMachines: true,
+          createsInstances: true,
         })),
         localOff: null,
         hints: NO_HINTS,
