@@ -224,19 +224,39 @@ export interface GroupHandle {
   readonly data: string | null;
 }
 
-/** Placement groups (machines close to each other) and compute groups (machines made together). */
+export interface GroupOrder {
+  /** Key of the intent. The same key finds the group. */
+  readonly key: string;
+  readonly name: string;
+  readonly kind: 'placement' | 'compute';
+  readonly region: string;
+  /** Machines of a compute group, and what each of them is; null for a placement group. */
+  readonly size: number | null;
+  readonly offer: Offer | null;
+  readonly owner: Omit<OwnerTags, 'instance'>;
+}
+
+export interface ListedGroup {
+  readonly handle: GroupHandle;
+  /** As far as the provider's tags name it. */
+  readonly owner: Omit<OwnerTags, 'instance'>;
+  /** Key of the order. */
+  readonly key: string | null;
+}
+
+/**
+ * Placement groups put machines close to each other that are ordered one by one. The machines of a
+ * compute group are ordered with it: `instances.create` then only finds the one of a rank.
+ */
 export interface Groups {
-  create(order: {
-    readonly key: string;
-    readonly name: string;
-    readonly kind: 'placement' | 'compute';
-    readonly region: string;
-    readonly size: number | null;
-    readonly owner: Omit<OwnerTags, 'instance'>;
-  }): Promise<GroupHandle>;
-  /** An unknown group has been deleted; `in-use` while instances are in it. */
+  /** As `Instances.create`: begins and returns; the same key finds the group. */
+  create(order: GroupOrder): Promise<GroupHandle>;
+  /**
+   * An unknown group has been deleted. A compute group ends with all of its machines. `in-use`: not
+   * yet, because machines are in it or are being ended; ask again.
+   */
   delete(handle: GroupHandle): Promise<'deleted' | 'in-use'>;
-  list(owner: Pick<OwnerTags, 'server'>): Promise<readonly GroupHandle[]>;
+  list(owner: Pick<OwnerTags, 'server'>): Promise<readonly ListedGroup[]>;
 }
 
 /**

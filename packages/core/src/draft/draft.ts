@@ -8,6 +8,7 @@ import type {
   DecisionContext,
   FleetRecord,
   FleetUse,
+  GroupRecord,
   Id,
   InstanceRecord,
   IntentPayload,
@@ -109,6 +110,7 @@ interface Loaded {
   readonly fleet?: FleetRecord;
   readonly jobs?: readonly JobRecord[];
   readonly instances?: readonly InstanceRecord[];
+  readonly groups?: readonly GroupRecord[];
   readonly intents?: readonly IntentRecord[];
   /** Fleets of the instances, with how many instances each has; see `fleetUse`. */
   readonly fleetUses?: readonly FleetUse[];
@@ -121,6 +123,7 @@ export class Draft {
   readonly fleets: Table<FleetRecord>;
   readonly jobs: Table<JobRecord>;
   readonly instances: Table<InstanceRecord>;
+  readonly groups: Table<GroupRecord>;
   /** By kind and subject, oldest attempt first. */
   #intents = new Map<string, IntentRecord[]>();
   #announced: IntentRecord[] = [];
@@ -146,6 +149,7 @@ export class Draft {
     for (const { fleet, active } of uses) this.#active.set(fleet.id, active);
     this.jobs = new Table(loaded.jobs ?? [], touched);
     this.instances = new Table(loaded.instances ?? [], touched);
+    this.groups = new Table(loaded.groups ?? [], touched);
     for (const intent of loaded.intents ?? []) this.#remember(intent);
     for (const attempts of this.#intents.values()) attempts.sort((a, b) => a.attempt - b.attempt);
   }
@@ -278,6 +282,8 @@ export class Draft {
       ...this.#checks.values(),
       ...this.runs.updated().map((u): Change => ({ type: 'run.update', ...u })),
       ...this.fleets.updated().map((u): Change => ({ type: 'fleet.update', ...u })),
+      ...this.groups.inserted().map((group): Change => ({ type: 'group.insert', group })),
+      ...this.groups.updated().map((u): Change => ({ type: 'group.update', ...u })),
       ...this.instances
         .inserted()
         .map((instance): Change => ({ type: 'instance.insert', instance })),

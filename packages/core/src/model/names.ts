@@ -2,6 +2,7 @@
 export type {
   FleetStatus,
   GatewayStatus,
+  GroupStatus,
   HealthStatus,
   InstanceStatus,
   InstanceTerminationReason,

@@ -161,6 +161,8 @@ export interface InstanceRecord {
   readonly profile: Profile | null;
   /** Seconds without a job after which it is terminated; null = never. 0 = with its job. */
   readonly idleSeconds: number | null;
+  /** The compute group whose machines are ordered, and end, together; null = it is ordered alone. */
+  readonly groupId: Id | null;
   /** How its backend finds it; null while nothing has been ordered. */
   readonly handle: InstanceHandle | null;
   /** Which agent runs its jobs: key of a `HostRecord`. */
@@ -292,7 +294,7 @@ export interface JobLogEnd {
 export interface IntentRecord {
   readonly key: string;
   readonly kind: IntentKind;
-  /** Id of a job or an instance, by the kind. */
+  /** Id of a job, an instance or a group, by the kind. */
   readonly subjectId: Id;
   readonly attempt: number;
   readonly payload: IntentPayload;
@@ -337,9 +339,17 @@ export type IntentPayload =
       /** No backend has been asked yet, so nothing can appear if it is never carried out. */
       readonly untried?: true;
     }
-  | { readonly kind: 'instance.terminate' };
+  | { readonly kind: 'instance.terminate' }
+  /** `offers`: tried in order for a compute group; a placement group is at a place already. */
+  | {
+      readonly kind: 'group.create';
+      readonly offers: readonly Offer[];
+      readonly maxTries: number;
+      readonly totalOffers: number;
+    }
+  | { readonly kind: 'group.delete' };
 
-/** `reason` of a refused `instance.terminate`: the backend was removed from the project. */
+/** `reason` of a refused `instance.terminate` or `group.delete`: the backend was removed from the project. */
 export const BACKEND_MISSING = 'backend_missing';
 
 export type IntentResult =
@@ -351,6 +361,12 @@ export type IntentResult =
       /** Null until the machine is known. */
       readonly provisioningData: ProvisioningData | null;
       readonly hostId: string;
+    }
+  | {
+      readonly kind: 'group.created';
+      readonly handle: InstanceHandle;
+      /** That of each machine of a compute group. */
+      readonly offer: Offer | null;
     }
   /** `message` contains the number of offers tried and up to three distinct errors. */
   | { readonly kind: 'no-capacity'; readonly message: string }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FleetRecord, InstanceRecord, IntentRecord } from '../model/index.ts';
+import type { FleetRecord, GroupRecord, InstanceRecord, IntentRecord } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { reconcileFleet } from './reconcile-fleet.ts';
 import { aFleet, anInstance, SETTINGS, T0 } from './testing.ts';
@@ -9,6 +9,7 @@ interface Options {
   readonly activeRuns?: number;
   readonly projectDeleted?: boolean;
   readonly intents?: readonly IntentRecord[];
+  readonly groups?: readonly GroupRecord[];
 }
 
 function pass(fleet: FleetRecord, instances: InstanceRecord[], options: Options = {}) {
@@ -20,6 +21,7 @@ function pass(fleet: FleetRecord, instances: InstanceRecord[], options: Options 
       projectDeleted: options.projectDeleted ?? false,
       instances,
       intents: options.intents ?? [],
+      groups: options.groups ?? [],
       activeRuns: options.activeRuns ?? 0,
     },
     {

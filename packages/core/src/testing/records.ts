@@ -166,6 +166,7 @@ export function instanceRecord(part: Partial<InstanceRecord> = {}): InstanceReco
     requirements: null,
     profile: null,
     idleSeconds: 300,
+    groupId: null,
     handle: offer && { id: 'i-1', data: null },
     hostId: id,
     hostFacts: null,

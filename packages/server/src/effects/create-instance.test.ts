@@ -15,7 +15,6 @@ const order = {
   authorizedKeys: [],
   tags: {},
   reservation: null,
-  placementGroup: null,
   volumes: [],
   group: null,
 };
@@ -50,7 +49,9 @@ function attempt(outcomes: Readonly<Record<string, Error | 'made'>>, maxTries = 
     offers,
     maxTries,
     order,
-    instanceName: 'pool-0',
+    name: 'pool-0',
+    placementGroup: async () => null,
+    asking: async () => {},
     where: null,
     totalOffers: offers.length,
     backend: async () => backend,

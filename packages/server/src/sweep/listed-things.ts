@@ -22,8 +22,8 @@ export async function listThings(backend: Backend, server: string): Promise<List
     ...volumes.map(({ id, region, data }): ListedThing => {
       return { kind: 'volume', handle: { id, data }, region, owner: NOBODY, key: null };
     }),
-    ...groups.map((handle): ListedThing => {
-      return { kind: 'group', handle, region: null, owner: NOBODY, key: null };
+    ...groups.map(({ handle, owner: { project, fleet }, key }): ListedThing => {
+      return { kind: 'group', handle, region: null, owner: { project, fleet, instance: '' }, key };
     }),
   ];
 }
@@ -33,7 +33,7 @@ export async function listThings(backend: Backend, server: string): Promise<List
  * neither a row nor an intent accounts for was not created by this database.
  */
 export async function accountFor(
-  store: Pick<Store, 'sweeps' | 'engine' | 'instances'>,
+  store: Pick<Store, 'sweeps' | 'engine' | 'instances' | 'groups'>,
   things: readonly ListedThing[],
   of: Pick<SweepInput, 'project' | 'backend' | 'now'> & {
     /** Of all backends. */
@@ -55,14 +55,17 @@ export async function accountFor(
 
 /** Its creation is under way, or its row has not taken over the result yet. */
 async function isExpected(
-  { engine, instances }: Pick<Store, 'engine' | 'instances'>,
+  { engine, instances, groups }: Pick<Store, 'engine' | 'instances' | 'groups'>,
   { key, handle }: ListedThing,
 ): Promise<boolean> {
   const intent = key === null ? null : await engine.intent(key);
   if (intent === null) return false;
   if (intent.state === 'announced') return true;
-  if (intent.result?.kind !== 'instance.created' || intent.result.handle.id !== handle.id) {
-    return false;
+  const { result } = intent;
+  if (!result || !('handle' in result) || result.handle.id !== handle.id) return false;
+  if (result.kind === 'group.created') {
+    const group = (await groups.byId(intent.subjectId))?.group;
+    return group !== undefined && group.handle === null && !group.deleted;
   }
   const instance = (await instances.byId(intent.subjectId))?.instance;
   return instance !== undefined && instance.handle === null && !instance.deleted;

@@ -24,6 +24,7 @@ const ROWS: Readonly<Record<LeasedKind, { readonly table: string; readonly key: 
   fleet: { table: 'fleets', key: 'id' },
   volume: { table: 'volumes', key: 'id' },
   gateway: { table: 'gateways', key: 'id' },
+  group: { table: 'provider_groups', key: 'id' },
   intent: { table: 'intents', key: 'key' },
   sweep: { table: 'leases', key: 'name' },
 };

@@ -2,6 +2,7 @@ import type {
   Change,
   FleetRecord,
   GatewayRecord,
+  GroupRecord,
   InstanceRecord,
   JobRecord,
   RunRecord,
@@ -21,7 +22,8 @@ export type RowUpdate =
   | Guarded<'runs', RunRecord>
   | Guarded<'jobs', JobRecord>
   | Guarded<'volumes', VolumeRecord>
-  | Guarded<'gateways', GatewayRecord>;
+  | Guarded<'gateways', GatewayRecord>
+  | Guarded<'provider_groups', GroupRecord>;
 
 export interface RowDelete {
   readonly table: 'instances' | 'jobs';
@@ -61,6 +63,8 @@ function toUpdate(change: Change): RowUpdate | null {
       return { table: 'volumes', ...guard(change), set: change.set };
     case 'gateway.update':
       return { table: 'gateways', ...guard(change), set: change.set };
+    case 'group.update':
+      return { table: 'provider_groups', ...guard(change), set: change.set };
     default:
       return null;
   }

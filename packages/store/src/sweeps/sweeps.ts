@@ -78,10 +78,17 @@ async function knownIds(tx: Tx, backend: BackendName): Promise<KnownIds> {
     .where(notDeleted('deleted'))
     .where('provisioning_data', 'is not', null)
     .execute();
+  const groups = await tx
+    .selectFrom('provider_groups')
+    .select('handle as data')
+    .where('backend', '=', backend)
+    .where(notDeleted('deleted'))
+    .where('handle', 'is not', null)
+    .execute();
   return {
     instance: idsIn(instances, 'id'),
     volume: idsIn(volumes, 'volume_id'),
-    group: new Set(),
+    group: idsIn(groups, 'id'),
   };
 }
 
