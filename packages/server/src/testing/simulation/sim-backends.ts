@@ -2,6 +2,7 @@
 import {
   type Backend,
   localBackend,
+  memoryTables,
   type SimFaults,
   SimProvider,
   simBackend,
@@ -35,7 +36,7 @@ export class SimWorld {
     this.parts = parts;
     const { clock, random, cloudFaults: faults } = parts;
     this.provider = new SimProvider({
-      ...{ clock, random, faults },
+      ...{ clock, random, faults: () => faults, tables: memoryTables() },
       agents: {
         start: async ({ id, order, offer }) => {
           const { cpus, gpus } = offer.instance.resources;

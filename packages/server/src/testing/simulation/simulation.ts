@@ -193,8 +193,9 @@ class Simulation {
     await this.#users?.deleteFleets();
     await this.#run(1800);
     await checkNothingLeft(scene);
-    if (this.#world.provider.machines.size > 0) {
-      throw new Breach(9, `${this.#world.provider.machines.size} machines outlived their fleets`);
+    const { machines } = this.#world.provider.tables;
+    if (machines.size > 0) {
+      throw new Breach(9, `${machines.size} machines outlived their fleets`);
     }
     await checkEvents(scene);
     const [server] = this.#servers;
@@ -239,13 +240,13 @@ class Simulation {
         this.#world.parts.cloudFaults.quota = this.#random.whole(1, 8);
         return;
       case 'interrupt': {
-        const machine = this.#random.pick([...this.#world.provider.machines.values()]);
-        if (machine) this.#world.provider.interrupt({ id: machine.id, data: null }, 'taken back');
+        const machine = this.#random.pick(this.#world.provider.tables.machines.all());
+        if (machine) this.#world.provider.interrupt(machine, 'taken back');
         return;
       }
       case 'vanish': {
-        const machine = this.#random.pick([...this.#world.provider.machines.values()]);
-        if (machine) await this.#world.provider.vanish({ id: machine.id, data: null });
+        const machine = this.#random.pick(this.#world.provider.tables.machines.all());
+        if (machine) await this.#world.provider.vanish(machine);
         return;
       }
       case 'crash': {
