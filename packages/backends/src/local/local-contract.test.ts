@@ -21,7 +21,7 @@ describeBackend('the server host', async () => {
       const { offers } = await backend.offers(REQUIREMENTS.met);
       return newOrder(offers[0] ?? null, server);
     },
-    facts: null,
+    facts: async () => null,
     settle: async () => {},
     machines: null,
     vanish: null,

@@ -34,7 +34,7 @@ describeBackend('SSH hosts', async () => {
       hosts.set(instanceId, { ...question, blocks: 1 });
       return order;
     },
-    facts: FACTS,
+    facts: async () => FACTS,
     settle: async () => {},
     machines: async () => hosts.size,
     vanish: async ({ id }) => void hosts.delete(id),

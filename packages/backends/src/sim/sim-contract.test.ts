@@ -58,7 +58,7 @@ function world(
       const { offers } = await backend.offers(REQUIREMENTS.met);
       return newOrder(offers[0] ?? null, server);
     },
-    facts: null,
+    facts: async () => null,
     settle: async () => {
       now += LONG;
     },

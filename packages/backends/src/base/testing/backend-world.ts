@@ -10,8 +10,8 @@ export interface BackendWorld {
   readonly requirements: { readonly met: Requirements; readonly unmet: Requirements } | null;
   /** An order for an instance that does not exist yet; `server` = the owner, this server by default. */
   order(server?: string): Promise<InstanceOrder>;
-  /** Facts that the agent of a running instance has reported; null where no agent runs. */
-  readonly facts: HostFacts | null;
+  /** Facts that the agent of the instance has reported; null where no agent runs. */
+  facts(handle: InstanceHandle): Promise<HostFacts | null>;
   /** Returns when everything that was begun at the provider is finished. */
   settle(): Promise<void>;
   /**

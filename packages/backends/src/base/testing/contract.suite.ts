@@ -22,8 +22,8 @@ export function describeBackend(name: string, open: () => Promise<BackendWorld>)
     });
     afterEach(() => world.close());
 
-    const observe = (handle: InstanceHandle): Promise<Observation> =>
-      instances.observe(handle, { facts: world.facts });
+    const observe = async (handle: InstanceHandle): Promise<Observation> =>
+      await instances.observe(handle, { facts: await world.facts(handle) });
     const ours = async () => await instances.list({ server: OUR_SERVER });
 
     async function created(server?: string): Promise<CreatedInstance & { order: InstanceOrder }> {
