@@ -82,7 +82,8 @@ async function observe(
   const facts = host?.facts ?? instance.hostFacts;
   const observation = await instances.observe(instance.handle, { facts });
   if (observation.state !== 'ready') return observation;
-  if (observation.access) await reach(deps, instance, observation.access);
+  if (observation.access) await storeAccess(deps, instance, observation.access);
+  await deps.links.follow(instance.id);
   return withoutAccess(observation);
 }
 
@@ -93,9 +94,9 @@ function withoutAccess({
   return { state, machine };
 }
 
-/** Stores how the agent is reached, once, and has the link to it opened. */
-async function reach(
-  { store, links }: ObservationDeps,
+/** Stores how the agent is reached, once. */
+async function storeAccess(
+  { store }: ObservationDeps,
   { id, projectId }: InstanceRecord,
   access: Access,
 ): Promise<void> {
@@ -119,7 +120,6 @@ async function reach(
           },
     ]);
   }
-  await links.follow(id);
 }
 
 function loginOf({ hostname, port, user }: Extract<Access, { kind: 'ssh' }>) {

@@ -27,7 +27,7 @@ export interface EffectsOptions {
   readonly hosts: { client(hostId: string): AgentClient | null };
   readonly backends: ProjectBackends;
   readonly starter: JobStarter;
-  readonly links: Pick<LinkSupervisor, 'follow' | 'hold' | 'forget'>;
+  readonly links: Pick<LinkSupervisor, 'hold' | 'forget'>;
   /** Id of the installation, for the owner tags of what backends create. */
   readonly serverId: string;
   /** Requests under way of a replica that is scaled down; see `drain.ts`. */
