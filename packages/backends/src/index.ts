@@ -18,8 +18,3 @@ export {
 } from './local/local.ts';
 export { inspectMachine, type MachineFacts, machineOf } from './local/machine.ts';
 export { type RemoteOptions, remoteBackend } from './remote/remote.ts';
-export type { SimCalls, SimClock, SimOutcome, SimRandom } from './sim/calls.ts';
-export { NO_FAULTS, type SimFaults } from './sim/faults.ts';
-export { type SimAddress, type SimAgents, SimProvider } from './sim/provider.ts';
-export { type SimOptions, simBackend } from './sim/sim.ts';
-export { memoryTables, type SimMachine, type SimTables } from './sim/tables.ts';

@@ -23,6 +23,7 @@ import { ownMachine } from '../offers/own-machine.ts';
 import { type ProjectBackends, projectBackends } from '../offers/project-backends.ts';
 import { closeSecrets } from '../server-dir.ts';
 import type { ServerSettings } from '../settings.ts';
+import type { SimBackends } from '../sim/sim-backends.ts';
 import { updateLocalInstances } from './local-instances.ts';
 import { localRule } from './local-rule.ts';
 import type { Parts } from './parts.ts';
@@ -125,9 +126,11 @@ export function makeBackends(
   hosts: Hosts,
   supervisor: LinkSupervisor,
   { machine, use }: LocalMachine,
+  sims: SimBackends | null,
 ): ProjectBackends {
   return projectBackends({
     store,
+    ...(sims ? { simulated: (row) => sims.of(row) } : {}),
     remote: remoteBackend({
       hostOf: fleetHostReader(store),
       removeAgent: async (instanceId) => {

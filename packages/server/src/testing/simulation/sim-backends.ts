@@ -1,12 +1,6 @@
 /** Where the machines of a simulation come from: a cloud with all its whims, and the server's host. */
-import {
-  type Backend,
-  localBackend,
-  memoryTables,
-  type SimFaults,
-  SimProvider,
-  simBackend,
-} from '@dstack/backends';
+import { type Backend, localBackend } from '@dstack/backends';
+import { memoryTables, type SimFaults, SimProvider, simBackend } from '@dstack/backends/sim';
 import type { HostFacts } from '@dstack/contract/agent';
 import { type Offer, requirementsMatch } from '@dstack/core';
 import type { Random } from '@dstack/testkit/random';

@@ -5,7 +5,7 @@
  */
 
 import { generateKeyPairSync } from 'node:crypto';
-import { NO_FAULTS } from '@dstack/backends';
+import { NO_FAULTS } from '@dstack/backends/sim';
 import {
   type Change,
   DEFAULT_JOB_SPEC_SETTINGS,

@@ -1,0 +1,28 @@
+/** What a test does to a simulated provider while a server uses it. */
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import type { SimKnobs } from '@dstack/contract';
+import { fileTables } from './file-tables.ts';
+import { controlPath } from './knobs.ts';
+import type { SimMachine } from './tables.ts';
+
+export interface SimControl {
+  /** Replaces the knobs that were set before; none = as configured. */
+  set(knobs: Partial<SimKnobs>): void;
+  machines(): readonly SimMachine[];
+  /** Takes a machine back, as providers do with spot instances. */
+  interrupt(id: string, text: string): void;
+}
+
+export function simControl(dir: string): SimControl {
+  const tables = fileTables(dir);
+  return {
+    set(knobs) {
+      mkdirSync(dir, { recursive: true });
+      const draft = `${controlPath(dir)}.draft`;
+      writeFileSync(draft, JSON.stringify(knobs));
+      renameSync(draft, controlPath(dir));
+    },
+    machines: () => tables.machines.all(),
+    interrupt: (id, text) => void tables.interruptions.add({ id, text }),
+  };
+}
