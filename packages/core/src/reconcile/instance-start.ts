@@ -123,17 +123,19 @@ export function advanceProvisioning(pass: InstancePass): void {
     return;
   }
   if (host?.connected && instance.provisioningData?.hostname) {
+    pass.set({ terminationMessage: null });
     arrive(pass, host);
     return;
   }
   const type = instance.offer?.instance.name ?? '';
   const seconds = provisioningTimeoutSeconds(instance.backend, type);
   const until = (instance.startedAt ?? instance.statusChangedAt) + seconds * SECOND;
+  const why = stageOf(pass);
   if (pass.now < until) {
+    pass.set({ terminationMessage: why });
     pass.draft.dueAt(until);
     return;
   }
-  const why = stageOf(pass);
   const reason = why ? ` (${why})` : '';
   pass.end('provisioning_timeout', `The agent did not come up in ${seconds / 60} minutes${reason}`);
 }

@@ -27,6 +27,18 @@ describe('a planned cloud machine', () => {
     expect(w.instance().nextPassAt).toBe(w.now + 300_000_000);
   });
 
+  test('shows what its backend does to it, until its agent is up', () => {
+    const w = planned();
+    w.instancePass();
+    w.created('inst-1');
+    w.observe({ state: 'pending', text: 'booting' });
+    w.instancePass();
+    expect(w.instance().terminationMessage).toBe('booting');
+    w.connect();
+    w.instancePass();
+    expect(w.instance()).toMatchObject({ status: 'idle', terminationMessage: null });
+  });
+
   test.each([
     ['becomes the last slot of the server’s machine', 3, 'provisioning'],
     ['ends where the server’s machine holds as many instances as it may', 4, 'terminated'],

@@ -169,30 +169,48 @@ const STAGES: Readonly<Record<StopStage, string>> = {
   kill: 'SIGKILL',
 };
 
-/** What a user should know beside the status: the host is out of reach, or how far a stop has come. */
+/** How far something has come that happens beside a job. */
+export interface JobProgress {
+  /** Of a stop that is under way. */
+  readonly stop: StopStage | null;
+  /** Of the creation of its machine, as the backend reports it. */
+  readonly machine: string | null;
+}
+
+export const NO_PROGRESS: JobProgress = { stop: null, machine: null };
+
+/** Characters of a stage that are shown beside a status. */
+const SHOWN_STAGE = 40;
+
+/**
+ * What a user should know beside the status: the host is unreachable, how far a stop has come, or
+ * what is being done to the machine.
+ */
 export function jobCondition(
   job: Pick<JobRecord, 'status' | 'disconnectedAt'>,
-  stage: StopStage | null,
+  { stop, machine }: JobProgress,
 ): string | null {
   if (isJobFinished(job.status)) return null;
   if (job.disconnectedAt !== null) return 'unreachable';
-  return isJobTerminating(job.status) && stage !== null ? STAGES[stage] : null;
+  if (isJobTerminating(job.status)) return stop && STAGES[stop];
+  if (!isJobProvisioning(job.status) || machine === null) return null;
+  return machine.length > SHOWN_STAGE ? `${machine.slice(0, SHOWN_STAGE - 1)}…` : machine;
 }
 
-/** Text of `status_message` of a job submission on the wire; `stage` of its stop, where it has one. */
+/** Text of `status_message` of a job submission on the wire. */
 export function jobStatusMessage(
   job: Pick<
     JobRecord,
     'status' | 'terminationReason' | 'refusal' | 'exitStatus' | 'disconnectedAt'
   >,
-  stage: StopStage | null = null,
+  progress: JobProgress = NO_PROGRESS,
 ): string {
   if (job.status === 'done') return 'exited (0)';
   if (job.status === 'failed') return failedMessage(job);
   if (job.status === 'terminated' && job.terminationReason === 'terminated_by_user') {
     return 'stopped';
   }
-  const condition = jobCondition(job, stage);
+  const condition = jobCondition(job, progress);
   return condition === null ? job.status : `${job.status} (${condition})`;
 }
 

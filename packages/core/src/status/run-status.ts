@@ -14,15 +14,16 @@
  * purpose (a service scaled to zero). The other passing statuses last exactly as long as those of
  * the run's jobs, each of which has a deadline of its own (`job-status.ts`).
  */
-import type { StopStage } from '@dstack/contract/agent';
 import type { JobTerminationReason, RunStatus, RunTerminationReason } from '../model/names.ts';
 import type { Id, JobRecord } from '../model/records.ts';
 import {
   isCapacityReason,
   isJobPulling,
   isJobWaiting,
+  type JobProgress,
   jobCondition,
   latestSubmissions,
+  NO_PROGRESS,
 } from './job-status.ts';
 import type { Transitions } from './transitions.ts';
 
@@ -100,17 +101,17 @@ export function runError(reason: RunTerminationReason | null): string | null {
 
 /**
  * Text of `run.status_message` on the wire: `pulling` and `retrying` are no statuses, and what holds
- * for all of its jobs is told of the run. `stages`: of stops that are under way, by job id.
+ * for all of its jobs is told of the run. `progress`: by job id.
  */
 export function runStatusMessage(
   run: { readonly status: RunStatus },
   jobs: readonly JobRecord[],
-  stages: Readonly<Record<Id, StopStage>> = {},
+  progress: Readonly<Record<Id, JobProgress>> = {},
 ): string {
   if (jobs.length === 0) return run.status;
   const latest = latestSubmissions(jobs);
   const [condition, ...others] = new Set(
-    latest.map((job) => jobCondition(job, stages[job.id] ?? null)),
+    latest.map((job) => jobCondition(job, progress[job.id] ?? NO_PROGRESS)),
   );
   const text = statusText(run, jobs, latest);
   return condition && others.length === 0 ? `${text} (${condition})` : text;

@@ -131,8 +131,17 @@ describe('texts of a job', () => {
     ['terminating', null, 'terminate', 'terminating (SIGTERM)'],
     ['terminating', null, 'kill', 'terminating (SIGKILL)'],
     ['done', null, 'kill', 'exited (0)'],
-  ] as const)('%s, out of reach since %s, stop at %s is "%s"', (status, since, stage, text) => {
-    expect(jobStatusMessage(aJob({ status, disconnectedAt: since }), stage)).toBe(text);
+  ] as const)('%s, out of reach since %s, stop at %s is "%s"', (status, since, stop, text) => {
+    const progress = { stop, machine: 'booting' };
+    expect(jobStatusMessage(aJob({ status, disconnectedAt: since }), progress)).toBe(text);
+  });
+
+  test.each([
+    ['provisioning', 'booting', 'provisioning (booting)'],
+    ['provisioning', 'x'.repeat(50), `provisioning (${'x'.repeat(39)}…)`],
+    ['running', 'booting', 'running'],
+  ] as const)('%s while its machine is "%s" is "%s"', (status, machine, text) => {
+    expect(jobStatusMessage(aJob({ status }), { stop: null, machine })).toBe(text);
   });
 });
 
@@ -156,7 +165,9 @@ describe('texts of a run', () => {
     expect(runStatusMessage(running, jobs.slice(0, 1))).toBe('running (unreachable)');
     expect(runStatusMessage(running, jobs)).toBe('running');
     const ending = [aJob({ id: 'c', status: 'terminating' })];
-    const text = runStatusMessage({ status: 'terminating' }, ending, { c: 'terminate' });
+    const text = runStatusMessage({ status: 'terminating' }, ending, {
+      c: { stop: 'terminate', machine: null },
+    });
     expect(text).toBe('terminating (SIGTERM)');
   });
 

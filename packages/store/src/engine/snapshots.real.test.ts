@@ -1,7 +1,7 @@
 import type { JobRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
 import { insertFleet, insertRun } from '../testing/insert.ts';
-import { instanceRecord, intentRecord, projectRecord } from '../testing/records.ts';
+import { fleetRecord, instanceRecord, intentRecord, projectRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 
 const state = (id: string, seq: number) =>
@@ -139,7 +139,15 @@ forEachStore((tests) => {
       { instanceId: instance.id, status: 'done', jobNum: 1 },
     ]);
     expect(await engine.loadInstance(instance.id)).toEqual({
-      ...{ instance, fleet, jobs: [jobs[0]], host: null, intents: [], activeInFleet: 1 },
+      ...{
+        instance,
+        fleet,
+        jobs: [jobs[0]],
+        host: null,
+        observation: null,
+        intents: [],
+        activeInFleet: 1,
+      },
     });
     expect(await engine.loadFleet(fleet.id)).toEqual({
       ...{ fleet, projectName: 'main', projectDeleted: false, activeRuns: 1 },
@@ -211,7 +219,25 @@ forEachStore((tests) => {
       await world.store.reports.saveState('h', stopping, 1);
     }
     const view = await world.store.runs.byId(run.id);
-    expect(view?.stages).toEqual({ [jobs[0]!.id]: 'terminate' });
+    expect(view?.progress).toEqual({ [jobs[0]!.id]: { stop: 'terminate', machine: null } });
+  });
+
+  it('shows what is being done to the machine of a job that waits for it', async () => {
+    const world = await openWorld(tests);
+    const fleet = fleetRecord({ projectId: world.projectId, name: 'pool' });
+    const instance = instanceRecord({
+      ...{ projectId: world.projectId, fleetId: fleet.id },
+      terminationMessage: 'booting',
+    });
+    const build = () => ({ fleet, instances: [instance] });
+    const name = { exact: 'pool' };
+    await world.store.engine.createFleet({ projectId: world.projectId, name, build });
+    const { run, jobs } = await insertRun(world, {}, [
+      { status: 'provisioning', instanceId: instance.id },
+      { status: 'running', instanceId: instance.id, jobNum: 1 },
+    ]);
+    const view = await world.store.runs.byId(run.id);
+    expect(view?.progress).toEqual({ [jobs[0]!.id]: { stop: null, machine: 'booting' } });
   });
 
   it('ignores what agents say of jobs that are not there', async () => {

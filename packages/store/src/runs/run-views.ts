@@ -61,7 +61,7 @@ export async function toViews(
   );
   const pulling = jobs.filter((job) => job.status === 'pulling').map((job) => job.runId);
   const pulls = await pullsOf(db, pulling);
-  const stages = await stagesOf(db, jobs);
+  const progress = await progressOf(db, jobs);
   return runs.flatMap((run): RunView[] => {
     const named = names.get(run.id);
     if (!named) return [];
@@ -78,7 +78,7 @@ export async function toViews(
         jobs: jobsByRun.get(run.id) ?? [],
         probes: probes.get(run.id) ?? {},
         pulls: pulls.get(run.id) ?? {},
-        stages: stages.get(run.id) ?? {},
+        progress: progress.get(run.id) ?? {},
       },
     ];
   });
@@ -143,17 +143,43 @@ async function pullsOf(db: Reads['db'], runIds: readonly Id[]): Promise<Map<Id, 
   return perRun(rows, ([row]) => pullTable.decode(row ?? {}).progress);
 }
 
-async function stagesOf(
+/** Of the few jobs that are being stopped or whose machines are being created. */
+async function progressOf(
   db: Reads['db'],
   jobs: readonly JobRecord[],
-): Promise<Map<Id, RunView['stages']>> {
-  const stopping = jobs.filter((job) => job.status === 'terminating');
-  const runIds = new Map(stopping.map((job) => [job.id, job.runId]));
-  const rows = (await reportsOf(db, [...runIds.keys()])).flatMap(({ jobId, state }) => {
-    const { stop_stage: stage } = state;
-    return stage === null ? [] : [{ run_id: runIds.get(jobId) ?? '', job_id: jobId, stage }];
+): Promise<Map<Id, RunView['progress']>> {
+  const runIds = new Map(jobs.map((job) => [job.id, job.runId]));
+  const rows = [...(await stopsOf(db, jobs)), ...(await creationsOf(db, jobs))].map((row) => ({
+    ...row,
+    run_id: runIds.get(row.job_id) ?? '',
+  }));
+  return perRun(rows, ([row]) => row?.progress ?? { stop: null, machine: null });
+}
+
+async function stopsOf(db: Reads['db'], jobs: readonly JobRecord[]) {
+  const stopping = jobs.filter((job) => job.status === 'terminating').map((job) => job.id);
+  return (await reportsOf(db, stopping)).flatMap(({ jobId, state: { stop_stage: stop } }) =>
+    stop === null ? [] : [{ job_id: jobId, progress: { stop, machine: null } }],
+  );
+}
+
+async function creationsOf(db: Reads['db'], jobs: readonly JobRecord[]) {
+  const starting = jobs.filter((job) => job.status === 'provisioning');
+  const rows = await forIds(
+    starting.flatMap((job) => job.instanceId ?? []),
+    (slice) =>
+      db
+        .selectFrom('instances')
+        .select(['id', 'termination_message'])
+        .where('id', 'in', slice)
+        .where('termination_message', 'is not', null)
+        .execute(),
+  );
+  const texts = new Map(rows.map((row) => [row.id, row.termination_message]));
+  return starting.flatMap((job) => {
+    const machine = (job.instanceId && texts.get(job.instanceId)) ?? null;
+    return machine === null ? [] : [{ job_id: job.id, progress: { stop: null, machine } }];
   });
-  return perRun(rows, ([row]) => row?.stage ?? 'interrupt');
 }
 
 function perRun<R extends { readonly run_id: Id; readonly job_id: Id }, T>(

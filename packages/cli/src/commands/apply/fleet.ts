@@ -7,7 +7,7 @@ import { CliError, UsageError } from '../../errors.ts';
 import { absolutePath } from '../../files/upload.ts';
 import { orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
-import { fleetTable, hostMessage } from '../fleet/fleet-table.ts';
+import { fleetTable, machineMessage } from '../fleet/fleet-table.ts';
 import {
   type CreateDecision,
   confirmed,
@@ -158,7 +158,7 @@ async function provision(
       get: () => project.fleets.get({ name: fleet.name }),
       done: (f) => !f.instances.some((i) => WAITING.includes(i.status)),
       table: table(cli.now(), io.errWidth),
-      steps: (f) => f.instances.map(hostMessage).filter((step) => step !== ''),
+      steps: (f) => f.instances.map(machineMessage).filter((step) => step !== ''),
       delete: () => project.fleets.delete([fleet.name]),
     },
     options,

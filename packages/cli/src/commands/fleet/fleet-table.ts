@@ -29,7 +29,7 @@ export interface FleetTableOptions {
 export function fleetTable(fleets: readonly Fleet[], options: FleetTableOptions): string {
   const sorted = [...fleets].sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
   // What a host waits for or failed at is what its owner can act on, so it needs no -v.
-  const told = !options.verbose && sorted.some(({ instances }) => instances.some(hostMessage));
+  const told = !options.verbose && sorted.some(({ instances }) => instances.some(machineMessage));
   const columns: Column[] = [
     { header: 'NAME', keep: true },
     { header: 'NODES', optional: 3 },
@@ -47,7 +47,7 @@ export function fleetTable(fleets: readonly Fleet[], options: FleetTableOptions)
     fleetRow(fleet, options),
     ...fleet.instances.map((instance) => [
       ...instanceRow(instance, options),
-      ...(told ? [hostMessage(instance)] : []),
+      ...(told ? [machineMessage(instance)] : []),
     ]),
   ]);
   return renderTable(columns, rows, options.layout);
@@ -103,8 +103,7 @@ function maxPrice(fleet: Fleet): string {
 function instanceRow(instance: Instance, options: FleetTableOptions): Row {
   const resources = instance.instance_type?.resources;
   const onSsh = instance.backend === 'remote';
-  const waiting = instance.status === 'pending' || instance.status === 'provisioning';
-  const known = resources && !(onSsh && waiting) ? resources : undefined;
+  const known = resources && !(onSsh && isStarting(instance)) ? resources : undefined;
   const gpu = known ? instanceGpu(known.gpus) : null;
   const amount = instance.price;
   return [
@@ -126,16 +125,20 @@ function backendOf(instance: Instance, verbose: boolean): string {
   return backendWithRegion(instance.backend, zone || instance.region);
 }
 
-/** What is being done to a host of one's own, or why it cannot be used. */
-export function hostMessage(instance: Instance): string {
-  const ownHost = instance.backend === 'remote' && instance.region !== 'local';
-  return ownHost ? instanceError(instance) : '';
+/** What is being done to a machine that is not ready, or why an SSH host cannot be used. */
+export function machineMessage(instance: Instance): string {
+  const isSshHost = instance.backend === 'remote' && instance.region !== 'local';
+  return isSshHost || isStarting(instance) ? instanceError(instance) : '';
+}
+
+function isStarting({ status }: Instance): boolean {
+  return status === 'pending' || status === 'provisioning';
 }
 
 function instanceError(instance: Instance): string {
   const working = instance.status === 'idle' || instance.status === 'busy';
   const isLost = working && instance.unreachable;
-  if (instance.status === 'pending' || isLost) return instance.termination_reason_message ?? '';
+  if (isStarting(instance) || isLost) return instance.termination_reason_message ?? '';
   if (instance.status !== 'terminated' && instance.status !== 'terminating') return '';
   const message = instance.termination_reason_message;
   return message || (instance.termination_reason ?? '').replaceAll('_', ' ');

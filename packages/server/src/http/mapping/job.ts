@@ -15,6 +15,7 @@ import {
   type JobRecord,
   jobError,
   jobStatusMessage,
+  NO_PROGRESS,
   type ProvisioningData,
   type RuntimeData,
   terminationText,
@@ -48,16 +49,16 @@ const wireJobSpec = perRecord((spec: JobSpec, ports: 'beside' | ''): JobSpec => 
 
 export function wireSubmission(
   job: JobRecord,
-  view: Pick<RunView, 'run' | 'probes' | 'pulls' | 'stages'>,
+  view: Pick<RunView, 'run' | 'probes' | 'pulls' | 'progress'>,
 ): JobSubmission {
   const probes = (view.probes[job.id] ?? []).map((streak) => ({ success_streak: streak }));
   const pull = isJobPulling(job.status) ? (view.pulls[job.id] ?? null) : null;
-  const stage = view.stages[job.id] ?? null;
+  const progress = view.progress[job.id] ?? null;
   // How long nobody was connected says nothing of what other people, or programs, do with a run.
   const isInteractive = view.run.spec.configuration.type === 'dev-environment';
   const submission = bareSubmission(job, isInteractive ? 'interactive' : '');
-  if (probes.length === 0 && pull === null && stage === null) return submission;
-  const status_message = jobStatusMessage(job, stage);
+  if (probes.length === 0 && pull === null && progress === null) return submission;
+  const status_message = jobStatusMessage(job, progress ?? NO_PROGRESS);
   return { ...submission, status_message, probes, image_pull_progress: pull };
 }
 
