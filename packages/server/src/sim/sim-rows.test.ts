@@ -23,7 +23,7 @@ it.each(SIM_TYPES)('a simulated %s is shown as that type, and nothing else', (as
 it('a server that does not allow it names the variable that would', () => {
   const answer = read('aws', false);
   expect(answer.ok ? [] : answer.errors).toMatchObject([
-    { path: 'projects.0.backends.0.type', message: expect.stringContaining('DSTACK_SIM=1') },
+    { path: 'projects.0.backends.0', message: expect.stringContaining('DSTACK_SIM=1') },
   ]);
 });
 
