@@ -8,7 +8,7 @@ function specOf(hold: boolean) {
   const spec = { commands: COMMANDS, env: {}, file_archives: [], requirements, image_name: 'x' };
   const input = {
     run: { id: 'r', name: 'run', spec: { configuration: { type: 'task' } } },
-    job: { id: 'j', name: 'run-0-0', spec, runtimeData: null },
+    job: { id: 'j', name: 'run-0-0', spec, runtimeData: null, resumeCount: 2 },
     instance: { offer: null },
     ...{ projectName: 'main', projectPublicKey: 'k', nodeKey: null, secrets: {}, repoCreds: null },
     ...{ archiveHashes: {}, fleetEnv: {}, shellCommands: COMMANDS, defaultRegistry: null },
@@ -20,6 +20,10 @@ function specOf(hold: boolean) {
 it('takes the escape off commands that mention no address, which are run as they are sent', () => {
   const run = ['echo ${{ groups[0].nodes[0].IP_ADDRESS }}', 'echo $$'];
   expect(specOf(false)).toMatchObject({ commands: run, shell_commands: run });
+});
+
+it('tells a job how often it was interrupted before', () => {
+  expect(specOf(false).env).toEqual({ DSTACK_RUN_RESUME_COUNT: '2' });
 });
 
 it('leaves it to the start of a job that is held, where addresses are filled in', () => {
