@@ -20,6 +20,9 @@ export interface SimCallsOptions {
   readonly faults: () => SimFaults;
 }
 
+/** Time between two looks whether calls are still held. */
+const GATE_LOOK_US = 20_000;
+
 /** `refused`: not carried out. `lost`: carried out, but the answer does not arrive. */
 export type SimOutcome = 'answered' | 'refused' | 'lost';
 
@@ -41,13 +44,20 @@ export class SimCalls {
     const { random, clock, faults } = this.#options;
     const { slowSeconds } = faults();
     if (slowSeconds > 0) await clock.delay(random.whole(1, slowSeconds * 1000) * 1000);
+    await this.#waitAt('request');
     const outcome = this.#scripted.shift() ?? null;
     this.#refuse(outcome);
     const result = await carryOut();
+    await this.#waitAt('answer');
     if (outcome === 'lost' || (outcome === null && random.chance(faults().lostResponse))) {
       throw new NoAnswerError('the connection was reset');
     }
     return result;
+  }
+
+  async #waitAt(gate: SimFaults['hold']): Promise<void> {
+    const { clock, faults } = this.#options;
+    while (faults().hold === gate) await clock.delay(GATE_LOOK_US);
   }
 
   /** How long what is ordered now takes until it is ready. */

@@ -1,7 +1,7 @@
 /** What a test does to a simulated provider while a server uses it. */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import type { SimKnobs } from '@dstack/contract';
-import { fileTables } from './file-tables.ts';
+import { fileTables, historyOf } from './file-tables.ts';
 import { controlPath } from './knobs.ts';
 import type { SimMachine } from './tables.ts';
 
@@ -9,6 +9,10 @@ export interface SimControl {
   /** Replaces the knobs that were set before; none = as configured. */
   set(knobs: Partial<SimKnobs>): void;
   machines(): readonly SimMachine[];
+  /** Machines that were ordered (`+<id>`) and have ended (`-<id>`) so far, in order. */
+  history(): readonly string[];
+  /** Ids of machines whose release was requested and is not finished. */
+  releasing(): readonly string[];
   /** Takes a machine back, as providers do with spot instances. */
   interrupt(id: string, text: string): void;
 }
@@ -23,6 +27,8 @@ export function simControl(dir: string): SimControl {
       renameSync(draft, controlPath(dir));
     },
     machines: () => tables.machines.all(),
+    history: () => historyOf(dir),
+    releasing: () => tables.releases.all().map(({ id }) => id),
     interrupt: (id, text) => void tables.interruptions.add({ id, text }),
   };
 }

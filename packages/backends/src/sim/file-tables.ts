@@ -3,6 +3,8 @@
  * finds the same machines. Files appear and disappear as a whole, so a kill leaves none half written.
  */
 import {
+  appendFileSync,
+  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -16,12 +18,38 @@ import type { SimRecord, SimTable, SimTables } from './tables.ts';
 
 export function fileTables(dir: string): SimTables {
   return {
-    machines: fileTable(join(dir, 'machines')),
+    machines: recorded(fileTable(join(dir, 'machines')), historyPath(dir)),
     interruptions: fileTable(join(dir, 'interruptions')),
     releases: fileTable(join(dir, 'releases')),
     volumes: fileTable(join(dir, 'volumes')),
     attachments: fileTable(join(dir, 'attachments')),
     groups: fileTable(join(dir, 'groups')),
+  };
+}
+
+/** What has happened to the machines of all processes, one line each. */
+export function historyOf(dir: string): readonly string[] {
+  const path = historyPath(dir);
+  return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
+}
+
+const historyPath = (dir: string) => join(dir, 'history');
+
+function recorded<T extends SimRecord>(table: SimTable<T>, path: string): SimTable<T> {
+  return {
+    ...table,
+    get size() {
+      return table.size;
+    },
+    add(record) {
+      const isNew = table.add(record);
+      if (isNew) appendFileSync(path, `+${record.id}\n`);
+      return isNew;
+    },
+    delete(id) {
+      if (table.get(id)) appendFileSync(path, `-${id}\n`);
+      table.delete(id);
+    },
   };
 }
 

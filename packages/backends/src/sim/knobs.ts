@@ -23,6 +23,7 @@ export function faultsOf(knobs: SimKnobs, base: SimFaults = NO_FAULTS): SimFault
     slowSeconds: knobs.slow_seconds ?? base.slowSeconds,
     eventualSeconds: knobs.eventual_seconds ?? base.eventualSeconds,
     slowRelease: knobs.slow_release ?? base.slowRelease,
+    hold: knobs.hold ?? base.hold,
   };
 }
 

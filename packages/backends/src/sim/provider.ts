@@ -78,7 +78,8 @@ export class SimProvider {
 
   /** The address of a machine that is ready; null before. */
   async address(machine: SimMachine): Promise<SimAddress | null> {
-    if (!isReady(machine, this.#options.clock.now)) return null;
+    const { clock, faults } = this.#options;
+    if (!isReady(machine, clock.now) || faults().hold === 'boot') return null;
     const known = this.#addresses.get(machine.id);
     if (known) return await known;
     const started = this.#options.agents.start(machine);

@@ -53,6 +53,8 @@ const KNOBS = {
   eventual_seconds: seconds(),
   /** The first request to release a machine is only accepted. */
   slow_release: probability(),
+  /** What waits as long as this is set: calls before or after their effect, or machines that boot. */
+  hold: optional(choice(['request', 'answer', 'boot'])),
 };
 
 /** What is set while a server runs. */

@@ -109,7 +109,7 @@ class Simulation {
       cloudFaults: {
         ...{ noCapacity: 0.2, quota: 6, error: 0.1, rateLimit: 0.02, lostResponse: 0.05 },
         ...{ slowSeconds: 8, bootSeconds: [1, 60], neverReady: 0.05, failsToBoot: 0.03 },
-        ...{ eventualSeconds: 2, slowRelease: 0.5 },
+        ...{ eventualSeconds: 2, slowRelease: 0.5, hold: null },
       },
     });
     this.#clock.install(() => this.#random.next());
