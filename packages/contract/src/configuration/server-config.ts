@@ -3,9 +3,9 @@ import { Problem, quote } from '../grammar/problem.ts';
 import { BackendFileConfig } from './backend-files.ts';
 import { backendProblems } from './backend-rules.ts';
 import { fillBackendSecrets, type ReadTextFile } from './backend-secrets.ts';
-import { report } from './issue.ts';
+import { delegate, report } from './issue.ts';
 import { bool, optional, readString, string } from './scalars.ts';
-import { choice, closed, isMap, named, oneOf, type Reader, reader, tagged } from './schema-kit.ts';
+import { choice, closed, isMap, named, type Reader, reader, tagged } from './schema-kit.ts';
 import { SimBackendConfig } from './sim-backend.ts';
 
 /** Bytes of an AES-256 key. */
@@ -114,15 +114,12 @@ const SIM_REFUSED =
 
 /** The simulated backend is no part of the schema that editors get. */
 function configuredBackend(sim: boolean): Reader<ConfiguredBackend> {
-  return oneOf<ConfiguredBackend>(
-    (value) => {
-      if (!isMap(value) || value.type !== 'sim') return BackendFileConfig;
-      return sim
-        ? SimBackendConfig
-        : new Problem(SIM_REFUSED, { type: 'union_tag_invalid', at: ['type'] });
-    },
-    { type: 'object' },
-  );
+  return z.unknown().transform((value, ctx): ConfiguredBackend => {
+    if (!isMap(value) || value.type !== 'sim') return delegate(ctx, BackendFileConfig, value);
+    if (sim) return delegate(ctx, SimBackendConfig, value);
+    report(ctx, value, new Problem(SIM_REFUSED, { type: 'union_tag_invalid', at: ['type'] }));
+    return z.NEVER;
+  });
 }
 
 const readServerConfig = (sim: boolean) => serverConfig(project(configuredBackend(sim)));

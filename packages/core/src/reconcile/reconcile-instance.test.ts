@@ -27,18 +27,6 @@ describe('a planned cloud machine', () => {
     expect(w.instance().nextPassAt).toBe(w.now + 300_000_000);
   });
 
-  test('shows what its backend does to it, until its agent is up', () => {
-    const w = planned();
-    w.instancePass();
-    w.created('inst-1');
-    w.observe({ state: 'pending', text: 'booting' });
-    w.instancePass();
-    expect(w.instance().terminationMessage).toBe('booting');
-    w.connect();
-    w.instancePass();
-    expect(w.instance()).toMatchObject({ status: 'idle', terminationMessage: null });
-  });
-
   test.each([
     ['becomes the last slot of the server’s machine', 3, 'provisioning'],
     ['ends where the server’s machine holds as many instances as it may', 4, 'terminated'],
@@ -438,5 +426,21 @@ describe('what a backend reports of an instance', () => {
     expect(w.instance().terminationMessage).toBe(
       'The agent did not come up in 10 minutes (installing drivers)',
     );
+  });
+});
+
+describe('the stage that a backend reports', () => {
+  test('is shown with the instance and recorded once, until the instance is in service', () => {
+    const { provisioningData } = anInstance();
+    const waiting = provisioningData && { ...provisioningData, hostname: null };
+    const w = world(anInstance({ status: 'provisioning', provisioningData: waiting }));
+    w.observe({ state: 'pending', text: 'booting' }).instancePass();
+    w.instancePass();
+    expect(w.instance().terminationMessage).toBe('booting');
+    expect(w.events).toEqual(['Instance is being provisioned: booting']);
+    if (provisioningData === null) throw new Error('no machine');
+    w.observe({ state: 'ready', machine: { offer: null, provisioningData, totalBlocks: null } });
+    w.connect('inst-1').instancePass();
+    expect(w.instance()).toMatchObject({ status: 'idle', terminationMessage: null });
   });
 });

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Backend } from '@dstack/backends';
-import { type Id, isInstanceActive, type Signal } from '@dstack/core';
+import { isInstanceActive } from '@dstack/contract/status';
+import type { Id, Signal } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 

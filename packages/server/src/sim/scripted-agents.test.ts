@@ -91,8 +91,18 @@ async function linked(id: string) {
   return { client, link, states, stored, until };
 }
 
-const job = (env: Record<string, string>): JobSpecForAgent =>
-  ({ id: randomUUID(), run_name: 'train', hold: false, env }) as unknown as JobSpecForAgent;
+const job = (env: Record<string, string>): JobSpecForAgent => ({
+  ...{ id: randomUUID(), run_id: 'r', run_name: 'train', job_name: 'train-0-0', env },
+  ...{ project_name: 'main', repo_id: null, repo: null, file_archives: [], mounts: [], ports: [] },
+  ...{ job_num: 0, replica_num: 0, jobs_per_replica: 1, image_name: 'busybox', user: null },
+  ...{ registry_auth: null, privileged: false, commands: [], shell_commands: null },
+  ...{ working_dir: null, cpu_limit: null, memory_limit_bytes: null, shm_size_bytes: null },
+  ...{ gpus: null, job_private_key: null, max_duration: null, stop_duration: 300 },
+  ...{ stop_duration_set: false, masked_values: [], hold: false, cluster: null },
+  ...{ notices: null, server_access: null },
+  network_mode: 'bridge',
+  authorized_keys: { user: [], project: [], job: [] },
+});
 
 describe('a scripted agent', () => {
   it('runs a job as its environment says, and sends states and output', async () => {

@@ -1,6 +1,8 @@
-import type { Id, JobRecord } from '@dstack/core';
+import { isJobProvisioning, isJobPulling, isJobTerminating } from '@dstack/contract/status';
+import type { Id, JobRecord, JobStage } from '@dstack/core';
 import { type SelectQueryBuilder, sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
+import { observationsOf } from '../instances/observations.ts';
 import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
 import { reportsOf } from '../jobs/reports.ts';
 import { forIds, groupBy } from '../query.ts';
@@ -59,9 +61,9 @@ export async function toViews(
     db,
     probed.map((job) => job.runId),
   );
-  const pulling = jobs.filter((job) => job.status === 'pulling').map((job) => job.runId);
+  const pulling = jobs.filter((job) => isJobPulling(job.status)).map((job) => job.runId);
   const pulls = await pullsOf(db, pulling);
-  const progress = await progressOf(db, jobs);
+  const stages = await stagesOf(db, jobs);
   return runs.flatMap((run): RunView[] => {
     const named = names.get(run.id);
     if (!named) return [];
@@ -78,7 +80,7 @@ export async function toViews(
         jobs: jobsByRun.get(run.id) ?? [],
         probes: probes.get(run.id) ?? {},
         pulls: pulls.get(run.id) ?? {},
-        progress: progress.get(run.id) ?? {},
+        stages: stages.get(run.id) ?? {},
       },
     ];
   });
@@ -143,42 +145,40 @@ async function pullsOf(db: Reads['db'], runIds: readonly Id[]): Promise<Map<Id, 
   return perRun(rows, ([row]) => pullTable.decode(row ?? {}).progress);
 }
 
-/** Of the few jobs that are being stopped or whose machines are being created. */
-async function progressOf(
+async function stagesOf(
   db: Reads['db'],
   jobs: readonly JobRecord[],
-): Promise<Map<Id, RunView['progress']>> {
-  const runIds = new Map(jobs.map((job) => [job.id, job.runId]));
-  const rows = [...(await stopsOf(db, jobs)), ...(await creationsOf(db, jobs))].map((row) => ({
-    ...row,
-    run_id: runIds.get(row.job_id) ?? '',
-  }));
-  return perRun(rows, ([row]) => row?.progress ?? { stop: null, machine: null });
+): Promise<Map<Id, RunView['stages']>> {
+  const rows = [...(await stopStages(db, jobs)), ...(await machineStages(db, jobs))];
+  return perRun(rows, ([row]) => (row as StageRow).stage);
 }
 
-async function stopsOf(db: Reads['db'], jobs: readonly JobRecord[]) {
-  const stopping = jobs.filter((job) => job.status === 'terminating').map((job) => job.id);
-  return (await reportsOf(db, stopping)).flatMap(({ jobId, state: { stop_stage: stop } }) =>
-    stop === null ? [] : [{ job_id: jobId, progress: { stop, machine: null } }],
-  );
+interface StageRow {
+  readonly run_id: Id;
+  readonly job_id: Id;
+  readonly stage: JobStage;
 }
 
-async function creationsOf(db: Reads['db'], jobs: readonly JobRecord[]) {
-  const starting = jobs.filter((job) => job.status === 'provisioning');
-  const rows = await forIds(
-    starting.flatMap((job) => job.instanceId ?? []),
-    (slice) =>
-      db
-        .selectFrom('instances')
-        .select(['id', 'termination_message'])
-        .where('id', 'in', slice)
-        .where('termination_message', 'is not', null)
-        .execute(),
+async function stopStages(db: Reads['db'], jobs: readonly JobRecord[]): Promise<StageRow[]> {
+  const stopping = jobs.filter((job) => isJobTerminating(job.status));
+  const runIds = new Map(stopping.map((job) => [job.id, job.runId]));
+  return (await reportsOf(db, [...runIds.keys()])).flatMap(({ jobId, state }) => {
+    const { stop_stage: stage } = state;
+    if (stage === null) return [];
+    return [{ run_id: runIds.get(jobId) ?? '', job_id: jobId, stage: { kind: 'stop', stage } }];
+  });
+}
+
+async function machineStages(db: Reads['db'], jobs: readonly JobRecord[]): Promise<StageRow[]> {
+  const waiting = jobs.filter((job) => isJobProvisioning(job.status) && job.instanceId !== null);
+  const instanceIds = [...new Set(waiting.flatMap(({ instanceId }) => instanceId ?? []))];
+  const found = new Map(
+    (await observationsOf(db, instanceIds)).map((one) => [one.instanceId, one.observation]),
   );
-  const texts = new Map(rows.map((row) => [row.id, row.termination_message]));
-  return starting.flatMap((job) => {
-    const machine = (job.instanceId && texts.get(job.instanceId)) ?? null;
-    return machine === null ? [] : [{ job_id: job.id, progress: { stop: null, machine } }];
+  return waiting.flatMap(({ id, runId, instanceId }): StageRow[] => {
+    const observation = found.get(instanceId ?? '');
+    if (observation?.state !== 'pending' || !observation.text) return [];
+    return [{ run_id: runId, job_id: id, stage: { kind: 'machine', text: observation.text } }];
   });
 }
 

@@ -1,8 +1,8 @@
 import type { PullProgress } from '@dstack/contract/agent';
 import type {
   Id,
-  JobProgress,
   JobRecord,
+  JobStage,
   NewEvent,
   RunRecord,
   RunStatus,
@@ -22,8 +22,8 @@ export interface RunView {
   readonly probes: Readonly<Record<Id, readonly number[]>>;
   /** Pulls that are under way, per job id. */
   readonly pulls: Readonly<Record<Id, PullProgress>>;
-  /** Of stops and of the creation of machines, per job id. */
-  readonly progress: Readonly<Record<Id, JobProgress>>;
+  /** How far stops, and machines that jobs wait for, have come; per job id. */
+  readonly stages: Readonly<Record<Id, JobStage>>;
 }
 
 export interface RunFilter {

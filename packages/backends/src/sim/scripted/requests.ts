@@ -1,17 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AgentInfo, read } from '@dstack/contract/agent';
+import { type AgentInfo, JobSpecForAgent, parseMessage, StopJob } from '@dstack/contract/agent';
 import type { JobScript, ScriptedJobs } from './scripted-jobs.ts';
 
 /** How long a job runs that does not say. */
 const DEFAULT_SECONDS = 1;
-
-const readSpec = read.object({
-  id: read.uuid,
-  run_name: read.line(),
-  hold: read.flag,
-  env: read.mapOf(read.line(), read.text()),
-});
-const readStop = read.object({ grace: read.flag, reason: read.line() });
 
 interface Answer {
   readonly status: number;
@@ -53,7 +45,7 @@ function route(
     case 'POST jobs :id start':
       return stateAnswer(jobs.start(id));
     case 'POST jobs :id stop':
-      return stateAnswer(jobs.stop(id, readStop(JSON.parse(body), '')));
+      return stateAnswer(jobs.stop(id, parseMessage(StopJob, JSON.parse(body))));
     case 'GET jobs :id':
       return stateAnswer(jobs.state(id));
     case 'DELETE jobs :id': {
@@ -76,7 +68,7 @@ function stateAnswer(state: object | null): Answer {
 }
 
 function scriptOf(body: string): JobScript {
-  const { id, run_name: runName, hold, env } = readSpec(JSON.parse(body), '');
+  const { id, run_name: runName, hold, env } = parseMessage(JobSpecForAgent, JSON.parse(body));
   const { SIM_SECONDS: seconds = String(DEFAULT_SECONDS), SIM_EXIT_STATUS: status = '0' } = env;
   return {
     ...{ id, runName, hold, status: Number(status) },

@@ -1,3 +1,4 @@
+import { isJobPulling, isJobRunning } from '@dstack/contract/status';
 import {
   formatOptionalTimestamp,
   formatTimestamp,
@@ -10,12 +11,9 @@ import {
   type RunSpec,
 } from '@dstack/contract/wire';
 import {
-  isJobPulling,
-  isJobRunning,
   type JobRecord,
   jobError,
   jobStatusMessage,
-  NO_PROGRESS,
   type ProvisioningData,
   type RuntimeData,
   terminationText,
@@ -49,16 +47,16 @@ const wireJobSpec = perRecord((spec: JobSpec, ports: 'beside' | ''): JobSpec => 
 
 export function wireSubmission(
   job: JobRecord,
-  view: Pick<RunView, 'run' | 'probes' | 'pulls' | 'progress'>,
+  view: Pick<RunView, 'run' | 'probes' | 'pulls' | 'stages'>,
 ): JobSubmission {
   const probes = (view.probes[job.id] ?? []).map((streak) => ({ success_streak: streak }));
   const pull = isJobPulling(job.status) ? (view.pulls[job.id] ?? null) : null;
-  const progress = view.progress[job.id] ?? null;
+  const stage = view.stages[job.id] ?? null;
   // How long nobody was connected says nothing of what other people, or programs, do with a run.
   const isInteractive = view.run.spec.configuration.type === 'dev-environment';
   const submission = bareSubmission(job, isInteractive ? 'interactive' : '');
-  if (probes.length === 0 && pull === null && progress === null) return submission;
-  const status_message = jobStatusMessage(job, progress ?? NO_PROGRESS);
+  if (probes.length === 0 && pull === null && stage === null) return submission;
+  const status_message = jobStatusMessage(job, stage);
   return { ...submission, status_message, probes, image_pull_progress: pull };
 }
 
