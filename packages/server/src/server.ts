@@ -69,7 +69,12 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
   const fromEnvironment = environmentKey(env);
   const config = settings.configDisabled
     ? EMPTY
-    : (await loadServerConfig(settings.dir, { makeKey: fromEnvironment === null })).config;
+    : (
+        await loadServerConfig(settings.dir, {
+          makeKey: fromEnvironment === null,
+          sim: settings.sim,
+        })
+      ).config;
   const keys = encryptionKeys(fromEnvironment, config);
   const store = await openDatabase(settings, keys, log);
   const closing = new ClosingSteps();

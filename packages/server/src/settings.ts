@@ -39,6 +39,8 @@ export interface ServerSettings {
   /** Whether to make `main` the default project of the command line: yes, no, or only if there is none. */
   readonly updateDefaultProject: boolean | null;
   readonly local: LocalSettings;
+  /** Whether projects may have simulated backends: for tests and benchmarks. */
+  readonly sim: boolean;
   readonly engine: EngineSettings;
   readonly limits: Limits;
   readonly images: ImageSettings;
@@ -146,6 +148,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
     configDisabled: isSet(env, 'DSTACK_SERVER_CONFIG_DISABLED'),
     updateDefaultProject: options.updateDefaultProject ?? updateDefaultProject(env),
     local: localSettings(env),
+    sim: env.DSTACK_SIM === '1',
     engine: engineSettings(env),
     limits: limits(env),
     images: {

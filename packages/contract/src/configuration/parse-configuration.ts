@@ -27,6 +27,8 @@ export type ParsedConfiguration<Value> =
 export interface ParseOptions {
   /** Reads the files that a server configuration names; without it they count as unreadable. */
   readonly readFile?: ReadTextFile;
+  /** Whether a server configuration may name the simulated backend of tests and benchmarks. */
+  readonly sim?: boolean;
 }
 
 /**
@@ -64,7 +66,9 @@ function schemaFor(kind: DocumentKind, options: ParseOptions): z.ZodType {
     case 'profiles':
       return ProfilesConfig;
     case 'server-config':
-      return serverConfigWithFiles(options.readFile ?? (() => undefined));
+      return serverConfigWithFiles(options.readFile ?? (() => undefined), {
+        sim: options.sim ?? false,
+      });
     case 'cli-config':
       return CliConfig;
   }

@@ -14,17 +14,17 @@ export function configPath(dir: string): string {
 
 /**
  * Reads the server's `config.yml`, making it on the first start. With `makeKey` a file without
- * encryption keys gets a generated one, so that nothing secret is ever stored in clear. Throws
- * `StartError` naming line and key when the file cannot be used.
+ * encryption keys gets a generated one, so that nothing secret is ever stored in clear. `sim`: it may
+ * name simulated backends. Throws `StartError` naming line and key when the file cannot be used.
  */
 export async function loadServerConfig(
   dir: string,
-  { makeKey }: { readonly makeKey: boolean },
+  { makeKey, sim = false }: { readonly makeKey: boolean; readonly sim?: boolean },
 ): Promise<{ config: ServerConfig; created: boolean }> {
   const path = configPath(dir);
   const created = !existsSync(path);
   const text = created ? 'projects:\n- name: main\n' : await readText(path);
-  const config = parse(text, path);
+  const config = parse(text, path, sim);
   refusePlugins(config, path);
   if (config.encryption?.keys && config.encryption.keys.length > 0) return { config, created };
   if (!makeKey) {
@@ -56,8 +56,8 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function parse(text: string, path: string): ServerConfig {
-  const answer = parseConfiguration(text, 'server-config', { readFile: readNamedFile });
+function parse(text: string, path: string, sim: boolean): ServerConfig {
+  const answer = parseConfiguration(text, 'server-config', { readFile: readNamedFile, sim });
   if (answer.ok) return answer.value;
   const lines = answer.errors.map((problem) => {
     const key = problem.path === '' ? 'the file' : problem.path;

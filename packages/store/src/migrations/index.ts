@@ -13,6 +13,7 @@ import { retiredTokens } from './0012-retired-tokens.ts';
 import { capacity } from './0013-capacity.ts';
 import { health } from './0014-health.ts';
 import { sweep } from './0015-sweep.ts';
+import { jobResumes } from './0016-job-resumes.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -35,4 +36,5 @@ export const MIGRATIONS: readonly Migration[] = [
   capacity,
   health,
   sweep,
+  jobResumes,
 ];

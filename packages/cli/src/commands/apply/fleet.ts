@@ -13,7 +13,7 @@ import { CliError, UsageError } from '../../errors.ts';
 import { absolutePath } from '../../files/upload.ts';
 import { orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
-import { fleetTable, hostMessage } from '../fleet/fleet-table.ts';
+import { fleetTable, machineMessage } from '../fleet/fleet-table.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import {
   type CreateDecision,
@@ -165,7 +165,7 @@ async function provision(
       get: () => project.fleets.get({ name: fleet.name }),
       done: (f) => !f.instances.some((i) => isPassing(i.status)),
       table: table(cli.now(), io.errWidth),
-      steps: (f) => f.instances.map(hostMessage).filter((step) => step !== ''),
+      steps: (f) => f.instances.map(machineMessage).filter((step) => step !== ''),
       delete: () => project.fleets.delete([fleet.name]),
     },
     options,

@@ -2,7 +2,6 @@ import {
   isInstanceActive,
   isInstanceAvailable,
   isInstanceBusy,
-  isInstancePending,
   isInstanceStarting,
   isServerHostOnWire,
   isSshHost,
@@ -38,7 +37,7 @@ export interface FleetTableOptions {
 export function fleetTable(fleets: readonly Fleet[], options: FleetTableOptions): string {
   const sorted = [...fleets].sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
   // What a host waits for or failed at is what its owner can act on, so it needs no -v.
-  const told = !options.verbose && sorted.some(({ instances }) => instances.some(hostMessage));
+  const told = !options.verbose && sorted.some(({ instances }) => instances.some(machineMessage));
   const columns: Column[] = [
     { header: 'NAME', keep: true },
     { header: 'NODES', optional: 3 },
@@ -56,7 +55,7 @@ export function fleetTable(fleets: readonly Fleet[], options: FleetTableOptions)
     fleetRow(fleet, options),
     ...fleet.instances.map((instance) => [
       ...instanceRow(instance, options),
-      ...(told ? [hostMessage(instance)] : []),
+      ...(told ? [machineMessage(instance)] : []),
     ]),
   ]);
   return renderTable(columns, rows, options.layout);
@@ -135,17 +134,19 @@ function backendOf(instance: Instance, verbose: boolean): string {
   return backendWithRegion(instance.backend, zone || instance.region);
 }
 
-/** What the server does to an SSH host, or why the host cannot be used. */
-export function hostMessage(instance: Instance): string {
-  const isListed = isSshHost(instance.backend) && !isServerHostOnWire(instance);
-  return isListed && instance.health_status !== 'warning' ? instanceError(instance) : '';
+/** What is done to a machine that is not ready, or why an SSH host cannot be used. */
+export function machineMessage(instance: Instance): string {
+  const isHost = isSshHost(instance.backend) && !isServerHostOnWire(instance);
+  const isTrouble = isHost && instance.health_status !== 'warning';
+  return isTrouble || isInstanceStarting(instance.status) ? instanceError(instance) : '';
 }
 
 function instanceError(instance: Instance): string {
   const working = isInstanceAvailable(instance.status);
   const isLost = working && instance.unreachable;
-  if (isInstancePending(instance.status) || isLost)
+  if (isInstanceStarting(instance.status) || isLost) {
     return instance.termination_reason_message ?? '';
+  }
   if (working) return instance.health_message ?? '';
   if (isInstanceActive(instance.status)) return '';
   const message = instance.termination_reason_message;
