@@ -100,7 +100,7 @@ describe('the keys of a job’s users', () => {
     const port = next.state(spec.id)?.ssh_port ?? before;
     await vi.waitFor(async () => expect(await login(port, 'new')).toBe('inside'));
     expect(await login(port, 'old')).toBe('refused');
-    // A server that lost the answer to its `PUT` repeats it with the keys of that moment.
+    // A server that lost the answer to its `PUT` repeats it with the present keys.
     await agent.put(spec);
     expect([await login(port, 'old'), await login(port, 'new')]).toEqual(['inside', 'refused']);
     await next.close();
@@ -128,7 +128,8 @@ describe('files of a deleted job', () => {
     await stream.close();
     await agent.call('DELETE', `/v1/jobs/${spec.id}`);
     await agent.end('SIGKILL');
-    // A folder where a socket should be stands for a mount or an immutable file, which only root makes.
+    // A folder in place of the socket stands for a mount or an immutable file, which only root can
+    // create.
     mkdirSync(new JobFolder(join(agent.state, 'jobs'), spec.id, agent.dir).socket('s'));
     await agent.start();
     await vi.waitFor(() => expect(agent.log).toContain('what a job has left is not removed'));
@@ -145,7 +146,7 @@ describe('the log of a job', () => {
     await agent.put(spec);
     await stream.until(() => stream.state(spec.id)?.phase === 'exited');
     await stream.until(() => stream.text(spec.id).length === INITIAL_CREDIT);
-    // A state passes although the log is stuck.
+    // A state is sent although the log is blocked.
     const other = jobSpec(['true']);
     await agent.put(other);
     await stream.until(() => stream.state(other.id)?.phase === 'exited');
@@ -279,7 +280,7 @@ describe('the protocol', () => {
       return found.length >= points && found;
     });
     expect(metrics.at(-1)?.memory_usage_bytes).toBeGreaterThan(0);
-    // Counted from the start of the job: it never sinks.
+    // Counted from the start of the job, so it never decreases.
     const used = metrics.map((point) => point.cpu_usage_micro);
     expect(used).toEqual(used.toSorted((a, b) => a - b));
     if (metricsMs < 1000) {

@@ -81,10 +81,10 @@ function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** As servers start agents on hosts: nobody else may read what they make. */
+/** The umask of an agent on a host: other users may not read its files. */
 const PRIVATELY = ['sh', '-c', 'umask 077; exec "$0" "$@"'];
 
-/** The same expectations for both executors; `spec` makes a job that runs a script. */
+/** The same tests for both executors; `spec` makes a job that runs a script. */
 function suite(start: () => AgentHarness, spec: typeof jobSpec): void {
   let agent: AgentHarness;
   let stream: TestStream;

@@ -22,7 +22,7 @@ export async function placeJobFiles(
   refuseHidden(job, places);
   await writeFile(folder.hostfile, mpiHostfile(cluster), { mode: 0o644 });
   let namespace: JobNamespace | null = null;
-  // Opened on demand: most jobs have no files.
+  // Opened on demand, since most jobs have no files.
   const enter = async () => {
     namespace = places.namespace && (await openNamespace(places.namespace));
     return enterNamespaces(namespace?.pid ?? null);

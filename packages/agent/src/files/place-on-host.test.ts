@@ -22,7 +22,7 @@ import { snapshot } from '../testing/snapshot.ts';
 import type { HostPlacement } from './host-placement.ts';
 import { placeOnHost } from './place-on-host.ts';
 
-/** A user's machine: the agent's state with one job in it, and the user's own directory beside. */
+/** A user's machine: the agent's state with one job, and the user's own directory. */
 let root: string;
 let job: string;
 let user: string;
@@ -260,7 +260,7 @@ describe('after an agent that ended on the way', () => {
       file('own'),
     ];
     await place(files);
-    // Of the second one the half was done.
+    // The second move was half done.
     rmSync(`${user}/empty/b`);
     const placed = snapshot(`${user}/new`);
     await place(files);

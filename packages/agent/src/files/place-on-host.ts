@@ -25,8 +25,8 @@ import { writeSmallFile } from './write-small-file.ts';
 
 /**
  * Places the repo and the files of a job with the rights of this process, all or nothing: it checks
- * every target before it makes anything, and makes everything before it moves the first tree to its
- * target. Throws `JobFailure`.
+ * every target before it builds trees, and builds all trees before it moves the first one. Throws
+ * `JobFailure`.
  */
 export async function placeOnHost(
   placement: HostPlacement,
@@ -36,7 +36,7 @@ export async function placeOnHost(
   const { id, home, work, stage } = placement;
   const ledger = new PlacementLedger(stage, id);
   const publisher = new Publisher(ledger, signal);
-  // An attempt before this one may have been cut short.
+  // An earlier attempt may have been interrupted.
   for (const dir of [home, work]) empty(dir);
   empty(stage, PlacementLedger.fileName);
   try {
@@ -111,7 +111,7 @@ function groundsOf({ home, work, reserved }: HostPlacement): Grounds {
   };
 }
 
-/** Where a link on the path leads nowhere, the path itself: the call that uses it reports the error. */
+/** If a link on the path is broken, the path itself: the call that uses it reports the error. */
 function real(path: string): string {
   return realPath(path) ?? path;
 }

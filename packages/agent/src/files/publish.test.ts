@@ -25,7 +25,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 const publish = (name: 'tree' | 'file', path: string, state: 'absent' | 'empty' = 'absent') =>
   publisher.publish({ staged: join(stage, name), target: { path: join(user, path), state } });
 
-/** What somebody may put at a place after it was looked at. */
+/** What another process may put at a target after it was checked. */
 const INTRUDERS: Readonly<Record<string, (path: string) => void>> = {
   'a file': (path) => writeFileSync(path, 'mine'),
   'an empty file': (path) => writeFileSync(path, ''),

@@ -15,7 +15,7 @@ export type MakeTree = (path: string) => Promise<void>;
  */
 export class Staging {
   readonly #dir: string;
-  /** A program of an attempt that was cut short may still write to the directory of that attempt. */
+  /** A program of an interrupted attempt may still write to the directory of that attempt. */
   readonly #attempt = randomBytes(4).toString('hex');
   readonly #publications: Publication[] = [];
 
@@ -55,7 +55,7 @@ async function makeWay(root: string, path: string): Promise<string> {
   return here;
 }
 
-/** False if nothing is there; a link or a file is refused. */
+/** False if the path is missing. Throws for a link or a file. */
 async function isDirectory(path: string): Promise<boolean> {
   const stat = await lstat(path).catch(() => null);
   if (stat && !stat.isDirectory()) {

@@ -1,17 +1,17 @@
 import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-/** Who owns which directories; all paths are without links. */
+/** The owners of directories. All paths are without links. */
 export interface Grounds {
   /** The job's own directories: everything in them belongs to the job. */
   readonly own: readonly string[];
-  /** Directories of the agent, which no job may use. The job's own ones may lie in them. */
+  /** Directories of the agent, which no job may use. The job's own directories may lie in them. */
   readonly reserved: readonly string[];
 }
 
-/** A place on this machine where something of a job may be put. */
+/** A path on this host where files of a job may be placed. */
 export interface Target {
-  /** Without links, as it was at the time of the check. */
+  /** The path without links, at the time of the check. */
   readonly path: string;
   /** `own`: in a directory of the job; `empty`: an empty directory, which is kept. */
   readonly state: 'absent' | 'empty' | 'own';
@@ -25,12 +25,15 @@ export type TargetRefusal =
   | { readonly refused: 'reserved'; readonly path: string; readonly by: string }
   | { readonly refused: 'unreachable'; readonly path: string; readonly why: string };
 
-/** Whether an earlier attempt of the same job has placed what is at a path, which is opened as `at`. */
+/**
+ * Whether an earlier attempt of the same job has placed the entry at a path, which is opened as
+ * `at`.
+ */
 export type IsPlaced = (path: string, at?: string) => boolean;
 
 /**
- * Checks a target without changing anything: on a machine that the job shares, a target must be absent
- * or an empty directory.
+ * Checks a target without changing anything: on a shared host, a target must be absent or an empty
+ * directory.
  */
 export function readTarget(
   path: string,
@@ -53,7 +56,7 @@ export function readTarget(
   }
 }
 
-/** Null if the directory exists or can be made. */
+/** Null if the directory exists or can be created. */
 export function directoryRefusal(path: string, grounds: Grounds): TargetRefusal | null {
   const target = readTarget(path, grounds, () => false);
   return 'refused' in target && target.refused !== 'not_empty' ? target : null;
@@ -70,7 +73,7 @@ export function isWithin(path: string, dir: string): boolean {
   return path === dir || path.startsWith(dir === '/' ? '/' : `${dir}/`);
 }
 
-/** What exists of the path is resolved, the rest is kept; null where a link on it leads nowhere. */
+/** Resolves the existing part of a path and keeps the rest; null if a link on it is broken. */
 export function realPath(path: string): string | null {
   try {
     return realpathSync(path);
@@ -82,7 +85,7 @@ export function realPath(path: string): string | null {
   return above === null ? null : join(above, basename(path));
 }
 
-/** For the person who wrote the run. */
+/** The message for the user. */
 export function refusalText(refusal: TargetRefusal): string {
   const { path } = refusal;
   switch (refusal.refused) {

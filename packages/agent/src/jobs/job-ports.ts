@@ -2,18 +2,18 @@ import type { Duplex } from 'node:stream';
 import type { Execution } from '../executor/executor.ts';
 import { AgentError } from './agent-error.ts';
 
-/** An address from which nothing comes back (another network, a firewall) costs no more than this. */
+/** Time limit for an address that does not answer (another network, a firewall). */
 const ANSWER_MS = 1000;
 
 export interface PortConnection {
   readonly stream: Duplex;
-  /** Of `Execution.addresses`. */
+  /** One of `Execution.addresses`. */
   readonly address: string;
 }
 
-/** Connections to the ports of one job, at whichever of its addresses they are listened on. */
+/** Connects to the ports of one job, at whichever of its addresses something listens. */
 export class JobPorts {
-  /** Address that answered last, by port. */
+  /** The address that answered last, by port. */
   readonly #answering = new Map<number, string>();
 
   /** Throws `AgentError` `port_refused`. */
@@ -42,7 +42,7 @@ export class JobPorts {
   }
 }
 
-/** What comes too late is closed. */
+/** A connection that comes too late is closed. */
 function within(opening: Promise<Duplex>, ms: number): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     let late = false;

@@ -28,7 +28,7 @@ import { missingUploads } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
 import { type StopRequest, stopStage } from './stop-plan.ts';
 
-/** What a job needs from the agent around it. */
+/** What a job needs from the agent. */
 export interface JobServices {
   readonly executor: Executor;
   readonly log: Logger;
@@ -37,16 +37,16 @@ export interface JobServices {
   /** Called after a state is durable. */
   onState(number: number, state: JobState): void;
   onPull(id: string, progress: PullProgress): void;
-  /** Reserves GPUs; throws `JobFailure` when too few are free. */
+  /** Reserves GPUs. Throws `JobFailure` if too few are free. */
   takeGpus(count: number | null): readonly HostGpu[];
   readonly openAccess: OpenJobAccess;
-  /** Called once the job no longer occupies anything. */
+  /** Called when the job no longer uses resources. */
   onEnded(): void;
 }
 
 /**
  * One job from its `PUT` to its `DELETE`. Each change of its state is written to its record before
- * anybody hears of it, so that a successor of this process goes on from the same place.
+ * it is reported, so that a successor of this process continues from there.
  */
 export class Job {
   readonly id: string;
@@ -104,7 +104,7 @@ export class Job {
     return { state: this.state, missing };
   }
 
-  /** Begins with, or returns to, what the record says. Never throws: a failure becomes the exit. */
+  /** Starts the job, or continues from the record. Never throws: a failure becomes the exit. */
   go(): void {
     if (this.#going || this.#record.deletedAt !== null) return;
     if (this.phase === 'accepted' && this.#waitsForUploads()) return;
@@ -127,26 +127,26 @@ export class Job {
     this.#held.resolve();
   }
 
-  /** A stop without grace overtakes one with grace; otherwise the first one counts. */
+  /** A stop without grace replaces one with grace; otherwise the first one counts. */
   stop(order: StopJob): void {
     if (!isLive(this.phase)) return;
     const earlier = this.#record.stop;
     if (earlier && (!earlier.grace || order.grace)) return;
     const { grace, reason, message } = order;
     const asked = { requestedAt: Date.now(), grace, reason, message };
-    // The reason that came first stays the job's reason.
+    // The first reason stays the job's reason.
     const stop = earlier ? { ...asked, reason: earlier.reason, message: earlier.message } : asked;
     this.#save({ stop });
     this.#log.info('stop', { grace, reason: stop.reason });
     if (this.#execution) this.#pursueStop();
     else {
       this.#abort.abort();
-      // Nobody is at work on a job that still waits for uploads.
+      // A job that waits for uploads is not running, so it exits here.
       if (!this.#going) this.#exit({ status: null, reason: null, message: null });
     }
   }
 
-  /** From now on these keys let users in, and no others. */
+  /** Replaces the keys by which users may log in. */
   authorizeUsers(user: readonly string[]): void {
     const { spec } = this.#record;
     if (isDeepStrictEqual(spec.authorized_keys.user, user)) return;
@@ -154,7 +154,7 @@ export class Job {
     this.#access?.authorizeUsers(user);
   }
 
-  /** A connection to a port that the job's processes listen on. Throws `AgentError`. */
+  /** Connects to a port of the job. Throws `AgentError`. */
   async dialPort(port: number): Promise<PortConnection> {
     if (!this.#execution || this.phase !== 'running') {
       throw new AgentError(409, 'not_running', `The job is ${this.phase}`);
@@ -163,8 +163,8 @@ export class Job {
   }
 
   /**
-   * Frees what the job holds on the machine; its SSH access and output stay until `close`. Where that
-   * fails the job is not deleted, and may be discarded again.
+   * Frees the job's resources on the host. Its SSH access and output stay until `close`. After a
+   * failure the job is not deleted, and may be discarded again.
    */
   async discard(): Promise<void> {
     await this.#services.executor.remove(this.#asExecutorJob());
@@ -172,7 +172,7 @@ export class Job {
     this.#save({ deletedAt: Date.now(), spec: withoutSecrets(this.#record.spec, false) });
   }
 
-  /** Lets go of the job without ending it. */
+  /** Releases the job without ending it. */
   async close(): Promise<void> {
     this.#stopTimer.clear();
     this.#deadlineTimer.clear();
@@ -184,7 +184,8 @@ export class Job {
   async #run(): Promise<void> {
     const { executor } = this.#services;
     if (this.phase === 'running') return this.#resume();
-    // An earlier agent may have started it without living to say so; then even a stop must find it.
+    // An earlier agent may have started it and died before recording that. Even a stop must find
+    // it.
     if (this.phase === 'starting') {
       const started = await executor.adopt(this.#asExecutorJob());
       if (started) return this.#afterStart(started);
@@ -224,7 +225,7 @@ export class Job {
     await this.#followToEnd(execution);
   }
 
-  /** An ended job that was not deleted yet: its output and SSH access are there again. */
+  /** Restores output and SSH access of an ended job that was not deleted. */
   async #reopen(): Promise<void> {
     this.log.finish(new FileSpoolReader(this.folder.spool));
     if (this.#record.state.ssh_port !== null) await this.#openAccess();
@@ -280,7 +281,7 @@ export class Job {
     );
   }
 
-  /** Does what the stop's present stage asks for, and comes back for the next one. */
+  /** Performs the present stage of the stop, and schedules the next one. */
   #pursueStop(): void {
     const { stop, spec } = this.#record;
     const execution = this.#execution;
@@ -344,11 +345,11 @@ export class Job {
       account: () => this.#execution?.account ?? this.#record.account,
       execution: () => (this.phase === 'exited' ? null : this.#execution),
     });
-    // They may have been replaced meanwhile.
+    // The keys may have been replaced meanwhile.
     const { user } = this.#record.spec.authorized_keys;
     if (user !== spec.authorized_keys.user) this.#access?.authorizeUsers(user);
     const port = this.#access?.port ?? null;
-    // After a restart the old port may be taken; then everybody has to learn the new one.
+    // After a restart the old port may be taken, so report the new one.
     if (this.#record.state.ssh_port !== port) this.#change({ ssh_port: port });
   }
 
@@ -383,12 +384,12 @@ export class Job {
 
   #save(change: Partial<JobRecord>): void {
     this.#record = { ...this.#record, ...change };
-    // Phases before the start may be walked through again after a power cut: nothing was run yet.
+    // Phases before the start may be repeated after a power cut, since nothing has run yet.
     const write = isBeforeStart(this.phase) && !this.#record.stop ? writeWhole : writeDurably;
     try {
       write(this.folder.record, JSON.stringify(this.#record));
     } catch (error) {
-      // On a full disk a job that is watched but not written down is better than none.
+      // On a full disk, a job without a current record is better than no job.
       this.#log.error('the record of the job cannot be written', error);
     }
   }

@@ -28,7 +28,7 @@ async function startsNothing(): Promise<Execution> {
   throw new JobFailure('executor_error', 'no job starts here');
 }
 
-/** An executor whose jobs all end at once; `remove` takes them off the machine. */
+/** An executor whose jobs all end at once; `remove` removes them from the host. */
 function registry(
   remove: Executor['remove'] = async () => {},
   start: Executor['start'] = startsNothing,
@@ -84,7 +84,7 @@ it('removes a job when it is asked again, after the machine could not', async ()
   await jobs.remove(id);
   expect(deleted).toEqual([id]);
   expect(jobs.jobs).toEqual([]);
-  // It is gone: nothing is asked of the machine any more.
+  // It is removed, so the executor is not called again.
   await jobs.remove(id);
 });
 
@@ -94,7 +94,7 @@ it('keeps what cannot be removed from a full disk, and tries again', async () =>
   await first.remove(id);
   await first.close();
   await vi.advanceTimersByTimeAsync(25 * 3600_000);
-  // Where the file is written that a full disk would refuse.
+  // The path of the file that a full disk would refuse.
   const blocked = join(dir, 'last-state-number.new');
   mkdirSync(blocked);
   const second = registry();

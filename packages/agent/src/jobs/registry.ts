@@ -26,16 +26,18 @@ import { saveUpload } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
 import { withServerAccess } from './with-server-access.ts';
 
-/** How long a deleted job's state is remembered, and how long its output can still be read over SSH. */
+/**
+ * How long a deleted job's tombstone is kept, and how long its output can still be read over SSH.
+ */
 const TOMBSTONE_MS = 24 * 3600_000;
 const LINGER_MS = 120_000;
-/** When what could not be removed is tried again: a full disk may have room by then. */
+/** Time until a failed removal is tried again: a full disk may have space by then. */
 const AGAIN_MS = 60_000;
 
 export interface RegistryOptions {
   readonly stateDir: string;
   readonly socketDir: string;
-  /** Where the files of jobs lie that have users of their own; null = with their records. */
+  /** Where the files of jobs with their own users lie; null = with their records. */
   readonly jobHomes: string | null;
   readonly executor: Executor;
   readonly gpus: readonly HostGpu[];
@@ -43,7 +45,7 @@ export interface RegistryOptions {
   readonly openAccess: OpenJobAccess;
 }
 
-/** Who wants to know what happens to jobs: one open stream. */
+/** Receives the changes of jobs, for example for an open stream. */
 export interface JobListener {
   onState(number: number, state: JobState): void;
   onPull(id: string, progress: PullProgress): void;
@@ -52,7 +54,7 @@ export interface JobListener {
   onTunnel(id: string, tunnel: string): void;
 }
 
-/** All jobs of this agent, those of its predecessors included. */
+/** All jobs of this agent and its predecessors. */
 export class JobRegistry {
   readonly #options: RegistryOptions;
   readonly #jobsDir: string;
@@ -75,7 +77,7 @@ export class JobRegistry {
     mkdirSync(options.socketDir, { recursive: true, mode: 0o700 });
   }
 
-  /** Takes over what earlier agents have left, before the first request is answered. */
+  /** Adopts the jobs of earlier agents, before the first request is answered. */
   async recover(): Promise<void> {
     const broken = (path: string, error: unknown): void =>
       this.#options.log.error('unreadable job record', error, { path });
@@ -111,14 +113,14 @@ export class JobRegistry {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Calls back each time a job has ended. */
+  /** Calls `callback` each time a job has ended. */
   onJobEnded(callback: () => void): void {
     this.#idleWaiters.add(callback);
   }
 
   /**
-   * A repeated `PUT` changes nothing but who may log in, and answers with the present state, a
-   * tombstone's too.
+   * A repeated `PUT` changes only the keys of users, and returns the present state, also of a
+   * tombstone.
    */
   put(spec: JobSpecForAgent): PutJobAnswer {
     const known = this.#jobs.get(spec.id);
@@ -180,7 +182,10 @@ export class JobRegistry {
     return await this.#get(id).dialPort(port);
   }
 
-  /** A connection from the job to the server. Throws `AgentError`: `unknown_job`, `unknown_tunnel`. */
+  /**
+   * Takes a connection from the job to the server. Throws `AgentError`: `unknown_job`,
+   * `unknown_tunnel`.
+   */
   takeTunnel(id: string, tunnel: string): Duplex {
     const found = this.#get(id).access?.tunnels?.take(tunnel);
     if (!found) throw new AgentError(404, 'unknown_tunnel', `Nobody waits as ${tunnel}`);
@@ -193,11 +198,11 @@ export class JobRegistry {
     if (job.record.deletedAt !== null) return;
     await job.discard();
     for (const listener of this.#listeners) listener.onDeleted(id);
-    // Attached users may still be reading the end of the output.
+    // Attached users may still read the end of the output.
     this.#at(job, Date.now() + LINGER_MS, () => this.#bury(job));
   }
 
-  /** Lets go of all jobs without ending them. */
+  /** Releases all jobs without ending them. */
   async close(): Promise<void> {
     for (const timer of this.#burials.values()) timer.clear();
     await Promise.all([...this.#jobs.values()].map((job) => job.close()));
@@ -255,7 +260,7 @@ export class JobRegistry {
     return job;
   }
 
-  /** Remembers the highest number when the record that holds it is about to go. */
+  /** Keeps the highest number when the record with it is removed. */
   get #counterFile(): string {
     return join(this.#options.stateDir, 'last-state-number');
   }

@@ -10,7 +10,7 @@ export interface ServerAccessOptions {
   readonly log: Logger;
 }
 
-/** Access to a job, and from the job to the API of its server if the job may use it. */
+/** Access to a job, and from the job to the API of its server if the job is allowed to use it. */
 export function withServerAccess(
   options: ServerAccessOptions,
   onTunnel: (jobId: string, tunnel: string) => void,
@@ -39,7 +39,7 @@ async function openServer(
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     const message = `The job has no access to the server: ${socket.path} cannot be made (${why})`;
-    // A running job goes on without the access.
+    // A running job continues without the access.
     if (preferredPort === null) throw new JobFailure('executor_error', message);
     log.error('no access to the server', error, { job: spec.id });
     return null;

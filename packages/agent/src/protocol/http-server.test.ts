@@ -70,7 +70,7 @@ async function phase(id: string, wanted: string): Promise<void> {
   await expect.poll(() => registry.state(id).phase).toBe(wanted);
 }
 
-/** Asks for another protocol, with bytes right behind the request. */
+/** Requests an upgrade, with bytes directly after the request. */
 async function upgrade(where: string, behind = '', token = TOKEN): Promise<string> {
   const socket = connect(path);
   const head = ['Connection: Upgrade', 'Upgrade: tcp', `Authorization: Bearer ${token}`];

@@ -7,10 +7,9 @@ import { listenAddress } from '../network/listen-address.ts';
 const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n';
 
 /**
- * `GET /v1/jobs/{id}/ports/{port}` with `Upgrade: tcp`: from the answer on, the connection is one to
- * that port of the job. `Dstack-Address` of the answer is the loopback address of this machine that
- * is the job's own, where there is one: whoever is on the machine may connect there without us.
- * Throws `AgentError`.
+ * `GET /v1/jobs/{id}/ports/{port}` with `Upgrade: tcp`: after the answer, the connection leads to
+ * that port of the job. The header `Dstack-Address` is the job's own loopback address on this host,
+ * if it has one: programs on the host may connect there directly. Throws `AgentError`.
  */
 export async function joinJobPort(
   registry: Pick<JobRegistry, 'dialPort'>,
@@ -35,8 +34,8 @@ export async function joinJobPort(
 }
 
 /**
- * `GET /v1/jobs/{id}/tunnels/{tunnel}` with `Upgrade: tcp`: from the answer on, the connection is the one
- * that a process of the job has opened to the server. Throws `AgentError`.
+ * `GET /v1/jobs/{id}/tunnels/{tunnel}` with `Upgrade: tcp`: after the answer, the connection leads
+ * to the process of the job that has connected to the server. Throws `AgentError`.
  */
 export function joinTunnel(
   registry: Pick<JobRegistry, 'takeTunnel'>,

@@ -32,7 +32,7 @@ function follow(offset: number): LogPusher {
   });
 }
 
-/** What the next turn sends: text at its offset, the offset of a gap, or null. */
+/** The result of the next turn: text at its offset, the offset of a gap, or null. */
 async function turn(): Promise<[number, string] | number | null> {
   const done = await pusher.next();
   if (done === null) return null;
@@ -118,7 +118,7 @@ describe('the pusher of a log', () => {
   });
 });
 
-/** The output of a job that has ended, whose reads resolve when the test says so. */
+/** The output of an ended job, whose reads resolve when the test decides. */
 function output(text: string) {
   const bytes = Buffer.from(text);
   const reads: (() => void)[] = [];

@@ -3,7 +3,7 @@ import { AgentError } from '../jobs/agent-error.ts';
 
 const MAX_JSON = 16 * 1024 * 1024;
 
-/** The body of a request. Throws `AgentError`, which names the field that is wrong. */
+/** Reads the body of a request. Throws `AgentError` that names the wrong field. */
 export async function readBody<S extends MessageSchema>(
   request: AsyncIterable<Uint8Array>,
   schema: S,

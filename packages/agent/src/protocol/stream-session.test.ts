@@ -21,7 +21,7 @@ import {
 } from '../testing/scripted-executor.ts';
 import { CLOSE_BAD_FRAME, CLOSE_FOREIGN_SERVER, StreamSession } from './stream-session.ts';
 
-/** The agent's end of a stream, whose peer reads when the test says so. */
+/** The agent's end of a stream, whose peer the test controls. */
 class ScriptedSocket extends EventEmitter {
   readonly OPEN = 1;
   readyState = 1;
@@ -97,7 +97,7 @@ function connect(): void {
   });
 }
 
-/** A running job; its execution is what the test drives. */
+/** A running job and its execution, which the test controls. */
 async function running(): Promise<{ id: string; job: ScriptedExecution }> {
   const spec = jobSpec(['true']);
   registry.put(spec);

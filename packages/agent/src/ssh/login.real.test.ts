@@ -118,7 +118,7 @@ describe('logging in', () => {
     await closed;
     const login = (key: string) => job.run('ssh', job.sshArgs(key, 'root@127.0.0.1', 'true'));
     expect((await login('user')).stderr).toContain('Permission denied (publickey)');
-    // The stranger is in: what ends the session is that this job has no shells.
+    // The unknown key is accepted; the session ends only because this job has no shells.
     expect((await login('stranger')).stderr).toContain('no commands or shells');
   });
 

@@ -10,25 +10,25 @@ export interface NodeJob {
   /** Public keys of the run's nodes, as in `authorized_keys`. */
   readonly keys: readonly string[];
   readonly exec: RunSession;
-  /** Why a key cannot be used; never the key itself. */
+  /** Called with the reason for each unusable key, without the key itself. */
   readonly onUnusableKey: (reason: string) => void;
 }
 
 export interface OpenNode {
-  /** Ends what other nodes do in the job; nobody listens any more when it was the last one. */
+  /** Ends the connections of other nodes to the job. The listener closes with the last job. */
   close(): Promise<void>;
 }
 
 /**
- * The door between the nodes of a run: one listener per internal address of this host, open while a
- * job of a multi-node run is. The key says which job is meant, for each submission of a replica has
- * a pair of its own; a key opens nothing but sessions in that job.
+ * The access between the nodes of a run: one listener per internal address of this host, open as
+ * long as a job of a multi-node run. The key identifies the job, since each submission of a replica
+ * has its own pair. A key permits only sessions in that job.
  */
 export class NodeGateway {
   readonly #hostKeyPem: string;
   readonly #port: number;
   readonly #doors = new Map<string, Door>();
-  /** Opening and closing take turns: a port that is being given up cannot be taken yet. */
+  /** Opening and closing are serialised: a port that is being closed cannot be opened yet. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(hostKeyPem: string, port = NODE_SSH_PORT) {
@@ -36,7 +36,7 @@ export class NodeGateway {
     this.#port = port;
   }
 
-  /** Rejects with Node's own error when the address is not this host's or its port is taken. */
+  /** Rejects with Node's own error if the address is not this host's or its port is taken. */
   open(address: string, job: NodeJob): Promise<OpenNode> {
     return this.#inTurn(async () => {
       const door = this.#doors.get(address) ?? new Door(this.#hostKeyPem);
@@ -62,7 +62,7 @@ export class NodeGateway {
   }
 }
 
-/** A job behind a door, with those who are in it. */
+/** A job at a listener, with its open connections. */
 class Room {
   readonly job: NodeJob;
   readonly keys: AuthorizedKeys;

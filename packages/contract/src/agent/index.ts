@@ -1,8 +1,8 @@
 /**
- * What the server and the host agent say to each other.
+ * The messages between the server and the agent.
  *
- * Transport: HTTP/1.1 over the agent's unix socket, `Authorization: Bearer <token>`.
- * Commands are plain requests, all of them repeatable:
+ * Transport: HTTP/1.1 over the agent's unix socket, `Authorization: Bearer <token>`. Commands are
+ * plain requests, all of them repeatable:
  *
  *   GET    /v1/info                     -> AgentInfo
  *   PUT    /v1/jobs/{id}                JobSpecForAgent -> PutJobAnswer

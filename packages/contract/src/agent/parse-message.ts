@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { decodeLogFrame, type LogFrame } from './log-frame.ts';
 import { type Infer, type MessageSchema, object, uuid, whole } from './schema-kit.ts';
 
-/** Thrown for a message of the wrong form; its text names the place, never the value. */
+/** A message has the wrong form. The text names the place, never the value. */
 export class Malformed extends Error {
   override name = 'Malformed';
 

@@ -12,7 +12,7 @@ import { JOB_KINDS, SshJobs } from '../../testing/ssh-jobs.ts';
 const missing = dockerMissing();
 if (missing) console.warn(`Forwards into containers are NOT tested: ${missing} is missing`);
 
-/** A program for Node: sends all it reads to a unix socket, prints the answer. */
+/** A program for Node: sends its input to a unix socket and prints the answer. */
 const TALK = `const s=require('net').connect(process.argv[1]);process.stdin.pipe(s);s.pipe(process.stdout)`;
 
 const isRoot = process.getuid?.() === 0;
@@ -25,7 +25,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
     let echo: Server;
     let port: number;
 
-    /** Runs a forwarding client until `use` is done; ssh fails where it is refused. */
+    /** Runs a forwarding client until `use` is done. ssh fails if the forward is refused. */
     async function forwarding(args: readonly string[], use: () => Promise<void>, key = 'user') {
       const ssh = client.spawn('ssh', [
         ...client.options(key),
@@ -39,7 +39,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
       await once(ssh, 'exit');
     }
 
-    /** A program in the job that speaks to a port of the job's own loopback. */
+    /** A program in the job that connects to a port of the job's own loopback. */
     const talk = (to: number) =>
       kind !== 'process'
         ? `${kind === 'docker' ? '' : 'busybox '}nc 127.0.0.1 ${to}`
