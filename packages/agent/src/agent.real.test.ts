@@ -132,7 +132,7 @@ describe('files of a deleted job', () => {
     // create.
     mkdirSync(new JobFolder(join(agent.state, 'jobs'), spec.id, agent.dir).socket('s'));
     await agent.start();
-    await vi.waitFor(() => expect(agent.log).toContain('what a job has left is not removed'));
+    await vi.waitFor(() => expect(agent.log).toContain('the leftovers of a job were not removed'));
     expect((await agent.put(spec)).body.state).toMatchObject({ phase: 'exited' });
     expect(existsSync(join(agent.state, 'jobs', spec.id, 'spool'))).toBe(false);
   });

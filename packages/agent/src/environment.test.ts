@@ -22,5 +22,5 @@ it('takes values as they are, and nothing that is no variable', () => {
 it('is empty without a file, and says what a file is that holds something else', () => {
   expect(readEnvironment(path)).toEqual({});
   writeFileSync(path, '[]');
-  expect(() => readEnvironment(path)).toThrow('holds no object of variables');
+  expect(() => readEnvironment(path)).toThrow('is not a JSON object of variables');
 });

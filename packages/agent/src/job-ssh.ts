@@ -71,7 +71,7 @@ async function openNode(
   } catch (error) {
     const where = `port ${NODE_SSH_PORT} of ${address}`;
     const why = error instanceof Error ? error.message : String(error);
-    const message = `The other nodes cannot be let in: ${where} cannot be listened on (${why})`;
+    const message = `The other nodes cannot connect: the agent cannot listen on ${where} (${why})`;
     // A running job continues without this access.
     if (preferredPort === null) throw new JobFailure('ports_binding_failed', message);
     log.error('no access for other nodes', error, { job: spec.id, address });

@@ -9,7 +9,7 @@ export function makeSocketFolder(path: string): Stats {
   const folder = lstatSync(path);
   const owners = [0, process.getuid?.() ?? 0];
   if (!owners.includes(folder.uid)) {
-    throw new Error(`the folder of the socket, ${path}, belongs to somebody else; remove it`);
+    throw new Error(`the folder of the socket, ${path}, belongs to another user; remove it`);
   }
   return folder;
 }

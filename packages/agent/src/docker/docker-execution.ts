@@ -208,7 +208,7 @@ function answered<T>(answer: Promise<T>): Promise<T> {
 }
 
 function gone(): ExecutionExit {
-  const message = 'The container was removed by somebody else';
+  const message = 'Another program has removed the container';
   return { status: null, reason: 'executor_error', message };
 }
 

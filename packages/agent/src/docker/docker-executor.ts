@@ -176,7 +176,9 @@ export class DockerExecutor implements Executor {
       } catch (error) {
         const next = moreLenient(leniency, error);
         if (!next) throw error;
-        this.#options.log.info('retrying without what this host lacks', { why: wordsOf(error) });
+        this.#options.log.info('creating the container again without an option', {
+          why: wordsOf(error),
+        });
         this.#leniency = next;
         await this.#clear(planned.job);
       }

@@ -105,13 +105,13 @@ export class ImageStore {
         const { signal } = this.#closing;
         if (this.#pulling > 0 || signal.aborted || this.#isNearlyFull()) return;
         if (await hasImage(docker, withTag(image))) continue;
-        log.info('fetching an image ahead', { image });
+        log.info('pulling an image ahead', { image });
         await this.#bring({ image, auth, signal, onProgress: () => {} });
-        log.info('image fetched ahead', { image });
+        log.info('image pulled ahead', { image });
       }
     } catch (error) {
       // A job that needs the image will report the error. The next plan tries again.
-      log.info('an image could not be fetched ahead', { why: wordsOf(error) });
+      log.info('an image could not be pulled ahead', { why: wordsOf(error) });
     } finally {
       this.#fetching = false;
     }

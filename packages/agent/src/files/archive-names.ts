@@ -35,7 +35,7 @@ export class ArchiveNames {
     const parts = partsOf(name);
     if (this.#kinds.get(parts.join('/')) === 'file') return parts;
     throw new UnsafeArchive(
-      `a hard link points to ${quoted(name)}, which is no earlier file of the archive`,
+      `a hard link points to ${quoted(name)}, which is not an earlier file of the archive`,
     );
   }
 

@@ -99,7 +99,7 @@ function isSparse({ pax }: Header): boolean {
 
 function linkText(text: string | null | undefined): string {
   if (text && !text.includes('\0') && Buffer.byteLength(text) <= MAX_LINK) return text;
-  throw new UnsafeArchive('the archive has a link that leads nowhere');
+  throw new UnsafeArchive('the archive has a link without a target');
 }
 
 /** The tree at `from` on this host. */

@@ -79,7 +79,7 @@ function fileItems(
   return spec.file_archives.map(({ path }, index) => {
     const make: MakeTree = async (root) => {
       const fd = archives[index];
-      if (fd === undefined) throw new Error('it was not uploaded');
+      if (fd === undefined) throw new Error('the archive was not uploaded');
       await writeTree(archiveEntries(read(fd), true), root, signal);
     };
     const failure = (why: string) =>

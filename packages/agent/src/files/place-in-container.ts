@@ -233,7 +233,7 @@ class TreePacker {
   #refuseBehindLeaf(path: string): void {
     for (let dir = posix.dirname(path); dir !== '/'; dir = posix.dirname(dir)) {
       if (this.#leaves.has(dir)) {
-        throw new UnsafeArchive(`${path} lies behind ${dir}, a link or a file that the job brings`);
+        throw new UnsafeArchive(`${path} lies behind ${dir}, a link or a file of the job`);
       }
     }
   }

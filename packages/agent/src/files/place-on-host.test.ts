@@ -92,8 +92,8 @@ describe('what the user has', () => {
     ['the directory around it', '.', 'exists and is not empty'],
     ['a file', 'project/ignored.dat', 'exists as a file'],
     ['a link to a file', 'to-file', 'exists as a file'],
-    ['a link that leads nowhere', 'nowhere', 'has a link in it that leads nowhere'],
-    ['a place behind such a link', 'nowhere/x', 'has a link in it that leads nowhere'],
+    ['a link that leads nowhere', 'nowhere', 'contains a broken link'],
+    ['a place behind such a link', 'nowhere/x', 'contains a broken link'],
     ['a place below a file', 'project/ignored.dat/x', 'ENOTDIR'],
   ])('is left alone when the target is %s', async (_, name, why) => {
     symlinkSync('project', join(user, 'to-project'));
@@ -114,7 +114,7 @@ describe('what the user has', () => {
     const targets = [`${user}/project`, '/', `${user}/project/.git`];
     const failure = place([...targets.map((path) => file(path)), file(`${user}/fine`)]);
     await expect(failure).rejects.toThrow(
-      /exists and is not empty; .*a job never replaces files that it has not made: choose/,
+      /exists and is not empty; .*a job never replaces files that it has not created: choose/,
     );
     for (const target of targets) await expect(failure).rejects.toThrow(`${target} exists`);
     await expect(failure).rejects.not.toThrow('fine');

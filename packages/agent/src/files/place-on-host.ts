@@ -119,7 +119,7 @@ function real(path: string): string {
 function refused(refusals: readonly TargetRefusal[]): JobFailure {
   return new JobFailure(
     'executor_error',
-    `${[...new Set(refusals.map(refusalText))].join('; ')}. Here jobs run on the machine itself, and a job never replaces files that it has not made: choose a path that does not exist, or one below the job's own directory (a relative one, or ~/…)`,
+    `${[...new Set(refusals.map(refusalText))].join('; ')}. Jobs run on the host itself here, and a job never replaces files that it has not created: choose a path that does not exist, or one below the job's own directory (a relative one, or ~/…)`,
   );
 }
 

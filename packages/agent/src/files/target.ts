@@ -94,10 +94,10 @@ export function refusalText(refusal: TargetRefusal): string {
     case 'not_directory':
       return `${path} exists as a file`;
     case 'dead_link':
-      return `${path} has a link in it that leads nowhere`;
+      return `${path} contains a broken link`;
     case 'reserved':
       return `${path} lies in ${refusal.by}, which belongs to dstack`;
     case 'unreachable':
-      return `${path} cannot be looked at (${refusal.why})`;
+      return `${path} cannot be checked (${refusal.why})`;
   }
 }

@@ -217,7 +217,10 @@ export class Job {
   async #resume(): Promise<void> {
     const execution = await this.#services.executor.adopt(this.#asExecutorJob());
     if (!execution) {
-      throw new JobFailure('executor_error', 'The job is gone: nothing of it was left on the host');
+      throw new JobFailure(
+        'executor_error',
+        'The job was lost: nothing of it was left on the host',
+      );
     }
     this.#attach(execution);
     await this.#openAccess();

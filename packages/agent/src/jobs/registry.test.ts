@@ -100,7 +100,7 @@ it('keeps what cannot be removed from a full disk, and tries again', async () =>
   const second = registry();
   await second.recover();
   await vi.advanceTimersByTimeAsync(1000);
-  expect(logged).toContain('what a job has left is not removed');
+  expect(logged).toContain('the leftovers of a job were not removed');
   expect(second.state(id).phase).toBe('exited');
   rmdirSync(blocked);
   await vi.advanceTimersByTimeAsync(60_000);

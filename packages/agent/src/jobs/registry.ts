@@ -188,7 +188,8 @@ export class JobRegistry {
    */
   takeTunnel(id: string, tunnel: string): Duplex {
     const found = this.#get(id).access?.tunnels?.take(tunnel);
-    if (!found) throw new AgentError(404, 'unknown_tunnel', `Nobody waits as ${tunnel}`);
+    if (!found)
+      throw new AgentError(404, 'unknown_tunnel', `No connection ${tunnel} waits for the server`);
     return found;
   }
 
@@ -210,7 +211,7 @@ export class JobRegistry {
 
   #get(id: string): Job {
     const job = this.#jobs.get(id);
-    if (!job) throw new AgentError(404, 'unknown_job', `No job ${id} is known here`);
+    if (!job) throw new AgentError(404, 'unknown_job', `No job ${id} exists on this host`);
     return job;
   }
 
@@ -248,7 +249,7 @@ export class JobRegistry {
     try {
       await action();
     } catch (error) {
-      this.#options.log.error('what a job has left is not removed', error, { job: job.id });
+      this.#options.log.error('the leftovers of a job were not removed', error, { job: job.id });
       this.#at(job, Date.now() + AGAIN_MS, action);
     }
   }

@@ -163,7 +163,7 @@ export class AgentServer {
   #authorize(request: IncomingMessage): void {
     const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
     if (!timingSafeEqual(sha256(given), sha256(this.#options.token))) {
-      throw new AgentError(401, 'unauthorized', 'The token of this agent is another one');
+      throw new AgentError(401, 'unauthorized', 'The token is not the token of this agent');
     }
   }
 }
@@ -176,7 +176,7 @@ function segments(request: IncomingMessage): string[] {
       .filter((part) => part !== '')
       .map((part) => decodeURIComponent(part));
   } catch {
-    throw new AgentError(400, 'bad_request', 'The path is not encoded as it should be');
+    throw new AgentError(400, 'bad_request', 'The path has an invalid percent-encoding');
   }
 }
 
@@ -196,7 +196,7 @@ function refuseUpgrade(socket: Duplex, { status, code, message }: AgentError): v
 }
 
 function notFound(): AgentError {
-  return new AgentError(404, 'not_found', 'There is nothing at this path');
+  return new AgentError(404, 'not_found', 'Nothing exists at this path');
 }
 
 async function readJobSpec(request: IncomingMessage, id: string): Promise<JobSpecForAgent> {

@@ -19,7 +19,7 @@ export async function joinJobPort(
 ): Promise<void> {
   const port = Number(target.port);
   if (!/^\d+$/.test(target.port) || port < 1 || port > 65_535) {
-    throw new AgentError(400, 'bad_request', `${target.port} is no port`);
+    throw new AgentError(400, 'bad_request', `${target.port} is not a port from 1 to 65535`);
   }
   const { stream, address } = await registry.dialPort(target.id, port);
   stream.on('error', () => stream.destroy());

@@ -17,7 +17,7 @@ export async function readBody<S extends MessageSchema>(
 }
 
 export function badBody(problem: string): AgentError {
-  return new AgentError(400, 'bad_request', `The body is not as agreed: ${problem}`);
+  return new AgentError(400, 'bad_request', `The body is invalid: ${problem}`);
 }
 
 async function readJson(request: AsyncIterable<Uint8Array>): Promise<unknown> {

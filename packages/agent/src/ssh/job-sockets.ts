@@ -34,7 +34,7 @@ export async function connectSocket(root: JobRoot, path: string): Promise<Duplex
   return withFiles(root, (files) =>
     files.pinned(path, true, (pinned) => {
       const stats = statSync(pinned);
-      if (!stats.isSocket()) throw new Error(`${path} is no socket`);
+      if (!stats.isSocket()) throw new Error(`${path} is not a socket`);
       refuseForeign(root, stats.uid, path);
       return new Promise<Duplex>((resolve, reject) => {
         // Connects at once, while the path still means this socket.
@@ -95,7 +95,7 @@ function giveSocket(reached: string, root: JobRoot, owner: SocketOwner): void {
     const stats = statSync(pinned);
     // A second link means that it is an older socket.
     const isNew = stats.isSocket() && stats.nlink === 1 && stats.uid === process.geteuid?.();
-    if (!isNew) throw new Error('it is no socket any more');
+    if (!isNew) throw new Error('the path is not this socket any more');
     chmodSync(pinned, 0o600);
     chownSync(pinned, root.hostUid(owner.uid), root.hostGid(owner.gid));
   } finally {
@@ -121,7 +121,7 @@ export function makePrivateDirectory(
   return withFiles(root, (files) => {
     files.at(path, false, (place) => mkdirSync(place.path, 0o700));
     files.pinned(path, false, (pinned) => {
-      if (!statSync(pinned).isDirectory()) throw new Error(`${path} is no directory any more`);
+      if (!statSync(pinned).isDirectory()) throw new Error(`${path} is not a directory any more`);
       chownSync(pinned, root.hostUid(owner.uid), root.hostGid(owner.gid));
     });
     const remove = () =>

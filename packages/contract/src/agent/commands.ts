@@ -43,7 +43,7 @@ export const JobKeys = object({ jobs: mapOf(uuid, PublicKeys) });
 export type JobKeys = Infer<typeof JobKeys>;
 
 /** Names of users are written into lines of `authorized_keys`. */
-const UserName = textLike(/^[A-Za-z0-9_-]{1,60}$/, 'is no name of a user');
+const UserName = textLike(/^[A-Za-z0-9_-]{1,60}$/, 'is not a user name');
 
 /**
  * Public keys (one line each) that open a shell on the host itself. They replace the keys sent

@@ -49,11 +49,11 @@ export const JobUser = object({
 export type JobUser = Infer<typeof JobUser>;
 
 /** Hash of an upload, which the agent checks. */
-const Sha256 = textLike(/^[0-9a-f]{64}$/, 'is no SHA-256');
+const Sha256 = textLike(/^[0-9a-f]{64}$/, 'is not a SHA-256 hash');
 
 export const FileArchive = object({
   /** Names a file of the agent. */
-  id: textLike(/^[A-Za-z0-9_-]{1,128}$/, 'is no id of an archive'),
+  id: textLike(/^[A-Za-z0-9_-]{1,128}$/, 'is not an archive id'),
   sha256: Sha256,
   /** Where it is unpacked: absolute, `~/...`, or relative to the working directory. */
   path: line(MAX_PATH),

@@ -70,7 +70,7 @@ function malformed([issue]: readonly z.core.$ZodIssue[]): Malformed {
     const problem = issue.issues[0]?.message ?? issue.message;
     return new Malformed(`a key of ${placeOf(issue.path.slice(0, -1))}`, problem);
   }
-  return new Malformed(placeOf(issue?.path ?? []), issue?.message ?? 'is not as agreed');
+  return new Malformed(placeOf(issue?.path ?? []), issue?.message ?? 'is invalid');
 }
 
 /** `jobs[0].exit`. */

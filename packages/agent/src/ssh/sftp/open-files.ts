@@ -119,5 +119,5 @@ export class OpenFiles {
 }
 
 function refused(path: string): Error {
-  return Object.assign(new Error(`${path} is no regular file`), { code: 'EACCES' });
+  return Object.assign(new Error(`${path} is not a regular file`), { code: 'EACCES' });
 }

@@ -90,7 +90,7 @@ export class PacketReader {
 
   bytes(): Buffer {
     const length = this.number();
-    if (this.#at + length > this.#bytes.length) throw new RangeError('a field behind the end');
+    if (this.#at + length > this.#bytes.length) throw new RangeError('a field after the end');
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
   }

@@ -212,7 +212,7 @@ export class SftpServer {
 function setAttributes(path: string, { size, owner, mode, times }: Attributes): void {
   if (size !== undefined) {
     // Opening a device or a pipe may have effects, or never return.
-    if (!statSync(path).isFile()) throw new Error('no regular file');
+    if (!statSync(path).isFile()) throw new Error('not a regular file');
     truncateSync(path, size);
   }
   if (mode !== undefined) chmodSync(path, mode & 0o7777);
