@@ -2,7 +2,7 @@ import { linkSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeDurably } from './host/durable-file.ts';
-import { identify, isAlive, type ProcessIdentity } from './host/process-identity.ts';
+import { identifyProcess, isAlive, type ProcessIdentity } from './host/process-identity.ts';
 
 /** Thrown when another agent lives on the same state directory. */
 export class AgentRunning extends Error {
@@ -20,7 +20,7 @@ export class AgentRunning extends Error {
  * process.
  */
 export function lockStateDir(stateDir: string): () => void {
-  const own = identify(process.pid);
+  const own = identifyProcess(process.pid);
   if (!own) throw new Error('cannot read /proc');
   const path = join(stateDir, 'agent.lock');
   const mine = join(stateDir, `agent.lock.${process.pid}`);
@@ -45,7 +45,7 @@ function removeLeftovers(stateDir: string): void {
   for (const name of readdirSync(stateDir)) {
     const pid = /^agent\.lock\.(\d+)(\.new|\.stale)?$/.exec(name)?.[1];
     // A living process may be an agent that is taking the lock.
-    if (pid && !identify(Number(pid))) rmSync(join(stateDir, name), { force: true });
+    if (pid && !identifyProcess(Number(pid))) rmSync(join(stateDir, name), { force: true });
   }
 }
 

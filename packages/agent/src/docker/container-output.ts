@@ -9,7 +9,7 @@ import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { SpoolFeed } from '../spool/spool-feed.ts';
 import { newestRecord } from '../spool/spool-files.ts';
 import { SpoolWriter } from '../spool/spool-writer.ts';
-import { wordsOf } from './engine-error.ts';
+import { engineMessage } from './engine-error.ts';
 import { OutputSkip, RecentBytes } from './output-skip.ts';
 
 /** Both copies of the output must have been quiet for this long before one takes over. */
@@ -225,7 +225,7 @@ export class ContainerOutput {
       } catch (error) {
         this.#missed = true;
         this.#attached?.destroy();
-        this.#log.info('attaching again failed', { why: wordsOf(error) });
+        this.#log.info('attaching again failed', { why: engineMessage(error) });
         await delay(RETRY_MS, undefined, { ref: false });
       }
     }

@@ -26,15 +26,15 @@ import type { ContainerJob, PlaceInContainer } from './container-job.ts';
 import {
   AGENT_LABEL,
   type ContainerPlan,
+  type CreateFallbacks,
   containerName,
   containerOptions,
   JOB_LABEL,
-  type Leniency,
 } from './container-options.ts';
 import { ContainerOutput } from './container-output.ts';
 import { DaemonWatch } from './daemon-watch.ts';
 import { DockerExecution } from './docker-execution.ts';
-import { creationFailure, statusOf, wordsOf } from './engine-error.ts';
+import { creationFailure, engineMessage, statusOf } from './engine-error.ts';
 import { gpuAccess, gpuEnvironment } from './gpu-access.ts';
 import { ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
@@ -62,7 +62,7 @@ export class DockerExecutor implements Executor {
   readonly #store: ImageStore;
   readonly #agentId: string;
   readonly #daemon: DaemonWatch;
-  #leniency: Leniency = { init: true, display: true, memlock: true };
+  #createFallbacks: CreateFallbacks = { init: true, display: true, memlock: true };
 
   constructor(options: DockerExecutorOptions) {
     this.#options = options;
@@ -170,16 +170,16 @@ export class DockerExecutor implements Executor {
 
   async #createAndStart(planned: ContainerJob, signal: AbortSignal): Promise<Execution> {
     for (;;) {
-      const leniency = this.#leniency;
+      const createFallbacks = this.#createFallbacks;
       try {
-        return await this.#attempt(planned, signal, leniency);
+        return await this.#attempt(planned, signal, createFallbacks);
       } catch (error) {
-        const next = moreLenient(leniency, error);
+        const next = nextFallbacks(createFallbacks, error);
         if (!next) throw error;
         this.#options.log.info('creating the container again without an option', {
-          why: wordsOf(error),
+          why: engineMessage(error),
         });
-        this.#leniency = next;
+        this.#createFallbacks = next;
         await this.#clear(planned.job);
       }
     }
@@ -188,13 +188,13 @@ export class DockerExecutor implements Executor {
   async #attempt(
     planned: ContainerJob,
     signal: AbortSignal,
-    leniency: Leniency,
+    createFallbacks: CreateFallbacks,
   ): Promise<Execution> {
     const { docker, log } = this.#options;
     const { job } = planned;
     const { mounts, notices } = await hostMounts(job.spec.mounts, this.#options.forbiddenMounts);
     const plan = this.#containerPlan(planned, mounts);
-    const options = containerOptions(job, plan, leniency);
+    const options = containerOptions(job, plan, createFallbacks);
     const container = await docker.createContainer(options).catch((error) => {
       throw creationFailure('createContainer', error);
     });
@@ -238,8 +238,10 @@ export class DockerExecutor implements Executor {
     const { docker, log } = this.#options;
     const container = docker.getContainer(inspected.Id);
     const image = await this.#images.read(inspected.Image).catch(() => null);
-    const asked = job.spec.user ?? parseUser(inspected.Config.User);
-    const user = image ? resolveUser(asked, image.passwd, image.group) : unknownUser(asked);
+    const requestedUser = job.spec.user ?? parseUser(inspected.Config.User);
+    const user = image
+      ? resolveUser(requestedUser, image.passwd, image.group)
+      : unknownUser(requestedUser);
     const output = new ContainerOutput(container, job.folder.spool, job.spec.masked_values, log);
     await output.resume(inspected.State.Running);
     return this.#execution(job, inspected, output, user);
@@ -270,7 +272,7 @@ export class DockerExecutor implements Executor {
       return await this.#options.docker.getContainer(containerName(spec.id)).inspect();
     } catch (error) {
       if (statusOf(error) === 404) return null;
-      throw new JobFailure('executor_error', `inspectContainer error: ${wordsOf(error)}`);
+      throw new JobFailure('executor_error', `inspectContainer error: ${engineMessage(error)}`);
     }
   }
 }
@@ -301,8 +303,8 @@ export function parseUser(text: string): {
 }
 
 /** For a running container whose image was removed: only the user's name is left. */
-function unknownUser(asked: Partial<JobUser>): ResolvedUser {
-  const { username = null, uid, gid } = asked;
+function unknownUser(requestedUser: Partial<JobUser>): ResolvedUser {
+  const { username = null, uid, gid } = requestedUser;
   return { username, uid: uid ?? 0, gid: gid ?? 0, home: '/', shell: null, groups: [] };
 }
 
@@ -310,13 +312,15 @@ function isMounted(path: string, { spec }: ExecutorJob): boolean {
   return spec.mounts.some(({ target }) => path === target || path.startsWith(`${target}/`));
 }
 
-function moreLenient(leniency: Leniency, error: unknown): Leniency | null {
-  const words = wordsOf(error);
-  if (leniency.init && words.includes('docker-init')) return { ...leniency, init: false };
-  if (leniency.display && words.includes('/dev/nvidia-modeset'))
-    return { ...leniency, display: false };
+function nextFallbacks(createFallbacks: CreateFallbacks, error: unknown): CreateFallbacks | null {
+  const reason = engineMessage(error);
+  if (createFallbacks.init && reason.includes('docker-init'))
+    return { ...createFallbacks, init: false };
+  if (createFallbacks.display && reason.includes('/dev/nvidia-modeset'))
+    return { ...createFallbacks, display: false };
   // A daemon that may not raise limits, such as one inside another container.
-  if (leniency.memlock && words.includes('rlimit')) return { ...leniency, memlock: false };
+  if (createFallbacks.memlock && reason.includes('rlimit'))
+    return { ...createFallbacks, memlock: false };
   return null;
 }
 

@@ -1,7 +1,7 @@
 import type { ImagePolicy } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
 import type { Logger } from '../host/log.ts';
-import { statusOf, wordsOf } from './engine-error.ts';
+import { engineMessage, statusOf } from './engine-error.ts';
 import type { ImageLedger, LedgerImage } from './image-ledger.ts';
 
 /** When disk use exceeds the limit, images are removed until it is this much below. */
@@ -40,13 +40,13 @@ export async function pruneImages(pruning: Pruning): Promise<readonly string[]> 
   const wanted = candidates.filter((image) => full || old(image));
   if (wanted.length === 0) return [];
   const used = await usedIds(docker);
-  const gone: string[] = [];
+  const removed: string[] = [];
   for (const image of wanted) {
     const needed = old(image) || desperate || isAbove((high ?? 100) - LOW_WATER_PERCENT);
     if (!needed || used.has(image.id)) continue;
-    if (await remove(pruning, image)) gone.push(image.key);
+    if (await remove(pruning, image)) removed.push(image.key);
   }
-  return gone;
+  return removed;
 }
 
 /** Images of all containers, ended ones too: their output may still be read. */
@@ -65,7 +65,7 @@ async function remove(
   } catch (error) {
     // 409: another name or a foreign container still uses it.
     if (statusOf(error) !== 404) {
-      log.info('an image could not be removed', { image: key, why: wordsOf(error) });
+      log.info('an image could not be removed', { image: key, why: engineMessage(error) });
       if (statusOf(error) !== 409) return false;
     }
   }

@@ -4,7 +4,7 @@ import type { ImagePlan } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
 import { writeWhole } from '../host/durable-file.ts';
 import type { Logger } from '../host/log.ts';
-import { wordsOf } from './engine-error.ts';
+import { engineMessage } from './engine-error.ts';
 import { ImageLedger } from './image-ledger.ts';
 import { withTag } from './image-name.ts';
 import { pruneImages } from './image-pruning.ts';
@@ -53,8 +53,8 @@ export class ImageStore {
     try {
       await this.#bring(request).catch(async (error) => {
         if (!isDiskFull(error)) throw error;
-        const gone = await this.#prune(true);
-        if (gone.length === 0) throw error;
+        const removed = await this.#prune(true);
+        if (removed.length === 0) throw error;
         await this.#bring(request);
       });
     } finally {
@@ -111,7 +111,7 @@ export class ImageStore {
       }
     } catch (error) {
       // A job that needs the image will report the error. The next plan tries again.
-      log.info('an image could not be pulled ahead', { why: wordsOf(error) });
+      log.info('an image could not be pulled ahead', { why: engineMessage(error) });
     } finally {
       this.#fetching = false;
     }
@@ -171,5 +171,5 @@ function readPlan(path: string, log: Logger): Partial<ImagePlan> {
 }
 
 function isDiskFull(error: unknown): boolean {
-  return wordsOf(error).includes('no space left on device');
+  return engineMessage(error).includes('no space left on device');
 }

@@ -106,7 +106,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
     expect(last?.extracted_bytes).toBe(last?.total_bytes);
   });
 
-  it('are fetched ahead, and a job that needs one starts without asking the registry', async () => {
+  it('are fetched ahead, and a job that needs one starts without outgoing the registry', async () => {
     await plan(['one:1', 'two:1'], NEVER);
     await vi.waitUntil(async () => (await present()).includes(at('two:1')), { timeout: 20_000 });
     expect(await present()).toContain(at('one:1'));

@@ -133,7 +133,7 @@ async function gitRunner({ repo, dir, home, signal }: CloneRequest): Promise<Git
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_COUNT: String(config.length),
-    ...reachability(),
+    ...networkEnvironment(),
     ...(await sshEnvironment(repo, home)),
   };
   config.forEach(([name, value], index) => {
@@ -157,7 +157,7 @@ async function sshEnvironment(repo: RepoForAgent, home: string): Promise<NodeJS.
 }
 
 /** Variables for connections to other machines: proxies and additional certificate authorities. */
-export function reachability(): NodeJS.ProcessEnv {
+export function networkEnvironment(): NodeJS.ProcessEnv {
   const wanted = /^(.*_proxy|GIT_SSL_CA(INFO|PATH)|SSL_CERT_(FILE|DIR))$/i;
   const names = Object.keys(process.env).filter((name) => wanted.test(name));
   return Object.fromEntries(names.map((name) => [name, process.env[name]]));

@@ -8,7 +8,7 @@ import { placeIn } from '../executor/place-in.ts';
 import { type JobNamespace, openNamespace } from '../process/isolation/namespace.ts';
 import type { JobPlacesOnHost } from '../process/job-places.ts';
 import { enterNamespaces } from '../process/run-as.ts';
-import { reachability } from './git-clone.ts';
+import { networkEnvironment } from './git-clone.ts';
 import type { HostPlacement } from './host-placement.ts';
 import { placeAs } from './place-as.ts';
 
@@ -28,7 +28,7 @@ export async function placeJobFiles(
     return enterNamespaces(namespace?.pid ?? null);
   };
   try {
-    const reach = () => withReadableFiles(reachability(), dirname(folder.work));
+    const reach = () => withReadableFiles(networkEnvironment(), dirname(folder.work));
     await placeAs(places.account, hostPlacement(job, places), folder, signal, { enter, reach });
   } finally {
     await (namespace as JobNamespace | null)?.close();

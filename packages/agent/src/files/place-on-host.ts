@@ -13,13 +13,13 @@ import { Publisher } from './publish.ts';
 import { homeFiles } from './small-files.ts';
 import { Staging } from './staging.ts';
 import {
+  type DirectoryOwners,
   directoryRefusal,
-  type Grounds,
+  type PlacementTarget,
   readTarget,
   realPath,
-  refusalText,
-  type Target,
   type TargetRefusal,
+  targetRefusalText,
 } from './target.ts';
 import { writeSmallFile } from './write-small-file.ts';
 
@@ -52,7 +52,7 @@ export async function placeOnHost(
 
 interface Wanted {
   readonly item: PlacementItem;
-  readonly target: Target;
+  readonly target: PlacementTarget;
 }
 
 /** Throws a `JobFailure` that names every refused target. */
@@ -62,16 +62,16 @@ function checkTargets(
   ledger: PlacementLedger,
   signal: AbortSignal,
 ): Wanted[] {
-  const grounds = groundsOf(placement);
+  const owners = groundsOf(placement);
   const wanted: Wanted[] = [];
   const refusals: TargetRefusal[] = [];
   for (const item of placementItems(placement, uploads, signal)) {
-    const target = readTarget(item.path, grounds, ledger.isPlaced);
+    const target = readTarget(item.path, owners, ledger.isPlaced);
     if (!('refused' in target)) wanted.push({ item, target });
     else if (item.kind === 'files' || target.refused !== 'not_empty') refusals.push(target);
     else if (placement.spec.repo?.exists_action === 'error') throw repoNotEmpty(item.path);
   }
-  const cwd = directoryRefusal(placement.cwd, grounds);
+  const cwd = directoryRefusal(placement.cwd, owners);
   if (cwd) refusals.push(cwd);
   if (refusals.length > 0) throw refused(refusals);
   return wanted;
@@ -90,7 +90,8 @@ async function place(
     });
   }
   // Targets outside the job's own directories first: only these can still be refused.
-  const isOwn = ({ target }: { readonly target: Target }) => Number(target.state === 'own');
+  const isOwn = ({ target }: { readonly target: PlacementTarget }) =>
+    Number(target.state === 'own');
   for (const each of staging.publications.toSorted((a, b) => isOwn(a) - isOwn(b))) {
     await publisher.publish(each);
   }
@@ -104,7 +105,7 @@ function outermostFirst(wanted: readonly Wanted[]): Wanted[] {
   return wanted.toSorted((a, b) => depth(a) - depth(b));
 }
 
-function groundsOf({ home, work, reserved }: HostPlacement): Grounds {
+function groundsOf({ home, work, reserved }: HostPlacement): DirectoryOwners {
   return {
     own: [home, work].map(real),
     reserved: reserved.map(real),
@@ -119,7 +120,7 @@ function real(path: string): string {
 function refused(refusals: readonly TargetRefusal[]): JobFailure {
   return new JobFailure(
     'executor_error',
-    `${[...new Set(refusals.map(refusalText))].join('; ')}. Jobs run on the host itself here, and a job never replaces files that it has not created: choose a path that does not exist, or one below the job's own directory (a relative one, or ~/…)`,
+    `${[...new Set(refusals.map(targetRefusalText))].join('; ')}. Jobs run on the host itself here, and a job never replaces files that it has not created: choose a path that does not exist, or one below the job's own directory (a relative one, or ~/…)`,
   );
 }
 

@@ -4,13 +4,13 @@ import { basename, dirname, join } from 'node:path';
 import { treeEntries } from './entries.ts';
 import { type HeldDirectory, holdDirectory } from './held-directory.ts';
 import { identityOf, type PlacementLedger } from './placement-ledger.ts';
-import { strangersIn, type Target } from './target.ts';
+import { foreignEntries, type PlacementTarget } from './target.ts';
 import { writeTree } from './write-tree.ts';
 
 /** A finished tree and its target. */
 export interface Publication {
   readonly staged: string;
-  readonly target: Target;
+  readonly target: PlacementTarget;
 }
 
 interface Placed {
@@ -62,8 +62,8 @@ export class Publisher {
   async #fill(staged: string, path: string): Promise<void> {
     const dir = holdDirectory(path);
     try {
-      const [stranger] = strangersIn(dir.at('.'), path, this.#ledger.isPlaced);
-      if (stranger !== undefined) throw appeared(join(path, stranger));
+      const [foreign] = foreignEntries(dir.at('.'), path, this.#ledger.isPlaced);
+      if (foreign !== undefined) throw appeared(join(path, foreign));
       for (const name of readdirSync(staged)) {
         await this.#place(join(staged, name), dir, join(path, name));
       }

@@ -3,7 +3,7 @@ import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { UnsafeArchive } from './archive-names.ts';
 import type { Publication } from './publish.ts';
-import { isWithin, type Target } from './target.ts';
+import { isWithin, type PlacementTarget } from './target.ts';
 
 /** Makes a tree at a path that does not exist. */
 export type MakeTree = (path: string) => Promise<void>;
@@ -28,7 +28,7 @@ export class Staging {
     return this.#publications;
   }
 
-  async add(target: Target, make: MakeTree): Promise<void> {
+  async add(target: PlacementTarget, make: MakeTree): Promise<void> {
     const outer = this.#publications.find((each) => isWithin(target.path, each.target.path));
     if (outer) {
       await make(await makeWay(outer.staged, relative(outer.target.path, target.path)));

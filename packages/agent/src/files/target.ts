@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /** The owners of directories. All paths are without links. */
-export interface Grounds {
+export interface DirectoryOwners {
   /** The job's own directories: everything in them belongs to the job. */
   readonly own: readonly string[];
   /** Directories of the agent, which no job may use. The job's own directories may lie in them. */
@@ -10,7 +10,7 @@ export interface Grounds {
 }
 
 /** A path on this host where files of a job may be placed. */
-export interface Target {
+export interface PlacementTarget {
   /** The path without links, at the time of the check. */
   readonly path: string;
   /** `own`: in a directory of the job; `empty`: an empty directory, which is kept. */
@@ -37,19 +37,19 @@ export type IsPlaced = (path: string, at?: string) => boolean;
  */
 export function readTarget(
   path: string,
-  grounds: Grounds,
+  owners: DirectoryOwners,
   isPlaced: IsPlaced,
-): Target | TargetRefusal {
+): PlacementTarget | TargetRefusal {
   try {
     const real = realPath(path);
     if (real === null) return { refused: 'dead_link', path };
-    if (grounds.own.some((dir) => isWithin(real, dir))) return { path: real, state: 'own' };
-    const by = grounds.reserved.find((dir) => isWithin(real, dir));
+    if (owners.own.some((dir) => isWithin(real, dir))) return { path: real, state: 'own' };
+    const by = owners.reserved.find((dir) => isWithin(real, dir));
     if (by !== undefined) return { refused: 'reserved', path, by };
     const stats = lstatSync(real, { throwIfNoEntry: false });
     if (!stats || isPlaced(real)) return { path: real, state: 'absent' };
     if (!stats.isDirectory()) return { refused: 'not_directory', path };
-    const isEmpty = strangersIn(real, real, isPlaced).length === 0;
+    const isEmpty = foreignEntries(real, real, isPlaced).length === 0;
     return isEmpty ? { path: real, state: 'empty' } : { refused: 'not_empty', path };
   } catch (error) {
     return { refused: 'unreachable', path, why: error instanceof Error ? error.message : 'error' };
@@ -57,13 +57,13 @@ export function readTarget(
 }
 
 /** Null if the directory exists or can be created. */
-export function directoryRefusal(path: string, grounds: Grounds): TargetRefusal | null {
-  const target = readTarget(path, grounds, () => false);
+export function directoryRefusal(path: string, owners: DirectoryOwners): TargetRefusal | null {
+  const target = readTarget(path, owners, () => false);
   return 'refused' in target && target.refused !== 'not_empty' ? target : null;
 }
 
 /** Entries of a directory that the job has not made, apart from a file system's `lost+found`. */
-export function strangersIn(dir: string, path: string, isPlaced: IsPlaced): string[] {
+export function foreignEntries(dir: string, path: string, isPlaced: IsPlaced): string[] {
   return readdirSync(dir).filter(
     (name) => name !== 'lost+found' && !isPlaced(join(path, name), join(dir, name)),
   );
@@ -86,7 +86,7 @@ export function realPath(path: string): string | null {
 }
 
 /** The message for the user. */
-export function refusalText(refusal: TargetRefusal): string {
+export function targetRefusalText(refusal: TargetRefusal): string {
   const { path } = refusal;
   switch (refusal.refused) {
     case 'not_empty':

@@ -39,8 +39,8 @@ export class JobLog implements SpoolReader {
 
   attach(spool: SpoolReader): void {
     this.#spool = spool;
-    spool.follow((end) => this.#tell(end));
-    if (spool.end > 0) this.#tell(spool.end);
+    spool.follow((end) => this.#notify(end));
+    if (spool.end > 0) this.#notify(spool.end);
   }
 
   /** Marks the output as complete. `left` reads what an ended job has left on the disk. */
@@ -51,10 +51,10 @@ export class JobLog implements SpoolReader {
     }
     this.#finished = true;
     this.#ended.resolve(this.end);
-    this.#tell(this.end);
+    this.#notify(this.end);
   }
 
-  #tell(end: number): void {
+  #notify(end: number): void {
     for (const listener of this.#listeners) listener(end);
   }
 }

@@ -17,7 +17,7 @@ export const PHASES: readonly JobPhase[] = [
   'exited',
 ];
 
-export function mayFollow(from: JobPhase, to: JobPhase): boolean {
+export function mayPhaseFollow(from: JobPhase, to: JobPhase): boolean {
   return PHASES.indexOf(to) > PHASES.indexOf(from);
 }
 
@@ -28,5 +28,5 @@ export function isLive(phase: JobPhase): boolean {
 
 /** Whether nothing of the job can have run yet. */
 export function isBeforeStart(phase: JobPhase): boolean {
-  return mayFollow(phase, 'starting');
+  return mayPhaseFollow(phase, 'starting');
 }

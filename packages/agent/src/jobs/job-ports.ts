@@ -5,7 +5,7 @@ import { AgentError } from './agent-error.ts';
 /** Time limit for an address that does not answer (another network, a firewall). */
 const ANSWER_MS = 1000;
 
-export interface PortConnection {
+export interface JobPortConnection {
   readonly stream: Duplex;
   /** One of `Execution.addresses`. */
   readonly address: string;
@@ -20,7 +20,7 @@ export class JobPorts {
   async dial(
     execution: Pick<Execution, 'addresses' | 'dial' | 'foreignListener'>,
     port: number,
-  ): Promise<PortConnection> {
+  ): Promise<JobPortConnection> {
     const last = this.#answering.get(port);
     const rest = execution.addresses.filter((address) => address !== last);
     const addresses = last === undefined ? rest : [last, ...rest];

@@ -5,7 +5,7 @@ import type { JobAccount } from '../executor/job-account.ts';
 import type { StopRequest } from './stop-plan.ts';
 
 /** Everything that an agent needs to recover a job. One file per job. */
-export interface JobRecord {
+export interface AgentJobRecord {
   readonly spec: JobSpecForAgent;
   readonly state: JobState;
   /** Number of the newest `state` frame of this job. */
@@ -34,12 +34,12 @@ export interface JobRecord {
 export function readRecords(
   jobsDir: string,
   onBroken: (path: string, error: unknown) => void,
-): JobRecord[] {
+): AgentJobRecord[] {
   if (!existsSync(jobsDir)) return [];
   return readdirSync(jobsDir).flatMap((id) => {
     const path = join(jobsDir, id, 'record.json');
     try {
-      return existsSync(path) ? [JSON.parse(readFileSync(path, 'utf8')) as JobRecord] : [];
+      return existsSync(path) ? [JSON.parse(readFileSync(path, 'utf8')) as AgentJobRecord] : [];
     } catch (error) {
       onBroken(path, error);
       return [];

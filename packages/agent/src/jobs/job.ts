@@ -21,9 +21,9 @@ import { AgentError } from './agent-error.ts';
 import { endByRestart } from './host-restart.ts';
 import type { JobAccess, OpenJobAccess } from './job-access.ts';
 import { JobLog } from './job-log.ts';
-import { isBeforeStart, isLive, mayFollow } from './job-phase.ts';
-import { JobPorts, type PortConnection } from './job-ports.ts';
-import { type JobRecord, withoutSecrets } from './job-record.ts';
+import { isBeforeStart, isLive, mayPhaseFollow } from './job-phase.ts';
+import { type JobPortConnection, JobPorts } from './job-ports.ts';
+import { type AgentJobRecord, withoutSecrets } from './job-record.ts';
 import { missingUploads } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
 import { type StopRequest, stopStage } from './stop-plan.ts';
@@ -59,7 +59,7 @@ export class Job {
   readonly #stopTimer = new LongTimer();
   readonly #deadlineTimer = new LongTimer();
   readonly #ports = new JobPorts();
-  #record: JobRecord;
+  #record: AgentJobRecord;
   #execution: Execution | null = null;
   #access: JobAccess | null = null;
   #stageDone: StopStage | null = null;
@@ -67,7 +67,7 @@ export class Job {
   readonly #started = Promise.withResolvers<void>();
   #going = false;
 
-  constructor(record: JobRecord, folder: JobFolder, services: JobServices) {
+  constructor(record: AgentJobRecord, folder: JobFolder, services: JobServices) {
     this.id = record.spec.id;
     this.folder = folder;
     this.#record = record;
@@ -75,7 +75,7 @@ export class Job {
     this.#log = services.log.child({ job: this.id });
   }
 
-  get record(): JobRecord {
+  get record(): AgentJobRecord {
     return this.#record;
   }
 
@@ -155,7 +155,7 @@ export class Job {
   }
 
   /** Connects to a port of the job. Throws `AgentError`. */
-  async dialPort(port: number): Promise<PortConnection> {
+  async dialPort(port: number): Promise<JobPortConnection> {
     if (!this.#execution || this.phase !== 'running') {
       throw new AgentError(409, 'not_running', `The job is ${this.phase}`);
     }
@@ -195,7 +195,7 @@ export class Job {
     if (this.#record.gpus.length === 0 && this.#record.spec.gpus !== 0) {
       this.#save({ gpus: this.#services.takeGpus(this.#record.spec.gpus) });
     }
-    if (executor.pulls && mayFollow(this.phase, 'pulling')) this.#advance('pulling');
+    if (executor.pulls && mayPhaseFollow(this.phase, 'pulling')) this.#advance('pulling');
     if (this.phase !== 'starting') {
       const onProgress = (progress: PullProgress) => this.#services.onPull(this.id, progress);
       await executor.pull(this.#asExecutorJob(), onProgress, this.#abort.signal);
@@ -371,13 +371,17 @@ export class Job {
     this.#abort.signal.throwIfAborted();
   }
 
-  #advance(phase: JobPhase, state: Partial<JobState> = {}, record: Partial<JobRecord> = {}): void {
-    if (!mayFollow(this.phase, phase)) return;
+  #advance(
+    phase: JobPhase,
+    state: Partial<JobState> = {},
+    record: Partial<AgentJobRecord> = {},
+  ): void {
+    if (!mayPhaseFollow(this.phase, phase)) return;
     this.#log.info('phase', { phase });
     this.#change({ ...state, phase }, record);
   }
 
-  #change(state: Partial<JobState>, record: Partial<JobRecord> = {}): void {
+  #change(state: Partial<JobState>, record: Partial<AgentJobRecord> = {}): void {
     const before = this.#record.state;
     const next = { ...before, log_end: this.log.end, ...state, seq: before.seq + 1 };
     const number = this.#services.nextNumber();
@@ -385,7 +389,7 @@ export class Job {
     this.#services.onState(number, next);
   }
 
-  #save(change: Partial<JobRecord>): void {
+  #save(change: Partial<AgentJobRecord>): void {
     this.#record = { ...this.#record, ...change };
     // Phases before the start may be repeated after a power cut, since nothing has run yet.
     const write = isBeforeStart(this.phase) && !this.#record.stop ? writeWhole : writeDurably;

@@ -20,8 +20,8 @@ import { GpuPool } from './gpu-pool.ts';
 import { Job, type JobServices } from './job.ts';
 import type { OpenJobAccess } from './job-access.ts';
 import { isLive } from './job-phase.ts';
-import type { PortConnection } from './job-ports.ts';
-import { type JobRecord, readRecords } from './job-record.ts';
+import type { JobPortConnection } from './job-ports.ts';
+import { type AgentJobRecord, readRecords } from './job-record.ts';
 import { saveUpload } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
 import { withServerAccess } from './with-server-access.ts';
@@ -62,8 +62,8 @@ export class JobRegistry {
   readonly #listeners = new Set<JobListener>();
   readonly #gpus: GpuPool;
   readonly #openAccess: OpenJobAccess;
-  readonly #burials = new Map<string, LongTimer>();
-  readonly #idleWaiters = new Set<() => void>();
+  readonly #removalTimers = new Map<string, LongTimer>();
+  readonly #endListeners = new Set<() => void>();
   #lastNumber = 0;
 
   constructor(options: RegistryOptions) {
@@ -85,7 +85,7 @@ export class JobRegistry {
     for (const record of readRecords(this.#jobsDir, broken)) {
       this.#lastNumber = Math.max(this.#lastNumber, record.stateNumber);
       const job = this.#add(record);
-      if (record.deletedAt !== null) this.#at(job, Date.now(), () => this.#bury(job));
+      if (record.deletedAt !== null) this.#at(job, Date.now(), () => this.#removeLeftovers(job));
     }
     const known = new Set(this.jobs.map((job) => job.id));
     await this.#options.executor
@@ -115,7 +115,7 @@ export class JobRegistry {
 
   /** Calls `callback` each time a job has ended. */
   onJobEnded(callback: () => void): void {
-    this.#idleWaiters.add(callback);
+    this.#endListeners.add(callback);
   }
 
   /**
@@ -126,7 +126,7 @@ export class JobRegistry {
     const known = this.#jobs.get(spec.id);
     if (known) {
       known.authorizeUsers(spec.authorized_keys.user);
-      if (known.record.deletedAt === null) this.#tellPut(known);
+      if (known.record.deletedAt === null) this.#notifyPut(known);
       return known.answer;
     }
     const folder = this.#folder(spec.id);
@@ -135,8 +135,8 @@ export class JobRegistry {
     const record = firstRecord(spec, number);
     writeDurably(folder.record, JSON.stringify(record));
     const job = this.#add(record);
-    this.#tellPut(job);
-    this.#tellState(number, job.state);
+    this.#notifyPut(job);
+    this.#notifyState(number, job.state);
     job.go();
     return job.answer;
   }
@@ -178,7 +178,7 @@ export class JobRegistry {
   }
 
   /** Throws `AgentError`: `unknown_job`, `not_running`, `port_refused`. */
-  async dialPort(id: string, port: number): Promise<PortConnection> {
+  async dialPort(id: string, port: number): Promise<JobPortConnection> {
     return await this.#get(id).dialPort(port);
   }
 
@@ -200,12 +200,12 @@ export class JobRegistry {
     await job.discard();
     for (const listener of this.#listeners) listener.onDeleted(id);
     // Attached users may still read the end of the output.
-    this.#at(job, Date.now() + LINGER_MS, () => this.#bury(job));
+    this.#at(job, Date.now() + LINGER_MS, () => this.#removeLeftovers(job));
   }
 
   /** Releases all jobs without ending them. */
   async close(): Promise<void> {
-    for (const timer of this.#burials.values()) timer.clear();
+    for (const timer of this.#removalTimers.values()) timer.clear();
     await Promise.all([...this.#jobs.values()].map((job) => job.close()));
   }
 
@@ -224,24 +224,24 @@ export class JobRegistry {
     job.go();
   }
 
-  async #bury(job: Job): Promise<void> {
+  async #removeLeftovers(job: Job): Promise<void> {
     await job.close();
     await job.folder.removeContents();
-    this.#buryAt(job, (job.record.deletedAt ?? Date.now()) + TOMBSTONE_MS);
+    this.#forgetAt(job, (job.record.deletedAt ?? Date.now()) + TOMBSTONE_MS);
   }
 
-  #buryAt(job: Job, at: number): void {
+  #forgetAt(job: Job, at: number): void {
     this.#at(job, at, async () => {
       writeDurably(this.#counterFile, String(this.#lastNumber));
       await job.folder.remove();
       this.#jobs.delete(job.id);
-      this.#burials.delete(job.id);
+      this.#removalTimers.delete(job.id);
     });
   }
 
   #at(job: Job, at: number, action: () => void | Promise<void>): void {
-    const timer = this.#burials.get(job.id) ?? new LongTimer();
-    this.#burials.set(job.id, timer);
+    const timer = this.#removalTimers.get(job.id) ?? new LongTimer();
+    this.#removalTimers.set(job.id, timer);
     timer.set(at, () => void this.#attempt(job, action));
   }
 
@@ -254,7 +254,7 @@ export class JobRegistry {
     }
   }
 
-  #add(record: JobRecord): Job {
+  #add(record: AgentJobRecord): Job {
     const { id } = record.spec;
     const job = new Job(record, this.#folder(id), this.#services(id));
     this.#jobs.set(id, job);
@@ -277,13 +277,13 @@ export class JobRegistry {
       log: this.#options.log,
       openAccess: this.#openAccess,
       nextNumber: () => this.#nextNumber(),
-      onState: (number, state) => this.#tellState(number, state),
+      onState: (number, state) => this.#notifyState(number, state),
       onPull: (job, progress) => {
         for (const listener of this.#listeners) listener.onPull(job, progress);
       },
       takeGpus: (count) => this.#gpus.take(count, this.#takenBut(id)),
       onEnded: () => {
-        for (const callback of this.#idleWaiters) callback();
+        for (const callback of this.#endListeners) callback();
       },
     };
   }
@@ -294,11 +294,11 @@ export class JobRegistry {
       .flatMap((job) => [...job.record.gpus]);
   }
 
-  #tellState(number: number, state: JobState): void {
+  #notifyState(number: number, state: JobState): void {
     for (const listener of this.#listeners) listener.onState(number, state);
   }
 
-  #tellPut(job: Job): void {
+  #notifyPut(job: Job): void {
     for (const listener of this.#listeners) listener.onPut(job);
   }
 
@@ -308,7 +308,7 @@ export class JobRegistry {
   }
 }
 
-function firstRecord(spec: JobSpecForAgent, stateNumber: number): JobRecord {
+function firstRecord(spec: JobSpecForAgent, stateNumber: number): AgentJobRecord {
   const state: JobState = {
     id: spec.id,
     seq: 1,

@@ -15,11 +15,11 @@ export function withServerAccess(
   options: ServerAccessOptions,
   onTunnel: (jobId: string, tunnel: string) => void,
 ): OpenJobAccess {
-  return async (asked) => {
-    const access = await options.openAccess(asked);
-    if (access === null || asked.over || !asked.spec.server_access) return access;
+  return async (request) => {
+    const access = await options.openAccess(request);
+    if (access === null || request.over || !request.spec.server_access) return access;
     try {
-      const server = await openServer(options, asked, onTunnel);
+      const server = await openServer(options, request, onTunnel);
       return server === null ? access : withServer(access, server);
     } catch (error) {
       await access.close();

@@ -5,7 +5,7 @@ import type { KeyOwner, VerifyingKey } from './authorized-keys.ts';
 const MAX_TRIES = 6;
 
 /** A client that has proved to hold one of the job's keys. */
-export interface Identity {
+export interface SshIdentity {
   readonly owner: KeyOwner;
   /** The requested login name. Every name is accepted; a session decides what it means. */
   readonly login: string;

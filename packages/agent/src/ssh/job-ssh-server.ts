@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Connection } from 'ssh2';
 import type { SessionHost } from '../executor/session-host.ts';
-import { authenticate, type Identity } from './authentication.ts';
+import { authenticate, type SshIdentity } from './authentication.ts';
 import {
   type AuthorizedKeyLines,
   AuthorizedKeys,
@@ -135,7 +135,7 @@ class JobSshServer implements JobSsh {
     await this.#listener.close();
   }
 
-  #welcome(client: Connection, identity: Identity): void {
+  #welcome(client: Connection, identity: SshIdentity): void {
     const rights = RIGHTS[identity.owner];
     if (rights.activity) this.#trackUser(client);
     if (rights.forwards) this.#serveForwards(client);
@@ -157,9 +157,9 @@ class JobSshServer implements JobSsh {
   }
 
   #serveForwards(client: Connection): void {
-    let gone = false;
+    let isClosed = false;
     client.once('close', () => {
-      gone = true;
+      isClosed = true;
     });
     client.on('tcpip', (accept, reject, { destIP, destPort }) => {
       if (destPort === OUTPUT_PORT && LOOPBACK.has(destIP)) {
@@ -168,7 +168,7 @@ class JobSshServer implements JobSsh {
       }
       this.#options.dial(destIP, destPort).then(
         (connection) => {
-          if (gone) connection.destroy();
+          if (isClosed) connection.destroy();
           else joinChannel(accept(), connection);
         },
         // The client receives "connect failed", as from any SSH server.

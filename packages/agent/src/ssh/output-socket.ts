@@ -43,9 +43,9 @@ function parseSecond(text: string): number {
 
 async function pump(socket: WebSocket, output: JobOutput, second: number | null): Promise<void> {
   let wake = (): void => {};
-  let news = true;
+  let hasMore = true;
   const woken = () => {
-    news = true;
+    hasMore = true;
     wake();
   };
   const unfollow = output.follow(woken);
@@ -58,7 +58,7 @@ async function pump(socket: WebSocket, output: JobOutput, second: number | null)
   try {
     let at = second === null ? output.start : await offsetAtSecond(output, second);
     while (socket.readyState === socket.OPEN) {
-      news = false;
+      hasMore = false;
       const chunk = await output.read(at, PIECE_BYTES);
       if (chunk) {
         at = chunk.offset + chunk.bytes.length;
@@ -67,8 +67,8 @@ async function pump(socket: WebSocket, output: JobOutput, second: number | null)
       }
       if (final !== null && at >= final) return;
       // The last bytes are lost, so there is nothing left to read.
-      if (final !== null && !news) return;
-      if (!news) {
+      if (final !== null && !hasMore) return;
+      if (!hasMore) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Connection, ServerChannel, SocketBindInfo, TcpipBindInfo } from 'ssh2';
 import type { SessionHost } from '../executor/session-host.ts';
-import type { Identity } from './authentication.ts';
+import type { SshIdentity } from './authentication.ts';
 import { joinChannel, joinWhenOpen } from './forward.ts';
 import { connectSocket, listenOnSocket } from './job-sockets.ts';
 
@@ -14,7 +14,7 @@ const MAX_LISTENERS = 100;
  * Forwards that begin in the job (`ssh -R`, from a port or a unix socket), and those to unix
  * sockets of the job. Only the job can connect to a listener, which ends with the client.
  */
-export function serveReverseForwards(client: Connection, identity: Identity, host: Host): void {
+export function serveReverseForwards(client: Connection, identity: SshIdentity, host: Host): void {
   const listeners = new ClientListeners(client);
   servePorts(client, host, listeners);
   serveSockets(client, identity, host, listeners);
@@ -38,7 +38,7 @@ function servePorts(client: Connection, host: Host, listeners: ClientListeners):
 
 function serveSockets(
   client: Connection,
-  identity: Identity,
+  identity: SshIdentity,
   host: Host,
   listeners: ClientListeners,
 ): void {
@@ -93,7 +93,7 @@ async function listenOnPort(
 async function listenOnPath(
   client: Connection,
   host: SessionHost | null,
-  identity: Identity,
+  identity: SshIdentity,
   listeners: ClientListeners,
   path: string,
 ): Promise<number> {

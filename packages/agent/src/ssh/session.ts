@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import type { Connection, ServerChannel, Session } from 'ssh2';
-import { SessionRefusal, type Terminal } from '../executor/session-host.ts';
-import type { Identity } from './authentication.ts';
+import { SessionRefusal, type SessionTerminal } from '../executor/session-host.ts';
+import type { SshIdentity } from './authentication.ts';
 import { RIGHTS } from './authorized-keys.ts';
 
 /**
@@ -12,10 +12,10 @@ export interface SessionRequest {
   readonly kind: 'shell' | 'exec' | 'subsystem';
   /** The command line (passed to a shell unchanged), or the name of the subsystem. */
   readonly command: string | null;
-  readonly identity: Identity;
+  readonly identity: SshIdentity;
   /** Variables of the client that are accepted: language and colours. */
   readonly env: Readonly<Record<string, string>>;
-  readonly terminal: Terminal | null;
+  readonly terminal: SessionTerminal | null;
   /** Whether the client offers its keys to programs of the session (`ssh -A`). */
   readonly forwardsAgent: boolean;
   readonly client: Connection;
@@ -51,7 +51,7 @@ const NO_SESSIONS =
 export function serveSession(
   session: Session,
   client: Connection,
-  identity: Identity,
+  identity: SshIdentity,
   run: RunSession | null,
 ): void {
   const hungUp = new Promise<void>((resolve) => {
@@ -65,7 +65,7 @@ export function serveSession(
   });
   let forwardsAgent = false;
   const env: Record<string, string> = {};
-  let terminal: Terminal | null = null;
+  let terminal: SessionTerminal | null = null;
   let resized: Parameters<SessionRequest['onResize']>[0] = () => {};
   let signalled: Parameters<SessionRequest['onSignal']>[0] = () => {};
 

@@ -180,7 +180,7 @@ export class JobSshHarness {
   }
 }
 
-export interface Heard {
+export interface ReceivedOutput {
   readonly text: string;
   readonly code: number;
 }
@@ -189,13 +189,13 @@ export interface Heard {
 export function readOutput(
   port: number | undefined,
   query = '',
-): { socket: WebSocket; done: Promise<Heard> } {
+): { socket: WebSocket; done: Promise<ReceivedOutput> } {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/logs_ws${query}`);
   const parts: Buffer[] = [];
   socket.on('message', (data: Buffer, binary) => {
     if (binary) parts.push(data);
   });
-  const done = new Promise<Heard>((resolve, reject) => {
+  const done = new Promise<ReceivedOutput>((resolve, reject) => {
     socket.on('error', reject);
     socket.on('close', (code) => resolve({ text: Buffer.concat(parts).toString(), code }));
   });

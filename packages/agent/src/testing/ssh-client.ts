@@ -86,12 +86,12 @@ export class Screen {
 
   constructor(child: ChildProcess) {
     this.child = child;
-    const hear = (data: string) => {
+    const onOutput = (data: string) => {
       this.text += data;
       for (const wake of this.#waiters) wake();
     };
-    child.stdout?.setEncoding('utf8').on('data', hear);
-    child.stderr?.setEncoding('utf8').on('data', hear);
+    child.stdout?.setEncoding('utf8').on('data', onOutput);
+    child.stderr?.setEncoding('utf8').on('data', onOutput);
     child.once('close', () => {
       for (const wake of this.#waiters) wake();
     });

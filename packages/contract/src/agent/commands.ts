@@ -1,5 +1,5 @@
 /** Bodies of the requests that a server sends to an agent. Sizes are bytes, durations seconds. */
-import { ClusterInfo, Commands, PublicKeys, RegistryAuth } from './job-spec.ts';
+import { ClusterInfo, CommandList, PublicKeys, RegistryAuth } from './job-spec.ts';
 import {
   amount,
   flag,
@@ -58,9 +58,9 @@ export type HostShellKeys = Infer<typeof HostShellKeys>;
 export const StartJob = object({
   cluster: ClusterInfo,
   /** Commands with the addresses of other nodes filled in; null = as in the spec. */
-  commands: nullable(Commands),
+  commands: nullable(CommandList),
   /** The same for the lines of the process executor. */
-  shell_commands: nullable(Commands),
+  shell_commands: nullable(CommandList),
 });
 export type StartJob = Infer<typeof StartJob>;
 
@@ -75,5 +75,5 @@ export const StopJob = object({
 export type StopJob = Infer<typeof StopJob>;
 
 /** The body of an answer other than success: `code` is for programs, `message` for people. */
-export const ErrorAnswer = object({ code: messageText(100), message: messageText() });
-export type ErrorAnswer = Infer<typeof ErrorAnswer>;
+export const AgentErrorBody = object({ code: messageText(100), message: messageText() });
+export type AgentErrorBody = Infer<typeof AgentErrorBody>;

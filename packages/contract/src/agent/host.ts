@@ -24,7 +24,6 @@ export function socketUrl(path: string): string {
   return `http+unix://${encodeURIComponent(path)}`;
 }
 
-export const MAX_PORT = 65_535;
 export const MAX_GPUS = 256;
 
 export const HostGpu = object({

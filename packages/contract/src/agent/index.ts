@@ -19,7 +19,7 @@
  *   GET    /v1/jobs/{id}/tunnels/{tid}  Upgrade: tcp -> a connection from the job to the server
  *   GET    /v1/stream                   WebSocket, frames below
  *
- * Errors of requests: `ErrorAnswer` with a 4xx or 5xx status.
+ * Errors of requests: `AgentErrorBody` with a 4xx or 5xx status.
  *
  * Frames: text messages are JSON (`AgentFrame` upwards, `ServerFrame` downwards). Log bytes travel
  * as binary messages (see `encodeLogFrame`), so that they are never escaped or re-encoded.

@@ -1,5 +1,5 @@
 import { parseBranch, parseCommitHash, parseGitUrl } from '../grammar/git.ts';
-import { MAX_PORT } from './host.ts';
+import { MAX_PORT } from '../grammar/ports.ts';
 import {
   amount,
   flag,
@@ -88,7 +88,7 @@ export const ClusterInfo = object({
 export type ClusterInfo = Infer<typeof ClusterInfo>;
 
 /** Complete argv, or lines of a shell. */
-export const Commands = list(text(LONG));
+export const CommandList = list(text(LONG));
 
 /** Public keys, each a line of a key file, perhaps with its line break. */
 export const PublicKeys = list(text(16 * 1024), 1000);
@@ -115,12 +115,12 @@ export const JobSpecForAgent = object({
   /** Null = the image's own user, root if it has none. */
   user: nullable(JobUser),
   /** Complete argv; empty = entrypoint and command of the image. */
-  commands: Commands,
+  commands: CommandList,
   /**
    * The user's shell lines without any wrapping, for the process executor, which omits what only
    * the default image needs (the venv prologue). Null = use `commands`.
    */
-  shell_commands: nullable(Commands),
+  shell_commands: nullable(CommandList),
   env: mapOf(text(), text(LONG)),
   /** Null = working directory of the image (docker) or of the job's own folder (process). */
   working_dir: nullable(line(MAX_PATH)),

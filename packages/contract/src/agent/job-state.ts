@@ -1,4 +1,4 @@
-import { MAX_PORT } from './host.ts';
+import { MAX_PORT } from '../grammar/ports.ts';
 import {
   flag,
   type Infer,

@@ -36,7 +36,7 @@ interface OpenDirectory {
 }
 
 /** The open files of a client, by their handles. */
-export class OpenFiles {
+export class OpenSftpFiles {
   readonly #files: RootedFiles;
   readonly #open = new Map<string, number | OpenDirectory>();
   #next = 0;

@@ -25,7 +25,7 @@ import {
 } from 'node:fs';
 import type { RootedFiles } from '../../host/rooted-files.ts';
 import { listingLine } from './listing-line.ts';
-import { OpenFiles } from './open-files.ts';
+import { OpenSftpFiles } from './open-files.ts';
 import { ANSWER, type Attributes, PacketReader, PacketWriter, REQUEST, STATUS } from './packet.ts';
 
 const VERSION = 3;
@@ -47,12 +47,12 @@ type Handler = (id: number, fields: PacketReader) => PacketWriter;
  */
 export class SftpServer {
   readonly #files: RootedFiles;
-  readonly #open: OpenFiles;
+  readonly #open: OpenSftpFiles;
   readonly #cwd: string;
 
   constructor(files: RootedFiles, cwd: string) {
     this.#files = files;
-    this.#open = new OpenFiles(files);
+    this.#open = new OpenSftpFiles(files);
     this.#cwd = cwd;
   }
 

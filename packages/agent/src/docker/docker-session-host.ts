@@ -16,7 +16,7 @@ import { SessionRefusal } from '../executor/session-host.ts';
 import { processStat } from '../host/process-identity.ts';
 import type { Listener, OnCaller } from '../network/listen.ts';
 import { existsInContainer, readContainerFile } from './container-files.ts';
-import { statusOf, wordsOf } from './engine-error.ts';
+import { engineMessage, statusOf } from './engine-error.ts';
 import { FrameReader } from './frame-reader.ts';
 import { readSmallFile } from './read-small-file.ts';
 
@@ -41,7 +41,7 @@ const RESIZE_ATTEMPTS = 500;
 const RESIZE_RETRY_MS = 20;
 
 /** Sessions in a container, by commands that the Engine executes. */
-export class DockerHost implements SessionHost {
+export class DockerSessionHost implements SessionHost {
   /** The agent has extended `/etc/profile`, which restores the job's environment. */
   readonly loginShell: readonly string[] = ['-l'];
   readonly #job: ContainerOfJob;
@@ -104,7 +104,7 @@ export class DockerHost implements SessionHost {
       const status = statusOf(error);
       if (status === null) throw error;
       if (status === 404 || status === 409) throw new SessionRefusal('The job does not run.', 1);
-      throw new SessionRefusal(`The command cannot be started: ${wordsOf(error)}`, 127);
+      throw new SessionRefusal(`The command cannot be started: ${engineMessage(error)}`, 127);
     }
   }
 
