@@ -114,7 +114,7 @@ describe('the keys of a job’s users', () => {
   });
 });
 
-it('an agent whose machine lets nobody in by its own sshd opens no shells', async () => {
+it('an agent without access through the sshd of its host opens no shells', async () => {
   const { status } = await agent.call('PUT', '/v1/host-shell', { keys: [], valid_for: 60 });
   expect(status).toBe(404);
 });
@@ -139,7 +139,7 @@ describe('files of a deleted job', () => {
 });
 
 describe('the log of a job', () => {
-  it('waits for credit, and comes again from where the server wants it', async () => {
+  it('waits for credit, and is sent again from the offset that the server requests', async () => {
     const stream = await agent.connect();
     stream.grants = false;
     const spec = jobSpec(['yes 0123456789 | head -c 3000000', 'echo; echo end']);
@@ -176,7 +176,7 @@ describe('the log of a job', () => {
     await second.close();
   });
 
-  it('is sent to a server that had forgotten the job and asks for it again', async () => {
+  it('is sent to a server that had forgotten the job and puts it again', async () => {
     const first = await agent.connect();
     const spec = jobSpec(['echo remembered']);
     await agent.put(spec);
@@ -205,7 +205,7 @@ describe('the protocol', () => {
     expect(unknown).toMatchObject({ status: 404, body: { code: 'unknown_job' } });
   });
 
-  it('tells what the host is and whom it belongs to', async () => {
+  it('reports the host and its owner', async () => {
     const stream = await agent.connect('server-7');
     const hello = stream.frames[0];
     expect(hello).toMatchObject({ type: 'hello', info: { executor: 'process', server_id: null } });

@@ -100,7 +100,7 @@ describe('a job that may reach the server', () => {
     await once(fetched as Duplex, 'close');
   });
 
-  it('tells a server that comes later of who waits', async () => {
+  it('announces waiting connections to a server that connects later', async () => {
     const [id, path] = await runningJob();
     await stream.close();
     const socket = await connected(path);

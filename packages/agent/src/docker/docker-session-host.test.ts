@@ -5,7 +5,7 @@ import type Docker from 'dockerode';
 import { expect, it } from 'vitest';
 import { DockerSessionHost } from './docker-session-host.ts';
 
-it('ends a terminal’s command whose process the Engine does not know at first', async () => {
+it('ends a terminal’s command whose process the Engine reports late', async () => {
   const command = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
   let looks = 0;
   const exec = {

@@ -16,7 +16,7 @@ it.each([
   expect(reportsKill(record, ID.replaceAll('8', '9'))).toBe(false);
 });
 
-it('takes no other words about the container for a kill', () => {
+it('takes no other record of the container for a kill', () => {
   expect(reportsKill(`6,1,1,-;docker0: port of ${ID} entered disabled state`, ID)).toBe(false);
 });
 

@@ -68,7 +68,7 @@ async function place(
 /** More than the buffers in between hold. */
 const BIG = { '/data': tarOf([{ name: 'data', content: 'x'.repeat(8_000_000) }]) };
 
-it('fails in the words of an Engine that refuses the files before it has read them all', async () => {
+it('fails with the message of an Engine that refuses the files before it has read them all', async () => {
   onFiles = (_, response) => {
     response.writeHead(500).end('{"message":"no space left on device"}');
   };
@@ -117,7 +117,7 @@ it('does not let one archive lead the next one into a mounted directory', async 
   await expect(place(files)).rejects.toThrow('/a/out/x lies behind /a/out, a link or a file');
 });
 
-it('asks, whatever an archive holds, only for files at its place, behind no link', async () => {
+it('creates, for any archive, only files below its target, behind no link', async () => {
   let count = 0;
   await fuzz(
     'archives in a container',

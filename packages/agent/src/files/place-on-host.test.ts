@@ -242,7 +242,7 @@ describe('what a job brings along', () => {
     await expect(place([file('~')])).rejects.toThrow('is a directory');
   });
 
-  it('has no mode that gives rights to whoever runs it', async () => {
+  it('has no mode that gives rights to the user who runs it', async () => {
     await place([
       tree('d', { name: 'top/suid', mode: 0o6755 }, { name: 'top/sgid', kind: '5', mode: 0o7700 }),
     ]);
@@ -283,7 +283,7 @@ describe('after an agent that ended on the way', () => {
   });
 });
 
-it('whatever an archive holds, nothing outside of its place changes', async () => {
+it('no archive changes anything outside its target', async () => {
   const outside = join(root, 'outside');
   mkdirSync(join(outside, 'a'), { recursive: true });
   writeFileSync(join(outside, 'canary'), 'alive');

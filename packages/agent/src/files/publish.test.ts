@@ -64,7 +64,7 @@ it('a link that has appeared above the place is not followed', async () => {
   expect(readdirSync(other)).toEqual([]);
 });
 
-it('all of it is taken back, but not what somebody else has put beside or in its place', async () => {
+it('everything is reverted, except what others have put beside it or in its place', async () => {
   await publish('tree', 'new/tree');
   await publish('file', 'new/deep/file');
   rmSync(join(user, 'new/deep/file'));

@@ -30,7 +30,7 @@ describe.skipIf(!canIsolate)('preparing a process job with a user of its own', (
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
-  it('begins anew after an attempt that was cut short, and knows the files that one has placed', async () => {
+  it('begins anew after an interrupted attempt, and recognises the files that it has placed', async () => {
     const homes = join(root, 'homes/server');
     const users = new JobUsers({ uids: freeUids(1), homes });
     const setup: ProcessJobSetup = {

@@ -81,7 +81,7 @@ const SENT_AT_ONCE = 64 * 1024;
 /** Stands for a text that is too long for a report. */
 const DEEP = 'two hundred thousand lists in each other';
 
-it('goes on, whatever is asked for', async () => {
+it('survives any request', async () => {
   const method = fc.constantFrom('GET', 'PUT', 'POST', 'DELETE', 'PATCH', 'HEAD');
   const content = fc.oneof(body, fc.json(), fc.string(), fc.constant(DEEP));
   await fuzz(
@@ -103,7 +103,7 @@ it('goes on, whatever is asked for', async () => {
   await isServing();
 });
 
-it('goes on, whatever bytes come', async () => {
+it('survives any bytes', async () => {
   const word = fc.constantFrom('GET', 'Upgrade: tcp', '\r\n', ':', 'Connection: Upgrade', '\0');
   const odd = fc.array(fc.oneof(word, fc.string(), path), { maxLength: 12 });
   await fuzz(
@@ -118,7 +118,7 @@ it('goes on, whatever bytes come', async () => {
   await isServing();
 });
 
-it('goes on, whatever a server says on its stream, and ends it for what is no frame', async () => {
+it('survives any message on the stream, and closes the stream for one that is not a frame', async () => {
   const key = fc.constantFrom('type', 'id', 'logs', 'server_id', 'bytes', 'offset', 'states');
   const frames: readonly object[] = [
     { type: 'resume', server_id: 'server-1', logs: { [SPEC.id]: 0 } },

@@ -92,7 +92,7 @@ describe('the commands of a server', () => {
     expect(answer).toMatchObject({ status: 401, body: { code: 'unauthorized' } });
   });
 
-  it('put a job, ask for it, start it when it is held, stop it and delete it', async () => {
+  it('put, read, start, stop and delete a job', async () => {
     const cluster = {
       ...{ job_ips: ['10.0.0.1'], master_job_ip: '10.0.0.1', gpus_per_job: 0 },
       ...{ gpus_per_node: [0], host_keys: [] },
@@ -199,7 +199,7 @@ describe('an upgraded connection', () => {
 });
 
 describe('the stream of a server', () => {
-  it('gives way to a newer one, and the agent knows whether a server is there', async () => {
+  it('is replaced by a newer one, and the agent reports whether a server is connected', async () => {
     const first = await TestStream.open(path, TOKEN, 'server-1');
     expect(presence).toEqual([true]);
     const second = await TestStream.open(path, TOKEN, 'server-1');

@@ -138,7 +138,7 @@ describe('a stream', () => {
     ]);
   });
 
-  it('sends output from where the server has it, and none of jobs that it does not know', async () => {
+  it('sends output from the stored length on, and none of jobs that the server does not know', async () => {
     const [known, unknown] = [await running(), await running()];
     known.job.spool.print('old\nnew\n');
     unknown.job.spool.print('secret\n');
@@ -150,7 +150,7 @@ describe('a stream', () => {
     expect(socket.output).toEqual(['4:new\n']);
   });
 
-  it('sends a job’s output again from where the server asks', async () => {
+  it('sends a job’s output again from the offset that the server requests', async () => {
     const { id, job } = await running();
     job.spool.print('one\ntwo\n');
     connect();

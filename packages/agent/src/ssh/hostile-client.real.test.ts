@@ -113,7 +113,7 @@ describe('the SSH server of a job', () => {
     user.end();
   });
 
-  it('goes on, whatever comes from somebody who has not logged in', async () => {
+  it('survives any input before the login', async () => {
     await serve();
     await fuzz(
       'SSH before the login',
@@ -129,7 +129,7 @@ describe('the SSH server of a job', () => {
     await isServing();
   });
 
-  it('goes on, whatever packets a user sends', async () => {
+  it('survives any packets of a user', async () => {
     await serve();
     let [client, count] = [await loggedIn(), 0];
     await fuzz(

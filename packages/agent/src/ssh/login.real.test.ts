@@ -20,7 +20,7 @@ describe('logging in', () => {
     expect(job.ssh.lastActivity()).toBeNull();
   });
 
-  it('is refused to who knows a public key but has not its private one', async () => {
+  it('is refused to a client with the public but without the private key', async () => {
     const own = ssh2.utils.parseKey(readFileSync(join(job.keys, 'stranger')));
     const known = ssh2.utils.parseKey(job.publicKey('project'));
     if (own instanceof Error || known instanceof Error) throw new Error('bad test keys');
@@ -76,7 +76,7 @@ describe('logging in', () => {
     expect(early.code).toBe(1);
   });
 
-  it('works under any name, and says that there are no shells', async () => {
+  it('works under any name, and reports that there are no shells', async () => {
     for (const login of ['root', 'alice', 'ubuntu']) {
       const result = await job.run('ssh', job.sshArgs('user', `${login}@127.0.0.1`, 'echo hi'));
       expect(result).toMatchObject({ code: 1, stdout: '' });

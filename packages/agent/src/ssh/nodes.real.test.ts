@@ -78,7 +78,7 @@ describe.skipIf(missing !== null)('the nodes of a run', () => {
     return specs.map(({ id }) => id);
   }
 
-  it('log into each other by address, with their environment, whoever starts first', async () => {
+  it('log into each other by address, with their environment, in any order of their starts', async () => {
     const words = `ssh ${IPS[1]} 'echo "on $DSTACK_NODE_RANK as $(id -un)"; cat; exit 7'`;
     const [first = ''] = await put({
       lines: [[`echo piped | ${words}; echo "ended with $?"`, `ssh ${IPS[0]} pwd`], ['sleep 600']],
@@ -90,7 +90,7 @@ describe.skipIf(missing !== null)('the nodes of a run', () => {
     expect(state.exit).toMatchObject({ status: 0 });
   });
 
-  it('copy files, and refuse whoever is not of the run', async () => {
+  it('copy files, and refuse other runs', async () => {
     const [, second = ''] = await put({ lines: [['true'], ['echo waiting; sleep 600']] });
     await streams[1]!.until(() => streams[1]!.text(second).includes('waiting'));
     const knock = (key: string) =>
@@ -149,7 +149,7 @@ describe.skipIf(missing !== null)('the nodes of a run', () => {
     expect((await streams[0]!.whole(first)).text).toContain('still 1\r\n');
   });
 
-  it('are listened for only while there are any, and a taken port is told', async () => {
+  it('have a listener only while they exist, and a taken port is reported', async () => {
     const server = createServer();
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

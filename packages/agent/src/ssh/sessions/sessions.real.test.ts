@@ -75,14 +75,14 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
       expect(stdout).toBe(`it's|test-run|${job.id}\n/tmp\n`);
     });
 
-    it('tells the exit code of a command', async () => {
+    it('reports the exit code of a command', async () => {
       expect((await client.ssh(['exit 7'])).code).toBe(7);
       expect((await client.ssh(['true'])).code).toBe(0);
       expect((await client.ssh(['no-such-program'])).code).toBe(127);
     });
 
     if (kind !== 'docker')
-      it('tells the signal that ended a command', async () => {
+      it('reports the signal that ended a command', async () => {
         const { code } = await client.ssh(['kill -9 $$']);
         expect(code).toBe(255);
       });
@@ -150,7 +150,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
       expect(code).toBe(5);
     });
 
-    it('ends a command by Ctrl-C and goes on', async () => {
+    it('ends a command by Ctrl-C and continues', async () => {
       const args = [...client.options(), '-tt', 'root@job'];
       const shell = new Screen(client.spawn('ssh', args));
       shell.type('echo be"gun"; sleep 1000\n');
@@ -162,7 +162,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
       await once(shell.child, 'close');
     });
 
-    it('runs a command with a terminal and tells its exit code', async () => {
+    it('runs a command with a terminal and reports its exit code', async () => {
       const { code, stdout } = await client.ssh(['test -t 0 && echo yes; exit 3'], '', ['-tt']);
       expect({ code, stdout }).toEqual({ code: 3, stdout: 'yes\r\n' });
     });
@@ -220,7 +220,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
       master.kill();
     });
 
-    it('is refused to keys of the server and of nodes, and to names that nobody has', async () => {
+    it('is refused to keys of the server and of nodes, and to unknown names', async () => {
       for (const key of ['project', 'job']) {
         const other = await client.run('ssh', [...client.options(key), 'root@job', 'true']);
         expect(other.code).not.toBe(0);

@@ -80,7 +80,7 @@ function request(): fc.Arbitrary<Buffer> {
     .map(([type, id, fields]) => Buffer.concat([Buffer.from([type]), id, ...fields]));
 }
 
-it('whatever a client asks for, nothing outside of the root changes or is told', async () => {
+it('no request of a client reads or changes anything outside the root', async () => {
   const outside = snapshot(join(dir, 'outside'));
   await fuzz(
     'requests for files',
