@@ -12,6 +12,9 @@ const allowed = {
 
 const SOURCE = '(?!.*\\.(test|suite)\\.ts$)(?!testing/)(?!.*/testing/)(?!.*/testing\\.ts$)';
 
+/** Folders and files that help tests. */
+const TESTING = '/testing[^/]*/|/testing[^/]*\\.ts$';
+
 const borders = Object.entries(allowed).map(([name, targets]) => ({
   name: `${name}-imports`,
   comment: `${name} may import ${['nothing of ours', ...targets].at(targets.length ? -1 : 0)}`,
@@ -86,6 +89,12 @@ module.exports = {
       to: { path: 'node_modules/(kysely|pg)/' },
     },
     {
+      name: 'test-code-is-for-tests',
+      severity: 'error',
+      from: { path: '^packages/(?!testkit/)', pathNot: ['\\.(test|suite)\\.ts$', TESTING] },
+      to: { path: ['^packages/testkit/', TESTING] },
+    },
+    {
       name: 'no-imports-from-inside-another-package',
       severity: 'error',
       from: { path: '^packages/([^/]+)/' },
@@ -94,10 +103,14 @@ module.exports = {
         pathNot: [
           '^packages/$1/',
           '/src/index\\.ts$',
-          '^packages/contract/src/(wire|api|agent)/index\\.ts$',
-          // A constant and grammars, without the schemas beside them.
+          '^packages/contract/src/(wire|api|agent|status)/index\\.ts$',
+          // A constant, grammars and small functions, without the schemas beside them.
           '^packages/contract/src/wire/version\\.ts$',
-          '^packages/contract/src/grammar/(ssh|plain-text|git)\\.ts$',
+          '^packages/contract/src/grammar/(git|image-name|plain-text|shell|ssh)\\.ts$',
+          '^packages/contract/src/errors/error-message\\.ts$',
+          '^packages/contract/src/with-timeout\\.ts$',
+          // Builders of records, for tests alone.
+          '^packages/core/src/testing/records\\.ts$',
           '^packages/testkit/src/',
         ],
       },

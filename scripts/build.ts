@@ -1,6 +1,6 @@
 /**
  * Builds what is delivered: `dist/cli`, `dist/server` and `dist/agent`, each a few ES modules that
- * need nothing but Node. `node scripts/build.ts [cli|server|agent …]` builds only those named.
+ * need nothing but Node. `npm run build -- [cli|server|agent …]` builds only those named.
  */
 import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';

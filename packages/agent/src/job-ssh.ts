@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorMessage } from '@dstack/contract/error-message';
 import { JobFailure } from './executor/job-failure.ts';
 import { writeDurably } from './host/durable-file.ts';
 import type { Logger } from './host/log.ts';
@@ -70,7 +71,7 @@ async function openNode(
     });
   } catch (error) {
     const where = `port ${NODE_SSH_PORT} of ${address}`;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     const message = `The other nodes cannot connect: the agent cannot listen on ${where} (${why})`;
     // A running job continues without this access.
     if (preferredPort === null) throw new JobFailure('ports_binding_failed', message);

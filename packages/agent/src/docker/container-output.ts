@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type Docker from 'dockerode';
 import { nowMicros } from '../host/clock.ts';
 import type { Logger } from '../host/log.ts';
@@ -9,7 +10,7 @@ import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { SpoolFeed } from '../spool/spool-feed.ts';
 import { newestRecord } from '../spool/spool-files.ts';
 import { SpoolWriter } from '../spool/spool-writer.ts';
-import { engineMessage } from './engine-error.ts';
+import { engineErrorMessage } from './engine-error.ts';
 import { OutputSkip, RecentBytes } from './output-skip.ts';
 
 /** Both copies of the output must have been quiet for this long before one takes over. */
@@ -225,24 +226,20 @@ export class ContainerOutput {
       } catch (error) {
         this.#missed = true;
         this.#attached?.destroy();
-        this.#log.info('attaching again failed', { why: engineMessage(error) });
+        this.#log.info('attaching again failed', { why: engineErrorMessage(error) });
         await delay(RETRY_MS, undefined, { ref: false });
       }
     }
   }
 }
 
-/** False if it has not ended within the time allowed. */
-async function hasEnded(stream: Readable): Promise<boolean> {
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), END_MS);
-  try {
-    await finished(stream, { writable: false, signal: late.signal });
-    return true;
-  } catch {
-    // An aborted stream delivers nothing more.
-    return !late.signal.aborted;
-  } finally {
-    clearTimeout(timer);
-  }
+/** False: it has still not ended after the time in which it should have. */
+function hasEnded(stream: Readable): Promise<boolean> {
+  const end = (signal: AbortSignal) =>
+    finished(stream, { writable: false, signal }).then(
+      () => true,
+      // A stream that failed has given all that it ever will.
+      () => true,
+    );
+  return withTimeout(end, { ms: END_MS, onTimeout: () => false });
 }

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobMetrics } from '@dstack/contract/agent';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type Docker from 'dockerode';
 import type { Execution, ExecutionExit } from '../executor/executor.ts';
 import type { JobAccount } from '../executor/job-account.ts';
@@ -16,7 +17,7 @@ import { JobDialer } from './container-dialer.ts';
 import type { ContainerOutput } from './container-output.ts';
 import { type DaemonWatch, endedWithDaemon } from './daemon-watch.ts';
 import { DockerSessionHost } from './docker-session-host.ts';
-import { engineMessage, statusOf } from './engine-error.ts';
+import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { wasShortOfMemory } from './memory-kill.ts';
 
 const RETRY_MS = 500;
@@ -184,26 +185,19 @@ export class DockerExecution implements Execution {
 
   /** A response that the daemon had begun when it died never ends, not even with an error. */
   async #waitAWhile(): Promise<void> {
-    const controller = new AbortController();
-    const { signal } = controller;
-    const wait = this.#setup.container.wait({ condition: 'not-running', abortSignal: signal });
-    const pause = delay(LOOK_MS, undefined, { signal, ref: false });
-    try {
-      await Promise.race([wait, pause]);
-    } finally {
-      // The other request ends with an error that does not matter.
-      for (const rest of [wait, pause]) rest.catch(() => {});
-      controller.abort();
-    }
+    const wait = (abortSignal: AbortSignal) =>
+      this.#setup.container.wait({ condition: 'not-running', abortSignal });
+    await withTimeout(wait, { ms: LOOK_MS, onTimeout: () => {} });
   }
 }
 
 /** As with a wait, a response that a dying daemon has begun never ends. */
 function answered<T>(answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const why = new Error(`the Docker daemon has not answered for ${ANSWER_MS / 1000} seconds`);
-    const timer = setTimeout(() => reject(why), ANSWER_MS);
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  return withTimeout(() => answer, {
+    ms: ANSWER_MS,
+    onTimeout: () => {
+      throw new Error(`the Docker daemon has not answered for ${ANSWER_MS / 1000} seconds`);
+    },
   });
 }
 
@@ -230,6 +224,6 @@ async function engineUsage(
   } catch (error) {
     // It ended during the request.
     if (statusOf(error) === 404 || statusOf(error) === 409) return null;
-    throw new Error(`reading the container's statistics: ${engineMessage(error)}`);
+    throw new Error(`reading the container's statistics: ${engineErrorMessage(error)}`);
   }
 }

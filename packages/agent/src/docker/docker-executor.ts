@@ -34,7 +34,7 @@ import {
 import { ContainerOutput } from './container-output.ts';
 import { DaemonWatch } from './daemon-watch.ts';
 import { DockerExecution } from './docker-execution.ts';
-import { creationFailure, engineMessage, statusOf } from './engine-error.ts';
+import { creationFailure, engineErrorMessage, statusOf } from './engine-error.ts';
 import { gpuAccess, gpuEnvironment } from './gpu-access.ts';
 import { ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
@@ -177,7 +177,7 @@ export class DockerExecutor implements Executor {
         const next = nextFallbacks(createFallbacks, error);
         if (!next) throw error;
         this.#options.log.info('creating the container again without an option', {
-          why: engineMessage(error),
+          why: engineErrorMessage(error),
         });
         this.#createFallbacks = next;
         await this.#clear(planned.job);
@@ -272,7 +272,10 @@ export class DockerExecutor implements Executor {
       return await this.#options.docker.getContainer(containerName(spec.id)).inspect();
     } catch (error) {
       if (statusOf(error) === 404) return null;
-      throw new JobFailure('executor_error', `inspectContainer error: ${engineMessage(error)}`);
+      throw new JobFailure(
+        'executor_error',
+        `inspectContainer error: ${engineErrorMessage(error)}`,
+      );
     }
   }
 }
@@ -313,7 +316,7 @@ function isMounted(path: string, { spec }: ExecutorJob): boolean {
 }
 
 function nextFallbacks(createFallbacks: CreateFallbacks, error: unknown): CreateFallbacks | null {
-  const reason = engineMessage(error);
+  const reason = engineErrorMessage(error);
   if (createFallbacks.init && reason.includes('docker-init'))
     return { ...createFallbacks, init: false };
   if (createFallbacks.display && reason.includes('/dev/nvidia-modeset'))

@@ -16,7 +16,7 @@ import { SessionRefusal } from '../executor/session-host.ts';
 import { processStat } from '../host/process-identity.ts';
 import type { Listener, OnCaller } from '../network/listen.ts';
 import { existsInContainer, readContainerFile } from './container-files.ts';
-import { engineMessage, statusOf } from './engine-error.ts';
+import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { FrameReader } from './frame-reader.ts';
 import { readSmallFile } from './read-small-file.ts';
 
@@ -104,7 +104,7 @@ export class DockerSessionHost implements SessionHost {
       const status = statusOf(error);
       if (status === null) throw error;
       if (status === 404 || status === 409) throw new SessionRefusal('The job does not run.', 1);
-      throw new SessionRefusal(`The command cannot be started: ${engineMessage(error)}`, 127);
+      throw new SessionRefusal(`The command cannot be started: ${engineErrorMessage(error)}`, 127);
     }
   }
 

@@ -12,7 +12,7 @@ export function statusOf(error: unknown): number | null {
 /**
  * The Engine's own message, without the prefix that its client adds to answers that are not JSON.
  */
-export function engineMessage(error: unknown): string {
+export function engineErrorMessage(error: unknown): string {
   const { json, message } = error as EngineError;
   return json?.message ?? message?.replace(/^\(HTTP code \d+\) .*? - /, '').trim() ?? String(error);
 }
@@ -23,19 +23,19 @@ export function engineMessage(error: unknown): string {
  */
 export function creationFailure(attempt: string, error: unknown, subject?: string): JobFailure {
   if (error instanceof JobFailure) return error;
-  const reason = engineMessage(error);
-  const detail =
-    subject === undefined || reason.includes(subject) ? reason : `${subject}: ${reason}`;
-  const message = `${attempt} error: ${detail}${adviceFor(reason)}`;
-  return new JobFailure('creating_container_error', message, { cause: error });
+  const message = engineErrorMessage(error);
+  const isNamed = subject === undefined || message.includes(subject);
+  const named = isNamed ? message : `${subject}: ${message}`;
+  const text = `${attempt} error: ${named}${adviceFor(message)}`;
+  return new JobFailure('creating_container_error', text, { cause: error });
 }
 
 /** What the host lacks, where the Engine's message does not name it. */
-function adviceFor(reason: string): string {
-  if (reason.includes('could not select device driver')) {
+function adviceFor(message: string): string {
+  if (message.includes('could not select device driver')) {
     return ' (is the NVIDIA Container Toolkit installed on this host, and Docker restarted since?)';
   }
-  if (reason.includes('runtime name: habana')) {
+  if (message.includes('runtime name: habana')) {
     return " (is Habana's container runtime installed on this host?)";
   }
   return '';

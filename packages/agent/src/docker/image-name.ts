@@ -1,3 +1,5 @@
+import { splitImageName } from '@dstack/contract/image-name';
+
 /** An image reference with the tag that Docker assumes. A registry's port is not a tag. */
 export function withTag(name: string): string {
   if (name.includes('@')) return name;
@@ -12,7 +14,5 @@ export function isMoving(reference: string): boolean {
 
 /** The host of the registry, as credentials name it. */
 export function registryOf(reference: string): string {
-  const [first = '', rest] = reference.split('/', 2);
-  const isHost = rest !== undefined && (/[.:]/.test(first) || first === 'localhost');
-  return isHost ? first : 'https://index.docker.io/v1/';
+  return splitImageName(reference).registryHost ?? 'https://index.docker.io/v1/';
 }

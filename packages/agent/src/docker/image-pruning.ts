@@ -1,7 +1,7 @@
 import type { ImagePolicy } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
 import type { Logger } from '../host/log.ts';
-import { engineMessage, statusOf } from './engine-error.ts';
+import { engineErrorMessage, statusOf } from './engine-error.ts';
 import type { ImageLedger, LedgerImage } from './image-ledger.ts';
 
 /** When disk use exceeds the limit, images are removed until it is this much below. */
@@ -65,7 +65,7 @@ async function remove(
   } catch (error) {
     // 409: another name or a foreign container still uses it.
     if (statusOf(error) !== 404) {
-      log.info('an image could not be removed', { image: key, why: engineMessage(error) });
+      log.info('an image could not be removed', { image: key, why: engineErrorMessage(error) });
       if (statusOf(error) !== 409) return false;
     }
   }

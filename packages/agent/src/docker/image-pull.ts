@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { PullProgress, RegistryAuth } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
 import type { Logger } from '../host/log.ts';
-import { creationFailure, engineMessage, statusOf } from './engine-error.ts';
+import { creationFailure, engineErrorMessage, statusOf } from './engine-error.ts';
 import { isMoving, registryOf, withTag } from './image-name.ts';
 import { PullTracker } from './pull-tracker.ts';
 
@@ -40,7 +40,10 @@ export async function ensureImage(
   } catch (error) {
     request.signal.throwIfAborted();
     if (!present) throw creationFailure('pullImage', error, reference);
-    log.info('using the local copy of an image', { image: reference, why: engineMessage(error) });
+    log.info('using the local copy of an image', {
+      image: reference,
+      why: engineErrorMessage(error),
+    });
     return 'there';
   }
 }

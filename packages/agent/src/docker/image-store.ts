@@ -4,7 +4,7 @@ import type { ImagePlan } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
 import { writeWhole } from '../host/durable-file.ts';
 import type { Logger } from '../host/log.ts';
-import { engineMessage } from './engine-error.ts';
+import { engineErrorMessage } from './engine-error.ts';
 import { ImageLedger } from './image-ledger.ts';
 import { withTag } from './image-name.ts';
 import { pruneImages } from './image-pruning.ts';
@@ -111,7 +111,7 @@ export class ImageStore {
       }
     } catch (error) {
       // A job that needs the image will report the error. The next plan tries again.
-      log.info('an image could not be pulled ahead', { why: engineMessage(error) });
+      log.info('an image could not be pulled ahead', { why: engineErrorMessage(error) });
     } finally {
       this.#fetching = false;
     }
@@ -171,5 +171,5 @@ function readPlan(path: string, log: Logger): Partial<ImagePlan> {
 }
 
 function isDiskFull(error: unknown): boolean {
-  return engineMessage(error).includes('no space left on device');
+  return engineErrorMessage(error).includes('no space left on device');
 }

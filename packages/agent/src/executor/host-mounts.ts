@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { JobMount } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
 import { makeFolders } from '../host/make-folders.ts';
 import { JobFailure } from './job-failure.ts';
 
@@ -57,7 +58,7 @@ async function makeDirectory(path: string): Promise<void> {
     await mkdir(path);
     await chmod(path, 0o777);
   } catch (error) {
-    throw mountFailure(error instanceof Error ? error.message : String(error));
+    throw mountFailure(errorMessage(error));
   }
 }
 

@@ -5,6 +5,7 @@ import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { RepoForAgent } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
 import type Docker from 'dockerode';
 import { extract, type Header, type Pack, pack } from 'tar-stream';
 import { existsInContainer, readContainerFile } from '../docker/container-files.ts';
@@ -60,7 +61,7 @@ export async function placeInContainer(
   }
   if (broken instanceof JobFailure) throw broken;
   if (broken) {
-    const why = broken instanceof Error ? broken.message : String(broken);
+    const why = errorMessage(broken);
     throw new JobFailure('executor_error', `Failed to put files into the container: ${why}`);
   }
 }

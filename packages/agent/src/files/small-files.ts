@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { ClusterInfo, JobSpecForAgent } from '@dstack/contract/agent';
+import { shellQuote } from '@dstack/contract/shell';
 import { clusterFiles } from './cluster-files.ts';
 import type { SmallFile } from './small-file.ts';
 
@@ -42,7 +43,7 @@ const OWN = new Set(['HOSTNAME', 'USER', 'HOME', 'SHELL', 'SHLVL', 'PWD', '_']);
 export function profileText(env: Readonly<Record<string, string>>): string {
   const lines = Object.entries(env)
     .filter(([name]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !OWN.has(name))
-    .map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`);
+    .map(([name, value]) => `export ${name}=${shellQuote(value)}\n`);
   return `${lines.join('')}cd "$DSTACK_WORKING_DIR"\n`;
 }
 

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { errorMessage } from '@dstack/contract/error-message';
 
 /** The owners of directories. All paths are without links. */
 export interface DirectoryOwners {
@@ -52,7 +53,7 @@ export function readTarget(
     const isEmpty = foreignEntries(real, real, isPlaced).length === 0;
     return isEmpty ? { path: real, state: 'empty' } : { refused: 'not_empty', path };
   } catch (error) {
-    return { refused: 'unreachable', path, why: error instanceof Error ? error.message : 'error' };
+    return { refused: 'unreachable', path, why: errorMessage(error) };
   }
 }
 

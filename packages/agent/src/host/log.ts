@@ -1,3 +1,5 @@
+import { errorMessage } from '@dstack/contract/error-message';
+
 /** Structured lines of JSON on stderr. Values must not hold secrets: ids, counts, messages only. */
 export interface Logger {
   info(event: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -18,7 +20,7 @@ export function createLogger(
     error: (event, error, fields = {}) =>
       line('error', event, {
         ...fields,
-        error: error instanceof Error ? error.message : String(error),
+        error: errorMessage(error),
       }),
     child: (fields) => createLogger(write, { ...scope, ...fields }),
   };

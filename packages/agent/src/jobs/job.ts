@@ -10,6 +10,7 @@ import type {
   StopJob,
   StopStage,
 } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
 import { JobFailure } from '../executor/job-failure.ts';
 import type { JobFolder } from '../executor/job-folder.ts';
@@ -325,7 +326,7 @@ export class Job {
       this.#exit({ status: null, reason: null, message: null });
       return;
     }
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorMessage(error);
     const reason = error instanceof JobFailure ? error.reason : 'executor_error';
     this.#log.error('failed', error, { reason });
     this.#exit({ status: null, reason, message });

@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import type { Executor } from '../executor/executor.ts';
 import { JobFailure } from '../executor/job-failure.ts';
 import type { Logger } from '../host/log.ts';
@@ -37,7 +38,7 @@ async function openServer(
   try {
     return await ServerAccess.open(socket, (tunnel) => onTunnel(spec.id, tunnel));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     const message = `The job has no access to the server: ${socket.path} cannot be made (${why})`;
     // A running job continues without the access.
     if (preferredPort === null) throw new JobFailure('executor_error', message);

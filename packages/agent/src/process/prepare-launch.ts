@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { chmod, chown } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
 import { hostAccount, ownAccount } from '../executor/accounts.ts';
 import type { ExecutorJob } from '../executor/executor.ts';
 import { type HostMount, hostMounts, mountFailure } from '../executor/host-mounts.ts';
@@ -179,7 +180,7 @@ async function makeOwned(dir: string, account: JobAccount): Promise<void> {
       await chown(made, account.uid, account.gid);
     }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     throw new JobFailure('executor_error', `Failed to make the directory ${dir}: ${why}`);
   }
 }

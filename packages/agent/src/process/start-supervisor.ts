@@ -49,6 +49,6 @@ function failureText(code: number | null, logPath: string): string {
   if (code === LOCK_TAKEN) {
     return 'The user id of the job was given to a service of this machine at the same moment';
   }
-  const words = readFileSync(logPath, 'utf8').trim().slice(-500);
-  return `The job's supervisor failed to start: ${words}`;
+  const lines = readFileSync(logPath, 'utf8').trim().slice(-500);
+  return `The job's supervisor failed to start: ${lines}`;
 }

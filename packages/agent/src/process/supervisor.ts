@@ -1,5 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorMessage } from '@dstack/contract/error-message';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import { nowMicros } from '../host/clock.ts';
 import { identifyProcess, startTextOf } from '../host/process-identity.ts';
 import { type JobTree, killTree, signalTree } from '../host/process-tree.ts';
@@ -21,6 +23,10 @@ import { openTerminal, type Terminal } from './terminal.ts';
 
 /** How long the supervisor waits for output of background processes after the command's end. */
 const DRAIN_MS = 2000;
+/** The terminal closes at once, unless a process that survived the kill still has it open. */
+const CLOSE_MS = 100;
+/** Agents read the last message within this time, or never. */
+const AGENTS_CLOSE_MS = 1000;
 const RECORD_RETRY_MS = 500;
 /** The prefix of a command takes some milliseconds; this is a limit for a very busy machine. */
 const TAKEN_MS = 10_000;
@@ -53,7 +59,7 @@ export async function supervise(jobDir: string, onReady: () => void): Promise<nu
   } catch (error) {
     spool.close(nowMicros());
     onReady();
-    await recordExit(files, { status: null, error: messageOf(error), time: nowMicros() });
+    await recordExit(files, { status: null, error: errorMessage(error), time: nowMicros() });
     return 0;
   }
   const { terminal, leader, isolation } = started;
@@ -138,7 +144,7 @@ async function recordExit(files: SupervisorFiles, exit: ExitRecord): Promise<voi
     try {
       return files.writeExit(exit);
     } catch (error) {
-      console.error(`the end of the job could not be recorded: ${messageOf(error)}`);
+      console.error(`the end of the job could not be recorded: ${errorMessage(error)}`);
       await delay(RECORD_RETRY_MS);
     }
   }
@@ -152,12 +158,12 @@ async function untilEnd(tree: JobTree, terminal: Terminal, feed: SpoolFeed): Pro
     feed.hurry();
     await drain(terminal, feed);
     await killTree(tree);
-    await Promise.race([terminal.closed, delay(100, undefined, { ref: false })]);
+    await withTimeout(() => terminal.closed, { ms: CLOSE_MS, onTimeout: () => {} });
     await feed.settled();
     terminal.close();
     return { status, error: null, time };
   } catch (error) {
-    return { status: null, error: messageOf(error), time: nowMicros() };
+    return { status: null, error: errorMessage(error), time: nowMicros() };
   }
 }
 
@@ -165,7 +171,7 @@ async function untilEnd(tree: JobTree, terminal: Terminal, feed: SpoolFeed): Pro
 async function drain(terminal: Terminal, feed: SpoolFeed): Promise<void> {
   do {
     await feed.settled();
-    await Promise.race([terminal.closed, delay(DRAIN_MS, undefined, { ref: false })]);
+    await withTimeout(() => terminal.closed, { ms: DRAIN_MS, onTimeout: () => {} });
   } while (feed.isWaiting);
 }
 
@@ -204,15 +210,11 @@ class AgentConnections {
     const server = this.#server;
     if (server?.listening) {
       const closed = new Promise((resolve) => server.close(resolve));
-      await Promise.race([closed, delay(1000, undefined, { ref: false })]);
+      await withTimeout(() => closed, { ms: AGENTS_CLOSE_MS, onTimeout: () => {} });
     }
   }
 
   #send(socket: Socket): void {
     socket.write(`${JSON.stringify(this.#newest)}\n`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { Duplex } from 'node:stream';
 import { ReadStream } from 'node:tty';
+import { shellJoin } from '@dstack/contract/shell';
 
 /**
  * How the job's command is connected: by a pseudo-terminal of this process, by one of `script`, or
@@ -159,7 +160,7 @@ function openControlledScript(
 }
 
 function spawnScript(options: TerminalOptions, before: string) {
-  const command = options.argv.map(quote).join(' ');
+  const command = shellJoin(options.argv);
   const script = ['script', '-qefc', `${before}exec ${command}`, '/dev/null'];
   const [file = 'script', ...args] = [...(options.before ?? []), ...script];
   return spawn(file, args, {
@@ -227,9 +228,4 @@ function ofChild(kind: TerminalKind, child: ChildProcess, interrupt: () => void)
 function hasScript(): boolean {
   const paths = (process.env.PATH ?? '/usr/bin:/bin').split(':');
   return paths.some((dir) => existsSync(`${dir}/script`));
-}
-
-/** One argument for a POSIX shell. */
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }

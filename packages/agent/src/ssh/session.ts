@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { Connection, ServerChannel, Session } from 'ssh2';
 import { SessionRefusal, type SessionTerminal } from '../executor/session-host.ts';
 import type { SshIdentity } from './authentication.ts';
@@ -117,7 +118,7 @@ export function serveSession(
       exit: (status) => exit(channel, status),
     };
     void (run ?? refuse)(request).catch((error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = errorMessage(error);
       channel.stderr.write(`${message}\r\n`);
       exit(channel, error instanceof SessionRefusal ? error.status : 1);
     });

@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -144,7 +145,7 @@ async function writable(write: () => Promise<void>): Promise<void> {
     await write();
   } catch (error) {
     throw new CliError('Cannot write ~/.dstack/ssh/config', {
-      why: (error as Error).message,
+      why: errorMessage(error),
       next: 'attaching needs it; `dstack logs -f` and `dstack ssh` go without',
       cause: error,
     });

@@ -104,15 +104,15 @@ async function tryOnce(
     // In a group of its own: Ctrl-C asks first and must not cut the connection.
     detached: true,
   });
-  const said = { text: '' };
+  const printed = { text: '' };
   child.stderr?.on('data', (chunk: Buffer) => {
-    said.text = (said.text + chunk).slice(-4000);
+    printed.text = (printed.text + chunk).slice(-4000);
   });
   const lost = new Promise<string>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => reject(noClient(cli, error)));
     child.once('close', () => {
-      const wordsOfLog = readFile(paths.log, 'utf8').catch(() => '');
-      void wordsOfLog.then((log) => resolve(lastWords(`${said.text}\n${log}`)));
+      const logged = readFile(paths.log, 'utf8').catch(() => '');
+      void logged.then((log) => resolve(sshErrorMessage(`${printed.text}\n${log}`)));
     });
   });
   const close = async (): Promise<void> => {
@@ -165,14 +165,14 @@ async function endMaster(master: Master): Promise<void> {
 }
 
 /** Failures that no further try will mend. */
-function isFinal(words: string): boolean {
+function isFinal(message: string): boolean {
   return /Address already in use|Permission denied|Bad configuration|Bad local forwarding|UNPROTECTED|cannot listen to port/i.test(
-    words,
+    message,
   );
 }
 
-/** The line that says why; ssh surrounds it with others. */
-function lastWords(text: string): string {
+/** The line with the reason; ssh prints others around it. */
+function sshErrorMessage(text: string): string {
   const lines = text
     .split(/\r?\n/)
     .map((line) => line.trim())

@@ -4,9 +4,11 @@
  * socket. It prints its namespace when it is ready, and ends with its standard input, so that it
  * never outlives the agent.
  */
+
 import { readlinkSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { errorMessage } from '@dstack/contract/error-message';
 import { dialTcp } from '../../network/dial.ts';
 import { listenTcp } from '../../network/listen.ts';
 import { LineReader, parseRequest, type RelayTarget } from './relay-protocol.ts';
@@ -42,8 +44,7 @@ async function relay(caller: Socket, line: string): Promise<void> {
     if (request.kind === 'take') return take(caller, request.id);
     join(caller, await dialTcp(request.target.host, request.target.port));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    caller.end(`error ${reason.replaceAll('\n', ' ') || 'cannot connect'}\n`);
+    caller.end(`error ${errorMessage(error).replaceAll('\n', ' ')}\n`);
   }
 }
 

@@ -84,13 +84,13 @@ export async function openNamespace(steps: readonly NamespaceStep[]): Promise<Jo
 }
 
 function untilReady(child: ChildProcess): Promise<void> {
-  let words = '';
+  let errorText = '';
   child.stderr?.on('data', (text) => {
-    words += text;
+    errorText += text;
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', () => reject(new Error(words.trim().slice(-500) || 'no namespace')));
+    child.once('close', () => reject(new Error(errorText.trim().slice(-500) || 'no namespace')));
     child.stdout?.once('data', () => resolve());
   });
 }
