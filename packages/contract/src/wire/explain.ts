@@ -61,6 +61,7 @@ export const STATE_RULES = [
   // Instances, fleets, volumes and gateways.
   'idle',
   'nodes.min',
+  'health_warning',
   'consolidation',
   'creation_failed',
   'terminating',

@@ -9,6 +9,7 @@ import type { Duplex, Readable } from 'node:stream';
 import {
   AgentErrorBody,
   AgentInfo,
+  type AgentLease,
   type HostShellKeys,
   type ImagePlan,
   type JobKeys,
@@ -105,6 +106,11 @@ export class AgentClient {
   /** `AgentRefusal` 404: an agent that cannot replace keys. */
   replaceKeys(keys: JobKeys): Promise<void> {
     return this.#call('PUT', '/v1/keys', keys, nothing);
+  }
+
+  /** `AgentRefusal` 404: an agent that knows no leases. */
+  lease(lease: AgentLease): Promise<void> {
+    return this.#call('PUT', '/v1/lease', lease, nothing);
   }
 
   startJob(id: string, body: StartJob): Promise<JobState> {
