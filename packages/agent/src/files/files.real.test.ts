@@ -81,10 +81,10 @@ function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** As servers start agents on hosts: nobody else may read what they make. */
+/** The umask of an agent on a host: other users may not read its files. */
 const PRIVATELY = ['sh', '-c', 'umask 077; exec "$0" "$@"'];
 
-/** The same expectations for both executors; `spec` makes a job that runs a script. */
+/** The same tests for both executors; `spec` makes a job that runs a script. */
 function suite(start: () => AgentHarness, spec: typeof jobSpec): void {
   let agent: AgentHarness;
   let stream: TestStream;
@@ -163,7 +163,7 @@ function suite(start: () => AgentHarness, spec: typeof jobSpec): void {
     expect(text).toBe('print(1)\n');
   });
 
-  it('says why a repo could not be set up', async () => {
+  it('reports why a repo could not be set up', async () => {
     const job = spec(['true'], { repo: remote({ clone_url: `${host.url}/missing` }) });
     expect((await run(job)).exit).toMatchObject({
       status: null,
@@ -184,7 +184,7 @@ describe('files of the process executor', () => {
   suite(() => new AgentHarness(undefined, undefined, undefined, PRIVATELY), jobSpec);
 });
 
-describe('the process executor on a machine that is somebody’s', () => {
+describe('the process executor on a user’s own machine', () => {
   let agent: AgentHarness;
   let stream: TestStream;
   let user: string;
@@ -277,7 +277,7 @@ describe('an agent that is killed while it puts files in place', () => {
     ...[0, 80, 120, 200].map((ms) => ({ ms, ...NOBODY })),
   ];
 
-  it('has its successor go on with them, and takes them for the job’s own', async () => {
+  it('has a successor that continues with them, and treats them as the job’s own', async () => {
     const agent = new AgentHarness(undefined, undefined, undefined, PRIVATELY);
     const user = join(agent.dir, 'user');
     mkdirSync(user);
