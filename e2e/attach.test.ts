@@ -105,7 +105,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     expect(await status(url)).toBe(200);
     first.pressCtrlC();
     await first.end();
-    await second.until(/Connected to web again/);
+    await second.until(/Reconnected to web/);
     expect(await status(url)).toBe(200);
     expect(hosts()).toContain('Host web\n');
     second.pressCtrlC();
@@ -117,7 +117,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     const attached = terminal('attach', 'web');
     const url = await forwarded(attached);
     for (const pid of tunnels()) process.kill(pid, 'SIGKILL');
-    await attached.until(/Lost the connection to web[\s\S]*Connected to web again/);
+    await attached.until(/Lost the connection to web[\s\S]*Reconnected to web/);
     expect(await status(url)).toBe(200);
     attached.pressCtrlC();
     await attached.end();
@@ -160,7 +160,7 @@ describe.skipIf(missing !== undefined)('being attached to a run', () => {
     try {
       const attached = terminal('attach', 'web');
       expect(Number(new URL(await forwarded(attached)).port)).toBeGreaterThan(local);
-      expect(attached.text).toContain(`Port ${local} is in use here`);
+      expect(attached.text).toContain(`Port ${local} is in use, so`);
       attached.pressCtrlC();
       await attached.end();
       const asked = await home.dstack(['attach', 'web', '-p', `${local}:${port}`]);

@@ -56,7 +56,7 @@ describe.skipIf(missing !== null)('a full disk', () => {
     expect(code).toBe(1);
     expect(stderr.match(/^error: /gm)).toHaveLength(1);
     expect(stderr).toMatch(/no space left|full/i);
-    expect(stderr).not.toContain('this was not expected');
+    expect(stderr).not.toContain('dstack did not expect this error');
     makeRoom();
     await home.startServer();
     expect(await home.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });

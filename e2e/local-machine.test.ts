@@ -34,19 +34,19 @@ describe("jobs on the server's machine", () => {
   async function startServer(env: NodeJS.ProcessEnv = {}): Promise<string> {
     Object.assign(home.env, env);
     await home.startServer();
-    return await vi.waitUntil(() => /^.*on this machine.*$/m.exec(home.serverNotices)?.[0]);
+    return await vi.waitUntil(() => /^.*on the server's machine.*$/m.exec(home.serverNotices)?.[0]);
   }
 
   it('go to the projects that the start of the server names in one line', async () => {
     home = newInstallation();
-    expect(await startServer()).toContain('Jobs of project main can run on this machine');
+    expect(await startServer()).toContain("Jobs of project main can run on the server's machine");
     await home.stopServer();
     expect(await startServer({ DSTACK_SERVER_TRUSTED_PROXIES: 'loopback' })).toContain(
-      'Jobs do not run on this machine: others can reach this server, since DSTACK_SERVER_TRUSTED_PROXIES',
+      "Jobs do not run on the server's machine: others can reach this server, since DSTACK_SERVER_TRUSTED_PROXIES",
     );
     await home.stopServer();
     expect(await startServer({ DSTACK_LOCAL_PROJECTS: 'ml' })).toContain(
-      'Jobs of project ml can run on this machine',
+      "Jobs of project ml can run on the server's machine",
     );
     await applyFleet(home);
     await submit(home, 'refused', ['true']);

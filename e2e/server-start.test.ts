@@ -235,7 +235,7 @@ describe('starting the server', () => {
     await home.stopServer();
     home.env.DSTACK_ENCRYPTION_KEY = Buffer.alloc(32, 7).toString('base64');
     await home.startServer();
-    await vi.waitUntil(() => home.serverNotices.includes('on this machine'));
+    await vi.waitUntil(() => home.serverNotices.includes("on the server's machine"));
     expect(home.serverNotices).not.toContain('unencrypted');
     await home.api('/api/project/main/secrets/create_or_update', { name: 's', value: 'hidden' });
     await home.stopServer();

@@ -9,7 +9,7 @@ import { createIo, type Sink, type Source } from './terminal/io.ts';
 import { Prompter } from './terminal/prompt.ts';
 import { productVersion } from './version.ts';
 
-/** What a run of the command line takes from its process. */
+/** What the command line needs from its process. */
 export interface Runtime {
   readonly out: Sink;
   readonly err: Sink;
@@ -22,7 +22,7 @@ export interface Runtime {
   readonly onInterrupt: OnInterrupt;
 }
 
-/** Runs one command line and returns its exit code. Nothing is thrown. */
+/** Runs one command line and returns its exit code. Never throws. */
 export async function runCli(argv: readonly string[], runtime: Runtime): Promise<number> {
   let globals: GlobalOptions = { project: undefined, debug: false, color: 'auto' };
   let io = createIo(runtime, runtime.env, globals.color);
@@ -114,7 +114,7 @@ async function contextFor(
     signal,
     onInterrupt,
     wait,
-    words,
+    args: words,
     projectOption,
     debug: globals.debug,
     connect: () => connect({ projectOption, env, home }),
@@ -122,7 +122,10 @@ async function contextFor(
   };
 }
 
-/** Lets Ctrl-C end what does not look at the signal itself (a question, a file being read). */
+/**
+ * Makes Ctrl-C end a command that does not watch the signal itself (in a question, while reading a
+ * file).
+ */
 async function interruptible(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
   const interrupted = new Promise<never>((_, reject) => {
     const stop = (): void => reject(new CancelledError());
@@ -146,7 +149,7 @@ function longOptions(command: ProgramCommand): string[] {
   return ['--help', ...new Set([...own, ...command.commands.flatMap(longOptions)])];
 }
 
-/** `dstack fleet lst`: the parser would count arguments, which says little. */
+/** `dstack fleet lst`: the parser would only report the number of arguments. */
 function refuseUnknownPart(program: ProgramCommand, [word]: readonly string[]): void {
   const command = program.commands[0];
   if (!command || command.commands.length === 0 || command.registeredArguments.length > 0) return;

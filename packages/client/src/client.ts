@@ -28,9 +28,9 @@ export interface ClientOptions {
   readonly userAgent?: string;
   /** Limit of one call in ms; default 60 000. Streams have none. */
   readonly timeoutMs?: number;
-  /** Further tries where it is safe to try again; default 2. */
+  /** Number of retries of calls that are safe to retry; default 2. */
   readonly retries?: number;
-  /** What carries the requests; default `node:http`. Browsers pass `fetchExchange`. */
+  /** Sends the requests; default `node:http`. Browsers pass `fetchExchange`. */
   readonly exchange?: Exchange;
 }
 

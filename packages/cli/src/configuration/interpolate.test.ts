@@ -34,11 +34,11 @@ test.each([
   ['$${{groups.x}} $${{ run.args }}', '$${{groups.x}} ${{ run.args }}'],
   ['$$${{ groups[0].nodes[1].IP_ADDRESS }}', '$${{ groups[0].nodes[1].IP_ADDRESS }}'],
   ['$${{ secrets.T }}', '${{ secrets.T }}'],
-])('an escape that a later step takes off is left to it: %s', (text, expected) => {
+])('an escape that a later step removes is left to that step: %s', (text, expected) => {
   expect(interpolate(text, VALUES, IN_COMMANDS)).toBe(expected);
 });
 
-test('arguments are no references', () => {
+test('arguments are not read as references', () => {
   const args = { 'run.args': '${{ groups[0].nodes[0].IP_ADDRESS }}' };
   expect(interpolate('echo ${{ run.args }}', args, IN_COMMANDS)).toBe(
     'echo $${{ groups[0].nodes[0].IP_ADDRESS }}',
@@ -52,20 +52,20 @@ test.each([
   ['$$$$ ${{ secrets.T }}', '$$ s3$$cret'],
   ['$${{ env.A }} ${{ secrets.T }}', '${{ env.A }} s3$$cret'],
   ['${{ env.B }}', 'a$$b ${{ secrets.T }}'],
-])('%s is %s on the host, where the server replaces secrets after us', (text, expected) => {
+])('%s is %s on the host, after the server has replaced secrets', (text, expected) => {
   const values = { 'env.A': 'x', 'env.B': 'a$$b ${{ secrets.T }}' };
   const sent = interpolate(text, values, WITH_SECRETS);
-  // As the server does: texts without a reference are no business of its.
+  // Like the server, ignores texts without a reference.
   const secrets = { T: 's3$$cret' };
   const answer = sent.includes('${{') ? interpolateOnServer(sent, { secrets }) : null;
   expect(answer === null ? sent : answer.ok && answer.text).toBe(expected);
 });
 
-test('words are quoted for a shell', () => {
+test('arguments are quoted for a shell', () => {
   expect(shellJoin(['a', 'b c', "it's", '', '--x=1'])).toBe(`a 'b c' 'it'"'"'s' '' --x=1`);
 });
 
-test('flags override the configuration and names take the value of the caller', () => {
+test('flags override the configuration, and names take the value of the caller', () => {
   const env = resolveEnv({ A: '1', B: { key: 'MINE' } }, ['A=2', 'C', 'D=a=b'], {
     MINE: 'm',
     C: 'c',

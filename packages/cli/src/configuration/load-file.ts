@@ -6,12 +6,15 @@ import { CliError, UsageError } from '../errors.ts';
 import { configurationError, shownName } from './configuration-error.ts';
 import type { AnyConfiguration } from './types.ts';
 
-/** A configuration and where it came from. */
+/** A configuration and its origin. */
 export interface LoadedConfiguration {
   readonly value: AnyConfiguration;
-  /** As sent to the server: relative to the working directory where it lies in it; `-` = stdin. */
+  /**
+   * The path sent to the server: relative to the working directory if the file is below it; `-` =
+   * stdin.
+   */
   readonly path: string;
-  /** What relative paths in the configuration are relative to. */
+  /** The directory that relative paths in the configuration start at. */
   readonly directory: string;
 }
 

@@ -14,7 +14,10 @@ export function secretsOf(configuration: RunConfiguration): string[] {
   return [...new Set(names)];
 }
 
-/** The server finds a missing secret when the job starts, on a machine that costs money by then. */
+/**
+ * Checked before the run is submitted: the server would find a missing secret only when the job
+ * starts, on an instance that already costs money.
+ */
 export async function requireSecrets(
   configuration: RunConfiguration,
   connection: Connection,
@@ -23,7 +26,7 @@ export async function requireSecrets(
   if (names.length === 0) return;
   const { ApiError } = await import('@dstack/client');
   const known = await connection.project.secrets.list().catch((error: unknown) => {
-    // Not everybody may list them; the server decides then.
+    // Not every user may list secrets; then the server checks them.
     if (error instanceof ApiError) return null;
     throw error;
   });

@@ -12,7 +12,7 @@ export type RunConfiguration =
   | ServiceConfiguration
   | DevEnvironmentConfiguration;
 
-/** What `dstack apply` takes; `type` tells which. */
+/** The configurations that `dstack apply` accepts, distinguished by `type`. */
 export type AnyConfiguration =
   | RunConfiguration
   | FleetConfiguration

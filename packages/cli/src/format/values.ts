@@ -33,8 +33,8 @@ export function sizeGb(gb: number): string {
 }
 
 /**
- * The backend of an offer, instance or job, as a reader knows it. SSH fleets are `remote` on the
- * wire and read `ssh`; the server's own machine is `remote` in the region `local` and reads `local`.
+ * The backend of an offer, instance or job as shown to users. SSH fleets are `remote` in the API
+ * and shown as `ssh`; the server host is `remote` in the region `local` and shown as `local`.
  */
 export function backendName(backend: string | null | undefined, region?: string | null): string {
   if (!backend) return '-';
@@ -51,7 +51,7 @@ export function backendWithRegion(
   return region && name !== '-' && name !== 'local' ? `${name} (${region})` : name;
 }
 
-/** Empty for what goes without saying: available, unknown. */
+/** Empty for the states that need no mention: available, unknown. */
 export function availability(value: string): string {
   return value === 'available' || value === 'unknown' ? '' : value.replaceAll('_', ' ');
 }

@@ -13,14 +13,14 @@ import { findCredentials } from './credentials.ts';
 import { readLocalRepo } from './local-repo.ts';
 import { parseRepoUrl, type RepoUrl, repoId, repoName } from './repo-id.ts';
 
-/** A repo known to the server, and what goes into the run spec about it. */
+/** A repo registered on the server, and its part of the run spec. */
 export interface PreparedRepo {
   readonly id: string;
   readonly data: RunSpec['repo_data'];
   readonly codeHash: string | null;
-  /** Where it is put in the run; null where there is none. */
+  /** Its place in the run; null if there is none. */
   readonly directory: string | null;
-  /** Sends the local changes; called once the user has agreed. */
+  /** Uploads the local changes; called once the user has agreed. */
   readonly uploadDiff: () => Promise<void>;
 }
 
@@ -39,8 +39,8 @@ export async function prepareRepo(
   connection: Connection,
   cli: Cli,
 ): Promise<PreparedRepo> {
-  if (cli.words.includes('--no-repo') && cli.words.some((w) => /^(--repo|-P)(=|$)/.test(w))) {
-    throw new UsageError('--repo and --no-repo exclude each other');
+  if (cli.args.includes('--no-repo') && cli.args.some((w) => /^(--repo|-P)(=|$)/.test(w))) {
+    throw new UsageError('--repo and --no-repo cannot be used together');
   }
   checkFlags(flags);
   const selection = select(configuration, flags, directory, cli);
@@ -61,7 +61,7 @@ async function noRepo(connection: Connection): Promise<PreparedRepo> {
   };
 }
 
-/** Checks flags of the command line; the parser has checked the values of a file. */
+/** Checks flags of the command line; the parser has already checked the values of a file. */
 function checkFlags({ branch, hash }: RepoFlags): void {
   const problems = [
     ['--repo-branch', branch === null ? null : parseBranch(branch)],
@@ -96,7 +96,7 @@ function select(
   };
 }
 
-/** Makes sure that the server knows the repository and can read it. */
+/** Registers the repository on the server and checks that the server can read it. */
 export async function initRepo(
   selection: Selection,
   flags: RepoFlags,
@@ -106,7 +106,7 @@ export async function initRepo(
 ): Promise<PreparedRepo> {
   const local = selection.local === null ? null : await readLocalRepo(resolve(selection.local));
   const url = local?.url ?? parseRepoUrl(selection.url ?? '');
-  if (url === null) throw new UsageError(`"${selection.url}" is no URL of a Git repository`);
+  if (url === null) throw new UsageError(`"${selection.url}" is not the URL of a Git repository`);
   const host = await lookUpHost(url.host, cli.home);
   const id = repoId(url, url.protocol === 'ssh' ? (host?.hostName ?? url.host) : url.host);
   await ensureCredentials(id, url, flags, connection, cli);

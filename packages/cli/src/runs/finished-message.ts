@@ -3,8 +3,8 @@ import type { Paint } from '../terminal/style.ts';
 import { currentSubmission } from './run-status.ts';
 
 /**
- * How a run ended, in at most three lines: status (and short error), the machine's own words, where
- * to look further. The job that failed counts, not the first one.
+ * How a run ended, in at most three lines: its status with a short error, the message of the job,
+ * and where to look further. The first job that failed counts, not the first job.
  */
 export function finishedMessage(run: Run, paint: Paint): string {
   const job = decisiveJob(run);
@@ -13,8 +13,8 @@ export function finishedMessage(run: Run, paint: Paint): string {
   const error = submission?.error || run.error;
   const text = capitalised(status) + (error ? ` (${error})` : '');
   const lines = [paint(run.status === 'done' ? 'success' : 'error', text)];
-  const words = submission?.termination_reason_message;
-  if (words && run.status !== 'done') lines.push(words);
+  const reason = submission?.termination_reason_message;
+  if (reason && run.status !== 'done') lines.push(reason);
   const hint = nextStep(run, submission);
   if (hint) lines.push(hint);
   return lines.join('\n');

@@ -22,7 +22,7 @@ export async function getRun(connection: Connection, run: string | RunReference)
   }
 }
 
-/** The name of a recent run that may have been meant. */
+/** The name of a recent run that the user may have meant. */
 async function similarName(connection: Connection, name: string): Promise<string | null> {
   try {
     const runs = await connection.client.listRuns({
@@ -34,7 +34,7 @@ async function similarName(connection: Connection, name: string): Promise<string
     const present = runs.filter((run) => run.deleted !== true);
     return nearest(name, [...new Set(present.flatMap((run) => run.run_spec.run_name ?? []))]);
   } catch {
-    // A hint at most: the caller has an error to tell already.
+    // A failed suggestion is ignored: the caller already has an error to report.
     return null;
   }
 }

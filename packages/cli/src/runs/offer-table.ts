@@ -4,7 +4,7 @@ import { availability, backendName, backendWithRegion, price } from '../format/v
 import { type Column, type Row, renderTable, type TableLayout } from '../terminal/table.ts';
 
 export interface OfferTableOptions {
-  /** How many offers there are in all, and what the dearest costs. */
+  /** The total number of offers, and the highest price. */
   readonly total: number;
   readonly maxPrice: number | null;
   readonly limit?: number;
@@ -13,7 +13,9 @@ export interface OfferTableOptions {
 
 type Offers = readonly InstanceOfferWithAvailability[];
 
-/** Offers of a run: the first one normal, the others dim, and how many are not shown. */
+/**
+ * Offers of a run: the first one in normal text, the others dim, then the number of hidden offers.
+ */
 export function offerTable(offers: Offers, options: OfferTableOptions): string {
   const shown = offers.slice(0, options.limit ?? offers.length);
   const columns: Column[] = [

@@ -97,13 +97,13 @@ function mergedRow(run: Run, job: Job, options: RunTableOptions): Fields {
   };
 }
 
-/** The job's words win, but not where the run already waits for its next attempt. */
+/** The job's status takes precedence, except while the run waits for its next attempt. */
 function mergedStatus(run: Run, submission: JobSubmission): Cell {
   const waiting = run.status === 'pending' || run.status_message === 'retrying';
   return waiting ? runStatusText(run) : jobStatusText(submission);
 }
 
-/** Only for dev environments: services and tasks work without users who are connected. */
+/** Only for dev environments: services and tasks work without connected users. */
 function withInactivity(
   status: Cell,
   run: Run,
@@ -162,11 +162,11 @@ function replicaKey(job: Job): string {
   return `${job.job_spec.replica_group ?? '0'}/${job.job_spec.replica_num ?? 0}`;
 }
 
-/** Where a submission runs and what it has there. */
+/** The instance of a submission and the resources it has there. */
 function placement(submission: JobSubmission | undefined): Fields {
   const provisioned = submission?.job_provisioning_data;
   if (!provisioned) return { backend: '-', gpu: '-', resources: '-', instance: '-', price: '-' };
-  // Where the instance is divided, the job's share counts, not the whole machine.
+  // On a divided instance the job's share counts, not the whole instance.
   const offer = submission?.job_runtime_data?.offer;
   const shared = offer && (offer.total_blocks ?? 1) > 1 ? offer : null;
   const resources = (shared ?? { instance: provisioned.instance_type }).instance.resources;
@@ -187,12 +187,12 @@ function when(instant: string, options: RunTableOptions): string {
   return options.now === null ? clockTime(instant) : relativeTime(instant, options.now);
 }
 
-/** Deployments are told apart while they differ; for services in verbose tables always. */
+/** Deployment numbers are shown while they differ, and always in verbose tables of services. */
 function showsDeployments(run: Run, verbose: boolean): boolean {
   return run.run_spec.configuration.type === 'service' && (verbose || isRollingOut(run));
 }
 
-/** True while some job of an active run still has an older deployment. */
+/** True while a job of an active run still has an older deployment. */
 export function isRollingOut(run: Run): boolean {
   if (isRunFinished(run.status)) return false;
   const live = run.jobs.map(currentSubmission).filter((s) => s && !s.finished_at);

@@ -13,8 +13,8 @@ import {
 import { runTable } from './run-table.ts';
 
 /**
- * How a run gets going: a live table on a terminal, else one line with the time for each change of
- * status.
+ * Shows how a run starts: a live table on a terminal, otherwise one line with the time for each
+ * change of status.
  */
 export class StartProgress {
   readonly #cli: Cli;
@@ -38,8 +38,8 @@ export class StartProgress {
       const line = `${run.run_spec.run_name}: ${plainStatus(run)}`;
       if (line === this.#last) return;
       this.#last = line;
-      io.say(`[${localDateTime(new Date(this.#cli.now()).toISOString()).slice(11)}] ${line}`);
-      if (detail) io.say(detail);
+      io.info(`[${localDateTime(new Date(this.#cli.now()).toISOString()).slice(11)}] ${line}`);
+      if (detail) io.info(detail);
       return;
     }
     const layout = { width: io.errWidth, paint: io.paintErr };
@@ -55,7 +55,7 @@ export class StartProgress {
     if (reason === this.#reason) return;
     this.#reason = reason;
     if (this.#block.active && this.#run) this.show(this.#run.run, this.#run.seen);
-    else if (reason !== null) this.#cli.io.say(reason);
+    else if (reason !== null) this.#cli.io.info(reason);
   }
 
   stop(): void {
@@ -63,7 +63,7 @@ export class StartProgress {
   }
 }
 
-/** Byte counts of a pull would make a line of each progress report. */
+/** Leaves out byte counts of a pull, which would print a line for each progress report. */
 function plainStatus(run: Run): string {
   const only = run.jobs.length === 1 ? run.jobs[0] : undefined;
   const submission = only && currentSubmission(only);

@@ -11,7 +11,7 @@ export function sshConfigPath(home: string): string {
   return join(home, '.dstack', 'ssh', 'config');
 }
 
-/** Adds blocks to `~/.dstack/ssh/config`, in place of older ones of the same hosts. */
+/** Adds blocks to `~/.dstack/ssh/config`; they replace older blocks of the same hosts. */
 export async function addHosts(home: string, blocks: readonly HostBlock[]): Promise<void> {
   const hosts = blocks.map((b) => b.host);
   await editConfig(sshConfigPath(home), (text) => withoutHosts(text, hosts) + renderBlocks(blocks));
@@ -22,7 +22,10 @@ export async function removeHosts(home: string, blocks: readonly HostBlock[]): P
   await editConfig(sshConfigPath(home), (text) => withoutHosts(text, hosts));
 }
 
-/** Whether the file says that the hosts are where these blocks say; other clients write other options. */
+/**
+ * Whether the file has the same addresses for the hosts as these blocks; other clients write other
+ * options.
+ */
 export async function hasHosts(home: string, blocks: readonly HostBlock[]): Promise<boolean> {
   const text = await readFile(sshConfigPath(home), 'utf8').catch(() => '');
   return blocks.every(({ host, options }) => {
@@ -31,7 +34,10 @@ export async function hasHosts(home: string, blocks: readonly HostBlock[]): Prom
   });
 }
 
-/** Makes the user's own configuration read ours. Returns why that was not possible, or null. */
+/**
+ * Includes our file in the user's own configuration. Returns the reason if that was not possible,
+ * else null.
+ */
 export async function includeInUserConfig(home: string): Promise<string | null> {
   try {
     await editConfig(join(home, '.ssh', 'config'), (text) => withInclude(text, home));
@@ -42,9 +48,9 @@ export async function includeInUserConfig(home: string): Promise<string | null> 
 }
 
 /**
- * The line has to come before the first `Host` or `Match`, of which it would be a part otherwise.
- * It is written as dstack 0.22.5 writes it, so that both clients find it; ssh does not take `~` from
- * the environment, though.
+ * The line must come before the first `Host` or `Match`, otherwise it would be part of that block.
+ * It has the form of dstack 0.22.5, so that both clients find it. ssh does not take `~` from the
+ * environment, though.
  */
 export function withInclude(text: string, home: string): string {
   const path = sshConfigPath(home);
@@ -83,7 +89,7 @@ async function editConfig(path: string, edit: (text: string) => string): Promise
     });
     const after = edit(before);
     if (after === before) return;
-    // People keep their dot files elsewhere and link to them: the link stays.
+    // Users may keep their dot files elsewhere and link to them: the link must stay.
     const target = await realpath(path).catch(() => path);
     const mode = await stat(target).then(
       (info) => info.mode & 0o777,
@@ -96,7 +102,7 @@ async function editConfig(path: string, edit: (text: string) => string): Promise
   });
 }
 
-/** Null for a user id without a name, as containers are given. */
+/** Null for a user id without a name, as in containers. */
 function homeOfUser(): string | null {
   try {
     return userInfo().homedir;

@@ -25,7 +25,7 @@ export interface LinkInput {
 }
 
 /** One connection to a job, with its entries in the SSH configuration. */
-export interface Link {
+export interface RunLink {
   readonly tunnel: Tunnel;
   readonly ports: readonly ForwardedPort[];
   readonly submissionId: string;
@@ -33,11 +33,11 @@ export interface Link {
   close(): Promise<void>;
 }
 
-/** Whoever joins this connection with dstack 0.22.5 reads the job's output there. */
+/** Local port of the job's output for a client of dstack 0.22.5 that joins this connection. */
 const OUTPUT: WantedPort = { local: null, remote: OUTPUT_PORT, firm: false };
 
-/** Connects to a job, or joins a connection that another terminal holds. */
-export async function openLink(input: LinkInput): Promise<Link> {
+/** Connects to a job, or joins a connection of another terminal. */
+export async function openLink(input: LinkInput): Promise<RunLink> {
   const { run, job, cli } = input;
   const submissionId = currentSubmission(job)?.id ?? '';
   const identity =
@@ -67,12 +67,14 @@ export async function openLink(input: LinkInput): Promise<Link> {
   }
 }
 
-/** What it takes to reach a job by its name, and how to take that back. */
+/** The SSH configuration that reaches a job by its name, and how to remove it. */
 export interface RouteEntries {
   close(): Promise<void>;
 }
 
-/** Lets `ssh` find a job that nothing is forwarded from. Another attachment's entries stay its own. */
+/**
+ * Adds the SSH alias of a job without forwarding its ports. Entries of another attachment are kept.
+ */
 export async function addRoute(
   run: Run,
   job: Job,
@@ -85,12 +87,15 @@ export async function addRoute(
   return { close: () => removeUnlessHeld(route, cli) };
 }
 
-/** Somebody else's connection serves if it goes to the same place and has what is asked for. */
+/**
+ * Another program's connection is usable if it leads to the same job and has the requested
+ * forwards.
+ */
 async function sharedLink(
   input: LinkInput,
   route: Route,
   submissionId: string,
-): Promise<Link | null> {
+): Promise<RunLink | null> {
   const { cli } = input;
   const master = await findMaster(
     route.destination,
@@ -111,14 +116,14 @@ function serves(master: Master, { wanted, bindAddress }: LinkInput): boolean {
   });
 }
 
-/** Another terminal may still be attached by a connection of its own. */
+/** Another terminal may still be attached by its own connection. */
 async function removeUnlessHeld(route: Route, cli: Cli): Promise<void> {
   const socket = controlSocket(route.destination, cli.home);
   const master = await findMaster(route.destination, socket, cli).catch(() => null);
   if (master === null) await removeHosts(cli.home, route.blocks);
 }
 
-/** The key for a jump host of the user's own is where the user's own configuration says. */
+/** The user's own configuration has the key for the user's jump host. */
 async function completeRoute(route: Route, job: Job, home: string): Promise<Route> {
   const placed = currentSubmission(job)?.job_provisioning_data;
   if (!placed?.ssh_proxy || !placed.dockerized) return route;
@@ -144,7 +149,7 @@ async function writable(write: () => Promise<void>): Promise<void> {
   } catch (error) {
     throw new CliError('Cannot write ~/.dstack/ssh/config', {
       why: (error as Error).message,
-      next: 'attaching needs it; `dstack logs -f` and `dstack ssh` go without',
+      next: 'attaching writes this file; `dstack logs -f` and `dstack ssh` do not need it',
       cause: error,
     });
   }

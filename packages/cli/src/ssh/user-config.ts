@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readIfThere } from '../config/config-file.ts';
 
-/** What `~/.ssh/config` says about a host. */
+/** The settings of a host in `~/.ssh/config`. */
 export interface SshHost {
   readonly hostName: string | null;
   readonly port: string | null;

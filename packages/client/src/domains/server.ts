@@ -63,10 +63,10 @@ export function authOf(transport: Transport) {
     `/api/auth/${encodeURIComponent(provider)}/${step}`;
   return {
     listProviders: (): Promise<OAuthProviderInfo[]> => transport.read('/api/auth/list_providers'),
-    /** Where to send the user; the provider comes back to `localPort` with a code. */
+    /** The URL for the user's browser; the provider redirects to `localPort` with a code. */
     authorize: (provider: string, localPort: number): Promise<{ authorization_url: string }> =>
       transport.write(path(provider, 'authorize'), { local_port: localPort, base_url: null }),
-    /** Exchanges what the provider came back with for the user and a token. */
+    /** Exchanges the parameters of the provider's redirect for the user and a token. */
     callback: (provider: string, code: string, state: string): Promise<UserWithCreds> =>
       transport.write(path(provider, 'callback'), { code, state, base_url: null }),
   };
@@ -93,7 +93,7 @@ export function usersOf(transport: Transport) {
   };
 }
 
-/** Calls on projects as such. */
+/** Calls on projects themselves. */
 export function projectsOf(transport: Transport) {
   return {
     list: (query: { include_not_joined?: boolean } = {}): Promise<Project[]> =>

@@ -25,18 +25,18 @@ export interface ApplyOptions {
   readonly dryRun: boolean;
   readonly flags: RunFlags;
   readonly runArgs: readonly string[];
-  /** Long names of the options given, to refuse those that the type does not know. */
+  /** Long names of the given options, to refuse those that the type does not support. */
   readonly given: readonly string[];
 }
 
 export type RunApply = (options: ApplyOptions, cli: Cli) => Promise<void>;
 
-/** Loads what applying needs (configuration language included) once it is certain to be needed. */
+/** Loads what applying needs, including the configuration language, only when it is needed. */
 const runApplyLazily: RunApply = async (options, cli) =>
   (await import('./apply.ts')).runApply(options, cli);
 
 export function declareApply(program: Command, cli: Cli, run: RunApply = runApplyLazily): void {
-  const type = helpType(cli.words);
+  const type = helpType(cli.args);
   const command = program
     .command('apply')
     .description('Apply a configuration: show the plan, ask, then create or update')
@@ -102,7 +102,7 @@ function isRunType(type: string): boolean {
   return type === 'task' || type === 'service' || type === 'dev-environment';
 }
 
-/** The type behind `-h`; null where none is named. */
+/** The type named behind `-h`; null if there is none. */
 function helpType(words: readonly string[]): string | null {
   const at = words.findIndex((word) => word === '-h' || word === '--help');
   const type = at < 0 ? undefined : words[at + 1];

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { collect, integer } from '../../options.ts';
 
-/** What `dstack apply` can be told about a run on its command line; null or empty = not given. */
+/** Options of `dstack apply` for runs; null or empty = not given. */
 export interface RunFlags {
   readonly name: string | null;
   readonly env: readonly string[];
@@ -45,7 +45,7 @@ export interface RepoFlags {
   readonly gitIdentity: string | null;
 }
 
-/** The plan of a run shows this many offers. */
+/** Number of offers that the plan of a run shows. */
 export const PLAN_OFFERS = 3;
 
 export function addResourceFlags(command: Command): Command {
@@ -86,7 +86,7 @@ export function addProfileFlags(command: Command): Command {
     )
     .addOption(new Option('--spot-auto', 'either').conflicts('spotPolicy'))
     .addOption(
-      new Option('--spot-policy <policy>', 'the same as a word').choices([
+      new Option('--spot-policy <policy>', 'the same, by name').choices([
         'spot',
         'on-demand',
         'auto',
@@ -117,13 +117,13 @@ export function addOfferFlags(command: Command, defaultOffers: number): Command 
     .option('--unallocated', 'subtract what is in use');
 }
 
-/** Options as the parser gives them: everything may be missing. */
+/** Options as parsed: each may be missing. */
 export type ParsedOptions = Readonly<Record<string, unknown>>;
 
 export function profileFlags(o: ParsedOptions): ProfileFlags {
   const spot = o.spot ? 'spot' : o.onDemand ? 'on-demand' : o.spotAuto ? 'auto' : o.spotPolicy;
   return {
-    // The parser sets a negatable option to true where nothing was given.
+    // The parser sets a negatable option to true if it was not given.
     profile: o.profile === true ? null : (text(o.profile) ?? (o.profile === false ? false : null)),
     maxPrice: text(o.maxPrice),
     maxDuration: text(o.maxDuration),

@@ -20,7 +20,7 @@ const task = {
   backends: ['aws'],
 } as unknown as RunConfiguration;
 
-test('resource flags replace what the file says as a whole', async () => {
+test('a resource flag replaces the whole field of the file', async () => {
   const { resources } = await applyFlags(task, flags({ gpu: 'H100:2', memory: '16GB..' }));
   expect(resources).toMatchObject({
     cpu: 'from the file',
@@ -29,7 +29,7 @@ test('resource flags replace what the file says as a whole', async () => {
   });
 });
 
-test('profile flags win over the file, others stay', async () => {
+test('profile flags replace fields of the file, other fields stay', async () => {
   const flagged = profile({
     maxPrice: '1.5',
     regions: ['eu'],
@@ -56,7 +56,7 @@ test.each([
   [flags({ ports: ['x'] }), '--port'],
   [profile({ maxDuration: 'soon' }), '--max-duration'],
   [profile({ backends: ['nowhere'] }), '--backend'],
-])('a value that cannot be read names its flag', async (given, name) => {
+])('an error about an invalid value names its flag', async (given, name) => {
   await expect(applyFlags(task, given)).rejects.toThrow(`Cannot read ${name}`);
 });
 
@@ -94,7 +94,7 @@ test('arguments and environment are filled in, secrets are left for the server',
   });
 });
 
-test('arguments that a command needs and that were not given are asked for', () => {
+test('arguments that a command uses must be given', () => {
   const input = { envFlags: [], runArgs: [], env: {} };
   expect(() => resolveReferences(task, input)).toThrow('run.args');
 });

@@ -7,7 +7,7 @@ import type { ProfileFlags, RunFlags } from './flags.ts';
 
 type Resources = NonNullable<RunConfiguration['resources']>;
 
-/** The part of a run's configuration that flags can replace. */
+/** The fields of a run's configuration that flags can replace. */
 interface Overridable {
   readonly resources: Resources;
   readonly ports?: readonly PortMapping[];
@@ -21,7 +21,7 @@ export interface PortMapping {
 
 type FlagValues = Pick<RunFlags, 'cpu' | 'gpu' | 'memory' | 'disk' | 'ports' | 'profile'>;
 
-/** Which flag a field of the configuration came from, for error messages. */
+/** The flag that sets a field of the configuration, for error messages. */
 const FLAG_OF_FIELD: Readonly<Record<string, string>> = {
   'resources.cpu': '--cpu',
   'resources.gpu': '--gpu',
@@ -39,8 +39,8 @@ const FLAG_OF_FIELD: Readonly<Record<string, string>> = {
 };
 
 /**
- * Parses flag values by the configuration's own grammar: they are put into a small configuration,
- * which is parsed as any other.
+ * Parses flag values with the configuration's own grammar: they are placed into a small
+ * configuration, which is parsed like any other.
  */
 export async function parseFlagValues(flags: FlagValues): Promise<Overridable> {
   const resources = present({
@@ -84,7 +84,7 @@ function profileFields(flags: ProfileFlags): Record<string, unknown> {
   };
 }
 
-/** Writes flags into a run's configuration; flags win over the file. */
+/** Writes flags into a run's configuration. Flags take precedence over the file. */
 export async function applyFlags(
   configuration: RunConfiguration,
   flags: FlagValues & { name: string | null },
@@ -103,7 +103,7 @@ export async function applyFlags(
   return result as RunConfiguration;
 }
 
-/** A flag replaces the configured mapping of the same container port, else it is added. */
+/** Replaces the configured mapping of the same container port, or adds one. */
 export function mergePorts(
   configured: readonly PortMapping[] | null | undefined,
   flags: readonly PortMapping[] | undefined,
@@ -140,8 +140,8 @@ function unique(
 }
 
 /**
- * Fills in what only this machine knows: values of the environment, trailing arguments. References
- * to secrets and to other nodes are left for the server.
+ * Fills in what only the user's computer has: values of the environment and trailing arguments.
+ * References to secrets and to other nodes are left to the server.
  */
 export function resolveReferences(
   configuration: RunConfiguration,

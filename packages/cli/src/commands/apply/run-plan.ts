@@ -11,7 +11,9 @@ export interface RunPlanView {
   readonly layout: TableLayout;
 }
 
-/** The plan of a run as shown before the question: properties, then offers of each kind of job. */
+/**
+ * The plan of a run as shown before the question: properties, then the offers of each kind of job.
+ */
 export function runPlanText(plan: RunPlan, view: RunPlanView): string {
   const blocks = [renderProperties(planProperties(plan, view.verbose), view.layout)];
   const groups = distinctPlans(plan);
@@ -63,7 +65,7 @@ export function planProperties(plan: RunPlan, verbose: boolean): Property[] {
   return properties.filter((p) => p !== null);
 }
 
-/** A job plan for each way in which jobs differ: node groups, replica groups. */
+/** One job plan for each kind of job: per node group, per replica group. */
 function distinctPlans(plan: RunPlan): { title: string; jobPlan: JobPlan }[] {
   const groups = new Map<string, { title: string; jobPlan: JobPlan }>();
   for (const jobPlan of plan.job_plans) {
@@ -77,7 +79,9 @@ function distinctPlans(plan: RunPlan): { title: string; jobPlan: JobPlan }[] {
 
 type ProfileFields = Partial<Profile>;
 
-/** The wire's merge rule: a field of the configuration that is not null replaces the profile's. */
+/**
+ * The merge rule of the API: a field of the configuration that is not null replaces the profile's.
+ */
 function mergedProfile(configuration: object, profile: Profile | null): ProfileFields {
   const given = Object.entries(configuration).filter(([, v]) => v !== null && v !== undefined);
   return { ...profile, ...Object.fromEntries(given) } as ProfileFields;
@@ -99,7 +103,7 @@ function retryPolicy(
   return `${durationInOneUnit(retry.duration)}[${retry.on_events.join(', ')}]`;
 }
 
-/** Instances of runs that may not create any, and those that are kept for ever, have none. */
+/** Has no value if the run may not create instances, or keeps them for ever. */
 function idleDuration(profile: ProfileFields): string {
   const seconds = profile.idle_duration;
   if (seconds === null || seconds === undefined) return '5m';

@@ -13,7 +13,9 @@ export interface EventFilters {
   readonly types: readonly string[];
 }
 
-/** Names become ids, one request each; without a filter the whole project is meant. */
+/**
+ * Resolves names to ids, one request each. Without a filter the events of the whole project count.
+ */
 export async function resolveFilters(
   filters: EventFilters,
   connection: Connection,
@@ -43,7 +45,7 @@ function onlyOne(
   const given = Object.entries(kinds).filter(([, names]) => names.length > 0);
   if (given.length > 1) {
     const flags = given.map(([kind]) => `${option}-${kind}`);
-    throw new UsageError(`${flags.join(' and ')} exclude each other`);
+    throw new UsageError(`${flags.join(' and ')} cannot be used together`);
   }
   const [kind, names] = given[0] ?? [];
   return kind === undefined || names === undefined ? null : { kind: kind as TargetKind, names };

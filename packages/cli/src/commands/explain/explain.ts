@@ -12,7 +12,7 @@ export interface ExplainOptions {
   readonly verbose: boolean;
 }
 
-/** The kinds, by their name on the command line. */
+/** The kinds, by their names on the command line. */
 export const KINDS: Readonly<Record<string, ExplainKind>> = {
   run: 'runs',
   job: 'jobs',
@@ -94,7 +94,7 @@ async function ask({ kind, name }: ExplainOptions, connection: Connection): Prom
       });
     }
     if (!(error instanceof ResourceNotExistsError)) throw error;
-    // For runs, suggest similar names.
+    // For runs, also suggests similar names.
     if (kind === 'runs') await getRun(connection, name);
     const found = `${word.charAt(0).toUpperCase()}${word.slice(1)} ${name}`;
     throw new CliError(`${found} does not exist`, {
@@ -105,7 +105,7 @@ async function ask({ kind, name }: ExplainOptions, connection: Connection): Prom
   }
 }
 
-/** Commands that list each kind. */
+/** The command that lists each kind. */
 const LISTS: Readonly<Record<ExplainKind, string>> = {
   runs: 'dstack ps --all',
   jobs: 'dstack ps --verbose',

@@ -11,15 +11,15 @@ export interface ExplanationTextOptions {
   readonly now: number;
   readonly verbose: boolean;
   readonly layout: TableLayout;
-  /** Prefix of values that are paths. */
+  /** Prefix of values that are paths on the server. */
   readonly serverUrl: string;
 }
 
-/** Without `-v`, the most rows of a table and the most events. */
+/** Without `-v`: the maximum number of rows in a table, and of events. */
 const ROWS = 12;
 const EVENTS = 10;
 
-/** An explanation as text, without its empty sections. */
+/** An explanation as text. Empty sections are omitted. */
 export function explanationText(explanation: Explanation, options: ExplanationTextOptions): string {
   const { layout } = options;
   const sections = [
@@ -48,7 +48,7 @@ function facts(explanation: Explanation, now: number): (readonly [string, string
   return lines.filter((line) => line !== null);
 }
 
-/** Local time and distance from now. */
+/** Local time and the distance from now. */
 function instant(at: string, now: number): string {
   const seconds = Math.round((Date.parse(at) - now) / 1000);
   const distance = durationInUnits(Math.abs(seconds));
@@ -77,7 +77,7 @@ const STATE_STYLES: Readonly<Record<string, Style>> = {
   ended: 'secondary',
 };
 
-/** Empty for a single part: the facts above already describe it. */
+/** Empty if there is only one part: the facts above already describe it. */
 function partsText({ subject, parts }: Explanation, options: ExplanationTextOptions): string {
   if (parts.length < (subject.kind === 'fleet' ? 1 : 2)) return '';
   const rows = parts.map(
@@ -160,7 +160,7 @@ function fixesText(
   return [` ${paint('bold', 'WHAT TO DO')}`, ...lines].join('\n');
 }
 
-/** Each with the time since the previous one. */
+/** Each event with the time since the previous one. */
 function eventsText(events: readonly Event[], { verbose, layout }: ExplanationTextOptions): string {
   if (events.length === 0) return '';
   const shown = verbose ? events : events.slice(-EVENTS);

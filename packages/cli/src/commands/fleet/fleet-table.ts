@@ -28,8 +28,10 @@ export interface FleetTableOptions {
 /** Fleets with their instances below them, newest first. */
 export function fleetTable(fleets: readonly Fleet[], options: FleetTableOptions): string {
   const sorted = [...fleets].sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
-  // What a host waits for or failed at is what its owner can act on, so it needs no -v.
-  const told = !options.verbose && sorted.some(({ instances }) => instances.some(hostMessage));
+  // The owner of an SSH host can act on its errors and on what it waits for, so these are shown
+  // without -v.
+  const hasMessages =
+    !options.verbose && sorted.some(({ instances }) => instances.some(hostMessage));
   const columns: Column[] = [
     { header: 'NAME', keep: true },
     { header: 'NODES', optional: 3 },
@@ -41,13 +43,13 @@ export function fleetTable(fleets: readonly Fleet[], options: FleetTableOptions)
     { header: 'STATUS', keep: !options.verbose },
     { header: 'CREATED', optional: 3 },
     ...(options.verbose ? [{ header: 'ERROR', optional: 1 }] : []),
-    ...(told ? [{ header: 'MESSAGE' }] : []),
+    ...(hasMessages ? [{ header: 'MESSAGE' }] : []),
   ];
   const rows = sorted.flatMap((fleet) => [
     fleetRow(fleet, options),
     ...fleet.instances.map((instance) => [
       ...instanceRow(instance, options),
-      ...(told ? [hostMessage(instance)] : []),
+      ...(hasMessages ? [hostMessage(instance)] : []),
     ]),
   ]);
   return renderTable(columns, rows, options.layout);
@@ -126,7 +128,7 @@ function backendOf(instance: Instance, verbose: boolean): string {
   return backendWithRegion(instance.backend, zone || instance.region);
 }
 
-/** What is being done to a host of one's own, or why it cannot be used. */
+/** What is being done to an SSH host, or why it cannot be used. */
 export function hostMessage(instance: Instance): string {
   const ownHost = instance.backend === 'remote' && instance.region !== 'local';
   return ownHost ? instanceError(instance) : '';

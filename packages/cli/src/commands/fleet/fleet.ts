@@ -89,7 +89,7 @@ function withListOptions(command: Command): Command {
 
 export async function runFleetList(options: FleetListOptions, cli: Cli): Promise<void> {
   if (options.watch && options.json) {
-    throw new UsageError('--watch and --json exclude each other');
+    throw new UsageError('--watch and --json cannot be used together');
   }
   const { project } = await cli.connect();
   if (options.json) {
@@ -136,7 +136,7 @@ export async function runFleetDelete(options: FleetDeleteOptions, cli: Cli): Pro
       ? `the fleet ${name}`
       : `${noun} ${instances.join(', ')} of fleet ${name}`;
   if (!options.yes && !(await cli.prompt.confirm(`Delete ${what}?`))) {
-    cli.io.say('Exiting...');
+    cli.io.info('Exiting...');
     return;
   }
   await withSpinner(cli.io, `Deleting ${what}...`, () =>
@@ -146,10 +146,10 @@ export async function runFleetDelete(options: FleetDeleteOptions, cli: Cli): Pro
   );
   const subject = what.replace(/^the /, '');
   const verb = instances.length > 1 ? 'are' : 'is';
-  cli.io.say(`${subject.charAt(0).toUpperCase()}${subject.slice(1)} ${verb} being deleted`);
+  cli.io.info(`${subject.charAt(0).toUpperCase()}${subject.slice(1)} ${verb} being deleted`);
 }
 
-/** The server passes over numbers that it does not know. */
+/** The server ignores numbers that it does not have. */
 function refuseUnknown(numbers: readonly number[], fleet: Fleet): void {
   const known = fleet.instances.map((instance) => instance.instance_num);
   const unknown = numbers.find((number) => !known.includes(number));

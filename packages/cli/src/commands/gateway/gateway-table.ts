@@ -76,7 +76,7 @@ function gatewayRows(gateway: Gateway, options: GatewayTableOptions): Row[] {
   return [head, ...rest];
 }
 
-/** The domain of an imported gateway may depend on the project that looks at it. */
+/** The domain of an imported gateway may depend on the importing project. */
 function domainOf(gateway: Gateway, project: string): string {
   const domain = gateway.wildcard_domain ?? gateway.configuration.domain ?? '';
   return domain.replace(/\$\{\{\s*run\.project_name\s*\}\}/g, project).replace(/^\*\./, '');

@@ -35,5 +35,5 @@ export async function runInit(options: InitOptions, cli: Cli): Promise<void> {
   const { token, gitIdentity } = options;
   const flags = { repo: options.repo, branch: null, hash: null, token, gitIdentity };
   await initRepo(selection, flags, null, connection, cli);
-  cli.io.say('OK');
+  cli.io.info('OK');
 }

@@ -16,7 +16,7 @@ export interface MetricsOptions {
   readonly json: boolean;
 }
 
-/** Samples asked for; the window shown is cut from them. */
+/** Number of samples requested; the window shown is cut from them. */
 const SAMPLES = 1000;
 const WATCH_MS = 10_000;
 

@@ -2,7 +2,7 @@ import type { GpuGroup } from '@dstack/contract/wire';
 import { availability, backendName, gigabytes, range, trimmed } from '../../format/values.ts';
 import { type Row, renderTable, type TableLayout } from '../../terminal/table.ts';
 
-/** Regions listed by name up to this many, then counted. */
+/** Up to this many regions are listed by name; more are counted. */
 const MAX_REGIONS = 3;
 
 /** Offers grouped by device. */
@@ -46,7 +46,7 @@ function regionsText(regions: readonly string[]): string {
   return regions.length > MAX_REGIONS ? `${regions.length} regions` : regions.join(', ');
 }
 
-/** Said only where no offer of the group can be had. */
+/** Shown only if no offer of the group is available. */
 function unavailability(group: GpuGroup): string {
   const usable = group.availability.some(
     (a) => a === 'available' || a === 'unknown' || a === 'idle',

@@ -16,7 +16,7 @@ export interface PsOptions {
   readonly json: boolean;
 }
 
-/** The most runs that one request may ask for. */
+/** The maximum number of runs in one request. */
 const MAX_RUNS = 100;
 
 export function declarePs(program: Command, cli: Cli, run: typeof runPs = runPs): void {
@@ -43,7 +43,7 @@ export function declarePs(program: Command, cli: Cli, run: typeof runPs = runPs)
 
 export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
   if (options.watch && options.json) {
-    throw new UsageError('--watch and --json exclude each other');
+    throw new UsageError('--watch and --json cannot be used together');
   }
   const connection = await cli.connect();
   if (options.json) {
@@ -61,7 +61,7 @@ export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
   else cli.io.print(await frame());
 }
 
-/** At most this many runs have their reason for waiting below the table. */
+/** At most this many runs get a reason for waiting below the table. */
 const REASONS = 10;
 
 async function reasonsText(
@@ -78,7 +78,7 @@ async function reasonsText(
   return lines.length === 0 ? '' : `\n${lines.join('')}`;
 }
 
-/** Active runs, or the very last one if none is active: an empty table would tell nothing. */
+/** Active runs, or the latest run if none is active: an empty table would not help. */
 async function listRuns(connection: Connection, options: PsOptions): Promise<Run[]> {
   const list = (onlyActive: boolean, limit: number): Promise<Run[]> =>
     connection.client.listRuns({

@@ -45,7 +45,7 @@ function reference(options: RunGetOptions): { run_name: string } | { id: string 
   return { id: checkedId(options.id ?? '') };
 }
 
-/** @throws UsageError before any request is made. */
+/** @throws UsageError before any request is sent. */
 export function checkedId(id: string): string {
   if (UUID.test(id)) return id.toLowerCase();
   throw new UsageError(`"${id}" is not a valid UUID`);

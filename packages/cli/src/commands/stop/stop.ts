@@ -17,7 +17,7 @@ export function declareStop(program: Command, cli: Cli, run: typeof runStop = ru
     .command('stop')
     .description('Stop runs')
     .argument('<run...>', 'names of the runs')
-    .option('-x, --abort', 'kill at once instead of stopping gracefully')
+    .option('-x, --abort', 'abort at once instead of stopping gracefully')
     .option('-y, --yes', 'do not ask')
     .option('--wait', 'return when the runs have ended')
     .action((names, options) =>
@@ -35,7 +35,7 @@ export function declareStop(program: Command, cli: Cli, run: typeof runStop = ru
 
 export async function runStop(options: StopOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
-  // All names are looked up first: a misspelt one must not leave half of them stopped.
+  // All names are resolved first: a misspelt one must not leave half of the runs stopped.
   const runs = await Promise.all(options.names.map((name) => getRun(connection, name)));
   for (const run of runs) {
     if (isRunFinished(run.status)) cli.io.warn(`Run ${nameOf(run)} is already ${run.status}`);
@@ -50,7 +50,7 @@ export async function runStop(options: StopOptions, cli: Cli): Promise<void> {
     await connection.project.runs.stop(names, options.abort);
     if (options.wait) await Promise.all(names.map((name) => ended(connection, name, cli)));
   });
-  cli.io.say(options.abort ? 'Aborted' : 'Stopped');
+  cli.io.info(options.abort ? 'Aborted' : 'Stopped');
 }
 
 async function ended(connection: Connection, name: string, cli: Cli): Promise<void> {

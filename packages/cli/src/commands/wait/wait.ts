@@ -29,7 +29,7 @@ export function declareWait(program: Command, cli: Cli, run: typeof runWait = ru
     .action((name, o) => run({ run: name, until: o.for, timeout: o.timeout ?? null }, cli));
 }
 
-/** Exit code 0 if the state was reached, 1 if the run ended otherwise or the time was up. */
+/** Exit code 0 if the state was reached; 1 if the run ended otherwise or the time ran out. */
 export async function runWait(options: WaitOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
   await getRun(connection, options.run);
@@ -48,7 +48,7 @@ export async function runWait(options: WaitOptions, cli: Cli): Promise<void> {
     );
     progress.stop();
     if (reached(run.status)) return;
-    cli.io.say(finishedMessage(run, cli.io.paintErr));
+    cli.io.info(finishedMessage(run, cli.io.paintErr));
     if (run.status !== 'done') cli.setExitCode(EXIT.failed);
   } catch (error) {
     if (!limit?.aborted) throw error;
