@@ -1,4 +1,4 @@
-/** Endpoints that dstack 0.22.5 does not know. */
+/** Endpoints that dstack 0.22.5 does not have. */
 import * as z from 'zod';
 import { type ExplainKind, Explanation } from '../wire/explain.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
@@ -24,7 +24,7 @@ export const ourEndpoints = {
     'project_admin',
     req.CreateServiceTokenRequest,
     CreatedServiceToken,
-    'Make a token for a program; shown this once',
+    'Create a token for a program; it is returned once',
   ),
   'service_tokens.delete': call(
     `${tokens}/delete`,
@@ -33,11 +33,17 @@ export const ourEndpoints = {
     null,
     'Revoke tokens',
   ),
-  'explain.runs': explain('runs', 'Why a run is where it is, and what changes that'),
-  'explain.jobs': explain('jobs', 'The same of one job of a run'),
-  'explain.instances': explain('instances', 'Why an instance is used, not used, or ends'),
-  'explain.fleets': explain('fleets', 'Why a fleet has the instances it has'),
-  'explain.services': explain('services', 'Why a service answers, or does not, replica by replica'),
-  'explain.volumes': explain('volumes', 'Why a volume is as it is'),
-  'explain.gateways': explain('gateways', 'Why a gateway is as it is'),
+  'explain.runs': explain('runs', 'Explains the state of a run, and what would change it'),
+  'explain.jobs': explain('jobs', 'Explains the state of one job of a run'),
+  'explain.instances': explain(
+    'instances',
+    'Explains why an instance is used, not used, or terminating',
+  ),
+  'explain.fleets': explain('fleets', 'Explains why a fleet has the instances it has'),
+  'explain.services': explain(
+    'services',
+    'Explains replica by replica why a service answers or not',
+  ),
+  'explain.volumes': explain('volumes', 'Explains the state of a volume'),
+  'explain.gateways': explain('gateways', 'Explains the state of a gateway'),
 } as const;

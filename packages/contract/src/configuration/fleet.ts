@@ -15,7 +15,7 @@ import { choice, closed, isMap, named, oneOf, type Reader, reader } from './sche
 export const InstanceGroupPlacement = choice(['any', 'cluster'], 'enum', 'InstanceGroupPlacement');
 export type InstanceGroupPlacement = z.infer<typeof InstanceGroupPlacement>;
 
-/** Into how many parts an instance may be divided; `auto` = one per GPU. */
+/** Number of parts that an instance may be divided into; `auto` = one per GPU. */
 export const Blocks: Reader<number | 'auto'> = reader<number | 'auto'>(
   (value) => {
     if (value === 'auto') return value;
@@ -116,7 +116,7 @@ export const SSHParams = named(
 );
 export type SSHParams = z.infer<typeof SSHParams>;
 
-/** Sizes of a fleet. `target` is left out when it equals `min`; `max` null = no limit. */
+/** Sizes of a fleet. `target` is omitted if it equals `min`; `max` null = no limit. */
 export interface FleetNodesSpec {
   min: number;
   target?: number;
@@ -193,7 +193,10 @@ function nodesProblems(
   return [];
 }
 
-/** A fleet of cloud instances (`nodes`) or of SSH hosts (`ssh_config`); the server wants exactly one. */
+/**
+ * A fleet of cloud instances (`nodes`) or of SSH hosts (`ssh_config`); the server requires exactly
+ * one.
+ */
 export const FleetConfiguration = named(
   'FleetConfiguration',
   closed({

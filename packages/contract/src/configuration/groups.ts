@@ -18,14 +18,14 @@ const WrittenGroupName: Reader<string> = reader(
   { type: 'string' },
 );
 
-/** Name of a node or replica group; null in input = its place in the list (see `groupList`). */
+/** Name of a node or replica group; null in input = its index in the list (see `groupList`). */
 export const GroupName = describeJson(
   WrittenGroupName.default(''),
   { anyOf: [{ type: 'string' }, { type: 'null' }], default: null },
   { type: 'string' },
 );
 
-/** A list of groups; a group without a name gets its place in the list as name. */
+/** A list of groups; a group without a name is named after its index in the list. */
 export function groupList<S extends z.ZodType<{ name: string }, unknown>>(
   group: S,
 ): Reader<z.output<S>[]> {

@@ -22,7 +22,7 @@ import {
 export const PresetModelBase = named('PresetModelBase', closed({ base: string() }));
 export type PresetModelBase = z.infer<typeof PresetModelBase>;
 
-/** One model by its repository; `name` = what it is served as. */
+/** One model by its repository; `name` = the name it is served under. */
 export const PresetModelRepo = named(
   'PresetModelRepo',
   closed({ repo: string(), name: optional(string()) }),
@@ -58,7 +58,8 @@ const PromptText: Reader<string> = reader(
   (value) => {
     const text = readString(value);
     if (text instanceof Problem) return text;
-    if (text.trim() === '') return new Problem('must not be blank: remove it, or say what matters');
+    if (text.trim() === '')
+      return new Problem('must not be blank: remove it, or describe what matters');
     return text.length > MAX_PROMPT
       ? new Problem(`must have ${MAX_PROMPT} characters at most, has ${text.length}`)
       : text;
@@ -87,7 +88,7 @@ const AgentModel = named(
 export const PresetAgentConfig = describeJson(
   AgentModel.superRefine((agent, ctx) => {
     if (agent.provider === 'codex' && agent.effort === 'max') {
-      report(ctx, agent, new Problem('has effort max, which codex does not know: use xhigh'));
+      report(ctx, agent, new Problem('has effort max, which codex does not support: use xhigh'));
     }
   }),
   (ref) => ref(AgentModel),
@@ -114,13 +115,13 @@ const Dataset: Reader<string> = reader(
     const dataset = text.trim();
     if (dataset === '') return new Problem('must not be blank: remove it for synthetic prompts');
     return dataset === 'random'
-      ? new Problem("must not be 'random': synthetic prompts are what a missing dataset means")
+      ? new Problem("must not be 'random': leave dataset out for synthetic prompts")
       : dataset;
   },
   { type: 'string' },
 );
 
-/** Tokens of a synthetic request that are not written. */
+/** Default tokens of a synthetic request. */
 export const DEFAULT_INPUT_TOKENS = 1024;
 export const DEFAULT_OUTPUT_TOKENS = 1024;
 

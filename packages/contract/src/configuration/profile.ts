@@ -28,7 +28,7 @@ export type StopCriteria = z.infer<typeof StopCriteria>;
 export const RetryEvent = choice(['no-capacity', 'interruption', 'error'], 'enum', 'RetryEvent');
 export type RetryEvent = z.infer<typeof RetryEvent>;
 
-/** Null parts stand for the defaults: all events, one hour. */
+/** Null parts mean the defaults: all events, one hour. */
 export const ProfileRetry = named(
   'ProfileRetry',
   closed({
@@ -51,7 +51,7 @@ export const RetryPolicy: Reader<ProfileRetry | boolean> = oneOf<ProfileRetry | 
   (ref) => ({ anyOf: [ref(ProfileRetry), { type: 'boolean' }] }),
 );
 
-/** Shortest window over which the use of GPUs is judged, in seconds. */
+/** The shortest window for measuring the utilization of GPUs, in seconds. */
 const MIN_UTILIZATION_WINDOW = 300;
 
 export const UtilizationPolicy = named(
@@ -84,7 +84,7 @@ const CronList: Reader<string[]> = reader(
 export const Schedule = named('Schedule', closed({ cron: CronList }));
 export type Schedule = z.infer<typeof Schedule>;
 
-/** Labels that reach the clouds: keys and values are limited to what all of them take. */
+/** Labels for cloud resources: keys and values are limited to what all clouds accept. */
 export const Tags: Reader<Record<string, string>> = reader(
   (value) => {
     if (!isMap(value)) return new Problem(`must be a map of strings, got ${quote(value)}`);
@@ -106,7 +106,7 @@ function checkTag(key: string, value: unknown): Problem | undefined {
     );
   }
   if (typeof value !== 'string') {
-    return new Problem(`has a value that is no string at '${key}': quote it`, { at });
+    return new Problem(`has a value that is not a string at '${key}': quote it`, { at });
   }
   if (TAG_VALUE.test(value)) return undefined;
   return new Problem(
@@ -177,7 +177,7 @@ export type Profile = z.infer<typeof Profile>;
 export const ProfilesConfig = named('ProfilesConfig', closed({ profiles: z.array(Profile) }));
 export type ProfilesConfig = z.infer<typeof ProfilesConfig>;
 
-/** A profile that says nothing. */
+/** A profile without any setting. */
 export function emptyProfile(name = 'default'): Profile {
   return Profile.parse({ name });
 }

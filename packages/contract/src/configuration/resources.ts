@@ -26,7 +26,7 @@ const INTEGER: JsonSchema = { type: 'integer' };
 const NUMBER: JsonSchema = { type: 'number' };
 const STRING: JsonSchema = { type: 'string' };
 
-/** The model's own form, or a number, or its short text. */
+/** The model's own form, a number, or its short text. */
 function orShort(model: z.ZodType): JsonForm {
   return (ref) => ({ anyOf: [ref(model), INTEGER, STRING] });
 }
@@ -36,7 +36,7 @@ export const Memory: Reader<number> = reader(
   (value) => {
     const size = typeof value === 'string' ? parseMemory(value) : readFloat(value);
     return typeof size === 'number' && Number.isNaN(size)
-      ? new Problem('must be an amount of memory, got a number that is none (.nan)')
+      ? new Problem('must be an amount of memory, got .nan')
       : size;
   },
   { anyOf: [NUMBER, INTEGER, STRING] },
@@ -232,7 +232,7 @@ const DEFAULT_CPU = { arch: null, count: DEFAULT_CPU_COUNT };
 const DEFAULT_MEMORY = { min: 8, max: null };
 const DEFAULT_DISK = { size: { min: 100, max: null } };
 
-/** What stands for a GPU requirement that is not written: any number of GPUs, none too. */
+/** The meaning of a missing GPU requirement: any number of GPUs, including none. */
 export const DEFAULT_GPU: GPUSpec = {
   vendor: null,
   name: null,
@@ -254,12 +254,12 @@ export const ResourcesSpec = named(
 );
 export type ResourcesSpec = z.infer<typeof ResourcesSpec>;
 
-/** The resources of a document that says nothing about them. */
+/** The resources of a document that does not set any. */
 export function defaultResources(): ResourcesSpec {
   return ResourcesSpec.parse({});
 }
 
-/** Resources that rule nothing out, for fleets without `resources` and for the search of offers. */
+/** Resources without any limit, for fleets without `resources` and for the search of offers. */
 export function unconstrainedResources(): ResourcesSpec {
   return ResourcesSpec.parse({ cpu: { count: '1..' }, memory: '0..', disk: null });
 }

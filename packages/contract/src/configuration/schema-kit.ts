@@ -4,12 +4,12 @@ import { Problem, quote } from '../grammar/problem.ts';
 import { delegate, delegateWhole, report, tagElement } from './issue.ts';
 import { describeJson, type JsonForm } from './json-form.ts';
 
-/** A schema that reads loosely typed documents (strings for numbers and the reverse) into `T`. */
+/** A schema that reads loosely typed documents (strings for numbers and vice versa) into `T`. */
 export type Reader<T> = z.ZodType<T, unknown>;
 
 /**
- * A map with exactly these keys. Every unknown key is a finding of its own, with the key that was
- * probably meant.
+ * A map with exactly these keys. Every unknown key is a finding of its own, with the probable key
+ * as suggestion.
  */
 export function closed<const Shape extends z.core.$ZodLooseShape>(
   shape: Shape,
@@ -38,7 +38,7 @@ function unknownKey(key: string, known: readonly string[]): Problem {
   });
 }
 
-/** A value that is read by a function. `json`: what an editor is told about it. */
+/** A value that is read by a function. `json`: its JSON Schema for editors. */
 export function reader<T>(
   read: (value: unknown) => T | Problem,
   json: JsonForm,
@@ -54,7 +54,7 @@ export function reader<T>(
   return describeJson(schema, json, output);
 }
 
-/** A model that may be written shorter: `expand` turns the short form into the model's own. */
+/** A model that has a short form: `expand` turns the short form into the model's own. */
 export function shorthand<S extends z.ZodType>(
   model: S,
   expand: (value: unknown) => unknown,
@@ -72,7 +72,7 @@ export function shorthand<S extends z.ZodType>(
   return describeJson(schema, json, (ref) => ref(model));
 }
 
-/** One of several forms; `choose` looks at the value and names the schema that shall read it. */
+/** One of several forms; `choose` selects the schema by the value. */
 export function oneOf<T>(
   choose: (value: unknown) => z.ZodType<T, unknown> | Problem,
   json: JsonForm,
@@ -92,7 +92,9 @@ export function oneOf<T>(
 
 type Branches = Readonly<Record<string, z.ZodType>>;
 
-/** Union of models told apart by the text in `key`; the tag becomes part of the place of errors. */
+/**
+ * Union of models distinguished by the text in `key`; the tag becomes part of the place of errors.
+ */
 export function tagged<B extends Branches>(
   key: string,
   branches: B,
@@ -167,7 +169,7 @@ export function isMap(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** A choice of exact words. `literal` where the wire contract calls a wrong one `literal_error`. */
+/** A choice of exact words. `literal` if the API reports a wrong one as `literal_error`. */
 export function choice<const T extends string>(
   values: readonly T[],
   kind: 'enum' | 'literal_error' = 'enum',
@@ -201,7 +203,7 @@ export function choice<const T extends string>(
 
 const names = new WeakMap<z.core.$ZodType, string>();
 
-/** Gives a schema the name it has as a component of the API and as a definition of JSON Schemas. */
+/** Names a schema as a component of the API and as a definition of JSON Schemas. */
 export function named<S extends z.ZodType>(name: string, schema: S): S {
   names.set(schema, name);
   return schema;

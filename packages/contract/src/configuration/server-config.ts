@@ -7,7 +7,7 @@ import { report } from './issue.ts';
 import { bool, optional, readString, string } from './scalars.ts';
 import { choice, closed, named, type Reader, reader, tagged } from './schema-kit.ts';
 
-/** Bytes of an AES-256 key. */
+/** Size of an AES-256 key in bytes. */
 const AES_KEY_BYTES = 32;
 
 const KeyName: Reader<string> = reader(
@@ -25,15 +25,15 @@ const AesSecret: Reader<string> = reader(
     if (text instanceof Problem) return text;
     const bytes = base64Bytes(text);
     if (bytes === AES_KEY_BYTES) return text;
-    const got = bytes === undefined ? 'text that is no base64' : `${bytes} bytes`;
+    const got = bytes === undefined ? 'text that is not base64' : `${bytes} bytes`;
     return new Problem(
-      `must be ${AES_KEY_BYTES} bytes in base64, got ${got}: make one with 'head -c 32 /dev/urandom | base64'`,
+      `must be ${AES_KEY_BYTES} bytes in base64, got ${got}: create one with 'head -c 32 /dev/urandom | base64'`,
     );
   },
   { type: 'string' },
 );
 
-/** Number of bytes that a base64 text holds, or undefined if it is none. */
+/** Number of bytes that a base64 text decodes to; undefined if it is not base64. */
 function base64Bytes(text: string): number | undefined {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
   return (text.length / 4) * 3 - (text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0);
@@ -102,7 +102,9 @@ export const ServerConfig = named(
 );
 export type ServerConfig = z.infer<typeof ServerConfig>;
 
-/** The same, with the contents of the files that backends name; a file that can't be read is an issue. */
+/**
+ * The same, with the contents of the files that backends refer to; an unreadable file is an issue.
+ */
 export function serverConfigWithFiles(readFile: ReadTextFile): z.ZodType<ServerConfig> {
   return ServerConfig.transform((config, ctx): ServerConfig => {
     const projects = config.projects.map((project, projectIndex) => ({

@@ -45,7 +45,7 @@ const ChatModelByFormat = tagged('format', { openai: OpenAIChatModel, tgi: TGICh
 
 export type ChatModel = OpenAIChatModel | TGIChatModel;
 
-/** The model a service serves: its name (OpenAI format), or one of the two models. */
+/** The model that a service serves: its name (OpenAI format), or one of the two models. */
 export const ChatModel: Reader<ChatModel> = shorthand(
   ChatModelByFormat,
   (value) => {
@@ -56,7 +56,7 @@ export const ChatModel: Reader<ChatModel> = shorthand(
   (ref) => ({ anyOf: [ref(ChatModelByFormat), { type: 'string' }] }),
 );
 
-/** `true`, `false`, or `auto` (as the gateway's certificate says). */
+/** `true`, `false`, or `auto` (decided by the gateway's certificate). */
 export const HttpsChoice: Reader<boolean | 'auto'> = oneOf<boolean | 'auto'>(
   (value) => {
     if (value === 'auto') return choice(['auto'], 'literal_error');
@@ -67,7 +67,7 @@ export const HttpsChoice: Reader<boolean | 'auto'> = oneOf<boolean | 'auto'>(
   { anyOf: [{ type: 'boolean' }, { type: 'string', const: 'auto' }] },
 );
 
-/** Number of replicas; the upper bound is required, a lower one left out is 0. */
+/** Number of replicas; the upper bound is required, a missing lower bound is 0. */
 export const Replicas: Reader<{ min: number; max: number }> = shorthand(
   RangeInt.transform((range: Range, ctx) => {
     const { min, max } = range;
@@ -173,7 +173,7 @@ const ProbeUrl: Reader<string> = reader(
 
 export const PROBE_METHODS = ['get', 'post', 'put', 'delete', 'patch', 'head'] as const;
 
-/** Null parts stand for the defaults: `/`, `get`, 10 s, 15 s, once, not until ready. */
+/** Null parts mean the defaults: `/`, `get`, 10 s, 15 s, once, not until ready. */
 export const ProbeConfig = named(
   'ProbeConfig',
   withRules(

@@ -3,8 +3,9 @@ import { isPort } from './ports.ts';
 import { Problem, quote } from './problem.ts';
 
 /**
- * Values that clients write into OpenSSH's configuration and that servers log in with. None of them
- * may contain a blank, a quote, or a `%` or `$` that OpenSSH would expand, or begin like an option.
+ * Values that clients write into OpenSSH's configuration, and that servers use to log in. None of
+ * them may contain a blank, a quote, or a `%` or `$` that OpenSSH would expand, or begin like an
+ * option.
  */
 
 /** `alice`, `alice@example.org`, `CORP\alice`. */

@@ -1,4 +1,4 @@
-/** Any backend configuration with its credentials; `type` tells which. */
+/** Any backend configuration with its credentials, distinguished by `type`. */
 import * as z from 'zod';
 import { delegate, report } from '../configuration/issue.ts';
 import { describeJson } from '../configuration/json-form.ts';
@@ -39,7 +39,7 @@ const BY_TYPE = {
 type Configs = { [Type in keyof typeof BY_TYPE]: z.output<(typeof BY_TYPE)[Type]> };
 export type BackendConfigWithCreds = Configs[keyof Configs];
 
-/** An unknown `type` is a `literal_error` here, as dstack 0.22.5 has it. */
+/** An unknown `type` is a `literal_error` here, as in dstack 0.22.5. */
 export const BackendConfigWithCreds: Reader<BackendConfigWithCreds> = describeJson(
   z.unknown().transform((value, ctx): BackendConfigWithCreds => {
     if (!isMap(value)) {

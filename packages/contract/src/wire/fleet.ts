@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { FleetConfiguration, Profile } from '../configuration/index.ts';
 import { Instance } from './instance.ts';
-import { DateTime, Flag, model, nullable, Text, Uuid, words } from './scalars.ts';
+import { choiceOf, DateTime, Flag, model, nullable, Text, Uuid } from './scalars.ts';
 
 /** Only `active`, `terminating` and `terminated` occur. */
 export const FLEET_STATUSES = [
@@ -12,10 +12,10 @@ export const FLEET_STATUSES = [
   'terminated',
   'failed',
 ] as const;
-export const FleetStatus = words(FLEET_STATUSES);
+export const FleetStatus = choiceOf(FLEET_STATUSES);
 export type FleetStatus = z.infer<typeof FleetStatus>;
 
-/** `autocreated` is an echo of old clients. */
+/** `autocreated` is sent by old clients only. */
 export const FleetSpec = model({
   configuration: FleetConfiguration,
   configuration_path: nullable(Text),

@@ -3,10 +3,20 @@ import type * as z from 'zod';
 import { GatewayConfiguration } from '../configuration/index.ts';
 import { BackendType } from './backend.ts';
 import { ApplyAction } from './plan.ts';
-import { DateTime, Flag, Integer, listOf, model, nullable, Text, Uuid, words } from './scalars.ts';
+import {
+  choiceOf,
+  DateTime,
+  Flag,
+  Integer,
+  listOf,
+  model,
+  nullable,
+  Text,
+  Uuid,
+} from './scalars.ts';
 
 export const GATEWAY_STATUSES = ['submitted', 'provisioning', 'running', 'failed'] as const;
-export const GatewayStatus = words(GATEWAY_STATUSES);
+export const GatewayStatus = choiceOf(GATEWAY_STATUSES);
 export type GatewayStatus = z.infer<typeof GatewayStatus>;
 
 export const GATEWAY_REPLICA_STATUSES = [
@@ -16,7 +26,7 @@ export const GATEWAY_REPLICA_STATUSES = [
   'terminating',
   'terminated',
 ] as const;
-export const GatewayReplicaStatus = words(GATEWAY_REPLICA_STATUSES);
+export const GatewayReplicaStatus = choiceOf(GATEWAY_REPLICA_STATUSES);
 export type GatewayReplicaStatus = z.infer<typeof GatewayReplicaStatus>;
 
 export const GatewayReplica = model({

@@ -2,7 +2,17 @@
 import * as z from 'zod';
 import { BackendType } from './backend.ts';
 import { AcceleratorVendor, InstanceType } from './offer.ts';
-import { DateTime, Flag, Float, Integer, model, nullable, Text, Uuid, words } from './scalars.ts';
+import {
+  choiceOf,
+  DateTime,
+  Flag,
+  Float,
+  Integer,
+  model,
+  nullable,
+  Text,
+  Uuid,
+} from './scalars.ts';
 
 export const INSTANCE_STATUSES = [
   'pending',
@@ -12,11 +22,11 @@ export const INSTANCE_STATUSES = [
   'terminating',
   'terminated',
 ] as const;
-export const InstanceStatus = words(INSTANCE_STATUSES);
+export const InstanceStatus = choiceOf(INSTANCE_STATUSES);
 export type InstanceStatus = z.infer<typeof InstanceStatus>;
 
 export const HEALTH_STATUSES = ['healthy', 'warning', 'failure'] as const;
-export const HealthStatus = words(HEALTH_STATUSES);
+export const HealthStatus = choiceOf(HEALTH_STATUSES);
 export type HealthStatus = z.infer<typeof HealthStatus>;
 
 /** A plain string for clients, so the list may grow. */
@@ -38,7 +48,7 @@ export type InstanceTerminationReason = (typeof INSTANCE_TERMINATION_REASONS)[nu
 export const GpuDriverInfo = model({ vendor: nullable(AcceleratorVendor), version: Text });
 export type GpuDriverInfo = z.infer<typeof GpuDriverInfo>;
 
-/** `job_name` is always null; `total_blocks` null until the machine is known. */
+/** `job_name` is always null; `total_blocks` is null until the instance is provisioned. */
 export const Instance = model({
   id: Uuid,
   project_name: Text,

@@ -1,4 +1,4 @@
-/** Where two OpenAPI documents disagree, seen by a client that was written for the first. */
+/** Where two OpenAPI documents disagree, from the view of a client of the first. */
 
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -7,7 +7,10 @@ export interface Document {
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 
-/** `request`: what the client sends must be accepted. `response`: what we send must be readable. */
+/**
+ * `request`: the server must accept what the client sends. `response`: the client must be able to
+ * read what the server sends.
+ */
 type Side = 'request' | 'response';
 
 /** One form that a value may have. */
@@ -70,7 +73,7 @@ class Comparison {
     const place = nameOf(theirs) ?? at;
     const their = forms(this.#theirs, theirs);
     const our = forms(this.#ours, ours);
-    // Whoever gives must stay within what the other side knows.
+    // The sender may send only forms that the receiver accepts.
     const [given, known] = side === 'request' ? [their, our] : [our, their];
     if (known.some((form) => form.type === 'any')) return;
     for (const form of given) {
@@ -80,7 +83,10 @@ class Comparison {
     }
   }
 
-  /** Against the partner that differs least: unions are matched by their tags, else by their fields. */
+  /**
+   * Compares with the alternative that differs least: unions are matched by their tags, otherwise
+   * by their fields.
+   */
   #parts(side: Side, place: string, given: Form, partners: readonly Form[]): void {
     const tagged = partners.filter((other) => sameTags(given.schema, other.schema));
     const candidates = tagged.length > 0 ? tagged : partners;
@@ -140,7 +146,7 @@ function nameOf(schema: Schema): string | null {
   return typeof schema.$ref === 'string' ? (schema.$ref.split('/').pop() ?? null) : null;
 }
 
-/** Unions and references taken apart. */
+/** Expands unions and references. */
 function forms(document: Document, schema: Schema): Form[] {
   const name = nameOf(schema);
   if (name !== null) return forms(document, document.components.schemas[name] ?? {});
@@ -152,7 +158,7 @@ function forms(document: Document, schema: Schema): Form[] {
   return types.map((type) => ({ type, schema }));
 }
 
-/** Words that a union lists one by one are one list of words. */
+/** A union of single constants equals one list of constants. */
 function joined(all: readonly Form[]): Form[] {
   const others = all.filter(({ schema }) => wordsOf(schema) === null);
   const types = new Set(all.filter((form) => !others.includes(form)).map(({ type }) => type));
@@ -191,7 +197,7 @@ function described({ type, schema }: Form): string {
   return tags.length > 0 ? `${type} ${tags.join()}` : type;
 }
 
-/** Fields that tell members of a union apart: those with a fixed list of words. */
+/** Fields that distinguish the members of a union: those with a fixed list of values. */
 function tagsOf(schema: Schema): Readonly<Record<string, readonly unknown[]>> {
   const tags = Object.entries(propertiesOf(schema)).flatMap(([name, part]) => {
     const words = wordsOf(part);
