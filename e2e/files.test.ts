@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
-import { git } from '@dstack/testkit/git-hosts';
+import { runGit } from '@dstack/testkit/git-hosts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyFleet, configuration, newInstallation, sharedFolder } from './installation.ts';
 
@@ -72,7 +72,7 @@ describe('files of this machine in a run', () => {
   it('never replace what is on the machine, least of all where they came from', async () => {
     const shared = sharedFolder(home);
     const project = join(shared, 'project');
-    git(shared, 'init', '-q', 'project');
+    runGit(shared, 'init', '-q', 'project');
     writeFileSync(join(project, '.gitignore'), 'weights\n');
     writeFileSync(join(project, 'weights'), 'a week of work\n');
     const all = () => execFileSync('ls', ['-lAR', '--full-time', project], { encoding: 'utf8' });

@@ -4,8 +4,8 @@ import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import {
   type GitHost,
-  git,
   newRepo,
+  runGit,
   type SshGit,
   startHttpsGit,
   startSshGit,
@@ -47,8 +47,8 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
   /** A working copy as its owner has it, with the host as remote. */
   function workingCopy(name: string): string {
     const path = join(home.home, name);
-    git(home.home, 'clone', '-q', join(host.root, 'acme.git'), path);
-    git(path, 'remote', 'set-url', 'origin', `${host.url}/acme.git`);
+    runGit(home.home, 'clone', '-q', join(host.root, 'acme.git'), path);
+    runGit(path, 'remote', 'set-url', 'origin', `${host.url}/acme.git`);
     return path;
   }
 
@@ -107,7 +107,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
   });
 
   it('is checked out at a branch and a commit, in a directory of choice', async () => {
-    const first = git(join(host.root, 'acme.git'), 'rev-parse', 'main~1');
+    const first = runGit(join(host.root, 'acme.git'), 'rev-parse', 'main~1');
     const commands = ['cd src', 'git rev-parse HEAD', 'ls'];
     const { code, stdout } = await run(
       commands,
@@ -121,7 +121,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
   it('carries local changes along: unpushed, uncommitted and new files', async () => {
     const copy = workingCopy('copy');
     writeFileSync(join(copy, 'a.txt'), 'committed here\n');
-    git(copy, 'commit', '-q', '-a', '-m', 'unpushed');
+    runGit(copy, 'commit', '-q', '-a', '-m', 'unpushed');
     writeFileSync(join(copy, 'b.txt'), 'changed here\n');
     mkdirSync(join(copy, 'new'));
     writeFileSync(join(copy, 'new', 'bytes'), Buffer.from([0, 255, 10]));
@@ -136,7 +136,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
   it('tells which changes are too much', async () => {
     const copy = workingCopy('big');
     writeFileSync(join(copy, 'weights.bin'), Buffer.alloc(3 * 1024 * 1024, 'random-ish'));
-    git(copy, 'add', '-N', 'weights.bin');
+    runGit(copy, 'add', '-N', 'weights.bin');
     const { code, stderr } = await run(['true'], 'repos: [big]\n');
     expect(code).toBe(1);
     expect(stderr).toMatch(/limit/i);
@@ -148,11 +148,11 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     const work = join(host.root, 'acme-work');
     const url = `${host.url}/lib.git`;
     writeFileSync(join(work, '.gitmodules'), `[submodule "lib"]\n\tpath = lib\n\turl = ${url}\n`);
-    const head = git(join(host.root, 'lib.git'), 'rev-parse', 'main');
-    git(work, 'update-index', '--add', '--cacheinfo', `160000,${head},lib`);
-    git(work, 'add', '.gitmodules');
-    git(work, 'commit', '-q', '-m', 'with lib');
-    git(work, 'push', '-q', join(host.root, 'acme.git'), 'HEAD:with-lib');
+    const head = runGit(join(host.root, 'lib.git'), 'rev-parse', 'main');
+    runGit(work, 'update-index', '--add', '--cacheinfo', `160000,${head},lib`);
+    runGit(work, 'add', '.gitmodules');
+    runGit(work, 'commit', '-q', '-m', 'with lib');
+    runGit(work, 'push', '-q', join(host.root, 'acme.git'), 'HEAD:with-lib');
     const { stdout, code } = await run(['cat lib/lib.txt'], fromUrl(', branch: with-lib'));
     expect(stdout).toContain('from the submodule');
     expect(code).toBe(0);
@@ -221,8 +221,8 @@ describe.skipIf(noDocker)('code from a Git repository in a container without git
 
   it('is cloned by the host, with local changes and files beside it', async () => {
     const copy = join(home.home, 'copy');
-    git(home.home, 'clone', '-q', join(host.root, 'acme.git'), copy);
-    git(copy, 'remote', 'set-url', 'origin', `${host.url}/acme.git`);
+    runGit(home.home, 'clone', '-q', join(host.root, 'acme.git'), copy);
+    runGit(copy, 'remote', 'set-url', 'origin', `${host.url}/acme.git`);
     writeFileSync(join(copy, 'b.txt'), 'not pushed\n');
     mkdirSync(join(home.home, 'extra'));
     writeFileSync(join(home.home, 'extra', 'x'), 'from files\n');

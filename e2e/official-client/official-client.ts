@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import type { CommandOptions, Finished } from '@dstack/testkit';
+import type { CommandOptions, FinishedCommand } from '@dstack/testkit';
 
 const cache = resolve(import.meta.dirname, '..', '..', '.cache', 'official-client');
 
@@ -41,7 +41,7 @@ export function officialClient(version: string): Environment {
 /** A command of the client while it runs, for those that ask questions and wait for Ctrl-C. */
 export class Session {
   readonly process: ChildProcess;
-  readonly ended: Promise<Finished>;
+  readonly ended: Promise<FinishedCommand>;
   readonly #command: string;
   #stdout = '';
   #stderr = '';
@@ -142,7 +142,7 @@ export class OfficialClient {
   }
 
   /** Runs a command to its end. */
-  async run(args: readonly string[], options: CommandOptions = {}): Promise<Finished> {
+  async run(args: readonly string[], options: CommandOptions = {}): Promise<FinishedCommand> {
     const session = this.start(args, options);
     session.process.stdin?.end(options.input ?? '');
     return session.ended;
