@@ -35,7 +35,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     await host?.close();
   });
 
-  /** Applies a task and stays until its end. */
+  /** Applies a task and waits for its end. */
   async function run(commands: string[], more: string, ...flags: string[]) {
     const name = `repo-${++number}`;
     const task = `type: task\nname: ${name}\ncommands: ${JSON.stringify(commands)}\n`;
@@ -44,7 +44,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
   }
   const fromUrl = (more = '') => `repos: [{url: "${host.url}/acme.git"${more}}]\n`;
 
-  /** A working copy as its owner has it, with the host as remote. */
+  /** A working copy of the user, with the Git host as remote. */
   function workingCopy(name: string): string {
     const path = join(home.home, name);
     runGit(home.home, 'clone', '-q', join(host.root, 'acme.git'), path);
@@ -52,7 +52,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     return path;
   }
 
-  it('is refused before anything is submitted where nobody has access', async () => {
+  it('is refused before anything is submitted if nobody has access', async () => {
     const { code, stderr } = await run(['true'], fromUrl());
     expect(code).toBe(1);
     expect(stderr).toContain('Cannot access the repository acme.git of localhost');
@@ -61,7 +61,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     expect(await home.ok('ps', '-a')).not.toContain('repo-1');
   });
 
-  it('says what came of each attempt, and shows no token', async () => {
+  it('reports the result of each attempt, without the token', async () => {
     const key = join(home.home, 'key');
     writeFileSync(key, 'no key\n', { mode: 0o600 });
     const words = [
@@ -87,13 +87,13 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     expect(code).toBe(1);
   });
 
-  it('is cloned by the token that `dstack init` has kept', async () => {
+  it('is cloned with the token stored by `dstack init`', async () => {
     await home.ok('init', '-P', `${host.url}/acme.git`, '--token', TOKEN);
     const commands = [
       'cat a.txt b.txt',
       'git --no-pager log --format=%s',
       'cat .git/config',
-      // Output masks the token, so its length tells whether it is there.
+      // The token is masked in output, so its length shows whether it is there.
       `sed -n 's/.*oauth_token: *//p' ~/.config/gh/hosts.yml | tr -d '\\n"' | wc -c`,
       `if grep -rq ${TOKEN} .git; then echo in the clone; fi`,
     ];
@@ -118,7 +118,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     expect(stdout).not.toContain('b.txt');
   });
 
-  it('carries local changes along: unpushed, uncommitted and new files', async () => {
+  it('includes local changes: unpushed, uncommitted and new files', async () => {
     const copy = workingCopy('copy');
     writeFileSync(join(copy, 'a.txt'), 'committed here\n');
     runGit(copy, 'commit', '-q', '-a', '-m', 'unpushed');
@@ -133,7 +133,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     expect(stdout).toMatch(/committed here\s+changed here\s+00 ff 0a/);
   });
 
-  it('tells which changes are too much', async () => {
+  it('reports the changes that are too large', async () => {
     const copy = workingCopy('big');
     writeFileSync(join(copy, 'weights.bin'), Buffer.alloc(3 * 1024 * 1024, 'random-ish'));
     runGit(copy, 'add', '-N', 'weights.bin');
@@ -143,7 +143,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     expect(stderr).toMatch(/gitignore|weights\.bin/);
   });
 
-  it('brings its submodules, by the same token', async () => {
+  it('includes its submodules, with the same token', async () => {
     newRepo(host.root, 'lib', { 'lib.txt': 'from the submodule\n' });
     const work = join(host.root, 'acme-work');
     const url = `${host.url}/lib.git`;
@@ -158,7 +158,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     expect(code).toBe(0);
   });
 
-  it('leaves a directory alone that has something in it, or fails, as told', async () => {
+  it('leaves a non-empty directory alone or fails, as configured', async () => {
     const shared = sharedFolder(home);
     const taken = join(shared, 'taken');
     mkdirSync(taken);
@@ -172,7 +172,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     expect(skipped.stdout).not.toContain('a.txt');
   });
 
-  it('says why a directory cannot be a repo', async () => {
+  it('is refused with the reason why a directory cannot be a repo', async () => {
     mkdirSync(join(home.home, 'plain'));
     const { code, stderr } = await run(['true'], 'repos: [plain]\n');
     expect(code).toBe(1);
@@ -187,7 +187,7 @@ describe.skipIf(missing !== undefined)('code from a Git repository', () => {
     });
     afterAll(() => ssh?.close());
 
-    it('is cloned by the key given', async () => {
+    it('is cloned with the given key', async () => {
       const more = `repos: [{url: "${ssh.url}/hidden.git"}]\n`;
       const commands = ['cat c.txt'];
       const { code, stdout } = await run(commands, more, '--git-identity', ssh.key);

@@ -1,6 +1,6 @@
 /**
  * The app of a service for tests and benches: `node service-app.ts`, on port 8000 of the job's own
- * address. It names its job and version, speaks a little of OpenAI's API, and ends politely.
+ * address. It returns its job and version, supports a part of OpenAI's API, and ends gracefully.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';

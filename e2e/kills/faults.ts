@@ -5,7 +5,7 @@ import type { TestHost } from '@dstack/testkit/hosts';
 import type { Random } from '@dstack/testkit/random';
 import type { World } from './world.ts';
 
-/** Kills processes and cuts links until `stop` is aborted; returns how often. */
+/** Kills processes and cuts links until `stop` is aborted; returns the number of faults. */
 export async function faults(world: World, random: Random, stop: AbortSignal): Promise<number> {
   const { home, machines } = world;
   const deeds: (() => Promise<void>)[] = [
