@@ -1,6 +1,6 @@
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** A variable has a value that cannot be used; the message names it and what it may be. */
+/** A variable has an invalid value; the message names it and the valid values. */
 export class SettingsError extends Error {
   override name = 'SettingsError';
 }

@@ -13,6 +13,6 @@ it.each([
   [{ DSTACK_SERVER_HOST: '0.0.0.0' }, 'it listens on 0.0.0.0'],
   [{ DSTACK_SERVER_URL: 'https://dstack.example' }, 'DSTACK_SERVER_URL is https://dstack.example'],
   [{ DSTACK_SERVER_TRUSTED_PROXIES: 'loopback' }, 'DSTACK_SERVER_TRUSTED_PROXIES names a proxy'],
-])('knows of %j whether the server is private', (env, why) => {
+])('decides for %j whether the server is private', (env, why) => {
   expect(whyOpen(compileSettings(env))).toBe(why);
 });

@@ -14,7 +14,7 @@ export interface ServerSettings {
   readonly port: number;
   /** Where clients reach this server; null = the address it listens on. */
   readonly url: string | null;
-  /** Addresses whose `X-Forwarded-*` headers are believed (`DSTACK_SERVER_TRUSTED_PROXIES`). */
+  /** Addresses whose `X-Forwarded-*` headers are trusted (`DSTACK_SERVER_TRUSTED_PROXIES`). */
   readonly trustedProxies: readonly string[];
   readonly dir: string;
   readonly databaseUrl: string;
@@ -22,11 +22,13 @@ export interface ServerSettings {
   readonly adminToken: string | null;
   /** Static token of the SSH proxy (`DSTACK_SSHPROXY_API_TOKEN`); null = there is none. */
   readonly sshProxyToken: string | null;
-  /** Prometheus: whether `/metrics` is there, and the bearer it asks for (null = open). */
+  /**
+   * Prometheus: whether `/metrics` exists, and the bearer token that it requires (null = public).
+   */
   readonly metrics: { readonly enabled: boolean; readonly token: string | null };
-  /** Where the server may connect to on behalf of users, beside the public Internet. */
+  /** Addresses that the server may connect to on behalf of users, beside the public Internet. */
   readonly outgoingAllow: readonly string[];
-  /** Git repository with templates of projects that name none. */
+  /** Git repository of templates for projects without one. */
   readonly templatesRepo: string | null;
   /** Backends may use the credentials of the server's environment. */
   readonly defaultCredentials: boolean;
@@ -44,7 +46,7 @@ export interface ServerSettings {
   /** Who gets a shell of hosts of SSH fleets by `ssh <run>-host` (`DSTACK_SERVER_HOST_SHELL`). */
   readonly hostShell: HostShellSetting;
   readonly eventsTtlSeconds: number;
-  /** Seconds without a byte after which the answer of a service is given up. */
+  /** Seconds without a byte after which a request to a service fails. */
   readonly serviceTimeoutSeconds: number;
   readonly shutdown: ShutdownSettings;
 }
@@ -53,17 +55,17 @@ export interface ServerSettings {
 export interface ShutdownSettings {
   /** How long health checks fail before new requests are refused. */
   readonly delaySeconds: number;
-  /** How long requests under way may take. */
+  /** Time limit of pending requests. */
   readonly limitSeconds: number;
 }
 
-/** Of PostgreSQL; SQLite has one connection and waits for nobody. */
+/** Of PostgreSQL; SQLite has one connection and does not wait. */
 export interface DatabaseSettings {
-  /** Connections that are kept once they were needed. */
+  /** Connections that stay open after they were needed. */
   readonly poolSize: number;
   /** Connections above these while they are needed. */
   readonly maxOverflow: number;
-  /** What a statement may take; 0 = any time. */
+  /** Time limit of a statement; 0 = none. */
   readonly commandTimeoutSeconds: number;
 }
 
@@ -72,7 +74,7 @@ export interface Limits {
   readonly codeUpload: number;
   /** Bytes of output per job and hour; 0 = no limit. */
   readonly logQuotaPerHour: number;
-  /** Jobs that a run may have at the same time: nodes, or replicas at most. */
+  /** Maximum number of simultaneous jobs of a run: nodes, or replicas. */
   readonly maxJobsPerRun: number;
   readonly maxProbes: number;
   readonly maxProbeTimeout: number;
@@ -80,11 +82,13 @@ export interface Limits {
   readonly metricsFinishedTtlSeconds: number;
   readonly healthTtlSeconds: number;
   readonly projectsPerUser: number;
-  /** Wrong tokens that one address may send in a minute; 0 = no limit. */
+  /** Wrong tokens per minute that one address may send; 0 = no limit. */
   readonly failedLoginsPerMinute: number;
-  /** Bytes of memory that the bodies of all requests under way may have. */
+  /** Memory for the bodies of all requests together, in bytes. */
   readonly requestMemory: number;
-  /** Seconds that the body of any request may take; a large one has longer while it keeps coming. */
+  /**
+   * Time limit of a request's body in seconds; a large one may take longer while it keeps arriving.
+   */
   readonly bodyTimeoutSeconds: number;
   readonly gatewayReplicas: number;
   readonly forbidDstackInRuns: boolean;
@@ -96,13 +100,13 @@ export interface ImageSettings {
   readonly baseVersion: string;
   readonly ubuntuVersion: string;
   readonly dind: string;
-  /** Python of the default image where a configuration names none. */
+  /** Python of the default image if a configuration sets none. */
   readonly python: string;
   readonly defaultRegistry: string | null;
   readonly onHosts: ImagePlanSettings;
 }
 
-/** What the command line may set; each wins over its variable. */
+/** Options of the command line; each takes precedence over its variable. */
 export interface ServerOptions {
   readonly host?: string;
   readonly port?: number;
@@ -157,7 +161,9 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
   };
 }
 
-/** Names of networks that stand beside addresses and `address/bits` in the list of proxies. */
+/**
+ * Names of networks that are allowed beside addresses and `address/bits` in the list of proxies.
+ */
 const NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 
 function trustedProxies(env: Env): readonly string[] {
@@ -221,7 +227,7 @@ function engineSettings(env: Env): EngineSettings {
   };
 }
 
-/** 0 stands for never. */
+/** 0 means never. */
 function imagesOnHosts(env: Env): ImagePlanSettings {
   const percent = integer(env, 'DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT', 90);
   if (percent > 100) {
@@ -256,7 +262,7 @@ function limits(env: Env): Limits {
   };
 }
 
-/** Below it a large image in a chat would fit into no caller's share. */
+/** With less, a large image in a chat would exceed every caller's share. */
 const LEAST_REQUEST_MEMORY = 48 * 1024 * 1024;
 
 function requestMemory(env: Env): number {
@@ -269,7 +275,7 @@ function requestMemory(env: Env): number {
 
 const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
 
-/** Words of the logger itself, which are taken too. */
+/** Names of the logger itself, which are accepted too. */
 const LOGGER_LEVELS = ['trace', 'warn', 'fatal'];
 
 function logLevel(text: string): string {

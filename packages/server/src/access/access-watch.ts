@@ -149,7 +149,7 @@ export class AccessWatch {
     if (expiresAt === null) return;
     const left = Math.ceil((expiresAt - this.#options.now()) / 1000);
     const onTime = () => {
-      // A timer fires early when its delay was cut to the longest one, or by rounding.
+      // A timer fires early if its delay was limited to the longest one, or by rounding.
       if (this.#options.now() < expiresAt) this.#awaitExpiry(watched);
       else this.#onChange(watched);
     };

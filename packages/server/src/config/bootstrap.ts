@@ -16,13 +16,13 @@ export interface BootstrapOptions
 export interface Bootstrapped {
   readonly admin: UserRecord;
   readonly adminToken: string;
-  /** The admin was made just now: the token has not been shown before. */
+  /** The admin was just created, so the token has not been shown before. */
   readonly firstStart: boolean;
 }
 
 type ConfiguredBackend = NonNullable<ServerConfig['projects'][number]['backends']>[number];
 
-/** Makes the user `admin` and the project `main` of a new installation. */
+/** Creates the user `admin` and the project `main` of a new installation. */
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
   const { store } = options;
   const found = await store.users.byName('admin');
@@ -34,8 +34,8 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
 }
 
 /**
- * Projects and backends of the file; a backend that cannot be set up does not stop the others. A
- * project without the key `backends` keeps those that it was given over the API.
+ * Applies projects and backends of the file; a backend that cannot be configured does not stop the
+ * others. A project without the key `backends` keeps those that were configured over the API.
  */
 export async function applyServerConfig(
   options: BootstrapOptions,
@@ -98,7 +98,7 @@ async function applyBackends(
   for (const backend of gone) {
     log.warn(
       { project: project.name, backend: backend.type },
-      'backend is not in config.yml any more; removing it',
+      'backend is no longer in config.yml and is removed',
     );
   }
   if (gone.length > 0)

@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 describe('plugins in config.yml', () => {
-  it('keep the server from starting, and the file stays as it is', async () => {
+  it('keep the server from starting, and the file stays unchanged', async () => {
     const text = 'projects: []\nplugins: [rest_plugin]\n';
     writeFileSync(configPath(dir), text);
     const loaded = loadServerConfig(dir, { makeKey: true });
@@ -23,7 +23,7 @@ describe('plugins in config.yml', () => {
     expect(readFileSync(configPath(dir), 'utf8')).toBe(text);
   });
 
-  it('are nothing where there are none', async () => {
+  it('may be an empty list', async () => {
     writeFileSync(configPath(dir), 'projects: []\nplugins: []\n');
     expect((await loadServerConfig(dir, { makeKey: true })).config.plugins).toEqual([]);
   });

@@ -1,4 +1,4 @@
-/** Who calls, and whether they may: the permissions of the endpoint table. */
+/** Identifies the caller and checks the permissions of the endpoint table. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import {
   accessDenied,
@@ -28,7 +28,7 @@ export interface IdentityDeps {
   readonly now: () => number;
   /** For the caller of the request; counts unknown tokens. */
   readonly lookUp: TokenLookUp;
-  /** Static token that endpoints with `service_token` ask for; null = they refuse everybody. */
+  /** Static token for endpoints with `service_token`; null = they refuse everybody. */
   readonly sshProxyToken: string | null;
 }
 
@@ -60,7 +60,7 @@ export async function identify(
   return { user, project: access.project, role, expiresAt: null };
 }
 
-/** A token of a program acts as its maker, confined to the token's project and scope. */
+/** A token of a program acts as its owner, limited to the token's project and scope. */
 async function programIdentity(
   deps: IdentityDeps,
   endpoint: Pick<Endpoint, 'permission' | 'method' | 'path'>,
@@ -119,7 +119,7 @@ export function isSameText(a: string, b: string): boolean {
   return timingSafeEqual(digest(a), digest(b));
 }
 
-/** Roles that pass, per permission of a project. */
+/** Allowed roles, per permission of a project. */
 const ROLES: Partial<Record<Permission, readonly ProjectRole[]>> = {
   project_admin: ['admin'],
   project_manager: ['admin', 'manager'],
@@ -128,7 +128,7 @@ const ROLES: Partial<Record<Permission, readonly ProjectRole[]>> = {
 };
 
 function passes(permission: Permission, role: ProjectRole | null, project: ProjectRecord): boolean {
-  // The operation decides by the entity that the body names.
+  // The operation checks the entity that the body names.
   if (permission.startsWith('entity:')) return true;
   if (permission === 'member_or_public' && project.isPublic) return true;
   return role !== null && ROLES[permission]?.includes(role) === true;

@@ -1,4 +1,7 @@
-/** Makes guarded routes from the endpoint table; holds what all endpoints have in common. */
+/**
+ * Creates guarded routes from the endpoint table; contains the steps that all endpoints have in
+ * common.
+ */
 import {
   adaptResponse,
   type ClientVersion,
@@ -94,7 +97,7 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
   }
 }
 
-/** Whose share of the memory for bodies is used; null = an unauthenticated caller's. */
+/** The caller whose share of the memory is used; null = an unauthenticated caller. */
 function callerOf({ permission }: Endpoint, { user }: Identity): string | null {
   return user?.id ?? (permission === 'service_token' ? 'ssh-proxy' : null);
 }

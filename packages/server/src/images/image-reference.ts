@@ -1,4 +1,4 @@
-/** Where an image is asked for. `reference`: its tag or digest. */
+/** Where an image is stored. `reference`: its tag or digest. */
 export interface ImageReference {
   /** `https://…` of the registry; plain HTTP on loopback, as Docker does. */
   readonly origin: string;
@@ -8,7 +8,7 @@ export interface ImageReference {
 
 const HUB = 'registry-1.docker.io';
 
-/** Reads a name as Docker does; null when it is none. */
+/** Parses a name like Docker; null if it is invalid. */
 export function parseImageReference(image: string): ImageReference | null {
   const slash = image.indexOf('/');
   const first = slash < 0 ? '' : image.slice(0, slash);

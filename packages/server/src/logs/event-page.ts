@@ -2,11 +2,11 @@ import { type EventRecord, lostText, START } from './event-cutter.ts';
 import { LogStoreError } from './log-store.ts';
 import { TerminalText, type TextPiece } from './terminal-text.ts';
 
-/** What `logs/poll` asks for; times in microseconds. */
+/** The query of `logs/poll`; times in microseconds. */
 export interface PollQuery {
   /** Exclusive. */
   readonly startTime: number | null;
-  /** Exclusive when ascending, inclusive when descending, as dstack 0.22.5 has it. */
+  /** Exclusive when ascending, inclusive when descending, as in dstack 0.22.5. */
   readonly endTime: number | null;
   readonly descending: boolean;
   readonly nextToken: string | null;
@@ -21,13 +21,13 @@ export interface LogEvent {
 
 export interface LogPage {
   readonly events: readonly LogEvent[];
-  /** Null = nothing more right now. */
+  /** Null = no more events at present. */
   readonly nextToken: string | null;
-  /** Ascending: where the first event begins in the raw output, or the next one will. */
+  /** Ascending: the offset in the raw output where the first event begins, or the next one will. */
   readonly offset?: number;
 }
 
-/** The events of one stream as they are kept. Events are numbered from 0. */
+/** The stored events of one stream. Events are numbered from 0. */
 export interface EventSource {
   readonly count: number;
   /** The records from number `first` on, at most `count` of them, fewer only at the end. */
@@ -36,12 +36,12 @@ export interface EventSource {
   raw(from: number, to: number): Promise<Uint8Array>;
 }
 
-/** Raw bytes that go into one page; bounds its memory. A page cut by this carries a token. */
+/** Maximum size of the raw bytes of one page; bounds its memory. A page cut by this has a token. */
 const PAGE_RAW_BYTES = 4 * 1024 * 1024;
 
 /**
- * One page of events. The token is a number in decimal: ascending, of the first event of the next
- * page; descending, of the events that are still to come.
+ * One page of events. The token is a decimal number: ascending, that of the first event of the next
+ * page; descending, the number of events that are left.
  */
 export async function readPage(source: EventSource, query: PollQuery): Promise<LogPage> {
   const token = parseToken(query.nextToken);
@@ -107,7 +107,7 @@ async function descending(
   return { events, nextToken: next > from ? String(next) : null };
 }
 
-/** Record `first - 1`, which says where event `first` begins, and `count` records after it. */
+/** Record `first - 1`, which contains where event `first` begins, and `count` records after it. */
 async function withPrevious(
   source: EventSource,
   first: number,

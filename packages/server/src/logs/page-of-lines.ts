@@ -1,6 +1,8 @@
 import { type LogEvent, type LogPage, type PollQuery, parseToken } from './event-page.ts';
 
-/** A page of lines that are all at hand, oldest first, in the rules and tokens of `readPage`. */
+/**
+ * A page of lines that are all in memory, oldest first, with the rules and tokens of `readPage`.
+ */
 export function pageOfLines(lines: readonly LogEvent[], query: PollQuery): LogPage {
   const token = parseToken(query.nextToken);
   if (query.limit === 0) return { events: [], nextToken: null };
@@ -22,7 +24,7 @@ export function pageOfLines(lines: readonly LogEvent[], query: PollQuery): LogPa
   return { events, nextToken: end < to && events.length > 0 ? String(end) : null };
 }
 
-/** How many of the first lines are within. */
+/** Number of lines at the start that are within the bound. */
 function count(lines: readonly LogEvent[], isWithin: (time: number) => boolean): number {
   const first = lines.findIndex(({ time }) => !isWithin(time));
   return first < 0 ? lines.length : first;

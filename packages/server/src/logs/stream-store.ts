@@ -26,7 +26,7 @@ export interface LogStream {
   poll(query: PollQuery): Promise<LogPage>;
 }
 
-/** What a stream needs of its store, whatever it is kept in. */
+/** The parameters of a stream, whatever its medium. */
 export interface StreamSetup {
   /** Bytes of events per hour, 0 = no limit. */
   readonly quota: number;
@@ -36,16 +36,19 @@ export interface StreamSetup {
   readonly exceeded: (breach: QuotaBreach) => void;
 }
 
-/** Where streams are kept. `folder` is `<project>/<run>/<job>`, checked (`streamFolder`). */
+/** The medium of streams. `folder` is `<project>/<run>/<job>`, checked (`streamFolder`). */
 export interface LogMedium<S extends LogStream> {
   open(ref: LogStreamRef, folder: string, setup: StreamSetup): Promise<S>;
-  /** Writes what waits in memory: the stream may be opened anew. */
+  /** Writes data in memory: the stream may be opened again. */
   letGo(stream: S): Promise<void>;
   /** `stream` is the stream if it is open. */
   remove(ref: LogStreamRef, folder: string, stream: S | null): Promise<void>;
-  /** Calls `listener` for streams that another server has written to; returns how to stop that. */
+  /**
+   * Calls `listener` for streams that another server has written to; returns a function that stops
+   * this.
+   */
   subscribe?(listener: (folder: string) => void): () => void;
-  /** All streams have been let go. */
+  /** All streams have been closed. */
   close(): Promise<void>;
 }
 
@@ -55,14 +58,14 @@ export interface StreamStoreOptions {
   /** Bytes of events per job and hour (`DSTACK_SERVER_LOG_QUOTA_PER_JOB_HOUR`), 0 = no limit. */
   readonly quotaPerHour: number;
   readonly onQuota: QuotaListener;
-  /** A stream could not be synced; it stays unacknowledged and the next sync tries again. */
+  /** A stream could not be synced; it stays unacknowledged and the next sync retries. */
   readonly onSyncError: (ref: LogStreamRef, error: LogStoreError) => void;
   readonly maxOpenStreams?: number;
 }
 
 /**
- * Streams are opened when they are needed and the longest unused ones are let go, so memory has a
- * bound whatever the number of jobs.
+ * Streams are opened when needed, and the longest unused ones are closed, so memory is bounded
+ * whatever the number of jobs.
  */
 export class StreamStore<S extends LogStream> implements LogStore {
   readonly #medium: LogMedium<S>;
@@ -170,7 +173,7 @@ export class StreamStore<S extends LogStream> implements LogStore {
       const { length, ended } = await this.status({ project, run, jobId });
       this.#followers.tell(folder, { type: ended ? 'ended' : 'grew', length });
     } catch {
-      // The reader finds out by itself: it reads the store again on being woken.
+      // The reader detects this itself: it reads the store again when it is notified.
       this.#followers.tell(folder, { type: 'grew', length: 0 });
     }
   }

@@ -33,7 +33,7 @@ export interface DeliveryOptions {
   readonly onFailure: (route: ServiceRoute, replica: Replica, error: Error) => void;
 }
 
-/** The service has no replica that takes requests. */
+/** The service has no replica that accepts requests. */
 export class NoReplica extends Error {
   override name = 'NoReplica';
 }
@@ -49,7 +49,9 @@ export class Undelivered extends Error {
   }
 }
 
-/** Replicas that have just started may refuse connections this long; tries are this far apart. */
+/**
+ * Replicas that have just started may refuse connections this long; attempts are this far apart.
+ */
 const START_MS = 10_000;
 const ASK_AGAIN_MS = 100;
 
@@ -62,8 +64,8 @@ export class Delivery {
   }
 
   /**
-   * Tries every replica while no byte was sent. Repeats once a request that was sent and not answered,
-   * if it is repeatable. Throws `NoReplica` or `Undelivered`.
+   * Tries every replica while no byte was sent. Repeats once a request that was sent and not
+   * answered, if it is repeatable. Throws `NoReplica` or `Undelivered`.
    */
   async deliver<T>({ route, isRepeatable, isUnwanted, send }: Order<T>): Promise<Delivered<T>> {
     const { replicas, current, onFailure } = this.#options;

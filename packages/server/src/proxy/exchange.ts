@@ -1,4 +1,4 @@
-/** One request sent to a replica, and its answer sent back, both as they come. */
+/** Sends one request to a replica and its answer back, both as they arrive. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Sent } from './delivery.ts';
@@ -73,7 +73,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     _headers: unknown,
     statusText?: string,
   ): void {
-    // Hints on the way (100, 103) are for the hop that asked.
+    // Informational answers (100, 103) are for the next hop only.
     if (status < 200) return;
     const { response, answer, id } = this.#order;
     const raw = (controller.rawHeaders ?? []) as readonly (Buffer | string)[];
@@ -88,7 +88,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
       throw error;
     }
     this.#answering = true;
-    // An answer whose body is yet to come shows its head at once; a short one leaves in one piece.
+    // An answer with a long body sends its head at once; a short one is sent in one piece.
     process.nextTick(() => {
       if (!this.#wrote) response.flushHeaders();
     });
@@ -106,7 +106,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#wrote = true;
     const { request, response } = this.#order;
     response.end();
-    // Whatever the app did not want to read must not stand before the client's next request.
+    // The part that the app did not read must not precede the client's next request.
     request.resume();
     this.#finish({ kind: 'done', value: 'answered' });
   }
@@ -120,7 +120,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
       this.#finish({ kind: 'done', value: 'cut-off' });
     } else {
       const unsent = this.#controller === null;
-      // The rest of a body that nobody wants must not stand before the client's next request.
+      // The unread rest of a body must not precede the client's next request.
       if (!unsent) this.#order.request.resume();
       this.#finish({ kind: 'failed', error, unsent });
     }
@@ -130,7 +130,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (this.#order.response.writableFinished) return;
     this.#gone = true;
     this.#controller?.abort(new ClientGone());
-    // Still waiting for a connection: nobody needs it any more.
+    // Still waiting for a connection that is no longer needed.
     if (this.#controller === null) this.#finish({ kind: 'done', value: 'client-gone' });
   };
 

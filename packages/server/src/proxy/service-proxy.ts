@@ -33,9 +33,9 @@ export interface ServiceProxyOptions {
   readonly ownTokens: Pick<OwnTokens, 'among'>;
   /** Which peers may send forwarded headers. */
   readonly trust: Trust;
-  /** Milliseconds without a byte after which an answer is given up. */
+  /** Milliseconds without a byte after which a request fails. */
   readonly timeoutMs: number;
-  /** Other servers may change services without telling this one. */
+  /** Other servers may change services without notifying this one. */
   readonly shared: boolean;
   /** Microseconds. */
   readonly now: () => number;
@@ -92,7 +92,7 @@ export class ServiceProxy {
     });
   }
 
-  /** Something of the run has changed. */
+  /** The run has changed. */
   changed(runId: Id): void {
     this.#routes.changed(runId);
   }
@@ -135,7 +135,7 @@ export class ServiceProxy {
     return { route, target, caller, ownAuthorizations };
   }
 
-  /** Throws `ProxyRefusal` while nothing was answered; otherwise answers. */
+  /** Throws `ProxyRefusal` before anything was answered; otherwise answers. */
   async forward(
     admitted: AdmittedRequest,
     { request, response, id }: ForwardedRequest,
@@ -153,7 +153,7 @@ export class ServiceProxy {
     this.#replicas.release(replica);
   }
 
-  /** Throws `ProxyRefusal` while nothing was answered; resolves when the connection is over. */
+  /** Throws `ProxyRefusal` before anything was answered; resolves when the connection is closed. */
   async upgrade(
     admitted: AdmittedRequest,
     request: IncomingMessage,
@@ -171,7 +171,7 @@ export class ServiceProxy {
       isUnwanted: () => socket.destroyed,
       send: (one) => askUpgrade(() => this.#replicas.open(one), order),
     });
-    // `close` has run, and did not know of this one.
+    // `close` ran before this connection was registered.
     if (this.#isClosed) joined.destroy();
     this.#joined.set(socket, joined);
     await joined.over;
@@ -179,7 +179,10 @@ export class ServiceProxy {
     this.#replicas.release(replica);
   }
 
-  /** Sends a request of the server's own; the caller must read or destroy the body. Throws `ProxyRefusal`. */
+  /**
+   * Sends a request of the server itself; the caller must read or destroy the body. Throws
+   * `ProxyRefusal`.
+   */
   async ask(route: ServiceRoute, question: Question): Promise<Dispatcher.ResponseData> {
     const { client, path, body, user } = question;
     const gone = new AbortController();
@@ -227,7 +230,7 @@ export class ServiceProxy {
       else client.once('close', () => caller.release());
       return caller;
     } catch (error) {
-      // Only members may learn that a service exists which does not answer.
+      // Only members may learn that an unavailable service exists.
       if (mayAnswer || !(error instanceof ProxyRefusal)) throw error;
       throw serviceNotFound(service, error.cause);
     }
@@ -261,7 +264,7 @@ export class ServiceProxy {
     });
   }
 
-  /** Counts the request, waits for a replica if it must, and delivers it. Throws `ProxyRefusal`. */
+  /** Counts the request, waits for a replica if needed, and delivers it. Throws `ProxyRefusal`. */
   async #deliver<T>(
     route: ServiceRoute,
     client: Client,

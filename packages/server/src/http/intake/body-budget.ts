@@ -1,6 +1,6 @@
 /**
- * Limits the memory that request bodies use. The first 64 KiB of each body come from a part of their
- * own, so that large bodies never block small requests; the rest comes from a part of which one caller
+ * Limits the memory that request bodies use. The first 64 KiB of each body are counted separately,
+ * so that large bodies never block small requests; the rest comes from a part of which one caller
  * gets no more than half.
  */
 const SMALL_BODY = 64 * 1024;

@@ -1,7 +1,7 @@
 /**
- * What server and agent did for a job, as a log of its own: what happened to it and its instance,
- * what was to be done outside and what came of it, the agent's last word. It is there also for jobs
- * that have never printed anything, which is when somebody asks.
+ * The actions of server and agent for a job, as a separate log: events of the job and its instance,
+ * intents and their results, the agent's last report. It also exists for jobs that have printed
+ * nothing, which is when users read it.
  */
 import { plainLine } from '@dstack/contract';
 import type { EventTargetType, Id, InstanceRecord, IntentRecord, JobReport } from '@dstack/core';
@@ -11,7 +11,7 @@ import type { LogEvent } from '../../logs/event-page.ts';
 /** Events of a job; far more than any has. */
 const MAX_EVENTS = 1000;
 
-/** What happens to the instance this long (µs) after the job's end may still be of it. */
+/** Events of the instance for this long (µs) after the job's end may still concern the job. */
 const AFTERMATH = 60_000_000;
 
 /** Oldest first, with strictly rising times; each text is one line. */
@@ -92,8 +92,8 @@ function reportLine({ state, hostId, receivedAt }: JobReport, stored: number): L
 }
 
 /**
- * Readers page by time: no two lines may have the same. They write logs to terminals as they are, so
- * that what hosts and programs have reported must not be there to be carried out.
+ * Readers page by time, so no two lines may have the same. They print logs to terminals unchanged,
+ * so control characters in reports of hosts and programs must be removed here.
  */
 function inOrder(lines: readonly LogEvent[]): LogEvent[] {
   let last = 0;

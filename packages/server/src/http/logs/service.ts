@@ -10,8 +10,8 @@ import type { HttpDeps } from '../ports.ts';
 import { diagnosis } from './diagnosis.ts';
 
 /**
- * A name that is not the run's gives an empty page, not an error. `diagnose` asks for what server
- * and agent did, not for the job's output.
+ * A name other than the run's gives an empty page, not an error. `diagnose` requests the actions of
+ * server and agent, not the job's output.
  */
 export async function pollLogs(
   deps: HttpDeps,

@@ -46,7 +46,7 @@ function wireMember({ user, role }: ProjectMember, defaults: DefaultPermissions)
   };
 }
 
-/** What a member may do beyond what the role itself says. */
+/** Permissions of a member beyond those of the role itself. */
 export function memberPermissions(
   user: UserRecord,
   role: ProjectRole,
@@ -59,7 +59,7 @@ export function memberPermissions(
   };
 }
 
-/** Credentials are no part of `config`. */
+/** Credentials are not part of `config`. */
 function wireBackendInfo(backend: BackendRecord): BackendInfo {
   return { name: backend.type, config: { ...(backend.sourceConfig ?? backend.config) } };
 }

@@ -21,7 +21,7 @@ interface ServiceUser extends Caller {
   readonly name: string;
 }
 
-/** Rejects with `ProxyRefusal` 403. That a project is public lets nobody into its services. */
+/** Rejects with `ProxyRefusal` 403. A public project does not make its services public. */
 export function admission(deps: AdmissionDeps): Admit {
   const remembered = new Map<string, Grant>();
   const forget = (key: string, grant: Grant) => {
@@ -102,7 +102,7 @@ class Grant {
 
   /** Calls `onRevoked` if the access is revoked before the returned function is called. */
   hold(onRevoked: () => void): () => void {
-    // A function of its own: two requests may pass the same one.
+    // A separate function for each call: two requests may pass the same `onRevoked`.
     const request = () => onRevoked();
     this.#open.add(request);
     return () => {

@@ -74,7 +74,7 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
   eventStreamRoute(app, deps);
 }
 
-/** Filters as those of `events/list`; several ids of one filter are separated by commas. */
+/** Filters as in `events/list`; several ids of one filter are separated by commas. */
 function eventStreamRoute(app: FastifyInstance, deps: StreamDeps): void {
   app.get<ProjectRoute>('/api/project/:project_name/events/stream', async (request, reply) => {
     const { project, gone } = await enterStream(request, reply, deps);
@@ -139,7 +139,7 @@ async function enterStream(
   request.raw.once('close', leave);
   reply.raw.once('close', release);
   if (reply.raw.destroyed) {
-    // The client disconnected while it was identified: both events are over.
+    // The client disconnected during identification: both events have already been emitted.
     release();
     leave();
   }

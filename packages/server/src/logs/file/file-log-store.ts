@@ -18,8 +18,8 @@ export interface FileLogsOptions {
 }
 
 /**
- * Logs in files: `<root>/<project>/<run>/<job submission>/`. One process only may have the folder
- * (the server's lock file sees to that).
+ * Logs in files: `<root>/<project>/<run>/<job submission>/`. Only one process may use the folder
+ * (the server's lock file ensures that).
  */
 export class FileLogStore extends StreamStore<FileStream> {
   constructor(options: FileLogsOptions & StreamStoreOptions) {
@@ -50,12 +50,12 @@ class LogFiles implements LogMedium<FileStream> {
   }
 
   async remove(_ref: LogStreamRef, folder: string, stream: FileStream | null): Promise<void> {
-    // Waits for what is under way.
+    // Waits for pending writes.
     await stream?.flush().catch(() => {});
     const dir = join(this.#options.root, folder);
     await this.#files.forget(dir);
     await rm(dir, { recursive: true, force: true });
-    // The run's folder goes with its last log.
+    // The run's folder is deleted with its last log.
     await rmdir(dirname(dir)).catch(() => {});
   }
 

@@ -33,7 +33,7 @@ export class FileStream implements LogStream {
   readonly #serial = new Serial();
   #cutter: CutterState;
   #ended = false;
-  /** When the newest output arrived here: the clock of the host that sent it may be another. */
+  /** When the newest output arrived here: the clock of its host may differ. */
   #arrived: number;
 
   private constructor(
@@ -50,7 +50,7 @@ export class FileStream implements LogStream {
     this.#arrived = options.now();
   }
 
-  /** Opens what is there, made whole if a crash tore it; a stream that does not exist is empty. */
+  /** Opens the stream and repairs it after a crash; a stream that does not exist is empty. */
   static async open(options: FileStreamOptions): Promise<FileStream> {
     const finalLength = await readEndMark(options.dir);
     const raw = new RawSegments(options.dir, options.files, options.segmentBytes);
@@ -60,7 +60,7 @@ export class FileStream implements LogStream {
     const stream = new FileStream(options, raw, last, index);
     await stream.#meter.resume(stream.#source());
     await stream.#replay();
-    // Output that came after the end makes the mark void.
+    // Output after the end invalidates the mark.
     stream.#ended = finalLength === raw.length;
     if (stream.#ended) await stream.#cut({ type: 'end' });
     return stream;
@@ -95,7 +95,7 @@ export class FileStream implements LogStream {
     });
   }
 
-  /** Returns the length that is now durable. */
+  /** Returns the durable length. */
   sync(): Promise<number> {
     return this.#serial.run(async () => {
       await this.#raw.sync();
@@ -104,7 +104,7 @@ export class FileStream implements LogStream {
     });
   }
 
-  /** Writes what waits in memory, so that the stream can be opened anew. */
+  /** Writes data in memory, so that the stream can be opened again. */
   flush(): Promise<void> {
     return this.#serial.run(async () => {
       await this.#raw.flush();
@@ -148,7 +148,7 @@ export class FileStream implements LogStream {
     if (bytes !== null) this.#options.exceeded({ bytes, limit: this.#options.quota });
   }
 
-  /** Makes the events of the output behind the last event that the index has. */
+  /** Creates the events of the output after the last event of the index. */
   async #replay(): Promise<void> {
     for await (const mark of this.#raw.marksFrom(this.#cutter.text.offset)) {
       const start = mark.end - mark.length;

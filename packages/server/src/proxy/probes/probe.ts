@@ -5,12 +5,12 @@ import { AgentRefusal } from '../../hosts/agent-client.ts';
 
 export type ProbeSpec = NonNullable<JobSpec['probes']>[number];
 
-/** `not-listening`: nothing takes a connection, as is usual while an app starts. */
+/** `not-listening`: nothing accepts a connection, as is usual while an app starts. */
 export type ProbeResult = 'well' | 'unwell' | 'not-listening';
 
 /**
- * Asks once: well is an answer of 2xx within the probe's time, redirects not followed. `fill` puts
- * secrets into texts. Never rejects.
+ * Sends one probe: success is an answer of 2xx within the probe's time; redirects are not followed.
+ * `fill` inserts secrets into texts. Never rejects.
  */
 export async function probe(
   spec: ProbeSpec,

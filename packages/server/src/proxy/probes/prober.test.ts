@@ -13,10 +13,10 @@ let server: TestServer;
 let app: Server;
 let instances: string[];
 let prober: Prober;
-/** What the app was asked, and what it answers to the next ones; the last one again and again. */
+/** The requests that the app received, and its next answers; the last one is repeated. */
 let asked: (Pick<IncomingMessage, 'method' | 'url' | 'headers'> & { body: string })[] = [];
 let statuses: number[] = [];
-/** So many times nothing listens. */
+/** This many times no program listens. */
 let closed = 0;
 let heard: (() => void)[] = [];
 
@@ -38,7 +38,7 @@ afterAll(async () => {
   await server.close();
 });
 
-/** A running replica whose probes have these parts, asked again without a pause. */
+/** A running replica with these probes, repeated without a pause. */
 async function probed(name: string, ...parts: object[]): Promise<string> {
   asked = [];
   heard = [];
@@ -89,7 +89,7 @@ async function untilStreaks(jobId: string, is: (streaks: number[]) => boolean): 
 }
 
 describe('a probe', () => {
-  it('asks as it is told, and its successes in a row are counted', async () => {
+  it('sends the configured request, and its successes in a row are counted', async () => {
     const headers = [{ name: 'X-Key', value: '$' + '{{ secrets.key }}' }];
     const secret = { name: 'key', value: 'hidden' };
     await server.call('/api/project/main/secrets/create_or_update', secret);
@@ -102,7 +102,7 @@ describe('a probe', () => {
     });
   });
 
-  it('begins anew after any answer but 2xx, and wakes the run on its way', async () => {
+  it('restarts the count after any answer but 2xx, and signals the run until it is ready', async () => {
     const id = await probed('failing', { ready_after: 3 });
     const wakes: string[] = [];
     const end = server.store.engine.onSignal(({ id: run }) => wakes.push(run));
@@ -114,7 +114,7 @@ describe('a probe', () => {
     expect(wakes.length).toBeGreaterThanOrEqual(4);
   });
 
-  it('is over with its successes where only these are wanted', async () => {
+  it('ends after the required successes if only these are configured', async () => {
     const id = await probed('once', { until_ready: true, ready_after: 2 }, { url: '/other' });
     says(id, 'running');
     await untilStreaks(id, ([first = 0, second = 0]) => first === 2 && second > 4);
@@ -129,7 +129,7 @@ describe('a probe', () => {
     expect(closed).toBe(0);
   });
 
-  it('ends with its job, and goes on from where it was when the link is back', async () => {
+  it('ends with its job, and continues its count when the link is back', async () => {
     const id = await probed('ending', {});
     says(id, 'running');
     says(id, 'running');

@@ -22,7 +22,7 @@ export async function answerText(body: Readable): Promise<string> {
 
 /** The connection broke before the end of the response. */
 export function brokenOff(cause: unknown): ProxyRefusal {
-  return new ProxyRefusal(502, 'The model has broken off its answer', {
+  return new ProxyRefusal(502, 'The model closed the connection before the end of its answer', {
     ...{ code: 'connection_broken', cause },
   });
 }

@@ -1,4 +1,4 @@
-/** Models of a project under one address, as OpenAI's API has them. */
+/** Models of a project under one address, with OpenAI's API. */
 import type { ServerResponse } from 'node:http';
 import { ApiError, accessDenied, type Endpoint, endpoints } from '@dstack/contract/api';
 import { isRunRunning } from '@dstack/core';
@@ -157,7 +157,7 @@ function finished({ route, model }: ServedModel): ServedModel {
 function serving(name: string, views: readonly ServiceView[]): ServedModel[] {
   return views.flatMap((view) => {
     const { configuration } = view.run.spec;
-    // As it was completed when the service was submitted.
+    // In the form in which it was completed when the service was submitted.
     const completed = view.run.serviceSpec?.options.openai as { model?: Model } | undefined;
     const model = completed?.model ?? (configuration.type === 'service' && configuration.model);
     const route = routeOf(view);
@@ -195,7 +195,7 @@ function clientOf({ chatTemplates }: HttpDeps, model: Model): ModelClient {
   return tgiModel(served, chatTemplates);
 }
 
-/** What is not 200 goes to the client with the model's own words. */
+/** An answer other than 200 is passed to the client with the model's own message. */
 function asker(
   { services }: HttpDeps,
   route: ServiceRoute,

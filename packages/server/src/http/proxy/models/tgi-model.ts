@@ -7,7 +7,7 @@ import { answerText } from './read-answer.ts';
 import { sseData } from './sse-data.ts';
 import { RendererBusy, type TemplateRenderer } from './template-renderer.ts';
 
-/** How a model of Text Generation Inference wants to be spoken to. */
+/** Settings of a model of Text Generation Inference. */
 export interface TgiModel {
   readonly name: string;
   /** Jinja. */
@@ -41,7 +41,7 @@ const Piece = z.union([
   }),
 ]);
 
-/** OpenAI's chat on top of `/generate`: the template makes a text of the messages. */
+/** OpenAI's chat API on top of `/generate`: the template builds one text from the messages. */
 export function tgiModel(model: TgiModel, templates: Templates): ModelClient {
   return {
     async complete(request, ask) {
