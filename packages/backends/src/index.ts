@@ -1,10 +1,12 @@
-export type {
-  Backend,
-  Compute,
-  CreatedInstance,
-  InstanceOrder,
-} from './base/backend.ts';
-export { BackendError, CredentialsError, NoCapacityError, SkipOfferError } from './base/errors.ts';
+export {
+  BackendError,
+  CredentialsError,
+  NoAnswerError,
+  NoCapacityError,
+  SkipOfferError,
+} from './base/errors.ts';
+export * from './base/port.ts';
+export { orderedMachine } from './base/provisioning-data.ts';
 export { type Catalog, type CatalogItem, loadCatalog, parseCatalog } from './catalog/catalog.ts';
 export { type CloudOptions, cloudBackend } from './cloud/cloud.ts';
 export {
@@ -15,3 +17,14 @@ export {
   localBackend,
 } from './local/local.ts';
 export { inspectMachine, type MachineFacts, machineOf } from './local/machine.ts';
+export { type RemoteOptions, remoteBackend } from './remote/remote.ts';
+export { NO_FAULTS, type SimFaults } from './sim/faults.ts';
+export {
+  type SimAddress,
+  type SimAgents,
+  type SimClock,
+  type SimMachine,
+  SimProvider,
+  type SimRandom,
+} from './sim/provider.ts';
+export { type SimOptions, simBackend } from './sim/sim.ts';

@@ -3,12 +3,16 @@ export * from './explain/index.ts';
 export * from './fleet-spec/index.ts';
 export * from './gateway-spec/index.ts';
 export {
+  expectedObservation,
   fleetCapacity,
   freeNumbers,
   instanceName,
+  isNews,
   LOCAL_CAPACITY,
   matchesFleet,
   nodesOf,
+  notObserved,
+  observed,
   projectCapacity,
   runtimeDataFor,
   sshHostInstance,

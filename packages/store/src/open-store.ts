@@ -23,7 +23,9 @@ import { createFiles } from './files/files.ts';
 import { createFleets } from './fleets/fleets.ts';
 import { createGateways } from './gateways/gateways.ts';
 import { createGroups } from './groups/groups.ts';
+import { createHostAccess } from './host-access/host-access.ts';
 import { createInstances } from './instances/instances.ts';
+import { createObservations } from './instances/observations.ts';
 import { createHosts } from './jobs/hosts.ts';
 import { createJobs } from './jobs/jobs.ts';
 import { createMetrics } from './jobs/metrics.ts';
@@ -37,7 +39,6 @@ import { createRepos } from './repos/repos.ts';
 import { createRuns } from './runs/runs.ts';
 import { createSecrets } from './secrets/secrets.ts';
 import { createServices } from './services/services.ts';
-import { createSshHosts } from './ssh-hosts/ssh-hosts.ts';
 import type { OpenStoreOptions, Store } from './store.ts';
 import { createUsers } from './users/users.ts';
 import { createVolumes } from './volumes/volumes.ts';
@@ -226,7 +227,8 @@ function createStore(
     reports: createReports(context),
     logs: { tables: createLogPieces(context), signals: bus.logs },
     hosts: createHosts(context),
-    sshHosts: createSshHosts(context),
+    observations: createObservations(context),
+    hostAccess: createHostAccess(context),
     metrics: createMetrics(context),
     services: createServices(context),
     events: createEvents(context, written),

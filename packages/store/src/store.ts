@@ -9,6 +9,8 @@ import type { Files } from './files/types.ts';
 import type { Fleets } from './fleets/types.ts';
 import type { Gateways } from './gateways/types.ts';
 import type { Groups } from './groups/types.ts';
+import type { HostAccesses } from './host-access/types.ts';
+import type { Observations } from './instances/observations.ts';
 import type { Instances } from './instances/types.ts';
 import type { Hosts, Jobs, Metrics, Reports } from './jobs/types.ts';
 import type { StoreLogger } from './logger.ts';
@@ -19,7 +21,6 @@ import type { Repos } from './repos/types.ts';
 import type { Runs } from './runs/types.ts';
 import type { Secrets } from './secrets/types.ts';
 import type { Services } from './services/types.ts';
-import type { SshHosts } from './ssh-hosts/types.ts';
 import type { Users } from './users/types.ts';
 import type { Volumes } from './volumes/types.ts';
 
@@ -61,7 +62,8 @@ export interface Store {
   readonly reports: Reports;
   readonly logs: Logs;
   readonly hosts: Hosts;
-  readonly sshHosts: SshHosts;
+  readonly observations: Observations;
+  readonly hostAccess: HostAccesses;
   readonly metrics: Metrics;
   readonly services: Services;
   readonly events: Events;

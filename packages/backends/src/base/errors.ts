@@ -8,6 +8,11 @@ export class CredentialsError extends BackendError {
   override name = 'CredentialsError';
 }
 
+/** The answer did not arrive: whether the request was carried out is unknown. Ask again with the same key. */
+export class NoAnswerError extends BackendError {
+  override name = 'NoAnswerError';
+}
+
 /** The provider has no machine of this offer now. The next offer may be tried. */
 export class NoCapacityError extends BackendError {
   override name = 'NoCapacityError';

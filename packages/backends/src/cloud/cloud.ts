@@ -1,17 +1,8 @@
 import type { BackendType, Requirements } from '@dstack/contract/wire';
-import type { Offer } from '@dstack/core';
-import type { Backend } from '../base/backend.ts';
+import { capabilitiesOf, type Offer } from '@dstack/core';
+import type { Backend } from '../base/port.ts';
 import { type Catalog, catalogItems } from '../catalog/catalog.ts';
 import { catalogOffer } from '../catalog/offers.ts';
-
-/** Clouds whose offers say that the job's container is the machine (`instance_runtime: runner`). */
-const RUNNER_CLOUDS: ReadonlySet<BackendType> = new Set([
-  'kubernetes',
-  'slurm',
-  'vastai',
-  'daytona',
-  'lium',
-]);
 
 export interface CloudOptions {
   readonly type: BackendType;
@@ -28,17 +19,23 @@ export interface CloudOptions {
 export function cloudBackend(options: CloudOptions): Backend {
   const { type, regions, catalog, matches } = options;
   const wanted = regions && new Set(regions.map((region) => region.toLowerCase()));
-  const runtime = RUNNER_CLOUDS.has(type) ? 'runner' : 'shim';
+  const { runtime } = capabilitiesOf(type);
   const items = catalogItems(catalog, type)
     .filter((item) => !wanted || wanted.has(item.location.toLowerCase()))
     .sort((a, b) => a.price - b.price);
   return {
     name: type,
-    offers: async (requirements) =>
-      items
+    capabilities: capabilitiesOf(type),
+    offers: async (requirements) => ({
+      offers: items
         .map((item) => catalogOffer(type, item, requirements, 'not_available', runtime))
         .filter((offer) => matches(requirements, offer)),
+      notes: [],
+    }),
     signalsCapacity: false,
-    compute: null,
+    instances: null,
+    volumes: null,
+    groups: null,
+    check: async () => [],
   };
 }

@@ -7,11 +7,13 @@ const machine = { cpus: 4, memoryMib: 8192, arch: 'x86' as const, gpus: [] };
 const order = {
   key: 'instance.create:i:0',
   instanceId: 'i',
-  instanceName: 'default-0',
-  projectName: 'main',
-  fleetName: 'default',
+  owner: { server: 's', project: 'main', fleet: 'default', instance: 'default-0' },
   authorizedKeys: [],
   tags: {},
+  reservation: null,
+  placementGroup: null,
+  volumes: [],
+  group: null,
 };
 
 const freedoms = { trusted: false, mounts: true, users: false };
@@ -23,7 +25,7 @@ function backend(executor: 'docker' | 'process', matches = true) {
 
 describe('the server’s own machine as capacity', () => {
   it('is one free offer: the whole machine, its disk unknown', async () => {
-    const offers = await backend('docker').offers(requirements);
+    const { offers } = await backend('docker').offers(requirements);
     expect(offers).toHaveLength(1);
     expect(offers[0]).toMatchObject({
       backend: 'local',
@@ -44,7 +46,7 @@ describe('the server’s own machine as capacity', () => {
       ...place,
       machine: async () => withGpus,
     });
-    const offers = await local.offers(requirements);
+    const { offers } = await local.offers(requirements);
     expect(offers.map((offer) => offer.instance.resources.gpus.length)).toEqual([2, 1, 0]);
     expect(offers.map((offer) => offer.backend_data)).toEqual(
       Array(3).fill({ machine_gpus: 2, ...freedoms }),
@@ -52,31 +54,24 @@ describe('the server’s own machine as capacity', () => {
   });
 
   it('says in its name when jobs run there without containers', async () => {
-    const [offer] = await backend('process').offers(requirements);
-    expect(offer?.instance.name).toBe('local-process');
+    const { offers } = await backend('process').offers(requirements);
+    expect(offers[0]?.instance.name).toBe('local-process');
   });
 
   it('offers nothing to requirements that the machine does not meet', async () => {
-    expect(await backend('docker', false).offers(requirements)).toEqual([]);
+    expect((await backend('docker', false).offers(requirements)).offers).toEqual([]);
   });
 
   it('gives every instance the same host, reached straight at the job’s own port', async () => {
     const local = backend('docker');
-    const [offer] = await local.offers(requirements);
-    const made = await local.compute!.createInstance(offer!, order);
-    expect(made.hostId).toBe('this-machine');
-    expect(made.provisioningData).toMatchObject({
+    const { offers } = await local.offers(requirements);
+    const created = await local.instances?.create({ ...order, offer: offers[0] ?? null });
+    expect(created?.hostId).toBe('this-machine');
+    expect(created?.provisioningData).toMatchObject({
       hostname: '127.0.0.1',
       dockerized: false,
       ssh_port: null,
       ssh_proxy: null,
     });
-  });
-
-  it('ends an instance at once, since there is no machine to end', async () => {
-    const local = backend('docker');
-    const [offer] = await local.offers(requirements);
-    const { provisioningData } = await local.compute!.createInstance(offer!, order);
-    expect(await local.compute!.terminateInstance(provisioningData)).toBe('terminated');
   });
 });

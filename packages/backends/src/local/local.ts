@@ -1,13 +1,15 @@
 import type { Requirements } from '@dstack/contract/wire';
 import {
+  capabilitiesOf,
   LOCAL_MOUNTS,
   LOCAL_TRUSTED,
   LOCAL_USERS,
   MACHINE_GPUS,
   type Offer,
-  type ProvisioningData,
 } from '@dstack/core';
-import type { Backend } from '../base/backend.ts';
+import { BackendError } from '../base/errors.ts';
+import type { Backend } from '../base/port.ts';
+import { orderedMachine } from '../base/provisioning-data.ts';
 import type { MachineFacts } from './machine.ts';
 
 export const LOCAL_REGION = 'local';
@@ -40,29 +42,46 @@ export interface LocalOptions {
 }
 
 /**
- * The machine the server runs on: the whole of it, for as many instances as fleets ask for. An
- * instance here is a slot, not a part of the machine, but for its GPUs: it is offered with each
- * number of them, the most first, and placement sees to it that no two jobs have the same one.
- * Making an instance costs nothing and ends nothing, so both calls are plain answers.
+ * The server host: the whole of it, for as many instances as fleets request. An instance here is a
+ * slot, not a part of the machine, except for its GPUs: it is offered with each number of them, the
+ * most first, and placement ensures that no two jobs have the same one. Creating an instance costs
+ * nothing and ends nothing, so every call is a plain answer.
  */
 export function localBackend(options: LocalOptions): Backend {
+  const { hostId, hostname } = options;
   return {
     name: 'local',
+    capabilities: capabilitiesOf('local'),
     signalsCapacity: true,
     offers: async (requirements) => {
       const machine = await options.machine();
       const counts = [...machine.gpus.keys(), machine.gpus.length].reverse();
-      return counts
+      const offers = counts
         .map((count) => localOffer(machine, options, count))
         .filter((offer) => options.matches(requirements, offer));
+      return { offers, notes: [] };
     },
-    compute: {
-      createInstance: async (chosen, order) => ({
-        provisioningData: provisioningData(chosen, order.instanceId, options.hostname),
-        hostId: options.hostId,
-      }),
-      terminateInstance: async () => 'terminated',
+    instances: {
+      create: async ({ offer, instanceId }) => {
+        if (offer === null) throw new BackendError('the server host is offered with a choice');
+        return {
+          handle: { id: instanceId, data: null },
+          hostId,
+          // `dockerized: false` tells clients that the job's own SSH server is the target, without a
+          // hop through the machine's sshd. Its port is known once the job starts.
+          provisioningData: orderedMachine(offer, instanceId, { hostname, dockerized: false }),
+        };
+      },
+      observe: async () => ({ state: 'ready', machine: null, access: null }),
+      // Nothing is reported that `observe` did not report first.
+      watch: () => () => {},
+      release: async () => 'released',
+      // There is nothing that could be left over.
+      list: async () => [],
     },
+    volumes: null,
+    groups: null,
+    check: async () => [],
   };
 }
 
@@ -94,32 +113,5 @@ function localOffer(
     instance_runtime: 'shim',
     blocks: 1,
     total_blocks: 1,
-  };
-}
-
-/**
- * `dockerized: false` tells clients that the job's own SSH server is the target, without a hop
- * through the machine's sshd. Its port is known once the job starts.
- */
-function provisioningData(offer: Offer, instanceId: string, hostname: string): ProvisioningData {
-  return {
-    backend: 'local',
-    base_backend: null,
-    instance_type: offer.instance,
-    instance_id: instanceId,
-    hostname,
-    internal_ip: null,
-    public_ip_enabled: true,
-    instance_network: null,
-    region: LOCAL_REGION,
-    availability_zone: null,
-    reservation: null,
-    price: 0,
-    username: 'root',
-    ssh_port: null,
-    dockerized: false,
-    ssh_proxy: null,
-    backend_data: null,
-    gpu_driver: null,
   };
 }

@@ -42,6 +42,7 @@ export const INSTANCE_TERMINATION_REASONS = [
   'max_instances_limit',
   'fleet_spec_mismatch',
   'no_balance',
+  'interrupted',
 ] as const;
 export type InstanceTerminationReason = (typeof INSTANCE_TERMINATION_REASONS)[number];
 

@@ -42,6 +42,7 @@ function assessInstance({ fleet = CLOUD, ...one }: OneInstance): Diagnosis {
   const snapshot: InstanceSnapshot = {
     ...{ instance, fleet, jobs: [], intents, activeInFleet: one.activeInFleet ?? 1 },
     host: one.host ? aHost({ id: instance.id, ...one.host }) : null,
+    observation: null,
   };
   const holders = (one.on ?? []).map(([name, project]) => ({
     ...{ instanceId: instance.id, blocks: 1, run: aNamedRun(name, project) },

@@ -1,6 +1,8 @@
 /** The rows of `considered`: each fleet with its instances and the offers for new ones. */
+
 import type { Finding, FleetRefusal } from '@dstack/contract/wire';
 import type { FleetRecord, Id, InstanceRecord } from '../model/index.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import { finding } from '../offers/findings.ts';
 import { referenceText } from '../offers/pool.ts';
 import { candidateFleets } from '../placement/choose-fleet.ts';
@@ -171,7 +173,7 @@ export function holdersOf(
     case 'busy':
       return [...on(new Set([instance.id])), ...ledger.takersOf(instance)];
     case 'gpus_taken': {
-      const local = ledger.snapshot.instances.filter((one) => one.backend === 'local');
+      const local = ledger.snapshot.instances.filter((one) => isServerHost(one.backend));
       return on(new Set(local.map((one) => one.id)));
     }
     default:

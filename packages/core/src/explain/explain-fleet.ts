@@ -57,7 +57,7 @@ function instancePart(input: ExplainedFleet, instance: InstanceRecord, ctx: Expl
   const assessment = assessInstance(
     {
       instance: {
-        ...{ instance, fleet, jobs: [], intents: [] },
+        ...{ instance, fleet, jobs: [], intents: [], observation: null },
         host: input.hosts.find((host) => host.id === instance.hostId) ?? null,
         activeInFleet: instances.filter((one) => isInstanceActive(one.status)).length,
       },

@@ -1,4 +1,5 @@
 /** Explains an instance: busy, idle, unusable, or ending and why. */
+
 import type { Fix } from '@dstack/contract/wire';
 import { matchesFleet, nodesOf } from '../instances/fleet-match.ts';
 import {
@@ -8,6 +9,7 @@ import {
   type IntentRecord,
 } from '../model/index.ts';
 import { SECOND, type Timestamp } from '../model/records.ts';
+import { stageOf } from '../reconcile/instance-start.ts';
 import {
   BACKEND_MISSING_LIMIT,
   CREATE_LIMIT,
@@ -74,6 +76,7 @@ const END_TEXTS: Readonly<Record<string, string>> = {
   max_instances_limit: 'its fleet had more instances than `nodes.max`',
   fleet_spec_mismatch: 'it was no longer what its fleet asks for',
   no_balance: 'the account at the backend has no balance',
+  interrupted: 'its backend took it away',
 };
 
 export function endReason({
@@ -137,13 +140,15 @@ function planned(input: ExplainedInstance): Assessment {
   return { state: 'creating', waits: true, summary: text, reasons };
 }
 
-function provisioning({ instance: { instance, host } }: ExplainedInstance): Assessment {
+function provisioning({ instance: snapshot }: ExplainedInstance): Assessment {
+  const { instance } = snapshot;
   const since = instance.startedAt ?? instance.statusChangedAt;
   const type = instance.offer?.instance.name ?? '';
   const until = since + provisioningTimeoutSeconds(instance.backend, type) * SECOND;
-  const why = host?.error ? ` (${host.error})` : '';
+  const stage = stageOf(snapshot);
+  const why = stage ? ` (${stage})` : '';
   const text = `is starting up: its agent has not connected yet${why}`;
-  const reasons = [reason('provisioning', text, { since, until, has: host?.error ?? null })];
+  const reasons = [reason('provisioning', text, { since, until, has: stage })];
   return { state: 'starting', waits: true, summary: text, reasons };
 }
 

@@ -1,6 +1,8 @@
 /** Fixes about other runs: which must end, and which can be overtaken. */
+
 import type { Fix } from '@dstack/contract/wire';
 import type { InstanceRecord, PlacementSnapshot } from '../model/index.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import type { Repair } from './capacity-fixes.ts';
 import { applyCommand } from './commands.ts';
 import { fix } from './diagnosis.ts';
@@ -77,13 +79,14 @@ function without(
     if (runs.has(run.id)) freed.set(instanceId, (freed.get(instanceId) ?? 0) + blocks);
   }
   const instances = snapshot.instances.map((one) => release(one, freed.get(one.id) ?? 0));
-  const localBusy = instances.filter((one) => one.backend === 'local' && one.busyBlocks > 0);
+  const localBusy = instances.filter((one) => isServerHost(one.backend) && one.busyBlocks > 0);
   const hidden = snapshot.localBusy.length - snapshot.instances.filter(isBusyLocal).length;
   // Instances of other projects on the server's machine are not part of the snapshot.
   return hidden > 0 ? { ...snapshot, instances } : { ...snapshot, instances, localBusy };
 }
 
-const isBusyLocal = (one: InstanceRecord): boolean => one.backend === 'local' && one.busyBlocks > 0;
+const isBusyLocal = (one: InstanceRecord): boolean =>
+  isServerHost(one.backend) && one.busyBlocks > 0;
 
 function release(instance: InstanceRecord, blocks: number): InstanceRecord {
   if (blocks === 0) return instance;

@@ -2,7 +2,7 @@
 import { formatGpu, formatMemoryRange, formatRange } from '@dstack/contract';
 import type { Profile, Requirements, Rule } from '@dstack/contract/wire';
 import type { Gang, Offer } from '../model/index.ts';
-import { configuredBackendName } from '../offers/backend-features.ts';
+import { configuredBackendName } from '../offers/capabilities.ts';
 import { shellWord } from './commands.ts';
 import { withPlacement, withProfile, withRequirements } from './trials.ts';
 

@@ -1,5 +1,5 @@
 export { diffFleetSpecs, type FleetSpecDiff, fleetPlanAction, sameFleetSpec } from './diff.ts';
-export { type HostAnswer, type HostQuestion, machineOfHost } from './own-host.ts';
+export { type HostAnswer, type HostQuestion, machineOfHost } from './host-machine.ts';
 export {
   type FleetHost,
   type FleetHostProxy,

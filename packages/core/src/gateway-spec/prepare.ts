@@ -1,5 +1,5 @@
 import type { GatewayConfiguration } from '@dstack/contract/wire';
-import { backendTraits } from '../offers/backend-features.ts';
+import { capabilitiesOf } from '../offers/capabilities.ts';
 import { nameError, type SpecError, specError } from '../run-spec/result.ts';
 
 export type PreparedGateway = { readonly ok: true } | SpecError;
@@ -13,11 +13,11 @@ export function prepareGateway(
   limits: { readonly maxReplicas: number },
 ): PreparedGateway {
   const { name, backend, domain, public_ip } = configuration;
-  const traits = backendTraits(backend);
+  const capabilities = capabilitiesOf(backend);
   const wrongName = name === null ? null : nameError(name);
   if (wrongName) return wrongName;
-  if (!traits.gateway) return specError(`Backend ${backend} does not support gateways`);
-  if (!public_ip && !traits.privateGateway) {
+  if (!capabilities.gateway) return specError(`Backend ${backend} does not support gateways`);
+  if (!public_ip && !capabilities.privateGateway) {
     return specError(`Backend ${backend} does not support gateways with \`public_ip: false\``);
   }
   if (domain?.replaceAll(PROJECT_NAME, '').includes('${{')) {

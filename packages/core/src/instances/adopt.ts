@@ -1,28 +1,59 @@
 /** Gives an instance the machine that was created for it, or found after a crash. */
 import type { Draft } from '../draft/draft.ts';
-import type { InstanceRecord, IntentResult } from '../model/index.ts';
+import type { InstanceRecord, IntentResult, ObservedMachine, Offer } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
 import { isPlaceholder } from '../status/index.ts';
 import { moveInstance } from './move.ts';
 
-export type CreatedMachine = Extract<IntentResult, { kind: 'instance.created' }>;
+export type CreatedInstance = Extract<IntentResult, { kind: 'instance.created' }>;
+/** Created from an offer. */
+export type OfferedInstance = CreatedInstance & { readonly offer: Offer };
+
+export function isOffered(created: CreatedInstance): created is OfferedInstance {
+  return created.offer !== null;
+}
 
 /** Moves a planned instance to `provisioning`. */
 export function adoptMachine(
   draft: Draft,
   instance: InstanceRecord,
-  created: CreatedMachine,
+  created: OfferedInstance,
 ): InstanceRecord {
   const machine = machineOf(instance, created);
   return moveInstance(draft, instance, 'provisioning', { ...machine, startedAt: draft.now });
+}
+
+/** Records how an instance that was not chosen from offers is found; what it is follows. */
+export function adoptHandle(
+  draft: Draft,
+  instance: InstanceRecord,
+  { handle, hostId }: CreatedInstance,
+): InstanceRecord {
+  return draft.instances.set(instance, { handle, hostId });
+}
+
+/** Takes over the machine's description from its backend. */
+export function describeMachine(
+  draft: Draft,
+  instance: InstanceRecord,
+  machine: ObservedMachine,
+): InstanceRecord {
+  const offer = machine.offer ?? instance.offer;
+  const { price, region } = offer ?? instance;
+  return draft.instances.set(instance, {
+    ...{ offer, price, region },
+    provisioningData: machine.provisioningData,
+    totalBlocks: machine.totalBlocks ?? instance.totalBlocks,
+  });
 }
 
 /** Records the machine of an instance that is already ending, so that it can be terminated. */
 export function noteMachine(
   draft: Draft,
   instance: InstanceRecord,
-  created: CreatedMachine,
+  created: CreatedInstance,
 ): InstanceRecord {
+  if (!isOffered(created)) return adoptHandle(draft, instance, created);
   return draft.instances.set(instance, machineOf(instance, created));
 }
 
@@ -30,10 +61,18 @@ export function noteMachine(
  * The machine as its creation reported it. For a placeholder, placement chose the blocks of each offer;
  * an instance that the fleet planned is divided by the fleet's `blocks` (null = `auto`).
  */
-function machineOf(instance: InstanceRecord, created: CreatedMachine): Partial<InstanceRecord> {
-  const { offer, provisioningData, hostId } = created;
+function machineOf(instance: InstanceRecord, created: OfferedInstance): Partial<InstanceRecord> {
+  const { offer, handle, provisioningData, hostId } = created;
   const { backend, region, price } = offer;
   const planned = instance.totalBlocks ?? totalBlocksOf(offer, 'auto');
   const totalBlocks = isPlaceholder(instance) ? (offer.total_blocks ?? planned) : planned;
-  return { backend, region, price, offer, provisioningData, hostId, totalBlocks: totalBlocks ?? 1 };
+  const described = {
+    backend,
+    region,
+    price,
+    offer,
+    provisioningData,
+    totalBlocks: totalBlocks ?? 1,
+  };
+  return { ...described, handle, hostId };
 }

@@ -1,6 +1,8 @@
 /** Signals that capacity became free; they wake waiting runs of every project that may use it. */
+
 import type { Draft } from '../draft/draft.ts';
 import type { Id, InstanceRecord, Signal } from '../model/index.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 
 /** Capacity of a fleet, for its own project and those that import it. */
 export const fleetCapacity = (fleetId: Id): Signal => ({
@@ -33,5 +35,5 @@ export function signalCapacity(
 ): void {
   const { kind, id } = fleetCapacity(instance.fleetId);
   draft.signal(kind, id);
-  if (instance.backend === 'local') draft.signal(LOCAL_CAPACITY.kind, LOCAL_CAPACITY.id);
+  if (isServerHost(instance.backend)) draft.signal(LOCAL_CAPACITY.kind, LOCAL_CAPACITY.id);
 }

@@ -1,5 +1,13 @@
 /** The one owner of instances: nobody else changes the status of one. */
-export { adoptMachine, type CreatedMachine, noteMachine } from './adopt.ts';
+export {
+  adoptHandle,
+  adoptMachine,
+  type CreatedInstance,
+  describeMachine,
+  isOffered,
+  noteMachine,
+  type OfferedInstance,
+} from './adopt.ts';
 export {
   capacityLeftTo,
   fleetCapacity,
@@ -16,6 +24,13 @@ export {
   planInstance,
   sshHostInstance,
 } from './new-instance.ts';
+export {
+  expectedObservation,
+  isNews,
+  MISSING_TOLERANCE,
+  notObserved,
+  observed,
+} from './observation.ts';
 export { releaseInstance, settleFree } from './release.ts';
 export { occupyReserved, reserveInstance } from './reserve.ts';
 export { runtimeDataFor } from './runtime-data.ts';

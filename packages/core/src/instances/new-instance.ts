@@ -81,6 +81,7 @@ export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace)
     requirements: fleetRequirements(fleet.spec),
     profile: mergedFleetProfile(fleet.spec),
     idleSeconds: idleSecondsOf(fleet),
+    handle: null,
     hostId: null,
     hostFacts: null,
     terminationReason: null,

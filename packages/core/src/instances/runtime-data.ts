@@ -1,4 +1,5 @@
 /** The share of a machine that a job gets, as sent to agents and clients. */
+
 import type {
   EngineSettings,
   InstanceRecord,
@@ -7,6 +8,7 @@ import type {
   RuntimeData,
 } from '../model/index.ts';
 import { shareOffer } from '../offers/blocks.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 
 /**
  * A job on a whole instance has no limits; one on a share has the limits of its blocks. The server's
@@ -25,7 +27,7 @@ export function runtimeDataFor(
   const { cpus, memory_mib, gpus } = share.instance.resources;
   return {
     network_mode: networkMode(job, instance, whole, settings),
-    gpu: whole && instance.backend !== 'local' ? null : gpus.length,
+    gpu: whole && !isServerHost(instance.backend) ? null : gpus.length,
     cpu: whole ? null : cpus,
     memory: whole ? null : memory_mib / 1024,
     ports: null,
@@ -42,7 +44,7 @@ function networkMode(
   whole: boolean,
   settings: EngineSettings,
 ): 'host' | 'bridge' {
-  if (!whole || instance.backend === 'local') return 'bridge';
+  if (!whole || isServerHost(instance.backend)) return 'bridge';
   const multinode = (job.spec.jobs_per_replica ?? 1) > 1;
   const host = settings.jobNetworkMode === 2 || (settings.jobNetworkMode === 1 && multinode);
   return host ? 'host' : 'bridge';

@@ -39,17 +39,15 @@ export function terminateByUser(
   return { changes: draft.changes(), signals: draft.signals() };
 }
 
-/** The machine no longer exists. */
+/** The machine no longer exists. `keepVisible`: the row stays listed with its reason. */
 export function finishInstance(
   draft: Draft,
   instance: InstanceRecord,
   patch: Pick<Partial<InstanceRecord>, 'terminationReason' | 'terminationMessage'> = {},
+  keepVisible = false,
 ): void {
-  const ended = moveInstance(draft, instance, 'terminated', {
-    ...patch,
-    deleted: true,
-    deletedAt: draft.now,
-  });
+  const deletion = keepVisible ? {} : { deleted: true, deletedAt: draft.now };
+  const ended = moveInstance(draft, instance, 'terminated', { ...patch, ...deletion });
   draft.signal('fleet', instance.fleetId);
   signalCapacity(draft, ended);
 }

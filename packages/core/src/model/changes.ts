@@ -117,7 +117,7 @@ export interface NewEvent {
 export interface Signal {
   readonly kind: WorkKind;
   /**
-   * Id of the record; project id for `placement`; intent key for `intent`. For `capacity` the freed
+   * Id of the record; instance id for `observation`; project id for `placement`; intent key for `intent`. For `capacity` the freed
    * capacity: `fleet:<id>`, `local`, or `project:<id>` (held for a waiting run of that project).
    */
   readonly id: string;
@@ -129,6 +129,7 @@ export type WorkKind =
   | 'placement'
   | 'capacity'
   | 'instance'
+  | 'observation'
   | 'fleet'
   | 'volume'
   | 'gateway'

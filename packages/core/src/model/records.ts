@@ -156,6 +156,8 @@ export interface InstanceRecord {
   readonly profile: Profile | null;
   /** Seconds without a job after which it is terminated; null = never. 0 = with its job. */
   readonly idleSeconds: number | null;
+  /** How its backend finds it; null while nothing has been ordered. */
+  readonly handle: InstanceHandle | null;
   /** Which agent runs its jobs: key of a `HostRecord`. */
   readonly hostId: string | null;
   readonly hostFacts: HostFacts | null;
@@ -201,6 +203,55 @@ export interface HostRecord {
   readonly executor: 'docker' | 'process' | null;
   /** Why it is not connected, for people. */
   readonly error: string | null;
+  /** No repetition can bring the agent there; `error` says why. */
+  readonly failed: boolean;
+}
+
+/** How a backend finds an instance that it has created. */
+export interface InstanceHandle {
+  /** The provider's id, unique within the backend. */
+  readonly id: string;
+  /** JSON of the adapter, as it needs it for its calls; not read by anybody else. */
+  readonly data: string | null;
+}
+
+/** The machine of an instance, as its backend describes it. */
+export interface ObservedMachine {
+  /** Null: the offer that was ordered holds. */
+  readonly offer: Offer | null;
+  readonly provisioningData: ProvisioningData;
+  /** Null: as the fleet divides its instances. */
+  readonly totalBlocks: number | null;
+}
+
+/** What a backend reports of an instance. Texts are for people. */
+export type InstanceObservation =
+  /** `text`: the stage, such as `booting` or `in the queue of partition gpu`. */
+  | { readonly state: 'pending'; readonly text: string }
+  /** Its agent can be reached. `machine` null: described once the agent has reported its facts. */
+  | { readonly state: 'ready'; readonly machine: ObservedMachine | null }
+  /**
+   * It ends or has ended without an order of ours: a spot instance is taken back, the provider could
+   * not start it, or it can never serve as it is (`refused`).
+   */
+  | {
+      readonly state: 'interrupted';
+      readonly reason: 'spot' | 'failed' | 'refused';
+      readonly text: string;
+    }
+  | { readonly state: 'missing' };
+
+/** The last observation of an instance. Raises no version: it changes on its own. */
+export interface ObservationRecord {
+  readonly instanceId: Id;
+  readonly observation: InstanceObservation;
+  /** Since when its `state` is this one. */
+  readonly since: Timestamp;
+  readonly checkedAt: Timestamp;
+  /** Why the backend did not answer the last question; null = it did. */
+  readonly error: string | null;
+  /** When it is due again; null = never. */
+  readonly nextPassAt: Timestamp | null;
 }
 
 /** The last word of an agent about a job, and how much of its log is stored. */
@@ -244,8 +295,7 @@ export type IntentKind =
   | 'job.stop'
   | 'job.remove'
   | 'instance.create'
-  | 'instance.terminate'
-  | 'host.deploy';
+  | 'instance.terminate';
 
 export type IntentPayload =
   /** Put the job on its host; `hold` for a cluster. */
@@ -261,7 +311,8 @@ export type IntentPayload =
   | { readonly kind: 'job.remove'; readonly hostId: string }
   /**
    * Try the offers in order; `maxTries` attempts, skips not counted. No offers at all = an instance
-   * of a fleet without a job: ask the backends for what its requirements and profile want.
+   * of a fleet without a job: ask the backends for what its requirements and profile want. An
+   * instance that exists already (an SSH host) is taken over from its backend without an offer.
    */
   | {
       readonly kind: 'instance.create';
@@ -269,9 +320,7 @@ export type IntentPayload =
       readonly maxTries: number;
       readonly totalOffers: number;
     }
-  | { readonly kind: 'instance.terminate' }
-  /** Bring the agent onto a host of one's own and find out what the machine is. */
-  | { readonly kind: 'host.deploy' };
+  | { readonly kind: 'instance.terminate' };
 
 /** `reason` of a refused `instance.terminate`: the backend was removed from the project. */
 export const BACKEND_MISSING = 'backend_missing';
@@ -279,15 +328,12 @@ export const BACKEND_MISSING = 'backend_missing';
 export type IntentResult =
   | {
       readonly kind: 'instance.created';
-      readonly offer: Offer;
-      readonly provisioningData: ProvisioningData;
+      /** Null where nothing was chosen; the first observation describes the machine. */
+      readonly offer: Offer | null;
+      readonly handle: InstanceHandle;
+      /** Null until the machine is known. */
+      readonly provisioningData: ProvisioningData | null;
       readonly hostId: string;
-    }
-  | {
-      readonly kind: 'host.deployed';
-      readonly offer: Offer;
-      readonly provisioningData: ProvisioningData;
-      readonly totalBlocks: number;
     }
   /** `message` says how many offers were tried and up to three distinct errors. */
   | { readonly kind: 'no-capacity'; readonly message: string }

@@ -8,6 +8,7 @@ import type {
   IntentRecord,
   JobRecord,
   JobReport,
+  ObservationRecord,
   RunRecord,
   Timestamp,
 } from './records.ts';
@@ -128,6 +129,8 @@ export interface InstanceSnapshot {
   /** Unfinished jobs that claim it. */
   readonly jobs: readonly JobRecord[];
   readonly host: HostRecord | null;
+  /** What its backend last reported; null before the first answer, and where it never reports. */
+  readonly observation: ObservationRecord | null;
   readonly intents: readonly IntentRecord[];
   /** Instances of its fleet that are neither terminating nor terminated. */
   readonly activeInFleet: number;

@@ -1,5 +1,6 @@
 import type { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '../model/index.ts';
+import { isServerHost } from './capabilities.ts';
 import { requirementsMatch } from './match.ts';
 
 /**
@@ -55,6 +56,6 @@ export function totalBlocksOf(offer: Offer, blocks: number | 'auto'): number | n
   if (total < 1) return null;
   if (total === 1) return 1;
   // The machine of the server is a set of slots, not a partition: a remainder is lost to nobody.
-  if (offer.backend === 'local' && gpuCount === 0) return total;
+  if (isServerHost(offer.backend) && gpuCount === 0) return total;
   return cpus % total === 0 && gpuCount % total === 0 ? total : null;
 }

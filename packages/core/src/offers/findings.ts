@@ -9,7 +9,7 @@ import {
 import type { Finding, Requirements, Rule } from '@dstack/contract/wire';
 import type { InstanceRecord, Offer } from '../model/index.ts';
 import { isInstanceActive, isInstanceAvailable } from '../status/instance-status.ts';
-import { configuredBackendName } from './backend-features.ts';
+import { configuredBackendName } from './capabilities.ts';
 import { localRefusal } from './local-limits.ts';
 import { allMismatches, type RequirementName } from './match.ts';
 import { type JobNeeds, type Location, unmetLocations, unmetNeed } from './needs.ts';

@@ -1,7 +1,12 @@
 export { computeCapabilityOf } from './accelerators.ts';
 export { isAvailableOffer } from './availability.ts';
-export { type BackendTraits, backendTraits, LOCAL_PROCESS_INSTANCE } from './backend-features.ts';
 export { shareOffer, smallestShare, totalBlocksOf } from './blocks.ts';
+export {
+  type Capabilities,
+  capabilitiesOf,
+  isServerHost,
+  LOCAL_PROCESS_INSTANCE,
+} from './capabilities.ts';
 export { type Combined, type CombineResult, combineFleetAndRun } from './combine.ts';
 export {
   type CpuRow,

@@ -1,5 +1,6 @@
 import type { LocalUse, Offer } from '../model/index.ts';
 import { shareOffer } from './blocks.ts';
+import { isServerHost } from './capabilities.ts';
 
 /**
  * The server's own machine is offered with all of its GPUs, with fewer, and with none, and may hold
@@ -15,6 +16,6 @@ export function machineGpus(offer: Offer): number {
 
 /** GPUs of the server's machine that jobs hold through an instance, or are about to. */
 export function heldLocalGpus({ backend, offer, totalBlocks, busyBlocks }: LocalUse): number {
-  if (backend !== 'local' || !offer || busyBlocks === 0) return 0;
+  if (!isServerHost(backend) || !offer || busyBlocks === 0) return 0;
   return shareOffer(offer, totalBlocks ?? 1, busyBlocks).instance.resources.gpus.length;
 }

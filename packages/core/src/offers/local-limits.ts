@@ -1,5 +1,5 @@
 import type { Offer } from '../model/index.ts';
-import { LOCAL_PROCESS_INSTANCE } from './backend-features.ts';
+import { isServerHost, LOCAL_PROCESS_INSTANCE } from './capabilities.ts';
 import type { JobNeeds } from './needs.ts';
 
 // Keys of `backend_data` in offers of the server's machine. Instances outlive the server process, so
@@ -15,7 +15,7 @@ export const LOCAL_USERS = 'users';
 export const LOCAL_WITHDRAWN = 'withdrawn';
 
 export function isWithdrawn(offer: Offer): boolean {
-  return offer.backend === 'local' && offer.backend_data[LOCAL_WITHDRAWN] === true;
+  return isServerHost(offer.backend) && offer.backend_data[LOCAL_WITHDRAWN] === true;
 }
 
 /** A need that the server's machine would meet if the server were started with other settings. */
@@ -27,7 +27,7 @@ export interface LocalRefusal {
 
 /** Null for other machines, and for needs that jobs without containers can never have met. */
 export function localRefusal(needs: JobNeeds, offer: Offer): LocalRefusal | null {
-  if (offer.backend !== 'local') return null;
+  if (!isServerHost(offer.backend)) return null;
   const trusted = offer.backend_data[LOCAL_TRUSTED] === true;
   const hasContainers = offer.instance.name !== LOCAL_PROCESS_INSTANCE;
   if (!trusted && hasContainers && needs.dind) return { need: 'docker', without: 'trusted' };

@@ -1,6 +1,7 @@
 import type { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '../model/index.ts';
 import { computeCapabilityOf } from './accelerators.ts';
+import { isServerHost } from './capabilities.ts';
 
 /** A requirement that an offer can fail, named as in configurations. */
 export type RequirementName = 'spot' | 'max_price' | 'cpu' | 'cpu.arch' | 'memory' | 'disk' | 'gpu';
@@ -103,7 +104,7 @@ function diskMatches(disk: Requirements['resources']['disk'], offer: Offer): boo
 
 /** On the server's machine a lower bound that is the language's default was not asked for. */
 function boundsFor(offer: Offer, part: keyof typeof LANGUAGE_DEFAULTS, range: Bounds): Bounds {
-  const isDefault = offer.backend === 'local' && range.min === LANGUAGE_DEFAULTS[part];
+  const isDefault = isServerHost(offer.backend) && range.min === LANGUAGE_DEFAULTS[part];
   return isDefault ? { min: null, max: range.max } : range;
 }
 

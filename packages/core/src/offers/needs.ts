@@ -1,10 +1,11 @@
 import type { JobSpec, Profile, Requirements } from '@dstack/contract/wire';
 import type { Offer } from '../model/index.ts';
 import {
-  backendTraits,
+  capabilitiesOf,
   configuredBackendName,
+  isServerHost,
   LOCAL_PROCESS_INSTANCE,
-} from './backend-features.ts';
+} from './capabilities.ts';
 import { localRefusal } from './local-limits.ts';
 import { sameWord } from './match.ts';
 
@@ -63,20 +64,20 @@ export function needsOf(spec: JobSpec, dind: boolean): JobNeeds {
  * (`local-process`) nothing that is a property of containers can be had.
  */
 export function unmetNeed(needs: JobNeeds, offer: Offer): NeedName | null {
-  const traits = backendTraits(offer.backend);
-  if (needs.multinode && !traits.multinode) return 'nodes';
-  if (offer.backend === 'local' && offer.instance.name === LOCAL_PROCESS_INSTANCE) {
+  const capabilities = capabilitiesOf(offer.backend);
+  if (needs.multinode && !capabilities.multinode) return 'nodes';
+  if (isServerHost(offer.backend) && offer.instance.name === LOCAL_PROCESS_INSTANCE) {
     const unmet = withoutContainers(needs);
     if (unmet) return unmet;
   }
   const refused = localRefusal(needs, offer);
   if (refused) return refused.need;
-  if (needs.privileged && !traits.privileged) return needs.dind ? 'docker' : 'privileged';
+  if (needs.privileged && !capabilities.privileged) return needs.dind ? 'docker' : 'privileged';
   // No backend of this server attaches network volumes: a job that names one runs nowhere, since
   // it must never run without its data.
   if (needs.namedVolumes) return 'volumes';
-  if (needs.instanceMounts && !traits.instanceMounts) return 'volumes';
-  if (needs.reservation && !traits.reservations) return 'reservation';
+  if (needs.instanceMounts && !capabilities.instanceMounts) return 'volumes';
+  if (needs.reservation && !capabilities.reservations) return 'reservation';
   return null;
 }
 

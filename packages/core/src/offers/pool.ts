@@ -5,8 +5,8 @@ import {
   isInstanceAvailable,
   isInstanceIdle,
 } from '../status/instance-status.ts';
-import { configuredBackendName } from './backend-features.ts';
 import { smallestShare } from './blocks.ts';
+import { configuredBackendName } from './capabilities.ts';
 import { finding, type MachineQuery, offerFindings, placeFindings } from './findings.ts';
 import { allowsBackend, hasWord, type Location, unmetLocation, unmetNeed } from './needs.ts';
 

@@ -1,4 +1,5 @@
 /** Gives the jobs of a gang the slots that were chosen for them. */
+
 import type { Draft } from '../draft/draft.ts';
 import { instanceTarget, jobAssignedEvent, jobTarget, newEvent } from '../events/events.ts';
 import {
@@ -14,7 +15,7 @@ import type {
   InstanceRecord,
   JobRecord,
 } from '../model/index.ts';
-import { backendTraits } from '../offers/backend-features.ts';
+import { capabilitiesOf, isServerHost } from '../offers/capabilities.ts';
 import { moveJob } from '../reconcile/moves.ts';
 import { DEFAULT_IDLE_FOR_RUN } from '../status/instance-status.ts';
 import { triedOffers } from './new-slots.ts';
@@ -28,7 +29,7 @@ function idleSecondsFor(
   backend: BackendName,
   profile: { readonly idle_duration?: number | null },
 ): number | null {
-  if (backendTraits(backend).container) return 0;
+  if (capabilitiesOf(backend).container) return 0;
   const wanted = profile.idle_duration ?? DEFAULT_IDLE_FOR_RUN;
   return wanted < 0 ? null : wanted;
 }
@@ -97,14 +98,14 @@ function placeholder(
   ctx: DecisionContext,
 ): InstanceRecord {
   const [first] = slot.offers;
-  const local = first?.backend === 'local';
+  const local = first && isServerHost(first.backend) ? first : null;
   return {
     ...newInstance(fleet, { id: ctx.newId(), num: instanceNum, now: ctx.now }),
-    backend: local ? 'local' : null,
-    region: local ? first.region : '',
+    backend: local?.backend ?? null,
+    region: local?.region ?? '',
     provisioningJobId: job.id,
     // Reserves the GPUs of the offer.
-    offer: local ? first : null,
+    offer: local,
     totalBlocks: first?.total_blocks ?? 1,
     busyBlocks: first?.blocks ?? 1,
     requirements: slot.combined.requirements,

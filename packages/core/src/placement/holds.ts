@@ -2,7 +2,9 @@
  * Reservations for waiting gangs (EASY backfill). Without them, smaller gangs could for ever take the
  * capacity that a large one needs at once; they may only use what it cannot.
  */
+
 import type { FleetRecord, Id, InstanceRecord } from '../model/index.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import { candidateFleets } from './choose-fleet.ts';
 import { isClusterFor, newSlots, nodesNeeded } from './fleet-option.ts';
 import type { CapacityLedger } from './ledger.ts';
@@ -60,7 +62,7 @@ export class Holds {
     const could = fitting(ledger, fleet, request);
     const fresh = mayGrow && !shared ? newSlots(ledger, fleet, request, this.#ask) : null;
     const offer = fresh && !('none' in fresh) ? fresh[0]?.offers[0] : undefined;
-    const places = offer ? this.#placesIn(fleet, needed, offer.backend === 'local') : 0;
+    const places = offer ? this.#placesIn(fleet, needed, isServerHost(offer.backend)) : 0;
     if (could.places + places < needed) return null;
     const open = new Set(ledger.openIn(fleet.id));
     const free = (one: InstanceRecord) => (one.totalBlocks ?? 0) - ledger.busyBlocks(one);
@@ -70,7 +72,7 @@ export class Holds {
       .slice(0, needed);
     const missing = Math.min(places, needed - instances.length);
     if (instances.length + missing === 0) return null;
-    return { fleet, instances, places: missing, isLocal: offer?.backend === 'local' };
+    return { fleet, instances, places: missing, isLocal: isServerHost(offer?.backend ?? null) };
   }
 
   #placesIn(fleet: FleetRecord, needed: number, isLocal: boolean): number {

@@ -8,6 +8,7 @@ import type {
   Offer,
   RunRecord,
 } from '../model/index.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import { heldLocalGpus, machineGpus } from '../offers/local-gpus.ts';
 import { isUsable } from '../offers/pool.ts';
 import { isFleetActive } from '../status/fleet-status.ts';
@@ -147,7 +148,7 @@ export class CapacityLedger {
   /** Whether the GPUs of an offer are free. Instances share GPUs on the server's machine only. */
   hasGpusFor(offer: Offer): boolean {
     const wanted = offer.instance.resources.gpus.length;
-    if (offer.backend !== 'local' || wanted === 0) return true;
+    if (!isServerHost(offer.backend) || wanted === 0) return true;
     return this.#localGpusHeld + wanted <= machineGpus(offer);
   }
 
@@ -159,7 +160,7 @@ export class CapacityLedger {
     append(this.#growers, fleetId, by);
     count(this.#active, fleetId);
     count(this.#occupied, fleetId);
-    if (offer?.backend === 'local') {
+    if (offer && isServerHost(offer.backend)) {
       this.#localLeft -= 1;
       const { backend, blocks: busyBlocks, total_blocks: totalBlocks } = offer;
       this.#localGpusHeld += heldLocalGpus({ backend, offer, totalBlocks, busyBlocks });

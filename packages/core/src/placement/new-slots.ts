@@ -1,6 +1,7 @@
 import type { Finding } from '@dstack/contract/wire';
 import type { FleetRecord, Offer } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import { finding } from '../offers/findings.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
 import type { CapacityLedger } from './ledger.ts';
@@ -84,7 +85,7 @@ function slotFrom(
 
 /** Why the server's machine cannot hold one more instance like this; null for other machines. */
 export function whyNotLocal(ledger: CapacityLedger, offer: Offer): Finding | null {
-  if (offer.backend !== 'local') return null;
+  if (!isServerHost(offer.backend)) return null;
   if (ledger.localLeft <= 0) {
     return finding('local_limit', { has: String(ledger.localMaxInstances) });
   }
@@ -97,13 +98,13 @@ export function whyNotLocal(ledger: CapacityLedger, offer: Offer): Finding | nul
  */
 export function triedOffers(offers: readonly Offer[]): Offer[] {
   const [first] = offers;
-  if (first?.backend === 'local') return [first];
+  if (first && isServerHost(first.backend)) return [first];
   return offers
     .filter(
       (offer) =>
         offer.blocks === first?.blocks &&
         offer.total_blocks === first.total_blocks &&
-        offer.backend !== 'local',
+        !isServerHost(offer.backend),
     )
     .slice(0, OFFERS_KEPT);
 }

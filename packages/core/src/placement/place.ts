@@ -10,6 +10,7 @@ import type {
   Timestamp,
 } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import { isJobWaiting } from '../status/job-status.ts';
 import { assignExisting, assignNew } from './assign.ts';
 import { chooseFleet } from './choose-fleet.ts';
@@ -185,8 +186,8 @@ type Slot = FleetOption['slots'][number];
 
 /** It takes a slot or GPUs of the server's machine, which other projects may take as well. */
 function isSharedByProjects(slot: Slot): boolean {
-  if (slot.kind === 'new') return slot.offers[0]?.backend === 'local';
-  return slot.offer.backend === 'local' && slot.offer.instance.resources.gpus.length > 0;
+  if (slot.kind === 'new') return isServerHost(slot.offers[0]?.backend ?? null);
+  return isServerHost(slot.offer.backend) && slot.offer.instance.resources.gpus.length > 0;
 }
 
 /** Claims the slots of an option; `each` is called with every slot and its instance number. */

@@ -1,4 +1,5 @@
 import type { FleetRecord, InstanceRecord, Offer } from '../model/index.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import type { Combined } from '../offers/combine.ts';
 import { isSelected, matchInstance, type PoolOffer, type Projects } from '../offers/pool.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
@@ -80,7 +81,7 @@ export function poolOffer(
  * to that machine one by one, so importing a fleet does not admit them.
  */
 export function isOthersLocal(instance: InstanceRecord, { run }: GangRequest): boolean {
-  return instance.backend === 'local' && instance.projectId !== run.projectId;
+  return isServerHost(instance.backend) && instance.projectId !== run.projectId;
 }
 
 /** Whether the run's `instances` select this one, or are not set. */

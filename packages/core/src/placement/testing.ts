@@ -133,6 +133,7 @@ export function anInstance(
     requirements: null,
     profile: null,
     idleSeconds: 300,
+    handle: { id: `i-${fleet.name}-${num}`, data: null },
     hostId: `${fleet.name}-${num}`,
     hostFacts: null,
     terminationReason: null,

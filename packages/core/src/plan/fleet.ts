@@ -1,8 +1,8 @@
 import type { FleetSpec, Requirements } from '@dstack/contract/wire';
 import { fleetRequirements } from '../fleet-spec/requirements.ts';
 import type { Offer } from '../model/index.ts';
-import { backendTraits } from '../offers/backend-features.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
+import { capabilitiesOf } from '../offers/capabilities.ts';
 import { listOffers, type OfferListing } from '../offers/listing.ts';
 import { cutZones, needsOfRequirements, unmetLocation, unmetNeed } from '../offers/needs.ts';
 import { offersQuestion } from '../placement/new-capacity.ts';
@@ -26,7 +26,7 @@ export function fleetOffers(spec: FleetSpec, offers: readonly Offer[]): Offer[] 
   const bare = (nodes?.target ?? nodes?.min ?? 0) > 0;
   const needs = needsOfRequirements(fleetRequirements(spec));
   return offers.flatMap((offer) => {
-    if (bare && !backendTraits(offer.backend).createInstance) return [];
+    if (bare && !capabilitiesOf(offer.backend).createInstance) return [];
     if (unmetNeed(needs, offer) || unmetLocation(profile, offer)) return [];
     const total = totalBlocksOf(offer, blocks ?? 1);
     return total === null ? [] : [{ ...cutZones(profile, offer), total_blocks: total }];

@@ -1,7 +1,7 @@
 import { refusalText } from '@dstack/contract/wire';
 import type { Offer } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
-import { LOCAL_PROCESS_INSTANCE } from '../offers/backend-features.ts';
+import { isServerHost, LOCAL_PROCESS_INSTANCE } from '../offers/capabilities.ts';
 import {
   LOCAL_MOUNTS,
   LOCAL_TRUSTED,
@@ -35,7 +35,7 @@ export function planNotes(
 
 /** On the server's own machine it matters whether there is a container around the job. */
 function localNotes(input: PlanInput, offers: readonly Offer[]): string[] {
-  const local = offers.find((offer) => offer.backend === 'local');
+  const local = offers.find((offer) => isServerHost(offer.backend));
   if (!local) return [];
   if (local.instance.name !== LOCAL_PROCESS_INSTANCE) {
     return [

@@ -70,6 +70,7 @@ function withoutInstanceReason(
   job: JobRecord,
   instance: InstanceRecord | null,
 ): JobTerminationReason {
+  if (instance?.terminationReason === 'interrupted') return 'interrupted_by_no_capacity';
   if (!isJobStarting(job.status)) return lostReason(job);
   if (!job.provisioningData?.hostname) return 'waiting_instance_limit_exceeded';
   return instance?.terminationReason === 'provisioning_timeout'

@@ -31,6 +31,17 @@ const released = (world: World) =>
     .map((i) => i.subjectId)
     .sort();
 
+/** Of the job's instance, as its backend reports it; the job had none so far. */
+function setAddress(world: World, jobId: string, ip: string | null) {
+  const job = world.job(jobId);
+  const instance = world.instance(job.instanceId ?? '');
+  const data = instance.provisioningData;
+  const at = (address: string | null) =>
+    data && { ...data, hostname: address, internal_ip: address };
+  world.instances.set(instance.id, { ...instance, provisioningData: at(ip) });
+  world.jobs.set(jobId, { ...job, provisioningData: at(null) });
+}
+
 function hold(world: World, ...ids: string[]) {
   for (const id of ids) world.report(id, { phase: 'held' });
   world.pass();
@@ -39,11 +50,8 @@ function hold(world: World, ...ids: string[]) {
 describe('nodes of one replica', () => {
   test('are pulled early, held, and start together once all have an address', () => {
     const world = gang({ nodes: 3 });
-    const late = world.job('job-2');
-    world.jobs.set('job-2', {
-      ...late,
-      provisioningData: { ...late.provisioningData!, hostname: null, internal_ip: null },
-    });
+    const { provisioningData } = world.job('job-2');
+    setAddress(world, 'job-2', null);
     world.pass();
     expect(
       world.announced('job.start').every((i) => i.payload.kind === 'job.start' && i.payload.hold),
@@ -51,7 +59,7 @@ describe('nodes of one replica', () => {
     hold(world, 'job-0', 'job-1', 'job-2');
     expect(world.job('job-0').status).toBe('pulling');
     expect(released(world)).toEqual([]);
-    world.jobs.set('job-2', { ...world.job('job-2'), provisioningData: late.provisioningData });
+    setAddress(world, 'job-2', provisioningData?.hostname ?? '');
     world.pass();
     expect(released(world)).toEqual(['job-0', 'job-1', 'job-2']);
     world.pass();
@@ -186,17 +194,7 @@ describe('addresses in commands', () => {
     const configuration = { type: 'service', groups };
     const spec = { ...world.run.spec, configuration } as never;
     world.run = { ...world.run, spec, desiredReplicas: { head: 1, work: 1 } };
-    const { provisioningData } = world.job('job-0');
-    const address = (ip: string | null) =>
-      world.jobs.set('job-0', {
-        ...world.job('job-0'),
-        provisioningData: provisioningData && {
-          ...provisioningData,
-          hostname: ip,
-          internal_ip: ip,
-        },
-      });
-    address(null);
+    setAddress(world, 'job-0', null);
     world.pass();
     const holds = world
       .announced('job.start')
@@ -204,7 +202,7 @@ describe('addresses in commands', () => {
     expect(Object.fromEntries(holds)).toEqual({ 'job-0': false, 'job-1': true });
     hold(world, 'job-1');
     expect(released(world)).toEqual([]);
-    address('10.0.0.7');
+    setAddress(world, 'job-0', '10.0.0.7');
     world.pass();
     expect(released(world)).toEqual(['job-1']);
   });

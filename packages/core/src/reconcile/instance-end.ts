@@ -13,15 +13,12 @@ import { nudgeCreation } from './instance-start.ts';
 
 export function advanceTermination(pass: InstancePass): void {
   const { instance, draft } = pass;
-  if (isOwnHost(instance.backend)) {
-    releaseHost(pass);
-    return;
-  }
-  if (instance.provisioningData === null && !adoptLateMachine(pass)) return;
+  if (instance.handle === null && !adoptLate(pass)) return;
   const last = draft.lastIntent('instance.terminate', instance.id);
   if (last === null) {
     draft.announce(instance.id, { kind: 'instance.terminate' });
-  } else if (last.state === 'done') {
+    dueToGiveUp(pass);
+  } else if (last.state === 'done' || isGivenUpHost(pass, last)) {
     finish(pass);
   } else if (last.state === 'failed' && isGivenUp(pass, last)) {
     giveUpMachine(pass);
@@ -30,6 +27,21 @@ export function advanceTermination(pass: InstancePass): void {
     if (pass.now >= again) draft.announce(instance.id, { kind: 'instance.terminate' });
     else draft.dueAt(again);
   }
+}
+
+/** An SSH host costs nothing, so its agent is left there when it cannot be removed in time. */
+function isGivenUpHost(pass: InstancePass, last: IntentRecord): boolean {
+  if (!isOwnHost(pass.instance.backend)) return false;
+  return last.state !== 'announced' || dueToGiveUp(pass);
+}
+
+/** Returns whether the time for removing an agent is over, and schedules a pass for that moment. */
+function dueToGiveUp(pass: InstancePass): boolean {
+  if (!isOwnHost(pass.instance.backend)) return false;
+  const until = pass.instance.statusChangedAt + HOST_REMOVE_LIMIT;
+  if (pass.now >= until) return true;
+  pass.draft.dueAt(until);
+  return false;
 }
 
 /**
@@ -46,8 +58,8 @@ function isGivenUp(pass: InstancePass, last: IntentRecord): boolean {
 
 /** Ends the row with an alarm that names the machine, which somebody has to terminate by hand. */
 function giveUpMachine(pass: InstancePass): void {
-  const { backend, region, provisioningData: data, name } = pass.instance;
-  const machine = [data?.instance_id, data?.hostname].filter(Boolean).join(', ') || 'unknown id';
+  const { backend, region, provisioningData: data, name, handle } = pass.instance;
+  const machine = [handle?.id, data?.hostname].filter(Boolean).join(', ') || 'unknown id';
   const text =
     `Machine of instance ${name} (${machine}) in ${backend}/${region} may still run and cost money: ` +
     `backend ${backend} was removed before the machine was terminated. Terminate it at the provider`;
@@ -57,22 +69,11 @@ function giveUpMachine(pass: InstancePass): void {
   pass.signalRuns();
 }
 
-/** Removes the agent from a host that leaves its fleet; gives up after `HOST_REMOVE_LIMIT`. */
-function releaseHost(pass: InstancePass): void {
-  const { instance, draft } = pass;
-  const last = draft.lastIntent('instance.terminate', instance.id);
-  const until = instance.statusChangedAt + HOST_REMOVE_LIMIT;
-  if (draft.lastIntent('host.deploy', instance.id) === null) finish(pass);
-  else if (last === null) draft.announce(instance.id, { kind: 'instance.terminate' });
-  else if (last.state !== 'announced' || pass.now >= until) finish(pass);
-  if (pass.instance.status === instance.status) draft.dueAt(until);
-}
-
 /**
- * For an instance that ended during its creation. Returns whether there is a machine to terminate; if
- * there is none and none can appear, the instance is finished here.
+ * For an instance that ended during its creation. Returns whether there is something to release; if
+ * there is nothing and nothing can appear, the instance is finished here.
  */
-function adoptLateMachine(pass: InstancePass): boolean {
+function adoptLate(pass: InstancePass): boolean {
   const create = pass.draft.lastIntent('instance.create', pass.instance.id);
   if (create?.result?.kind === 'instance.created') {
     noteMachine(pass.draft, pass.instance, create.result);
@@ -87,7 +88,11 @@ function adoptLateMachine(pass: InstancePass): boolean {
   return false;
 }
 
+/** An instance that was never in service stays visible with its reason until the fleet's next attempt. */
 function finish(pass: InstancePass): void {
-  finishInstance(pass.draft, pass.instance);
+  const { instance } = pass;
+  const wasPlanned = instance.startedAt === null && instance.provisioningJobId === null;
+  const keepVisible = wasPlanned && instance.terminationReason !== 'terminated_by_user';
+  finishInstance(pass.draft, instance, {}, keepVisible);
   pass.signalRuns();
 }

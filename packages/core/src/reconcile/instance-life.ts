@@ -11,9 +11,11 @@ import {
   isPatientBackend,
   UNREACHABLE_LIMIT,
 } from '../status/index.ts';
+import { followLoss } from './instance-loss.ts';
 import type { InstancePass } from './instance-pass.ts';
 
 export function advanceUp(pass: InstancePass): void {
+  if (followLoss(pass)) return;
   trackReachability(pass);
   if (isUnreachableTooLong(pass)) {
     pass.end('unreachable', pass.host?.error ?? 'The instance could not be reached for 20 minutes');

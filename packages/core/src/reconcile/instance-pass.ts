@@ -7,6 +7,7 @@ import type {
   InstanceRecord,
   InstanceSnapshot,
   InstanceTerminationReason,
+  ObservationRecord,
   Timestamp,
 } from '../model/index.ts';
 import { isInstancePending } from '../status/index.ts';
@@ -41,6 +42,10 @@ export class InstancePass {
     return this.snapshot.host;
   }
 
+  get observation(): ObservationRecord | null {
+    return this.snapshot.observation;
+  }
+
   /** Unfinished jobs that claim it. */
   get hasJobs(): boolean {
     return this.snapshot.jobs.length > 0;
@@ -62,10 +67,10 @@ export class InstancePass {
 
   /**
    * Gives up the creation: deletes a placeholder, abandons a planned instance with the reason, and
-   * terminates an instance that has a machine after all.
+   * terminates an instance that its backend has created after all.
    */
   giveUp(reason: InstanceTerminationReason, message: string | null): void {
-    if (!isInstancePending(this.instance.status)) {
+    if (!isInstancePending(this.instance.status) || this.instance.handle !== null) {
       this.end(reason, message);
     } else if (this.instance.provisioningJobId === null) {
       abandonPlanned(this.draft, this.instance, reason, message);

@@ -1,32 +1,35 @@
 /** A planned instance until its agent connects. */
 
-import { adoptMachine, type CreatedMachine, startInstance } from '../instances/index.ts';
-import type { HostRecord, IntentRecord, IntentResult, Offer } from '../model/index.ts';
+import {
+  adoptHandle,
+  adoptMachine,
+  describeMachine,
+  isOffered,
+  type OfferedInstance,
+  startInstance,
+} from '../instances/index.ts';
+import type { HostRecord, IntentRecord, Offer } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
-import {
-  CREATE_NUDGE,
-  HOST_ADD_LIMIT,
-  isOwnHost,
-  provisioningTimeoutSeconds,
-} from '../status/index.ts';
+import { isServerHost } from '../offers/capabilities.ts';
+import { CREATE_NUDGE, HOST_ADD_LIMIT, provisioningTimeoutSeconds } from '../status/index.ts';
+import { followLoss } from './instance-loss.ts';
 import type { InstancePass } from './instance-pass.ts';
 
-/** `pending`: a placeholder, a planned cloud machine, or an SSH host that is being added. */
+/** `pending`: a placeholder, a planned instance, or an SSH host that is being added. */
 export function advancePlanned(pass: InstancePass): void {
-  const { instance } = pass;
-  if (isOwnHost(instance.backend)) {
-    advanceOwnHost(pass);
+  if (pass.instance.handle !== null) {
+    advanceUndescribed(pass);
     return;
   }
-  // The run's pass adopts a machine created for its job; this pass only unclaimed ones.
+  // The run's pass adopts an instance created for its job; this pass only unclaimed ones.
   if (pass.hasJobs) return;
-  const create = pass.draft.lastIntent('instance.create', instance.id);
+  const create = pass.draft.lastIntent('instance.create', pass.instance.id);
   if (create === null) withoutCreation(pass);
   else followCreation(pass, create);
 }
 
-/** Gives up a placeholder without an order; orders the machine of a planned instance. */
+/** Gives up a placeholder without an order; orders a planned instance. */
 function withoutCreation(pass: InstancePass): void {
   if (pass.instance.provisioningJobId !== null) {
     pass.giveUp('no_offers', null);
@@ -43,7 +46,9 @@ function withoutCreation(pass: InstancePass): void {
 
 function followCreation(pass: InstancePass, create: IntentRecord): void {
   const { result } = create;
-  if (result?.kind === 'instance.created' && !hasLocalSlot(pass, result)) {
+  if (result?.kind === 'instance.created' && !isOffered(result)) {
+    adoptHandle(pass.draft, pass.instance, result);
+  } else if (result?.kind === 'instance.created' && !hasLocalSlot(pass, result)) {
     const { localMaxInstances: max } = pass.ctx.settings;
     // There is no machine to end: an instance of this backend is a slot of the server's.
     const limit = `${max} (DSTACK_LOCAL_MAX_INSTANCES)`;
@@ -63,9 +68,9 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
 }
 
 /** Slots of the server's machine belong to no fleet: other projects may have taken the last one. */
-function hasLocalSlot({ snapshot, ctx, draft }: InstancePass, created: CreatedMachine): boolean {
+function hasLocalSlot({ snapshot, ctx, draft }: InstancePass, created: OfferedInstance): boolean {
   const { local } = snapshot;
-  if (created.offer.backend !== 'local' || local === undefined) return true;
+  if (!isServerHost(created.offer.backend) || local === undefined) return true;
   draft.checkLocal(local.localState);
   return local.localInstances < ctx.settings.localMaxInstances;
 }
@@ -78,41 +83,46 @@ export function nudgeCreation(pass: InstancePass, create: IntentRecord): void {
   pass.draft.dueAt(create.updatedAt + (rounds + 1) * CREATE_NUDGE);
 }
 
-/** The agent is deployed first; the instance is in service once it connects. */
-function advanceOwnHost(pass: InstancePass): void {
-  const { instance, host } = pass;
-  const deploy = pass.draft.lastIntent('host.deploy', instance.id);
-  if (deploy === null) pass.draft.announce(instance.id, { kind: 'host.deploy' });
-  if (deploy?.result?.kind === 'refused') {
-    pass.giveUp('error', deploy.result.message);
+/**
+ * An instance that was taken over without an offer (an SSH host): its agent connects first and
+ * reports what the machine is, then its backend describes it.
+ */
+function advanceUndescribed(pass: InstancePass): void {
+  const { host, observation } = pass;
+  if (host?.failed) {
+    pass.giveUp('error', host.error);
     return;
   }
-  if (deploy?.result?.kind === 'host.deployed') adoptHost(pass, deploy.result);
-  const until = instance.createdAt + HOST_ADD_LIMIT;
-  if (pass.instance.provisioningData !== null && host?.connected) {
+  if (followLoss(pass)) return;
+  if (observation?.observation.state === 'ready' && observation.observation.machine) {
+    describeMachine(pass.draft, pass.instance, observation.observation.machine);
+  }
+  const until = pass.instance.createdAt + HOST_ADD_LIMIT;
+  if (host?.connected && pass.instance.provisioningData !== null) {
     pass.set({ terminationMessage: null });
     arrive(pass, host);
   } else if (pass.now >= until) {
     const message = host?.error ?? 'The host could not be added within 10 minutes';
     pass.giveUp('provisioning_timeout', message);
   } else {
+    // The facts that the agent has reported are what its backend needs.
+    if (host?.connected) pass.draft.signal('observation', pass.instance.id);
     // Users need the cause to repair the host.
     pass.set({ terminationMessage: host?.error ?? null });
     pass.draft.dueAt(until);
   }
 }
 
-function adoptHost(
-  pass: InstancePass,
-  { offer, provisioningData, totalBlocks }: Extract<IntentResult, { kind: 'host.deployed' }>,
-): void {
-  pass.set({ offer, provisioningData, totalBlocks, price: offer.price, region: offer.region });
-}
-
-/** `provisioning`: in service once its agent connects. */
+/** `provisioning`: in service once its backend reports it as ready and its agent connects. */
 export function advanceProvisioning(pass: InstancePass): void {
+  if (followLoss(pass)) return;
+  followReadiness(pass);
   const { instance, host } = pass;
-  if (host?.connected) {
+  if (host?.failed) {
+    pass.end('error', host.error);
+    return;
+  }
+  if (host?.connected && instance.provisioningData?.hostname) {
     arrive(pass, host);
     return;
   }
@@ -123,8 +133,28 @@ export function advanceProvisioning(pass: InstancePass): void {
     pass.draft.dueAt(until);
     return;
   }
-  const reason = host?.error ? ` (${host.error})` : '';
+  const why = stageOf(pass);
+  const reason = why ? ` (${why})` : '';
   pass.end('provisioning_timeout', `The agent did not come up in ${seconds / 60} minutes${reason}`);
+}
+
+/** Takes over the address, which jobs of the instance need as well. */
+function followReadiness(pass: InstancePass): void {
+  const observation = pass.observation?.observation;
+  if (observation?.state !== 'ready' || observation.machine === null) return;
+  if (pass.instance.provisioningData?.hostname) return;
+  describeMachine(pass.draft, pass.instance, observation.machine);
+  pass.signalRuns();
+}
+
+/** The stage of the creation, or what holds it up, for people; null = nothing was reported. */
+export function stageOf({
+  host,
+  observation,
+}: Pick<InstancePass, 'host' | 'observation'>): string | null {
+  if (observation?.error) return observation.error;
+  if (observation?.observation.state === 'pending') return observation.observation.text || null;
+  return host?.error ?? null;
 }
 
 function arrive(pass: InstancePass, host: HostRecord): void {

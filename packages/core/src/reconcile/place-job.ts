@@ -1,6 +1,11 @@
 /** A submitted job: it waits for a place, or for its machine to be created. */
 import { instanceProvisionedEvent } from '../events/events.ts';
-import { adoptMachine, type CreatedMachine, runtimeDataFor } from '../instances/index.ts';
+import {
+  adoptMachine,
+  isOffered,
+  type OfferedInstance,
+  runtimeDataFor,
+} from '../instances/index.ts';
 import type { InstanceRecord, JobRecord } from '../model/index.ts';
 import { asJobReason, CREATE_LIMIT, isInstancePending } from '../status/index.ts';
 import { endJob } from './end-job.ts';
@@ -24,7 +29,7 @@ export function advanceSubmitted(pass: RunPass, job: JobRecord): void {
     return;
   }
   const create = pass.draft.lastIntent('instance.create', instance.id);
-  if (create?.result?.kind === 'instance.created') {
+  if (create?.result?.kind === 'instance.created' && isOffered(create.result)) {
     const made = adoptMachine(pass.draft, instance, create.result);
     provisionJob(pass, job, made, create.result);
     return;
@@ -46,8 +51,9 @@ export function advanceSubmitted(pass: RunPass, job: JobRecord): void {
 /** The pass of the instance may have adopted the machine first. */
 function endOrAdopt(pass: RunPass, job: JobRecord, instance: InstanceRecord): void {
   const create = pass.draft.lastIntent('instance.create', instance.id);
-  if (instance.provisioningData !== null && create?.result?.kind === 'instance.created') {
-    provisionJob(pass, job, instance, create.result);
+  const created = create?.result?.kind === 'instance.created' ? create.result : null;
+  if (instance.provisioningData !== null && created !== null && isOffered(created)) {
+    provisionJob(pass, job, instance, created);
     return;
   }
   endJob(pass, job, NO_CAPACITY, { message: instance.terminationMessage });
@@ -57,7 +63,7 @@ function provisionJob(
   pass: RunPass,
   job: JobRecord,
   instance: InstanceRecord,
-  created: CreatedMachine,
+  created: OfferedInstance,
 ): void {
   // The offers may be divided into different numbers of blocks.
   const total = instance.totalBlocks ?? 1;
@@ -66,7 +72,7 @@ function provisionJob(
   const claimed = pass.draft.jobs.set(job, { claimedBlocks });
   pass.draft.instances.set(instance, { busyBlocks });
   const bound = pass.moveJob(claimed, 'provisioning', {
-    provisioningData: created.provisioningData,
+    provisioningData: instance.provisioningData,
     provisionedAt: pass.now,
     runtimeData: runtimeDataFor(claimed, instance, created.offer, pass.ctx.settings),
   });

@@ -11,6 +11,7 @@ import type {
   Timestamp,
 } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import {
   asJobReason,
   isInstanceAvailable,
@@ -22,7 +23,8 @@ import { endJob, exitIsSettled } from './end-job.ts';
 import { isHeld, releaseFromHold } from './gang.ts';
 import type { RunPass } from './run-pass.ts';
 
-export function advanceStarting(pass: RunPass, job: JobRecord, instance: InstanceRecord): void {
+export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: InstanceRecord): void {
+  const job = withAddressOf(pass, waiting, instance);
   const host = pass.hostOf(job);
   occupyInstance(pass.draft, instance, host);
   const report = pass.reportOf(job);
@@ -43,6 +45,12 @@ export function advanceStarting(pass: RunPass, job: JobRecord, instance: Instanc
   if (start === null && host?.connected && isInstanceAvailable(instance.status)) {
     pass.draft.announce(job.id, { kind: 'job.start', hold: isHeld(job) });
   }
+}
+
+/** Some backends report the address of a machine only after its order was accepted. */
+function withAddressOf(pass: RunPass, job: JobRecord, { provisioningData }: InstanceRecord) {
+  if (job.provisioningData?.hostname || !provisioningData?.hostname) return job;
+  return pass.draft.jobs.set(job, { provisioningData });
 }
 
 /** The process was started, so the order has been carried out. */
@@ -102,9 +110,10 @@ function followReport(
 export function noteAddress(pass: RunPass, job: JobRecord, report: JobReport): JobRecord {
   const { ssh_port, working_dir, username } = report.state;
   const { provisioningData, runtimeData } = job;
-  const ownPort = ssh_port !== null && provisioningData?.backend === 'local';
+  const ownPort = provisioningData !== null && isServerHost(provisioningData.backend);
   return pass.draft.jobs.set(job, {
-    provisioningData: ownPort ? { ...provisioningData, ssh_port } : provisioningData,
+    provisioningData:
+      ownPort && ssh_port !== null ? { ...provisioningData, ssh_port } : provisioningData,
     runtimeData: runtimeData && {
       ...runtimeData,
       ports: ssh_port === null ? runtimeData.ports : { ...runtimeData.ports, '10022': ssh_port },

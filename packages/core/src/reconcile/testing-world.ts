@@ -3,18 +3,21 @@
  * them (versions and uniqueness checked), so that tests tell stories instead of comparing changes.
  */
 import type { JobState } from '@dstack/contract/agent';
+import { expectedObservation, observed } from '../instances/index.ts';
 import type {
   Change,
   Decision,
   EngineSettings,
   FleetRecord,
   HostRecord,
+  InstanceObservation,
   InstanceRecord,
   IntentRecord,
   IntentResult,
   JobRecord,
   JobReport,
   NewEvent,
+  ObservationRecord,
   Offer,
   RunRecord,
   RunSnapshot,
@@ -58,6 +61,7 @@ export class World {
   hosts = new Map<string, HostRecord>();
   reports = new Map<string, JobReport>();
   intents = new Map<string, IntentRecord>();
+  observations = new Map<string, ObservationRecord>();
   logEnds: Record<string, number> = {};
   /** Messages in the order written, with the name of what they are about. */
   events: string[] = [];
@@ -176,6 +180,7 @@ export class World {
         fleet: this.fleet,
         jobs,
         host: this.hosts.get(instance.hostId ?? '') ?? null,
+        observation: this.observations.get(id) ?? null,
         intents: [...this.intents.values()].filter((one) => one.subjectId === id),
         activeInFleet: this.#active(),
         ...(this.localInstances === null
@@ -300,6 +305,7 @@ export class World {
     const result: IntentResult = {
       kind: 'instance.created',
       offer,
+      handle: { id: 'i-1', data: null },
       provisioningData: aMachine(offer),
       hostId: instanceId,
     };
@@ -321,6 +327,14 @@ export class World {
       createdAt: this.now,
       updatedAt: this.now,
     });
+    return this;
+  }
+
+  /** The backend's answer to the last question about an instance. */
+  observe(observation: InstanceObservation, id = 'inst-1'): this {
+    const before = this.observations.get(id) ?? expectedObservation(id, this.now);
+    const after = observed(before, observation, { now: this.now, isSettled: false });
+    this.observations.set(id, after);
     return this;
   }
 

@@ -176,6 +176,7 @@ export function anInstance(patch: Partial<InstanceRecord> = {}): InstanceRecord 
     requirements: null,
     profile: null,
     idleSeconds: 300,
+    handle: offer === null ? null : { id: 'i-1', data: null },
     hostId: patch.id ?? 'inst-1',
     hostFacts: null,
     terminationReason: null,
@@ -216,6 +217,7 @@ export function aHost(patch: Partial<HostRecord> = {}): HostRecord {
     facts: null,
     executor: 'docker',
     error: null,
+    failed: false,
     ...patch,
   };
 }

@@ -2,7 +2,7 @@
  * The status of a machine, or of one that is planned.
  *
  *   pending ──► provisioning ──► idle ◄──► busy
- *     │  └──(host of one's own)───►│         │
+ *     │  └──(SSH host)────────────►│         │
  *     │               │            │         │
  *     │               └────────────┴─────────┴──► terminating ──► terminated
  *     └── no offer, never added ─────────────────────────────────────►┘
@@ -14,6 +14,7 @@
  */
 import type { InstanceStatus } from '../model/names.ts';
 import { type BackendName, type InstanceRecord, SECOND } from '../model/records.ts';
+import { capabilitiesOf } from '../offers/capabilities.ts';
 import type { Transitions } from './transitions.ts';
 
 export const INSTANCE_TRANSITIONS: Transitions<InstanceStatus> = {
@@ -46,38 +47,20 @@ export const isPlaceholder = (
   instance: Pick<InstanceRecord, 'status' | 'provisioningJobId'>,
 ): boolean => instance.status === 'pending' && instance.provisioningJobId !== null;
 
-/** A host of one's own: never made, never ended, no time limit while it is only unreachable. */
-export const isOwnHost = (backend: BackendName | null): boolean => backend === 'remote';
+/** An SSH host: never made, never ended, no time limit while it is only unreachable. */
+export const isOwnHost = (backend: BackendName | null): boolean =>
+  capabilitiesOf(backend).owner === 'user';
 
 /** Machines that are not paid for by the hour: losing sight of them for a while costs nothing. */
 export const isPatientBackend = (backend: BackendName | null): boolean =>
-  backend === 'remote' || backend === 'local';
+  capabilitiesOf(backend).owner !== 'provider';
 
-/** From the order of a machine to its agent's first word, in seconds (dstack 0.22.5). */
+/** From the order of a machine to the first connection of its agent, in seconds (dstack 0.22.5). */
 export function provisioningTimeoutSeconds(
   backend: BackendName | null,
   instanceType: string,
 ): number {
-  const minutes = (n: number) => n * 60;
-  switch (backend) {
-    case 'lambda':
-    case 'cloudrift':
-      return minutes(30);
-    case 'runpod':
-    case 'kubernetes':
-    case 'slurm':
-    case 'seeweb':
-    case 'daytona':
-      return minutes(20);
-    case 'oci':
-      return instanceType.startsWith('BM.') ? minutes(20) : minutes(10);
-    case 'vultr':
-      return instanceType.startsWith('vbm') ? minutes(55) : minutes(10);
-    case 'gcp':
-      return instanceType === 'a4-highgpu-8g' ? minutes(16) : minutes(10);
-    default:
-      return minutes(10);
-  }
+  return capabilitiesOf(backend).provisioningSeconds(instanceType);
 }
 
 /** A host of one's own is given up when it was not added this long after it was named. */

@@ -3,14 +3,13 @@ import { draftedInMemory } from '../blobs/drafts.ts';
 import { fileBlobs } from '../blobs/file-blobs.ts';
 import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/bootstrap.ts';
 import { decisionContext } from '../decision-context.ts';
-import { keepLinked } from '../hosts/keep-linked.ts';
 import { keyMaker } from '../http/keys.ts';
 import { httpSettings } from '../http-settings.ts';
 import type { Engine } from '../loops/engine.ts';
 import { RunChanges } from '../loops/run-changes.ts';
 import { offerSource } from '../offers/offer-source.ts';
 import { startHttp } from './http.ts';
-import { makeLinks, makeSshFleets } from './links.ts';
+import { makeLinks, makeSupervisor } from './links.ts';
 import type { Parts } from './parts.ts';
 import { type LocalUse, makeBackends, serverMachine } from './this-machine.ts';
 import { makeEngine, startHousekeeping } from './work.ts';
@@ -36,29 +35,30 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const serverId = await store.meta.serverId();
   const links = makeLinks(parts, serverId);
   const { hosts } = links;
-  const sshFleets = makeSshFleets(parts, hosts, serverId);
+  const supervision = makeSupervisor(parts, hosts, serverId);
+  const { supervisor } = supervision;
   const local = await serverMachine(parts, serverId);
   const { machine, use } = local;
-  const backends = makeBackends(parts, hosts, local);
+  const backends = makeBackends(parts, hosts, supervisor, local);
   const offers = offerSource(backends, log);
   const blobs = store.shared
     ? draftedInMemory(store.files.blobs)
     : fileBlobs(join(settings.dir, 'blobs'));
   const changes = new RunChanges();
   closing.add(store.runs.onChangedElsewhere((runId) => changes.emit(runId)));
-  const made = { links, sshFleets, backends, offers, context, changes, blobs };
+  const made = { links, ...supervision, backends, offers, context, changes, blobs };
 
   let engine: Engine | null = null;
   const forHandlers = { ...made, keys, settings: forHttp, engine: () => engine };
   const { url, services, metrics, end } = await startHttp(parts, forHandlers);
-  engine = makeEngine(parts, { ...made, services, metrics, machine });
+  engine = makeEngine(parts, { ...made, serverId, services, metrics, machine });
   closing.add(() => engine?.close());
   // Before the loops end: they wait for deployments under way.
-  closing.add(() => sshFleets.close());
+  closing.add(() => supervisor.close());
   await engine.start();
-  await sshFleets.start();
+  await supervisor.start();
   startHousekeeping(parts);
-  if (machine) closing.add(await keepLinked(hosts, machine.access, log));
+  if (machine) await supervisor.keep(machine.access);
   // The first step of closing: requests under way still need all other parts.
   closing.add(end);
   return { main, url, local: use };

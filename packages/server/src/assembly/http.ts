@@ -21,12 +21,12 @@ import type { ServerMetrics, ServerMetricsOptions } from '../metrics/server-metr
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
-import { type Links, makeServiceProxy } from './links.ts';
+import { type Links, makeServiceProxy, type Supervision } from './links.ts';
 import { listen } from './listen.ts';
 import type { Parts } from './parts.ts';
 import type { EngineParts } from './work.ts';
 
-export interface HttpParts extends Pick<EngineParts, 'sshFleets' | 'backends' | 'offers'> {
+export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Supervision {
   readonly links: Links;
   readonly blobs: DraftedBlobs;
   readonly changes: RunChanges;
@@ -71,7 +71,18 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
 
 async function httpDeps(parts: Parts, made: HttpParts) {
   const { settings, store, log, env, closing } = parts;
-  const { links, sshFleets, backends, offers, blobs, changes, keys, context, engine } = made;
+  const {
+    links,
+    supervisor,
+    expectHosts,
+    backends,
+    offers,
+    blobs,
+    changes,
+    keys,
+    context,
+    engine,
+  } = made;
   const { shared } = store;
   const access = new AccessWatch({ access: store.access, shared, now: systemNow, log });
   closing.add(() => access.close());
@@ -80,7 +91,7 @@ async function httpDeps(parts: Parts, made: HttpParts) {
   closing.add(() => chatTemplates.close());
   const services = makeServiceProxy(
     parts,
-    { hosts: links.hosts, sshFleets, access, signIns },
+    { hosts: links.hosts, supervisor, access, signIns },
     changes,
   );
   const hubUrl = env.HF_ENDPOINT || 'https://huggingface.co';
@@ -95,7 +106,7 @@ async function httpDeps(parts: Parts, made: HttpParts) {
     ...{ services, access, shutdown: new Shutdown(), log, settings: made.settings },
     metrics: settings.metrics.enabled ? await serverMetrics(parts, depths) : null,
     loopsAreRunning: () => engine()?.isRunning ?? false,
-    expectHosts: () => sshFleets.expectHosts(),
+    expectHosts,
   };
 }
 

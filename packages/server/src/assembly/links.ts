@@ -9,7 +9,8 @@ import { ImagePlans } from '../hosts/image-plans.ts';
 import { JobKeys } from '../hosts/job-keys.ts';
 import { isLocalHost } from '../hosts/local-agent.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
-import { SshFleets } from '../hosts/ssh/ssh-fleets.ts';
+import { agentConnectors } from '../hosts/supervisor/connectors.ts';
+import { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import { admission } from '../http/proxy/admission.ts';
 import type { SignInGuard } from '../http/sign-in-guard.ts';
 import { JobTunnels } from '../job-tunnels/job-tunnels.ts';
@@ -91,19 +92,27 @@ export function makeLinks(parts: Parts, serverId: string): Links {
   return { hosts, logs, quota, jobKeys, tunnels };
 }
 
-export function makeSshFleets(
+export interface Supervision {
+  readonly supervisor: LinkSupervisor;
+  /** Prepares what the first deployment takes longest for, while somebody reads the plan. */
+  readonly expectHosts: () => void;
+}
+
+export function makeSupervisor(
   { settings, store, log }: Parts,
   hosts: Hosts,
   serverId: string,
-): SshFleets {
+): Supervision {
   const cacheDir = join(settings.dir, 'cache');
   const programs = new Programs({ agentDir: assets.agentBundle, cacheDir });
-  return new SshFleets({ store, hosts, programs, serverId, log, now: systemNow });
+  const connectors = agentConnectors({ serverId, programs, hostAccess: store.hostAccess });
+  const supervisor = new LinkSupervisor({ store, hosts, connectors, log });
+  return { supervisor, expectHosts: () => programs.warm() };
 }
 
 export interface ProxyParts {
   readonly hosts: Hosts;
-  readonly sshFleets: SshFleets;
+  readonly supervisor: LinkSupervisor;
   readonly access: AccessWatch;
   readonly signIns: SignInGuard;
 }
@@ -111,10 +120,10 @@ export interface ProxyParts {
 /** Services without a gateway, over connections to the agents of their hosts. */
 export function makeServiceProxy(
   { settings, store, log }: Parts,
-  { hosts, sshFleets, access, signIns }: ProxyParts,
+  { hosts, supervisor, access, signIns }: ProxyParts,
   changes: RunChanges,
 ): ServiceProxy {
-  const client = (hostId: string) => hosts.client(hostId) ?? sshFleets.visit(hostId);
+  const client = (hostId: string) => hosts.client(hostId) ?? supervisor.visit(hostId);
   const proxy = new ServiceProxy({
     services: store.services,
     readState: serviceStateReader(store),

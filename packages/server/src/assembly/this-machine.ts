@@ -1,14 +1,24 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Backend, type LocalFreedoms, loadCatalog, localBackend } from '@dstack/backends';
+import {
+  type Backend,
+  BackendError,
+  type LocalFreedoms,
+  loadCatalog,
+  localBackend,
+  remoteBackend,
+} from '@dstack/backends';
 import { requirementsMatch } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { assets } from '../assets.ts';
-import type { HostAccess, Hosts } from '../hosts/hosts.ts';
+import { fleetHostReader } from '../capacity/fleet-hosts.ts';
+import { HostError } from '../hosts/host-error.ts';
+import type { AgentAccess, Hosts } from '../hosts/hosts.ts';
 import { localAgent } from '../hosts/local-agent.ts';
 import { localExecutor } from '../hosts/local-executor.ts';
 import { type LocalUsers, localUsers } from '../hosts/local-users.ts';
+import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import { ownMachine } from '../offers/own-machine.ts';
 import { type ProjectBackends, projectBackends } from '../offers/project-backends.ts';
 import { closeSecrets } from '../server-dir.ts';
@@ -24,7 +34,7 @@ export interface ServerMachine {
   readonly projects: ReadonlySet<string>;
   readonly freedoms: LocalFreedoms;
   /** How its agent is reached, started when it does not run. */
-  readonly access: HostAccess;
+  readonly access: AgentAccess;
 }
 
 /** Whether jobs run on the server's machine, as the person who started the server should know it. */
@@ -113,10 +123,23 @@ const CONNECT_LIMIT_MS = 10_000;
 export function makeBackends(
   { settings, store }: Parts,
   hosts: Hosts,
+  supervisor: LinkSupervisor,
   { machine, use }: LocalMachine,
 ): ProjectBackends {
   return projectBackends({
     store,
+    remote: remoteBackend({
+      hostOf: fleetHostReader(store),
+      removeAgent: async (instanceId) => {
+        try {
+          await supervisor.removeAgent(instanceId);
+        } catch (error) {
+          if (!(error instanceof HostError)) throw error;
+          const message = `The agent could not be removed from the host: ${error.message}`;
+          throw new BackendError(message, { cause: error });
+        }
+      },
+    }),
     local: machine && machineAsBackend(settings, store, hosts, machine),
     catalog: loadCatalog(assets.catalog),
     localProjects: machine?.projects ?? new Set(),

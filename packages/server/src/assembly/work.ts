@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { RunContext } from '@dstack/core';
 import type { Blobs } from '@dstack/store';
+import { observationPass } from '../capacity/observation-pass.ts';
 import { systemNow } from '../clock.ts';
 import { Drain } from '../effects/drain.ts';
 import { effectIsOurs } from '../effects/effect-owner.ts';
 import { effects } from '../effects/effects.ts';
 import { JobStarter } from '../effects/start-job.ts';
-import type { SshFleets } from '../hosts/ssh/ssh-fleets.ts';
+import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import { Housekeeping } from '../housekeeping/housekeeping.ts';
 import { Engine } from '../loops/engine.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
@@ -21,7 +22,8 @@ import type { ServerMachine } from './this-machine.ts';
 
 export interface EngineParts {
   readonly links: Links;
-  readonly sshFleets: SshFleets;
+  readonly supervisor: LinkSupervisor;
+  readonly serverId: string;
   readonly backends: ProjectBackends;
   readonly offers: ReturnType<typeof offerSource>;
   readonly context: () => RunContext;
@@ -37,7 +39,7 @@ const NO_FREEDOMS = { trusted: false, mounts: false, users: false };
 
 /** The loops that bring the world to where the database wants it. Not started yet. */
 export function makeEngine({ settings, store, log }: Parts, parts: EngineParts): Engine {
-  const { links, sshFleets, backends, offers, context, changes, blobs } = parts;
+  const { links, supervisor, serverId, backends, offers, context, changes, blobs } = parts;
   const { services, metrics, machine } = parts;
   const { hosts, quota, jobKeys } = links;
   const starter = new JobStarter({
@@ -50,7 +52,8 @@ export function makeEngine({ settings, store, log }: Parts, parts: EngineParts):
   const effect = effects({
     store,
     hosts,
-    sshFleets,
+    links: supervisor,
+    serverId,
     backends,
     starter,
     drain: new Drain({ store, services, now: systemNow }),
@@ -63,6 +66,8 @@ export function makeEngine({ settings, store, log }: Parts, parts: EngineParts):
     offers,
     effect,
     effectIsOurs: effectIsOurs({ store, hosts }),
+    observation: (arm) =>
+      observationPass({ store, backends, links: supervisor, now: systemNow, arm, log }),
     context,
     changes,
     quota,

@@ -1,5 +1,5 @@
 import { type Backend, BackendError, NoCapacityError, SkipOfferError } from '@dstack/backends';
-import type { Offer, ProvisioningData } from '@dstack/core';
+import { capabilitiesOf, type Offer } from '@dstack/core';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { BackendSilentError } from '../offers/bounded-backend.ts';
@@ -11,11 +11,13 @@ const offer = (name: string) =>
 const order = {
   key: 'instance.create:i:0',
   instanceId: 'i',
-  instanceName: 'pool-0',
-  projectName: 'main',
-  fleetName: 'pool',
+  owner: { server: 's', project: 'main', fleet: 'pool', instance: 'pool-0' },
   authorizedKeys: [],
   tags: {},
+  reservation: null,
+  placementGroup: null,
+  volumes: [],
+  group: null,
 };
 
 /** A backend that answers each offer with the outcome of that name. */
@@ -24,23 +26,31 @@ function attempt(outcomes: Readonly<Record<string, Error | 'made'>>, maxTries = 
   const begun: string[][] = [];
   const backend: Backend = {
     name: 'aws',
+    capabilities: capabilitiesOf('aws'),
     signalsCapacity: false,
-    offers: async () => [],
-    compute: {
-      terminateInstance: async () => 'terminated',
-      async createInstance({ instance }) {
-        tried.push(instance.name);
-        const outcome = outcomes[instance.name];
+    offers: async () => ({ offers: [], notes: [] }),
+    instances: {
+      async create({ offer }) {
+        const name = offer?.instance.name ?? '';
+        tried.push(name);
+        const outcome = outcomes[name];
         if (outcome !== 'made') throw outcome;
-        return { hostId: 'h', provisioningData: {} as ProvisioningData };
+        return { hostId: 'h', handle: { id: 'm-1', data: null }, provisioningData: null };
       },
+      observe: async () => ({ state: 'missing' }),
+      release: async () => 'released',
+      list: async () => [],
     },
+    volumes: null,
+    groups: null,
+    check: async () => [],
   };
   const offers = Object.keys(outcomes).map(offer);
   const result = createInstance({
     offers,
     maxTries,
     order,
+    instanceName: 'pool-0',
     totalOffers: offers.length,
     backend: async () => backend,
     begin: async (remaining) => {
@@ -57,6 +67,8 @@ describe('making an instance', () => {
     expect(await result).toMatchObject({
       kind: 'instance.created',
       offer: { instance: { name: 'b' } },
+      handle: { id: 'm-1' },
+      provisioningData: { instance_id: 'm-1', hostname: null },
     });
     expect(tried).toEqual(['a', 'b']);
   });

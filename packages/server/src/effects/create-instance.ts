@@ -1,7 +1,12 @@
-import { type Backend, type InstanceOrder, SkipOfferError } from '@dstack/backends';
+import {
+  type Backend,
+  type InstanceOrder,
+  NoAnswerError,
+  orderedMachine,
+  SkipOfferError,
+} from '@dstack/backends';
 import type { IntentResult, Offer } from '@dstack/core';
 import type { Logger } from '../logging.ts';
-import { BackendSilentError } from '../offers/bounded-backend.ts';
 
 /** Distinct errors named to the user, and how much of each. */
 const SHOWN_ERRORS = 3;
@@ -12,7 +17,8 @@ export interface CreateInstanceInput {
   /** Attempts; offers that a backend skips do not count. */
   readonly maxTries: number;
   readonly totalOffers: number;
-  readonly order: InstanceOrder;
+  readonly order: Omit<InstanceOrder, 'offer'>;
+  readonly instanceName: string;
   readonly backend: (offer: Offer) => Promise<Backend | null>;
   /**
    * Called before each attempt with its offer and those after it, to be recorded: if the answer is
@@ -33,16 +39,17 @@ export async function createInstance(input: CreateInstanceInput): Promise<Intent
     if (tries >= input.maxTries) break;
     await input.begin(input.offers.slice(at));
     try {
-      const compute = (await input.backend(offer))?.compute;
-      if (!compute) throw new SkipOfferError('this server cannot create machines there');
-      const created = await compute.createInstance(offer, input.order);
-      return { kind: 'instance.created', offer, ...created };
+      const instances = (await input.backend(offer))?.instances;
+      if (!instances) throw new SkipOfferError('this server cannot create machines there');
+      const created = await instances.create({ ...input.order, offer });
+      const provisioningData = created.provisioningData ?? orderedMachine(offer, created.handle.id);
+      return { kind: 'instance.created', offer, ...created, provisioningData };
     } catch (error) {
       // The machine may be coming all the same: a second one would be paid for and used by nobody.
-      if (error instanceof BackendSilentError) throw error;
+      if (error instanceof NoAnswerError) throw error;
       if (!(error instanceof SkipOfferError)) tries++;
       errors.add(describe(offer, error));
-      input.log.info({ instance: input.order.instanceName, err: error }, 'offer not taken');
+      input.log.info({ instance: input.instanceName, err: error }, 'offer not taken');
     }
   }
   return { kind: 'no-capacity', message: failureText(tries, input, errors) };

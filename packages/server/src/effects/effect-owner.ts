@@ -1,4 +1,4 @@
-import { type IntentRecord, isOwnHost } from '@dstack/core';
+import { capabilitiesOf, type IntentRecord } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
 export interface EffectOwnerOptions {
@@ -26,5 +26,7 @@ async function hostOf(store: Store, { payload, subjectId }: IntentRecord): Promi
     return (instanceId && (await store.instances.byId(instanceId))?.instance.hostId) || null;
   }
   const instance = (await store.instances.byId(subjectId))?.instance;
-  return instance && isOwnHost(instance.backend) ? instance.id : null;
+  // Only the server that is linked to an SSH host can remove its agent.
+  const isSsh = instance && capabilitiesOf(instance.backend).owner === 'user';
+  return isSsh ? instance.id : null;
 }

@@ -1,4 +1,4 @@
-import type { Backend } from '@dstack/backends';
+import { type Backend, BackendError, type InstanceOrder, NoAnswerError } from '@dstack/backends';
 import type {
   InstanceRecord,
   IntentPayload,
@@ -8,10 +8,10 @@ import type {
   Signal,
   Timestamp,
 } from '@dstack/core';
-import { BACKEND_MISSING, isOwnHost } from '@dstack/core';
+import { BACKEND_MISSING, capabilitiesOf } from '@dstack/core';
 import type { InstanceView, JobView, Store } from '@dstack/store';
 import { type AgentClient, AgentRefusal } from '../hosts/agent-client.ts';
-import { HostNotReady } from '../hosts/ssh/ssh-fleets.ts';
+import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import type { Logger } from '../logging.ts';
 import type { PassEnding } from '../loops/work-queue.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
@@ -27,11 +27,9 @@ export interface EffectsOptions {
   readonly hosts: { client(hostId: string): AgentClient | null };
   readonly backends: ProjectBackends;
   readonly starter: JobStarter;
-  /** Hosts of one's own. `deploy` rejects with `HostNotReady` where another try may help. */
-  readonly sshFleets: {
-    deploy(instance: InstanceRecord): Promise<IntentResult>;
-    remove(instance: InstanceRecord): Promise<IntentResult>;
-  };
+  readonly links: Pick<LinkSupervisor, 'follow' | 'hold' | 'forget'>;
+  /** Id of the installation, for the owner tags of what backends create. */
+  readonly serverId: string;
   /** Requests under way of a replica that is scaled down; see `drain.ts`. */
   readonly drain: Drain;
   /** Offers for an instance that no job asked for. */
@@ -39,10 +37,6 @@ export interface EffectsOptions {
   readonly now: () => Timestamp;
   readonly log: Logger;
 }
-
-/** It is said elsewhere, with the host or the instance. */
-const isExpected = (error: unknown): boolean =>
-  error instanceof NotNow || error instanceof HostNotReady;
 
 /**
  * Carries out announced effects. Each is safe to repeat: the agent knows jobs by id, backends know
@@ -59,7 +53,7 @@ export function effects(options: EffectsOptions): (key: string) => Promise<PassE
       return { ending: 'done' };
     } catch (error) {
       const refusal = refusalOf(error);
-      if (!refusal) return { ending: 'retry', error: isExpected(error) ? null : error };
+      if (!refusal) return { ending: 'retry', error: error instanceof NotNow ? null : error };
       options.log.warn({ intent: key, err: error }, 'effect refused');
       await finish(options, intent, refusal);
       return { ending: 'done' };
@@ -71,7 +65,6 @@ async function perform(options: EffectsOptions, intent: IntentRecord): Promise<I
   const { payload } = intent;
   if (payload.kind === 'instance.create') return await makeInstance(options, intent, payload);
   if (payload.kind === 'instance.terminate') return await endInstance(options, intent);
-  if (payload.kind === 'host.deploy') return await deployHost(options, intent);
   const view = await options.store.jobs.byId(intent.subjectId);
   if (!view) return { kind: 'ok' };
   if (payload.kind === 'job.remove') {
@@ -122,16 +115,50 @@ async function makeInstance(
   intent: IntentRecord,
   payload: Extract<IntentPayload, { kind: 'instance.create' }>,
 ): Promise<IntentResult> {
+  const view = await options.store.instances.byId(intent.subjectId);
+  if (!view) return { kind: 'refused', reason: 'error', message: 'the instance was deleted' };
+  const order = await orderFor(options, intent, view);
+  if (capabilitiesOf(view.instance.backend).owner === 'user') {
+    return await takeOver(options, view.instance, order);
+  }
+  return await createFromOffers(options, { intent, payload, view, order });
+}
+
+/** A machine that exists already: there is no offer to choose. */
+async function takeOver(
+  options: EffectsOptions,
+  instance: InstanceRecord,
+  order: Omit<InstanceOrder, 'offer'>,
+): Promise<IntentResult> {
+  const backend = await backendOf(options, instance);
+  if (!backend?.instances) throw new Error(`backend ${instance.backend} has no instances`);
+  const created = await backend.instances.create({ ...order, offer: null });
+  return { kind: 'instance.created', offer: null, ...created };
+}
+
+async function createFromOffers(
+  options: EffectsOptions,
+  {
+    intent,
+    payload,
+    view,
+    order,
+  }: {
+    readonly intent: IntentRecord;
+    readonly payload: Extract<IntentPayload, { kind: 'instance.create' }>;
+    readonly view: InstanceView;
+    readonly order: Omit<InstanceOrder, 'offer'>;
+  },
+): Promise<IntentResult> {
   const { store } = options;
-  const view = await store.instances.byId(intent.subjectId);
-  if (!view) return { kind: 'refused', reason: 'error', message: 'the instance is gone' };
   const offers =
     payload.offers.length > 0 ? payload.offers : await options.fleetOffers(view.instance);
   return await createInstance({
     offers,
     maxTries: payload.maxTries,
     totalOffers: Math.max(payload.totalOffers, offers.length),
-    order: await orderFor(store, intent, view),
+    order,
+    instanceName: view.instance.name,
     backend: (offer) => options.backends.find(view.instance.projectId, offer.backend),
     begin: async (remaining) => {
       if (remaining.length === payload.offers.length) return;
@@ -145,36 +172,48 @@ async function makeInstance(
   });
 }
 
-async function orderFor(store: Store, intent: IntentRecord, view: InstanceView) {
-  const project = await store.projects.byId(view.instance.projectId);
+async function orderFor(
+  { store, serverId }: EffectsOptions,
+  intent: IntentRecord,
+  { instance, projectName, fleetName }: InstanceView,
+): Promise<Omit<InstanceOrder, 'offer'>> {
+  const project = await store.projects.byId(instance.projectId);
   return {
     key: intent.key,
-    instanceId: view.instance.id,
-    instanceName: view.instance.name,
-    projectName: view.projectName,
-    fleetName: view.fleetName,
+    instanceId: instance.id,
+    owner: { server: serverId, project: projectName, fleet: fleetName, instance: instance.name },
     authorizedKeys: project ? [project.sshPublicKey] : [],
-    tags: view.instance.profile?.tags ?? {},
+    tags: instance.profile?.tags ?? {},
+    reservation: instance.requirements?.reservation ?? null,
+    placementGroup: null,
+    volumes: [],
+    group: null,
   };
 }
 
-async function deployHost(options: EffectsOptions, intent: IntentRecord): Promise<IntentResult> {
-  const view = await options.store.instances.byId(intent.subjectId);
-  return view ? await options.sshFleets.deploy(view.instance) : { kind: 'ok' };
+async function backendOf(
+  { backends }: EffectsOptions,
+  { backend, projectId }: InstanceRecord,
+): Promise<Backend | null> {
+  return backend && (await backends.find(projectId, backend));
 }
 
 async function endInstance(options: EffectsOptions, intent: IntentRecord): Promise<IntentResult> {
   const instance = (await options.store.instances.byId(intent.subjectId))?.instance;
-  if (instance && isOwnHost(instance.backend)) return await options.sshFleets.remove(instance);
-  if (!instance?.provisioningData || !instance.backend) return { kind: 'ok' };
-  const backend: Backend | null = await options.backends.find(instance.projectId, instance.backend);
-  if (!backend?.compute) {
+  if (!instance?.handle) return { kind: 'ok' };
+  const backend = await backendOf(options, instance);
+  if (!backend?.instances) {
     const message = `backend ${instance.backend} is not configured any more; its machine lives on`;
     options.log.warn({ instance: instance.name }, message);
     return { kind: 'refused', reason: BACKEND_MISSING, message };
   }
-  const outcome = await backend.compute.terminateInstance(instance.provisioningData);
-  if (outcome === 'pending') throw new NotNow('the provider has not finished terminating it');
+  // An instance that shares its agent with others leaves the link as it is.
+  const hasOwnAgent = instance.hostId === instance.id;
+  if (hasOwnAgent && backend.capabilities.owner === 'provider')
+    await options.links.hold(instance.id);
+  const outcome = await backend.instances.release(instance.handle);
+  if (outcome === 'releasing') throw new NotNow('the provider has not finished terminating it');
+  if (hasOwnAgent) await options.links.forget(instance.id);
   return { kind: 'ok' };
 }
 
@@ -200,6 +239,10 @@ function refusalOf(error: unknown): IntentResult | null {
   }
   if (error instanceof AgentRefusal && error.status === 400) {
     return { kind: 'refused', reason: 'executor_error', message: error.message };
+  }
+  // The decision to try again, and when, is made with the instance.
+  if (error instanceof BackendError && !(error instanceof NoAnswerError)) {
+    return { kind: 'refused', reason: 'error', message: error.message };
   }
   return null;
 }

@@ -26,7 +26,7 @@ beforeEach(async () => {
     serverId: 'server',
     client: new AgentClient({ dial: () => connect(join(dir, 'socket')), token: 'secret' }),
     prepare: async () => {},
-    sink: { lost } as HostSink,
+    sink: { lost } as unknown as HostSink,
     log: pino({ level: 'silent' }),
     pingMs: 20,
   });

@@ -13,11 +13,13 @@ import {
 import type { WebSocket } from 'ws';
 import type { Logger } from '../logging.ts';
 import type { AgentClient } from './agent-client.ts';
+import { HostError } from './host-error.ts';
 
 /** What a link hands on. Promises are awaited before the agent gets its acknowledgement. */
 export interface HostSink {
   connected(info: AgentInfo): Promise<void>;
-  lost(error: string): Promise<void>;
+  /** `failed`: no repetition can help until somebody changes the host or its fleet. */
+  lost(error: string, how: { readonly failed: boolean }): Promise<void>;
   /** Everything the agent knows, at each (re)connect. Answers with stored log lengths to resume from. */
   sync(jobs: readonly JobState[]): Promise<Readonly<Record<string, number>>>;
   states(states: readonly JobState[]): Promise<void>;
@@ -91,19 +93,21 @@ export class HostLink {
 
   async #connect(): Promise<void> {
     let reason = 'connection closed';
+    let failed = false;
     try {
       await this.#options.prepare();
       if (this.#closed) return;
       await this.#serve(this.#options.client.openStream());
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
+      failed = error instanceof HostError && error.permanent;
       if (error instanceof Malformed) {
         reason = `the agent sent a frame that is not as agreed: ${reason}`;
         this.#attempt = MALFORMED_ATTEMPTS;
       }
     }
     if (this.#closed) return;
-    await this.#options.sink.lost(reason).catch((error) => {
+    await this.#options.sink.lost(reason, { failed }).catch((error) => {
       this.#options.log.warn(
         { host: this.#options.hostId, err: error },
         'loss of a link not stored',

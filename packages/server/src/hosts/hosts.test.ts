@@ -83,7 +83,7 @@ it('lives on when the activity of a job cannot be stored', async () => {
   expect(hosts.has(HOST)).toBe(true);
 });
 
-it('says why an agent is out of reach, once for each reason', async () => {
+it('logs why an agent is unreachable, once for each reason', async () => {
   const { log, said, lines } = logged();
   const reasons = ['no such program', 'no such program', 'no such program', 'no memory'];
   const last = said('no memory');
@@ -91,7 +91,7 @@ it('says why an agent is out of reach, once for each reason', async () => {
     throw new Error(reasons.shift() ?? 'no memory');
   });
   await last;
-  expect(lines.filter((line) => line.includes('out of reach'))).toHaveLength(2);
+  expect(lines.filter((line) => line.includes('unreachable'))).toHaveLength(2);
 });
 
 it('believes a host about its own jobs only', async () => {

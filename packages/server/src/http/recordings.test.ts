@@ -215,6 +215,7 @@ function host(id: string, num: number, fleet: FleetRecord, now: number): Instanc
     fleetId: fleet.id,
     instanceNum: num,
     name: `th-${num}`,
+    handle: { id, data: null },
     backend: 'remote',
     region: 'remote',
     price: 0,

@@ -23,6 +23,7 @@ function engine(secondsPerAlarm: number, changes: RunChanges): Engine {
     offers: { ...deps.offers, capabilities: async () => ({ hasSilentBackends: false }) },
     effect: async () => ({ ending: 'done' }),
     effectIsOurs: async () => true,
+    observation: () => async () => ({ ending: 'done' }),
     context: () => ({ ...context(), now: deps.context().now }),
     observer: {
       passEnded: () => {},

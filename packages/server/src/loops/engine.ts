@@ -1,5 +1,6 @@
 import type { RunContext, Signal, WorkKind } from '@dstack/core';
 import type { ScheduledKind, Store } from '@dstack/store';
+import type { ObservationDeps } from '../capacity/observation-pass.ts';
 import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
 import { leased } from './leased.ts';
@@ -26,6 +27,8 @@ export interface EngineOptions {
   readonly effect: Pass;
   /** False: another server is to carry it out, and has heard of it too. */
   readonly effectIsOurs: (key: string) => Promise<boolean>;
+  /** Asks backends about their instances; `arm` sets the time of the next question. */
+  readonly observation: (arm: ObservationDeps['arm']) => Pass;
   readonly context: () => RunContext;
   readonly changes: RunChanges;
   readonly quota: LogQuota;
@@ -44,6 +47,8 @@ const CONCURRENCY: Record<WorkKind, number> = {
   placement: 2,
   capacity: 2,
   instance: 8,
+  // Each waits for an answer over a network.
+  observation: 32,
   fleet: 4,
   volume: 4,
   gateway: 4,
@@ -53,7 +58,14 @@ const CONCURRENCY: Record<WorkKind, number> = {
 /** The safety net: what no signal and no alarm has found is found by then. */
 const SWEEP_MS = 60_000;
 
-const SCHEDULED: readonly ScheduledKind[] = ['run', 'instance', 'fleet', 'volume', 'gateway'];
+const SCHEDULED: readonly ScheduledKind[] = [
+  'run',
+  'instance',
+  'observation',
+  'fleet',
+  'volume',
+  'gateway',
+];
 
 /** Most overdue records that one sweep takes up, per kind. */
 const SWEEP_LIMIT = 1000;
@@ -103,6 +115,7 @@ export class Engine {
         capacityPass(deps, (id) => this.#add({ kind: 'placement', id })),
       ),
       instance: this.#queue('instance', instancePass(deps)),
+      observation: this.#queue('observation', options.observation(deps.arm)),
       fleet: this.#queue('fleet', fleetPass(deps)),
       volume: this.#queue('volume', volumePass(deps)),
       gateway: this.#queue('gateway', gatewayPass(deps)),
@@ -142,12 +155,14 @@ export class Engine {
 
   /** Passes by kind and state, for metrics. */
   depths(): Record<WorkKind, QueueDepth> {
-    const { run, placement, capacity, instance, fleet, volume, gateway, intent } = this.#queues;
+    const { run, placement, capacity, instance, observation, fleet, volume, gateway, intent } =
+      this.#queues;
     return {
       run: run.depth,
       placement: placement.depth,
       capacity: capacity.depth,
       instance: instance.depth,
+      observation: observation.depth,
       fleet: fleet.depth,
       volume: volume.depth,
       gateway: gateway.depth,

@@ -26,6 +26,7 @@ async function started(effect: (key: string) => Promise<void>) {
       return { ending: 'done' };
     },
     effectIsOurs: async () => true,
+    observation: () => async () => ({ ending: 'done' }),
     context: () => ({ now: 0 }) as RunContext,
     changes: new RunChanges(),
     quota: {} as LogQuota,
@@ -43,7 +44,7 @@ it('starts jobs though any number of machines are slow to come', async () => {
     if (key.startsWith('job.')) carried.push(key);
     else await slow.promise;
   });
-  for (let host = 0; host < 200; host++) announce(`host.deploy:${host}:0`);
+  for (let host = 0; host < 200; host++) announce(`instance.create:${host}:0`);
   announce('job.start:one:0');
   await vi.waitFor(() => expect(carried).toEqual(['job.start:one:0']));
   const { intent } = made.depths();

@@ -1,60 +1,62 @@
-import type { Backend, InstanceOrder } from '@dstack/backends';
+import { type Backend, type InstanceOrder, NoAnswerError } from '@dstack/backends';
 import type { Requirements } from '@dstack/contract/wire';
-import type { Offer, ProvisioningData } from '@dstack/core';
+import { capabilitiesOf, type Offer } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
 import { BackendSilentError, boundedBackend } from './bounded-backend.ts';
 
 const requirements = {} as Requirements;
 const offer = { instance: { name: 'a100' } } as Offer;
-const order = { instanceName: 'pool-0' } as InstanceOrder;
-const data = {} as ProvisioningData;
+const order = {} as InstanceOrder;
+const handle = { id: 'm-1', data: null };
 
 const silence = () => new Promise<never>(() => {});
 const silent: Backend = {
   name: 'aws',
+  capabilities: capabilitiesOf('aws'),
   signalsCapacity: false,
   offers: silence,
-  compute: { createInstance: silence, terminateInstance: silence },
+  instances: { create: silence, observe: silence, release: silence, list: silence },
+  volumes: null,
+  groups: null,
+  check: silence,
 };
 
-const SHORT = { offers: 1, create: 2, terminate: 3 };
+const bounded = boundedBackend(silent, { offers: 1, call: 2 });
 
 describe('a backend with limits', () => {
   it.each([
-    ['for offers', () => boundedBackend(silent, SHORT).offers(requirements), '0.001 s'],
-    [
-      'for an instance',
-      () => boundedBackend(silent, SHORT).compute?.createInstance(offer, order),
-      '0.002 s',
-    ],
-    [
-      'to end an instance',
-      () => boundedBackend(silent, SHORT).compute?.terminateInstance(data),
-      '0.003 s',
-    ],
-  ])('that is asked %s and says nothing is in error', async (what, ask, limit) => {
+    ['for offers', () => bounded.offers(requirements), '0.001 s'],
+    ['for an instance', () => bounded.instances?.create(order), '0.002 s'],
+    ['about an instance', () => bounded.instances?.observe(handle, { facts: null }), '0.002 s'],
+    ['to end an instance', () => bounded.instances?.release(handle), '0.002 s'],
+    ['for a list of instances', () => bounded.instances?.list({ server: 's' }), '0.002 s'],
+    ['to check its permissions', () => bounded.check(), '0.002 s'],
+  ])('that is asked %s and does not answer is in error', async (what, ask, limit) => {
     const failure = await Promise.resolve(ask()).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(BackendSilentError);
+    // What it was asked to do may be under way.
+    expect(failure).toBeInstanceOf(NoAnswerError);
     expect(String(failure)).toContain(`aws has not answered within ${limit}, asked ${what}`);
   });
 
   it('gives answers and errors of the backend as they are', async () => {
     const broken = new Error('no credentials');
-    const bounded = boundedBackend({
-      name: 'aws',
-      signalsCapacity: false,
-      offers: async () => [offer],
-      compute: {
-        createInstance: () => Promise.reject(broken),
-        terminateInstance: async () => 'pending',
+    const answering = boundedBackend({
+      ...silent,
+      offers: async () => ({ offers: [offer], notes: [] }),
+      instances: {
+        create: () => Promise.reject(broken),
+        observe: async () => ({ state: 'missing' }),
+        release: async () => 'releasing',
+        list: async () => [],
       },
     });
-    expect(await bounded.offers(requirements)).toEqual([offer]);
-    await expect(bounded.compute?.createInstance(offer, order)).rejects.toBe(broken);
-    expect(await bounded.compute?.terminateInstance(data)).toBe('pending');
+    expect(await answering.offers(requirements)).toEqual({ offers: [offer], notes: [] });
+    await expect(answering.instances?.create(order)).rejects.toBe(broken);
+    expect(await answering.instances?.release(handle)).toBe('releasing');
   });
 
-  it('makes no machines where the backend makes none', () => {
-    expect(boundedBackend({ ...silent, compute: null }).compute).toBeNull();
+  it('creates no instances where the backend creates none', () => {
+    expect(boundedBackend({ ...silent, instances: null }).instances).toBeNull();
   });
 });

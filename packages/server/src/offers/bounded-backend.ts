@@ -1,22 +1,21 @@
-import { type Backend, BackendError, type Compute } from '@dstack/backends';
+import { type Backend, type Instances, NoAnswerError } from '@dstack/backends';
 import type { BackendName } from '@dstack/core';
 
 /** How long the server waits for an answer of a backend, in milliseconds. */
 export interface BackendLimits {
   /** People wait for plans, and placement for what it may choose from. */
   readonly offers: number;
-  /** Some providers answer when the machine is there. */
-  readonly create: number;
-  readonly terminate: number;
+  /** Every other call begins something or reports a state; none waits for a machine. */
+  readonly call: number;
 }
 
-const LIMITS: BackendLimits = { offers: 30_000, create: 900_000, terminate: 300_000 };
+const LIMITS: BackendLimits = { offers: 30_000, call: 60_000 };
 
 /**
  * A backend has not answered. What it was asked to do may be under way still, and is done, or found
  * done, when it is asked again with the same key.
  */
-export class BackendSilentError extends BackendError {
+export class BackendSilentError extends NoAnswerError {
   override name = 'BackendSilentError';
   readonly limitMs: number;
 
@@ -28,10 +27,9 @@ export class BackendSilentError extends BackendError {
 
 /** A call that never returns would hold its pass, its slot in the queue and its key for ever. */
 export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS): Backend {
-  const { name, compute } = backend;
   const within = async <T>(limitMs: number, what: string, ask: () => Promise<T>): Promise<T> => {
     const silence = Promise.withResolvers<never>();
-    const giveUp = () => silence.reject(new BackendSilentError(name, what, limitMs));
+    const giveUp = () => silence.reject(new BackendSilentError(backend.name, what, limitMs));
     const timer = setTimeout(giveUp, limitMs);
     try {
       return await Promise.race([ask(), silence.promise]);
@@ -39,17 +37,19 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
       clearTimeout(timer);
     }
   };
-  const boundedCompute = (its: Compute): Compute => ({
-    createInstance: (offer, order) =>
-      within(limits.create, 'for an instance', () => its.createInstance(offer, order)),
-    terminateInstance: (data) =>
-      within(limits.terminate, 'to end an instance', () => its.terminateInstance(data)),
+  const call = <T>(what: string, ask: () => Promise<T>) => within(limits.call, what, ask);
+  const bounded = (its: Instances): Instances => ({
+    ...its,
+    create: (order) => call('for an instance', () => its.create(order)),
+    observe: (handle, seen) => call('about an instance', () => its.observe(handle, seen)),
+    release: (handle) => call('to end an instance', () => its.release(handle)),
+    list: (owner) => call('for a list of instances', () => its.list(owner)),
   });
   return {
-    name,
-    signalsCapacity: backend.signalsCapacity,
+    ...backend,
     offers: (requirements) =>
       within(limits.offers, 'for offers', () => backend.offers(requirements)),
-    compute: compute && boundedCompute(compute),
+    check: () => call('to check its permissions', () => backend.check()),
+    instances: backend.instances && bounded(backend.instances),
   };
 }

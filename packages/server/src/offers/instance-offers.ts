@@ -1,5 +1,5 @@
 import {
-  backendTraits,
+  capabilitiesOf,
   type InstanceRecord,
   isAvailableOffer,
   type Offer,
@@ -17,7 +17,7 @@ export function instanceOffers(source: OfferSource) {
     return (answers.get('instance') ?? []).filter(
       (offer) =>
         isAvailableOffer(offer) &&
-        backendTraits(offer.backend).createInstance &&
+        capabilitiesOf(offer.backend).createInstance &&
         (!profile || unmetLocation(profile, offer) === null),
     );
   };

@@ -1,4 +1,4 @@
-import { type Backend, BackendError, CredentialsError } from '@dstack/backends';
+import { type Backend, BackendError, CredentialsError, type OfferAnswer } from '@dstack/backends';
 import type {
   BackendAnswers,
   BackendNote,
@@ -32,8 +32,8 @@ export function offerSource(backends: ProjectBackends, log: Logger): OfferSource
   return {
     async capabilities(projectId) {
       const configured = await backends.of(projectId);
-      const makers = configured.filter((backend) => backend.compute !== null);
-      const others = configured.filter((backend) => backend.compute === null);
+      const makers = configured.filter((backend) => backend.instances !== null);
+      const others = configured.filter((backend) => backend.instances === null);
       return {
         hasSilentBackends: makers.some((backend) => !backend.signalsCapacity),
         machineless: new Set(others.map((backend) => backend.name)),
@@ -45,7 +45,11 @@ export function offerSource(backends: ProjectBackends, log: Logger): OfferSource
       const notes = new Map<Backend['name'], BackendNote>();
       const ask = async (backend: Backend, question: OffersWanted): Promise<readonly Offer[]> => {
         try {
-          return await within(limitMs, backend, question);
+          const answer = await within(limitMs, backend, question);
+          for (const text of answer.notes) {
+            notes.set(backend.name, { backend: backend.name, rule: 'backend_error', text });
+          }
+          return answer.offers;
         } catch (error) {
           log.warn({ backend: backend.name, err: error }, 'backend gave no offers');
           notes.set(backend.name, noteOf(backend.name, error));
@@ -70,7 +74,7 @@ async function within(
   limitMs: number | null,
   backend: Backend,
   { requirements }: OffersWanted,
-): Promise<readonly Offer[]> {
+): Promise<OfferAnswer> {
   if (limitMs === null) return await backend.offers(requirements);
   const silence = Promise.withResolvers<never>();
   const giveUp = () => silence.reject(new BackendSilentError(backend.name, 'for offers', limitMs));

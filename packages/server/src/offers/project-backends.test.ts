@@ -1,5 +1,6 @@
 import type { Backend, Catalog } from '@dstack/backends';
 import type { Requirements } from '@dstack/contract/wire';
+import { capabilitiesOf } from '@dstack/core';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
@@ -15,9 +16,13 @@ afterEach(() => server.close());
 const silence = () => new Promise<never>(() => {});
 const local: Backend = {
   name: 'local',
+  capabilities: capabilitiesOf('local'),
   signalsCapacity: true,
   offers: silence,
-  compute: { createInstance: silence, terminateInstance: silence },
+  instances: { create: silence, observe: silence, release: silence, list: silence },
+  volumes: null,
+  groups: null,
+  check: silence,
 };
 
 it('a backend that never answers offers nothing, and the log says why', async () => {
@@ -27,8 +32,9 @@ it('a backend that never answers offers nothing, and the log says why', async ()
     store: server.store,
     catalog: {} as Catalog,
     local,
+    remote: { ...local, name: 'remote' },
     localProjects: new Set(['main']),
-    limits: { offers: 1, create: 1, terminate: 1 },
+    limits: { offers: 1, call: 1 },
   });
   const project = await server.store.projects.byName('main');
   const question = { key: 'q', fleetId: null, requirements: {} as Requirements, backends: null };

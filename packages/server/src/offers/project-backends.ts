@@ -1,5 +1,5 @@
 import { type Backend, type Catalog, cloudBackend } from '@dstack/backends';
-import { type BackendsState, type Id, requirementsMatch } from '@dstack/core';
+import { type BackendsState, type Id, isServerHost, requirementsMatch } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { type BackendLimits, boundedBackend } from './bounded-backend.ts';
 
@@ -19,6 +19,8 @@ export interface ProjectBackendsOptions {
   readonly catalog: Catalog;
   /** Null when the server's machine is no capacity. */
   readonly local: Backend | null;
+  /** SSH hosts: no project configures them. */
+  readonly remote: Backend;
   /** Projects that may use it, by name in lower case. */
   readonly localProjects: ReadonlySet<string>;
   /** Why the server's machine is no capacity for any project; null = it is for those. */
@@ -27,7 +29,9 @@ export interface ProjectBackendsOptions {
 }
 
 export function projectBackends(options: ProjectBackendsOptions): ProjectBackends {
-  const { store, catalog, local, localProjects } = options;
+  const { store, catalog, local, remote, localProjects } = options;
+  // Instances end by their backend also where the project may not use it any more.
+  const builtIn = [remote, ...(local ? [local] : [])];
   const of = async (projectId: Id): Promise<readonly Backend[]> => {
     const project = await store.projects.byId(projectId);
     if (!project) return [];
@@ -46,11 +50,11 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
     of,
     async state(projectId) {
       const configured = await of(projectId);
-      const isLocal = configured.some((backend) => backend.name === 'local');
+      const isLocal = configured.some((backend) => isServerHost(backend.name));
       return {
-        abilities: configured.map(({ name, compute }) => ({
+        abilities: configured.map(({ name, instances }) => ({
           name,
-          makesMachines: compute !== null,
+          makesMachines: instances !== null,
         })),
         localOff: isLocal
           ? null
@@ -58,8 +62,8 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
       };
     },
     find: async (projectId, name) => {
-      // Its instances end by it also where the project may not use it any more.
-      if (name === 'local') return local && boundedBackend(local, options.limits);
+      const always = builtIn.find((backend) => backend.name === name);
+      if (always) return boundedBackend(always, options.limits);
       return (await of(projectId)).find((backend) => backend.name === name) ?? null;
     },
   };

@@ -80,7 +80,7 @@ forEachStore((tests) => {
     expect(await engine.claimHost('local', 'a', 60 * SECOND)).toBe(true);
     expect(await engine.claimHost('local', 'b', 60 * SECOND)).toBe(false);
     const host = { id: 'local', connected: true, since: 1, facts: null };
-    await hosts.save({ ...host, executor: null, error: null });
+    await hosts.save({ ...host, executor: null, error: null, failed: false });
     expect(await engine.renewHost('local', 'a', 60 * SECOND)).toBe(true);
     await engine.releaseHost('local', 'a');
     expect(await engine.claimHost('local', 'b', 60 * SECOND)).toBe(true);

@@ -20,6 +20,7 @@ const ROWS: Readonly<Record<LeasedKind, { readonly table: string; readonly key: 
   run: { table: 'runs', key: 'id' },
   placement: { table: 'projects', key: 'id' },
   instance: { table: 'instances', key: 'id' },
+  observation: { table: 'observations', key: 'instance_id' },
   fleet: { table: 'fleets', key: 'id' },
   volume: { table: 'volumes', key: 'id' },
   gateway: { table: 'gateways', key: 'id' },

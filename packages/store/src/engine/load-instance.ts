@@ -1,6 +1,7 @@
 import type { FleetSnapshot, Id, InstanceRecord, InstanceSnapshot } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
+import { observationsOf } from '../instances/observations.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
@@ -31,12 +32,14 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     .where(notDeleted('deleted'))
     .where('status', 'not in', ENDING_INSTANCE)
     .executeTakeFirstOrThrow();
+  const [observation] = await observationsOf(tx, [id]);
   const [host] = instance.hostId === null ? [] : await hostsOf(tx, [instance.hostId]);
   return {
     instance,
     fleet: fleetTable.decode(fleet),
     jobs: jobs.map(jobTable.decode),
     host: host ?? null,
+    observation: observation ?? null,
     intents: await intentsOf(tx, [id, ...jobs.map((job) => job.id)]),
     activeInFleet: Number(active.count),
     ...(await localOfPlanned(tx, instance)),

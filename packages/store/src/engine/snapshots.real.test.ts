@@ -30,7 +30,7 @@ forEachStore((tests) => {
     ]);
     const host = {
       ...{ id: 'host-fleet', connected: true, since: 5, facts: null },
-      ...{ executor: 'docker' as const, error: null },
+      ...{ executor: 'docker' as const, error: null, failed: false },
     };
     await hosts.save(host);
     await reports.saveState('host-fleet', state(job!.id, 1), 7);

@@ -8,10 +8,15 @@ import type { Alarm, Engine, ScheduledKind } from './types.ts';
 const TABLES = {
   run: 'runs',
   instance: 'instances',
+  observation: 'observations',
   fleet: 'fleets',
   volume: 'volumes',
   gateway: 'gateways',
 } as const;
+
+/** Name of the column with the key of the work. */
+const keyColumn = (kind: ScheduledKind) =>
+  sql.ref<string>(kind === 'observation' ? 'instance_id' : 'id');
 
 /**
  * For each run with unfinished jobs, whether all of them wait for capacity. One query for all runs:
@@ -29,7 +34,7 @@ export function createTimers({ db }: StoreContext): Timers {
     async due(kind, until, limit) {
       const rows = await db
         .selectFrom(TABLES[kind])
-        .select('id')
+        .select(keyColumn(kind).as('id'))
         .where('next_pass_at', '<=', until)
         .orderBy('next_pass_at')
         .limit(limit)
@@ -85,7 +90,7 @@ export function createTimers({ db }: StoreContext): Timers {
   async function alarmsOf(kind: ScheduledKind): Promise<Alarm[]> {
     const rows = await db
       .selectFrom(TABLES[kind])
-      .select(['id', 'next_pass_at'])
+      .select([keyColumn(kind).as('id'), 'next_pass_at'])
       .where('next_pass_at', 'is not', null)
       .execute();
     return rows.map(({ id, next_pass_at }) => ({ kind, id, at: next_pass_at ?? 0 }));

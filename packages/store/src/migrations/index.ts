@@ -10,6 +10,7 @@ import { serviceTokens } from './0009-service-tokens.ts';
 import { serviceRequests } from './0010-service-requests.ts';
 import { queue } from './0011-queue.ts';
 import { retiredTokens } from './0012-retired-tokens.ts';
+import { capacity } from './0013-capacity.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -29,4 +30,5 @@ export const MIGRATIONS: readonly Migration[] = [
   serviceRequests,
   queue,
   retiredTokens,
+  capacity,
 ];

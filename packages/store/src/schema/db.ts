@@ -43,7 +43,8 @@ export interface DB {
   intents: RowOf<typeof work.intentTable> & Lease;
   hosts: RowOf<typeof work.hostTable> & Lease;
   /** `host_keys`: JSON text. */
-  ssh_hosts: { instance_id: string; access: Sealed; host_keys: string };
+  observations: RowOf<typeof work.observationTable> & Lease;
+  host_access: { instance_id: string; access: Sealed; host_keys: string };
   job_reports: RowOf<typeof work.reportTable>;
   job_pulls: RowOf<typeof work.pullTable>;
   job_logs: RowOf<typeof work.logTable>;

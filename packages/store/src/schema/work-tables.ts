@@ -6,6 +6,7 @@ import type {
   IntentRecord,
   JobRecord,
   JobReport,
+  ObservationRecord,
   RunRecord,
 } from '@dstack/core';
 import type { HealthCheckRecord } from '../instances/types.ts';
@@ -93,6 +94,7 @@ export const instanceTable = table<InstanceRecord>()('instances', {
   requirements: 'json',
   profile: 'json',
   idleSeconds: 'plain',
+  handle: 'json',
   hostId: 'plain',
   hostFacts: 'json',
   terminationReason: 'plain',
@@ -145,6 +147,16 @@ export const hostTable = table<HostRecord>()('hosts', {
   facts: 'json',
   executor: 'plain',
   error: 'plain',
+  failed: 'bool',
+});
+
+export const observationTable = table<ObservationRecord>()('observations', {
+  instanceId: 'plain',
+  observation: 'json',
+  since: 'plain',
+  checkedAt: 'plain',
+  error: 'plain',
+  nextPassAt: 'plain',
 });
 
 /** `seq` is inside the state too; its column is what the guarded write compares. */

@@ -124,6 +124,7 @@ export function instanceRecord(
     requirements: null,
     profile: null,
     idleSeconds: null,
+    handle: null,
     hostId: null,
     hostFacts: null,
     terminationReason: null,

@@ -3,9 +3,9 @@ import { createPrivateKey } from 'node:crypto';
 import type { SshLogin } from '@dstack/store';
 import { hostsMissing, startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { HostError } from '../host-error.ts';
 import { ChannelSocket } from './channel-socket.ts';
 import { addressOf, SshConnection, type SshTarget } from './connection.ts';
-import type { HostError } from './host-error.ts';
 import { JumpHosts } from './jump-hosts.ts';
 import { preflight } from './preflight.ts';
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
+import { temporary } from '../host-error.ts';
 import type { Executed, SshConnection } from './connection.ts';
-import { temporary } from './host-error.ts';
 
 /**
  * Runs scripts on a host as root. They come as input to `sh`, so that the login shell of the user,

@@ -1,4 +1,4 @@
-import { type HostError, permanent, temporary } from './host-error.ts';
+import { type HostError, permanent, temporary } from '../host-error.ts';
 
 /** Why nobody was let in at `where`. */
 export function loginError(where: string, user: string, error: unknown): HostError {

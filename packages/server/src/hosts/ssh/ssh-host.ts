@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentInfo } from '@dstack/contract/agent';
-import type { SshHostRecord, Store } from '@dstack/store';
+import type { HostAccess, HostAccessRecord, Store } from '@dstack/store';
 import { AgentClient, AgentUnreachable } from '../agent-client.ts';
+import { asHostError, type HostError, permanent, temporary } from '../host-error.ts';
+import type { HostConnection } from '../supervisor/connector.ts';
 import { ChannelSocket } from './channel-socket.ts';
 import { addressOf, SshConnection } from './connection.ts';
-import { HostError, permanent, temporary } from './host-error.ts';
 import { HostShell } from './host-shell.ts';
 import { agentListens, lastWords, removeAgent, startAgent } from './install.ts';
 import type { JumpHosts } from './jump-hosts.ts';
@@ -15,12 +16,14 @@ import { putPrograms } from './put-programs.ts';
 import { howToAllow } from './sshd-settings.ts';
 
 export interface SshHostOptions {
-  readonly record: SshHostRecord;
+  readonly record: Omit<HostAccessRecord, 'access'> & {
+    readonly access: Extract<HostAccess, { kind: 'ssh' }>;
+  };
   readonly serverId: string;
   readonly env: Readonly<Record<string, string>>;
   readonly programs: Programs;
   readonly jumps: JumpHosts;
-  readonly sshHosts: Pick<Store['sshHosts'], 'pin'>;
+  readonly hostAccess: Pick<Store['hostAccess'], 'pin'>;
 }
 
 /** An agent that was started answers within this time, in milliseconds. */
@@ -29,8 +32,8 @@ const ASK_AGAIN_MS = 100;
 /** How often the host is asked whether the agent listens at all. */
 const LOOK_MS = 1500;
 
-/** One host of an SSH fleet: its connection, and its agent at the other end of it. */
-export class SshHost {
+/** A host that is reached over SSH: its connection, and its agent at the other end of it. */
+export class SshHost implements HostConnection {
   readonly #options: SshHostOptions;
   readonly #hostKeys: Record<string, string>;
   readonly client: AgentClient;
@@ -53,41 +56,35 @@ export class SshHost {
     new ChannelSocket(async () => (await this.#connected()).openSocket(AGENT_SOCKET));
 
   /** Makes the agent answer: connects, and installs or starts it where it does not. */
-  readonly prepare = async (): Promise<void> => {
+  readonly prepare = async (report: (stage: string) => void): Promise<void> => {
     const connection = await this.#connected();
     if (this.#upToDate && (await connection.answers(AGENT_SOCKET))) return;
-    await this.deploy(() => {});
+    await this.#deploy(report);
   };
 
   /** Brings the agent there, or finds it there; may be repeated. Rejects with a `HostError`. */
-  async deploy(progress: (text: string) => void): Promise<AgentInfo> {
+  async #deploy(progress: (text: string) => void): Promise<void> {
     const { record, serverId, programs, env } = this.#options;
     // Compressing Node for the first time takes as long as all the rest.
     programs.warm();
-    progress(`Connecting to ${addressOf(record.login)}`);
+    progress(`Connecting to ${addressOf(record.access.login)}`);
     const connection = await this.#connected();
     progress('Checking the host');
     const host = await preflight(connection, serverId);
-    await checkForwarding(host.shell, record.login.port);
+    await checkForwarding(host.shell, record.access.login.port);
     const installed = await putPrograms(host, programs, progress);
     progress('Starting the agent');
     await startAgent(host, { serverId, token: this.token, env, installed });
-    const info = await this.#firstAnswer(host);
+    await this.#firstAnswer(host);
     this.#upToDate = true;
-    return info;
+    progress('Waiting for the agent');
   }
 
-  /** Takes the agent off the host. Rejects with a `HostError` when the host cannot be reached. */
-  async remove(): Promise<void> {
+  async remove({ onlyIfOpen }: { readonly onlyIfOpen: boolean }): Promise<void> {
+    if (onlyIfOpen && !(await this.#connection?.catch(() => null))?.isOpen) return;
     const connection = await this.#connected();
-    const sudo = this.#options.record.login.user !== 'root';
+    const sudo = this.#options.record.access.login.user !== 'root';
     await removeAgent(new HostShell(connection, sudo), this.token);
-  }
-
-  /** As `remove`, where a connection is open; one that a login has just failed for is not tried again. */
-  async removeIfOpen(): Promise<void> {
-    const connection = await this.#connection?.catch(() => null);
-    if (connection?.isOpen) await this.remove();
   }
 
   close(): void {
@@ -107,15 +104,15 @@ export class SshHost {
   }
 
   async #open(): Promise<SshConnection> {
-    const { record, sshHosts } = this.#options;
+    const { record, hostAccess } = this.#options;
     const keys = {
       hostKeys: this.#hostKeys,
       pin: async (address: string, hostKey: string) => {
         this.#hostKeys[address] = hostKey;
-        await sshHosts.pin(record.instanceId, address, hostKey);
+        await hostAccess.pin(record.instanceId, address, hostKey);
       },
     };
-    const { login, proxy } = record;
+    const { login, proxy } = record.access;
     const passage = proxy && (await this.#options.jumps.passage(proxy, keys, login));
     const connection = await SshConnection.open({ login, passage, ...keys });
     if (this.#closed) connection.close();
@@ -153,9 +150,4 @@ async function forbidden(host: Preflight): Promise<HostError> {
 async function silent(host: Preflight): Promise<HostError> {
   const said = await lastWords(host);
   return temporary(`The agent does not stay up on the host${said ? `: ${said}` : ''}`);
-}
-
-export function asHostError(error: unknown): HostError {
-  if (error instanceof HostError) return error;
-  return temporary(error instanceof Error ? error.message : String(error), error);
 }

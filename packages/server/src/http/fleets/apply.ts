@@ -81,7 +81,7 @@ async function createFleet(
     build: (certain) => newFleet(certain, project, spec, user, context, hosts),
   });
   if (outcome.type === 'created') return outcome.fleet.id;
-  await deps.store.sshHosts.delete(hosts.map(({ id }) => id));
+  await deps.store.hostAccess.delete(hosts.map(({ id }) => id));
   throw ruleError('Failed to apply plan. Resource has been changed. Try again or use force apply.');
 }
 
@@ -160,7 +160,7 @@ async function updateFleet(
       };
     });
   } catch (error) {
-    await deps.store.sshHosts.delete(hosts.map((host) => host.id));
+    await deps.store.hostAccess.delete(hosts.map((host) => host.id));
     throw error;
   }
   return id;

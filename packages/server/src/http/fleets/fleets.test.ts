@@ -167,9 +167,12 @@ describe('fleets', () => {
       ]);
       const stored = await server.store.fleets.byId(created.body.id);
       expect(JSON.stringify(stored)).not.toContain('secret');
-      const login = await server.store.sshHosts.byId(created.body.instances[0].id);
+      const login = await server.store.hostAccess.byId(created.body.instances[0].id);
       expect(login).toMatchObject({
-        login: { hostname: '10.1.0.1', port: 22, privateKey: KEY.private },
+        access: {
+          kind: 'ssh',
+          login: { hostname: '10.1.0.1', port: 22, privateKey: KEY.private },
+        },
       });
     });
 

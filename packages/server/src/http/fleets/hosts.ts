@@ -69,12 +69,15 @@ export async function addHosts(
   const added = fleetHosts(ssh)
     .filter((host) => wanted(hostAddress(host)))
     .map((host) => ({ id: newId(), host }));
-  await deps.store.sshHosts.add(
+  await deps.store.hostAccess.add(
     added.map(({ id, host }) => ({
       instanceId: id,
-      login: loginOf(host),
-      proxy: host.proxyJump && loginOf(host.proxyJump),
-      internalIp: host.internalIp,
+      access: {
+        kind: 'ssh',
+        login: loginOf(host),
+        proxy: host.proxyJump && loginOf(host.proxyJump),
+        internalIp: host.internalIp,
+      },
       agentToken: randomBytes(32).toString('hex'),
     })),
   );
@@ -91,8 +94,12 @@ function loginOf(host: Pick<FleetHost, 'hostname' | 'port' | 'user' | 'key'>): S
 export async function fleetLogins(deps: HttpDeps, fleetId: Id): Promise<ReadonlyMap<string, Id>> {
   const view = await deps.store.fleets.byId(fleetId);
   const living = (view?.instances ?? []).filter(({ status }) => isInstanceActive(status));
-  const records = await deps.store.sshHosts.byIds(living.map(({ id }) => id));
-  return new Map(records.map(({ login, instanceId }) => [hostAddress(login), instanceId]));
+  const records = await deps.store.hostAccess.byIds(living.map(({ id }) => id));
+  return new Map(
+    records.flatMap(({ access, instanceId }) =>
+      access.kind === 'ssh' ? [[hostAddress(access.login), instanceId] as const] : [],
+    ),
+  );
 }
 
 /** Creates instances for added hosts; a failed instance of an earlier attempt is deleted. */

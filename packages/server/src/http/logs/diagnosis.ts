@@ -53,7 +53,6 @@ const DEEDS: Readonly<Record<IntentRecord['kind'], string>> = {
   'job.remove': 'let the agent forget the job',
   'instance.create': 'make an instance',
   'instance.terminate': 'end the instance',
-  'host.deploy': 'bring the agent onto the host',
 };
 
 function intentLines(intent: IntentRecord): LogEvent[] {

@@ -92,6 +92,7 @@ function instanceRecord(
     ...{ id, projectId: fleet.projectId, fleetId: fleet.id, instanceNum },
     ...{ name: `${fleet.name}-${instanceNum}`, backend: 'local', region: 'local', price: 0 },
     ...{ status: 'busy', unreachable: false, health: 'healthy', provisioningJobId: null },
+    handle: { id, data: null },
     ...{ offer: LOCAL_OFFER, provisioningData: null, totalBlocks: 1, busyBlocks: 1 },
     ...{ requirements: null, profile: null, idleSeconds: null, hostId: 'local' },
     ...{ hostFacts: null, terminationReason: null, terminationMessage: null, createdAt: now },

@@ -230,7 +230,7 @@ async function placedJobs(
     wantsBackendOffers(snapshot).map(async ({ key, requirements, backends: names }) => {
       const asked = backends.filter(({ name }) => names === null || names.includes(name));
       const offers = await Promise.all(asked.map((one) => one.offers(requirements)));
-      return [key, offers.flat()] as const;
+      return [key, offers.flatMap((answer) => answer.offers)] as const;
     }),
   );
   const ctx = { now: scene.now(), newId: scene.newId, settings: ENGINE_SETTINGS };
@@ -276,9 +276,9 @@ export async function checkBlocks(store: Store, { id }: Pick<InstanceRecord, 'id
 
 /** 9: at the end every machine has a row, and no agent has a job that the database has not. */
 export async function checkNothingLeft({ store, world }: Scene): Promise<void> {
-  for (const { instanceId, host } of world.machines.values()) {
-    const view = await store.instances.byId(host.id);
-    if (!view || view.instance.deleted) throw new Breach(9, `machine ${instanceId} has no row`);
+  for (const { id, order } of world.provider.machines.values()) {
+    const view = await store.instances.byId(order.instanceId);
+    if (!view || view.instance.deleted) throw new Breach(9, `machine ${id} has no row`);
   }
   for (const host of world.hosts.values()) {
     if (!host.isReachable) continue;

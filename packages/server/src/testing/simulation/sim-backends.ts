@@ -1,45 +1,24 @@
 /** Where the machines of a simulation come from: a cloud with all its whims, and the server's host. */
 import {
   type Backend,
-  BackendError,
-  type InstanceOrder,
   localBackend,
-  NoCapacityError,
+  type SimFaults,
+  SimProvider,
+  simBackend,
 } from '@dstack/backends';
 import type { HostFacts } from '@dstack/contract/agent';
-import { type Offer, type ProvisioningData, requirementsMatch } from '@dstack/core';
+import { type Offer, requirementsMatch } from '@dstack/core';
 import type { Random } from '@dstack/testkit/random';
-import { BackendSilentError } from '../../offers/bounded-backend.ts';
 import type { SimClock } from './sim-clock.ts';
 import { type HostFaults, SimHost } from './sim-hosts.ts';
 
-const SECOND = 1_000_000;
 const GIB = 2 ** 30;
-
-export interface CloudFaults {
-  /** Chance that the provider has no machine, fails, or answers too late, for each creation. */
-  noCapacity: number;
-  error: number;
-  lostAnswer: number;
-  /** Chance that a machine never comes up, or goes away by itself. */
-  neverUp: number;
-  /** Chance that a termination fails or takes more than one question. */
-  terminateError: number;
-}
-
-interface Machine {
-  readonly key: string;
-  readonly instanceId: string;
-  readonly host: SimHost;
-  readonly offer: Offer;
-  terminationAsked: boolean;
-}
 
 export interface WorldParts {
   readonly clock: SimClock;
   readonly random: Random;
   readonly hostFaults: HostFaults;
-  readonly cloudFaults: CloudFaults;
+  readonly cloudFaults: SimFaults;
 }
 
 /** All machines there are, whoever made them. */
@@ -47,15 +26,37 @@ export class SimWorld {
   readonly hosts = new Map<string, SimHost>();
   /** What each job has printed, wherever it ran. */
   readonly outputs = new Map<string, string>();
-  /** By the key of the order: the same order finds the same machine. */
-  readonly machines = new Map<string, Machine>();
   readonly parts: WorldParts;
-  /** Machines that the cloud has at most. */
-  quota = 6;
-  #ids = 0;
+  /** The account at the cloud. */
+  readonly provider: SimProvider;
+  readonly cloud: Backend;
 
   constructor(parts: WorldParts) {
     this.parts = parts;
+    const { clock, random, cloudFaults: faults } = parts;
+    this.provider = new SimProvider({
+      ...{ clock, random, faults },
+      agents: {
+        start: async ({ id, order, offer }) => {
+          const { cpus, gpus } = offer.instance.resources;
+          const host = this.host(order.instanceId, { cpus, gpus: gpus.length }, 'docker');
+          host.setReachable(true);
+          const access = { kind: 'socket', path: id, token: '' } as const;
+          return { hostname: `${id}.example`, internalIp: '10.0.0.1', access };
+        },
+        stop: async ({ order }) => {
+          this.hosts.get(order.instanceId)?.destroy();
+          this.hosts.delete(order.instanceId);
+        },
+      },
+    });
+    const { provider } = this;
+    this.cloud = simBackend({
+      as: 'aws',
+      provider,
+      offers: CLOUD_OFFERS,
+      matches: requirementsMatch,
+    });
   }
 
   host(
@@ -73,24 +74,6 @@ export class SimWorld {
     return host;
   }
 
-  readonly cloud: Backend = {
-    name: 'aws',
-    signalsCapacity: false,
-    offers: async (requirements) => {
-      const full = this.machines.size >= this.quota;
-      return CLOUD_OFFERS.map(
-        (offer): Offer => ({
-          ...offer,
-          availability: full ? 'no_quota' : 'available',
-        }),
-      ).filter((offer) => requirementsMatch(requirements, offer));
-    },
-    compute: {
-      createInstance: (offer, order) => this.#create(offer, order),
-      terminateInstance: (data) => this.#terminate(data),
-    },
-  };
-
   readonly local: Backend = localBackend({
     executor: 'process',
     machine: async () => ({ cpus: 8, memoryMib: 32_768, arch: 'x86', gpus: [] }),
@@ -99,51 +82,6 @@ export class SimWorld {
     freedoms: { trusted: false, mounts: false, users: false },
     matches: requirementsMatch,
   });
-
-  async #create(offer: Offer, order: InstanceOrder) {
-    const { clock, random, cloudFaults } = this.parts;
-    await clock.delay(random.whole(1, 8_000) * 1000);
-    const made = this.machines.get(order.key) ?? this.#make(offer, order);
-    // What is not answered may have been done: it is asked for again with the same key.
-    if (random.chance(cloudFaults.lostAnswer)) throw new BackendSilentError('aws', 'for one', 1000);
-    return {
-      hostId: order.instanceId,
-      provisioningData: provisioningData(made.offer, made.instanceId),
-    };
-  }
-
-  #make(offer: Offer, order: InstanceOrder): Machine {
-    const { random, cloudFaults, clock } = this.parts;
-    if (this.machines.size >= this.quota || random.chance(cloudFaults.noCapacity)) {
-      throw new NoCapacityError('no machine of this type is left');
-    }
-    if (random.chance(cloudFaults.error)) throw new BackendError('the provider has failed');
-    const { cpus, gpus } = offer.instance.resources;
-    const host = this.host(order.instanceId, { cpus, gpus: gpus.length }, 'docker');
-    const instanceId = `i-${++this.#ids}`;
-    const machine = { key: order.key, instanceId, host, offer, terminationAsked: false };
-    this.machines.set(order.key, machine);
-    if (!random.chance(cloudFaults.neverUp)) {
-      clock.after(random.whole(1, 60) * SECOND, () => host.setReachable(true));
-    }
-    return machine;
-  }
-
-  async #terminate(data: ProvisioningData): Promise<'terminated' | 'pending'> {
-    const { clock, random, cloudFaults } = this.parts;
-    await clock.delay(random.whole(1, 3_000) * 1000);
-    const machine = [...this.machines.values()].find((one) => one.instanceId === data.instance_id);
-    if (!machine) return 'terminated';
-    if (random.chance(cloudFaults.terminateError)) throw new BackendError('try again later');
-    if (!machine.terminationAsked && random.chance(0.5)) {
-      machine.terminationAsked = true;
-      return 'pending';
-    }
-    machine.host.destroy();
-    this.hosts.delete(machine.host.id);
-    this.machines.delete(machine.key);
-    return 'terminated';
-  }
 }
 
 export function factsOf(id: string, machine: { cpus: number; gpus: number }): HostFacts {
@@ -194,26 +132,3 @@ function cloudOffer(name: string, price: number, cpus: number, gpus: number): Of
 }
 
 const CLOUD_OFFERS = [cloudOffer('small', 1, 8, 0), cloudOffer('large', 4, 16, 2)];
-
-function provisioningData(offer: Offer, instanceId: string): ProvisioningData {
-  return {
-    backend: offer.backend,
-    base_backend: null,
-    instance_type: offer.instance,
-    instance_id: instanceId,
-    hostname: `${instanceId}.example`,
-    internal_ip: '10.0.0.1',
-    public_ip_enabled: true,
-    instance_network: null,
-    region: offer.region,
-    availability_zone: null,
-    reservation: null,
-    price: offer.price,
-    username: 'root',
-    ssh_port: 22,
-    dockerized: true,
-    ssh_proxy: null,
-    backend_data: null,
-    gpu_driver: null,
-  };
-}

@@ -13,6 +13,7 @@ export class SimLink implements Link {
   readonly client: ScriptedClient;
   readonly #host: SimHost;
   readonly #sink: HostLinkOptions['sink'];
+  readonly #prepare: HostLinkOptions['prepare'];
   readonly #clock: SimClock;
   readonly #random: Random;
   #closed = false;
@@ -25,12 +26,13 @@ export class SimLink implements Link {
   readonly #sent = new Map<string, number>();
 
   constructor(
-    { sink }: HostLinkOptions,
+    { sink, prepare }: HostLinkOptions,
     parts: { readonly host: SimHost; readonly clock: SimClock; readonly random: Random },
   ) {
     this.client = new ScriptedClient(parts.host);
     this.#host = parts.host;
     this.#sink = sink;
+    this.#prepare = prepare;
     this.#clock = parts.clock;
     this.#random = parts.random;
   }
@@ -49,6 +51,13 @@ export class SimLink implements Link {
 
   async #connect(): Promise<void> {
     await this.#clock.delay(this.#random.whole(1_000, 50_000));
+    if (this.#closed) return;
+    try {
+      await this.#prepare();
+    } catch (error) {
+      await this.#lost(String(error));
+      return;
+    }
     if (this.#closed) return;
     if (!this.#host.isReachable) {
       await this.#lost('the host does not answer');
@@ -120,7 +129,7 @@ export class SimLink implements Link {
 
   async #lost(reason: string): Promise<void> {
     if (this.#closed) return;
-    await this.#sink.lost(reason).catch(() => {});
+    await this.#sink.lost(reason, { failed: false }).catch(() => {});
     const ceiling = Math.min(RECONNECT_MAX, RECONNECT_MIN * 2 ** this.#attempt++);
     await this.#clock.delay(ceiling * (0.5 + this.#random.next() / 2));
     if (!this.#closed) this.start();

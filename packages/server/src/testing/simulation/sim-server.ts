@@ -1,25 +1,27 @@
 /** One server of a simulation: the real loops, effects and hosts, on a store that it shares. */
+
+import { remoteBackend } from '@dstack/backends';
 import {
   buildJobSpecs,
   type Change,
   type EngineSettings,
   type Id,
-  type InstanceRecord,
-  type IntentResult,
-  isInstanceActive,
-  machineOfHost,
   nextFire,
   type RunContext,
 } from '@dstack/core';
-import type { Store } from '@dstack/store';
+import type { HostAccessRecord, Store } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
+import { fleetHostReader } from '../../capacity/fleet-hosts.ts';
+import { observationPass } from '../../capacity/observation-pass.ts';
 import { Drain } from '../../effects/drain.ts';
 import { effectIsOurs } from '../../effects/effect-owner.ts';
 import { effects } from '../../effects/effects.ts';
 import { JobStarter } from '../../effects/start-job.ts';
+import { temporary } from '../../hosts/host-error.ts';
 import { Hosts } from '../../hosts/hosts.ts';
-import { HostNotReady } from '../../hosts/ssh/ssh-fleets.ts';
+import type { HostConnection } from '../../hosts/supervisor/connector.ts';
+import { LinkSupervisor } from '../../hosts/supervisor/supervisor.ts';
 import type { LogStore } from '../../logs/log-store.ts';
 import { TableLogStore } from '../../logs/tables/table-log-store.ts';
 import { Engine } from '../../loops/engine.ts';
@@ -63,16 +65,13 @@ export class SimServer {
   readonly #engine: Engine;
   readonly #hosts: Hosts;
   readonly #logs: TableLogStore;
-  readonly #unsubscribe: () => void;
+  readonly #links: LinkSupervisor;
   readonly offers: ReturnType<typeof offerSource>;
-  /** Hosts to which another server is linked. */
-  readonly #elsewhere = new Set<string>();
-  #dead = false;
 
   constructor(parts: SimServerParts) {
     this.name = parts.name;
     this.#parts = parts;
-    const { clock, random, backends } = parts;
+    const { clock, random } = parts;
     this.#ports = new PortStore(parts.store, { clock, random });
     const store = this.#ports.store;
     const now = () => clock.now;
@@ -91,14 +90,17 @@ export class SimServer {
       link: (options) =>
         new SimLink(options, { host: this.#hostOf(options.hostId), clock, random }),
     });
+    const socket = () => this.#agent(async () => {});
+    const ssh = (record: HostAccessRecord) => this.#sshHost(record);
+    const connectors = { socket, ssh };
+    this.#links = new LinkSupervisor({ store, hosts: this.#hosts, connectors, log });
+    const backends = this.#backends(store);
     this.offers = offerSource(backends, log);
     const effect = effects({
       ...{ store, log, backends },
       hosts: this.#hosts,
-      sshFleets: {
-        deploy: (instance) => this.#deploy(instance),
-        remove: (instance) => this.#remove(instance),
-      },
+      links: this.#links,
+      serverId: 'simulation',
       starter: new JobStarter({
         ...{ store, defaultRegistry: null, pushKeys: () => {} },
         blobs: { get: async () => null },
@@ -116,28 +118,29 @@ export class SimServer {
     this.#engine = new Engine({
       ...{ store, log, effect, offers: this.offers },
       effectIsOurs: effectIsOurs({ store, hosts: this.#hosts }),
+      observation: (arm) => observationPass({ store, backends, links: this.#links, now, arm, log }),
       context: () => this.context(),
       changes: new RunChanges(),
       quota: new LogQuota(store, log),
       owner: random.uuid(),
-      observer: { passEnded: () => {}, applied: (changes) => this.#onApplied(changes) },
-    });
-    this.#unsubscribe = parts.store.engine.onSignal(({ kind, id }) => {
-      if (kind === 'instance') void this.#follow(id);
+      observer: { passEnded: () => {}, applied: (changes) => parts.onApplied(changes) },
     });
   }
 
   async start(): Promise<void> {
     await this.#engine.start();
-    const unfinished = await this.#parts.store.engine.unfinished();
-    for (const { kind, id } of unfinished) if (kind === 'instance') void this.#follow(id);
+    await this.#links.start();
+    const unused = () => Promise.reject(new Error('links of a simulation are scripted')) as never;
+    await this.#links.keep({
+      ...{ hostId: 'local', dial: unused, token: '' },
+      prepare: async () => {},
+    });
   }
 
   /** As kill -9: nothing that was under way writes or does anything any more. */
   crash(): void {
-    this.#dead = true;
     this.#ports.cut();
-    this.#unsubscribe();
+    this.#links.close();
     void this.#engine.close();
     for (const id of this.#hosts.ids) void this.#hosts.remove(id);
   }
@@ -170,41 +173,6 @@ export class SimServer {
     };
   }
 
-  /** Links are opened to the hosts of instances that are up, and closed with them. */
-  async #follow(instanceId: Id): Promise<void> {
-    if (this.#dead) return;
-    const view = await this.#parts.store.instances.byId(instanceId);
-    if (this.#dead || !view) return;
-    const { instance } = view;
-    const hostId = instance.hostId;
-    if (hostId === null || hostId === 'local') {
-      if (hostId === 'local') await this.#link('local');
-      return;
-    }
-    if (!isInstanceActive(instance.status)) await this.#hosts.remove(hostId);
-    else if (instance.provisioningData !== null) await this.#link(hostId);
-  }
-
-  async #link(hostId: string): Promise<void> {
-    if (this.#dead || this.#hosts.has(hostId)) return;
-    const unused = () => Promise.reject(new Error('links of a simulation are scripted')) as never;
-    const taken = await this.#hosts.add({
-      ...{ hostId, dial: unused, token: '' },
-      prepare: async () => {},
-    });
-    // Another server has it: this one tries again once that one may have gone.
-    if (taken || this.#dead || this.#elsewhere.has(hostId)) return;
-    this.#elsewhere.add(hostId);
-    this.#parts.clock.after(10_000_000, () => void this.#relink(hostId));
-  }
-
-  async #relink(hostId: string): Promise<void> {
-    this.#elsewhere.delete(hostId);
-    if (this.#dead) return;
-    const [instance] = await this.#parts.store.instances.onHost(hostId);
-    if (instance) await this.#follow(instance.id);
-  }
-
   #hostOf(hostId: string) {
     const { world } = this.#parts;
     if (hostId === 'local') {
@@ -215,37 +183,44 @@ export class SimServer {
     return world.host(hostId, { cpus: 8, gpus: 0 }, 'docker');
   }
 
-  async #deploy(instance: InstanceRecord): Promise<IntentResult> {
-    const { clock, random, world, store } = this.#parts;
-    await clock.delay(random.whole(200, 5_000) * 1000);
-    if (random.chance(world.parts.hostFaults.lostAnswer)) throw new HostNotReady('not yet');
-    const record = await store.sshHosts.byId(instance.id);
-    if (!record) return { kind: 'refused', reason: 'error', message: 'not known' };
-    const { hostname } = record.login;
-    const gpus = hostname.includes('gpu') ? 1 : 0;
-    const host = world.host(instance.id, { cpus: 8, gpus }, 'docker');
-    const machine = machineOfHost({
-      instanceId: instance.id,
-      host: { ...record.login, internalIp: null, proxyJump: null },
-      network: null,
-      blocks: instance.totalBlocks ?? 1,
-      facts: { ...host.facts, addresses: [`10.1.0.${instance.instanceNum + 1}/24`] },
+  /** SSH hosts are released over this server's own links. */
+  #backends(store: Store): ProjectBackends {
+    const { backends } = this.#parts;
+    const remote = remoteBackend({
+      hostOf: fleetHostReader(store),
+      removeAgent: (id) => this.#links.removeAgent(id),
     });
-    if (!machine.ok) return { kind: 'refused', reason: 'error', message: machine.message };
-    host.setReachable(true);
-    const { offer, provisioningData, totalBlocks } = machine;
-    void this.#link(instance.id);
-    return { kind: 'host.deployed', offer, provisioningData, totalBlocks };
+    return {
+      ...backends,
+      find: async (projectId, name) =>
+        name === remote.name ? remote : await backends.find(projectId, name),
+    };
   }
 
-  async #remove(instance: InstanceRecord): Promise<IntentResult> {
-    const { clock, world, store } = this.#parts;
-    await clock.delay(200_000);
-    await this.#hosts.remove(instance.id);
-    world.hosts.get(instance.id)?.destroy();
-    world.hosts.delete(instance.id);
-    await store.sshHosts.delete([instance.id]);
-    return { kind: 'ok' };
+  #agent(prepare: () => Promise<void>, remove = async () => {}): HostConnection {
+    const unused = () => Promise.reject(new Error('links of a simulation are scripted')) as never;
+    const client = {} as HostConnection['client'];
+    return { ...{ client, dial: unused, token: '' }, prepare, remove, close: () => {} };
+  }
+
+  #sshHost({ instanceId, access }: HostAccessRecord): HostConnection {
+    const { clock, random, world } = this.#parts;
+    const gpus = access.kind === 'ssh' && access.login.hostname.includes('gpu') ? 1 : 0;
+    let isDeployed = false;
+    return this.#agent(
+      async () => {
+        if (isDeployed) return;
+        await clock.delay(random.whole(200, 5_000) * 1000);
+        if (random.chance(world.parts.hostFaults.lostAnswer)) throw temporary('not yet');
+        world.host(instanceId, { cpus: 8, gpus }, 'docker').setReachable(true);
+        isDeployed = true;
+      },
+      async () => {
+        await clock.delay(200_000);
+        world.hosts.get(instanceId)?.destroy();
+        world.hosts.delete(instanceId);
+      },
+    );
   }
 
   #services() {
@@ -259,14 +234,5 @@ export class SimServer {
         return clock.now >= known;
       },
     };
-  }
-
-  #onApplied(changes: readonly Change[]): void {
-    this.#parts.onApplied(changes);
-    for (const change of changes) {
-      const touched = change.type === 'instance.update' || change.type === 'instance.insert';
-      if (!touched) continue;
-      void this.#follow(change.type === 'instance.update' ? change.id : change.instance.id);
-    }
   }
 }

@@ -3,7 +3,9 @@
  * server that decides, stores and carries out is real, what is outside of it follows a script. The
  * same seed gives the same story, to the last microsecond.
  */
+
 import { generateKeyPairSync } from 'node:crypto';
+import { NO_FAULTS } from '@dstack/backends';
 import {
   type Change,
   DEFAULT_JOB_SPEC_SETTINGS,
@@ -67,13 +69,15 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   }
 }
 
-type Fault = 'breakLink' | 'restoreHost' | 'crash' | 'quota' | 'nothing';
+type Fault = 'breakLink' | 'restoreHost' | 'crash' | 'quota' | 'interrupt' | 'vanish' | 'nothing';
 
 const FAULTS: Readonly<Record<Fault, number>> = {
   breakLink: 1,
   restoreHost: 2,
   crash: 0.4,
   quota: 0.5,
+  interrupt: 0.3,
+  vanish: 0.2,
   nothing: 8,
 };
 
@@ -103,11 +107,9 @@ class Simulation {
       random: this.#random,
       hostFaults: { lostAnswer: 0.05, refusal: 0.02, crash: 0.1 },
       cloudFaults: {
-        noCapacity: 0.2,
-        error: 0.1,
-        lostAnswer: 0.05,
-        neverUp: 0.05,
-        terminateError: 0.2,
+        ...{ noCapacity: 0.2, quota: 6, error: 0.1, rateLimit: 0.02, lostResponse: 0.05 },
+        ...{ slowSeconds: 8, bootSeconds: [1, 60], neverReady: 0.05, failsToBoot: 0.03 },
+        ...{ eventualSeconds: 2, slowRelease: 0.5 },
       },
     });
     this.#clock.install(() => this.#random.next());
@@ -160,11 +162,8 @@ class Simulation {
   async calmDown(): Promise<void> {
     const { hostFaults, cloudFaults } = this.#world.parts;
     Object.assign(hostFaults, { lostAnswer: 0, refusal: 0, crash: 0 });
-    Object.assign(cloudFaults, {
-      ...{ noCapacity: 0, error: 0, lostAnswer: 0, neverUp: 0, terminateError: 0 },
-    });
+    Object.assign(cloudFaults, { ...NO_FAULTS, quota: 100, bootSeconds: [1, 60] });
     this.#drainSeconds = () => 0;
-    this.#world.quota = 100;
     for (const host of this.#world.hosts.values()) host.setReachable(true);
     if (this.#servers.length === 0) await this.#startServer();
     await this.#rest();
@@ -194,8 +193,8 @@ class Simulation {
     await this.#users?.deleteFleets();
     await this.#run(1800);
     await checkNothingLeft(scene);
-    if (this.#world.machines.size > 0) {
-      throw new Breach(9, `${this.#world.machines.size} machines outlived their fleets`);
+    if (this.#world.provider.machines.size > 0) {
+      throw new Breach(9, `${this.#world.provider.machines.size} machines outlived their fleets`);
     }
     await checkEvents(scene);
     const [server] = this.#servers;
@@ -237,8 +236,18 @@ class Simulation {
         this.#random.pick(hosts.filter((host) => !host.isReachable))?.setReachable(true);
         return;
       case 'quota':
-        this.#world.quota = this.#random.whole(1, 8);
+        this.#world.parts.cloudFaults.quota = this.#random.whole(1, 8);
         return;
+      case 'interrupt': {
+        const machine = this.#random.pick([...this.#world.provider.machines.values()]);
+        if (machine) this.#world.provider.interrupt({ id: machine.id, data: null }, 'taken back');
+        return;
+      }
+      case 'vanish': {
+        const machine = this.#random.pick([...this.#world.provider.machines.values()]);
+        if (machine) await this.#world.provider.vanish({ id: machine.id, data: null });
+        return;
+      }
       case 'crash': {
         const victim = this.#random.pick(this.#servers);
         victim?.crash();

@@ -1,19 +1,19 @@
 import type { StoreContext } from '../context.ts';
 import { forIds, insertInSlices, notDeleted } from '../query.ts';
 import { ENDING_INSTANCE } from '../schema/statuses.ts';
-import type { NewSshHost, SshHostRecord, SshHosts } from './types.ts';
+import type { HostAccesses, HostAccessRecord, NewHostAccess } from './types.ts';
 
-export function createSshHosts(context: StoreContext): SshHosts {
+export function createHostAccess(context: StoreContext): HostAccesses {
   const { db, cipher } = context;
 
-  const decode = (row: { access: string; host_keys: string }): SshHostRecord => ({
-    ...(JSON.parse(cipher.decrypt(row.access)) as NewSshHost),
+  const decode = (row: { access: string; host_keys: string }): HostAccessRecord => ({
+    ...recordOf(JSON.parse(cipher.decrypt(row.access))),
     hostKeys: JSON.parse(row.host_keys),
   });
 
-  async function byIds(ids: readonly string[]): Promise<SshHostRecord[]> {
+  async function byIds(ids: readonly string[]): Promise<HostAccessRecord[]> {
     const rows = await forIds(ids, (slice) =>
-      db.selectFrom('ssh_hosts').selectAll().where('instance_id', 'in', slice).execute(),
+      db.selectFrom('host_access').selectAll().where('instance_id', 'in', slice).execute(),
     );
     return rows.map(decode);
   }
@@ -25,7 +25,7 @@ export function createSshHosts(context: StoreContext): SshHosts {
       context.write(async ({ tx }) => {
         await insertInSlices(hosts, (slice) =>
           tx
-            .insertInto('ssh_hosts')
+            .insertInto('host_access')
             .values(
               slice.map((host) => ({
                 instance_id: host.instanceId,
@@ -33,17 +33,18 @@ export function createSshHosts(context: StoreContext): SshHosts {
                 host_keys: '{}',
               })),
             )
+            .onConflict((conflict) => conflict.column('instance_id').doNothing())
             .execute(),
         );
       }),
-    async deployedIds() {
+    async linkableIds() {
       const rows = await db
-        .selectFrom('ssh_hosts as h')
+        .selectFrom('host_access as h')
         .innerJoin('instances as i', 'i.id', 'h.instance_id')
         .select('h.instance_id')
         .where(notDeleted('i.deleted'))
         .where('i.status', 'not in', ENDING_INSTANCE)
-        .where('i.provisioning_data', 'is not', null)
+        .where('i.handle', 'is not', null)
         .orderBy('h.instance_id')
         .execute();
       return rows.map((row) => row.instance_id);
@@ -51,23 +52,33 @@ export function createSshHosts(context: StoreContext): SshHosts {
     pin: (instanceId, address, hostKey) =>
       context.write(async ({ tx }) => {
         const row = await tx
-          .selectFrom('ssh_hosts')
+          .selectFrom('host_access')
           .select('host_keys')
           .where('instance_id', '=', instanceId)
           .executeTakeFirst();
         if (!row) return;
         const keys = { [address]: hostKey, ...JSON.parse(row.host_keys) };
         await tx
-          .updateTable('ssh_hosts')
+          .updateTable('host_access')
           .set({ host_keys: JSON.stringify(keys) })
           .where('instance_id', '=', instanceId)
           .execute();
       }),
     async delete(ids) {
       await forIds(ids, async (slice) => {
-        await db.deleteFrom('ssh_hosts').where('instance_id', 'in', slice).execute();
+        await db.deleteFrom('host_access').where('instance_id', 'in', slice).execute();
         return [];
       });
     },
   };
 }
+
+/** As stored; versions that knew only SSH hosts stored the login without its kind. */
+function recordOf(stored: NewHostAccess | StoredSshHost): NewHostAccess {
+  if ('access' in stored) return stored;
+  const { instanceId, agentToken, ...login } = stored;
+  return { instanceId, agentToken, access: { kind: 'ssh', ...login } };
+}
+
+type StoredSshHost = Omit<NewHostAccess, 'access'> &
+  Omit<Extract<NewHostAccess['access'], { kind: 'ssh' }>, 'kind'>;

@@ -13,6 +13,17 @@ export class HostError extends Error {
     super(plainText(message), { cause: options.cause });
     this.permanent = options.permanent;
   }
+
+  /** The same failure in a text that names the host. */
+  about(message: string): HostError {
+    return new HostError(message, { permanent: this.permanent, cause: this });
+  }
+}
+
+/** Any error of bringing an agent to a host; an unknown one may pass. */
+export function asHostError(error: unknown): HostError {
+  if (error instanceof HostError) return error;
+  return temporary(error instanceof Error ? error.message : String(error), error);
 }
 
 /** Worth another try. */

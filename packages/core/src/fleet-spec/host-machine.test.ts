@@ -1,6 +1,6 @@
 import type { HostFacts } from '@dstack/contract/agent';
 import { describe, expect, it } from 'vitest';
-import { type HostQuestion, machineOfHost } from './own-host.ts';
+import { type HostQuestion, machineOfHost } from './host-machine.ts';
 
 const facts: HostFacts = {
   hostname: 'gpu-1',

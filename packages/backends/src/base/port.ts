@@ -1,0 +1,240 @@
+/**
+ * The capacity port: what the server needs of everything that has machines. One adapter folder per
+ * kind of backend implements it; the server and `core` never branch on a backend's name.
+ *
+ * Every call returns quickly: what takes minutes at a provider is begun by one call and followed by
+ * `observe`. Every call may be repeated after a crash: the same key finds what was begun before, and
+ * what has ended already is reported as ended.
+ */
+import type { HostFacts } from '@dstack/contract/agent';
+import type { Requirements } from '@dstack/contract/wire';
+import type {
+  BackendName,
+  Capabilities,
+  Id,
+  InstanceHandle,
+  InstanceObservation,
+  Offer,
+  ProvisioningData,
+} from '@dstack/core';
+
+export interface Backend {
+  readonly name: BackendName;
+  readonly capabilities: Capabilities;
+  /**
+   * Every offer that satisfies `requirements`, cheapest first. Throws `BackendError` when the backend
+   * cannot be asked; one that can be asked only in part reports that in `notes`.
+   */
+  offers(requirements: Requirements): Promise<OfferAnswer>;
+  /**
+   * Whether the adapter signals freed capacity; the server asks other backends again from time to
+   * time while runs wait.
+   */
+  readonly signalsCapacity: boolean;
+  /** Null: offers can be shown, instances cannot be created. */
+  readonly instances: Instances | null;
+  /** Null: the backend has no network volumes. */
+  readonly volumes: Volumes | null;
+  /** Null: neither placement nor compute groups. */
+  readonly groups: Groups | null;
+  /** Each permission that the adapter needs, checked with the backend's own API. */
+  check(): Promise<readonly CheckResult[]>;
+}
+
+export interface OfferAnswer {
+  readonly offers: readonly Offer[];
+  /** For the plan: offers are stale, unverified, or come from some regions only. */
+  readonly notes: readonly string[];
+}
+
+/** Who made a thing at a provider: four tags on everything that costs money. */
+export interface OwnerTags {
+  /** Id of the installation: servers that share a database are one owner. */
+  readonly server: string;
+  readonly project: string;
+  readonly fleet: string;
+  readonly instance: string;
+}
+
+/** Names of the owner tags at providers that take tags with hyphens. */
+export const OWNER_TAGS = {
+  server: 'dstack-server',
+  project: 'dstack-project',
+  fleet: 'dstack-fleet',
+  instance: 'dstack-instance',
+} as const satisfies Record<keyof OwnerTags, string>;
+
+export interface InstanceOrder {
+  /** Key of the intent. An adapter that finds an instance with this key returns that instance. */
+  readonly key: string;
+  readonly instanceId: Id;
+  readonly owner: OwnerTags;
+  /** Null for instances that exist already (SSH hosts): there is nothing to choose. */
+  readonly offer: Offer | null;
+  /** Public keys that may log in, one line each. */
+  readonly authorizedKeys: readonly string[];
+  /** Tags of the user's configuration. */
+  readonly tags: Readonly<Record<string, string>>;
+  readonly reservation: string | null;
+  /** Name of the placement group that the fleet's instances share. */
+  readonly placementGroup: string | null;
+  /** Network volumes that will be attached; they fix zone and region. */
+  readonly volumes: readonly VolumeHandle[];
+  /** Place in a compute group; null for a single instance. */
+  readonly group: GroupPlace | null;
+}
+
+export interface GroupPlace {
+  readonly handle: GroupHandle;
+  readonly rank: number;
+  readonly size: number;
+}
+
+export interface CreatedInstance {
+  readonly handle: InstanceHandle;
+  /** Which agent runs its jobs. The id of the instance, unless several instances share one agent. */
+  readonly hostId: string;
+  /**
+   * The machine, if it is known when the order is taken; else `observe` reports it, and until then
+   * the server shows the offer without an address.
+   */
+  readonly provisioningData: ProvisioningData | null;
+}
+
+/** What the server knows of an instance besides its handle. */
+export interface Seen {
+  /** As the agent reported them; null before its first connection. */
+  readonly facts: HostFacts | null;
+}
+
+export interface Instances {
+  /**
+   * Orders an instance and returns without waiting for it to boot. Throws `NoCapacityError` or
+   * another `BackendError` for the next offer to be tried.
+   */
+  create(order: InstanceOrder): Promise<CreatedInstance>;
+  /** Cheap. Asked while an instance starts and, less often, while it lives. */
+  observe(handle: InstanceHandle, seen: Seen): Promise<Observation>;
+  /**
+   * Optional: calls `onChange` with the handle's id when `observe` would report something new.
+   * Returns how to stop.
+   */
+  readonly watch?: (onChange: (handleId: string) => void) => () => void;
+  /** Ends the instance; an unknown one has ended. `releasing` = accepted but still charged; ask again. */
+  release(handle: InstanceHandle): Promise<'released' | 'releasing'>;
+  /** Everything that carries the owner's server tag and has not ended. */
+  list(owner: Pick<OwnerTags, 'server'>): Promise<readonly ListedInstance[]>;
+}
+
+/** `access` only with `ready`: how the server reaches the instance's agent. */
+export type Observation =
+  | Exclude<InstanceObservation, { readonly state: 'ready' }>
+  | (Extract<InstanceObservation, { readonly state: 'ready' }> & {
+      readonly access: Access | null;
+    });
+
+/**
+ * How the link supervisor reaches an agent. Null in an observation means that the server knows it
+ * already: the login of an SSH host, the agent of the server host.
+ */
+export type Access =
+  /** A unix socket of the server host, whose agent the adapter runs. */
+  | { readonly kind: 'socket'; readonly path: string; readonly token: string }
+  /** Over SSH; the supervisor installs the agent there. */
+  | {
+      readonly kind: 'ssh';
+      readonly hostname: string;
+      readonly port: number;
+      readonly user: string;
+    };
+
+export interface ListedInstance {
+  readonly handle: InstanceHandle;
+  /** As far as the provider's tags name it. */
+  readonly owner: OwnerTags;
+  /** Key of the order. */
+  readonly key: string | null;
+}
+
+export interface VolumeHandle {
+  /** The provider's id, shown as `volume_id`. */
+  readonly id: string;
+  readonly region: string;
+  /** JSON of the adapter. */
+  readonly data: string | null;
+}
+
+export interface VolumeOrder {
+  readonly key: string;
+  readonly volumeId: Id;
+  readonly name: string;
+  readonly owner: Pick<OwnerTags, 'server' | 'project'>;
+  readonly region: string;
+  readonly availabilityZone: string | null;
+  readonly sizeGib: number | null;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export type VolumeObservation =
+  | { readonly state: 'pending'; readonly text: string }
+  | {
+      readonly state: 'ready';
+      readonly sizeGib: number;
+      readonly availabilityZone: string | null;
+      /** Dollars per month; null = unknown. */
+      readonly price: number | null;
+    }
+  | { readonly state: 'failed'; readonly text: string }
+  | { readonly state: 'missing' };
+
+export type AttachmentObservation =
+  | { readonly state: 'pending'; readonly text: string }
+  /** `device`: path of the block device on the instance; null where there is none. */
+  | { readonly state: 'attached'; readonly device: string | null }
+  | { readonly state: 'detached' };
+
+export interface Volumes {
+  /** As `Instances.create`: begins and returns; the same key finds the volume. */
+  create(order: VolumeOrder): Promise<VolumeHandle>;
+  /** Finds a volume that the user made. Throws `BackendError` if there is none of this id. */
+  register(id: string, where: { readonly region: string }): Promise<VolumeHandle>;
+  observe(handle: VolumeHandle): Promise<VolumeObservation>;
+  /** An unknown volume has been deleted. Called only for volumes that `create` made. */
+  delete(handle: VolumeHandle): Promise<'deleted' | 'deleting'>;
+  attach(handle: VolumeHandle, to: InstanceHandle): Promise<AttachmentObservation>;
+  /** `force`: the instance no longer answers. */
+  detach(
+    handle: VolumeHandle,
+    from: InstanceHandle,
+    options: { readonly force: boolean },
+  ): Promise<AttachmentObservation>;
+  list(owner: Pick<OwnerTags, 'server'>): Promise<readonly VolumeHandle[]>;
+}
+
+export interface GroupHandle {
+  readonly id: string;
+  readonly data: string | null;
+}
+
+/** Placement groups (machines close to each other) and compute groups (machines made together). */
+export interface Groups {
+  create(order: {
+    readonly key: string;
+    readonly name: string;
+    readonly kind: 'placement' | 'compute';
+    readonly region: string;
+    readonly size: number | null;
+    readonly owner: Omit<OwnerTags, 'instance'>;
+  }): Promise<GroupHandle>;
+  /** An unknown group has been deleted; `in-use` while instances are in it. */
+  delete(handle: GroupHandle): Promise<'deleted' | 'in-use'>;
+  list(owner: Pick<OwnerTags, 'server'>): Promise<readonly GroupHandle[]>;
+}
+
+export interface CheckResult {
+  /** Permission or precondition, as the provider names it. */
+  readonly name: string;
+  readonly ok: boolean;
+  /** What is missing and how to grant it; null when ok. */
+  readonly problem: string | null;
+}

@@ -1,0 +1,30 @@
+import type { Offer, ProvisioningData } from '@dstack/core';
+
+/** What is known of an instance as soon as it is ordered: the offer, and no address. */
+export function orderedMachine(
+  offer: Offer,
+  instanceId: string,
+  known: Partial<ProvisioningData> = {},
+): ProvisioningData {
+  return {
+    backend: offer.backend,
+    base_backend: null,
+    instance_type: offer.instance,
+    instance_id: instanceId,
+    hostname: null,
+    internal_ip: null,
+    public_ip_enabled: true,
+    instance_network: null,
+    region: offer.region,
+    availability_zone: null,
+    reservation: null,
+    price: offer.price,
+    username: 'root',
+    ssh_port: null,
+    dockerized: offer.instance_runtime === 'shim',
+    ssh_proxy: null,
+    backend_data: null,
+    gpu_driver: null,
+    ...known,
+  };
+}

@@ -1,0 +1,63 @@
+import type { HostFacts } from '@dstack/contract/agent';
+import { capabilitiesOf, type HostQuestion, type Id, machineOfHost } from '@dstack/core';
+import { BackendError } from '../base/errors.ts';
+import type { Backend, Observation } from '../base/port.ts';
+
+export interface RemoteOptions {
+  /**
+   * The host of a fleet as its configuration names it, with the number of blocks that it is divided
+   * into; null = its fleet no longer names it.
+   */
+  readonly hostOf: (instanceId: Id) => Promise<Omit<HostQuestion, 'facts'> | null>;
+  /** Removes the agent; throws `BackendError` when it cannot. A host without an agent is done. */
+  readonly removeAgent: (instanceId: Id) => Promise<void>;
+}
+
+/**
+ * SSH hosts: machines that exist already, which a fleet names. To create an instance is to take the
+ * host over, to release it is to remove our agent; the machine is what its agent reports.
+ */
+export function remoteBackend({ hostOf, removeAgent }: RemoteOptions): Backend {
+  return {
+    name: 'remote',
+    capabilities: capabilitiesOf('remote'),
+    // A host offers itself as an instance of its fleet.
+    offers: async () => ({ offers: [], notes: [] }),
+    signalsCapacity: true,
+    instances: {
+      create: async ({ instanceId }) => {
+        if ((await hostOf(instanceId)) === null) {
+          throw new BackendError('its fleet no longer names this host');
+        }
+        return {
+          handle: { id: instanceId, data: null },
+          hostId: instanceId,
+          provisioningData: null,
+        };
+      },
+      observe: async ({ id }, { facts }) => {
+        const host = await hostOf(id);
+        return host === null ? { state: 'missing' } : described(host, facts);
+      },
+      // The link to the agent reports what changes.
+      watch: () => () => {},
+      release: async ({ id }) => {
+        await removeAgent(id);
+        return 'released';
+      },
+      // Only the user knows which machines exist.
+      list: async () => [],
+    },
+    volumes: null,
+    groups: null,
+    check: async () => [],
+  };
+}
+
+function described(host: Omit<HostQuestion, 'facts'>, facts: HostFacts | null): Observation {
+  if (facts === null) return { state: 'ready', machine: null, access: null };
+  const answer = machineOfHost({ ...host, facts });
+  if (!answer.ok) return { state: 'interrupted', reason: 'refused', text: answer.message };
+  const { offer, provisioningData, totalBlocks } = answer;
+  return { state: 'ready', machine: { offer, provisioningData, totalBlocks }, access: null };
+}

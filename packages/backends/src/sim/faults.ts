@@ -1,0 +1,36 @@
+/** Chances between 0 and 1, and times in seconds. All of them may be changed while it runs. */
+export interface SimFaults {
+  /** No machine of the offer is left; `quota` is the number of machines that may exist. */
+  noCapacity: number;
+  quota: number;
+  /** A call fails with an error of the provider (500), or is refused as one too many (429). */
+  error: number;
+  rateLimit: number;
+  /** What was asked for is done, but the answer is lost. */
+  lostResponse: number;
+  /** The longest time that a call takes. */
+  slowSeconds: number;
+  /** Shortest and longest time until a machine is ready. */
+  bootSeconds: readonly [number, number];
+  /** A machine never becomes ready, or fails after its order was accepted. */
+  neverReady: number;
+  failsToBoot: number;
+  /** How long a new machine is missing from answers about it. */
+  eventualSeconds: number;
+  /** The first request to release a machine is only accepted. */
+  slowRelease: number;
+}
+
+export const NO_FAULTS: SimFaults = {
+  noCapacity: 0,
+  quota: Number.POSITIVE_INFINITY,
+  error: 0,
+  rateLimit: 0,
+  lostResponse: 0,
+  slowSeconds: 0,
+  bootSeconds: [0, 0],
+  neverReady: 0,
+  failsToBoot: 0,
+  eventualSeconds: 0,
+  slowRelease: 0,
+};

@@ -1,0 +1,67 @@
+/** What backends report of their instances, and when they are asked again. */
+import { sameJson } from '../compare/same.ts';
+import type { Id, InstanceObservation, ObservationRecord, Timestamp } from '../model/index.ts';
+import { SECOND } from '../model/records.ts';
+
+/** An API may not show an instance at once after its creation, or for a moment between two answers. */
+export const MISSING_TOLERANCE = 60 * SECOND;
+
+/** Bounds of the delay between two questions; in between it is a tenth of the state's age. */
+const DELAYS = {
+  pending: [SECOND, 15 * SECOND],
+  ready: [5 * SECOND, 300 * SECOND],
+  missing: [5 * SECOND, 15 * SECOND],
+} as const;
+
+/** Delay after a question that was not answered, doubled each time. */
+const ERROR_DELAYS = [SECOND, 60 * SECOND] as const;
+
+/** The record before the first question. */
+export function expectedObservation(instanceId: Id, now: Timestamp): ObservationRecord {
+  return {
+    instanceId,
+    observation: { state: 'pending', text: '' },
+    since: now,
+    checkedAt: now,
+    error: null,
+    nextPassAt: now + DELAYS.pending[0],
+  };
+}
+
+/**
+ * `isSettled`: nothing more can be learned by asking, because the backend reports changes itself or
+ * has none.
+ */
+export function observed(
+  before: ObservationRecord,
+  observation: InstanceObservation,
+  { now, isSettled }: { readonly now: Timestamp; readonly isSettled: boolean },
+): ObservationRecord {
+  const { state } = observation;
+  const since = before.observation.state === state ? before.since : now;
+  const isLast = state === 'ready' && isSettled;
+  const nextPassAt = state === 'interrupted' || isLast ? null : now + delayAt(state, now - since);
+  return { ...before, observation, since, checkedAt: now, error: null, nextPassAt };
+}
+
+/** The backend did not answer: what it reported before still holds. */
+export function notObserved(
+  before: ObservationRecord,
+  error: string,
+  now: Timestamp,
+): ObservationRecord {
+  const [least, most] = ERROR_DELAYS;
+  const waited = before.error === null ? 0 : now - before.checkedAt;
+  const delay = Math.min(most, Math.max(least, 2 * waited));
+  return { ...before, checkedAt: now, error, nextPassAt: now + delay };
+}
+
+/** Whether a pass of the instance may decide something else now. */
+export function isNews(before: ObservationRecord, after: ObservationRecord): boolean {
+  return before.error !== after.error || !sameJson(before.observation, after.observation);
+}
+
+function delayAt(state: keyof typeof DELAYS, age: Timestamp): Timestamp {
+  const [least, most] = DELAYS[state];
+  return Math.min(most, Math.max(least, Math.floor(age / 10)));
+}

@@ -1,0 +1,23 @@
+/** Instances that end without an order: interrupted by their provider, failed, or missing. */
+import { MISSING_TOLERANCE } from '../instances/index.ts';
+import type { InstancePass } from './instance-pass.ts';
+
+/** Ends an instance that its backend has lost. Returns whether it was ended. */
+export function followLoss(pass: InstancePass): boolean {
+  if (pass.observation === null) return false;
+  const { observation, since } = pass.observation;
+  if (observation.state === 'interrupted') {
+    const reason = observation.reason === 'spot' ? 'interrupted' : 'error';
+    pass.giveUp(reason, observation.text);
+    return true;
+  }
+  if (observation.state !== 'missing') return false;
+  const until = since + MISSING_TOLERANCE;
+  if (pass.now < until) {
+    pass.draft.dueAt(until);
+    return false;
+  }
+  const { backend } = pass.instance;
+  pass.giveUp('interrupted', `Backend ${backend} no longer has the machine`);
+  return true;
+}

@@ -1,0 +1,25 @@
+import { fleetHosts, type HostQuestion, type Id } from '@dstack/core';
+import type { Store } from '@dstack/store';
+
+/** An SSH host as its fleet names it; null = it is not known any more. */
+export function fleetHostReader(store: Pick<Store, 'hostAccess' | 'instances' | 'fleets'>) {
+  return async (instanceId: Id): Promise<Omit<HostQuestion, 'facts'> | null> => {
+    const record = await store.hostAccess.byId(instanceId);
+    const [instance] = await store.instances.byIds([instanceId]);
+    const fleet = instance && (await store.fleets.byId(instance.fleetId));
+    if (record?.access.kind !== 'ssh' || !fleet) return null;
+    const { login, proxy, internalIp } = record.access;
+    const { configuration } = fleet.fleet.spec;
+    const named = configuration.ssh_config && fleetHosts(configuration.ssh_config);
+    const listed = named?.find(({ hostname }) => hostname === login.hostname);
+    return {
+      instanceId,
+      host: {
+        ...{ hostname: login.hostname, user: login.user, port: login.port, internalIp },
+        proxyJump: proxy && { ...proxy, key: null },
+      },
+      network: configuration.ssh_config?.network ?? null,
+      blocks: listed?.blocks ?? configuration.blocks ?? 1,
+    };
+  };
+}

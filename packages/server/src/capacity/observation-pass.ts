@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import type { Access, Backend, Observation } from '@dstack/backends';
+import {
+  expectedObservation,
+  type Id,
+  type InstanceObservation,
+  type InstanceRecord,
+  isInstanceActive,
+  isNews,
+  notObserved,
+  type ObservationRecord,
+  observed,
+  type Timestamp,
+} from '@dstack/core';
+import type { Store } from '@dstack/store';
+import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
+import type { Logger } from '../logging.ts';
+import type { PassEnding } from '../loops/work-queue.ts';
+import type { ProjectBackends } from '../offers/project-backends.ts';
+
+export interface ObservationDeps {
+  readonly store: Pick<Store, 'instances' | 'observations' | 'hosts' | 'hostAccess' | 'projects'>;
+  readonly backends: Pick<ProjectBackends, 'find'>;
+  readonly links: Pick<LinkSupervisor, 'follow'>;
+  readonly now: () => Timestamp;
+  /** Sets or clears the alarm of the next question. */
+  readonly arm: (kind: 'observation', id: Id, at: Timestamp | null) => void;
+  readonly log: Logger;
+}
+
+/**
+ * Asks the backend of an instance what has become of it, and stores the answer for the pass of the
+ * instance, which decides. An answer that cannot be had changes nothing but the next time of asking.
+ */
+export function observationPass(deps: ObservationDeps): (id: Id) => Promise<PassEnding> {
+  return async (id) => {
+    const [instance] = await deps.store.instances.byIds([id]);
+    const [known] = await deps.store.observations.byInstances([id]);
+    if (!instance?.handle || !isInstanceActive(instance.status)) {
+      if (known?.nextPassAt) await deps.store.observations.save({ ...known, nextPassAt: null });
+      deps.arm('observation', id, null);
+      return { ending: 'done' };
+    }
+    const before = known ?? expectedObservation(id, deps.now());
+    const after = await ask(deps, instance, before);
+    const isFirst = known === undefined;
+    const signals = isFirst || isNews(before, after) ? [{ kind: 'instance' as const, id }] : [];
+    await deps.store.observations.save(after, { signals });
+    deps.arm('observation', id, after.nextPassAt);
+    return { ending: 'done' };
+  };
+}
+
+async function ask(
+  deps: ObservationDeps,
+  instance: InstanceRecord,
+  before: ObservationRecord,
+): Promise<ObservationRecord> {
+  const backend =
+    instance.backend && (await deps.backends.find(instance.projectId, instance.backend));
+  if (!backend?.instances) {
+    return notObserved(before, `backend ${instance.backend} is not configured`, deps.now());
+  }
+  try {
+    const observation = await observe(deps, instance, backend);
+    const isSettled = backend.instances.watch !== undefined;
+    return observed(before, observation, { now: deps.now(), isSettled });
+  } catch (error) {
+    deps.log.warn({ instance: instance.name, err: error }, 'instance not observed');
+    const message = error instanceof Error ? error.message : String(error);
+    return notObserved(before, message, deps.now());
+  }
+}
+
+async function observe(
+  deps: ObservationDeps,
+  instance: InstanceRecord,
+  { instances }: Backend,
+): Promise<InstanceObservation> {
+  if (!instances || !instance.handle) return { state: 'missing' };
+  const host = instance.hostId === null ? null : await deps.store.hosts.byId(instance.hostId);
+  const facts = host?.facts ?? instance.hostFacts;
+  const observation = await instances.observe(instance.handle, { facts });
+  if (observation.state !== 'ready') return observation;
+  if (observation.access) await reach(deps, instance, observation.access);
+  return withoutAccess(observation);
+}
+
+function withoutAccess({
+  state,
+  machine,
+}: Extract<Observation, { state: 'ready' }>): InstanceObservation {
+  return { state, machine };
+}
+
+/** Stores how the agent is reached, once, and has the link to it opened. */
+async function reach(
+  { store, links }: ObservationDeps,
+  { id, projectId }: InstanceRecord,
+  access: Access,
+): Promise<void> {
+  if ((await store.hostAccess.byId(id)) === null) {
+    await store.hostAccess.add([
+      access.kind === 'socket'
+        ? {
+            instanceId: id,
+            agentToken: access.token,
+            access: { kind: 'socket', path: access.path },
+          }
+        : {
+            instanceId: id,
+            agentToken: randomBytes(32).toString('hex'),
+            access: {
+              kind: 'ssh',
+              login: { ...loginOf(access), privateKey: await projectKey(store, projectId) },
+              proxy: null,
+              internalIp: null,
+            },
+          },
+    ]);
+  }
+  await links.follow(id);
+}
+
+function loginOf({ hostname, port, user }: Extract<Access, { kind: 'ssh' }>) {
+  return { hostname, port, user };
+}
+
+async function projectKey(store: Pick<Store, 'projects'>, projectId: Id): Promise<string> {
+  const key = await store.projects.privateKey(projectId);
+  if (key === null) throw new Error('the project was deleted');
+  return key;
+}

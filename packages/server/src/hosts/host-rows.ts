@@ -1,0 +1,130 @@
+import type { AgentInfo } from '@dstack/contract/agent';
+import type { HostRecord, Signal, Timestamp } from '@dstack/core';
+import type { Store } from '@dstack/store';
+import type { Logger } from '../logging.ts';
+import { Serial } from '../logs/serial.ts';
+
+export interface HostRowsOptions {
+  readonly store: Pick<Store, 'hosts' | 'jobs' | 'instances' | 'engine'>;
+  readonly now: () => Timestamp;
+  readonly log: Logger;
+}
+
+/** Why a host is not connected. `failed`: no repetition can help. */
+export interface Disconnection {
+  readonly error: string;
+  readonly failed?: boolean;
+}
+
+/**
+ * The rows of hosts: connected or not, since when, and why. Only the server that holds the lease on a
+ * host calls these. Writes to one host are made in the order of the calls, so that a late progress
+ * report does not overwrite the state of a newer connection.
+ */
+export class HostRows {
+  readonly #options: HostRowsOptions;
+  readonly #order = new Map<string, Serial>();
+  /** The last reason that was logged for each unreachable host. */
+  readonly #logged = new Map<string, string>();
+
+  constructor(options: HostRowsOptions) {
+    this.#options = options;
+  }
+
+  /** How long a host is unreachable counts from here: without a server nobody could reach it. */
+  async opened(hostId: string): Promise<void> {
+    await this.#inOrder(hostId, async () => {
+      const before = await this.#options.store.hosts.byId(hostId);
+      // The reason of the last attempt says more than that there is a new one.
+      const error = (before?.connected === false && before.error) || 'not connected yet';
+      await this.#write(hostId, before, { connected: false, error, failed: false });
+    });
+  }
+
+  async connected(hostId: string, info: AgentInfo): Promise<void> {
+    await this.#inOrder(hostId, async () => {
+      const before = await this.#options.store.hosts.byId(hostId);
+      await this.#write(hostId, before, { connected: true, error: null, failed: false, info });
+    });
+    this.#logged.delete(hostId);
+    this.#options.log.info({ host: hostId, executor: info.executor }, 'agent connected');
+  }
+
+  async disconnected(hostId: string, { error, failed = false }: Disconnection): Promise<void> {
+    this.#logReason(hostId, error);
+    await this.#inOrder(hostId, async () => {
+      const before = await this.#options.store.hosts.byId(hostId);
+      if (before?.connected === false) await this.#writeReason(before, error, failed);
+      else await this.#write(hostId, before, { connected: false, error, failed });
+    });
+  }
+
+  /** A stage of bringing the agent to a host, shown with the instance until the agent connects. */
+  async progress(hostId: string, text: string): Promise<void> {
+    await this.#inOrder(hostId, async () => {
+      const before = await this.#options.store.hosts.byId(hostId);
+      if (before?.connected === false) await this.#writeReason(before, text, false);
+    });
+  }
+
+  async delete(hostId: string): Promise<void> {
+    await this.#inOrder(hostId, () => this.#options.store.hosts.delete(hostId));
+    this.forget(hostId);
+  }
+
+  /** Drops what is remembered in this process. */
+  forget(hostId: string): void {
+    this.#logged.delete(hostId);
+    this.#order.delete(hostId);
+  }
+
+  async #write(
+    hostId: string,
+    before: HostRecord | null,
+    state: Pick<HostRecord, 'connected' | 'error' | 'failed'> & { readonly info?: AgentInfo },
+  ): Promise<void> {
+    const { store, now } = this.#options;
+    const { info, ...link } = state;
+    const facts = info?.host ?? before?.facts ?? null;
+    const executor = info?.executor ?? before?.executor ?? null;
+    await store.hosts.save({ id: hostId, ...link, since: now(), facts, executor });
+    // Looked for only now: whoever is bound to the host later reads what was just stored.
+    await store.engine.signal(await this.#dependants(hostId));
+  }
+
+  /** Still unreachable, but for another reason than before. */
+  async #writeReason(host: HostRecord, error: string, failed: boolean): Promise<void> {
+    if (host.error === error && host.failed === failed) return;
+    const instances = await this.#options.store.instances.onHost(host.id);
+    const signals = instances.map(({ id }): Signal => ({ kind: 'instance', id }));
+    await this.#options.store.hosts.save({ ...host, error, failed }, { signals });
+  }
+
+  /** Everything that waits for this host: its instances, their runs, and effects held up by it. */
+  async #dependants(hostId: string): Promise<Signal[]> {
+    const { store } = this.#options;
+    const [jobs, instances, intents] = await Promise.all([
+      store.jobs.onHost(hostId),
+      store.instances.onHost(hostId),
+      store.engine.pendingIntents(),
+    ]);
+    return [
+      ...jobs.map((job): Signal => ({ kind: 'run', id: job.runId })),
+      ...instances.map((instance): Signal => ({ kind: 'instance', id: instance.id })),
+      ...intents.map((intent): Signal => ({ kind: 'intent', id: intent.key })),
+    ];
+  }
+
+  /** Attempts go on without end; only a new reason is logged. */
+  #logReason(hostId: string, reason: string): void {
+    if (this.#logged.get(hostId) === reason) return;
+    this.#logged.set(hostId, reason);
+    this.#options.log.warn({ host: hostId, reason }, 'agent unreachable');
+  }
+
+  #inOrder(hostId: string, write: () => Promise<void>): Promise<void> {
+    const order = this.#order.get(hostId) ?? new Serial();
+    this.#order.set(hostId, order);
+    return order.run(write);
+  }
+}

@@ -1,0 +1,98 @@
+import type { JobState } from '@dstack/contract/agent';
+import type { Id, Signal, Timestamp } from '@dstack/core';
+import type { Store } from '@dstack/store';
+import type { Logger } from '../logging.ts';
+import type { LogStore } from '../logs/log-store.ts';
+import { type AgentClient, AgentRefusal } from './agent-client.ts';
+import type { JobStream, JobStreams } from './job-streams.ts';
+import type { LogIntake } from './log-intake.ts';
+
+export interface JobIntakeOptions {
+  readonly hostId: string;
+  readonly store: Pick<Store, 'reports' | 'jobs'>;
+  readonly logs: Pick<LogStore, 'length'>;
+  readonly streams: JobStreams;
+  readonly intake: Pick<LogIntake, 'ended'>;
+  readonly client: () => AgentClient;
+  /** Receives every reported state, all of them again whenever a link is made. */
+  readonly onState: (hostId: string, state: JobState) => void;
+  readonly now: () => Timestamp;
+  readonly log: Logger;
+}
+
+/** Takes in what one host reports of its jobs. */
+export class JobIntake {
+  readonly #options: JobIntakeOptions;
+
+  constructor(options: JobIntakeOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves once the states are stored and whoever waits for them is signalled. */
+  async states(states: readonly JobState[]): Promise<void> {
+    const { streams, hostId } = this.#options;
+    for (const state of states) {
+      const stream = await streams.find(hostId, state.id);
+      if (stream) await this.#save(stream, state);
+    }
+  }
+
+  /** All jobs of the host, at each connection. Returns the stored length of each log. */
+  async sync(jobs: readonly JobState[]): Promise<Readonly<Record<string, number>>> {
+    const { streams, hostId, logs } = this.#options;
+    const lengths: Record<string, number> = {};
+    for (const state of jobs) {
+      const stream = await streams.find(hostId, state.id);
+      if (!stream) await this.#endUnknown(state);
+      else {
+        await this.#save(stream, state);
+        lengths[state.id] = await logs.length(stream.ref);
+      }
+    }
+    await this.#reportLost(new Set(jobs.map((state) => state.id)));
+    return lengths;
+  }
+
+  async #save(stream: JobStream, state: JobState): Promise<void> {
+    const { hostId, store, now, intake, onState } = this.#options;
+    onState(hostId, state);
+    const signals: Signal[] = [{ kind: 'run', id: stream.runId }];
+    await store.reports.saveState(hostId, state, now(), { signals });
+    if (state.phase === 'exited') await intake.ended(stream, state.log_end);
+  }
+
+  /**
+   * Jobs that the agent had and does not know any more (its state was deleted): it will never report
+   * how they ended, so the server does.
+   */
+  async #reportLost(known: ReadonlySet<Id>): Promise<void> {
+    const { hostId, store, logs, streams } = this.#options;
+    const missing = (await store.jobs.onHost(hostId)).filter((job) => !known.has(job.id));
+    for (const { jobId, state } of await store.reports.byJobs(missing.map((job) => job.id))) {
+      const stream = await streams.find(hostId, jobId);
+      if (!stream || state.phase === 'exited') continue;
+      const message = 'The agent of the host has lost the job';
+      await this.#save(stream, {
+        ...state,
+        seq: state.seq + 1,
+        phase: 'exited',
+        exit: { status: null, reason: 'executor_error', message },
+        log_end: await logs.length(stream.ref),
+      });
+    }
+  }
+
+  /** A job that is in no row belongs to nobody: it is killed and forgotten. */
+  async #endUnknown(state: JobState): Promise<void> {
+    const { client, log } = this.#options;
+    log.warn({ job: state.id }, 'agent runs a job that is not known; ending it');
+    const stop = { grace: false, reason: 'terminated_by_server', message: null };
+    try {
+      if (state.phase !== 'exited') await client().stopJob(state.id, stop);
+      await client().deleteJob(state.id);
+    } catch (error) {
+      // Still dying: the next sync finds it again and deletes it then.
+      if (!(error instanceof AgentRefusal)) throw error;
+    }
+  }
+}

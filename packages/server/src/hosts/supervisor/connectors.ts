@@ -1,0 +1,47 @@
+import { connect } from 'node:net';
+import type { Store } from '@dstack/store';
+import { AgentClient } from '../agent-client.ts';
+import { JumpHosts } from '../ssh/jump-hosts.ts';
+import type { Programs } from '../ssh/programs.ts';
+import { SshHost } from '../ssh/ssh-host.ts';
+import type { Connectors, HostConnection } from './connector.ts';
+
+export interface ConnectorsOptions {
+  readonly serverId: string;
+  readonly programs: Programs;
+  readonly hostAccess: Pick<Store['hostAccess'], 'pin'>;
+}
+
+export function agentConnectors({ serverId, programs, hostAccess }: ConnectorsOptions): Connectors {
+  const jumps = new JumpHosts();
+  return {
+    ssh: ({ access, ...record }, env) => {
+      if (access.kind !== 'ssh') throw new Error(`no SSH host: ${access.kind}`);
+      return new SshHost({
+        record: { ...record, access },
+        env,
+        serverId,
+        programs,
+        jumps,
+        hostAccess,
+      });
+    },
+    socket: ({ access, agentToken }) => {
+      if (access.kind !== 'socket') throw new Error(`no socket: ${access.kind}`);
+      return socketHost(access.path, agentToken);
+    },
+  };
+}
+
+/** An agent of the server host that its backend runs. */
+function socketHost(path: string, token: string): HostConnection {
+  const dial = () => connect(path);
+  const client = new AgentClient({ dial, token });
+  return {
+    ...{ client, dial, token },
+    // The backend starts the agent and ends it with its instance.
+    prepare: async () => {},
+    remove: async () => {},
+    close: () => client.close(),
+  };
+}

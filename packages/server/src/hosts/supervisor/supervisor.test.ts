@@ -1,0 +1,140 @@
+import type { HostAccessRecord } from '@dstack/store';
+import { pino } from 'pino';
+import { afterEach, expect, it } from 'vitest';
+import { permanent, temporary } from '../host-error.ts';
+import type { AgentAccess } from '../hosts.ts';
+import type { HostConnection } from './connector.ts';
+import { LinkSupervisor, type SupervisorOptions } from './supervisor.ts';
+
+const LOGIN = { hostname: '10.0.0.7', port: 22, user: 'root', privateKey: '' };
+const RECORD: HostAccessRecord = {
+  ...{ instanceId: 'i', agentToken: 't', hostKeys: {} },
+  access: { kind: 'ssh', login: LOGIN, proxy: null, internalIp: null },
+};
+
+let supervisor: LinkSupervisor;
+afterEach(() => supervisor.close());
+
+interface World {
+  readonly status?: string;
+  readonly described?: boolean;
+  readonly prepare?: HostConnection['prepare'];
+  readonly remove?: HostConnection['remove'];
+}
+
+/** One SSH host; what the supervisor does to it and writes about it, in order. */
+function world({ status = 'pending', described = false, ...host }: World = {}) {
+  const done: string[] = [];
+  const added: AgentAccess[] = [];
+  const provisioningData = described ? {} : null;
+  const instance = { id: 'i', fleetId: 'f', status, provisioningData };
+  const connection: HostConnection = {
+    client: {} as never,
+    dial: () => ({}) as never,
+    token: 't',
+    prepare: host.prepare ?? (async () => {}),
+    remove: host.remove ?? (async ({ onlyIfOpen }) => void done.push(`removed ${onlyIfOpen}`)),
+    close: () => void done.push('closed'),
+  };
+  const records = async (ids: readonly string[]) => (ids.includes('i') ? [RECORD] : []);
+  supervisor = new LinkSupervisor({
+    store: {
+      shared: false,
+      hostAccess: {
+        byId: async () => RECORD,
+        byIds: records,
+        linkableIds: async () => ['i'],
+        delete: async () => void done.push('access deleted'),
+      },
+      instances: { byIds: async () => [instance] },
+      fleets: { byId: async () => ({ fleet: { spec: { configuration: { env: {} } } } }) },
+    },
+    hosts: {
+      add: async (access: AgentAccess) => {
+        added.push(access);
+        return true;
+      },
+      has: () => added.length > 0,
+      hold: async () => void done.push('held'),
+      remove: async () => void done.push('unlinked'),
+      delete: async () => void done.push('row deleted'),
+      reportProgress: async (_: string, text: string) => void done.push(text),
+    },
+    connectors: { ssh: () => connection, socket: () => connection },
+    log: pino({ level: 'silent' }),
+  } as unknown as SupervisorOptions);
+  return { done, added };
+}
+
+it('links to every instance that exists when the server starts, and to each only once', async () => {
+  const { added } = world({ status: 'idle' });
+  await supervisor.start();
+  await supervisor.follow('i');
+  expect(added.map(({ hostId }) => hostId)).toEqual(['i']);
+});
+
+it('opens no link to an instance that is ending', async () => {
+  const { added } = world({ status: 'terminating' });
+  await supervisor.follow('i');
+  expect(added).toEqual([]);
+});
+
+it('names the host in what it reports of one that was never up', async () => {
+  const { done, added } = world({
+    prepare: async (report) => {
+      report('Checking the host');
+      throw permanent('No Docker');
+    },
+  });
+  await supervisor.follow('i');
+  const failure = await added[0]?.prepare().catch((error: unknown) => error);
+  expect(done).toEqual(['10.0.0.7: Checking the host']);
+  expect(failure).toMatchObject({ message: '10.0.0.7: No Docker', permanent: true });
+});
+
+it('does not name the address of an instance that people know by its name', async () => {
+  const { added } = world({
+    ...{ status: 'idle', described: true },
+    prepare: async () => {
+      throw temporary('Connection refused');
+    },
+  });
+  await supervisor.follow('i');
+  await expect(added[0]?.prepare()).rejects.toThrow(/^Connection refused$/);
+});
+
+it('ends the link before it removes an agent, and then deletes what is stored of the host', async () => {
+  const { done } = world({ status: 'terminating' });
+  await supervisor.removeAgent('i');
+  expect(done).toEqual(['held', 'removed false', 'access deleted', 'row deleted', 'closed']);
+});
+
+it('does not log in again to remove an agent after the login has failed', async () => {
+  const { done, added } = world({
+    prepare: async () => {
+      throw permanent('Permission denied');
+    },
+  });
+  await supervisor.follow('i');
+  await added[0]?.prepare().catch(() => {});
+  await supervisor.removeAgent('i');
+  expect(done).toContain('removed true');
+});
+
+it('deletes what is stored of a host whose agent cannot be removed, and reports the cause', async () => {
+  const { done } = world({
+    status: 'terminating',
+    remove: async () => {
+      throw temporary('Connection refused');
+    },
+  });
+  await expect(supervisor.removeAgent('i')).rejects.toThrow('Connection refused');
+  expect(done).toEqual(['held', 'access deleted', 'row deleted', 'closed']);
+});
+
+it('begins nothing on a host once the server is being stopped', async () => {
+  const { done } = world({ status: 'terminating' });
+  supervisor.close();
+  await expect(supervisor.removeAgent('i')).rejects.toThrow('The server is being stopped');
+  expect(done).toEqual([]);
+});

@@ -1,0 +1,239 @@
+import { type Id, type InstanceRecord, isInstanceActive } from '@dstack/core';
+import type { HostAccessRecord, Store } from '@dstack/store';
+import type { Logger } from '../../logging.ts';
+import type { AgentClient } from '../agent-client.ts';
+import { asHostError } from '../host-error.ts';
+import type { AgentAccess, Hosts } from '../hosts.ts';
+import type { Connectors, HostConnection } from './connector.ts';
+import { fleetEnvironment } from './fleet-environment.ts';
+import { Turns } from './turns.ts';
+
+export interface SupervisorOptions {
+  readonly store: Pick<Store, 'shared' | 'hostAccess' | 'instances' | 'fleets'>;
+  readonly hosts: Pick<Hosts, 'add' | 'has' | 'hold' | 'remove' | 'delete' | 'reportProgress'>;
+  readonly connectors: Connectors;
+  readonly log: Logger;
+}
+
+/** Where several servers share a database: how often hosts without a server are looked for. */
+const FOLLOW_MS = 3000;
+/** Far below the time that the lease of a dead server lasts, which is what is waited for. */
+const KEEP_MS = 1000;
+/** Agents that are brought to hosts at a time: each deployment copies up to 60 MB. */
+const DEPLOYMENTS = 32;
+
+/**
+ * Keeps a link to the agent of every instance that exists, however it is reached: brings the agent
+ * there, upgrades it, and removes it when the instance is released. Where several servers share a
+ * database each host is linked to one of them, by a lease.
+ */
+export class LinkSupervisor {
+  readonly #options: SupervisorOptions;
+  readonly #known = new Map<Id, HostConnection>();
+  readonly #linked = new Set<Id>();
+  /** Hosts that this server has connected to although another server may be linked to them. */
+  readonly #visited = new Set<Id>();
+  /** Hosts that no agent has been brought to since they were added. */
+  readonly #new = new Set<Id>();
+  /** Hosts whose last preparation failed. */
+  readonly #failing = new Set<Id>();
+  readonly #turns = new Turns(DEPLOYMENTS);
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #closed = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the links to all instances that exist. */
+  async start(): Promise<void> {
+    await this.#followAll();
+    if (this.#options.store.shared) this.#repeat(FOLLOW_MS, () => this.#followAll());
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const connection of this.#known.values()) connection.close();
+    this.#known.clear();
+  }
+
+  /**
+   * Keeps the link to an agent that belongs to no single instance (that of the server host), also
+   * after its lease was lost.
+   */
+  async keep(access: AgentAccess): Promise<void> {
+    const { hosts } = this.#options;
+    const link = async () => {
+      if (!hosts.has(access.hostId)) await hosts.add(access);
+    };
+    await link();
+    this.#repeat(KEEP_MS, link);
+  }
+
+  /** An instance has been created, or its address has become known. */
+  async follow(id: Id): Promise<void> {
+    const [record] = await this.#options.store.hostAccess.byIds([id]);
+    const [instance] = await this.#options.store.instances.byIds([id]);
+    if (record && instance && isInstanceActive(instance.status)) await this.#link(record, instance);
+  }
+
+  /**
+   * Removes the agent from a host that leaves its fleet. Rejects with a `HostError`, and deletes what
+   * is stored of the host even then: one that cannot be reached keeps nobody waiting.
+   */
+  async removeAgent(id: Id): Promise<void> {
+    const { store, hosts } = this.#options;
+    const record = await store.hostAccess.byId(id);
+    if (!record) return;
+    await this.#inTurn(record, async () => {
+      // A server that opened a link now would bring the agent back.
+      await hosts.hold(id);
+      this.#linked.delete(id);
+      const connection = await this.#connection(record);
+      try {
+        await connection.remove({ onlyIfOpen: this.#failing.has(id) });
+      } finally {
+        await this.forget(id);
+      }
+    });
+  }
+
+  /** Ends the link to an instance that is being released; no server opens one again. */
+  async hold(id: Id): Promise<void> {
+    await this.#options.hosts.hold(id);
+    this.#linked.delete(id);
+    this.#drop(id);
+  }
+
+  /** Deletes what is stored of the host of an instance that no longer exists. */
+  async forget(id: Id): Promise<void> {
+    const { store, hosts } = this.#options;
+    this.#linked.delete(id);
+    this.#new.delete(id);
+    this.#failing.delete(id);
+    await store.hostAccess.delete([id]);
+    await hosts.delete(id);
+    this.#drop(id);
+  }
+
+  /**
+   * Commands to a host to which another server is linked, over a connection of our own: requests for
+   * services come to whichever server their caller knows. Null: its access is not known here.
+   */
+  visit(hostId: Id): AgentClient | null {
+    const connection = this.#known.get(hostId);
+    if (!connection) return null;
+    this.#visited.add(hostId);
+    return connection.client;
+  }
+
+  /** Links to what is nobody's, and drops what has ended. */
+  async #followAll(): Promise<void> {
+    const { store, hosts } = this.#options;
+    const ids = new Set(await store.hostAccess.linkableIds());
+    for (const id of [...this.#linked]) {
+      if (hosts.has(id) && ids.has(id)) continue;
+      // Another server has taken it over, or has released the instance.
+      this.#linked.delete(id);
+      if (!ids.has(id)) await hosts.remove(id);
+      this.#drop(id);
+    }
+    for (const id of [...this.#visited]) {
+      if (ids.has(id)) continue;
+      this.#visited.delete(id);
+      this.#drop(id);
+    }
+    const missing = [...ids].filter((id) => !this.#linked.has(id));
+    const records = await store.hostAccess.byIds(missing);
+    const instances = new Map((await store.instances.byIds(missing)).map((one) => [one.id, one]));
+    for (const record of records) {
+      const instance = instances.get(record.instanceId);
+      if (instance) await this.#link(record, instance);
+    }
+  }
+
+  async #link(record: HostAccessRecord, instance: InstanceRecord): Promise<void> {
+    const { instanceId: id } = record;
+    if (this.#closed || this.#linked.has(id)) return;
+    const connection = await this.#connection(record);
+    if (this.#closed || this.#linked.has(id)) return;
+    if (instance.provisioningData === null) this.#new.add(id);
+    const { dial, token } = connection;
+    const prepare = () => this.#prepare(record, connection);
+    if (await this.#options.hosts.add({ hostId: id, dial, token, prepare })) this.#linked.add(id);
+  }
+
+  async #prepare(record: HostAccessRecord, connection: HostConnection): Promise<void> {
+    const { instanceId: id } = record;
+    const report = (stage: string) => {
+      this.#options.hosts.reportProgress(id, this.#about(record, stage)).catch((error) => {
+        this.#options.log.warn({ host: id, err: error }, 'progress not stored');
+      });
+    };
+    try {
+      await this.#inTurn(record, () => connection.prepare(report));
+      this.#new.delete(id);
+      this.#failing.delete(id);
+    } catch (error) {
+      this.#failing.add(id);
+      const failure = asHostError(error);
+      throw failure.about(this.#about(record, failure.message));
+    }
+  }
+
+  /** An instance that has never been up has no address of its own by which people know it. */
+  #about({ instanceId, access }: HostAccessRecord, text: string): string {
+    if (access.kind !== 'ssh' || !this.#new.has(instanceId)) return text;
+    const { hostname } = access.login;
+    return text.includes(hostname) ? text : `${hostname}: ${text}`;
+  }
+
+  async #connection(record: HostAccessRecord): Promise<HostConnection> {
+    const env = await this.#environmentOf(record.instanceId);
+    const known = this.#known.get(record.instanceId);
+    if (known) return known;
+    const made = this.#options.connectors[record.access.kind](record, env);
+    this.#known.set(record.instanceId, made);
+    return made;
+  }
+
+  async #environmentOf(instanceId: Id): Promise<Record<string, string>> {
+    const { store } = this.#options;
+    const [instance] = await store.instances.byIds([instanceId]);
+    const view = instance && (await store.fleets.byId(instance.fleetId));
+    return view ? fleetEnvironment(view.fleet) : {};
+  }
+
+  #drop(id: Id): void {
+    if (this.#linked.has(id)) return;
+    this.#known.get(id)?.close();
+    this.#known.delete(id);
+  }
+
+  /** Deployments and removals on one machine take turns. */
+  async #inTurn<T>({ instanceId, access }: HostAccessRecord, work: () => Promise<T>): Promise<T> {
+    const address =
+      access.kind === 'ssh' ? `${access.login.hostname}:${access.login.port}` : instanceId;
+    return await this.#turns.run(address, async () => {
+      // The next start takes it up; the end waits for what is under way, which can take minutes.
+      if (this.#closed) throw new Error('The server is being stopped');
+      return await work();
+    });
+  }
+
+  #repeat(ms: number, task: () => Promise<void>): void {
+    const again = () => {
+      if (this.#closed) return;
+      const timer = setTimeout(async () => {
+        this.#timers.delete(timer);
+        await task().catch((error) => {
+          this.#options.log.warn({ err: error }, 'links to hosts could not be checked');
+        });
+        again();
+      }, ms).unref();
+      this.#timers.add(timer);
+    };
+    again();
+  }
+}

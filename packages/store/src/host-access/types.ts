@@ -1,0 +1,51 @@
+import type { Id } from '@dstack/core';
+
+/** How a machine is logged into. */
+export interface SshLogin {
+  readonly hostname: string;
+  readonly port: number;
+  readonly user: string;
+  /** PEM or OpenSSH text without a passphrase. */
+  readonly privateKey: string;
+}
+
+/** How the server reaches the agent of an instance. */
+export type HostAccess =
+  | {
+      readonly kind: 'ssh';
+      readonly login: SshLogin;
+      /** The jump host, if there is one. */
+      readonly proxy: SshLogin | null;
+      readonly internalIp: string | null;
+    }
+  /** A unix socket of the server host. */
+  | { readonly kind: 'socket'; readonly path: string };
+
+/** Nothing of this is ever shown to clients. */
+export interface HostAccessRecord {
+  /** Also the key of the host record. */
+  readonly instanceId: Id;
+  readonly access: HostAccess;
+  /** Secret between the server and the agent there. */
+  readonly agentToken: string;
+  /** Host keys (base64) by `<hostname>:<port>`, pinned when they were first seen. */
+  readonly hostKeys: Readonly<Record<string, string>>;
+}
+
+export type NewHostAccess = Omit<HostAccessRecord, 'hostKeys'>;
+
+/** Keys and tokens are encrypted at rest. */
+export interface HostAccesses {
+  /**
+   * Those of SSH hosts before the instances themselves are inserted, so that none is ever without its
+   * login. One that is known already stays as it is.
+   */
+  add(hosts: readonly NewHostAccess[]): Promise<void>;
+  byId(instanceId: Id): Promise<HostAccessRecord | null>;
+  byIds(instanceIds: readonly Id[]): Promise<HostAccessRecord[]>;
+  /** Instances that exist at their backend and are not ending: the server keeps a link to each. */
+  linkableIds(): Promise<Id[]>;
+  /** Remembers a host key; the first one stays. */
+  pin(instanceId: Id, address: string, hostKey: string): Promise<void>;
+  delete(instanceIds: readonly Id[]): Promise<void>;
+}

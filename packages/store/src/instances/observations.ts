@@ -1,0 +1,46 @@
+import type { Id, ObservationRecord } from '@dstack/core';
+import { isForeignKeyViolation } from '../connection/failures.ts';
+import type { Db, StoreContext, Tx } from '../context.ts';
+import { forIds } from '../query.ts';
+import { observationTable } from '../schema/work-tables.ts';
+import type { WriteExtras } from '../writes.ts';
+
+/** What backends last reported of instances. */
+export interface Observations {
+  byInstances(instanceIds: readonly Id[]): Promise<ObservationRecord[]>;
+  /** Of an instance that was deleted meanwhile, nothing is kept. */
+  save(record: ObservationRecord, extras?: WriteExtras): Promise<void>;
+}
+
+export function createObservations(context: StoreContext): Observations {
+  return {
+    byInstances: (ids) => observationsOf(context.db, ids),
+    async save(record, extras) {
+      try {
+        await context.write(async ({ tx, add }) => {
+          add(extras);
+          const { instanceId: _, ...set } = record;
+          await tx
+            .insertInto('observations')
+            .values(observationTable.insert(record))
+            .onConflict((conflict) =>
+              conflict.column('instance_id').doUpdateSet(observationTable.update(set)),
+            )
+            .execute();
+        });
+      } catch (error) {
+        if (!isForeignKeyViolation(error)) throw error;
+      }
+    },
+  };
+}
+
+export async function observationsOf(
+  db: Db | Tx,
+  ids: readonly Id[],
+): Promise<ObservationRecord[]> {
+  const rows = await forIds(ids, (slice) =>
+    db.selectFrom('observations').selectAll().where('instance_id', 'in', slice).execute(),
+  );
+  return rows.map(observationTable.decode);
+}
