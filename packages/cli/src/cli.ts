@@ -2,9 +2,9 @@ import { expandPrefixes, type GlobalOptions, splitGlobalOptions } from './argume
 import type { Cli } from './context.ts';
 import { CancelledError, EXIT, UsageError } from './errors.ts';
 import type { OnInterrupt } from './interrupts.ts';
-import { nearest } from './nearest.ts';
+import { closest } from './nearest.ts';
 import { COMMANDS, type CommandEntry, EXIT_CODE_HELP, GLOBAL_HELP, overview } from './program.ts';
-import { report } from './report.ts';
+import { reportFailure } from './report.ts';
 import { createIo, type Sink, type Source } from './terminal/io.ts';
 import { Prompter } from './terminal/prompt.ts';
 import { productVersion } from './version.ts';
@@ -49,7 +49,7 @@ export async function runCli(argv: readonly string[], runtime: Runtime): Promise
     }
     return await runCommand(first, words, globals, io, runtime);
   } catch (error) {
-    return report(error, io, globals.debug);
+    return reportFailure(error, io, globals.debug);
   }
 }
 
@@ -155,7 +155,7 @@ function refuseUnknownPart(program: ProgramCommand, [word]: readonly string[]): 
   if (!command || command.commands.length === 0 || command.registeredArguments.length > 0) return;
   const parts = command.commands.flatMap((part) => [part.name(), ...part.aliases()]);
   if (word === undefined || word.startsWith('-') || ['help', ...parts].includes(word)) return;
-  const near = nearest(word, parts);
+  const near = closest(word, parts);
   throw new UsageError(`Unknown command ${command.name()} ${word}`, {
     why: `known: ${parts.join(', ')}`,
     next: `dstack ${command.name()} ${near ?? '--help'}`,
@@ -168,7 +168,7 @@ function findCommand(name: string): CommandEntry {
   if (name.startsWith('-')) {
     throw new UsageError(`Unknown option ${name}`, { next: 'dstack --help' });
   }
-  const near = nearest(
+  const near = closest(
     name,
     COMMANDS.map((c) => c.name),
   );

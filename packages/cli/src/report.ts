@@ -5,7 +5,7 @@ import type { Io } from './terminal/io.ts';
  * Prints a failure to stderr (what, why, next; one line each) and returns the exit code. No other
  * place prints failures.
  */
-export async function report(error: unknown, io: Io, debug: boolean): Promise<number> {
+export async function reportFailure(error: unknown, io: Io, debug: boolean): Promise<number> {
   // The user pressed Ctrl-C and needs no message.
   if (error instanceof CancelledError || (error as Error)?.name === 'AbortError') {
     return EXIT.interrupted;

@@ -1,4 +1,4 @@
-import { type Env, oneOf, SettingsError } from './environment.ts';
+import { choiceVariable, type ProcessEnv, SettingsError } from './environment.ts';
 
 /** User ids, both ends included. */
 export interface UidRange {
@@ -26,9 +26,9 @@ const FIRST_UID = 1000;
 /** The system uses the two highest ids as "no id". */
 const LAST_UID = 2 ** 32 - 3;
 
-export function localSettings(env: Env): LocalSettings {
+export function localSettings(env: ProcessEnv): LocalSettings {
   return {
-    executor: oneOf(env, 'DSTACK_LOCAL_EXECUTOR', ['auto', 'docker', 'process']),
+    executor: choiceVariable(env, 'DSTACK_LOCAL_EXECUTOR', ['auto', 'docker', 'process']),
     projects: projects(env.DSTACK_LOCAL_PROJECTS),
     trusted: trusted(env.DSTACK_LOCAL_TRUSTED ?? ''),
     uids: uidRange(env.DSTACK_LOCAL_UIDS || DEFAULT_UIDS),

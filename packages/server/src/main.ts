@@ -4,5 +4,5 @@
  */
 export { SettingsError } from './environment.ts';
 export { type RunningServer, startServer } from './server.ts';
-export type { ServerOptions } from './settings.ts';
+export type { CommandLineSettings as ServerOptions } from './settings.ts';
 export { StartError } from './start-error.ts';

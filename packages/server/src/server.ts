@@ -5,12 +5,12 @@ import { openDatabase } from './assembly/open-database.ts';
 import { ClosingSteps } from './assembly/parts.ts';
 import type { LocalUse } from './assembly/this-machine.ts';
 import { checkAdminToken } from './config/admin-token.ts';
-import { configPath, loadServerConfig } from './config/config-file.ts';
+import { loadServerConfig, serverConfigPath } from './config/config-file.ts';
 import { encryptionKeys, encryptionWarning, environmentKey } from './config/encryption-keys.ts';
 import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
 import { createLogger, type Logger } from './logging.ts';
 import { makeServerDir } from './server-dir.ts';
-import { compileSettings, type ServerOptions, type ServerSettings } from './settings.ts';
+import { type CommandLineSettings, compileSettings, type ServerSettings } from './settings.ts';
 import { StartError } from './start-error.ts';
 
 export interface RunningServer {
@@ -34,7 +34,7 @@ export interface RunningServer {
 
 /** Throws `StartError` or `SettingsError` with a message for the user who started it. */
 export async function startServer(
-  options: ServerOptions = {},
+  options: CommandLineSettings = {},
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<RunningServer> {
   const settings = compileSettings(env, options);
@@ -87,7 +87,7 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
       updateDefaultProject: settings.updateDefaultProject,
       local,
       warnings: warnings.filter((text) => text !== null),
-      configPath: configPath(settings.dir),
+      configPath: serverConfigPath(settings.dir),
       log,
       close: () => closing.run(),
     };

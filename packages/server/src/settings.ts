@@ -2,7 +2,13 @@ import { isIP } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { EngineSettings } from '@dstack/core';
-import { type Env, integer, isSet, oneOf, SettingsError } from './environment.ts';
+import {
+  choiceVariable,
+  integerVariable,
+  isSet,
+  type ProcessEnv,
+  SettingsError,
+} from './environment.ts';
 import type { HostShellSetting } from './hosts/host-shells.ts';
 import type { ImagePlanSettings } from './hosts/image-plans.ts';
 import { type LocalSettings, localSettings } from './local-settings.ts';
@@ -107,7 +113,7 @@ export interface ImageSettings {
 }
 
 /** Options of the command line; each takes precedence over its variable. */
-export interface ServerOptions {
+export interface CommandLineSettings {
   readonly host?: string;
   readonly port?: number;
   readonly logLevel?: string;
@@ -115,11 +121,14 @@ export interface ServerOptions {
   readonly updateDefaultProject?: boolean;
 }
 
-export function compileSettings(env: Env, options: ServerOptions = {}): ServerSettings {
+export function compileSettings(
+  env: ProcessEnv,
+  options: CommandLineSettings = {},
+): ServerSettings {
   const dir = resolve(env.DSTACK_SERVER_DIR || join(env.HOME || homedir(), '.dstack', 'server'));
   return {
     host: options.host ?? env.DSTACK_SERVER_HOST ?? '127.0.0.1',
-    port: options.port ?? integer(env, 'DSTACK_SERVER_PORT', 3000),
+    port: options.port ?? integerVariable(env, 'DSTACK_SERVER_PORT', 3000),
     url: env.DSTACK_SERVER_URL || null,
     trustedProxies: trustedProxies(env),
     dir,
@@ -151,9 +160,9 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
       defaultRegistry: env.DSTACK_SERVER_DEFAULT_DOCKER_REGISTRY || null,
       onHosts: imagesOnHosts(env),
     },
-    hostShell: oneOf(env, 'DSTACK_SERVER_HOST_SHELL', ['managers', 'off', 'users']),
-    eventsTtlSeconds: integer(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
-    serviceTimeoutSeconds: integer(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
+    hostShell: choiceVariable(env, 'DSTACK_SERVER_HOST_SHELL', ['managers', 'off', 'users']),
+    eventsTtlSeconds: integerVariable(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
+    serviceTimeoutSeconds: integerVariable(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
     shutdown: {
       delaySeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_DELAY', 0),
       limitSeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_TIMEOUT', 25),
@@ -166,7 +175,7 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
  */
 const NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 
-function trustedProxies(env: Env): readonly string[] {
+function trustedProxies(env: ProcessEnv): readonly string[] {
   const text = env.DSTACK_SERVER_TRUSTED_PROXIES ?? '';
   const proxies = text.split(',').map((part) => part.trim());
   return proxies.filter((part) => {
@@ -191,82 +200,92 @@ function isNetwork(text: string): boolean {
 const DAY_SECONDS = 86_400;
 
 /** Accepts at most a day. */
-function seconds(env: Env, name: string, fallback: number): number {
-  const value = integer(env, name, fallback);
+function seconds(env: ProcessEnv, name: string, fallback: number): number {
+  const value = integerVariable(env, name, fallback);
   if (value <= DAY_SECONDS) return value;
   throw new SettingsError(`${name} is ${value}; it may be at most ${DAY_SECONDS} seconds`);
 }
 
-function database(env: Env): DatabaseSettings {
-  const poolSize = integer(env, 'DSTACK_DB_POOL_SIZE', 10);
+function database(env: ProcessEnv): DatabaseSettings {
+  const poolSize = integerVariable(env, 'DSTACK_DB_POOL_SIZE', 10);
   if (poolSize < 1) {
     throw new SettingsError(`DSTACK_DB_POOL_SIZE is ${poolSize}; it may be at least 1`);
   }
-  const commandTimeoutSeconds = integer(env, 'DSTACK_DB_COMMAND_TIMEOUT', 60);
+  const commandTimeoutSeconds = integerVariable(env, 'DSTACK_DB_COMMAND_TIMEOUT', 60);
   if (commandTimeoutSeconds > DAY_SECONDS) {
     throw new SettingsError(
       `DSTACK_DB_COMMAND_TIMEOUT is ${commandTimeoutSeconds}; it may be at most ${DAY_SECONDS} seconds, or 0 for no limit`,
     );
   }
-  const maxOverflow = integer(env, 'DSTACK_DB_MAX_OVERFLOW', 10);
+  const maxOverflow = integerVariable(env, 'DSTACK_DB_MAX_OVERFLOW', 10);
   return { poolSize, maxOverflow, commandTimeoutSeconds };
 }
 
-function engineSettings(env: Env): EngineSettings {
+function engineSettings(env: ProcessEnv): EngineSettings {
   const tolerance = env.DSTACK_SERVER_UNREACHABLE_TOLERANCE;
-  const mode = integer(env, 'DSTACK_SERVER_JOB_NETWORK_MODE', 1);
+  const mode = integerVariable(env, 'DSTACK_SERVER_JOB_NETWORK_MODE', 1);
   if (mode !== 1 && mode !== 2 && mode !== 3) {
     throw new SettingsError(`DSTACK_SERVER_JOB_NETWORK_MODE is ${mode}; it may be 1, 2 or 3`);
   }
   const slots = Math.max(4, availableParallelism());
   return {
-    unreachableTolerance: tolerance ? integer(env, 'DSTACK_SERVER_UNREACHABLE_TOLERANCE', 0) : null,
-    maxOffersTried: integer(env, 'DSTACK_SERVER_MAX_OFFERS_TRIED', 25),
+    unreachableTolerance: tolerance
+      ? integerVariable(env, 'DSTACK_SERVER_UNREACHABLE_TOLERANCE', 0)
+      : null,
+    maxOffersTried: integerVariable(env, 'DSTACK_SERVER_MAX_OFFERS_TRIED', 25),
     jobNetworkMode: mode,
-    localMaxInstances: integer(env, 'DSTACK_LOCAL_MAX_INSTANCES', slots),
+    localMaxInstances: integerVariable(env, 'DSTACK_LOCAL_MAX_INSTANCES', slots),
   };
 }
 
 /** 0 means never. */
-function imagesOnHosts(env: Env): ImagePlanSettings {
-  const percent = integer(env, 'DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT', 90);
+function imagesOnHosts(env: ProcessEnv): ImagePlanSettings {
+  const percent = integerVariable(env, 'DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT', 90);
   if (percent > 100) {
     throw new SettingsError(`DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT is ${percent}, over 100`);
   }
   return {
-    fetchedAhead: integer(env, 'DSTACK_SERVER_IMAGES_FETCHED_AHEAD', 3),
+    fetchedAhead: integerVariable(env, 'DSTACK_SERVER_IMAGES_FETCHED_AHEAD', 3),
     policy: {
       disk_high_percent: percent || null,
-      unused_for: integer(env, 'DSTACK_SERVER_IMAGES_UNUSED_SECONDS', 0) || null,
+      unused_for: integerVariable(env, 'DSTACK_SERVER_IMAGES_UNUSED_SECONDS', 0) || null,
     },
   };
 }
 
-function limits(env: Env): Limits {
+function limits(env: ProcessEnv): Limits {
   return {
-    codeUpload: integer(env, 'DSTACK_SERVER_CODE_UPLOAD_LIMIT', 2_097_152),
-    logQuotaPerHour: integer(env, 'DSTACK_SERVER_LOG_QUOTA_PER_JOB_HOUR', 52_428_800),
-    maxJobsPerRun: integer(env, 'DSTACK_SERVER_MAX_JOBS_PER_RUN', 500),
-    maxProbes: integer(env, 'DSTACK_SERVER_MAX_PROBES_PER_JOB', 10),
-    maxProbeTimeout: integer(env, 'DSTACK_SERVER_MAX_PROBE_TIMEOUT', 300),
-    metricsRunningTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_RUNNING_TTL_SECONDS', 3600),
-    metricsFinishedTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_FINISHED_TTL_SECONDS', 604_800),
-    healthTtlSeconds: integer(env, 'DSTACK_SERVER_INSTANCE_HEALTH_TTL_SECONDS', 604_800),
+    codeUpload: integerVariable(env, 'DSTACK_SERVER_CODE_UPLOAD_LIMIT', 2_097_152),
+    logQuotaPerHour: integerVariable(env, 'DSTACK_SERVER_LOG_QUOTA_PER_JOB_HOUR', 52_428_800),
+    maxJobsPerRun: integerVariable(env, 'DSTACK_SERVER_MAX_JOBS_PER_RUN', 500),
+    maxProbes: integerVariable(env, 'DSTACK_SERVER_MAX_PROBES_PER_JOB', 10),
+    maxProbeTimeout: integerVariable(env, 'DSTACK_SERVER_MAX_PROBE_TIMEOUT', 300),
+    metricsRunningTtlSeconds: integerVariable(
+      env,
+      'DSTACK_SERVER_METRICS_RUNNING_TTL_SECONDS',
+      3600,
+    ),
+    metricsFinishedTtlSeconds: integerVariable(
+      env,
+      'DSTACK_SERVER_METRICS_FINISHED_TTL_SECONDS',
+      604_800,
+    ),
+    healthTtlSeconds: integerVariable(env, 'DSTACK_SERVER_INSTANCE_HEALTH_TTL_SECONDS', 604_800),
     forbidDstackInRuns: isSet(env, 'DSTACK_FORBID_DSTACK_IN_RUNS'),
     forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
-    gatewayReplicas: integer(env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9),
-    failedLoginsPerMinute: integer(env, 'DSTACK_SERVER_FAILED_LOGINS_PER_MINUTE', 60),
+    gatewayReplicas: integerVariable(env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9),
+    failedLoginsPerMinute: integerVariable(env, 'DSTACK_SERVER_FAILED_LOGINS_PER_MINUTE', 60),
     requestMemory: requestMemory(env),
-    bodyTimeoutSeconds: integer(env, 'DSTACK_SERVER_BODY_TIMEOUT', 30),
-    projectsPerUser: integer(env, 'DSTACK_USER_PROJECT_DEFAULT_QUOTA', 10),
+    bodyTimeoutSeconds: integerVariable(env, 'DSTACK_SERVER_BODY_TIMEOUT', 30),
+    projectsPerUser: integerVariable(env, 'DSTACK_USER_PROJECT_DEFAULT_QUOTA', 10),
   };
 }
 
 /** With less, a large image in a chat would exceed every caller's share. */
 const LEAST_REQUEST_MEMORY = 48 * 1024 * 1024;
 
-function requestMemory(env: Env): number {
-  const bytes = integer(env, 'DSTACK_SERVER_REQUEST_MEMORY', 134_217_728);
+function requestMemory(env: ProcessEnv): number {
+  const bytes = integerVariable(env, 'DSTACK_SERVER_REQUEST_MEMORY', 134_217_728);
   if (bytes >= LEAST_REQUEST_MEMORY) return bytes;
   throw new SettingsError(
     `DSTACK_SERVER_REQUEST_MEMORY is ${bytes}; it may be at least ${LEAST_REQUEST_MEMORY} bytes (48 MiB)`,
@@ -286,13 +305,13 @@ function logLevel(text: string): string {
   );
 }
 
-function logFormat(env: Env): 'json' | 'pretty' {
+function logFormat(env: ProcessEnv): 'json' | 'pretty' {
   const format = env.DSTACK_SERVER_LOG_FORMAT;
   if (!format) return process.stdout.isTTY ? 'pretty' : 'json';
   return format === 'json' ? 'json' : 'pretty';
 }
 
-function updateDefaultProject(env: Env): boolean | null {
+function updateDefaultProject(env: ProcessEnv): boolean | null {
   if (isSet(env, 'DSTACK_UPDATE_DEFAULT_PROJECT')) return true;
   return isSet(env, 'DSTACK_DO_NOT_UPDATE_DEFAULT_PROJECT') ? false : null;
 }

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile, realpath } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import type { Cli } from '../context.ts';
-import type { RunConfiguration } from './types.ts';
+import type { ApplicableRun } from './types.ts';
 
 type Ide = 'vscode' | 'cursor' | 'windsurf' | 'zed';
 type DetectableIde = Exclude<Ide, 'zed'>;
@@ -23,9 +23,9 @@ const ANSWER_MS = 10_000;
  * the run before the first connection. Without a version the IDE installs its server itself.
  */
 export async function withIdeVersion(
-  configuration: RunConfiguration,
+  configuration: ApplicableRun,
   cli: Pick<Cli, 'env' | 'io'>,
-): Promise<RunConfiguration> {
+): Promise<ApplicableRun> {
   if (configuration.type !== 'dev-environment') return configuration;
   const { ide, version } = configuration;
   if (!ide || ide === 'zed' || version) return configuration;

@@ -1,7 +1,7 @@
 import { interpolate as interpolateOnServer } from '@dstack/contract';
 import { expect, test } from 'vitest';
 import { resolveEnv } from './env.ts';
-import { interpolate, shellJoin } from './interpolate.ts';
+import { replaceReferences, shellJoin } from './interpolate.ts';
 
 const VALUES = { 'run.args': '--lr 1', 'env.A': 'x' };
 const IN_COMMANDS = { skip: ['secrets', 'groups'], later: 'groups' } as const;
@@ -18,7 +18,7 @@ test.each([
   ['${{ groups[0].nodes[1].IP_ADDRESS }}', '${{ groups[0].nodes[1].IP_ADDRESS }}'],
   ['no reference', 'no reference'],
 ])('"%s" becomes "%s"', (text, expected) => {
-  expect(interpolate(text, VALUES, IN_COMMANDS)).toBe(expected);
+  expect(replaceReferences(text, VALUES, IN_COMMANDS)).toBe(expected);
 });
 
 test.each([
@@ -26,7 +26,7 @@ test.each([
   ['${{ run.other }}', 'run.other'],
   ['${{ run.args', 'No closing'],
 ])('"%s" is an error', (text, message) => {
-  expect(() => interpolate(text, VALUES, IN_COMMANDS)).toThrow(message);
+  expect(() => replaceReferences(text, VALUES, IN_COMMANDS)).toThrow(message);
 });
 
 test.each([
@@ -35,12 +35,12 @@ test.each([
   ['$$${{ groups[0].nodes[1].IP_ADDRESS }}', '$${{ groups[0].nodes[1].IP_ADDRESS }}'],
   ['$${{ secrets.T }}', '${{ secrets.T }}'],
 ])('an escape that a later step removes is left to that step: %s', (text, expected) => {
-  expect(interpolate(text, VALUES, IN_COMMANDS)).toBe(expected);
+  expect(replaceReferences(text, VALUES, IN_COMMANDS)).toBe(expected);
 });
 
 test('arguments are not read as references', () => {
   const args = { 'run.args': '${{ groups[0].nodes[0].IP_ADDRESS }}' };
-  expect(interpolate('echo ${{ run.args }}', args, IN_COMMANDS)).toBe(
+  expect(replaceReferences('echo ${{ run.args }}', args, IN_COMMANDS)).toBe(
     'echo $${{ groups[0].nodes[0].IP_ADDRESS }}',
   );
 });
@@ -54,7 +54,7 @@ test.each([
   ['${{ env.B }}', 'a$$b ${{ secrets.T }}'],
 ])('%s is %s on the host, after the server has replaced secrets', (text, expected) => {
   const values = { 'env.A': 'x', 'env.B': 'a$$b ${{ secrets.T }}' };
-  const sent = interpolate(text, values, WITH_SECRETS);
+  const sent = replaceReferences(text, values, WITH_SECRETS);
   // Like the server, ignores texts without a reference.
   const secrets = { T: 's3$$cret' };
   const answer = sent.includes('${{') ? interpolateOnServer(sent, { secrets }) : null;

@@ -17,7 +17,7 @@ export type LaterStep = 'none' | 'groups' | 'all';
  *
  * @param values by full name, e.g. `run.args`
  */
-export function interpolate(
+export function replaceReferences(
   text: string,
   values: Readonly<Record<string, string>>,
   { skip, later }: { readonly skip: readonly string[]; readonly later: LaterStep },

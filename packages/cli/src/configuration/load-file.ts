@@ -4,11 +4,11 @@ import { readIfThere } from '../config/config-file.ts';
 import type { Cli } from '../context.ts';
 import { CliError, UsageError } from '../errors.ts';
 import { configurationError, shownName } from './configuration-error.ts';
-import type { AnyConfiguration } from './types.ts';
+import type { ApplicableConfiguration } from './types.ts';
 
 /** A configuration and its origin. */
 export interface LoadedConfiguration {
-  readonly value: AnyConfiguration;
+  readonly value: ApplicableConfiguration;
   /**
    * The path sent to the server: relative to the working directory if the file is below it; `-` =
    * stdin.
@@ -35,7 +35,7 @@ export async function loadConfiguration(
   if (parsed.warnings.length > 0) {
     cli.io.warn(formatConfigurationErrors(parsed.warnings, shownName(path), text));
   }
-  return { value: parsed.value as AnyConfiguration, path, directory };
+  return { value: parsed.value as ApplicableConfiguration, path, directory };
 }
 
 async function readConfiguration(

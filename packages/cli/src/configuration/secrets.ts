@@ -1,11 +1,11 @@
 import type { Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
-import type { RunConfiguration } from './types.ts';
+import type { ApplicableRun } from './types.ts';
 
 const REFERENCE = /\$\{\{\s*secrets\.([A-Za-z_][\w]*)\s*\}\}/g;
 
 /** The names of all secrets that a run's configuration uses. */
-export function secretsOf(configuration: RunConfiguration): string[] {
+export function secretNames(configuration: ApplicableRun): string[] {
   const { env, registry_auth: auth } = configuration;
   const texts = [...Object.values(env ?? {}), auth?.username, auth?.password];
   const names = texts.flatMap((text) =>
@@ -19,10 +19,10 @@ export function secretsOf(configuration: RunConfiguration): string[] {
  * starts, on an instance that already costs money.
  */
 export async function requireSecrets(
-  configuration: RunConfiguration,
+  configuration: ApplicableRun,
   connection: Connection,
 ): Promise<void> {
-  const names = secretsOf(configuration);
+  const names = secretNames(configuration);
   if (names.length === 0) return;
   const { ApiError } = await import('@dstack/client');
   const known = await connection.project.secrets.list().catch((error: unknown) => {

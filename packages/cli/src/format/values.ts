@@ -14,13 +14,13 @@ export function gigabytes(mib: number): string {
   return `${trimmed(mib / 1024, 1)}GB`;
 }
 
-export interface Range {
+export interface Bounds {
   readonly min?: number | null;
   readonly max?: number | null;
 }
 
 /** `min..max`, `min..`, `..max`, or one value when both are equal. */
-export function range(value: Range, show: (n: number) => string = String): string {
+export function range(value: Bounds, show: (n: number) => string = String): string {
   const min = value.min ?? null;
   const max = value.max ?? null;
   if (min !== null && min === max) return show(min);

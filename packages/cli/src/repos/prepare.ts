@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { Problem, parseBranch, parseCommitHash } from '@dstack/contract';
 import type { RemoteRepoCreds, RunSpec } from '@dstack/contract/wire';
 import type { RepoFlags } from '../commands/apply/flags.ts';
-import type { RunConfiguration } from '../configuration/types.ts';
+import type { ApplicableRun } from '../configuration/types.ts';
 import type { Cli, Connection } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { absolutePath } from '../files/upload.ts';
@@ -33,7 +33,7 @@ interface Selection {
 
 /** `--no-repo`, then `--repo`, then the configuration's `repos`, else none. */
 export async function prepareRepo(
-  configuration: RunConfiguration,
+  configuration: ApplicableRun,
   flags: RepoFlags,
   directory: string,
   connection: Connection,
@@ -46,7 +46,7 @@ export async function prepareRepo(
   const selection = select(configuration, flags, directory, cli);
   if (selection === null) return noRepo(connection);
   const path = configuration.repos?.[0]?.path ?? null;
-  return initRepo(selection, flags, path, connection, cli);
+  return registerRepo(selection, flags, path, connection, cli);
 }
 
 /** Every run belongs to a repo; one without code belongs to the repo `none`. */
@@ -73,7 +73,7 @@ function checkFlags({ branch, hash }: RepoFlags): void {
 }
 
 function select(
-  configuration: RunConfiguration,
+  configuration: ApplicableRun,
   flags: RepoFlags,
   directory: string,
   cli: Pick<Cli, 'cwd' | 'home'>,
@@ -97,7 +97,7 @@ function select(
 }
 
 /** Registers the repository on the server and checks that the server can read it. */
-export async function initRepo(
+export async function registerRepo(
   selection: Selection,
   flags: RepoFlags,
   path: string | null,

@@ -5,9 +5,9 @@ import { backendWithRegion, price } from '../format/values.ts';
 import {
   type Cell,
   type Column,
-  type Row,
   renderTable,
   type TableLayout,
+  type TableRow,
 } from '../terminal/table.ts';
 import {
   currentSubmission,
@@ -25,11 +25,11 @@ export interface RunTableOptions {
 }
 
 /** The table of `ps` and of an attached `apply`. */
-export function runTable(runs: readonly Run[], options: RunTableOptions): string {
+export function renderRunTable(runs: readonly Run[], options: RunTableOptions): string {
   const showProbes = options.verbose || runs.some((run) => isRollingOut(run) && hasProbes(run));
   const columns = columnsFor(options.verbose, showProbes);
   const rows = runs.flatMap((run) => runRows(run, options));
-  const chosen = rows.map((row): Row => columns.map((c) => row[c.field] ?? ''));
+  const chosen = rows.map((row): TableRow => columns.map((c) => row[c.field] ?? ''));
   return renderTable(columns, chosen, options.layout);
 }
 

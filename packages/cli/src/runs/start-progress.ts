@@ -10,7 +10,7 @@ import {
   runStatusText,
   scheduledStart,
 } from './run-status.ts';
-import { runTable } from './run-table.ts';
+import { renderRunTable } from './run-table.ts';
 
 /**
  * Shows how a run starts: a live table on a terminal, otherwise one line with the time for each
@@ -43,7 +43,7 @@ export class StartProgress {
       return;
     }
     const layout = { width: io.errWidth, paint: io.paintErr };
-    const table = runTable([run], { verbose: false, now: this.#cli.now(), layout });
+    const table = renderRunTable([run], { verbose: false, now: this.#cli.now(), layout });
     const below = [detail, this.#reason ?? '']
       .filter((text) => text !== '')
       .map((text) => hangingText(text, 0, io.errWidth));

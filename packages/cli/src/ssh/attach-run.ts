@@ -3,7 +3,7 @@ import type { Cli, Connection } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { currentSubmission, findJob, isJobFinished, isRunFinished } from '../runs/run-status.ts';
 import { absolute } from '../runs/service-url.ts';
-import { type ForwardedPort, parsePort, type WantedPort } from './ports.ts';
+import { type ForwardedPort, parsePortOption, type WantedPort } from './ports.ts';
 import { hostAlias } from './route.ts';
 import { type LinkInput, openLink, type RunLink } from './run-link.ts';
 import { portNumber } from './ssh-value.ts';
@@ -178,7 +178,7 @@ export function wantedPorts(job: Job, overrides: readonly string[]): WantedPort[
     remote: portNumber(app.port, 'a port of the run'),
     firm: false,
   }));
-  for (const override of overrides.map(parsePort)) {
+  for (const override of overrides.map(parsePortOption)) {
     const at = wanted.findIndex((port) => port.remote === override.remote);
     if (at < 0) {
       throw new UsageError(`The run does not expose port ${override.remote}`, {

@@ -12,12 +12,12 @@ export function sshConfigPath(home: string): string {
 }
 
 /** Adds blocks to `~/.dstack/ssh/config`; they replace older blocks of the same hosts. */
-export async function addHosts(home: string, blocks: readonly HostBlock[]): Promise<void> {
+export async function addHostBlocks(home: string, blocks: readonly HostBlock[]): Promise<void> {
   const hosts = blocks.map((b) => b.host);
   await editConfig(sshConfigPath(home), (text) => withoutHosts(text, hosts) + renderBlocks(blocks));
 }
 
-export async function removeHosts(home: string, blocks: readonly HostBlock[]): Promise<void> {
+export async function removeHostBlocks(home: string, blocks: readonly HostBlock[]): Promise<void> {
   const hosts = blocks.map((b) => b.host);
   await editConfig(sshConfigPath(home), (text) => withoutHosts(text, hosts));
 }
@@ -26,7 +26,7 @@ export async function removeHosts(home: string, blocks: readonly HostBlock[]): P
  * Whether the file has the same addresses for the hosts as these blocks; other clients write other
  * options.
  */
-export async function hasHosts(home: string, blocks: readonly HostBlock[]): Promise<boolean> {
+export async function hasHostBlocks(home: string, blocks: readonly HostBlock[]): Promise<boolean> {
   const text = await readFile(sshConfigPath(home), 'utf8').catch(() => '');
   return blocks.every(({ host, options }) => {
     const known = findHost(text, host, home);

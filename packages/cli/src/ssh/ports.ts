@@ -19,7 +19,7 @@ export interface WantedPort {
 }
 
 /** Parses `8080`, `80:8080` and `*:8080`. */
-export function parsePort(text: string): WantedPort {
+export function parsePortOption(text: string): WantedPort {
   const match = /^(?:(\d+|\*):)?(\d+)$/.exec(text);
   const remote = Number(match?.[2] ?? 0);
   const given = match?.[1];

@@ -2,7 +2,12 @@ import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { currentSubmission } from '../runs/run-status.ts';
-import { addHosts, hasHosts, includeInUserConfig, removeHosts } from './host-config.ts';
+import {
+  addHostBlocks,
+  hasHostBlocks,
+  includeInUserConfig,
+  removeHostBlocks,
+} from './host-config.ts';
 import { identityForRun, requireIdentity } from './identity.ts';
 import { allocatePorts, type ForwardedPort, type WantedPort } from './ports.ts';
 import { type HostBlock, type Route, routeTo } from './route.ts';
@@ -49,7 +54,7 @@ export async function openLink(input: LinkInput): Promise<RunLink> {
   if (shared !== null) return shared;
   const forwards = await allocatePorts([...input.wanted, OUTPUT], input.bindAddress);
   const ports = forwards.filter(({ remote }) => remote !== OUTPUT_PORT);
-  await writable(() => addHosts(cli.home, route.blocks));
+  await writable(() => addHostBlocks(cli.home, route.blocks));
   const notices = await includeHosts(route, cli);
   try {
     const { destination } = route;
@@ -82,8 +87,8 @@ export async function addRoute(
   cli: Cli,
 ): Promise<RouteEntries> {
   const route = await completeRoute(routeTo(run, job, identity), job, cli.home);
-  if (await hasHosts(cli.home, route.blocks)) return { close: async () => {} };
-  await writable(() => addHosts(cli.home, route.blocks));
+  if (await hasHostBlocks(cli.home, route.blocks)) return { close: async () => {} };
+  await writable(() => addHostBlocks(cli.home, route.blocks));
   return { close: () => removeUnlessHeld(route, cli) };
 }
 
@@ -103,7 +108,7 @@ async function sharedLink(
     cli,
   );
   if (master === null || master.leftover) return null;
-  if (!(await hasHosts(cli.home, route.blocks)) || !serves(master, input)) return null;
+  if (!(await hasHostBlocks(cli.home, route.blocks)) || !serves(master, input)) return null;
   const tunnel = sharedTunnel(master);
   return { tunnel, ports: master.ports, submissionId, notices: [], close: tunnel.close };
 }
@@ -120,7 +125,7 @@ function serves(master: Master, { wanted, bindAddress }: LinkInput): boolean {
 async function removeUnlessHeld(route: Route, cli: Cli): Promise<void> {
   const socket = controlSocket(route.destination, cli.home);
   const master = await findMaster(route.destination, socket, cli).catch(() => null);
-  if (master === null) await removeHosts(cli.home, route.blocks);
+  if (master === null) await removeHostBlocks(cli.home, route.blocks);
 }
 
 /** The user's own configuration has the key for the user's jump host. */

@@ -1,4 +1,4 @@
-import { isSshHost, isSshUser } from '@dstack/contract/ssh';
+import { isSshHostName, isSshUserName } from '@dstack/contract/ssh';
 import { CliError } from '../errors.ts';
 
 declare const checked: unique symbol;
@@ -25,13 +25,14 @@ export function aliasValue(value: unknown): SshValue {
 
 /** @param of the owner of the name, for the message */
 export function hostNameValue(value: unknown, of: string): SshValue {
-  if (typeof value !== 'string' || !isSshHost(value)) throw unusable(`the address of ${of}`, value);
+  if (typeof value !== 'string' || !isSshHostName(value))
+    throw unusable(`the address of ${of}`, value);
   // OpenSSH's own escapes begin with `%`, like the zone of an address.
   return value.replaceAll('%', '%%') as SshValue;
 }
 
 export function userValue(value: unknown, of: string): SshValue {
-  if (typeof value === 'string' && isSshUser(value)) return value as SshValue;
+  if (typeof value === 'string' && isSshUserName(value)) return value as SshValue;
   throw unusable(`the login user of ${of}`, value);
 }
 

@@ -8,15 +8,15 @@ import { recordedAnswer } from '../testing/recordings.ts';
 import { withDirectory } from '../testing/run-command.ts';
 import { wantedPorts } from './attach-run.ts';
 import {
-  addHosts,
+  addHostBlocks,
   includeInUserConfig,
-  removeHosts,
+  removeHostBlocks,
   sshConfigPath,
   withInclude,
   withoutHosts,
 } from './host-config.ts';
 import { userKeyPath } from './identity.ts';
-import { allocatePorts, parsePort } from './ports.ts';
+import { allocatePorts, parsePortOption } from './ports.ts';
 import { type HostBlock, renderBlocks, routeTo } from './route.ts';
 import { aliasValue, pathValue, portValue } from './ssh-value.ts';
 import { UrlRewriter } from './url-rewriter.ts';
@@ -149,13 +149,13 @@ test.each(['/a"b', '/a\nb', '/${HOME}', '/a\\', '/a\\\\b'])(
 test('blocks are added, replaced and removed without changing others', () =>
   withDirectory(async (home) => {
     const path = sshConfigPath(home);
-    await addHosts(home, [block('other', 1)]);
-    await addHosts(home, [block('train', 2)]);
-    await addHosts(home, [block('train', 3)]);
+    await addHostBlocks(home, [block('other', 1)]);
+    await addHostBlocks(home, [block('train', 2)]);
+    await addHostBlocks(home, [block('train', 3)]);
     expect(await readFile(path, 'utf8')).toBe(
       'Host other\n    Port 1\n\nHost train\n    Port 3\n\n',
     );
-    await removeHosts(home, [block('train', 3)]);
+    await removeHostBlocks(home, [block('train', 3)]);
     expect(await readFile(path, 'utf8')).toBe(renderBlocks([block('other', 1)]));
   }));
 
@@ -206,11 +206,11 @@ test.each([
   ['80:8080', { local: 80, remote: 8080, firm: true }],
   ['*:8080', { local: null, remote: 8080, firm: true }],
 ])('the port %s', (text, expected) => {
-  expect(parsePort(text)).toEqual(expected);
+  expect(parsePortOption(text)).toEqual(expected);
 });
 
 test.each(['', 'a', '80:', '0', '1:70000', '1:2:3'])('the port "%s" is refused', (text) => {
-  expect(() => parsePort(text)).toThrow('Cannot read the port');
+  expect(() => parsePortOption(text)).toThrow('Cannot read the port');
 });
 
 test('a used port is refused if the user named it, otherwise skipped', async () => {

@@ -17,7 +17,7 @@ export interface Cell {
   readonly style?: Style;
 }
 
-export type Row = readonly (Cell | string)[];
+export type TableRow = readonly (Cell | string)[];
 
 export interface TableLayout {
   /** Columns of the terminal; null = not a terminal: whole values, one line a row. */
@@ -34,7 +34,7 @@ const GAP = '  ';
  */
 export function renderTable(
   columns: readonly Column[],
-  rows: readonly Row[],
+  rows: readonly TableRow[],
   layout: TableLayout,
 ): string {
   const grid = rows.map((row) => row.map((cell) => toCell(cell, layout.width)));

@@ -27,7 +27,7 @@ export interface LogStreamQuery {
 }
 
 /** A piece of a job's raw output. */
-export interface LogPiece {
+export interface LogChunk {
   readonly bytes: Uint8Array;
   /** The offset in the job's output just after this piece, in bytes. */
   readonly end: number;
@@ -65,7 +65,7 @@ export function logsOf(transport: Transport, base: string) {
      * such
      *   stream.
      */
-    async *stream(query: LogStreamQuery, signal: AbortSignal): AsyncGenerator<LogPiece, void> {
+    async *stream(query: LogStreamQuery, signal: AbortSignal): AsyncGenerator<LogChunk, void> {
       const { start_time, lines, ...job } = query;
       const start = { start_time: start_time ?? undefined, lines: lines ?? undefined };
       let end = query.offset ?? (start_time == null && lines == null ? 0 : null);

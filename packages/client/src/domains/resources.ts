@@ -49,7 +49,7 @@ export function gatewaysOf(transport: Transport, base: string) {
 }
 
 /** Calls on the secrets of one project. */
-export function secretsOf(transport: Transport, base: string) {
+export function secretCalls(transport: Transport, base: string) {
   return {
     /** Values are null in the list. */
     list: (): Promise<Secret[]> => transport.read(`${base}/secrets/list`),

@@ -29,7 +29,7 @@ export interface RunPlanRequest {
   readonly for_offers_only?: boolean;
 }
 
-export interface ListGpusRequest {
+export interface GpusQuery {
   readonly run_spec: RunSpec;
   readonly group_by: readonly ('backend' | 'region' | 'count')[];
   readonly full_offers?: boolean;
@@ -56,7 +56,7 @@ export function runsOf(transport: Transport, base: string) {
       transport.write(`${base}/runs/stop`, { runs_names: names, abort }),
     delete: (names: readonly string[]): Promise<void> =>
       transport.write(`${base}/runs/delete`, { runs_names: names }),
-    listGpus: (request: ListGpusRequest): Promise<ListGpusResponse> =>
+    listGpus: (request: GpusQuery): Promise<ListGpusResponse> =>
       transport.read(`${base}/gpus/list`, request),
     /**
      * The run now and after every change, until the caller stops reading. A lost connection is

@@ -33,7 +33,7 @@ export interface ListEventsQuery {
   readonly ascending?: boolean;
 }
 
-export interface JobMetricsQuery {
+export interface JobMetricsFilter {
   readonly run_id?: string;
   readonly replica_num: number;
   readonly job_num: number;
@@ -94,7 +94,7 @@ export function usersOf(transport: Transport) {
 }
 
 /** Calls on projects themselves. */
-export function projectsOf(transport: Transport) {
+export function projectCalls(transport: Transport) {
   return {
     list: (query: { include_not_joined?: boolean } = {}): Promise<Project[]> =>
       transport.read('/api/projects/list', query),
@@ -113,7 +113,7 @@ export function projectsOf(transport: Transport) {
 /** Reads metrics of one project's jobs; values are newest first. */
 export function metricsOf(transport: Transport, base: string) {
   return {
-    job: (runName: string, query: JobMetricsQuery): Promise<JobMetrics> =>
+    job: (runName: string, query: JobMetricsFilter): Promise<JobMetrics> =>
       transport.get(`${base}/metrics/job/${encodeURIComponent(runName)}`, { ...query }),
   };
 }

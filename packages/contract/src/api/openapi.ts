@@ -1,7 +1,7 @@
 /** The API as an OpenAPI 3.1 document, generated from the endpoint table and the models. */
 import type * as z from 'zod';
 import type { JsonSchema } from '../configuration/json-form.ts';
-import { named, nameOf } from '../configuration/schema-kit.ts';
+import { named, schemaName } from '../configuration/schema-kit.ts';
 import { JsonSchemaBuilder } from '../json-schema/build.ts';
 import * as wire from '../wire/index.ts';
 import { WIRE_VERSION } from '../wire/version.ts';
@@ -157,7 +157,7 @@ function queryParameters(query: JsonSchema | null): JsonSchema[] {
 function nameModels(): void {
   for (const module of [wire, access, capacity, work, ours]) {
     for (const [name, value] of Object.entries(module)) {
-      if (isSchema(value) && nameOf(value) === undefined) named(name, value);
+      if (isSchema(value) && schemaName(value) === undefined) named(name, value);
     }
   }
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import * as clouds from '../wire/backend-config-clouds.ts';
 import * as platforms from '../wire/backend-config-platforms.ts';
 import { optional, string } from './scalars.ts';
-import { closed, named, nameOf, tagged } from './schema-kit.ts';
+import { closed, named, schemaName, tagged } from './schema-kit.ts';
 
 /* Backend entries of the server's configuration file. They are the API's models, except that a secret may be given as the path of its file. */
 
@@ -147,6 +147,6 @@ export type BackendFileConfig = z.infer<typeof BackendFileConfig>;
 /** The names of the models above as definitions of the JSON Schema for editors. */
 export function nameBackendModels(): void {
   for (const [name, schema] of Object.entries({ ...clouds, ...platforms })) {
-    if (nameOf(schema) === undefined) named(name, schema);
+    if (schemaName(schema) === undefined) named(name, schema);
   }
 }

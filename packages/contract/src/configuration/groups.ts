@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { GROUP_NAME } from '../grammar/names.ts';
 import { Problem, quote } from '../grammar/problem.ts';
-import { report } from './issue.ts';
+import { reportIssue } from './issue.ts';
 import { describeJson } from './json-form.ts';
 import { firstDuplicate } from './rules.ts';
 import { readString } from './scalars.ts';
@@ -31,7 +31,7 @@ export function groupList<S extends z.ZodType<{ name: string }, unknown>>(
 ): Reader<z.output<S>[]> {
   const list = z.array(group).superRefine((groups, ctx) => {
     if (groups.length === 0) {
-      report(
+      reportIssue(
         ctx,
         groups,
         new Problem('must have one group or more: remove the key, or add a group'),
@@ -39,7 +39,7 @@ export function groupList<S extends z.ZodType<{ name: string }, unknown>>(
     }
     const twice = firstDuplicate(groups.map((item) => item.name));
     if (twice !== undefined) {
-      report(ctx, groups, new Problem(`has two groups with the name ${quote(twice)}`));
+      reportIssue(ctx, groups, new Problem(`has two groups with the name ${quote(twice)}`));
     }
   });
   return shorthand(list, nameGroups, (ref) => ({ type: 'array', items: ref(group) }));

@@ -49,7 +49,7 @@ export function issueParams(issue: z.core.$ZodIssue): IssueParams | undefined {
 }
 
 /** Reports a problem for the value under validation, or for the keys below it. */
-export function report(
+export function reportIssue(
   ctx: Context,
   input: unknown,
   problem: Problem,

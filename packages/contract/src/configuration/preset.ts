@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { Problem } from '../grammar/problem.ts';
 import { Env } from './env.ts';
-import { report } from './issue.ts';
+import { reportIssue } from './issue.ts';
 import { describeJson } from './json-form.ts';
 import { profileShape } from './profile.ts';
 import { EntityReference } from './references.ts';
@@ -88,7 +88,11 @@ const AgentModel = named(
 export const PresetAgentConfig = describeJson(
   AgentModel.superRefine((agent, ctx) => {
     if (agent.provider === 'codex' && agent.effort === 'max') {
-      report(ctx, agent, new Problem('has effort max, which codex does not support: use xhigh'));
+      reportIssue(
+        ctx,
+        agent,
+        new Problem('has effort max, which codex does not support: use xhigh'),
+      );
     }
   }),
   (ref) => ref(AgentModel),
@@ -197,7 +201,7 @@ export const PresetConfiguration: Reader<PresetConfiguration> = shorthand(
       preset.model ?? (base !== null ? { base } : repo !== null ? { repo, name: null } : null);
     if (model === null) {
       const message = 'is required: give model, base or repo';
-      report(ctx, preset, new Problem(message, { type: 'missing' }), ['model']);
+      reportIssue(ctx, preset, new Problem(message, { type: 'missing' }), ['model']);
       return z.NEVER;
     }
     return { ...preset, model, base: null, repo: null };

@@ -4,7 +4,7 @@ import { TAG_KEY, TAG_VALUE } from '../grammar/names.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { BackendType } from './backend-types.ts';
 import { Duration, duration, IdleDuration, OffableDuration } from './durations.ts';
-import { report } from './issue.ts';
+import { reportIssue } from './issue.ts';
 import { EntityReference, InstanceSelector } from './references.ts';
 import { bool, float, int, optional, readBool, string } from './scalars.ts';
 import { choice, closed, isMap, named, oneOf, type Reader, reader } from './schema-kit.ts';
@@ -132,7 +132,7 @@ export type VastAIProfileOptions = z.infer<typeof VastAIProfileOptions>;
 const BackendOptions = z.array(VastAIProfileOptions).superRefine((options, ctx) => {
   const types = options.map((option) => option.type);
   const twice = types.find((type, index) => types.indexOf(type) !== index);
-  if (twice) report(ctx, options, new Problem(`has two entries of type ${twice}: keep one`));
+  if (twice) reportIssue(ctx, options, new Problem(`has two entries of type ${twice}: keep one`));
 });
 
 const Names = z.array(string());

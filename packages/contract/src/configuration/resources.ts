@@ -17,7 +17,7 @@ import { nearest } from '../grammar/nearest.ts';
 import { isAnyNumber, numberText, WholeFloat } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { checkRange, type Range, splitRange } from '../grammar/range.ts';
-import { delegate, report } from './issue.ts';
+import { delegate, reportIssue } from './issue.ts';
 import { describeJson, type JsonForm, type JsonSchema } from './json-form.ts';
 import { int, optional, readFloat, readInt, readString } from './scalars.ts';
 import { closed, isMap, named, type Reader, reader, shorthand } from './schema-kit.ts';
@@ -52,7 +52,7 @@ function range(name: string, bound: Reader<number>): Reader<Range> {
     if (ctx.issues.length > 0) return z.NEVER;
     const checked = checkRange(read);
     if (!(checked instanceof Problem)) return checked;
-    report(ctx, value, checked);
+    reportIssue(ctx, value, checked);
     return z.NEVER;
   });
   return describeJson(schema, orShort(bounds), (ref) => ref(bounds));
@@ -68,7 +68,7 @@ function readRange(
   if (typeof value === 'string' && value.includes('..')) {
     const parts = splitRange(value);
     if (!(parts instanceof Problem)) return delegate(ctx, bounds, parts);
-    report(ctx, value, parts);
+    reportIssue(ctx, value, parts);
     return z.NEVER;
   }
   if (typeof value === 'string' || typeof value === 'boolean' || isAnyNumber(value)) {
@@ -80,7 +80,7 @@ function readRange(
     value === undefined
       ? 'is required'
       : `must be a range like '2', '2..8' or '2..', got ${quote(value)}`;
-  report(ctx, value, new Problem(message, { type }));
+  reportIssue(ctx, value, new Problem(message, { type }));
   return z.NEVER;
 }
 

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { nearest } from '../grammar/nearest.ts';
 import { Problem, quote } from '../grammar/problem.ts';
-import { delegate, delegateWhole, report, tagElement } from './issue.ts';
+import { delegate, delegateWhole, reportIssue, tagElement } from './issue.ts';
 import { describeJson, type JsonForm } from './json-form.ts';
 
 /** A schema that reads loosely typed documents (strings for numbers and vice versa) into `T`. */
@@ -21,7 +21,7 @@ export function closed<const Shape extends z.core.$ZodLooseShape>(
     );
     const [issue] = found === -1 ? [] : payload.issues.splice(found, 1);
     for (const key of (issue?.keys ?? []) as string[]) {
-      report(payload, payload.value, unknownKey(key, known), [key]);
+      reportIssue(payload, payload.value, unknownKey(key, known), [key]);
     }
   });
   split._zod.def.when = () => true;
@@ -48,7 +48,7 @@ export function reader<T>(
     if (value === undefined) return missing(ctx);
     const result = read(value);
     if (!(result instanceof Problem)) return result;
-    report(ctx, value, result);
+    reportIssue(ctx, value, result);
     return z.NEVER;
   });
   return describeJson(schema, json, output);
@@ -64,7 +64,7 @@ export function shorthand<S extends z.ZodType>(
     if (value === undefined) return missing(ctx);
     const expanded = expand(value);
     if (expanded instanceof Problem) {
-      report(ctx, value, expanded);
+      reportIssue(ctx, value, expanded);
       return z.NEVER;
     }
     return delegate(ctx, model, expanded);
@@ -82,7 +82,7 @@ export function oneOf<T>(
     if (value === undefined) return missing(ctx);
     const chosen = choose(value);
     if (chosen instanceof Problem) {
-      report(ctx, value, chosen);
+      reportIssue(ctx, value, chosen);
       return z.NEVER;
     }
     return delegateWhole(ctx, chosen, value);
@@ -105,7 +105,7 @@ export function tagged<B extends Branches>(
     if (value === undefined) return missing(ctx);
     const tag = readTag(value, key, tags, options.required === 'missing');
     if (tag instanceof Problem) {
-      report(ctx, value, tag, tag.type === 'missing' ? [key] : []);
+      reportIssue(ctx, value, tag, tag.type === 'missing' ? [key] : []);
       return z.NEVER;
     }
     return delegate(ctx, branches[tag] as z.ZodType, value, [tagElement(tag)]) as never;
@@ -154,7 +154,7 @@ function readTag(value: unknown, key: string, tags: string[], missing: boolean):
 }
 
 function missing(ctx: z.RefinementCtx): never {
-  report(ctx, undefined, new Problem('is required', { type: 'missing' }));
+  reportIssue(ctx, undefined, new Problem('is required', { type: 'missing' }));
   return z.NEVER;
 }
 
@@ -209,6 +209,6 @@ export function named<S extends z.ZodType>(name: string, schema: S): S {
   return schema;
 }
 
-export function nameOf(schema: z.core.$ZodType): string | undefined {
+export function schemaName(schema: z.core.$ZodType): string | undefined {
   return names.get(schema);
 }

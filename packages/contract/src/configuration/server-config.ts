@@ -3,7 +3,7 @@ import { Problem, quote } from '../grammar/problem.ts';
 import { BackendFileConfig } from './backend-files.ts';
 import { backendProblems } from './backend-rules.ts';
 import { fillBackendSecrets, type ReadTextFile } from './backend-secrets.ts';
-import { report } from './issue.ts';
+import { reportIssue } from './issue.ts';
 import { bool, optional, readString, string } from './scalars.ts';
 import { choice, closed, named, type Reader, reader, tagged } from './schema-kit.ts';
 
@@ -79,7 +79,7 @@ export type DefaultPermissions = z.infer<typeof DefaultPermissions>;
 const Backends = z.array(BackendFileConfig).superRefine((backends, ctx) => {
   for (const [index, backend] of backends.entries()) {
     for (const { path, problem } of backendProblems(backend)) {
-      report(ctx, backends, problem, [index, ...path]);
+      reportIssue(ctx, backends, problem, [index, ...path]);
     }
   }
 });
@@ -114,7 +114,7 @@ export function serverConfigWithFiles(readFile: ReadTextFile): z.ZodType<ServerC
           const { backend, problems } = fillBackendSecrets(entry, readFile);
           const place = ['projects', projectIndex, 'backends', index];
           for (const { path, problem } of problems)
-            report(ctx, config, problem, [...place, ...path]);
+            reportIssue(ctx, config, problem, [...place, ...path]);
           return backend;
         }) ?? null,
     }));

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { type JsonForm, type JsonSchema, jsonFormsOf } from '../configuration/json-form.ts';
-import { nameOf } from '../configuration/schema-kit.ts';
+import { schemaName } from '../configuration/schema-kit.ts';
 import { describeKey } from './descriptions.ts';
 
 export interface BuildOptions {
@@ -26,7 +26,7 @@ export class JsonSchemaBuilder {
 
   /** A reference if the schema has a name, otherwise the schema itself. */
   readonly ref = (schema: z.core.$ZodType): JsonSchema => {
-    const name = nameOf(schema);
+    const name = schemaName(schema);
     if (name === undefined) return this.build(schema);
     const owner = this.owners.get(name);
     // A reader may have the name of the model that it wraps: both are one definition.

@@ -1,6 +1,6 @@
 /** Any backend configuration with its credentials, distinguished by `type`. */
 import * as z from 'zod';
-import { delegate, report } from '../configuration/issue.ts';
+import { delegate, reportIssue } from '../configuration/issue.ts';
 import { describeJson } from '../configuration/json-form.ts';
 import { isMap, type Reader } from '../configuration/schema-kit.ts';
 import { nearest } from '../grammar/nearest.ts';
@@ -46,7 +46,7 @@ export const BackendConfigWithCreds: Reader<BackendConfigWithCreds> = describeJs
       const problem = new Problem(`must be a map with the key 'type', got ${quote(value)}`, {
         type: 'model_attributes_type',
       });
-      report(ctx, value, problem);
+      reportIssue(ctx, value, problem);
       return z.NEVER;
     }
     const { type } = value;
@@ -60,7 +60,7 @@ export const BackendConfigWithCreds: Reader<BackendConfigWithCreds> = describeJs
       ctx: { expected: types.map((name) => `'${name}'`).join(', ') },
       ...(suggestion === undefined ? {} : { suggestion }),
     });
-    report(ctx, value, problem, ['type']);
+    reportIssue(ctx, value, problem, ['type']);
     return z.NEVER;
   }),
   (ref) => ({ anyOf: [...new Set(Object.values(BY_TYPE))].map((config) => ref(config)) }),

@@ -2,16 +2,16 @@ import { accessDenied } from '@dstack/contract/api';
 import type { AccessSubject } from '@dstack/store';
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { AccessWatch, type Caller } from './access-watch.ts';
+import { AccessWatch, type AdmittedCaller } from './access-watch.ts';
 
 const denied = () => accessDenied('no');
-const alice: Caller = { userId: 'alice', projectId: 'main', expiresAt: null };
+const alice: AdmittedCaller = { userId: 'alice', projectId: 'main', expiresAt: null };
 
 let change: (subject: AccessSubject | null) => void;
 let waits: number[];
 let watch: AccessWatch;
 /** The result of identifying the caller; `looks` counts the calls. */
-let look: () => Promise<Caller>;
+let look: () => Promise<AdmittedCaller>;
 let looks: number;
 let ended: string[];
 
@@ -87,7 +87,7 @@ describe('an admitted caller', () => {
   });
 
   it('is not confirmed by a check that began before the change', async () => {
-    const first = Promise.withResolvers<Caller>();
+    const first = Promise.withResolvers<AdmittedCaller>();
     look = () => first.promise;
     const admitted = admit();
     change({ kind: 'user', id: 'alice' });
@@ -100,7 +100,7 @@ describe('an admitted caller', () => {
 
   it('is checked once more if something changes during a check', async () => {
     await admit();
-    const slow = Promise.withResolvers<Caller>();
+    const slow = Promise.withResolvers<AdmittedCaller>();
     look = () => slow.promise;
     change(null);
     change(null);

@@ -57,7 +57,7 @@ export function makeLinks(parts: Parts, serverId: string): Links {
     owner: randomUUID(),
     log,
     now: systemNow,
-    onState: prober.hear,
+    onState: prober.onJobState,
     onTunnel: (hostId, jobId, tunnel) => tunnels.fetch(hostId, jobId, tunnel),
     onConnected: (hostId) => {
       imagePlans.hear(hostId);

@@ -7,7 +7,7 @@ import { parseDocument } from 'yaml';
 import { StartError } from '../start-error.ts';
 import { type EncryptionKey, generateKey } from './cipher.ts';
 
-export function configPath(dir: string): string {
+export function serverConfigPath(dir: string): string {
   return join(dir, 'config.yml');
 }
 
@@ -20,7 +20,7 @@ export async function loadServerConfig(
   dir: string,
   { makeKey }: { readonly makeKey: boolean },
 ): Promise<{ config: ServerConfig; created: boolean }> {
-  const path = configPath(dir);
+  const path = serverConfigPath(dir);
   const created = !existsSync(path);
   const text = created ? 'projects:\n- name: main\n' : await readText(path);
   const config = parse(text, path);

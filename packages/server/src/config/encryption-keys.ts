@@ -1,11 +1,11 @@
 import type { ServerConfig } from '@dstack/contract';
-import { type Env, SettingsError } from '../environment.ts';
+import { type ProcessEnv, SettingsError } from '../environment.ts';
 import type { EncryptionKey } from './cipher.ts';
 
 const KEY_BYTES = 32;
 
 /** The key of `DSTACK_ENCRYPTION_KEY`; null if it is not set. Throws `SettingsError`. */
-export function environmentKey(env: Env): EncryptionKey | null {
+export function environmentKey(env: ProcessEnv): EncryptionKey | null {
   const secret = env.DSTACK_ENCRYPTION_KEY?.trim();
   if (!secret) return null;
   const isBase64 = /^[A-Za-z0-9+/]+={0,2}$/.test(secret);

@@ -13,7 +13,7 @@ import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
 import { checkCall, serviceCaller, tokenRole } from './service-tokens/scope.ts';
 import type { TokenLookUp } from './sign-in-guard.ts';
 
-export interface Identity {
+export interface CallerIdentity {
   readonly user: UserRecord | null;
   readonly project: ProjectRecord | null;
   readonly role: ProjectRole | null;
@@ -21,7 +21,7 @@ export interface Identity {
   readonly expiresAt: number | null;
 }
 
-const NOBODY: Identity = { user: null, project: null, role: null, expiresAt: null };
+const NOBODY: CallerIdentity = { user: null, project: null, role: null, expiresAt: null };
 
 export interface IdentityDeps {
   readonly store: Pick<Store, 'users' | 'projects' | 'meta' | 'jobs'>;
@@ -36,12 +36,12 @@ export interface IdentityDeps {
  * Throws `ApiError`: 401 without a bearer token, 403 for a wrong one or a missing role, 404 for
  * an unknown project.
  */
-export async function identify(
+export async function identifyCaller(
   deps: IdentityDeps,
   endpoint: Pick<Endpoint, 'permission' | 'method' | 'path'>,
   authorization: string | undefined,
   projectName: string | undefined,
-): Promise<Identity> {
+): Promise<CallerIdentity> {
   const { permission } = endpoint;
   if (permission === 'public' || permission === 'service_auth') return NOBODY;
   if (permission === 'service_token') return serviceIdentity(deps, authorization);
@@ -66,7 +66,7 @@ async function programIdentity(
   endpoint: Pick<Endpoint, 'permission' | 'method' | 'path'>,
   text: string,
   projectName: string | undefined,
-): Promise<Identity> {
+): Promise<CallerIdentity> {
   const caller = await deps.lookUp(text, () => serviceCaller(deps.store, text, deps.now()));
   if (caller === null) throw invalidToken();
   const { user, token, makerIsGlobalAdmin } = caller;
@@ -104,7 +104,7 @@ export function bearerToken(authorization: string | undefined): string | null {
 async function serviceIdentity(
   deps: IdentityDeps,
   authorization: string | undefined,
-): Promise<Identity> {
+): Promise<CallerIdentity> {
   const token = bearerToken(authorization);
   const expected = deps.sshProxyToken;
   if (token === null || expected === null) throw accessDenied();

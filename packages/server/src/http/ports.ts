@@ -64,7 +64,7 @@ export interface HttpSettings {
    */
   readonly codeUploadLimit: number;
   readonly projectsPerUser: number;
-  readonly permissions: DefaultPermissions;
+  readonly permissions: PermissionDefaults;
   /** Names of projects, in lower case, that may run jobs on the server's machine. */
   readonly localProjects: ReadonlySet<string>;
   readonly runSpecs: RunSpecSettings;
@@ -95,7 +95,7 @@ export interface MetricsText {
 }
 
 /** `default_permissions` of the server's configuration. */
-export interface DefaultPermissions {
+export interface PermissionDefaults {
   readonly allow_non_admins_create_projects: boolean;
   readonly allow_non_admins_manage_ssh_fleets: boolean;
   readonly allow_managers_manage_secrets: boolean;

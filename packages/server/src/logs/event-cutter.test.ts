@@ -7,7 +7,7 @@ import {
   type EventRecord,
   START,
 } from './event-cutter.ts';
-import { type EventSource, type LogEvent, readPage } from './event-page.ts';
+import { type EventSource, type PageEvent, readPage } from './event-page.ts';
 import { decodeEvents, encodeEvents } from './event-records.ts';
 
 interface Piece {
@@ -76,7 +76,7 @@ async function events(records: readonly EventRecord[], list: readonly Piece[]) {
   return (await readPage(sourceOf(records, list), query)).events;
 }
 
-const text = (list: readonly LogEvent[]) => list.map((event) => event.text).join('');
+const text = (list: readonly PageEvent[]) => list.map((event) => event.text).join('');
 
 describe('events of output', () => {
   it('do not depend on how the output was cut into pieces', async () => {

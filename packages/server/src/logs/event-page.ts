@@ -14,13 +14,13 @@ export interface PollQuery {
   readonly limit: number;
 }
 
-export interface LogEvent {
+export interface PageEvent {
   readonly time: number;
   readonly text: string;
 }
 
 export interface LogPage {
-  readonly events: readonly LogEvent[];
+  readonly events: readonly PageEvent[];
   /** Null = no more events at present. */
   readonly nextToken: string | null;
   /** Ascending: the offset in the raw output where the first event begins, or the next one will. */
@@ -70,7 +70,7 @@ async function ascending(
   }
   const records = await withPrevious(source, first, Math.min(query.limit, to - first));
   const raw = new RawWindow(source, records, false);
-  const events: LogEvent[] = [];
+  const events: PageEvent[] = [];
   let budget = PAGE_RAW_BYTES;
   for (let i = 1; i < records.length; i++) {
     const [previous, record] = [records[i - 1] ?? START, records[i] ?? START];
@@ -95,7 +95,7 @@ async function descending(
   const first = Math.max(from, to - query.limit);
   const records = await withPrevious(source, first, to - first);
   const raw = new RawWindow(source, records, true);
-  const events: LogEvent[] = [];
+  const events: PageEvent[] = [];
   let budget = PAGE_RAW_BYTES;
   for (let i = records.length - 1; i >= 1; i--) {
     const [previous, record] = [records[i - 1] ?? START, records[i] ?? START];
@@ -125,7 +125,7 @@ async function render(
   raw: RawWindow,
   previous: EventRecord,
   record: EventRecord,
-): Promise<LogEvent> {
+): Promise<PageEvent> {
   const { time } = record;
   if (record.lost) return { time, text: lostText(record.end - previous.end, previous.carry) };
   const machine = new TerminalText(previous.end, previous.carry);

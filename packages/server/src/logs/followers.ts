@@ -20,7 +20,7 @@ export class Followers {
     return this.#byJob.has(jobId);
   }
 
-  tell(jobId: string, news: LogNews): void {
+  notify(jobId: string, news: LogNews): void {
     for (const listener of this.#byJob.get(jobId) ?? []) listener(news);
   }
 }

@@ -1,9 +1,9 @@
-import { type LogEvent, type LogPage, type PollQuery, parseToken } from './event-page.ts';
+import { type LogPage, type PageEvent, type PollQuery, parseToken } from './event-page.ts';
 
 /**
  * A page of lines that are all in memory, oldest first, with the rules and tokens of `readPage`.
  */
-export function pageOfLines(lines: readonly LogEvent[], query: PollQuery): LogPage {
+export function pageOfLines(lines: readonly PageEvent[], query: PollQuery): LogPage {
   const token = parseToken(query.nextToken);
   if (query.limit === 0) return { events: [], nextToken: null };
   const { startTime, endTime, descending } = query;
@@ -25,7 +25,7 @@ export function pageOfLines(lines: readonly LogEvent[], query: PollQuery): LogPa
 }
 
 /** Number of lines at the start that are within the bound. */
-function count(lines: readonly LogEvent[], isWithin: (time: number) => boolean): number {
+function count(lines: readonly PageEvent[], isWithin: (time: number) => boolean): number {
   const first = lines.findIndex(({ time }) => !isWithin(time));
   return first < 0 ? lines.length : first;
 }

@@ -102,7 +102,7 @@ export class StreamStore<S extends LogStream> implements LogStore {
 
   async skip(ref: LogStreamRef, offset: number, time: number): Promise<void> {
     const length = await this.#write(ref, 'store a gap', (stream) => stream.skip(offset, time));
-    this.#followers.tell(requireStreamFolder(ref), { type: 'grew', length });
+    this.#followers.notify(requireStreamFolder(ref), { type: 'grew', length });
   }
 
   async sync(refs: readonly LogStreamRef[]): Promise<Readonly<Record<string, number>>> {
@@ -129,7 +129,7 @@ export class StreamStore<S extends LogStream> implements LogStore {
 
   async end(ref: LogStreamRef): Promise<void> {
     const length = await this.#write(ref, 'end log', (stream) => stream.end());
-    this.#followers.tell(requireStreamFolder(ref), { type: 'ended', length });
+    this.#followers.notify(requireStreamFolder(ref), { type: 'ended', length });
   }
 
   async poll(ref: LogStreamRef, query: PollQuery): Promise<LogPage> {
@@ -147,7 +147,7 @@ export class StreamStore<S extends LogStream> implements LogStore {
     } catch (error) {
       throw asLogStoreError(error, `delete log ${ref.jobId}`);
     }
-    this.#followers.tell(folder, { type: 'ended', length: 0 });
+    this.#followers.notify(folder, { type: 'ended', length: 0 });
   }
 
   async close(): Promise<void> {
@@ -171,10 +171,10 @@ export class StreamStore<S extends LogStream> implements LogStore {
     if (!project || !run || !jobId) return;
     try {
       const { length, ended } = await this.status({ project, run, jobId });
-      this.#followers.tell(folder, { type: ended ? 'ended' : 'grew', length });
+      this.#followers.notify(folder, { type: ended ? 'ended' : 'grew', length });
     } catch {
       // The reader detects this itself: it reads the store again when it is notified.
-      this.#followers.tell(folder, { type: 'grew', length: 0 });
+      this.#followers.notify(folder, { type: 'grew', length: 0 });
     }
   }
 
@@ -205,7 +205,7 @@ export class StreamStore<S extends LogStream> implements LogStore {
     return this.#medium.open(ref, folder, {
       quota: this.#options.quotaPerHour,
       now: this.#options.now,
-      appended: (piece, length) => this.#followers.tell(folder, { type: 'piece', piece, length }),
+      appended: (piece, length) => this.#followers.notify(folder, { type: 'piece', piece, length }),
       exceeded: (breach) => this.#options.onQuota(ref, breach),
     });
   }

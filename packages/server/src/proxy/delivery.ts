@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
-import type { Replica, ReplicaConnections } from './replica-connections.ts';
+import type { ConnectedReplica, ReplicaConnections } from './replica-connections.ts';
 import type { ServiceRoute } from './service-routes.ts';
 import { isTimeout } from './upstream-failure.ts';
 
@@ -15,13 +15,13 @@ export interface Order<T> {
   readonly isRepeatable: boolean;
   /** Whether the client has disconnected. */
   readonly isUnwanted: () => boolean;
-  readonly send: (replica: Replica) => Promise<Sent<T>>;
+  readonly send: (replica: ConnectedReplica) => Promise<Sent<T>>;
 }
 
 export interface Delivered<T> {
   readonly value: T;
   /** The caller must release it. */
-  readonly replica: Replica;
+  readonly replica: ConnectedReplica;
 }
 
 export interface DeliveryOptions {
@@ -30,7 +30,7 @@ export interface DeliveryOptions {
   readonly current: (route: ServiceRoute) => Promise<ServiceRoute | null>;
   /** Milliseconds. */
   readonly now: () => number;
-  readonly onFailure: (route: ServiceRoute, replica: Replica, error: Error) => void;
+  readonly onFailure: (route: ServiceRoute, replica: ConnectedReplica, error: Error) => void;
 }
 
 /** The service has no replica that accepts requests. */

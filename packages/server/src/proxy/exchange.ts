@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici';
 import type { Sent } from './delivery.ts';
 import { type ResponseContext, responseHeaders } from './headers.ts';
 
-export interface Exchange {
+export interface ProxyExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** Path and query for the service. */
@@ -16,10 +16,13 @@ export interface Exchange {
 }
 
 /** How an exchange ended in which the app answered or the client disconnected. */
-export type Outcome = 'answered' | 'client-gone' | 'cut-off';
+export type ExchangeOutcome = 'answered' | 'client-gone' | 'cut-off';
 
 /** Never rejects. On `failed` nothing was answered yet. */
-export function exchange(dispatcher: Dispatcher, order: Exchange): Promise<Sent<Outcome>> {
+export function exchange(
+  dispatcher: Dispatcher,
+  order: ProxyExchange,
+): Promise<Sent<ExchangeOutcome>> {
   return new Promise((resolve) => {
     const handler = new ExchangeHandler(order, resolve);
     const { request, path, headers } = order;
@@ -49,14 +52,14 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 class ClientGone extends Error {}
 
 class ExchangeHandler implements Dispatcher.DispatchHandler {
-  readonly #order: Exchange;
-  readonly #resolve: (sent: Sent<Outcome>) => void;
+  readonly #order: ProxyExchange;
+  readonly #resolve: (sent: Sent<ExchangeOutcome>) => void;
   #controller: Dispatcher.DispatchController | null = null;
   #answering = false;
   #wrote = false;
   #gone = false;
 
-  constructor(order: Exchange, resolve: (sent: Sent<Outcome>) => void) {
+  constructor(order: ProxyExchange, resolve: (sent: Sent<ExchangeOutcome>) => void) {
     this.#order = order;
     this.#resolve = resolve;
     order.response.on('close', this.#onClose);
@@ -134,7 +137,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (this.#controller === null) this.#finish({ kind: 'done', value: 'client-gone' });
   };
 
-  #finish(sent: Sent<Outcome>): void {
+  #finish(sent: Sent<ExchangeOutcome>): void {
     this.#order.response.off('close', this.#onClose);
     this.#resolve(sent);
   }

@@ -14,13 +14,13 @@ export interface ReplicaConnectionsOptions {
 }
 
 /** One replica: its kept-alive connections, and the number of its pending requests. */
-export interface Replica {
+export interface ConnectedReplica {
   readonly target: ServiceReplica;
   readonly pool: Pool;
   inFlight: number;
 }
 
-interface Known extends Replica {
+interface Known extends ConnectedReplica {
   readonly runId: Id;
   /** Called each time its last request has ended. */
   readonly idle: Set<() => void>;
@@ -48,7 +48,7 @@ export class ReplicaConnections {
     runId: Id,
     targets: readonly ServiceReplica[],
     tried: ReadonlySet<Id> = NONE,
-  ): Replica | null {
+  ): ConnectedReplica | null {
     this.#turn += 1;
     let best: Known | null = null;
     for (let i = 0; i < targets.length; i++) {
@@ -66,14 +66,14 @@ export class ReplicaConnections {
     return targets.some((target) => !this.#leaving.has(target.jobId));
   }
 
-  release(replica: Replica): void {
+  release(replica: ConnectedReplica): void {
     replica.inFlight -= 1;
     if (replica.inFlight > 0) return;
     for (const tell of (replica as Known).idle) tell();
   }
 
   /** Opens a connection outside of the pool, for a WebSocket. Rejects with `ConnectFailure`. */
-  async open({ target }: Replica): Promise<Duplex> {
+  async open({ target }: ConnectedReplica): Promise<Duplex> {
     try {
       return await this.#options.open(target);
     } catch (error) {

@@ -6,7 +6,7 @@ import type { Services } from '@dstack/store';
 import type { Dispatcher } from 'undici';
 import type { Logger } from '../logging.ts';
 import { type AdmittedRequest, answerOf, checkRequest, pathOf } from './admitted-request.ts';
-import type { Admit, Client, ServiceCaller } from './callers.ts';
+import type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
 import { type Delivered, Delivery, NoReplica, type Order, Undelivered } from './delivery.ts';
 import { exchange, hasBody } from './exchange.ts';
 import type { Trust } from './forwarded.ts';
@@ -58,7 +58,7 @@ export class ServiceProxy {
   readonly #waiting: WaitingRequests;
   readonly #outages: Outages;
   readonly #traffic: Traffic;
-  readonly #joined = new Map<Client, JoinedSocket>();
+  readonly #joined = new Map<ClientConnection, JoinedSocket>();
   #isClosed = false;
 
   constructor(options: ServiceProxyOptions) {
@@ -120,7 +120,7 @@ export class ServiceProxy {
   async admit(
     target: ServiceTarget,
     request: IncomingMessage,
-    client: Client,
+    client: ClientConnection,
   ): Promise<AdmittedRequest> {
     const route = await this.#routes.find(target.project, target.run);
     const service = route ?? (await this.#outages.find(target.project, target.run));
@@ -221,7 +221,7 @@ export class ServiceProxy {
     service: ServiceName,
     mayAnswer: boolean,
     request: IncomingMessage,
-    client: Client,
+    client: ClientConnection,
   ): Promise<ServiceCaller> {
     try {
       const end = () => this.#cutOff(client);
@@ -247,7 +247,7 @@ export class ServiceProxy {
     return admitted === null ? own : new Set([admitted, ...own]);
   }
 
-  #cutOff(client: Client): void {
+  #cutOff(client: ClientConnection): void {
     const joined = this.#joined.get(client);
     if (joined) joined.end(POLICY_VIOLATION);
     else client.destroy();
@@ -267,7 +267,7 @@ export class ServiceProxy {
   /** Counts the request, waits for a replica if needed, and delivers it. Throws `ProxyRefusal`. */
   async #deliver<T>(
     route: ServiceRoute,
-    client: Client,
+    client: ClientConnection,
     order: Omit<Order<T>, 'route'>,
   ): Promise<Delivered<T>> {
     const isWaiting = !this.#replicas.some(route.replicas);

@@ -1,4 +1,4 @@
-import type { Client } from './callers.ts';
+import type { ClientConnection } from './callers.ts';
 import type { ReplicaConnections } from './replica-connections.ts';
 import type { ServiceRoute, ServiceRoutes } from './service-routes.ts';
 
@@ -35,7 +35,7 @@ export class WaitingRequests {
    * Resolves with a route that has a replica; null after the limit, when the client disconnects, or
    * if there is no capacity for a replica.
    */
-  async firstReplica(route: ServiceRoute, client: Client): Promise<ServiceRoute | null> {
+  async firstReplica(route: ServiceRoute, client: ClientConnection): Promise<ServiceRoute | null> {
     if (this.#held.size >= MAX_HELD) return null;
     const over = new AbortController();
     this.#held.add(over);

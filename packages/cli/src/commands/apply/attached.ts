@@ -11,7 +11,7 @@ import {
   isRunFinished,
   jobStatusText,
 } from '../../runs/run-status.ts';
-import { runTable } from '../../runs/run-table.ts';
+import { renderRunTable } from '../../runs/run-table.ts';
 import { serviceLines } from '../../runs/service-url.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
 import { WaitReasons } from '../../runs/wait-reasons.ts';
@@ -164,7 +164,7 @@ function announceStart(
 ): void {
   const failed = run.status === 'failed';
   const layout = { width: io.errWidth, paint: io.paintErr };
-  io.info(runTable([run], { verbose: failed, now: null, layout }).trimEnd());
+  io.info(renderRunTable([run], { verbose: failed, now: null, layout }).trimEnd());
   const name = io.paintErr('code', run.run_spec.run_name ?? '');
   const status = isRunFinished(run.status) ? run.status : submission.status;
   io.info(`\n${name} provisioning completed (${status})`);

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { collect, integer } from '../../options.ts';
+import { collect, integerOption } from '../../options.ts';
 
 /** Options of `dstack apply` for runs; null or empty = not given. */
 export interface RunFlags {
@@ -112,7 +112,7 @@ export function addRepoFlags(command: Command): Command {
 export function addOfferFlags(command: Command, defaultOffers: number): Command {
   return command
     .optionsGroup('Offers:')
-    .option('--max-offers <n>', 'offers to show', integer(1, 10_000), defaultOffers)
+    .option('--max-offers <n>', 'offers to show', integerOption(1, 10_000), defaultOffers)
     .option('--full-offers', 'show whole machines, not what the run would get of them')
     .option('--unallocated', 'subtract what is in use');
 }

@@ -7,7 +7,7 @@ import { CliError, UsageError } from '../../errors.ts';
 import { absolutePath } from '../../files/upload.ts';
 import { orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
-import { fleetTable, hostMessage } from '../fleet/fleet-table.ts';
+import { hostMessage, renderFleetTable } from '../fleet/fleet-table.ts';
 import {
   type CreateDecision,
   confirmed,
@@ -149,7 +149,7 @@ async function provision(
 ): Promise<void> {
   const { io } = cli;
   const table = (now: number | null, width: number | null) => (f: Fleet) =>
-    fleetTable([f], {
+    renderFleetTable([f], {
       verbose: false,
       project: project.name,
       now,

@@ -4,7 +4,7 @@ import type { Cli } from '../../context.ts';
 import { orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
-import { gatewayTable } from '../gateway/gateway-table.ts';
+import { renderGatewayTable } from '../gateway/gateway-table.ts';
 import {
   confirmed,
   decideCreate,
@@ -59,7 +59,7 @@ export async function runApplyGateway(
     project.gateways.apply({ spec: plan.spec, current_resource: current }),
   );
   const table = (g: Gateway): string =>
-    gatewayTable([g], {
+    renderGatewayTable([g], {
       verbose: false,
       project: project.name,
       now: cli.now(),

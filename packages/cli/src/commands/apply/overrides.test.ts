@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RunConfiguration } from '../../configuration/types.ts';
+import type { ApplicableRun } from '../../configuration/types.ts';
 import { type RunFlags, runFlags } from './flags.ts';
 import { applyFlags, mergePorts, resolveReferences } from './overrides.ts';
 
@@ -18,7 +18,7 @@ const task = {
   resources: { cpu: 'from the file', memory: { min: 8, max: null } },
   max_price: 5,
   backends: ['aws'],
-} as unknown as RunConfiguration;
+} as unknown as ApplicableRun;
 
 test('a resource flag replaces the whole field of the file', async () => {
   const { resources } = await applyFlags(task, flags({ gpu: 'H100:2', memory: '16GB..' }));
@@ -85,7 +85,7 @@ test('arguments and environment are filled in, secrets are left for the server',
     ...task,
     env: { T: { key: 'TOKEN' } },
     registry_auth: { username: '${{ env.T }}', password: '${{ secrets.P }}' },
-  } as unknown as RunConfiguration;
+  } as unknown as ApplicableRun;
   const input = { envFlags: [], runArgs: ['a b'], env: { TOKEN: 't' } };
   expect(resolveReferences(configuration, input)).toMatchObject({
     commands: ["python 'a b'"],
@@ -101,6 +101,6 @@ test('arguments that a command uses must be given', () => {
 
 test('a relative working directory is refused', () => {
   const input = { envFlags: [], runArgs: ['x'], env: {} };
-  const relative = { ...task, working_dir: 'src' } as RunConfiguration;
+  const relative = { ...task, working_dir: 'src' } as ApplicableRun;
   expect(() => resolveReferences(relative, input)).toThrow('absolute');
 });

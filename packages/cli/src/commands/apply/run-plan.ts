@@ -2,7 +2,7 @@ import type { JobPlan, Profile, RunPlan } from '@dstack/contract/wire';
 import { requestedResources } from '../../format/resources.ts';
 import { durationInOneUnit, durationInUnits } from '../../format/time.ts';
 import { price } from '../../format/values.ts';
-import { offerTable } from '../../runs/offer-table.ts';
+import { renderOfferTable } from '../../runs/offer-table.ts';
 import { renderProperties, type TableLayout } from '../../terminal/table.ts';
 
 export interface RunPlanView {
@@ -22,7 +22,7 @@ export function runPlanText(plan: RunPlan, view: RunPlanView): string {
     const heading = groups.length > 1 ? ` ${view.layout.paint('bold', title)}\n` : '';
     blocks.push(
       heading +
-        offerTable(jobPlan.offers, {
+        renderOfferTable(jobPlan.offers, {
           total: jobPlan.total_offers,
           maxPrice: jobPlan.max_price ?? null,
           limit: view.maxOffers,

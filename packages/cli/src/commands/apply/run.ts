@@ -3,7 +3,7 @@ import { selectProfile } from '../../config/profiles.ts';
 import { withIdeVersion } from '../../configuration/ide-version.ts';
 import type { LoadedConfiguration } from '../../configuration/load-file.ts';
 import { requireSecrets } from '../../configuration/secrets.ts';
-import type { RunConfiguration } from '../../configuration/types.ts';
+import type { ApplicableRun } from '../../configuration/types.ts';
 import type { Cli, Connection } from '../../context.ts';
 import { uploadFiles } from '../../files/upload.ts';
 import type { PreparedRepo } from '../../repos/prepare.ts';
@@ -19,7 +19,7 @@ import { applyFlags, resolveReferences } from './overrides.ts';
 import { runPlanText } from './run-plan.ts';
 import { type Difference, diffSpecs, renderDiff } from './spec-diff.ts';
 
-type Loaded = LoadedConfiguration & { readonly value: RunConfiguration };
+type Loaded = LoadedConfiguration & { readonly value: ApplicableRun };
 
 /** Applies a task, a service or a dev environment. */
 export async function runApplyRun(loaded: Loaded, options: ApplyOptions, cli: Cli): Promise<void> {
@@ -79,7 +79,7 @@ export async function runApplyRun(loaded: Loaded, options: ApplyOptions, cli: Cl
 /** Invalid values of `-p` are reported before anything is submitted. */
 async function requirePorts(plan: RunPlan, { flags }: ApplyOptions): Promise<void> {
   if (flags.ports.length === 0) return;
-  const { parsePort, requireFree } = await import('../../ssh/ports.ts');
+  const { parsePortOption: parsePort, requireFree } = await import('../../ssh/ports.ts');
   const { refuseOwnPort } = await import('../../ssh/attach-run.ts');
   for (const port of flags.ports.map(parsePort)) {
     refuseOwnPort(port, plan.job_plans[0]?.offers[0]);
@@ -192,12 +192,12 @@ async function submit(submission: Submission, options: ApplyOptions, cli: Cli): 
 }
 
 /** Servers before 0.22 do not have these fields, so they are omitted where they are empty. */
-function forOlderServers(configuration: RunConfiguration): RunConfiguration {
+function forOlderServers(configuration: ApplicableRun): ApplicableRun {
   const fields: Record<string, unknown> = { ...configuration };
   for (const field of ['groups', ...(configuration.type === 'task' ? ['nodes'] : [])]) {
     if (fields[field] === null || fields[field] === undefined) delete fields[field];
   }
-  return fields as unknown as RunConfiguration;
+  return fields as unknown as ApplicableRun;
 }
 
 async function publicKeyOf(identity: string, cli: Cli): Promise<string> {

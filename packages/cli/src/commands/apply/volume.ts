@@ -5,7 +5,7 @@ import { sizeGb } from '../../format/values.ts';
 import { orForbidden, orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
-import { volumeTable } from '../volume/volume-table.ts';
+import { renderVolumeTable } from '../volume/volume-table.ts';
 import {
   type CreateDecision,
   confirmed,
@@ -109,7 +109,7 @@ function provision(
 
 function table(volume: Volume, cli: Cli): string {
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  return volumeTable([volume], { verbose: false, now: cli.now(), layout });
+  return renderVolumeTable([volume], { verbose: false, now: cli.now(), layout });
 }
 
 function planText(

@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, EXIT, UsageError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
-import { collect, integer } from '../../options.ts';
+import { collect, integerOption } from '../../options.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
-import { getRun } from '../../runs/get-run.ts';
+import { findRun } from '../../runs/get-run.ts';
 import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import { currentSubmission, findJob, isRunFinished } from '../../runs/run-status.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
@@ -34,8 +34,8 @@ export function declareAttach(program: Command, cli: Cli, run: typeof runAttach 
     .option('--since <when>', 'with --logs: only output since then')
     .option('--host <host>', 'local address to forward from', 'localhost')
     .option('-p, --port <mapping>', 'local port: 80:8080 or *:8080 (repeatable)', collect)
-    .option('--replica <n>', 'number of the replica', integer(0))
-    .option('--job <n>', 'number of the job in the replica (default: 0)', integer(0))
+    .option('--replica <n>', 'number of the replica', integerOption(0))
+    .option('--job <n>', 'number of the job in the replica (default: 0)', integerOption(0))
     .action((name, o) =>
       run(
         {
@@ -62,7 +62,7 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
   }
   const since = options.since === null ? null : parseSince(options.since, cli.now());
   const connection = await cli.connect();
-  const run = await stable(await getRun(connection, options.run), connection, cli);
+  const run = await stable(await findRun(connection, options.run), connection, cli);
   if (isRunFinished(run.status)) {
     await showFinished(run, options, since, connection, cli);
     return;

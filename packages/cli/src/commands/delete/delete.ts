@@ -5,7 +5,7 @@ import { isRunConfiguration } from '../../configuration/types.ts';
 import type { Cli, Connection } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { orNotFound, orNull } from '../../resource-error.ts';
-import { getRun } from '../../runs/get-run.ts';
+import { findRun } from '../../runs/get-run.ts';
 import { isRunFinished } from '../../runs/run-status.ts';
 import { withSpinner } from '../../terminal/live.ts';
 
@@ -77,7 +77,7 @@ function deletionOf(
   if (isRunConfiguration(value)) {
     return {
       noun: 'run',
-      find: async () => refuseActive(await getRun(connection, name), name),
+      find: async () => refuseActive(await findRun(connection, name), name),
       delete: () => project.runs.delete([name]),
       isDeleted: null,
     };

@@ -2,7 +2,7 @@ import type { ListEventsQuery } from '@dstack/client';
 import type { Connection } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import { entityReference, orNotFound } from '../../resource-error.ts';
-import { getRun } from '../../runs/get-run.ts';
+import { findRun } from '../../runs/get-run.ts';
 
 type TargetKind = 'fleet' | 'run' | 'volume' | 'gateway' | 'secret';
 type WithinKind = 'fleet' | 'run' | 'gateway';
@@ -56,7 +56,7 @@ function idsOf({ kind, names }: Named, connection: Connection): Promise<string[]
 }
 
 async function idOf(kind: TargetKind, text: string, connection: Connection): Promise<string> {
-  if (kind === 'run') return (await getRun(connection, text)).id;
+  if (kind === 'run') return (await findRun(connection, text)).id;
   const { project: owner, name } = entityReference(text);
   const project = owner === null ? connection.project : connection.client.project(owner);
   const get: Record<Exclude<TargetKind, 'run'>, () => Promise<{ id: string }>> = {

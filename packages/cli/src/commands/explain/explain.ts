@@ -2,7 +2,7 @@ import type { ExplainKind, Explanation } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
 import { CliError, UsageError } from '../../errors.ts';
-import { getRun } from '../../runs/get-run.ts';
+import { findRun } from '../../runs/get-run.ts';
 import { explanationText } from './explanation-text.ts';
 
 export interface ExplainOptions {
@@ -95,7 +95,7 @@ async function ask({ kind, name }: ExplainOptions, connection: Connection): Prom
     }
     if (!(error instanceof ResourceNotExistsError)) throw error;
     // For runs, also suggests similar names.
-    if (kind === 'runs') await getRun(connection, name);
+    if (kind === 'runs') await findRun(connection, name);
     const found = `${word.charAt(0).toUpperCase()}${word.slice(1)} ${name}`;
     throw new CliError(`${found} does not exist`, {
       why: error.message,

@@ -3,7 +3,12 @@ import type { Considered, Event, ExplainPart, Explanation } from '@dstack/contra
 import { durationInUnits, localDateTime } from '../../format/time.ts';
 import { backendWithRegion } from '../../format/values.ts';
 import type { Style } from '../../terminal/style.ts';
-import { type Row, renderProperties, renderTable, type TableLayout } from '../../terminal/table.ts';
+import {
+  renderProperties,
+  renderTable,
+  type TableLayout,
+  type TableRow,
+} from '../../terminal/table.ts';
 import { hangingText } from '../../terminal/text-width.ts';
 
 export interface ExplanationTextOptions {
@@ -81,7 +86,7 @@ const STATE_STYLES: Readonly<Record<string, Style>> = {
 function partsText({ subject, parts }: Explanation, options: ExplanationTextOptions): string {
   if (parts.length < (subject.kind === 'fleet' ? 1 : 2)) return '';
   const rows = parts.map(
-    (part): Row => [
+    (part): TableRow => [
       { text: part.name, style: 'bold' },
       { text: part.state.replaceAll('_', ' '), style: STATE_STYLES[part.state] ?? 'gold' },
       part.attempt === null ? '' : String(part.attempt),
@@ -110,7 +115,7 @@ const VERDICTS: Readonly<Record<Considered['verdict'], Style>> = {
 
 function consideredText({ considered }: Explanation, options: ExplanationTextOptions): string {
   const rows = considered.map(
-    (row): Row => [
+    (row): TableRow => [
       { text: placeOf(row), style: row.kind === 'fleet' ? 'bold' : 'plain' },
       { text: row.verdict, style: VERDICTS[row.verdict] },
       row.rule ?? '',
@@ -136,7 +141,7 @@ function placeOf({ kind, fleet, instance, backend, region }: Considered): string
 
 function table(
   columns: Parameters<typeof renderTable>[0],
-  rows: readonly Row[],
+  rows: readonly TableRow[],
   { verbose, layout }: ExplanationTextOptions,
 ): string {
   const shown = verbose ? rows : rows.slice(0, ROWS);

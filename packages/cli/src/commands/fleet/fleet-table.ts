@@ -11,9 +11,9 @@ import type { Style } from '../../terminal/style.ts';
 import {
   type Cell,
   type Column,
-  type Row,
   renderTable,
   type TableLayout,
+  type TableRow,
 } from '../../terminal/table.ts';
 
 export interface FleetTableOptions {
@@ -26,7 +26,7 @@ export interface FleetTableOptions {
 }
 
 /** Fleets with their instances below them, newest first. */
-export function fleetTable(fleets: readonly Fleet[], options: FleetTableOptions): string {
+export function renderFleetTable(fleets: readonly Fleet[], options: FleetTableOptions): string {
   const sorted = [...fleets].sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
   // The owner of an SSH host can act on its errors and on what it waits for, so these are shown
   // without -v.
@@ -55,7 +55,7 @@ export function fleetTable(fleets: readonly Fleet[], options: FleetTableOptions)
   return renderTable(columns, rows, options.layout);
 }
 
-function fleetRow(fleet: Fleet, options: FleetTableOptions): Row {
+function fleetRow(fleet: Fleet, options: FleetTableOptions): TableRow {
   const { configuration, profile } = fleet.spec;
   const hosts = configuration.ssh_config?.hosts.length;
   const cluster = options.verbose && configuration.placement === 'cluster' ? ' (cluster)' : '';
@@ -102,7 +102,7 @@ function maxPrice(fleet: Fleet): string {
   return max === null || max === undefined ? '' : `$0..${max}`;
 }
 
-function instanceRow(instance: Instance, options: FleetTableOptions): Row {
+function instanceRow(instance: Instance, options: FleetTableOptions): TableRow {
   const resources = instance.instance_type?.resources;
   const onSsh = instance.backend === 'remote';
   const waiting = instance.status === 'pending' || instance.status === 'provisioning';

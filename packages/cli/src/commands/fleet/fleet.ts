@@ -2,12 +2,12 @@ import type { Fleet } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, UsageError } from '../../errors.ts';
-import { collect, integer } from '../../options.ts';
+import { collect, integerOption } from '../../options.ts';
 import { entityReference, orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { watchFrames } from '../../terminal/watch.ts';
 import { checkedId } from '../run/run.ts';
-import { fleetTable } from './fleet-table.ts';
+import { renderFleetTable } from './fleet-table.ts';
 
 export interface FleetListOptions {
   readonly verbose: boolean;
@@ -72,7 +72,7 @@ export function declareFleet(
       run.delete(
         {
           name,
-          instances: (options.instance ?? []).map(integer(0)),
+          instances: (options.instance ?? []).map(integerOption(0)),
           yes: options.yes ?? false,
         },
         cli,
@@ -162,5 +162,5 @@ function refuseUnknown(numbers: readonly number[], fleet: Fleet): void {
 
 function tableOf(fleets: readonly Fleet[], verbose: boolean, project: string, cli: Cli): string {
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  return fleetTable(fleets, { verbose, project, now: cli.now(), layout });
+  return renderFleetTable(fleets, { verbose, project, now: cli.now(), layout });
 }

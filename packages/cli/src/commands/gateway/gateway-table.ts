@@ -2,7 +2,7 @@ import type { Gateway } from '@dstack/contract/wire';
 import { relativeTime } from '../../format/time.ts';
 import { backendWithRegion } from '../../format/values.ts';
 import type { Style } from '../../terminal/style.ts';
-import { type Row, renderTable, type TableLayout } from '../../terminal/table.ts';
+import { renderTable, type TableLayout, type TableRow } from '../../terminal/table.ts';
 
 export interface GatewayTableOptions {
   readonly verbose: boolean;
@@ -11,7 +11,10 @@ export interface GatewayTableOptions {
   readonly layout: TableLayout;
 }
 
-export function gatewayTable(gateways: readonly Gateway[], options: GatewayTableOptions): string {
+export function renderGatewayTable(
+  gateways: readonly Gateway[],
+  options: GatewayTableOptions,
+): string {
   const { verbose } = options;
   const columns = [
     { header: 'NAME', keep: true },
@@ -31,7 +34,7 @@ export function gatewayTable(gateways: readonly Gateway[], options: GatewayTable
   return renderTable(columns, rows, options.layout);
 }
 
-function gatewayRows(gateway: Gateway, options: GatewayTableOptions): Row[] {
+function gatewayRows(gateway: Gateway, options: GatewayTableOptions): TableRow[] {
   const { verbose } = options;
   const replicas = gateway.replicas ?? [];
   const only = replicas.length === 1 ? replicas[0] : undefined;
@@ -41,7 +44,7 @@ function gatewayRows(gateway: Gateway, options: GatewayTableOptions): Row[] {
       ? gateway.name
       : `${gateway.project_name}/${gateway.name}`;
   const source = merged ? only : undefined;
-  const head: Row = [
+  const head: TableRow = [
     { text: name, style: 'bold' },
     source
       ? backendWithRegion(
@@ -61,7 +64,7 @@ function gatewayRows(gateway: Gateway, options: GatewayTableOptions): Row[] {
   ];
   if (merged) return [head];
   const rest = replicas.map(
-    (replica): Row => [
+    (replica): TableRow => [
       { text: `   replica=${replica.replica_num}`, style: 'dim' },
       backendWithRegion(replica.backend, replica.region),
       replica.hostname ?? '',

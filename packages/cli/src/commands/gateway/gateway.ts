@@ -6,7 +6,7 @@ import { addFormatOptions, wantsJson } from '../../options.ts';
 import { entityReference, orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { watchFrames } from '../../terminal/watch.ts';
-import { gatewayTable } from './gateway-table.ts';
+import { renderGatewayTable } from './gateway-table.ts';
 
 export interface GatewayListOptions {
   readonly verbose: boolean;
@@ -142,5 +142,5 @@ function find(gateways: readonly Gateway[], name: string, project: string): Gate
 
 function table(gateways: readonly Gateway[], verbose: boolean, project: string, cli: Cli): string {
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  return gatewayTable(gateways, { verbose, project, now: cli.now(), layout });
+  return renderGatewayTable(gateways, { verbose, project, now: cli.now(), layout });
 }

@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
 import { CliError, UsageError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
-import { integer } from '../../options.ts';
-import { getRun } from '../../runs/get-run.ts';
+import { integerOption } from '../../options.ts';
+import { findRun } from '../../runs/get-run.ts';
 import { nodeSink, nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import { currentSubmission, findJob } from '../../runs/run-status.ts';
 import { TailBuffer } from '../../runs/tail-buffer.ts';
@@ -28,10 +28,10 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
     .description("Show a run's output")
     .argument('<run>', 'name of the run')
     .option('-f, --follow', 'follow the output until the job ends')
-    .option('-n, --lines <n>', 'only the last N lines', integer(0))
+    .option('-n, --lines <n>', 'only the last N lines', integerOption(0))
     .option('-d, --diagnose', "show the agent's log instead of the job's output")
-    .option('--replica <n>', 'number of the replica', integer(0), 0)
-    .option('--job <n>', 'number of the job in the replica', integer(0), 0)
+    .option('--replica <n>', 'number of the replica', integerOption(0), 0)
+    .option('--job <n>', 'number of the job in the replica', integerOption(0), 0)
     .option('--all-nodes', 'of all jobs of the replica; each line names its job')
     .option('--since <when>', 'only output since then: 90, 15m, 2h, 1d, or a time with offset')
     .action((name, options) =>
@@ -59,7 +59,7 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
     });
   }
   const connection = await cli.connect();
-  const run = await getRun(connection, options.run);
+  const run = await findRun(connection, options.run);
   const job = requireJob(run, options);
   const jobs = options.allNodes ? nodesBeside(run, job) : [job];
   if (options.follow) {

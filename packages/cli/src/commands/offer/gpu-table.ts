@@ -1,12 +1,12 @@
 import type { GpuGroup } from '@dstack/contract/wire';
 import { availability, backendName, gigabytes, range, trimmed } from '../../format/values.ts';
-import { type Row, renderTable, type TableLayout } from '../../terminal/table.ts';
+import { renderTable, type TableLayout, type TableRow } from '../../terminal/table.ts';
 
 /** Up to this many regions are listed by name; more are counted. */
 const MAX_REGIONS = 3;
 
 /** Offers grouped by device. */
-export function gpuTable(
+export function renderGpuTable(
   groups: readonly GpuGroup[],
   groupBy: readonly ('backend' | 'region' | 'count')[],
   layout: TableLayout,
@@ -23,7 +23,7 @@ export function gpuTable(
     { header: '' },
   ];
   const rows = groups.map(
-    (group, i): Row => [
+    (group, i): TableRow => [
       String(i + 1),
       `${group.name}:${gigabytes(group.memory_mib)}:${range(group.count)}`,
       group.spot.join(', '),

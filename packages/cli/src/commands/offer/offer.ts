@@ -6,7 +6,7 @@ import { UsageError } from '../../errors.ts';
 import { requestedResources } from '../../format/resources.ts';
 import { backendName } from '../../format/values.ts';
 import { addFormatOptions, wantsJson } from '../../options.ts';
-import { offerTable } from '../../runs/offer-table.ts';
+import { renderOfferTable } from '../../runs/offer-table.ts';
 import { printPlanNotes } from '../../runs/plan-notes.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
@@ -19,7 +19,7 @@ import {
   runFlags,
 } from '../apply/flags.ts';
 import { applyFlags } from '../apply/overrides.ts';
-import { gpuTable } from './gpu-table.ts';
+import { renderGpuTable } from './gpu-table.ts';
 
 type Grouping = 'gpu' | 'backend' | 'region' | 'count';
 const GROUPINGS: readonly string[] = ['gpu', 'backend', 'region', 'count'];
@@ -180,7 +180,7 @@ function printOffers(plan: RunPlan, options: OfferOptions, cli: Cli): void {
     return;
   }
   io.print(
-    offerTable(job.offers, {
+    renderOfferTable(job.offers, {
       total: job.total_offers,
       maxPrice: job.max_price ?? null,
       limit: options.flags.maxOffers,
@@ -240,7 +240,7 @@ async function showGroups(options: OfferOptions, spec: RunSpec, cli: Cli): Promi
     );
     return;
   }
-  io.print(gpuTable(answer.gpus, groupBy, { width: io.width, paint: io.paint }));
+  io.print(renderGpuTable(answer.gpus, groupBy, { width: io.width, paint: io.paint }));
 }
 
 function spotText(spot: boolean | null | undefined): string {

@@ -2,8 +2,8 @@ import type { Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
-import { addFormatOptions, integer, wantsJson } from '../../options.ts';
-import { runTable } from '../../runs/run-table.ts';
+import { addFormatOptions, integerOption, wantsJson } from '../../options.ts';
+import { renderRunTable } from '../../runs/run-table.ts';
 import { isKeptWaiting, waitReason } from '../../runs/wait-reasons.ts';
 import { hangingText } from '../../terminal/text-width.ts';
 import { watchFrames } from '../../terminal/watch.ts';
@@ -26,7 +26,11 @@ export function declarePs(program: Command, cli: Cli, run: typeof runPs = runPs)
     .option('-a, --all', 'show finished runs too')
     .option('-v, --verbose', 'show more, and why runs wait')
     .option('-w, --watch', 'watch in real time')
-    .option('-n, --last <n>', `show the last N runs (up to ${MAX_RUNS})`, integer(1, MAX_RUNS));
+    .option(
+      '-n, --last <n>',
+      `show the last N runs (up to ${MAX_RUNS})`,
+      integerOption(1, MAX_RUNS),
+    );
   addFormatOptions(command).action((options) =>
     run(
       {
@@ -54,7 +58,7 @@ export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
   const frame = async (): Promise<string> => {
     const runs = await listRuns(connection, options);
     const layout = { width: cli.io.width, paint: cli.io.paint };
-    const table = runTable(runs, { verbose: options.verbose, now: cli.now(), layout });
+    const table = renderRunTable(runs, { verbose: options.verbose, now: cli.now(), layout });
     return options.verbose ? table + (await reasonsText(runs, connection, cli.io.width)) : table;
   };
   if (options.watch) await watchFrames(cli, frame);

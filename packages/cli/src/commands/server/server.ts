@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { ConfigFile } from '../../config/config-file.ts';
 import type { Cli } from '../../context.ts';
 import { CancelledError, CliError, UsageError } from '../../errors.ts';
-import { integer } from '../../options.ts';
+import { integerOption } from '../../options.ts';
 import { productVersion } from '../../version.ts';
 
 export interface ServerOptions {
@@ -35,7 +35,7 @@ export function declareServer(program: Command, cli: Cli, run: typeof runServer 
       new Option('-p, --port <port>', 'port to listen on')
         .env('DSTACK_SERVER_PORT')
         .default(3000)
-        .argParser(integer(0, 65_535)),
+        .argParser(integerOption(0, 65_535)),
     )
     .addOption(
       new Option('-l, --log-level <level>', LEVELS.join(', '))

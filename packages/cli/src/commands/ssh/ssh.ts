@@ -6,8 +6,8 @@ import type { Command } from 'commander';
 import { shellJoin } from '../../configuration/interpolate.ts';
 import type { Cli } from '../../context.ts';
 import { CliError } from '../../errors.ts';
-import { integer } from '../../options.ts';
-import { getRun } from '../../runs/get-run.ts';
+import { integerOption } from '../../options.ts';
+import { findRun } from '../../runs/get-run.ts';
 import { isRunFinished } from '../../runs/run-status.ts';
 import { identityForRun, requireIdentity } from '../../ssh/identity.ts';
 import { renderBlocks, routeTo } from '../../ssh/route.ts';
@@ -39,8 +39,8 @@ export function declareSsh(program: Command, cli: Cli, run: typeof runSsh = runS
     )
     .option('--ssh-identity <file>', 'private SSH key, if the run was submitted with one')
     .option('-t, --tty', 'allocate a terminal for the command')
-    .option('--replica <n>', 'number of the replica', integer(0))
-    .option('--job <n>', 'number of the job in the replica', integer(0), 0)
+    .option('--replica <n>', 'number of the replica', integerOption(0))
+    .option('--job <n>', 'number of the job in the replica', integerOption(0), 0)
     .action((name, command, o) =>
       run(
         {
@@ -59,7 +59,7 @@ export function declareSsh(program: Command, cli: Cli, run: typeof runSsh = runS
 /** Needs no attachment and changes nothing in the user's SSH configuration. */
 export async function runSsh(options: SshOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
-  const run = await started(await getRun(connection, options.run), connection, cli);
+  const run = await started(await findRun(connection, options.run), connection, cli);
   if (isRunFinished(run.status)) {
     throw new CliError(`Run ${options.run} is ${run.status}`, {
       next: `dstack logs ${options.run}`,

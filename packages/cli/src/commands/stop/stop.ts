@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
-import { getRun } from '../../runs/get-run.ts';
+import { findRun } from '../../runs/get-run.ts';
 import { isRunFinished } from '../../runs/run-status.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import { withSpinner } from '../../terminal/live.ts';
@@ -36,7 +36,7 @@ export function declareStop(program: Command, cli: Cli, run: typeof runStop = ru
 export async function runStop(options: StopOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
   // All names are resolved first: a misspelt one must not leave half of the runs stopped.
-  const runs = await Promise.all(options.names.map((name) => getRun(connection, name)));
+  const runs = await Promise.all(options.names.map((name) => findRun(connection, name)));
   for (const run of runs) {
     if (isRunFinished(run.status)) cli.io.warn(`Run ${nameOf(run)} is already ${run.status}`);
   }

@@ -5,7 +5,7 @@ import { UsageError } from '../../errors.ts';
 import { orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { watchFrames } from '../../terminal/watch.ts';
-import { volumeTable } from './volume-table.ts';
+import { renderVolumeTable } from './volume-table.ts';
 
 export interface VolumeListOptions {
   readonly verbose: boolean;
@@ -88,5 +88,5 @@ export async function runVolumeDelete(
 
 function table(volumes: readonly Volume[], verbose: boolean, cli: Cli): string {
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  return volumeTable(volumes, { verbose, now: cli.now(), layout });
+  return renderVolumeTable(volumes, { verbose, now: cli.now(), layout });
 }

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
-import { integer } from '../../options.ts';
+import { integerOption } from '../../options.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
-import { getRun } from '../../runs/get-run.ts';
+import { findRun } from '../../runs/get-run.ts';
 import { isRunFinished } from '../../runs/run-status.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
@@ -25,14 +25,14 @@ export function declareWait(program: Command, cli: Cli, run: typeof runWait = ru
         .choices(['running', 'done'])
         .default('done'),
     )
-    .option('--timeout <seconds>', 'give up after', integer(1))
+    .option('--timeout <seconds>', 'give up after', integerOption(1))
     .action((name, o) => run({ run: name, until: o.for, timeout: o.timeout ?? null }, cli));
 }
 
 /** Exit code 0 if the state was reached; 1 if the run ended otherwise or the time ran out. */
 export async function runWait(options: WaitOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
-  await getRun(connection, options.run);
+  await findRun(connection, options.run);
   const limit =
     options.timeout === null ? null : AbortSignal.timeout(Math.min(options.timeout, 2e6) * 1000);
   const signal = limit === null ? cli.signal : AbortSignal.any([cli.signal, limit]);

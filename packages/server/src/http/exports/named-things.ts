@@ -6,7 +6,7 @@ import type { HttpDeps } from '../ports.ts';
 import { confinement } from '../service-tokens/scope.ts';
 
 /** Only SSH fleets: the owner would pay for other projects' use of cloud instances. */
-export async function sharedFleets(
+export async function exportableFleets(
   deps: HttpDeps,
   project: ProjectRecord,
   names: readonly string[],
@@ -26,7 +26,7 @@ export async function sharedFleets(
   return found.map(({ fleet }) => fleet.id);
 }
 
-export async function sharedGateways(
+export async function exportableGateways(
   deps: HttpDeps,
   project: ProjectRecord,
   names: readonly string[],

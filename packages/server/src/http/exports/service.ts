@@ -15,7 +15,7 @@ import { wireExport } from '../mapping/export.ts';
 import { checkName } from '../names.ts';
 import type { HttpDeps } from '../ports.ts';
 import { projectEvent } from '../projects/service.ts';
-import { importersToAdd, sharedFleets, sharedGateways } from './named-things.ts';
+import { exportableFleets, exportableGateways, importersToAdd } from './named-things.ts';
 
 export async function listExports(
   deps: HttpDeps,
@@ -40,8 +40,8 @@ export async function createExport(
   }
   const content = {
     importers: await importersToAdd(deps, project, request.importer_projects, actor),
-    fleets: await sharedFleets(deps, project, request.exported_fleets),
-    gateways: await sharedGateways(deps, project, request.exported_gateways),
+    fleets: await exportableFleets(deps, project, request.exported_fleets),
+    gateways: await exportableGateways(deps, project, request.exported_gateways),
   };
   const { now, newId } = deps.context();
   const record = { id: newId(), projectId: project.id, name, isGlobal, createdAt: now };

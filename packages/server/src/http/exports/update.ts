@@ -6,11 +6,11 @@ import type { ExportChange, ExportView, ProjectRecord, UserRecord } from '@dstac
 import { wireExport } from '../mapping/export.ts';
 import type { HttpDeps } from '../ports.ts';
 import {
+  exportableFleets,
+  exportableGateways,
   importersToAdd,
   isSameName,
   refuseRepeated,
-  sharedFleets,
-  sharedGateways,
 } from './named-things.ts';
 import { checkMakesGlobal, exportEvent, knownExport, sharingSignals } from './service.ts';
 
@@ -77,8 +77,8 @@ async function additions(
 ): Promise<ExportChange> {
   return {
     addImporters: await importersToAdd(deps, project, request.add_importer_projects, actor),
-    addFleets: await sharedFleets(deps, project, request.add_exported_fleets),
-    addGateways: await sharedGateways(deps, project, request.add_exported_gateways),
+    addFleets: await exportableFleets(deps, project, request.add_exported_fleets),
+    addGateways: await exportableGateways(deps, project, request.add_exported_gateways),
   };
 }
 

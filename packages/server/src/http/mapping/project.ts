@@ -12,7 +12,7 @@ import type {
   ProjectRecord,
   UserRecord,
 } from '@dstack/store';
-import type { DefaultPermissions } from '../ports.ts';
+import type { PermissionDefaults } from '../ports.ts';
 import { wireUser } from './user.ts';
 
 export interface ProjectParts {
@@ -24,7 +24,7 @@ export interface ProjectParts {
 export function wireProject(
   project: ProjectRecord,
   parts: ProjectParts,
-  defaults: DefaultPermissions,
+  defaults: PermissionDefaults,
 ): Project {
   return {
     project_id: project.id,
@@ -38,7 +38,7 @@ export function wireProject(
   };
 }
 
-function wireMember({ user, role }: ProjectMember, defaults: DefaultPermissions): Member {
+function wireMember({ user, role }: ProjectMember, defaults: PermissionDefaults): Member {
   return {
     user: wireUser(user, defaults),
     project_role: role,
@@ -50,7 +50,7 @@ function wireMember({ user, role }: ProjectMember, defaults: DefaultPermissions)
 export function memberPermissions(
   user: UserRecord,
   role: ProjectRole,
-  defaults: DefaultPermissions,
+  defaults: PermissionDefaults,
 ): MemberPermissions {
   const isAdmin = user.globalRole === 'admin' || role === 'admin';
   return {

@@ -31,14 +31,14 @@ describe('a member whose token is revoked', () => {
     const headers = await member('streams');
     proxy.signals.next = Promise.withResolvers();
     const events = await proxy.get('web/events', { headers });
-    proxy.signals.silent = { arrived: Promise.withResolvers(), left: Promise.withResolvers() };
+    proxy.signals.unanswered = { arrived: Promise.withResolvers(), left: Promise.withResolvers() };
     const silent = expect(proxy.get('web/silent', { headers })).rejects.toThrow();
-    await proxy.signals.silent.arrived.promise;
+    await proxy.signals.unanswered.arrived.promise;
     const others = await proxy.get('web/events');
     await refresh('streams');
     await expect(events.text()).rejects.toThrow();
     await silent;
-    await proxy.signals.silent.left.promise;
+    await proxy.signals.unanswered.left.promise;
     proxy.signals.next.resolve();
     expect(await others.text()).toBe('data: 0\n\ndata: 1\n\ndata: 2\n\n');
   });

@@ -100,13 +100,13 @@ describe('a service without a gateway', () => {
   });
 
   it('is informed when a client has disconnected', async () => {
-    proxy.signals.silent = { arrived: Promise.withResolvers(), left: Promise.withResolvers() };
+    proxy.signals.unanswered = { arrived: Promise.withResolvers(), left: Promise.withResolvers() };
     const gone = new AbortController();
     const answer = proxy.get('web/silent', { signal: gone.signal });
-    await proxy.signals.silent.arrived.promise;
+    await proxy.signals.unanswered.arrived.promise;
     gone.abort();
     await expect(answer).rejects.toThrow();
-    await proxy.signals.silent.left.promise;
+    await proxy.signals.unanswered.left.promise;
   });
 
   it('supports WebSocket', async () => {

@@ -8,12 +8,12 @@ import { parseTimestamp } from '@dstack/contract/wire';
 import { isJobFinished } from '@dstack/core';
 import type { ProjectRecord } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { AccessWatch, Caller } from '../../access/access-watch.ts';
+import type { AccessWatch, AdmittedCaller } from '../../access/access-watch.ts';
 import type { LogStore } from '../../logs/log-store.ts';
 import { type LogStart, startOffset } from '../../logs/start-offset.ts';
 import { streamLog } from '../../logs/stream-log.ts';
 import type { RunChanges } from '../../loops/run-changes.ts';
-import { identify } from '../identity.ts';
+import { identifyCaller } from '../identity.ts';
 import { UnprocessableError } from '../intake/parse-json.ts';
 import type { HttpDeps } from '../ports.ts';
 import { type EventCursor, streamEvents } from './stream-events.ts';
@@ -147,7 +147,7 @@ async function enterStream(
   return { project: caller.project, gone: AbortSignal.any(signals) };
 }
 
-interface Listener extends Caller {
+interface Listener extends AdmittedCaller {
   readonly project: ProjectRecord;
 }
 
@@ -156,7 +156,7 @@ async function callerOf(
   deps: StreamDeps,
 ): Promise<Listener> {
   const { store, settings } = deps;
-  const identity = await identify(
+  const identity = await identifyCaller(
     {
       store,
       now: () => deps.context().now,

@@ -10,7 +10,7 @@ export class AppSignals {
   /** Released by tests to let `/events` continue. */
   next = Promise.withResolvers<void>();
   /** When `/silent` was requested, and when its client had disconnected. */
-  silent = { arrived: Promise.withResolvers<void>(), left: Promise.withResolvers<void>() };
+  unanswered = { arrived: Promise.withResolvers<void>(), left: Promise.withResolvers<void>() };
 }
 
 /** The app of a replica: its behaviour depends on the path; every other path returns its name. */
@@ -81,8 +81,8 @@ export class ReplicaApp {
       case '/v1/chat/completions':
         return this.#sendEvents(response);
       case '/silent':
-        this.#signals.silent.arrived.resolve();
-        return void response.on('close', () => this.#signals.silent.left.resolve());
+        this.#signals.unanswered.arrived.resolve();
+        return void response.on('close', () => this.#signals.unanswered.left.resolve());
       case '/refuses':
         return void response.writeHead(413).end('too much');
       case '/dies':

@@ -1,7 +1,7 @@
 import { truncate } from 'node:fs/promises';
 import { type EventRecord, START } from '../event-cutter.ts';
 import { decodeEvents, EVENT_RECORD_BYTES, encodeEvents } from '../event-records.ts';
-import type { OpenFiles } from './open-files.ts';
+import type { FileHandles } from './open-files.ts';
 import { sizeOf } from './raw-recovery.ts';
 import { writeAll } from './raw-segments.ts';
 
@@ -13,11 +13,11 @@ const MAX_WAITING = 4096;
  */
 export class EventIndex {
   readonly #path: string;
-  readonly #files: OpenFiles;
+  readonly #files: FileHandles;
   #written = 0;
   #waiting: EventRecord[] = [];
 
-  constructor(path: string, files: OpenFiles) {
+  constructor(path: string, files: FileHandles) {
     this.#path = path;
     this.#files = files;
   }

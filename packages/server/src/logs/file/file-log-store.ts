@@ -8,7 +8,7 @@ import {
   type StreamStoreOptions,
 } from '../stream-store.ts';
 import { FileStream } from './file-stream.ts';
-import { OpenFiles } from './open-files.ts';
+import { FileHandles } from './open-files.ts';
 
 export interface FileLogsOptions {
   /** Folder of all logs, e.g. `<server dir>/logs`. */
@@ -29,11 +29,11 @@ export class FileLogStore extends StreamStore<FileStream> {
 
 class LogFiles implements LogMedium<FileStream> {
   readonly #options: FileLogsOptions;
-  readonly #files: OpenFiles;
+  readonly #files: FileHandles;
 
   constructor(options: FileLogsOptions) {
     this.#options = options;
-    this.#files = new OpenFiles(options.maxOpenFiles ?? 2048);
+    this.#files = new FileHandles(options.maxOpenFiles ?? 2048);
   }
 
   open(_ref: LogStreamRef, folder: string, setup: StreamSetup): Promise<FileStream> {

@@ -13,12 +13,12 @@ import { QuotaMeter } from '../quota-meter.ts';
 import { Serial } from '../serial.ts';
 import type { LogStream, StreamSetup } from '../stream-store.ts';
 import { EventIndex } from './event-index.ts';
-import type { OpenFiles } from './open-files.ts';
+import type { FileHandles } from './open-files.ts';
 import { RawSegments, syncFolder } from './raw-segments.ts';
 
 export interface FileStreamOptions extends StreamSetup {
   readonly dir: string;
-  readonly files: OpenFiles;
+  readonly files: FileHandles;
   readonly segmentBytes: number;
 }
 

@@ -9,7 +9,7 @@ interface Entry {
 }
 
 /** Keeps files open for reading and writing, at most `limit`: those used last. */
-export class OpenFiles {
+export class FileHandles {
   readonly #limit: number;
   readonly #entries = new Map<string, Entry>();
 

@@ -1,7 +1,7 @@
 import { stat, truncate } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { decodeMarks, encodeMarks, RAW_MARK_BYTES, type RawMark } from '../raw-marks.ts';
-import type { OpenFiles } from './open-files.ts';
+import type { FileHandles } from './open-files.ts';
 
 /**
  * Number of bytes at the end of a segment that are compared with its index: far more than is ever
@@ -21,7 +21,7 @@ export interface SegmentPaths {
  * index was removed is kept unchanged and gets a new one.
  */
 export async function recoverSegment(
-  files: OpenFiles,
+  files: FileHandles,
   paths: SegmentPaths,
   start: number,
 ): Promise<number> {
@@ -45,7 +45,7 @@ export async function recoverSegment(
 
 /** Number of marks, from the first on, that are consistent with each other and with the bytes. */
 async function countGood(
-  files: OpenFiles,
+  files: FileHandles,
   raw: string,
   start: number,
   size: number,
@@ -70,7 +70,7 @@ async function countGood(
 }
 
 async function rebuildIndex(
-  files: OpenFiles,
+  files: FileHandles,
   paths: SegmentPaths,
   start: number,
   size: number,
@@ -94,7 +94,7 @@ async function rebuildIndex(
 }
 
 export async function readMarks(
-  files: OpenFiles,
+  files: FileHandles,
   index: string,
   first: number,
   count: number,

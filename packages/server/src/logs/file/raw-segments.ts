@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { LogPiece } from '../log-store.ts';
 import { encodeMarks, markOf, RAW_MARK_BYTES, type RawMark } from '../raw-marks.ts';
-import type { OpenFiles } from './open-files.ts';
+import type { FileHandles } from './open-files.ts';
 import { readMarks, recoverSegment, type SegmentPaths, sizeOf } from './raw-recovery.ts';
 
 interface Segment {
@@ -23,7 +23,7 @@ const MARKS_PER_READ = 1024;
  */
 export class RawSegments {
   readonly #dir: string;
-  readonly #files: OpenFiles;
+  readonly #files: FileHandles;
   readonly #segmentBytes: number;
   #segments: Segment[] = [];
   #waiting: RawMark[] = [];
@@ -32,7 +32,7 @@ export class RawSegments {
   #dirty = true;
   #newNames = false;
 
-  constructor(dir: string, files: OpenFiles, segmentBytes: number) {
+  constructor(dir: string, files: FileHandles, segmentBytes: number) {
     this.#dir = dir;
     this.#files = files;
     this.#segmentBytes = segmentBytes;

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { JobSpec } from '@dstack/contract/wire';
 import { AgentRefusal } from '../../hosts/agent-client.ts';
 
-export type ProbeSpec = NonNullable<JobSpec['probes']>[number];
+export type ProbeSettings = NonNullable<JobSpec['probes']>[number];
 
 /** `not-listening`: nothing accepts a connection, as is usual while an app starts. */
 export type ProbeResult = 'well' | 'unwell' | 'not-listening';
@@ -13,7 +13,7 @@ export type ProbeResult = 'well' | 'unwell' | 'not-listening';
  * `fill` inserts secrets into texts. Never rejects.
  */
 export async function probe(
-  spec: ProbeSpec,
+  spec: ProbeSettings,
   open: () => Promise<Duplex>,
   fill: (text: string) => string,
 ): Promise<ProbeResult> {
@@ -37,7 +37,7 @@ const isRefusal = (error: unknown): boolean =>
   error instanceof AgentRefusal && error.code === 'port_refused';
 
 async function ask(
-  spec: ProbeSpec,
+  spec: ProbeSettings,
   open: () => Promise<Duplex>,
   fill: (text: string) => string,
   signal: AbortSignal,

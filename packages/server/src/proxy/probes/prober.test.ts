@@ -74,7 +74,7 @@ async function probed(name: string, ...parts: object[]): Promise<string> {
 }
 
 const says = (id: string, phase: JobState['phase']) =>
-  prober.hear('local', { id, phase } as JobState);
+  prober.onJobState('local', { id, phase } as JobState);
 
 async function untilAsked(times: number): Promise<void> {
   while (asked.length < times) await new Promise<void>((resolve) => heard.push(resolve));

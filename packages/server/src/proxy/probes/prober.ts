@@ -4,7 +4,7 @@ import { type Id, SECOND, type Timestamp } from '@dstack/core';
 import type { JobView, ProbeRecord, Store } from '@dstack/store';
 import type { AgentClient } from '../../hosts/agent-client.ts';
 import type { Logger } from '../../logging.ts';
-import { type ProbeResult, type ProbeSpec, probe } from './probe.ts';
+import { type ProbeResult, type ProbeSettings, probe } from './probe.ts';
 
 export interface ProberOptions {
   readonly store: Pick<Store, 'jobs' | 'secrets'>;
@@ -21,7 +21,7 @@ interface Probed {
 }
 
 interface Probe {
-  readonly spec: ProbeSpec;
+  readonly spec: ProbeSettings;
   readonly view: JobView;
   readonly record: ProbeRecord;
   /** Executions in a row without a listener. */
@@ -46,7 +46,7 @@ export class Prober {
     this.#options = options;
   }
 
-  readonly hear = (hostId: string, state: JobState): void => {
+  readonly onJobState = (hostId: string, state: JobState): void => {
     if (state.phase === 'running') this.#begin(hostId, state.id);
     else if (state.phase === 'exited') this.#end(state.id);
   };
@@ -149,7 +149,7 @@ export class Prober {
   }
 
   /** Records of jobs contain no secrets: they are looked up for each execution. */
-  async #filler(spec: ProbeSpec, { run }: JobView): Promise<(text: string) => string> {
+  async #filler(spec: ProbeSettings, { run }: JobView): Promise<(text: string) => string> {
     if (!JSON.stringify(spec).includes('${{')) return (text) => text;
     const secrets = await this.#options.store.secrets.values(run.projectId);
     return (text) => {

@@ -4,11 +4,11 @@ import { ApiError, accessDenied, type Endpoint, endpoints } from '@dstack/contra
 import { isRunRunning } from '@dstack/core';
 import type { ProjectRecord, ServiceView } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../../../access/access-watch.ts';
+import type { AdmittedCaller } from '../../../access/access-watch.ts';
 import { notAdmitted, ProxyRefusal, tooManySignIns } from '../../../proxy/refusal.ts';
 import { routeOf, type ServiceRoute } from '../../../proxy/service-routes.ts';
 import { sendJson } from '../../error-answers.ts';
-import { identify } from '../../identity.ts';
+import { identifyCaller } from '../../identity.ts';
 import { bodyLimits } from '../../intake/body-limits.ts';
 import { welcome } from '../../intake/connections.ts';
 import type { HttpDeps } from '../../ports.ts';
@@ -70,7 +70,7 @@ function routes(app: FastifyInstance, deps: HttpDeps): void {
   });
 }
 
-interface ModelUser extends Caller {
+interface ModelUser extends AdmittedCaller {
   readonly name: string;
   readonly project: ProjectRecord;
 }
@@ -109,7 +109,12 @@ async function modelUser(
     sshProxyToken: settings.sshProxyToken,
   };
   const name = params.project_name;
-  const { user, project, expiresAt } = await identify(parts, endpoint, headers.authorization, name);
+  const { user, project, expiresAt } = await identifyCaller(
+    parts,
+    endpoint,
+    headers.authorization,
+    name,
+  );
   if (!user || !project) throw accessDenied();
   return { name: user.name, userId: user.id, projectId: project.id, expiresAt, project };
 }

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
-import { brokenOff } from './read-answer.ts';
+import { connectionBroken } from './read-answer.ts';
 
 /** Characters; longer lines are not events of a model. */
 const MAX_LINE = 1024 * 1024;
@@ -32,7 +32,7 @@ async function* parts(body: Readable): AsyncIterable<string> {
   try {
     yield* body.setEncoding('utf8') as AsyncIterable<string>;
   } catch (error) {
-    throw brokenOff(error);
+    throw connectionBroken(error);
   }
 }
 
