@@ -208,14 +208,14 @@ async function attachTimes(home: Installation, fleet: string): Promise<number[]>
     const start = performance.now();
     const attach = home.spawn(['attach', name]);
     await new Promise<void>((resolve, reject) => {
-      let said = '';
-      const hear = (data: Buffer) => {
-        said += data;
-        if (said.includes('Press Ctrl+C')) resolve();
+      let output = '';
+      const onData = (data: Buffer) => {
+        output += data;
+        if (output.includes('Press Ctrl+C')) resolve();
       };
-      attach.stdout?.on('data', hear);
-      attach.stderr?.on('data', hear);
-      attach.once('exit', (code) => reject(new Error(`attach ended with ${code}: ${said}`)));
+      attach.stdout?.on('data', onData);
+      attach.stderr?.on('data', onData);
+      attach.once('exit', (code) => reject(new Error(`attach ended with ${code}: ${output}`)));
     });
     times.push(performance.now() - start);
     attach.removeAllListeners('exit');

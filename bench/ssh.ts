@@ -98,11 +98,11 @@ async function attachedSleeper(home: Installation, more: string): Promise<Target
   await home.ok('apply', '-f', file, '-y', '-d');
   const attach = home.spawn(['attach', 'sleeper']);
   await new Promise<void>((resolve, reject) => {
-    const hear = (data: Buffer) => {
+    const onData = (data: Buffer) => {
       if (String(data).includes('Press Ctrl+C')) resolve();
     };
-    attach.stdout?.on('data', hear);
-    attach.stderr?.on('data', hear);
+    attach.stdout?.on('data', onData);
+    attach.stderr?.on('data', onData);
     attach.once('exit', (code) => reject(new Error(`attach ended with ${code}`)));
   });
   const config = join(home.home, '.dstack', 'ssh', 'config');

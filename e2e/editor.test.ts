@@ -190,13 +190,13 @@ cat > /dev/null
 function printed(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let text = '';
-    const hear = (data: Buffer) => {
+    const onData = (data: Buffer) => {
       text += data;
       const match = pattern.exec(text);
       if (match) resolve(match);
     };
-    child.stdout?.on('data', hear);
-    child.stderr?.on('data', hear);
+    child.stdout?.on('data', onData);
+    child.stderr?.on('data', onData);
     child.once('close', (code) => reject(new Error(`ended with ${code}: ${text}`)));
   });
 }

@@ -118,8 +118,8 @@ describe.skipIf(missingForHosts() !== null)('output of jobs on SSH hosts', () =>
       most.server = Math.max(most.server, server);
       most.agent = Math.max(most.agent, agent);
     }
-    const said = [before, most].map((figures) => JSON.stringify(figures));
-    console.info(`flood of ${FLOOD_MB} MB: before ${said[0]}, at most ${said[1]}`);
+    const shown = [before, most].map((figures) => JSON.stringify(figures));
+    console.info(`flood of ${FLOOD_MB} MB: before ${shown[0]}, at most ${shown[1]}`);
     const run = await untilRun(home, 'flood', isFinished);
     expect(run.latest_job_submission.exit_status).toBe(3);
     expect(most.server - before.server).toBeLessThan(MOST_GROWTH_MB);

@@ -85,14 +85,14 @@ export async function afterFailure(
 ): Promise<void> {
   if (test.result?.state !== 'fail') return;
   const words = [['ps', '-a', '-v'], ['fleet', '-v'], ['event']];
-  const told = await Promise.all(words.map(async (args) => (await home.dstack(args)).stdout));
+  const reports = await Promise.all(words.map(async (args) => (await home.dstack(args)).stdout));
   const look = 'tail -n 30 /var/lib/dstack/agent.log; docker ps -a; ps axf';
   // A host without Docker, or an unreachable one, prints less, or nothing.
   const silence = delay(5000, 'nothing', { ref: false });
   const seen = await Promise.all(
     hosts.map((host) => Promise.race([host.exec(look).catch(String), silence])),
   );
-  console.error([...told, ...seen].join('\n'));
+  console.error([...reports, ...seen].join('\n'));
   const runs = await home.api<{ run_spec: { run_name: string } }[]>('/api/runs/list', {
     only_active: true,
   });

@@ -224,11 +224,11 @@ ${more}ssh_config:
     const yaml = `type: task\nname: applied\ncommands: [exec sleep 600]\nresources:\n  gpu: 0\n${TWO}`;
     const file = configuration(home, 'applied.dstack.yml', yaml);
     const applied = home.spawn(['apply', '-f', file, '-y']);
-    let said = '';
+    let output = '';
     applied.stderr?.on('data', (data) => {
-      said += data;
+      output += data;
     });
-    while (!said.includes('Its other nodes: `ssh applied-1-0`'))
+    while (!output.includes('Its other nodes: `ssh applied-1-0`'))
       await once(applied.stderr ?? applied, 'data');
     const config = join(home.home, '.dstack', 'ssh', 'config');
     const words = ['-n', '-F', config, 'applied-1-0', 'echo $DSTACK_NODE_RANK'];

@@ -155,18 +155,18 @@ describe('starting the server', () => {
     const first = newHome();
     await first.startServer();
     const { port } = new URL(first.url);
-    const said = await refusal(newHome(), '--port', port);
-    expect(said).toContain(`port ${port}`);
-    expect(said).toContain('--port');
+    const output = await refusal(newHome(), '--port', port);
+    expect(output).toContain(`port ${port}`);
+    expect(output).toContain('--port');
   });
 
   it('reports that another server uses its database', async () => {
     const first = newHome();
     await first.startServer();
     const second = newHome({ DSTACK_SERVER_DIR: first.serverDir });
-    const said = await refusal(second);
-    expect(said).toContain('dstack.db');
-    expect(said).toMatch(/another|in use/i);
+    const output = await refusal(second);
+    expect(output).toContain('dstack.db');
+    expect(output).toMatch(/another|in use/i);
     // The first server is not affected.
     expect(await first.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });
   });
@@ -183,9 +183,9 @@ describe('starting the server', () => {
   ])('names the line of %s in config.yml', async (_, text, message) => {
     const home = newHome();
     const path = writeConfig(home, text);
-    const said = await refusal(home);
-    expect(said).toContain(path);
-    expect(said).toMatch(message);
+    const output = await refusal(home);
+    expect(output).toContain(path);
+    expect(output).toMatch(message);
     expect(readFileSync(path, 'utf8')).toBe(text);
   });
 
@@ -220,9 +220,9 @@ describe('starting the server', () => {
     const path = join(home.serverDir, 'config.yml');
     const before = readFileSync(path, 'utf8');
     writeFileSync(path, 'projects:\n- name: main\n');
-    const said = await refusal(home);
-    expect(said).toContain('encryption.keys');
-    expect(said).toContain(path);
+    const output = await refusal(home);
+    expect(output).toContain('encryption.keys');
+    expect(output).toContain(path);
     writeFileSync(path, before);
     await home.startServer();
     expect(await home.api('/api/users/get_my_user')).toMatchObject({ username: 'admin' });
@@ -267,8 +267,8 @@ describe('starting the server', () => {
 
   it('names the database that it cannot reach', async () => {
     const url = 'postgres://dstack:hidden@127.0.0.1:1/dstack';
-    const said = await refusal(newHome({ DSTACK_DATABASE_URL: url }));
-    expect(said).toContain('127.0.0.1:1');
-    expect(said).not.toContain('hidden');
+    const output = await refusal(newHome({ DSTACK_DATABASE_URL: url }));
+    expect(output).toContain('127.0.0.1:1');
+    expect(output).not.toContain('hidden');
   });
 });

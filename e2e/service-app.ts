@@ -45,15 +45,15 @@ const answers: Readonly<Record<string, Answer>> = {
   },
   '/v1/chat/completions': async (request, response) => {
     const { model, stream, messages } = JSON.parse(await text(request));
-    const said = messages.at(-1).content.toUpperCase();
+    const reply = messages.at(-1).content.toUpperCase();
     if (!stream) {
-      const choices = [{ index: 0, message: { role: 'assistant', content: said } }];
+      const choices = [{ index: 0, message: { role: 'assistant', content: reply } }];
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify({ object: 'chat.completion', model, choices }));
       return;
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    for (const content of said.split(' ')) {
+    for (const content of reply.split(' ')) {
       const choices = [{ index: 0, delta: { role: 'assistant', content } }];
       response.write(`data: ${JSON.stringify({ object: 'chat.completion.chunk', choices })}\n\n`);
     }

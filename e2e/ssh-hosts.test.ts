@@ -127,14 +127,14 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
   });
 
   describe('with an old C library', () => {
-    const says = (tool: string, answer: string) =>
+    const installTool = (tool: string, answer: string) =>
       plain.exec(
         `printf '%s\\n' '#!/bin/sh' '${answer}' > /usr/local/bin/${tool}; chmod 755 /usr/local/bin/${tool}`,
       );
 
     it('are refused if their processor differs and no libraries for it are installed', async () => {
-      await says('getconf', 'echo glibc 2.17');
-      await says('uname', '[ $1 = -m ] && echo aarch64 || echo Linux');
+      await installTool('getconf', 'echo glibc 2.17');
+      await installTool('uname', '[ $1 = -m ] && echo aarch64 || echo Linux');
       await apply('refused', [plain]);
       await refusedWith(
         /cannot run Node by itself \(its glibc is 2\.17, older than 2\.28\), and this server \(linux \w+\) has no libraries.*copy ld-linux-aarch64\.so\.1, .* into \S+\/libraries-arm64 on the server/,

@@ -25,12 +25,12 @@ describe.skipIf(missing !== null)('a run by ssh', () => {
     const attached = home.spawn(['attach', 'sleeper']);
     let printed = '';
     await new Promise<void>((resolve, reject) => {
-      const hear = (data: Buffer) => {
+      const onData = (data: Buffer) => {
         printed += data;
         if (printed.includes('Press Ctrl+C')) resolve();
       };
-      attached.stdout?.on('data', hear);
-      attached.stderr?.on('data', hear);
+      attached.stdout?.on('data', onData);
+      attached.stderr?.on('data', onData);
       attached.once('exit', (code) => reject(new Error(`attach ended with ${code}: ${printed}`)));
     });
     const config = join(home.home, '.dstack', 'ssh', 'config');

@@ -44,19 +44,19 @@ export class Session {
   readonly #command: string;
   #stdout = '';
   #stderr = '';
-  #heard = () => {};
+  #onOutput = () => {};
 
   constructor(process: ChildProcess, command: string) {
     this.process = process;
     process.stdout?.on('data', (chunk) => {
       this.#stdout += chunk;
-      this.#heard();
+      this.#onOutput();
     });
     process.stderr?.on('data', (chunk) => {
       this.#stderr += chunk;
     });
     this.ended = once(process, 'close').then(([code]) => {
-      this.#heard();
+      this.#onOutput();
       return { code, stdout: this.#stdout, stderr: this.#stderr };
     });
     this.#command = command;
@@ -78,7 +78,7 @@ export class Session {
         );
       }
       await new Promise<void>((resolve) => {
-        this.#heard = resolve;
+        this.#onOutput = resolve;
       });
     }
   }

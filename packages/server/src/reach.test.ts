@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { isLoopback, whyOpen } from './reach.ts';
 import { compileSettings } from './settings.ts';
 
-it('tells loopback addresses from those that others can reach', () => {
+it('distinguishes loopback addresses from reachable ones', () => {
   expect(['127.0.0.1', '127.1.2.3', 'localhost', '::1', '[::1]'].every(isLoopback)).toBe(true);
   expect(['0.0.0.0', '10.0.0.1', '::', '127.example.com', ''].some(isLoopback)).toBe(false);
 });

@@ -41,8 +41,8 @@ describe('an open registry', () => {
       );
       expect([digestOf(blob), blob.length]).toEqual([part.digest, part.size]);
     }
-    const told = await get(`/v2/team/app/blobs/${config.digest}`);
-    expect(await told.json()).toMatchObject({ config: image.config, os: 'linux' });
+    const answer = await get(`/v2/team/app/blobs/${config.digest}`);
+    expect(await answer.json()).toMatchObject({ config: image.config, os: 'linux' });
   });
 
   it('returns the size of a blob without sending it', async () => {

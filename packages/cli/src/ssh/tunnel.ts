@@ -183,6 +183,6 @@ function errorLine(text: string): string {
     .split(/\r?\n/)
     .map((line) => line.trim())
     .filter((line) => line !== '' && !/Permanently added|^mux_client|^Killed by/.test(line));
-  const telling = lines.find((line) => /in use|denied|UNPROTECTED|refused|timed out/i.test(line));
-  return telling ?? lines.at(-1) ?? '';
+  const cause = lines.find((line) => /in use|denied|UNPROTECTED|refused|timed out/i.test(line));
+  return cause ?? lines.at(-1) ?? '';
 }

@@ -139,15 +139,15 @@ describe('an admitted caller', () => {
   });
 
   it('is informed at once when access may have changed', async () => {
-    const heard: string[] = [];
-    const onChange = () => heard.push('changed');
+    const received: string[] = [];
+    const onChange = () => received.push('changed');
     const { release } = await watch.admit(
       async () => alice,
       () => ended.push('stream'),
       onChange,
     );
     change({ kind: 'project', id: 'main' });
-    expect(heard).toEqual(['changed']);
+    expect(received).toEqual(['changed']);
     release();
   });
 });

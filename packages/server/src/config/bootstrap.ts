@@ -94,16 +94,16 @@ async function applyBackends(
       await store.backends.update(project.id, type, set);
     }
   }
-  const gone = present.filter((backend) => !wanted.some((entry) => entry.type === backend.type));
-  for (const backend of gone) {
+  const removed = present.filter((backend) => !wanted.some((entry) => entry.type === backend.type));
+  for (const backend of removed) {
     log.warn(
       { project: project.name, backend: backend.type },
       'backend is no longer in config.yml and is removed',
     );
   }
-  if (gone.length > 0)
+  if (removed.length > 0)
     await store.backends.delete(
       project.id,
-      gone.map((backend) => backend.type),
+      removed.map((backend) => backend.type),
     );
 }

@@ -173,12 +173,12 @@ describe('a server that is shut down', () => {
   it('refuses requests that wait for a replica after its time', async () => {
     const scaling = { metric: 'rps', target: 1 };
     const { id } = await submitService(proxy.server, 'asleep', { replicas: '0..1', scaling });
-    const heard = Promise.withResolvers<void>();
+    const signalled = Promise.withResolvers<void>();
     proxy.server.store.engine.onSignal((signal) => {
-      if (signal.id === id) heard.resolve();
+      if (signal.id === id) signalled.resolve();
     });
     const answer = proxy.get('asleep/x');
-    await heard.promise;
+    await signalled.promise;
     await end(1);
     expect((await answer).status).toBe(503);
   });

@@ -60,12 +60,12 @@ export class StreamCache<T> {
     for (const [key, entry] of this.#entries) {
       if (this.#entries.size <= this.#limit) return;
       if (entry.users > 0) continue;
-      const gone = await entry.stream.then(this.#letGo).then(
+      const isClosed = await entry.stream.then(this.#letGo).then(
         () => true,
         () => false,
       );
       // The stream may be in use again.
-      if (gone && entry.users === 0) this.#forget(key, entry);
+      if (isClosed && entry.users === 0) this.#forget(key, entry);
     }
   }
 }

@@ -43,9 +43,9 @@ export async function streamLog(
   signal: AbortSignal,
   options: StreamLogOptions = {},
 ): Promise<void> {
-  const gone = new AbortController();
-  const stop = AbortSignal.any([signal, gone.signal]);
-  const leave = () => gone.abort();
+  const disconnected = new AbortController();
+  const stop = AbortSignal.any([signal, disconnected.signal]);
+  const leave = () => disconnected.abort();
   sink.once('close', leave);
   sink.on('error', leave);
   const inbox = new Inbox();

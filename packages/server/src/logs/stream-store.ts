@@ -79,7 +79,7 @@ export class StreamStore<S extends LogStream> implements LogStore {
     this.#options = options;
     const limit = options.maxOpenStreams ?? 12_000;
     this.#streams = new StreamCache(limit, (stream) => medium.letGo(stream));
-    this.#unsubscribe = medium.subscribe?.((folder) => void this.#heard(folder));
+    this.#unsubscribe = medium.subscribe?.((folder) => void this.#onRemoteWrite(folder));
   }
 
   async length(ref: LogStreamRef): Promise<number> {
@@ -165,7 +165,7 @@ export class StreamStore<S extends LogStream> implements LogStore {
     }
   }
 
-  async #heard(folder: string): Promise<void> {
+  async #onRemoteWrite(folder: string): Promise<void> {
     if (!this.#followers.has(folder)) return;
     const [project, run, jobId] = folder.split('/');
     if (!project || !run || !jobId) return;

@@ -114,20 +114,20 @@ describe('a request on behalf of a user', () => {
   });
 
   it('sends credentials to their own origin only', async () => {
-    const heard: Record<string, unknown>[] = [];
+    const received: Record<string, unknown>[] = [];
     const other = await listen('127.0.0.1', ({ headers }, response) => {
-      heard.push(headers);
+      received.push(headers);
       response.end('done');
     });
     const first = await listen('127.0.0.1', ({ url, headers }, response) => {
-      heard.push(headers);
+      received.push(headers);
       const location = url === '/a' ? '/b' : `${other.url}/c`;
       response.writeHead(307, { location }).end();
     });
     const headers = { Authorization: 'Bearer secret', cookie: 'a=b', accept: 'x/y' };
     await client(['127.0.0.1']).get(`${first.url}/a`, { ...asked, headers });
     expect(
-      heard.map(({ authorization, cookie, accept }) => [authorization, cookie, accept]),
+      received.map(({ authorization, cookie, accept }) => [authorization, cookie, accept]),
     ).toEqual([
       ['Bearer secret', 'a=b', 'x/y'],
       ['Bearer secret', 'a=b', 'x/y'],

@@ -16,7 +16,7 @@ export interface ProxyExchange {
 }
 
 /** How an exchange ended in which the app answered or the client disconnected. */
-export type ExchangeOutcome = 'answered' | 'client-gone' | 'cut-off';
+export type ExchangeOutcome = 'answered' | 'client-disconnected' | 'cut-off';
 
 /** Never rejects. On `failed` nothing was answered yet. */
 export function exchange(
@@ -49,7 +49,7 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['content-length'] !== undefined && headers['content-length'] !== '0';
 }
 
-class ClientGone extends Error {}
+class ClientDisconnected extends Error {}
 
 class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #order: ProxyExchange;
@@ -57,7 +57,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #answering = false;
   #wrote = false;
-  #gone = false;
+  #isDisconnected = false;
 
   constructor(order: ProxyExchange, resolve: (sent: Sent<ExchangeOutcome>) => void) {
     this.#order = order;
@@ -67,7 +67,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#gone) controller.abort(new ClientGone());
+    if (this.#isDisconnected) controller.abort(new ClientDisconnected());
   }
 
   onResponseStart(
@@ -116,7 +116,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: unknown, error: Error): void {
     const { response } = this.#order;
-    if (this.#gone) this.#finish({ kind: 'done', value: 'client-gone' });
+    if (this.#isDisconnected) this.#finish({ kind: 'done', value: 'client-disconnected' });
     else if (this.#answering) {
       // The client must see that something is missing.
       response.destroy();
@@ -131,10 +131,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   readonly #onClose = (): void => {
     if (this.#order.response.writableFinished) return;
-    this.#gone = true;
-    this.#controller?.abort(new ClientGone());
+    this.#isDisconnected = true;
+    this.#controller?.abort(new ClientDisconnected());
     // Still waiting for a connection that is no longer needed.
-    if (this.#controller === null) this.#finish({ kind: 'done', value: 'client-gone' });
+    if (this.#controller === null) this.#finish({ kind: 'done', value: 'client-disconnected' });
   };
 
   #finish(sent: Sent<ExchangeOutcome>): void {

@@ -56,9 +56,9 @@ it('a service never receives headers that are not for it, or that only this serv
   };
   const check = (headers: readonly string[]) => {
     const pairs = pairsOf(requestHeaders(headers, context));
-    const said = pairs.filter(([key]) => /^(forwarded|x[-_](forwarded|dstack|real))/.test(key));
+    const values = pairs.filter(([key]) => /^(forwarded|x[-_](forwarded|dstack|real))/.test(key));
     const host = pairsOf(headers).find(([key]) => key === 'host')?.[1];
-    expect(said).toEqual([
+    expect(values).toEqual([
       ['x-forwarded-for', '10.0.0.9'],
       ['x-forwarded-proto', 'http'],
       ...(host === undefined ? [] : [['x-forwarded-host', host]]),

@@ -69,7 +69,7 @@ export class ReplicaConnections {
   release(replica: ConnectedReplica): void {
     replica.inFlight -= 1;
     if (replica.inFlight > 0) return;
-    for (const tell of (replica as Known).idle) tell();
+    for (const notify of (replica as Known).idle) notify();
   }
 
   /** Opens a connection outside of the pool, for a WebSocket. Rejects with `ConnectFailure`. */

@@ -185,14 +185,14 @@ export class ServiceProxy {
    */
   async ask(route: ServiceRoute, question: Question): Promise<Dispatcher.ResponseData> {
     const { client, path, body, user } = question;
-    const gone = new AbortController();
-    const abort = () => gone.abort();
+    const disconnected = new AbortController();
+    const abort = () => disconnected.abort();
     client.once('close', abort);
     const headers = {
       'content-type': 'application/json',
       ...(route.auth && { 'x-dstack-user': user }),
     };
-    const options = { path, method: 'POST', body, headers, signal: gone.signal } as const;
+    const options = { path, method: 'POST', body, headers, signal: disconnected.signal } as const;
     try {
       const { value: answer, replica } = await this.#deliver(route, client, {
         isRepeatable: false,

@@ -111,15 +111,19 @@ describe('the route of a service', () => {
 describe('a caller that waits for a change', () => {
   it('is notified of the run’s own changes, or ends when it disconnects', async () => {
     const { subject } = routes();
-    const gone = new AbortController();
-    const told: string[] = [];
-    const first = subject.nextChange('run-1', 60_000, gone.signal).then(() => told.push('changed'));
+    const disconnected = new AbortController();
+    const changes: string[] = [];
+    const first = subject
+      .nextChange('run-1', 60_000, disconnected.signal)
+      .then(() => changes.push('changed'));
     subject.changed('run-2');
     subject.changed('run-1');
     await first;
-    const second = subject.nextChange('run-1', 60_000, gone.signal).then(() => told.push('gone'));
-    gone.abort();
+    const second = subject
+      .nextChange('run-1', 60_000, disconnected.signal)
+      .then(() => changes.push('gone'));
+    disconnected.abort();
     await second;
-    expect(told).toEqual(['changed', 'gone']);
+    expect(changes).toEqual(['changed', 'gone']);
   });
 });

@@ -118,10 +118,10 @@ export class ServiceRoutes {
 
   /** Closes connections to removed replicas even without further requests. */
   async #refresh({ runId, projectName, runName, ...rest }: ServiceRoute): Promise<void> {
-    const gone = { runId, projectName, runName, ...rest, replicas: [] };
+    const withoutReplicas = { runId, projectName, runName, ...rest, replicas: [] };
     // The next caller gets the same error.
     const route = await this.find(projectName, runName).catch(() => null);
-    this.#options.onRoute(route?.runId === runId ? route : gone);
+    this.#options.onRoute(route?.runId === runId ? route : withoutReplicas);
   }
 }
 

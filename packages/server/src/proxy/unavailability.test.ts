@@ -51,7 +51,7 @@ describe('a service is not available because', () => {
     ['its machine is made', [{ status: 'provisioning' }], {}, ['starting', 'machine']],
     ['its image is pulled', [{ status: 'pulling' }], {}, ['starting', 'image']],
     ['its app has just begun', [{ spec: probed }], {}, ['starting', 'app']],
-    ['its job is about to be told', [{ runningAt: ago(99) }], {}, ['starting', 'app']],
+    ['its job is about to be started', [{ runningAt: ago(99) }], {}, ['starting', 'app']],
     ['its probe fails', [{ spec: probed, runningAt: ago(40) }], {}, ['failing_probe', 40]],
     ['its host is lost', [{ registered: true, disconnectedAt: ago(9) }], {}, ['unreachable']],
     ['there is no capacity', [noCapacity], failedRun, ['no_capacity', null, 'No offers']],

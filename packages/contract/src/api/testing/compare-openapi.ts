@@ -160,19 +160,21 @@ function forms(document: Document, schema: Schema): Form[] {
 
 /** A union of single constants equals one list of constants. */
 function joined(all: readonly Form[]): Form[] {
-  const others = all.filter(({ schema }) => wordsOf(schema) === null);
+  const others = all.filter(({ schema }) => constantsOf(schema) === null);
   const types = new Set(all.filter((form) => !others.includes(form)).map(({ type }) => type));
   const lists = [...types].map((type) => {
-    const words = all.flatMap((form) => (form.type === type ? (wordsOf(form.schema) ?? []) : []));
-    return { type, schema: { type, enum: [...new Set(words)] } };
+    const constants = all.flatMap((form) =>
+      form.type === type ? (constantsOf(form.schema) ?? []) : [],
+    );
+    return { type, schema: { type, enum: [...new Set(constants)] } };
   });
   return [...others, ...lists];
 }
 
 function typeOf(schema: Schema): string {
   if (typeof schema.type === 'string') return schema.type;
-  const words = wordsOf(schema);
-  if (words) return typeof words[0] === 'number' ? 'integer' : typeof words[0];
+  const constants = constantsOf(schema);
+  if (constants) return typeof constants[0] === 'number' ? 'integer' : typeof constants[0];
   return 'properties' in schema ? 'object' : 'any';
 }
 
@@ -180,19 +182,19 @@ function fits(given: Form, known: Form): boolean {
   if (known.type === 'any') return true;
   if (given.type === 'integer' && known.type === 'number') return true;
   if (given.type !== known.type) return false;
-  const [words, others] = [wordsOf(given.schema), wordsOf(known.schema)];
+  const [constants, others] = [constantsOf(given.schema), constantsOf(known.schema)];
   if (!others) return true;
-  return words?.every((word) => others.includes(word)) ?? false;
+  return constants?.every((word) => others.includes(word)) ?? false;
 }
 
-function wordsOf(schema: Schema): readonly unknown[] | null {
+function constantsOf(schema: Schema): readonly unknown[] | null {
   if ('const' in schema) return [schema.const];
   return (schema.enum as unknown[] | undefined) ?? null;
 }
 
 function described({ type, schema }: Form): string {
-  const words = wordsOf(schema);
-  if (words) return words.map((word) => JSON.stringify(word)).join('|');
+  const constants = constantsOf(schema);
+  if (constants) return constants.map((word) => JSON.stringify(word)).join('|');
   const tags = Object.entries(tagsOf(schema)).map(([key, list]) => `${key}=${list.join('|')}`);
   return tags.length > 0 ? `${type} ${tags.join()}` : type;
 }
@@ -200,8 +202,8 @@ function described({ type, schema }: Form): string {
 /** Fields that distinguish the members of a union: those with a fixed list of values. */
 function tagsOf(schema: Schema): Readonly<Record<string, readonly unknown[]>> {
   const tags = Object.entries(propertiesOf(schema)).flatMap(([name, part]) => {
-    const words = wordsOf(part);
-    return words ? [[name, words] as const] : [];
+    const constants = constantsOf(part);
+    return constants ? [[name, constants] as const] : [];
   });
   return Object.fromEntries(tags);
 }
@@ -211,7 +213,7 @@ function sameTags(a: Schema, b: Schema): boolean {
   const common = Object.entries(left).filter(([name]) => name in right);
   return (
     common.length > 0 &&
-    common.every(([name, words]) => words.some((word) => right[name]?.includes(word)))
+    common.every(([name, constants]) => constants.some((word) => right[name]?.includes(word)))
   );
 }
 

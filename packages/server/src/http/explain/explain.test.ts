@@ -210,8 +210,8 @@ describe('runs of other projects', () => {
       expect(text).toContain('a run of another project');
       expect(JSON.stringify(body)).not.toMatch(/secret|lab\b/);
     }
-    const told = await explain('instances', instance);
-    expect(told.body.events.at(-1).targets).toHaveLength(2);
+    const shown = await explain('instances', instance);
+    expect(shown.body.events.at(-1).targets).toHaveLength(2);
     const seen = await explain('runs', 'train');
     expect(seen.body.summary).toContain('is busy with lab/secret');
   });

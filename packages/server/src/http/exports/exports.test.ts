@@ -178,8 +178,8 @@ describe('exports', () => {
     const { id } = made.body;
     const set = { status: 'running' } as const;
     await server.store.engine.apply([{ type: 'gateway.update', id, version: 0, set }]);
-    const lent = { importer_projects: ['shop'], exported_gateways: ['edge'] };
-    await call('create', { name: 'ingress', ...lent });
+    const exported = { importer_projects: ['shop'], exported_gateways: ['edge'] };
+    await call('create', { name: 'ingress', ...exported });
     const shop = (path: string, body: unknown) => server.call(`/api/project/shop/${path}`, body);
     await shop('gateways/set_default', { name: 'edge', gateway_project: 'main' });
     const serve = (gateway: true | null) => {

@@ -14,10 +14,10 @@ describe('a service that has been scaled to zero', () => {
   it('keeps a request until its first replica is ready, and signals the run', async () => {
     const more = { replicas: '0..2', scaling };
     const { id } = await submitService(proxy.server, 'asleep', more);
-    const heard: string[] = [];
-    proxy.server.store.engine.onSignal((signal) => heard.push(signal.id));
+    const signalled: string[] = [];
+    proxy.server.store.engine.onSignal((signal) => signalled.push(signal.id));
     const answer = proxy.get('asleep/x');
-    while (!heard.includes(id)) await new Promise((resolve) => setImmediate(resolve));
+    while (!signalled.includes(id)) await new Promise((resolve) => setImmediate(resolve));
     const snapshot = await proxy.server.store.engine.loadRun(id);
     expect(snapshot?.requests?.[60]).toBe(1);
     // Like scaling: one replica, which then runs.

@@ -101,10 +101,10 @@ describe('a service without a gateway', () => {
 
   it('is informed when a client has disconnected', async () => {
     proxy.signals.unanswered = { arrived: Promise.withResolvers(), left: Promise.withResolvers() };
-    const gone = new AbortController();
-    const answer = proxy.get('web/silent', { signal: gone.signal });
+    const disconnected = new AbortController();
+    const answer = proxy.get('web/silent', { signal: disconnected.signal });
     await proxy.signals.unanswered.arrived.promise;
-    gone.abort();
+    disconnected.abort();
     await expect(answer).rejects.toThrow();
     await proxy.signals.unanswered.left.promise;
   });

@@ -98,12 +98,12 @@ describe('a service without a replica returns the reason', () => {
 describe('a request that waits for the first replica', () => {
   const waiting = async (name: string) => {
     const { id } = await submitService(proxy.server, name, scaled);
-    const heard = Promise.withResolvers<void>();
+    const signalled = Promise.withResolvers<void>();
     const end = proxy.server.store.engine.onSignal((signal) => {
-      if (signal.id === id) heard.resolve();
+      if (signal.id === id) signalled.resolve();
     });
     const answer = answerOf(name);
-    await heard.promise;
+    await signalled.promise;
     end();
     return { id, answer };
   };

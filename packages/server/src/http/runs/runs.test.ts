@@ -106,11 +106,11 @@ describe('runs', () => {
   });
 
   it('signal the engine', async () => {
-    const heard: string[] = [];
-    const end = server.store.engine.onSignal((signal) => heard.push(signal.kind));
+    const signalled: string[] = [];
+    const end = server.store.engine.onSignal((signal) => signalled.push(signal.kind));
     await apply(task('woken'));
     end();
-    expect(heard.sort()).toEqual(['placement', 'run']);
+    expect(signalled.sort()).toEqual(['placement', 'run']);
   });
 
   it('that are active cannot be overridden, only changed in place', async () => {

@@ -26,10 +26,10 @@ interface Message {
 }
 
 async function open(query = '', headers: Record<string, string> = {}) {
-  const gone = new AbortController();
+  const disconnected = new AbortController();
   const response = await fetch(`${url}/api/project/main/events/stream${query}`, {
     headers: { authorization: `Bearer ${server.token}`, ...headers },
-    signal: gone.signal,
+    signal: disconnected.signal,
   });
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
@@ -44,7 +44,7 @@ async function open(query = '', headers: Record<string, string> = {}) {
         lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? '';
       return { id: field('id'), data: JSON.parse(field('data')) };
     },
-    close: () => gone.abort(),
+    close: () => disconnected.abort(),
   };
 }
 

@@ -113,12 +113,12 @@ describe('a stream', () => {
   });
 
   it('is no longer watched when its clients have disconnected', async () => {
-    const gone = new AbortController();
+    const disconnected = new AbortController();
     const headers = { authorization: `Bearer ${server.token}` };
     const left = once(server.app.server, 'request').then(([, response]) => once(response, 'close'));
-    await fetch(`${url}/api/project/main/events/stream`, { headers, signal: gone.signal });
+    await fetch(`${url}/api/project/main/events/stream`, { headers, signal: disconnected.signal });
     expect(server.access.watched).toBe(1);
-    gone.abort();
+    disconnected.abort();
     await left;
     expect(server.access.watched).toBe(0);
   });

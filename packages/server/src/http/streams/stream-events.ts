@@ -42,7 +42,7 @@ export async function streamEvents(stream: StreamEvents): Promise<void> {
   const { store, sink, signal } = stream;
   const bell = new Bell();
   const ring = () => bell.ring();
-  const unhear = store.events.onWritten(ring);
+  const unsubscribe = store.events.onWritten(ring);
   signal.addEventListener('abort', ring);
   const alive = setInterval(() => {
     sink.write(': keep-alive\n\n');
@@ -63,7 +63,7 @@ export async function streamEvents(stream: StreamEvents): Promise<void> {
     }
   } finally {
     clearInterval(alive);
-    unhear();
+    unsubscribe();
     signal.removeEventListener('abort', ring);
     sink.end();
   }

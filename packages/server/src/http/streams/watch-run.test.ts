@@ -23,10 +23,10 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 async function open(headers: Record<string, string> = {}) {
-  const gone = new AbortController();
+  const disconnected = new AbortController();
   const response = await fetch(`${url}/api/project/main/runs/watch?run_name=seen`, {
     headers: { authorization: `Bearer ${server.token}`, ...headers },
-    signal: gone.signal,
+    signal: disconnected.signal,
   });
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
@@ -41,7 +41,7 @@ async function open(headers: Record<string, string> = {}) {
         status: JSON.parse(/^data: (.+)$/m.exec(message)?.[1] ?? 'null')?.status,
       };
     },
-    close: () => gone.abort(),
+    close: () => disconnected.abort(),
   };
 }
 

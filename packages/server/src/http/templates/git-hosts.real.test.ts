@@ -115,9 +115,9 @@ describe('templates of a Git host', () => {
   });
 
   it('are read without the server’s own configuration and credentials', async () => {
-    const heard: (string | undefined)[] = [];
+    const received: (string | undefined)[] = [];
     const { url } = await host('127.0.0.1', async ({ headers }, response) => {
-      heard.push(headers.authorization);
+      received.push(headers.authorization);
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
     });
     const home = join(root, 'home');
@@ -128,10 +128,10 @@ describe('templates of a Git host', () => {
     vi.stubEnv('HOME', home);
     try {
       await expect(templates(['127.0.0.1']).probe(`${url}/repo.git`)).rejects.toThrow();
-      expect([existsSync(join(root, 'helper-was-run')), heard]).toEqual([false, [undefined]]);
+      expect([existsSync(join(root, 'helper-was-run')), received]).toEqual([false, [undefined]]);
       // The operator's own repository is read with the operator's permissions.
       await expect(templates([], `${url}/repo.git`).probe(`${url}/repo.git`)).rejects.toThrow();
-      expect(heard.at(-1)).toBe(`Basic ${Buffer.from('me:secret').toString('base64')}`);
+      expect(received.at(-1)).toBe(`Basic ${Buffer.from('me:secret').toString('base64')}`);
     } finally {
       vi.unstubAllEnvs();
     }

@@ -108,10 +108,10 @@ export const json = async (answer: Response): Promise<any> => await answer.json(
 
 /** A port without a listener. */
 export async function closedPort(): Promise<number> {
-  const gone = createServer().listen(0, '127.0.0.1');
-  await once(gone, 'listening');
-  const { port } = gone.address() as AddressInfo;
-  gone.close();
-  await once(gone, 'close');
+  const unused = createServer().listen(0, '127.0.0.1');
+  await once(unused, 'listening');
+  const { port } = unused.address() as AddressInfo;
+  unused.close();
+  await once(unused, 'close');
   return port;
 }

@@ -120,8 +120,8 @@ export class Prober {
     const due = isOver ? null : now() + spec.interval * SECOND;
     const next = { ...record, successStreak, due };
     // A ready replica stays ready: the run only needs the results before that.
-    const tells = successStreak !== record.successStreak && successStreak <= spec.ready_after;
-    const signals = tells ? [{ kind: 'run' as const, id: view.run.id }] : [];
+    const needsSignal = successStreak !== record.successStreak && successStreak <= spec.ready_after;
+    const signals = needsSignal ? [{ kind: 'run' as const, id: view.run.id }] : [];
     await store.jobs.saveProbe(next, { signals }).catch((error: unknown) => {
       log.warn({ job: record.jobId, err: error }, 'the result of a probe was not stored');
     });

@@ -55,12 +55,12 @@ describe('a model that cannot answer', () => {
     const more = { model: 'sleepy', probes: [], replicas: '0..1', scaling };
     const { id } = await submitService(server, 'asleep', more);
     expect(await list()).toEqual(['sleepy', 'parrot']);
-    const heard = Promise.withResolvers<void>();
+    const signalled = Promise.withResolvers<void>();
     server.store.engine.onSignal((signal) => {
-      if (signal.id === id) heard.resolve();
+      if (signal.id === id) signalled.resolve();
     });
     const answer = chat('sleepy');
-    await heard.promise;
+    await signalled.promise;
     await become(id, { status: 'terminated', terminationReason: 'stopped_by_user' });
     expect(await answer).toMatchObject({
       status: 503,

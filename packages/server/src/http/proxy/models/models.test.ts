@@ -166,8 +166,8 @@ describe('a model of Text Generation Inference', () => {
   });
 
   it('streams every token, including the last one', async () => {
-    const piece = (said: string, more = {}) =>
-      `data: ${JSON.stringify({ token: { text: said, special: false }, ...more })}\n\n`;
+    const piece = (text: string, more = {}) =>
+      `data: ${JSON.stringify({ token: { text, special: false }, ...more })}\n\n`;
     const end = { details: { ...details, finish_reason: 'length' } };
     answer = [200, piece('he'), piece('llo', end)];
     const { text: streamed } = await chat('tgi', { stream: true });

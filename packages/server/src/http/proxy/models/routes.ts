@@ -210,7 +210,7 @@ function asker(
   return async (path, body) => {
     const answer = await services.ask(route, { path, body, user, client });
     if (answer.statusCode === 200) return answer;
-    const said = await answerText(answer.body);
-    throw modelRefusal(answer.statusCode, said, answer.headers['retry-after']);
+    const text = await answerText(answer.body);
+    throw modelRefusal(answer.statusCode, text, answer.headers['retry-after']);
   };
 }

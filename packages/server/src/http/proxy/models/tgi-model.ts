@@ -82,8 +82,8 @@ export function tgiModel(model: TgiModel, templates: Templates): ModelClient {
 }
 
 function chunk(delta: { readonly content?: string }, reason: string | null) {
-  const said = { ...delta, role: 'assistant' };
-  return { choices: [{ index: 0, delta: said, logprobs: null, finish_reason: reason }] };
+  const message = { ...delta, role: 'assistant' };
+  return { choices: [{ index: 0, delta: message, logprobs: null, finish_reason: reason }] };
 }
 
 async function question(
