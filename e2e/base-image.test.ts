@@ -95,7 +95,7 @@ describe.skipIf(missing !== null)('a task without an image', () => {
       expect(await logsOf('dind')).toMatch(/dockerd would start here\nand then .*sh\n/);
       return;
     }
-    console.warn('privileged containers are NOT tested: this machine may not start them');
+    console.warn('privileged containers are NOT tested: this computer may not start them');
     expect(run.latest_job_submission).toMatchObject({
       termination_reason: 'creating_container_error',
       termination_reason_message: expect.stringMatching(/permi|rlimit|caps/),

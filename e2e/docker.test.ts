@@ -232,7 +232,7 @@ describe.skipIf(missing !== null)('a task in a container on the server’s machi
     );
     const { run, logs } = await whole('mighty');
     if (run.status === 'done') return expect(logs).toContain('mounted');
-    console.warn('privileged containers are NOT tested: this machine may not start them');
+    console.warn('privileged containers are NOT tested: this computer may not start them');
     expect(run.latest_job_submission.termination_reason).toBe('creating_container_error');
     expect(run.latest_job_submission.termination_reason_message).toMatch(/permi|rlimit|caps/);
   });

@@ -22,7 +22,7 @@ if (missing) console.warn(`A full disk is NOT tested: ${missing}`);
 function mountMissing(): string | null {
   if (process.getuid?.() !== 0) return 'only root can make a small disk';
   const probe = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'x', '/mnt']);
-  return probe.status === 0 ? null : 'this machine lets nobody mount';
+  return probe.status === 0 ? null : 'this computer does not allow mounts';
 }
 
 describe.skipIf(missing !== null)('a full disk', () => {

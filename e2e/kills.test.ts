@@ -26,14 +26,14 @@ it.skipIf(missing !== null)(
   `${RUNS} runs keep every line and end as expected while servers, agents and links are killed`,
   async () => {
     console.log(`repeat it with KILLS_SEED=${SEED}`);
-    const machines = await startHosts({ count: 2 });
+    const testHosts = await startHosts({ count: 2 });
     const home = newInstallation({ DSTACK_SERVER_LOG_LEVEL: 'error' });
     try {
-      await machines.busybox(IMAGE);
+      await testHosts.busybox(IMAGE);
       await home.startServer();
-      await applySshFleet(home, machines, HOSTS, machines.hosts, 2, 'placement: cluster\n');
+      await applySshFleet(home, testHosts, HOSTS, testHosts.hosts, 2, 'placement: cluster\n');
       await applyFleet(home, '0..3');
-      const world: World = { home, machines, limit: AbortSignal.timeout(LIMIT_MS) };
+      const world: World = { home, testHosts, limit: AbortSignal.timeout(LIMIT_MS) };
       const over = new AbortController();
       const killing = faults(world, new Random(SEED), over.signal);
       const judges = await runs(world).finally(() => over.abort());
@@ -42,7 +42,7 @@ it.skipIf(missing !== null)(
       expect(await leftovers(world)).toEqual([]);
     } finally {
       await home.dispose();
-      machines.close();
+      testHosts.close();
     }
   },
   LIMIT_MS + CALM_MS + 240_000,
@@ -80,10 +80,10 @@ async function verdicts(judges: ReadonlyMap<string, Judge>) {
 
 /** Containers, processes and instances that were not removed in time. */
 async function leftovers(world: World): Promise<readonly string[]> {
-  const { home, machines } = world;
+  const { home, testHosts } = world;
   for (const limit = Date.now() + CALM_MS; ; await delay(200)) {
     const lists = await Promise.all(
-      machines.hosts.map(({ docker }) => docker.listContainers({ all: true })),
+      testHosts.hosts.map(({ docker }) => docker.listContainers({ all: true })),
     );
     const left = [
       ...lists.flat().map(({ Names }) => `container ${Names}`),

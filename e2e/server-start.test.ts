@@ -177,7 +177,7 @@ describe('starting the server', () => {
       'projects:\n- name: main\n  backnds: []\n',
       /:3:.*backnds.*backends/s,
     ],
-    ['text that is no YAML', 'projects: [\n', /:[12]:/],
+    ['text that is not YAML', 'projects: [\n', /:[12]:/],
     ['a value of the wrong kind', 'projects:\n- name: [main]\n', /:2:.*name/s],
     ['an unknown backend', 'projects:\n- name: main\n  backends:\n  - type: awz\n', /:4:.*aws/s],
   ])('names the line of %s in config.yml', async (_, text, message) => {

@@ -92,8 +92,8 @@ async function untilReady(name: string, replicas: number): Promise<Map<string, S
 
 describe('a service', () => {
   it('prints its address and its model when it is applied', async () => {
-    const yaml = `type: service\nname: told\nport: 8000\nmodel: parrot\nresources: {gpu: 0}\ncommands: ['exec ${process.execPath} ${app}']\n`;
-    const file = configuration(home, 'told.dstack.yml', yaml);
+    const yaml = `type: service\nname: parrots\nport: 8000\nmodel: parrot\nresources: {gpu: 0}\ncommands: ['exec ${process.execPath} ${app}']\n`;
+    const file = configuration(home, 'parrots.dstack.yml', yaml);
     const applying = home.spawn(['apply', '-f', file, '-y']);
     let printed = '';
     for await (const part of applying.stderr ?? []) {
@@ -101,9 +101,9 @@ describe('a service', () => {
       if (printed.includes('/v1')) break;
     }
     expect(printed).toContain(
-      `Service is published at:\n  ${home.url}/proxy/services/main/told/\nModel parrot is published at:\n  ${home.url}/proxy/services/main/told/v1\n`,
+      `Service is published at:\n  ${home.url}/proxy/services/main/parrots/\nModel parrot is published at:\n  ${home.url}/proxy/services/main/parrots/v1\n`,
     );
-    await home.ok('stop', 'told', '-y');
+    await home.ok('stop', 'parrots', '-y');
     if (applying.exitCode === null) await once(applying, 'exit');
   });
 

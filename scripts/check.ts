@@ -23,6 +23,7 @@ const checks: readonly Check[] = [
   { name: 'lint and format', command: ['biome', 'check', '--error-on-warnings', '.'] },
   { name: 'borders', command: ['node', 'scripts/borders.ts'] },
   { name: 'regular expressions', command: ['node', 'scripts/regexes.ts'] },
+  { name: 'words', command: ['node', 'scripts/words.ts'] },
   {
     name: 'tests',
     command: [

@@ -11,7 +11,7 @@ export const LOCAL = 'default';
 
 export interface World {
   readonly home: Installation;
-  readonly machines: TestHosts;
+  readonly testHosts: TestHosts;
   /** Aborted long after all runs should have ended. */
   readonly limit: AbortSignal;
 }

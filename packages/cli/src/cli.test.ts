@@ -114,7 +114,7 @@ test('exports and imports are listed from either form of the answer', async () =
     exported_gateways: [],
   };
   const fake = await startFakeServer({
-    [`POST ${BASE}/exports/list`]: { json: { exports: [item], warnings: ['soon gone'] } },
+    [`POST ${BASE}/exports/list`]: { json: { exports: [item], warnings: ['expires soon'] } },
     [`POST ${BASE}/imports/list`]: {
       json: [{ id: '1', export: { ...item, project_name: 'infra' } }],
     },
@@ -122,7 +122,7 @@ test('exports and imports are listed from either form of the answer', async () =
   const env = serverEnv(fake.url);
   const exports = await runCommand(['export'], { env });
   expect(exports.out.split('\n')[1]).toBe(' shared  pool    -         team-a, team-b');
-  expect(exports.err).toBe('warning: soon gone\n');
+  expect(exports.err).toBe('warning: expires soon\n');
   expect((await runCommand(['import', 'list'], { env })).out).toContain(' infra/shared  pool    -');
 });
 

@@ -25,7 +25,7 @@ export class FakeMachine {
     chmodSync(path, 0o755);
   }
 
-  /** Shell lines that turn their mount namespace into this machine. */
+  /** Shell lines that turn their mount namespace into the fake machine. */
   get prepare(): string {
     const dev = join(this.dir, 'dev');
     const nodes = this.#devices.map((path) => {
@@ -44,12 +44,12 @@ export class FakeMachine {
     ].join('; ');
   }
 
-  /** The arguments before a command that make it run on this machine. */
+  /** The arguments before a command that make it run on the fake machine. */
   get around(): readonly string[] {
     return ['unshare', '--mount', 'sh', '-c', `${this.prepare}; exec "$@"`, 'machine'];
   }
 
-  /** Path of a program that runs another one on this machine, with its own arguments. */
+  /** Path of a program that runs another one on the fake machine, with its own arguments. */
   wrap(program: string): string {
     const enter = join(this.dir, 'enter');
     writeFileSync(enter, `${this.prepare}; exec "$@"\n`);

@@ -64,7 +64,7 @@ export async function requireIdentity(
     new CliError(`Cannot use the SSH key ${identity}`, { why, next });
   const info = await stat(path).catch(() => null);
   if (info === null) throw refuse('there is no such file', 'correct --ssh-identity');
-  if (!info.isFile()) throw refuse('it is no file', 'correct --ssh-identity');
+  if (!info.isFile()) throw refuse('it is not a file', 'correct --ssh-identity');
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw refuse(error.message, `make it readable: chmod u+r ${identity}`);
   });

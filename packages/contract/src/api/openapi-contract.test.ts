@@ -29,7 +29,7 @@ describe('the comparison', () => {
   const schema = (...path: string[]) => ['components', 'schemas', ...path];
 
   it.each([
-    ['a path that is gone', ['paths', '/api/users/list'], {}, /operation post .*: is missing/],
+    ['a missing path', ['paths', '/api/users/list'], {}, /operation post .*: is missing/],
     [
       'a field that is no longer accepted',
       schema('GetUserRequest', 'properties'),

@@ -54,7 +54,7 @@ describe('control characters', () => {
     ['a backend as YAML', { config_yaml: 'type: aws\n' }],
     ['a template of a chat', { model: { chat_template: '{%\n%}', eos_token: '\n' } }],
     ['the body of a probe', { probes: [{ body: '{\n}' }] }],
-    ['what the client was told', { plan: { current_resource: { error: 'two\nlines' } } }],
+    ['what the server had sent', { plan: { current_resource: { error: 'two\nlines' } } }],
     ['a schedule', { schedule: { cron: '0\t8 * * *' } }],
     ['other scripts', { run_name: 'x', working_dir: '/данные/日本語/🙂' }],
   ])('pass in %s', (_what, body) => {

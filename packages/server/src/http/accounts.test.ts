@@ -140,7 +140,7 @@ describe('projects', () => {
 });
 
 describe('secrets', () => {
-  it('are shown with their value only one by one, and saving an unchanged one is no event', async () => {
+  it('are shown with their value only one by one, and saving an unchanged one creates no event', async () => {
     const path = '/api/project/main/secrets';
     const secret = { name: 'TOKEN', value: 'x1-and-more' };
     const set = await server.call(`${path}/create_or_update`, secret);

@@ -18,7 +18,7 @@ describe('bodies', () => {
   it.each([
     ['that end too soon', '{"username":"admin"'],
     ['with a trailing comma', '{"username":"admin",}'],
-    ['that are no text', Buffer.from([0xff, 0xfe, 0x00])],
+    ['that are not text', Buffer.from([0xff, 0xfe, 0x00])],
     ['with two values', '{} {}'],
     ['with NaN', '{"username":NaN}'],
   ])('%s are malformed JSON', async (_what, raw) => {

@@ -95,7 +95,7 @@ export async function signedInUser(
   return user;
 }
 
-/** The scheme's case does not matter; another scheme is no authentication. */
+/** The scheme's case does not matter; another scheme does not authenticate. */
 export function bearerToken(authorization: string | undefined): string | null {
   const match = /^bearer +(\S.*)$/i.exec(authorization ?? '');
   return match?.[1]?.trim() ?? null;

@@ -228,7 +228,7 @@ describe('a connection of a job', () => {
     expect(await statuses(3)).toEqual([200, 200, 429]);
   });
 
-  it('is opened only for jobs with access, from their own host', async () => {
+  it('is opened only for jobs with access, and only from the host of the job', async () => {
     const allowed = await runningJob();
     const plain = await runningJob({ dstack: false });
     const over = await runningJob();

@@ -99,7 +99,7 @@ describe('a service is not available because', () => {
       ['scaled_to_zero', true],
     ],
     [
-      'nobody wants a replica of it',
+      'no replica of it is requested',
       [],
       { status: 'pending', desiredReplicas: { '0': 0 } },
       ['scaled_to_zero', false],

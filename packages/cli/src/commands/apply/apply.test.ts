@@ -34,7 +34,7 @@ test('--json prints the submitted run only', async () => {
   expect(JSON.parse(out)).toMatchObject({ status: 'submitted', run_spec: { run_name: 'cdd080' } });
 });
 
-test('--dry-run asks no question', async () => {
+test('--dry-run prompts for nothing', async () => {
   const fake = await startFakeServer(await recordedRoutes('apply-d'));
   const { code, out, err } = await apply(TASK, ['--dry-run', '--json'], fake);
   expect([code, err]).toEqual([0, '']);

@@ -50,7 +50,7 @@ export const PLAN_OFFERS = 3;
 
 export function addResourceFlags(command: Command): Command {
   return command
-    .optionsGroup('Resources (each replaces what the file says):')
+    .optionsGroup('Resources (each replaces the value of the file):')
     .option('--cpu <spec>', '[ARCH:]COUNT, e.g. 4.. or arm:8')
     .option('--gpu <spec>', '[VENDOR:]NAME:COUNT:MEMORY in any order, e.g. H100:2 or 24GB')
     .option('--memory <range>', 'e.g. 16GB.. or 8GB..32GB')

@@ -79,7 +79,7 @@ test.each([
     'several log-in providers',
     '--provider github',
   ],
-])('with providers %j the error says which command to run', (providers, what, next) =>
+])('with providers %j the error names the next command', (providers, what, next) =>
   withDirectory(async (home) => {
     const { url } = await startFakeServer({ 'POST /api/auth/list_providers': { json: providers } });
     const { err, code } = await runCommand(['login', '--url', url], { home });

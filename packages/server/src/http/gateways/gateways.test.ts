@@ -179,7 +179,7 @@ describe('gateways', () => {
     ['a certificate for nobody to reach', { public_ip: false }, /lets-encrypt/],
     ['a certificate of another cloud', { certificate: { type: 'gcp-cm', name: 'c' } }, /gcp/],
     ['a balancer with the wrong certificate', { load_balancer: { type: 'alb' } }, /acm/],
-    ['a domain of what nobody knows', { domain: '${{ secrets.x }}.org' }, /run\.project_name/],
+    ['a domain of an unknown form', { domain: '${{ secrets.x }}.org' }, /run\.project_name/],
   ])('are refused: %s', async (_what, more, message) => {
     expect((await plan('refused', more)).body.detail[0].msg).toMatch(message);
   });

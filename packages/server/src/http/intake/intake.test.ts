@@ -146,7 +146,7 @@ describe('JSON', () => {
     ['many lists', `[${'[],'.repeat(15_000)}1]`],
     ['many keys', `{${Array.from({ length: 15_000 }, (_, i) => `"${i}":1`).join()}}`],
     ['a byte order mark', '\uFEFF{"username":"admin"}'],
-    ['bytes that are no UTF-8', Buffer.from('7b22757365726e616d65223a22ff227d', 'hex')],
+    ['bytes other than UTF-8', Buffer.from('7b22757365726e616d65223a22ff227d', 'hex')],
     ['UTF-16', Buffer.from('{"username":"admin"}', 'utf16le')],
     ['a repeated key', '{"username":"admin","username":"other"}'],
     ['a repeated key, once escaped', '{"username":"admin","usern\\u0061me":"other"}'],

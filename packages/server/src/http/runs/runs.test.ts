@@ -27,7 +27,7 @@ function expectWire(name: EndpointName, body: unknown): void {
 }
 
 describe('runs', () => {
-  it('without a fleet have no offers, and the plan says why', async () => {
+  it('without a fleet have no offers, and the plan has the reason', async () => {
     const plan = await server.call(path('runs/get_plan'), { run_spec: task('train') });
     expectWire('runs.get_plan', plan.body);
     expect(plan.body).toMatchObject({

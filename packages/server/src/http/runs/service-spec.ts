@@ -23,7 +23,7 @@ export async function servicePlace(
   if (gateway === null) {
     // The default existed when the configuration was checked.
     if (deps.settings.runSpecs.forbidServicesWithoutGateway) {
-      throw notExists('The project has no default gateway any more');
+      throw notExists('The project no longer has a default gateway');
     }
     return inServer(project, service);
   }
