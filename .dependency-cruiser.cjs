@@ -57,7 +57,7 @@ module.exports = {
         pathNot: [
           '^packages/$1/',
           '/src/index\\.ts$',
-          '^packages/contract/src/(wire|api|agent)/index\\.ts$',
+          '^packages/contract/src/(wire|api|agent|status)/index\\.ts$',
           // A constant and grammars, without the schemas beside them.
           '^packages/contract/src/wire/version\\.ts$',
           '^packages/contract/src/grammar/(ssh|plain-text)\\.ts$',

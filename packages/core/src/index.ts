@@ -28,5 +28,5 @@ export * from './profile/index.ts';
 export * from './reconcile/index.ts';
 export * from './run-spec/index.ts';
 export * from './schedule/index.ts';
-export * from './status/index.ts';
+export * from './status/own.ts';
 export * from './volume-spec/index.ts';

@@ -1,6 +1,7 @@
 /** Gateways. */
 import type * as z from 'zod';
 import { GatewayConfiguration } from '../configuration/index.ts';
+import { GATEWAY_REPLICA_STATUSES, GATEWAY_STATUSES } from '../status/gateway-status.ts';
 import { BackendType } from './backend.ts';
 import { ApplyAction } from './plan.ts';
 import {
@@ -15,17 +16,9 @@ import {
   Uuid,
 } from './scalars.ts';
 
-export const GATEWAY_STATUSES = ['submitted', 'provisioning', 'running', 'failed'] as const;
 export const GatewayStatus = choiceOf(GATEWAY_STATUSES);
 export type GatewayStatus = z.infer<typeof GatewayStatus>;
 
-export const GATEWAY_REPLICA_STATUSES = [
-  'submitted',
-  'provisioning',
-  'running',
-  'terminating',
-  'terminated',
-] as const;
 export const GatewayReplicaStatus = choiceOf(GATEWAY_REPLICA_STATUSES);
 export type GatewayReplicaStatus = z.infer<typeof GatewayReplicaStatus>;
 

@@ -1,5 +1,6 @@
 /** Instances and their health. */
 import * as z from 'zod';
+import { INSTANCE_STATUSES } from '../status/instance-status.ts';
 import { BackendType } from './backend.ts';
 import { AcceleratorVendor, InstanceType } from './offer.ts';
 import {
@@ -14,37 +15,12 @@ import {
   Uuid,
 } from './scalars.ts';
 
-export const INSTANCE_STATUSES = [
-  'pending',
-  'provisioning',
-  'idle',
-  'busy',
-  'terminating',
-  'terminated',
-] as const;
 export const InstanceStatus = choiceOf(INSTANCE_STATUSES);
 export type InstanceStatus = z.infer<typeof InstanceStatus>;
 
 export const HEALTH_STATUSES = ['healthy', 'warning', 'failure'] as const;
 export const HealthStatus = choiceOf(HEALTH_STATUSES);
 export type HealthStatus = z.infer<typeof HealthStatus>;
-
-/** A plain string for clients, so the list may grow. */
-export const INSTANCE_TERMINATION_REASONS = [
-  'terminated_by_user',
-  'idle_timeout',
-  'provisioning_timeout',
-  'error',
-  'job_finished',
-  'unreachable',
-  'no_offers',
-  'master_failed',
-  'max_instances_limit',
-  'fleet_spec_mismatch',
-  'no_balance',
-  'interrupted',
-] as const;
-export type InstanceTerminationReason = (typeof INSTANCE_TERMINATION_REASONS)[number];
 
 export const GpuDriverInfo = model({ vendor: nullable(AcceleratorVendor), version: Text });
 export type GpuDriverInfo = z.infer<typeof GpuDriverInfo>;

@@ -1,6 +1,7 @@
 /** Volumes. */
 import * as z from 'zod';
 import { VolumeConfiguration } from '../configuration/index.ts';
+import { VOLUME_STATUSES } from '../status/volume-status.ts';
 import { BackendType } from './backend.ts';
 import {
   choiceOf,
@@ -14,7 +15,6 @@ import {
   Uuid,
 } from './scalars.ts';
 
-export const VOLUME_STATUSES = ['submitted', 'provisioning', 'active', 'failed'] as const;
 export const VolumeStatus = choiceOf(VOLUME_STATUSES);
 export type VolumeStatus = z.infer<typeof VolumeStatus>;
 

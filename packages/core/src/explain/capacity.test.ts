@@ -40,7 +40,7 @@ function assessInstance({ fleet = CLOUD, ...one }: OneInstance): Diagnosis {
     }),
   );
   const snapshot: InstanceSnapshot = {
-    ...{ instance, fleet, jobs: [], intents, activeInFleet: one.activeInFleet ?? 1 },
+    ...{ instance, fleet, jobs: [], intents, activeInFleet: one.activeInFleet ?? 1, local: null },
     host: one.host ? aHost({ id: instance.id, ...one.host }) : null,
     observation: null,
   };

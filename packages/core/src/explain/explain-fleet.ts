@@ -60,6 +60,7 @@ function instancePart(input: ExplainedFleet, instance: InstanceRecord, ctx: Expl
         ...{ instance, fleet, jobs: [], intents: [], observation: null },
         host: input.hosts.find((host) => host.id === instance.hostId) ?? null,
         activeInFleet: instances.filter((one) => isInstanceActive(one.status)).length,
+        local: null,
       },
       holders: input.holders.filter((one) => one.instanceId === instance.id),
       projectNames: input.projectNames,

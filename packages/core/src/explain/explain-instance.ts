@@ -20,8 +20,8 @@ import {
   isInstanceProvisioning,
   isInstanceTerminated,
   isInstanceTerminating,
-  isOwnHost,
   isPatientBackend,
+  isSshHost,
   provisioningTimeoutSeconds,
   terminateDelay,
   UNREACHABLE_LIMIT,
@@ -123,7 +123,7 @@ function terminating({ instance: snapshot }: ExplainedInstance, ctx: ExplainCont
 function planned(input: ExplainedInstance): Assessment {
   const { instance } = input.instance;
   const { createdAt: since } = instance;
-  if (isOwnHost(instance.backend)) {
+  if (isSshHost(instance.backend)) {
     const until = since + HOST_ADD_LIMIT;
     const error = input.instance.host?.error ?? instance.terminationMessage;
     const why = error ? `: ${error}` : '';
@@ -224,7 +224,7 @@ function idle({ instance: snapshot }: ExplainedInstance, ctx: ExplainContext): A
     ...{ state: 'idle', waits: false, summary: text },
     reasons: [reason(rule, text, { since, until })],
   });
-  if (isOwnHost(instance.backend))
+  if (isSshHost(instance.backend))
     return assessment('idle', 'is idle, and stays: it is a host of your own', null);
   if (instance.idleSeconds === null) {
     return assessment('idle', 'is idle, and stays (`idle_duration: off`)', null);
@@ -253,7 +253,7 @@ export function atText(at: Timestamp, now: Timestamp): string {
 function instanceFixes({ instance: { instance, fleet } }: ExplainedInstance): Fix[] {
   const isUsed = isInstanceActive(instance.status) && !isInstancePending(instance.status);
   if (isUsed && instance.unreachable) {
-    const what = isOwnHost(instance.backend)
+    const what = isSshHost(instance.backend)
       ? 'that the host is up, that its SSH server runs, and that the network lets the server through to it'
       : `that the machine still runs at backend ${instance.backend}`;
     return [fix(`Check ${what}; the server connects again by itself`)];

@@ -14,6 +14,7 @@ function tell({ snapshot, offers }: World, { run, jobs }: Gang): Diagnosis {
     run: {
       ...{ run, projectName, jobs, instances: [], fleetUses: [], hosts: [], reports: [] },
       ...{ logEnds: {}, intents: [], probes: {} },
+      ...{ overQuota: {}, gpuSamples: {}, requests: null },
     },
     queue: { projectId, projectName, ...queue },
     ...{ places: [], holders: [], projectNames: snapshot.projectNames },

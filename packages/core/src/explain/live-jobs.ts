@@ -137,7 +137,7 @@ export function logReason(pass: RunPass, job: JobRecord): Reason | null {
 function probeReasons(pass: RunPass, job: JobRecord): Reason[] {
   const isServed = pass.run.spec.configuration.type === 'service' && job.jobNum === 0;
   if (!isServed || job.ready) return [];
-  const streaks = pass.snapshot.probes?.[job.id] ?? [];
+  const streaks = pass.snapshot.probes[job.id] ?? [];
   return job.spec.probes.flatMap((probe, n) => {
     const streak = streaks[n] ?? 0;
     if (streak >= probe.ready_after) return [];

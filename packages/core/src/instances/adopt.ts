@@ -2,6 +2,7 @@
 import type { Draft } from '../draft/draft.ts';
 import type { InstanceRecord, IntentResult, ObservedMachine, Offer } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
+import { capabilitiesOf } from '../offers/capabilities.ts';
 import { isPlaceholder } from '../status/index.ts';
 import { moveInstance } from './move.ts';
 
@@ -20,6 +21,9 @@ export function adoptMachine(
   created: OfferedInstance,
 ): InstanceRecord {
   const machine = machineOf(instance, created);
+  if (capabilitiesOf(created.offer.backend).owner === 'provider') {
+    draft.signal('observation', instance.id);
+  }
   return moveInstance(draft, instance, 'provisioning', { ...machine, startedAt: draft.now });
 }
 
@@ -29,6 +33,7 @@ export function adoptHandle(
   instance: InstanceRecord,
   { handle, hostId }: CreatedInstance,
 ): InstanceRecord {
+  draft.signal('observation', instance.id);
   return draft.instances.set(instance, { handle, hostId });
 }
 

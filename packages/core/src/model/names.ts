@@ -2,7 +2,6 @@
 export type {
   FleetStatus,
   GatewayStatus,
-  HealthStatus,
   InstanceStatus,
   InstanceTerminationReason,
   JobStatus,
@@ -10,4 +9,5 @@ export type {
   RunStatus,
   RunTerminationReason,
   VolumeStatus,
-} from '@dstack/contract/wire';
+} from '@dstack/contract/status';
+export type { HealthStatus } from '@dstack/contract/wire';

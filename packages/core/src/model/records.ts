@@ -277,7 +277,7 @@ export interface JobLogEnd {
 export interface IntentRecord {
   readonly key: string;
   readonly kind: IntentKind;
-  /** Job id for `job.*`, instance id for the others. */
+  /** Id of a job or an instance, by the kind. */
   readonly subjectId: Id;
   readonly attempt: number;
   readonly payload: IntentPayload;
@@ -289,13 +289,13 @@ export interface IntentRecord {
   readonly updatedAt: Timestamp;
 }
 
-export type IntentKind =
-  | 'job.start'
-  | 'job.release'
-  | 'job.stop'
-  | 'job.remove'
-  | 'instance.create'
-  | 'instance.terminate';
+export type IntentKind = IntentPayload['kind'];
+
+/** An intent of one kind. */
+export type IntentOf<K extends IntentKind> = Omit<IntentRecord, 'kind' | 'payload'> & {
+  readonly kind: K;
+  readonly payload: Extract<IntentPayload, { readonly kind: K }>;
+};
 
 export type IntentPayload =
   /** Put the job on its host; `hold` for a cluster. */

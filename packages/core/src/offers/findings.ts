@@ -8,7 +8,7 @@ import {
 } from '@dstack/contract';
 import type { Finding, Requirements, Rule } from '@dstack/contract/wire';
 import type { InstanceRecord, Offer } from '../model/index.ts';
-import { isInstanceActive, isInstanceAvailable } from '../status/instance-status.ts';
+import { isInstanceActive, isInstanceAvailable } from '../status/index.ts';
 import { configuredBackendName } from './capabilities.ts';
 import { localRefusal } from './local-limits.ts';
 import { allMismatches, type RequirementName } from './match.ts';

@@ -1,10 +1,6 @@
 import type { Finding, Profile } from '@dstack/contract/wire';
 import type { FleetRecord, Id, InstanceRecord, Offer } from '../model/index.ts';
-import {
-  isInstanceActive,
-  isInstanceAvailable,
-  isInstanceIdle,
-} from '../status/instance-status.ts';
+import { isInstanceActive, isInstanceAvailable, isInstanceIdle } from '../status/index.ts';
 import { smallestShare } from './blocks.ts';
 import { configuredBackendName } from './capabilities.ts';
 import { finding, type MachineQuery, offerFindings, placeFindings } from './findings.ts';

@@ -17,9 +17,10 @@ import type {
 } from '../model/index.ts';
 import { capabilitiesOf, isServerHost } from '../offers/capabilities.ts';
 import { moveJob } from '../reconcile/moves.ts';
-import { DEFAULT_IDLE_FOR_RUN } from '../status/instance-status.ts';
-import { triedOffers } from './new-slots.ts';
-import type { ExistingSlot, NewSlot } from './slots.ts';
+import { DEFAULT_IDLE_FOR_RUN } from '../status/index.ts';
+import type { ExistingSlot } from './existing-instances.ts';
+import type { NewSlot } from './new-capacity.ts';
+import { triedOffers } from './new-capacity.ts';
 
 /**
  * How long an instance made for a run stays without a job: null = for ever, 0 = it ends with its

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Decision, Gang, Offer } from '../model/index.ts';
+import { wantsBackendOffers } from './look-ahead.ts';
 import { place } from './place.ts';
 import { aContext, answersOf, changesOf, jobChange, placed } from './testing.ts';
 import { type World, worlds } from './testing-worlds.ts';
-import { wantsBackendOffers } from './wants-offers.ts';
 
 const decide = ({ snapshot, offers }: World): Decision => placed(snapshot, offers);
 

@@ -11,15 +11,14 @@ import type {
 } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { isServerHost } from '../offers/capabilities.ts';
-import { isJobWaiting } from '../status/job-status.ts';
+import { isJobWaiting } from '../status/index.ts';
 import { assignExisting, assignNew } from './assign.ts';
+import type { BackendOffers } from './backend-answers.ts';
+import { CapacityLedger, type Claimant } from './capacity-ledger.ts';
+import type { FleetOption } from './choose-fleet.ts';
 import { chooseFleet } from './choose-fleet.ts';
-import type { FleetOption } from './fleet-option.ts';
-import { Holds } from './holds.ts';
-import { CapacityLedger, type Claimant } from './ledger.ts';
-import { type Ask, triedOffers } from './new-slots.ts';
-import type { BackendOffers } from './offers-wanted.ts';
-import { demandKey, type QueuedGang, queueOf } from './queue.ts';
+import { type Ask, triedOffers } from './new-capacity.ts';
+import { demandKey, Holds, type QueuedGang, queueOf } from './queue.ts';
 import { refusalOf } from './refusals.ts';
 
 /**

@@ -5,13 +5,11 @@ import type { FleetRecord, InstanceRecord } from '../model/index.ts';
 import { smallestShare } from '../offers/blocks.ts';
 import { finding, offerFindings, stateRule, summarize } from '../offers/findings.ts';
 import { instanceFindings, referenceText } from '../offers/pool.ts';
-import { candidateFleets } from './choose-fleet.ts';
-import { fits, isClusterFor, newSlots, nodesNeeded } from './fleet-option.ts';
+import type { CapacityLedger } from './capacity-ledger.ts';
+import { candidateFleets, fits, isClusterFor, newSlots, nodesNeeded } from './choose-fleet.ts';
+import { isAllowed, isOthersLocal, poolOffer, poolSlots } from './existing-instances.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
-import type { CapacityLedger } from './ledger.ts';
-import { newCapacityFor } from './new-capacity.ts';
-import { type Ask, whyNeverGrow, whyNotGrow } from './new-slots.ts';
-import { isAllowed, isOthersLocal, poolOffer, poolSlots } from './slots.ts';
+import { type Ask, newCapacityFor, whyNeverGrow, whyNotGrow } from './new-capacity.ts';
 
 /** Why `chooseFleet` finds nothing for the gang. */
 export function refusalOf(ledger: CapacityLedger, request: GangRequest, ask: Ask): Refusal {

@@ -18,9 +18,9 @@ import type {
 import { requirementsMatch } from '../offers/match.ts';
 import { newSubmissions } from '../reconcile/new-submission.ts';
 import { prepareRunSpec } from '../run-spec/prepare.ts';
-import type { BackendOffers } from './offers-wanted.ts';
+import type { BackendOffers } from './backend-answers.ts';
+import { wantsBackendOffers } from './look-ahead.ts';
 import { place } from './place.ts';
-import { wantsBackendOffers } from './wants-offers.ts';
 
 const PROJECT = 'project-1';
 const NOW = 1_700_000_000_000_000;
@@ -238,6 +238,7 @@ export function aSnapshot(patch: Partial<PlacementSnapshot>): PlacementSnapshot 
     more: new Set(),
     rivals: [],
     hasSilentBackends: false,
+    machineless: new Set(),
     fleets: [],
     instances,
     projectNames: { [PROJECT]: 'main' },

@@ -23,8 +23,8 @@ export interface PlanInput {
   readonly localInstances: number;
   /** Those of them that hold jobs, or are about to. */
   readonly localBusy: readonly LocalUse[];
-  /** Backends that show offers and make no machines; absent = none. */
-  readonly machineless?: ReadonlySet<BackendName>;
+  /** Backends that show offers but cannot create machines. */
+  readonly machineless: ReadonlySet<BackendName>;
   /** Effective. */
   readonly spec: RunSpec;
   /** See `planJobSpecs`. */

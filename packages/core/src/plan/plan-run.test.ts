@@ -22,6 +22,7 @@ function plan(configuration: object, world: World = {}) {
     instances: [],
     localInstances: 0,
     localBusy: [],
+    machineless: new Set(),
     spec,
     jobSpecs: built.jobSpecs,
     settings: { localMaxInstances: 4 },

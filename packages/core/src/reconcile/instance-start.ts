@@ -70,7 +70,7 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
 /** Slots of the server's machine belong to no fleet: other projects may have taken the last one. */
 function hasLocalSlot({ snapshot, ctx, draft }: InstancePass, created: OfferedInstance): boolean {
   const { local } = snapshot;
-  if (!isServerHost(created.offer.backend) || local === undefined) return true;
+  if (!isServerHost(created.offer.backend) || local === null) return true;
   draft.checkLocal(local.localState);
   return local.localInstances < ctx.settings.localMaxInstances;
 }

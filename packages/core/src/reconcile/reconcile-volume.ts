@@ -11,8 +11,12 @@ import type {
   VolumeSnapshot,
 } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
-import { assertTransition } from '../status/transitions.ts';
-import { isVolumeActive, isVolumePassing, VOLUME_TRANSITIONS } from '../status/volume-status.ts';
+import {
+  assertTransition,
+  isVolumeActive,
+  isVolumePassing,
+  VOLUME_TRANSITIONS,
+} from '../status/index.ts';
 
 /**
  * No backend of this server makes or registers volumes, so a new one fails at once and says why,

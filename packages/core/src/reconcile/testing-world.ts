@@ -2,6 +2,7 @@
  * A run, its instances and their agents in memory: decisions are applied as the store would apply
  * them (versions and uniqueness checked), so that tests tell stories instead of comparing changes.
  */
+
 import type { JobState } from '@dstack/contract/agent';
 import { expectedObservation, observed } from '../instances/index.ts';
 import type {
@@ -40,6 +41,7 @@ import {
   SETTINGS,
   T0,
 } from './testing.ts';
+import { stopRun } from './user-requests.ts';
 
 interface Start {
   readonly run?: Partial<RunRecord>;
@@ -70,11 +72,12 @@ export class World {
   alarms: string[] = [];
   removedInstances: string[] = [];
   deletedJobs: string[] = [];
-  gpuSamples: RunSnapshot['gpuSamples'];
-  probes: RunSnapshot['probes'];
+  overQuota: RunSnapshot['overQuota'] = {};
+  gpuSamples: RunSnapshot['gpuSamples'] = {};
+  probes: RunSnapshot['probes'] = {};
   /** Instances of the server's machine, for one that a fleet plans. */
   localInstances: number | null = null;
-  requests: RunSnapshot['requests'];
+  requests: RunSnapshot['requests'] = null;
   buildJobs: RunContext['buildJobs'];
   nextFire: RunContext['nextFire'];
   settings: EngineSettings;
@@ -155,6 +158,7 @@ export class World {
       reports: [...this.reports.values()],
       logEnds: this.logEnds,
       intents: [...this.intents.values()].filter((one) => subjects.has(one.subjectId)),
+      overQuota: this.overQuota,
       gpuSamples: this.gpuSamples,
       probes: this.probes,
       requests: this.requests,
@@ -183,9 +187,10 @@ export class World {
         observation: this.observations.get(id) ?? null,
         intents: [...this.intents.values()].filter((one) => one.subjectId === id),
         activeInFleet: this.#active(),
-        ...(this.localInstances === null
-          ? {}
-          : { local: { localInstances: this.localInstances, localState: 'as read' } }),
+        local:
+          this.localInstances === null
+            ? null
+            : { localInstances: this.localInstances, localState: 'as read' },
       },
       this.ctx,
     );
@@ -351,9 +356,10 @@ export class World {
 
   /** What the API writes for `runs/stop`. */
   stop(abort = false): this {
-    const terminationReason = abort ? 'aborted_by_user' : 'stopped_by_user';
-    const { version } = this.run;
-    this.run = { ...this.run, status: 'terminating', terminationReason, version: version + 1 };
+    const decision = stopRun(this.run, { abort, actorUserId: null, now: this.now });
+    for (const change of decision?.changes ?? []) {
+      if (change.type === 'run.update') this.run = raise(this.run, change);
+    }
     return this;
   }
 }

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { RunContext } from '@dstack/core';
 import type { Blobs } from '@dstack/store';
-import { observationPass } from '../capacity/observation-pass.ts';
 import { systemNow } from '../clock.ts';
+import { effects } from '../effects/carry-out.ts';
 import { Drain } from '../effects/drain.ts';
 import { effectIsOurs } from '../effects/effect-owner.ts';
-import { effects } from '../effects/effects.ts';
 import { JobStarter } from '../effects/start-job.ts';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import { Housekeeping } from '../housekeeping/housekeeping.ts';
@@ -66,8 +65,8 @@ export function makeEngine({ settings, store, log }: Parts, parts: EngineParts):
     offers,
     effect,
     effectIsOurs: effectIsOurs({ store, hosts }),
-    observation: (arm) =>
-      observationPass({ store, backends, links: supervisor, now: systemNow, arm, log }),
+    backends,
+    links: supervisor,
     context,
     changes,
     quota,

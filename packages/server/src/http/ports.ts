@@ -6,7 +6,6 @@
 import type { BackendType } from '@dstack/contract/wire';
 import type {
   BackendAnswers,
-  BackendsState,
   DecisionContext,
   Id,
   JobSpecSettings,
@@ -21,6 +20,7 @@ import type { ImageConfigs } from '../images/image-configs.ts';
 import type { Logger } from '../logging.ts';
 import type { LogPage, PollQuery } from '../logs/event-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
+import type { ProjectBackendsState } from '../offers/project-backends.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { Intake } from './intake/intake.ts';
 import type { TemplateRenderer } from './proxy/models/template-renderer.ts';
@@ -117,7 +117,7 @@ export interface OfferAnswers {
 
 /** The known state of a project's backends, without requests to them. */
 export interface BackendStates {
-  state(projectId: Id): Promise<BackendsState>;
+  state(projectId: Id): Promise<ProjectBackendsState>;
 }
 
 /** Makes key pairs. */

@@ -2,8 +2,10 @@
  * Metrics of instances, runs and jobs, read from the database on request. Names and labels are
  * those of dstack 0.22.5, so that existing dashboards keep working.
  */
+
 import type { JobMetrics } from '@dstack/contract/agent';
-import { isRunFinished, type Offer, SECOND, type Timestamp } from '@dstack/core';
+import { isRunFinished } from '@dstack/contract/status';
+import { type Offer, SECOND, type Timestamp } from '@dstack/core';
 import type { InstanceView, JobView, Store } from '@dstack/store';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { wireBackend } from '../http/mapping/backend-name.ts';

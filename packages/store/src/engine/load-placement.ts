@@ -1,4 +1,5 @@
 import type {
+  CapacityHints,
   CapacitySnapshot,
   FleetRecord,
   Id,
@@ -21,7 +22,8 @@ export async function loadPlacement(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
-): Promise<Omit<PlacementSnapshot, 'hasSilentBackends'> | null> {
+  hints: CapacityHints,
+): Promise<PlacementSnapshot | null> {
   const project = await tx
     .selectFrom('projects')
     .select('name')
@@ -30,7 +32,7 @@ export async function loadPlacement(
   if (!project) return null;
   const queue = await loadQueue(tx, records, projectId);
   if (queue.gangs.length === 0) return null;
-  const capacity = await loadCapacity(tx, records, projectId);
+  const capacity = await loadCapacity(tx, records, projectId, hints);
   const fleetIds = capacity.fleets.map((fleet) => fleet.id);
   return {
     projectId,
@@ -38,6 +40,7 @@ export async function loadPlacement(
     ...queue,
     rivals: await loadRivals(tx, records, projectId, fleetIds),
     ...capacity,
+    hasSilentBackends: hints.hasSilentBackends,
   };
 }
 
@@ -45,6 +48,7 @@ export async function loadCapacity(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
+  { machineless }: Pick<CapacityHints, 'machineless'>,
 ): Promise<CapacitySnapshot & LocalState> {
   const fleets = await loadFleets(tx, records, projectId);
   return {
@@ -59,6 +63,7 @@ export async function loadCapacity(
       ...fleets.map((fleet) => fleet.projectId),
     ]),
     ...(await localUse(tx, records)),
+    machineless,
   };
 }
 

@@ -1,8 +1,10 @@
+import { isJobFinished, isJobRunning } from '@dstack/contract/status';
 import {
   type GpuSample,
   type Id,
   type JobRecord,
   KEPT_SUBMISSIONS,
+  type RunMemory,
   type RunSnapshot,
   scalesByDemand,
   type Timestamp,
@@ -12,7 +14,6 @@ import type { Tx } from '../context.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { logEndsOf, reportsOf } from '../jobs/reports.ts';
 import type { RecordCache } from '../record-cache.ts';
-import { UNFINISHED_JOB } from '../schema/statuses.ts';
 import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
 import { requestCounts } from '../services/requests.ts';
 import { fleetUses } from './fleet-uses.ts';
@@ -28,6 +29,7 @@ export async function loadRun(
   tx: Tx,
   records: RecordCache,
   id: Id,
+  memory: RunMemory,
   now: Timestamp,
 ): Promise<RunSnapshot | null> {
   const row = await tx
@@ -59,10 +61,20 @@ export async function loadRun(
       (await logEndsOf(tx, telling)).map(({ jobId, stored }) => [jobId, stored]),
     ),
     intents: await intentsOf(tx, [...jobIds, ...instances.map((instance) => instance.id)]),
+    overQuota: breachesOf(jobIds, memory),
     gpuSamples: await loadGpuSamples(tx, jobs, now),
     probes: await loadProbes(tx, jobs),
-    ...(run.serviceSpec && scalesByDemand(run) && { requests: await requestCounts(tx, id, now) }),
+    requests: run.serviceSpec && scalesByDemand(run) ? await requestCounts(tx, id, now) : null,
   };
+}
+
+function breachesOf(jobIds: readonly Id[], { overQuota }: RunMemory): Record<Id, string> {
+  const breaches: Record<Id, string> = {};
+  for (const id of jobIds) {
+    const text = overQuota.get(id);
+    if (text !== undefined) breaches[id] = text;
+  }
+  return breaches;
 }
 
 /** The newest submissions of each job, and the last that ever got a machine. */
@@ -101,7 +113,7 @@ async function loadProbes(
   jobs: readonly JobRecord[],
 ): Promise<Record<Id, readonly number[]>> {
   const waiting = jobs.filter(
-    (job) => job.status === 'running' && !job.ready && (job.spec.probes ?? []).length > 0,
+    (job) => isJobRunning(job.status) && !job.ready && (job.spec.probes ?? []).length > 0,
   );
   if (waiting.length === 0) return {};
   const rows = await tx
@@ -131,7 +143,7 @@ async function loadGpuSamples(
   const samples: Record<Id, GpuSample[]> = {};
   for (const job of jobs) {
     const policy = job.spec.utilization_policy;
-    if (job.status !== 'running' || !policy) continue;
+    if (!isJobRunning(job.status) || !policy) continue;
     const rows = await tx
       .selectFrom('job_metrics_points')
       .selectAll()
@@ -149,7 +161,7 @@ async function loadGpuSamples(
 
 /** What an agent says matters for the latest submission of a job, and while one lives. */
 function isTelling(job: JobRecord, jobs: readonly JobRecord[]): boolean {
-  if (UNFINISHED_JOB.includes(job.status)) return true;
+  if (!isJobFinished(job.status)) return true;
   return !jobs.some(
     (other) =>
       other.replicaNum === job.replicaNum &&

@@ -1,3 +1,4 @@
+import { AVAILABLE_INSTANCE_STATUSES } from '@dstack/contract/status';
 import { sql } from 'kysely';
 import type { Db, StoreContext } from '../context.ts';
 import { importedFleets } from '../fleets/fleets.ts';
@@ -112,7 +113,9 @@ async function listInstances(context: Reads, filter: InstanceFilter): Promise<In
   }
   if (fleetIds) query = query.where('i.fleet_id', 'in', [...fleetIds]);
   if (filter.onlyActive) {
-    query = query.where(notDeleted('i.deleted')).where('i.status', 'in', ['idle', 'busy']);
+    query = query
+      .where(notDeleted('i.deleted'))
+      .where('i.status', 'in', AVAILABLE_INSTANCE_STATUSES);
   }
   query = query.where(order.condition ?? sql<boolean>`true`);
   if (page?.limit !== undefined) query = query.limit(page.limit);

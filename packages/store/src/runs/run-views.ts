@@ -1,3 +1,4 @@
+import { isJobPulling, isJobTerminating } from '@dstack/contract/status';
 import type { Id, JobRecord } from '@dstack/core';
 import { type SelectQueryBuilder, sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
@@ -59,7 +60,7 @@ export async function toViews(
     db,
     probed.map((job) => job.runId),
   );
-  const pulling = jobs.filter((job) => job.status === 'pulling').map((job) => job.runId);
+  const pulling = jobs.filter((job) => isJobPulling(job.status)).map((job) => job.runId);
   const pulls = await pullsOf(db, pulling);
   const stages = await stagesOf(db, jobs);
   return runs.flatMap((run): RunView[] => {
@@ -147,7 +148,7 @@ async function stagesOf(
   db: Reads['db'],
   jobs: readonly JobRecord[],
 ): Promise<Map<Id, RunView['stages']>> {
-  const stopping = jobs.filter((job) => job.status === 'terminating');
+  const stopping = jobs.filter((job) => isJobTerminating(job.status));
   const runIds = new Map(stopping.map((job) => [job.id, job.runId]));
   const rows = (await reportsOf(db, [...runIds.keys()])).flatMap(({ jobId, state }) => {
     const { stop_stage: stage } = state;

@@ -1,6 +1,7 @@
 /** Records with the fewest facts that make sense; JSON parts hold what the test looks at only. */
 import { randomUUID } from 'node:crypto';
 import {
+  type CapacityHints,
   type EventTarget,
   type FleetRecord,
   type InstanceRecord,
@@ -8,10 +9,17 @@ import {
   type JobRecord,
   type NewEvent,
   newSubmissions,
+  type RunMemory,
   type RunRecord,
 } from '@dstack/core';
 import type { NewProject } from '../projects/types.ts';
 import type { NewUser } from '../users/types.ts';
+
+/** No job is over its log quota. */
+export const NO_MEMORY: RunMemory = { overQuota: new Map() };
+
+/** Every backend creates machines and signals its capacity. */
+export const NO_HINTS: CapacityHints = { machineless: new Set(), hasSilentBackends: false };
 
 export function userRecord(part: Partial<NewUser> = {}): NewUser {
   const id = randomUUID();

@@ -1,3 +1,4 @@
+import { isJobFinished, isRunDone, isRunFailed, isRunFinished } from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
 import { EXIT } from '../../errors.ts';
@@ -7,8 +8,7 @@ import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import {
   currentSubmission,
   hasStarted,
-  isJobFinished,
-  isRunFinished,
+  isRunningNow,
   jobStatusText,
 } from '../../runs/run-status.ts';
 import { renderRunTable } from '../../runs/run-table.ts';
@@ -42,7 +42,7 @@ export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise
   try {
     const final = await follow(name, input, attention.signal, cli);
     if (input.options.json) cli.io.json(final);
-    cli.setExitCode(final.status === 'done' ? EXIT.done : EXIT.failed);
+    cli.setExitCode(isRunDone(final.status) ? EXIT.done : EXIT.failed);
   } catch (error) {
     if (!attention.signal.aborted) throw error;
     release();
@@ -144,7 +144,7 @@ async function waitForStart(
 /** The first job of the first running replica; if none runs, of the first replica. */
 export function jobToFollow(run: Run): Job | undefined {
   const firsts = run.jobs.filter((job) => job.job_spec.job_num === 0);
-  const running = firsts.find((job) => currentSubmission(job)?.status === 'running');
+  const running = firsts.find(isRunningNow);
   return running ?? firsts[0];
 }
 
@@ -162,7 +162,7 @@ function announceStart(
   connection: Connection,
   { io }: Cli,
 ): void {
-  const failed = run.status === 'failed';
+  const failed = isRunFailed(run.status);
   const layout = { width: io.errWidth, paint: io.paintErr };
   io.info(renderRunTable([run], { verbose: failed, now: null, layout }).trimEnd());
   const name = io.paintErr('code', run.run_spec.run_name ?? '');
@@ -213,7 +213,7 @@ async function attachIfLive(
   signal: AbortSignal,
   cli: Cli,
 ): Promise<Attachment | null> {
-  if (currentSubmission(job)?.status !== 'running') return null;
+  if (!isRunningNow(job)) return null;
   const needed = hasPorts(job);
   const isDevEnvironment = run.run_spec.configuration.type === 'dev-environment';
   const { attachRun, describeAttachment } = await import('../../ssh/attach-run.ts');

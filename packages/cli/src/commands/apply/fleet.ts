@@ -1,3 +1,9 @@
+import {
+  type InstanceStatus,
+  isInstanceStarting,
+  isInstanceTerminated,
+  isInstanceTerminating,
+} from '@dstack/contract/status';
 import type { Fleet, FleetConfiguration, FleetPlan, FleetSpec } from '@dstack/contract/wire';
 import { selectProfile } from '../../config/profiles.ts';
 import { type EnvValue, resolveEnv } from '../../configuration/env.ts';
@@ -139,7 +145,8 @@ function show(plan: FleetPlan, decision: CreateDecision, options: ApplyOptions, 
   if (decision.notice) cli.io.print(decision.notice);
 }
 
-const WAITING: readonly string[] = ['pending', 'provisioning', 'terminating'];
+const isPassing = (status: InstanceStatus): boolean =>
+  isInstanceStarting(status) || isInstanceTerminating(status);
 
 async function provision(
   fleet: Fleet,
@@ -160,7 +167,7 @@ async function provision(
       title: `Provisioning ${fleet.name}...`,
       noun: 'fleet',
       get: () => project.fleets.get({ name: fleet.name }),
-      done: (f) => !f.instances.some((i) => WAITING.includes(i.status)),
+      done: (f) => !f.instances.some((i) => isPassing(i.status)),
       table: table(cli.now(), io.errWidth),
       steps: (f) => f.instances.map(hostMessage).filter((step) => step !== ''),
       delete: () => project.fleets.delete([fleet.name]),
@@ -171,7 +178,7 @@ async function provision(
   if (ready === null) return;
   if (options.json) io.json(ready);
   else io.print(table(null, io.width)(ready));
-  const failed = ready.instances.filter((i) => i.status === 'terminated');
+  const failed = ready.instances.filter((i) => isInstanceTerminated(i.status));
   if (failed.length === 0) return;
   const active = ready.instances.length - failed.length;
   const min = ready.spec.configuration.nodes?.min ?? 0;

@@ -1,3 +1,4 @@
+import { isGatewayFailed, isGatewayPassing } from '@dstack/contract/status';
 import type { Gateway, GatewayConfiguration, GatewayPlan } from '@dstack/contract/wire';
 import type { LoadedConfiguration } from '../../configuration/load-file.ts';
 import type { Cli } from '../../context.ts';
@@ -65,7 +66,7 @@ export async function runApplyGateway(
       now: cli.now(),
       layout: { width: cli.io.width, paint: cli.io.paint },
     });
-  const finished = (g: Gateway): boolean => g.status === 'running' || g.status === 'failed';
+  const finished = (g: Gateway): boolean => !isGatewayPassing(g.status);
   const ready =
     options.detach || finished(gateway)
       ? gateway
@@ -84,7 +85,7 @@ export async function runApplyGateway(
   if (ready === null) return;
   if (options.json) cli.io.json(ready);
   else cli.io.print(table(ready));
-  if (ready.status === 'failed') {
+  if (isGatewayFailed(ready.status)) {
     throw provisioningFailed('gateway', ready.name, ready.status_message ?? null);
   }
 }

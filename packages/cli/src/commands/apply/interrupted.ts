@@ -1,6 +1,7 @@
+import { isRunFinished } from '@dstack/contract/status';
 import type { Cli } from '../../context.ts';
 import { CancelledError } from '../../errors.ts';
-import { isRunFinished } from '../../runs/run-status.ts';
+
 import { watchUntil } from '../../runs/watch-until.ts';
 import { LiveBlock } from '../../terminal/live.ts';
 import type { FollowInput } from './attached.ts';

@@ -1,7 +1,8 @@
+import { isRunFinished } from '@dstack/contract/status';
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli } from '../../context.ts';
 import { nodesBeside } from '../../runs/node-output.ts';
-import { currentSubmission, isRunFinished } from '../../runs/run-status.ts';
+import { isRunningNow } from '../../runs/run-status.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import type { NodeHosts } from '../../ssh/node-hosts.ts';
 import type { FollowInput } from './attached.ts';
@@ -24,8 +25,7 @@ export async function openOtherNodes(
     );
   if (others(run).length === 0) return null;
   const areUp = (present: Run): boolean =>
-    isRunFinished(present.status) ||
-    others(present).every((node) => currentSubmission(node)?.status === 'running');
+    isRunFinished(present.status) || others(present).every(isRunningNow);
   try {
     const { addNodeHosts } = await import('../../ssh/node-hosts.ts');
     const present = await watchUntil(connection, name, signal, areUp);

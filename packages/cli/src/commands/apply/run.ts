@@ -1,3 +1,4 @@
+import { isRunFinished } from '@dstack/contract/status';
 import type { RunPlan, RunSpec } from '@dstack/contract/wire';
 import { selectProfile } from '../../config/profiles.ts';
 import { withIdeVersion } from '../../configuration/ide-version.ts';
@@ -8,7 +9,7 @@ import type { Cli, Connection } from '../../context.ts';
 import { uploadFiles } from '../../files/upload.ts';
 import type { PreparedRepo } from '../../repos/prepare.ts';
 import { printPlanNotes } from '../../runs/plan-notes.ts';
-import { isRunFinished, scheduledStart } from '../../runs/run-status.ts';
+import { scheduledStart } from '../../runs/run-status.ts';
 import { serviceLines } from '../../runs/service-url.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import { withSpinner } from '../../terminal/live.ts';

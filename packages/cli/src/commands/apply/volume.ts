@@ -1,3 +1,4 @@
+import { isVolumeFailed, isVolumePassing } from '@dstack/contract/status';
 import type { Volume, VolumeConfiguration } from '@dstack/contract/wire';
 import type { LoadedConfiguration } from '../../configuration/load-file.ts';
 import type { Cli, Connection } from '../../context.ts';
@@ -56,7 +57,7 @@ export async function runApplyVolume(
   if (ready === null) return;
   if (options.json) cli.io.json(ready);
   else cli.io.print(table(ready, cli));
-  if (ready.status === 'failed') {
+  if (isVolumeFailed(ready.status)) {
     throw provisioningFailed('volume', ready.name, ready.status_message ?? null);
   }
 }
@@ -71,7 +72,7 @@ export function decideVolume(
   wanted: VolumeConfiguration,
 ): CreateDecision {
   if (current === null) return decideCreate('volume', name, null);
-  if (current.status === 'failed') {
+  if (isVolumeFailed(current.status)) {
     const why = current.status_message ? ` (${current.status_message})` : '';
     return {
       notice: `Found volume ${current.name}, which has failed${why}.`,
@@ -98,7 +99,7 @@ function provision(
       title: `Provisioning ${volume.name}...`,
       noun: 'volume',
       get: () => project.volumes.get(volume.name),
-      done: (v) => v.status === 'active' || v.status === 'failed',
+      done: (v) => !isVolumePassing(v.status),
       table: (v) => table(v, cli),
       delete: () => project.volumes.delete([volume.name]),
     },

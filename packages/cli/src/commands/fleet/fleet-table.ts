@@ -1,3 +1,11 @@
+import {
+  isInstanceActive,
+  isInstanceAvailable,
+  isInstanceBusy,
+  isInstancePending,
+  isInstanceStarting,
+  isSshHost,
+} from '@dstack/contract/status';
 import type { Fleet, Instance } from '@dstack/contract/wire';
 import {
   instanceGpu,
@@ -104,16 +112,16 @@ function maxPrice(fleet: Fleet): string {
 
 function instanceRow(instance: Instance, options: FleetTableOptions): TableRow {
   const resources = instance.instance_type?.resources;
-  const onSsh = instance.backend === 'remote';
-  const waiting = instance.status === 'pending' || instance.status === 'provisioning';
-  const known = resources && !(onSsh && waiting) ? resources : undefined;
+  const isRemote = isSshHost(instance.backend);
+  const waiting = isInstanceStarting(instance.status);
+  const known = resources && !(isRemote && waiting) ? resources : undefined;
   const gpu = known ? instanceGpu(known.gpus) : null;
   const amount = instance.price;
   return [
     { text: `   instance=${instance.instance_num}`, style: 'dim' },
     '',
     known ? (options.verbose ? instanceResources(known) : gpu === null ? '-' : `gpu=${gpu}`) : '-',
-    onSsh || !known ? '' : known.spot ? 'spot' : 'on-demand',
+    isRemote || !known ? '' : known.spot ? 'spot' : 'on-demand',
     backendOf(instance, options.verbose),
     amount === null || amount === undefined ? '-' : price(amount),
     ...(options.verbose ? [instance.gpu_driver?.version ?? ''] : []),
@@ -130,15 +138,15 @@ function backendOf(instance: Instance, verbose: boolean): string {
 
 /** What is being done to an SSH host, or why it cannot be used. */
 export function hostMessage(instance: Instance): string {
-  const ownHost = instance.backend === 'remote' && instance.region !== 'local';
-  return ownHost ? instanceError(instance) : '';
+  return isSshHost(instance.backend) && instance.region !== 'local' ? instanceError(instance) : '';
 }
 
 function instanceError(instance: Instance): string {
-  const working = instance.status === 'idle' || instance.status === 'busy';
+  const working = isInstanceAvailable(instance.status);
   const isLost = working && instance.unreachable;
-  if (instance.status === 'pending' || isLost) return instance.termination_reason_message ?? '';
-  if (instance.status !== 'terminated' && instance.status !== 'terminating') return '';
+  if (isInstancePending(instance.status) || isLost)
+    return instance.termination_reason_message ?? '';
+  if (isInstanceActive(instance.status)) return '';
   const message = instance.termination_reason_message;
   return message || (instance.termination_reason ?? '').replaceAll('_', ' ');
 }
@@ -162,8 +170,8 @@ const INSTANCE_STYLES: Readonly<Record<Instance['status'], Style>> = {
 
 function instanceStatus(instance: Instance): Cell {
   const total = instance.total_blocks ?? 1;
-  const working = instance.status === 'idle' || instance.status === 'busy';
-  const inBlocks = total > 1 && instance.status === 'busy';
+  const working = isInstanceAvailable(instance.status);
+  const inBlocks = total > 1 && isInstanceBusy(instance.status);
   const text = inBlocks ? `${instance.busy_blocks ?? 0}/${total} busy` : instance.status;
   if (working && instance.unreachable) return { text: `${text} (unreachable)`, style: 'error' };
   const health = instance.health_status ?? 'healthy';

@@ -1,4 +1,5 @@
-import { type Id, type InstanceRecord, isInstanceActive } from '@dstack/core';
+import { isInstanceActive } from '@dstack/contract/status';
+import type { Id, InstanceRecord } from '@dstack/core';
 import type { HostAccessRecord, Store } from '@dstack/store';
 import type { Logger } from '../../logging.ts';
 import type { AgentClient } from '../agent-client.ts';

@@ -5,6 +5,7 @@ import {
   notExists,
   ruleError,
 } from '@dstack/contract/api';
+import { isFleetTerminating } from '@dstack/contract/status';
 import type { Fleet, FleetSpec, ProjectRole } from '@dstack/contract/wire';
 import {
   type Change,
@@ -14,7 +15,6 @@ import {
   type FleetSnapshot,
   fleetCapacity,
   fleetTarget,
-  isFleetTerminating,
   newEvent,
   reconcileFleet,
   sameFleetSpec,

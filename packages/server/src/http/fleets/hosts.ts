@@ -1,6 +1,7 @@
 /** Adds and removes the hosts of SSH fleets through the API. */
 import { randomBytes } from 'node:crypto';
 import { ruleError } from '@dstack/contract/api';
+import { isInstanceActive, isInstanceTerminated } from '@dstack/contract/status';
 import type { FleetSpec } from '@dstack/contract/wire';
 import {
   type Change,
@@ -14,8 +15,6 @@ import {
   type Id,
   type InstanceRecord,
   instanceTarget,
-  isInstanceActive,
-  isInstanceTerminated,
   newEvent,
   sshHostInstance,
   type Timestamp,

@@ -16,7 +16,7 @@ const AFTERMATH = 60_000_000;
 
 /** Oldest first, with strictly rising times; each text is one line. */
 export async function diagnosis(store: Store, { job, run }: JobView): Promise<PageEvent[]> {
-  const snapshot = await store.engine.loadRun(run.id);
+  const snapshot = await store.engine.loadRun(run.id, { overQuota: new Map() });
   const instance = snapshot?.instances.find((one) => one.id === job.instanceId) ?? null;
   const until = job.finishedAt === null ? Infinity : job.finishedAt + AFTERMATH;
   const onInstance = instance ? await eventsOf(store, 'instance', instance.id) : [];

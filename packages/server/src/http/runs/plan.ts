@@ -1,8 +1,8 @@
 /** The plan of a run. */
 import type { GetRunPlanRequest } from '@dstack/contract/api';
+import { isRunFinished } from '@dstack/contract/status';
 import type { JobSpec, RunPlan, RunSpec } from '@dstack/contract/wire';
 import {
-  isRunFinished,
   type OffersWanted,
   type PlanInput,
   type PlannedJob,

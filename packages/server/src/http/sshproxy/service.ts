@@ -1,7 +1,8 @@
 /** The route of the SSH proxy to a running job, and its permission. */
 import { notExists } from '@dstack/contract/api';
+import { isJobRunning } from '@dstack/contract/status';
 import type { GetUpstreamResponse, UpstreamHost } from '@dstack/contract/wire';
-import { isJobRunning, type ProvisioningData } from '@dstack/core';
+import type { ProvisioningData } from '@dstack/core';
 import type { JobView } from '@dstack/store';
 import { keysOfRun } from '../../hosts/run-keys.ts';
 import type { HttpDeps } from '../ports.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type EndpointName, endpoints } from '@dstack/contract/api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { volumePass } from '../../loops/passes.ts';
+import { volume } from '../../loops/work/volume.ts';
 import { passDeps } from '../testing/pass-deps.ts';
 import { startTestServer, type TestAnswer, type TestServer } from '../testing/test-server.ts';
 
@@ -18,7 +18,7 @@ const configuration = (name: string | null, more: object = {}) => ({
 });
 const create = (name: string | null, more: object = {}): Promise<TestAnswer> =>
   server.call(path('create'), { configuration: configuration(name, more) });
-const pass = (id: string) => volumePass(passDeps(server))(id);
+const pass = (id: string) => volume.work(passDeps(server))(id);
 
 async function events(id: string): Promise<string[]> {
   const request = { target_volumes: [id], ascending: true };

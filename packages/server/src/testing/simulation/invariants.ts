@@ -1,18 +1,21 @@
 /** What must be true whatever happens; each breach is named by its rule and what it was seen on. */
+
 import type { Backend } from '@dstack/backends';
 import {
-  type Change,
-  type Id,
-  type InstanceRecord,
   isInstanceActive,
   isInstanceIdle,
   isJobFinished,
   isJobRunning,
   isJobSubmitted,
   isJobTerminating,
-  isJobWaiting,
   isRunFinished,
   isRunPending,
+} from '@dstack/contract/status';
+import {
+  type Change,
+  type Id,
+  type InstanceRecord,
+  isJobWaiting,
   type JobRecord,
   jobOutcome,
   latestSubmissions,
@@ -200,9 +203,9 @@ async function isConnected(store: Store, job: JobRecord): Promise<boolean> {
  * nor with what the cloud may have, for which runs ahead may hold capacity.
  */
 async function checkCapacity(scene: Scene, projectId: Id): Promise<void> {
-  const queue = await scene.store.engine.loadPlacement(projectId);
-  if (!queue) return;
-  const snapshot = { ...queue, hasSilentBackends: false };
+  const hints = { hasSilentBackends: false, machineless: new Set<never>() };
+  const snapshot = await scene.store.engine.loadPlacement(projectId, hints);
+  if (!snapshot) return;
   const { local, cloud } = scene.world;
   const [first, second, third] = scene.projects.map(({ id }) => id);
   const certain = projectId === first || projectId === second ? [local] : [];

@@ -13,10 +13,9 @@ import type { HostAccessRecord, Store } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
 import { fleetHostReader } from '../../capacity/fleet-hosts.ts';
-import { observationPass } from '../../capacity/observation-pass.ts';
+import { effects } from '../../effects/carry-out.ts';
 import { Drain } from '../../effects/drain.ts';
 import { effectIsOurs } from '../../effects/effect-owner.ts';
-import { effects } from '../../effects/effects.ts';
 import { JobStarter } from '../../effects/start-job.ts';
 import { temporary } from '../../hosts/host-error.ts';
 import { Hosts } from '../../hosts/hosts.ts';
@@ -118,7 +117,8 @@ export class SimServer {
     this.#engine = new Engine({
       ...{ store, log, effect, offers: this.offers },
       effectIsOurs: effectIsOurs({ store, hosts: this.#hosts }),
-      observation: (arm) => observationPass({ store, backends, links: this.#links, now, arm, log }),
+      backends,
+      links: this.#links,
       context: () => this.context(),
       changes: new RunChanges(),
       quota: new LogQuota(store, log),

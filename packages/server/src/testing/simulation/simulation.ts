@@ -6,12 +6,11 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 import { NO_FAULTS } from '@dstack/backends';
+import { isJobRunning, isRunFinished } from '@dstack/contract/status';
 import {
   type Change,
   DEFAULT_JOB_SPEC_SETTINGS,
   DEFAULT_RUN_SPEC_SETTINGS,
-  isJobRunning,
-  isRunFinished,
   latestSubmissions,
 } from '@dstack/core';
 import { openMemoryStore, type ProjectRecord, type Store, type UserRecord } from '@dstack/store';
@@ -20,6 +19,7 @@ import { pino } from 'pino';
 import type { HttpDeps } from '../../http/ports.ts';
 import { createProject } from '../../http/projects/service.ts';
 import { createUser } from '../../http/users/service.ts';
+import { capacityHints } from '../../offers/capacity-hints.ts';
 import {
   Breach,
   checkBlocks,
@@ -277,7 +277,10 @@ class Simulation {
         of,
         find: async (projectId, name) =>
           (await of(projectId)).find((backend) => backend.name === name) ?? null,
-        state: async () => ({ abilities: [], localOff: null }),
+        state: async (projectId) => ({
+          ...{ abilities: [], localOff: null },
+          hints: capacityHints(await of(projectId)),
+        }),
       },
       drainSeconds: () => this.#drainSeconds(),
       onApplied: () => {},

@@ -1,7 +1,8 @@
 /** Models of a project under one address, with OpenAI's API. */
 import type { ServerResponse } from 'node:http';
 import { ApiError, accessDenied, type Endpoint, endpoints } from '@dstack/contract/api';
-import { isRunRunning } from '@dstack/core';
+import { isRunRunning } from '@dstack/contract/status';
+
 import type { ProjectRecord, ServiceView } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AdmittedCaller } from '../../../access/access-watch.ts';

@@ -1,9 +1,9 @@
+/** What existing instances can give to a gang. */
 import type { FleetRecord, InstanceRecord, Offer } from '../model/index.ts';
 import { isServerHost } from '../offers/capabilities.ts';
-import type { Combined } from '../offers/combine.ts';
 import { isSelected, matchInstance, type PoolOffer, type Projects } from '../offers/pool.ts';
+import type { CapacityLedger } from './capacity-ledger.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
-import type { CapacityLedger } from './ledger.ts';
 
 /** A share of an existing instance. */
 export interface ExistingSlot {
@@ -13,19 +13,6 @@ export interface ExistingSlot {
   /** The job's share of the instance. */
   readonly offer: Offer;
 }
-
-/** An instance to be created. */
-export interface NewSlot {
-  readonly kind: 'new';
-  /** To be tried in this order; all divide the machine alike. */
-  readonly offers: readonly Offer[];
-  /** All that fit, before those not available now were left out. */
-  readonly totalOffers: number;
-  readonly combined: Combined;
-}
-
-/** What one job of a gang gets. */
-export type Slot = ExistingSlot | NewSlot;
 
 /** How references to fleets and instances in the request are read. */
 export function projectsOf(ledger: CapacityLedger, request: GangRequest): Projects {
@@ -97,4 +84,35 @@ export function isAllowed(
 
 export function existingSlot({ instance, blocks, offer }: PoolOffer): ExistingSlot {
   return { kind: 'existing', instance, blocks, offer };
+}
+
+/**
+ * Gives as many nodes as possible a slot of their own: a maximum matching by augmenting paths, which
+ * prefers the earlier slots of a node's list. `slots[n]` are the slots that node `n` could take, best
+ * first. No node moves to another slot while one is free, so nodes that are alike get the slots in
+ * their order. Returns the slot per node; null where none is left.
+ */
+export function matchNodes<S>(slots: readonly (readonly S[])[]): (S | null)[] {
+  const holder = new Map<S, number>();
+  const assign = (node: number, visited: Set<S>): boolean => {
+    const free = slots[node]?.find((slot) => !visited.has(slot) && !holder.has(slot));
+    if (free !== undefined) {
+      holder.set(free, node);
+      return true;
+    }
+    for (const slot of slots[node] ?? []) {
+      if (visited.has(slot)) continue;
+      visited.add(slot);
+      const current = holder.get(slot);
+      if (current !== undefined && assign(current, visited)) {
+        holder.set(slot, node);
+        return true;
+      }
+    }
+    return false;
+  };
+  for (const node of slots.keys()) assign(node, new Set());
+  const result: (S | null)[] = slots.map(() => null);
+  for (const [slot, node] of holder) result[node] = slot;
+  return result;
 }

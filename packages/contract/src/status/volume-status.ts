@@ -3,11 +3,12 @@
  *                  └──────► failed
  *
  * Deletion is a flag beside the status, never a status. `provisioning` is a word of the wire that
- * no volume takes. `submitted` ends within `VOLUME_CREATE_LIMIT`.
+ * no volume takes.
  */
-import type { VolumeStatus } from '../model/names.ts';
-import { SECOND } from '../model/records.ts';
 import type { Transitions } from './transitions.ts';
+
+export const VOLUME_STATUSES = ['submitted', 'provisioning', 'active', 'failed'] as const;
+export type VolumeStatus = (typeof VOLUME_STATUSES)[number];
 
 export const VOLUME_TRANSITIONS: Transitions<VolumeStatus> = {
   submitted: ['provisioning', 'active', 'failed'],
@@ -22,5 +23,5 @@ export const isVolumeFailed = (status: VolumeStatus): boolean => status === 'fai
 export const isVolumePassing = (status: VolumeStatus): boolean =>
   status === 'submitted' || status === 'provisioning';
 
-/** A backend that has not made a volume by then has failed, µs. */
-export const VOLUME_CREATE_LIMIT = 600 * SECOND;
+/** The same set for queries. */
+export const WORKING_VOLUME_STATUSES = VOLUME_STATUSES.filter((status) => !isVolumeFailed(status));

@@ -1,23 +1,5 @@
-import type { Requirements } from '@dstack/contract/wire';
-import type { BackendName, Id, Offer } from '../model/index.ts';
-
-/**
- * A question to the backends that has to be answered before placement or a plan can be computed.
- * Equal questions have equal keys, so that a hundred equal runs ask once.
- *
- * The answer is every offer that satisfies `requirements` (`requirementsMatch`), each backend's in
- * its own order; merge them with `mergeByPrice`. Regions, zones, instance types, features and
- * blocks are applied here, not by the caller.
- */
-export interface OffersWanted {
-  readonly key: string;
-  /** Null: no fleet is meant (`for_offers_only` without fleets). */
-  readonly fleetId: Id | null;
-  /** Fleet and run combined. */
-  readonly requirements: Requirements;
-  /** Backends worth asking; null = all of the project. */
-  readonly backends: readonly BackendName[] | null;
-}
+/** What placement, plans and explanations know of a project's backends. */
+import type { BackendName, Offer } from '../model/index.ts';
 
 /** Answers by key of the question; a key that is missing counts as no offers. */
 export type BackendOffers = ReadonlyMap<string, readonly Offer[]>;

@@ -11,8 +11,7 @@ import type {
 import { isServerHost } from '../offers/capabilities.ts';
 import { heldLocalGpus, machineGpus } from '../offers/local-gpus.ts';
 import { isUsable } from '../offers/pool.ts';
-import { isFleetActive } from '../status/fleet-status.ts';
-import { isInstanceActive, isInstanceAvailable } from '../status/instance-status.ts';
+import { isFleetActive, isInstanceActive, isInstanceAvailable } from '../status/index.ts';
 
 /** A run that claims capacity, or for which capacity is held. */
 export type Claimant = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;
@@ -142,7 +141,7 @@ export class CapacityLedger {
 
   /** Whether this server can create instances in the offer's backend. */
   makesMachines({ backend }: Offer): boolean {
-    return !this.snapshot.machineless?.has(backend);
+    return !this.snapshot.machineless.has(backend);
   }
 
   /** Whether the GPUs of an offer are free. Instances share GPUs on the server's machine only. */

@@ -11,9 +11,10 @@
  * A running gateway never leaves `running`: its replicas come and go. A replica's `terminating` is
  * asked of the backend for ever, as with instances.
  */
-import type { GatewayStatus } from '../model/names.ts';
-import { SECOND } from '../model/records.ts';
 import type { Transitions } from './transitions.ts';
+
+export const GATEWAY_STATUSES = ['submitted', 'provisioning', 'running', 'failed'] as const;
+export type GatewayStatus = (typeof GATEWAY_STATUSES)[number];
 
 export const GATEWAY_REPLICA_STATUSES = [
   'submitted',
@@ -45,14 +46,8 @@ export const isGatewayPassing = (status: GatewayStatus): boolean =>
   status === 'submitted' || status === 'provisioning';
 
 export const isReplicaRunning = (status: GatewayReplicaStatus): boolean => status === 'running';
-/** On its way out, or gone. */
+/** Terminating or terminated. */
 export const isReplicaEnding = (status: GatewayReplicaStatus): boolean =>
   status === 'terminating' || status === 'terminated';
 export const isReplicaTerminated = (status: GatewayReplicaStatus): boolean =>
   status === 'terminated';
-
-/** 30 attempts of 10 s to reach a new machine, then 50 of 3 s to configure it, µs. */
-export const GATEWAY_CONNECT_LIMIT = 300 * SECOND;
-export const GATEWAY_CONFIGURE_LIMIT = 150 * SECOND;
-/** Making the replicas' machines and all of the above. */
-export const GATEWAY_PROVISION_LIMIT = 1800 * SECOND;

@@ -1,0 +1,8 @@
+/** Every status: its names, its predicates and the table of its transitions. Without schemas. */
+export * from './fleet-status.ts';
+export * from './gateway-status.ts';
+export * from './instance-status.ts';
+export * from './job-status.ts';
+export * from './run-status.ts';
+export * from './transitions.ts';
+export * from './volume-status.ts';

@@ -1,0 +1,5 @@
+/** What core adds to the statuses of the contract. */
+export * from './deadlines.ts';
+export * from './reasons.ts';
+export * from './record-status.ts';
+export * from './texts.ts';
