@@ -1,8 +1,8 @@
 /**
  *   submit ──► active ──► terminating ──► terminated (and deleted)
  *
- * `terminating` lasts until the last instance has ended, whose own deadlines bound it. `submitted`
- * and `failed` are words of the wire that no fleet takes.
+ * `terminating` lasts until the last instance has ended; the deadlines of instances bound it.
+ * `submitted` and `failed` exist in the API only; no fleet has them.
  */
 import type { Transitions } from './transitions.ts';
 

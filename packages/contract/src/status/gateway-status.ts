@@ -1,5 +1,5 @@
 /**
- * A gateway and the replicas it consists of.
+ * A gateway and its replicas.
  *
  *   gateway:  submitted ──► provisioning ──► running
  *                 └──────────────┴─────────► failed
@@ -8,8 +8,8 @@
  *                 │              └──────────────────────────►┘               ▲
  *                 └──────────────────────────────────────────────────────────┘
  *
- * A running gateway never leaves `running`: its replicas come and go. A replica's `terminating` is
- * asked of the backend for ever, as with instances.
+ * A running gateway never leaves `running`: only its replicas change. The termination of a replica is
+ * requested from the backend until it answers, as with instances.
  */
 import type { Transitions } from './transitions.ts';
 

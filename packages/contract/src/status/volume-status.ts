@@ -2,8 +2,7 @@
  *   submit ──► submitted ──► active
  *                  └──────► failed
  *
- * Deletion is a flag beside the status, never a status. `provisioning` is a word of the wire that
- * no volume takes.
+ * Deletion is a flag, not a status. `provisioning` exists in the API only; no volume has it.
  */
 import type { Transitions } from './transitions.ts';
 
@@ -19,7 +18,7 @@ export const VOLUME_TRANSITIONS: Transitions<VolumeStatus> = {
 
 export const isVolumeActive = (status: VolumeStatus): boolean => status === 'active';
 export const isVolumeFailed = (status: VolumeStatus): boolean => status === 'failed';
-/** The backend has still to answer. */
+/** The backend has not answered yet. */
 export const isVolumePassing = (status: VolumeStatus): boolean =>
   status === 'submitted' || status === 'provisioning';
 
