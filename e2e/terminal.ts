@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { shellJoin } from '@dstack/contract/shell';
 import type { Installation } from '@dstack/testkit';
 
 /** A command in a terminal, with a user who types. */
@@ -10,10 +11,9 @@ export class Terminal {
   #wake: () => void = () => {};
 
   constructor(home: Installation, args: readonly string[], dstack: string) {
-    const words = [dstack, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
     // A shell in between would receive Ctrl-C too; not every shell replaces itself by the last
     // command.
-    const line = `exec ${words}`;
+    const line = `exec ${shellJoin([dstack, ...args])}`;
     this.#child = spawn('script', ['-qfec', line, '/dev/null'], {
       cwd: home.home,
       env: { ...home.env, TERM: 'xterm' },

@@ -21,9 +21,9 @@ const vitestArgs = process.argv.slice(2).filter((arg) => arg !== '--quick');
 const checks: readonly Check[] = [
   { name: 'types', command: ['tsc', '-b'] },
   { name: 'lint and format', command: ['biome', 'check', '--error-on-warnings', '.'] },
-  { name: 'borders', command: ['node', 'scripts/borders.ts'] },
-  { name: 'regular expressions', command: ['node', 'scripts/regexes.ts'] },
-  { name: 'words', command: ['node', 'scripts/words.ts'] },
+  { name: 'borders', command: [process.execPath, 'scripts/borders.ts'] },
+  { name: 'regular expressions', command: [process.execPath, 'scripts/regexes.ts'] },
+  { name: 'words', command: [process.execPath, 'scripts/words.ts'] },
   {
     name: 'tests',
     command: [

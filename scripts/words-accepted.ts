@@ -22,7 +22,6 @@ export const UNCHECKED: readonly string[] = [
   'packages/server/src/capacity',
   'packages/server/src/effects',
   'packages/server/src/hosts',
-  'packages/server/src/http/proxy/models/jinja',
   'packages/server/src/loops',
   'packages/server/src/offers',
   'packages/server/src/testing',

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type AgentInfo, FEATURES, type HostShellKeys, PROTOCOL } from '@dstack/contract/agent';
+import type { Executor } from './executor/executor.ts';
 import { findHostFacts } from './host/host-facts.ts';
+import type { Logger } from './host/log.ts';
 import { publicHostKey } from './job-ssh.ts';
-import type { Executor } from './jobs/executor.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 import { JobRegistry } from './jobs/registry.ts';
 import { listenAt } from './listening.ts';
-import type { Logger } from './log.ts';
-import { MetricsTicker } from './metrics/metrics-ticker.ts';
 import type { Owner } from './owner.ts';
 import { AgentServer } from './protocol/http-server.ts';
+import { MetricsTicker } from './protocol/metrics-ticker.ts';
 import { makeSocketFolder, removeSocketFolder } from './socket-folder.ts';
 
 export interface AgentSetup {

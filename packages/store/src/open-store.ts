@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import { createAccess } from './access/access.ts';
 import { createBackends } from './backends/backends.ts';
 import type { Bus } from './connection/bus.ts';
@@ -161,10 +162,9 @@ function isConnectionError(error: unknown): boolean {
 }
 
 function unreachable(label: string, cause: unknown): StoreError {
-  const why = cause instanceof Error ? cause.message || String(cause) : String(cause);
   return new StoreError(
     'store_unreachable',
-    `The database ${label} cannot be reached: ${why}`,
+    `The database ${label} cannot be reached: ${errorMessage(cause)}`,
     'Check that PostgreSQL runs there and that user, password and database in DSTACK_DATABASE_URL are right.',
     cause,
   );

@@ -1,5 +1,4 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { runTool } from '../run-tool.ts';
 import {
   driverOf,
   type FoundGpus,
@@ -8,13 +7,14 @@ import {
   parseNvidia,
   parseTenstorrent,
 } from './gpu-parsers.ts';
+import { runTool } from './run-tool.ts';
 
 const NONE: FoundGpus = { gpus: [], driver: null };
 const WSL_SMI = '/usr/lib/wsl/lib/nvidia-smi';
 
 /**
- * GPUs by their vendor's own tool in PATH. The vendor is told by device files; the order counts (a
- * machine with an AMD processor's graphics and an NVIDIA card is an NVIDIA machine).
+ * The GPUs, by the vendor's own tool in PATH. Device files identify the vendor. The order matters:
+ * a host with an AMD processor's graphics and an NVIDIA card is an NVIDIA host.
  */
 export async function findGpus(): Promise<FoundGpus> {
   if (existsSync('/dev/nvidiactl')) return nvidia('nvidia-smi');
@@ -33,7 +33,7 @@ async function nvidia(tool: string): Promise<FoundGpus> {
 
 async function amd(): Promise<FoundGpus> {
   const args = ['static', '--json', '--asic', '--vram', '--bus'];
-  // Some drivers make the tool fail when it is asked for their version.
+  // With some drivers the tool fails when their version is requested.
   const text =
     (await runTool('amd-smi', [...args, '--driver'])) ?? (await runTool('amd-smi', args));
   return text === null ? NONE : parseAmd(text, renderNode);

@@ -2,13 +2,14 @@ import {
   type AgentFrame,
   type AgentInfo,
   type JobState,
+  type PullProgress,
   parseServerFrame,
   type ServerFrame,
 } from '@dstack/contract/agent';
 import type { RawData, WebSocket } from 'ws';
+import type { Logger } from '../host/log.ts';
 import type { Job } from '../jobs/job.ts';
 import type { JobListener, JobRegistry } from '../jobs/registry.ts';
-import type { Logger } from '../log.ts';
 import { LogPusher, type Turn } from './log-pusher.ts';
 
 /** Log bytes handed to the socket but not yet to the kernel; a state waits behind at most these. */
@@ -65,7 +66,7 @@ export class StreamSession implements JobListener {
     this.#sendAfterResume({ type: 'state', n, state });
   }
 
-  onPull(id: string, progress: (AgentFrame & { type: 'pull' })['progress']): void {
+  onPull(id: string, progress: PullProgress): void {
     this.#sendIfTaken({ type: 'pull', id, progress });
   }
 

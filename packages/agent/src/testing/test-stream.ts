@@ -3,6 +3,7 @@ import {
   decodeLogFrame,
   type JobState,
   type LogFrame,
+  parseAgentFrame,
   type ServerFrame,
 } from '@dstack/contract/agent';
 import { WebSocket } from 'ws';
@@ -24,7 +25,7 @@ export class TestStream {
     this.logs = new Map(logs);
     socket.on('message', (data, binary) => {
       if (binary) this.#onLog(decodeLogFrame(data as Buffer));
-      else this.frames.push(JSON.parse(String(data)));
+      else this.#onFrame(parseAgentFrame(String(data)));
       this.#wake();
     });
     socket.on('close', (code) => {
@@ -103,6 +104,10 @@ export class TestStream {
     const closed = new Promise((resolve) => this.#socket.once('close', resolve));
     this.#socket.close();
     if (this.closeCode === null) await closed;
+  }
+
+  #onFrame(frame: AgentFrame | null): void {
+    if (frame) this.frames.push(frame);
   }
 
   #onLog(frame: LogFrame): void {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { RemoteRepoCreds } from '@dstack/contract/wire';
 import { readIfThere } from '../config/config-file.ts';
 import type { Cli } from '../context.ts';
@@ -78,7 +79,7 @@ async function readKey(path: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (error) {
     throw new CliError(`Cannot read the key ${path}`, {
-      why: (error as Error).message,
+      why: errorMessage(error),
       next: 'correct --git-identity',
       cause: error,
     });
@@ -137,10 +138,10 @@ async function whyUnreadable(
   });
 }
 
-/** The most helpful line; the lines after it are git's general advice. */
+/** The first line: git's general advice comes after it. */
 function gitErrorMessage({ stderr, signal }: GitResult, token: string | null): string {
   if (signal !== null) return `no answer within ${PROBE_TIMEOUT_MS / 1000} s`;
-  const message = stderr.replace(/^(fatal|error|remote): |unable to access '.*?': /gm, '');
-  const first = message.split('\n').find((line) => line.trim() !== '') ?? 'git printed no error';
+  const text = stderr.replace(/^(fatal|error|remote): |unable to access '.*?': /gm, '');
+  const first = text.split('\n').find((line) => line.trim() !== '') ?? 'git printed no error';
   return token === null ? first : first.replaceAll(token, '***');
 }

@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import { isJobFinished, isJobRunning, isRunAlive, isRunRunning } from '@dstack/contract/status';
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
@@ -108,7 +109,7 @@ class LiveAttachment implements Attachment {
         else io.info(`Reconnected to ${this.alias}`);
       } catch (error) {
         if (signal.aborted) return;
-        io.warn(`${this.alias} is unreachable: ${(error as Error).message}`);
+        io.warn(`${this.alias} is unreachable: ${errorMessage(error)}`);
         return;
       }
     }

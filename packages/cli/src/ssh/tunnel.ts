@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Cli } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { sshConfigPath } from './host-config.ts';
+import type { Tunnel } from './port-tunnel.ts';
 import type { ForwardedPort } from './ports.ts';
 import { findMaster, type Master } from './shared-master.ts';
 import { noClient, sshPath } from './ssh-client.ts';
@@ -17,13 +18,6 @@ export interface TunnelOptions {
   readonly tries: number;
   /** Aborted to give up. */
   readonly signal: AbortSignal;
-}
-
-/** A connection of OpenSSH that forwards ports. */
-export interface Tunnel {
-  /** Resolves with the last error line of ssh once the connection has ended. */
-  readonly lost: Promise<string>;
-  close(): Promise<void>;
 }
 
 export const FIRST_TRIES = 10;
@@ -110,15 +104,15 @@ async function tryOnce(
     // In its own process group: Ctrl-C first asks a question and must not end the connection.
     detached: true,
   });
-  const stderr = { text: '' };
+  const printed = { text: '' };
   child.stderr?.on('data', (chunk: Buffer) => {
-    stderr.text = (stderr.text + chunk).slice(-4000);
+    printed.text = (printed.text + chunk).slice(-4000);
   });
   const lost = new Promise<string>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => reject(noClient(cli, error)));
     child.once('close', () => {
-      const logText = readFile(paths.log, 'utf8').catch(() => '');
-      void logText.then((log) => resolve(errorLine(`${stderr.text}\n${log}`)));
+      const logged = readFile(paths.log, 'utf8').catch(() => '');
+      void logged.then((log) => resolve(sshErrorMessage(`${printed.text}\n${log}`)));
     });
   });
   const close = async (): Promise<void> => {
@@ -171,14 +165,14 @@ async function endMaster(master: Master): Promise<void> {
 }
 
 /** Failures that another attempt cannot resolve. */
-function isFinal(reason: string): boolean {
+function isFinal(message: string): boolean {
   return /Address already in use|Permission denied|Bad configuration|Bad local forwarding|UNPROTECTED|cannot listen to port/i.test(
-    reason,
+    message,
   );
 }
 
 /** The line with the reason; ssh prints others around it. */
-function errorLine(text: string): string {
+function sshErrorMessage(text: string): string {
   const lines = text
     .split(/\r?\n/)
     .map((line) => line.trim())

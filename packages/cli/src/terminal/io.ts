@@ -1,17 +1,7 @@
 import { type Cursor, Redrawn } from './redrawn.ts';
+import type { Sink } from './sink.ts';
 import { type Paint, painter, wantsColour } from './style.ts';
 import { printableJson, styledText } from './styled-text.ts';
-
-/** The parts of an output stream that the command line needs. */
-export interface Sink {
-  write(data: string | Uint8Array): unknown;
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-  readonly rows?: number | undefined;
-  /** True while its reader is behind; `drain` is emitted once it has caught up. */
-  readonly writableNeedDrain?: boolean;
-  once?(event: 'drain' | 'close', listener: () => void): unknown;
-}
 
 /** The source of answers and piped input. */
 export interface Source extends AsyncIterable<Uint8Array | string> {

@@ -19,25 +19,33 @@
  *   GET    /v1/jobs/{id}/tunnels/{tid}  Upgrade: tcp -> a connection from the job to the server
  *   GET    /v1/stream                   WebSocket, frames below
  *
- * Errors of requests: `{"code": string, "message": string}` with a 4xx or 5xx status.
+ * Errors of requests: `ErrorAnswer` with a 4xx or 5xx status.
  *
  * Frames: text messages are JSON (`AgentFrame` upwards, `ServerFrame` downwards). Log bytes travel
  * as binary messages (see `encodeLogFrame`), so that they are never escaped or re-encoded.
  */
 
-export { parseBranch, parseCommitHash, parseGitUrl } from '../grammar/git.ts';
-export { parsePlainText } from '../grammar/line-text.ts';
-export { Problem } from '../grammar/problem.ts';
 export * from './commands.ts';
 export * from './frames.ts';
-export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
-export * as read from './read.ts';
-export { Malformed } from './read.ts';
 export {
-  parseAgentFrame,
-  parseAgentInfo,
-  parseJobState,
-  parseLogFrame,
-  parsePutJobAnswer,
-  parseServerFrame,
-} from './read-frames.ts';
+  AgentInfo,
+  FEATURES,
+  HostFacts,
+  HostGpu,
+  PROTOCOL,
+  SERVER_SOCKET,
+  socketUrl,
+} from './host.ts';
+export {
+  ClusterInfo,
+  FileArchive,
+  JobMount,
+  JobSpecForAgent,
+  JobUser,
+  RegistryAuth,
+  RepoForAgent,
+} from './job-spec.ts';
+export { JobExit, JobPhase, JobState, PutJobAnswer, StopStage } from './job-state.ts';
+export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
+export { Malformed, parseLogFrame, parseMessage } from './parse-message.ts';
+export type { Infer, MessageSchema } from './schema-kit.ts';

@@ -1,4 +1,4 @@
-import type { ConfigurationError, ConfigurationWarning } from './parse-configuration.ts';
+import type { ConfigurationError, ConfigurationWarning } from './finding.ts';
 
 /**
  * Findings as text for users, one block each: the place, the problem, the line itself and a

@@ -1,7 +1,7 @@
 import type { LoadedYaml } from '../yaml/load.ts';
 import { isOtherBase, isSexagesimal } from '../yaml/plain-scalar.ts';
+import type { ConfigurationWarning } from './finding.ts';
 import { valueAt } from './issue.ts';
-import type { ConfigurationWarning } from './parse-configuration.ts';
 
 /** Values of a valid document that YAML reads differently from how they look. */
 export function yamlWarnings(loaded: LoadedYaml, canonical: unknown): ConfigurationWarning[] {

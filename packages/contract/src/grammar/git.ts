@@ -1,6 +1,8 @@
 import { hasControl, MAX_TEXT } from './line-text.ts';
 import { Problem, quote } from './problem.ts';
 
+export { Problem };
+
 /**
  * Values for the command line of git on a computer that does not belong to their author. No version
  * of git may read one of them as an option, a local path or a helper program (`ext::…`).

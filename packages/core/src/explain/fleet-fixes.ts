@@ -7,9 +7,9 @@ import { LOCAL_LACKS } from '../offers/findings.ts';
 import { fleetName } from '../placement/refusals.ts';
 import { EMPTY_PROFILE } from '../profile/merge.ts';
 import { isSshHost } from '../status/index.ts';
-import type { Repair } from './capacity-fixes.ts';
 import { applyCommand } from './commands.ts';
 import { fix, type Row } from './diagnosis.ts';
+import type { Repair } from './repair.ts';
 import type { Outcome } from './trials.ts';
 
 export function fleetFixes(repair: Repair): Fix[] {

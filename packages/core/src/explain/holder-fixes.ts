@@ -4,10 +4,10 @@ import type { Fix } from '@dstack/contract/wire';
 import type { InstanceRecord, PlacementSnapshot } from '../model/index.ts';
 import { isServerHost } from '../offers/capabilities.ts';
 import { isInstanceBusy } from '../status/index.ts';
-import type { Repair } from './capacity-fixes.ts';
 import { applyCommand } from './commands.ts';
 import { fix } from './diagnosis.ts';
 import type { BlockHolder, NamedRun } from './input.ts';
+import type { Repair } from './repair.ts';
 import { listText } from './texts.ts';
 
 /** How many runs are tried one by one, and how many are named. */

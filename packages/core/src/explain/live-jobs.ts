@@ -7,7 +7,7 @@ import type { RunPass } from '../reconcile/run-pass.ts';
 import { startDeadline } from '../reconcile/start-job.ts';
 import { isInstanceAvailable, LOG_WAIT, PULLING_LIMIT } from '../status/index.ts';
 import { type Reason, reason } from './diagnosis.ts';
-import type { JobDiagnosis } from './job-parts.ts';
+import type { JobDiagnosis } from './job-diagnosis.ts';
 import { durationText, instantText, listText } from './texts.ts';
 
 export function startingPart(pass: RunPass, job: JobRecord): JobDiagnosis {

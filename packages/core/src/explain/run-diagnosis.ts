@@ -16,7 +16,8 @@ import {
 import type { Surroundings } from './considered.ts';
 import { demandOrId, examinedJobs } from './examined.ts';
 import type { ExplainContext, ExplainedRun } from './input.ts';
-import { diagnoseJob, diagnoseRetry, type JobDiagnosis } from './job-parts.ts';
+import type { JobDiagnosis } from './job-diagnosis.ts';
+import { diagnoseJob, diagnoseRetry } from './job-parts.ts';
 import { Names } from './names.ts';
 import type { TrialWorld } from './trials.ts';
 import { isGangOf, type Waiting, waitingOf } from './waiting.ts';

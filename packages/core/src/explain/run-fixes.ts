@@ -4,7 +4,7 @@ import type { RunPass } from '../reconcile/run-pass.ts';
 import { isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
 import { fix } from './diagnosis.ts';
-import type { JobDiagnosis } from './job-parts.ts';
+import type { JobDiagnosis } from './job-diagnosis.ts';
 import type { Waiting } from './waiting.ts';
 
 export function runFixes(

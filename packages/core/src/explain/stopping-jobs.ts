@@ -4,7 +4,7 @@ import type { RunPass } from '../reconcile/run-pass.ts';
 import { KILL_LIMIT, killDeadline } from '../status/index.ts';
 import { type Reason, reason } from './diagnosis.ts';
 import { endText } from './endings.ts';
-import type { JobDiagnosis } from './job-parts.ts';
+import type { JobDiagnosis } from './job-diagnosis.ts';
 import { logReason, unreachablePart, unreachableReason } from './live-jobs.ts';
 import { durationText } from './texts.ts';
 

@@ -10,9 +10,10 @@ import type { Finding, Requirements, Rule } from '@dstack/contract/wire';
 import type { InstanceRecord, Offer } from '../model/index.ts';
 import { isInstanceActive, isInstanceAvailable } from '../status/index.ts';
 import { configuredBackendName } from './capabilities.ts';
+import type { JobNeeds } from './job-needs.ts';
 import { localRefusal } from './local-limits.ts';
 import { allMismatches, type RequirementName } from './match.ts';
-import { type JobNeeds, type Location, unmetLocations, unmetNeed } from './needs.ts';
+import { type Location, unmetLocations, unmetNeed } from './needs.ts';
 
 interface Detail {
   readonly asked?: string | null;

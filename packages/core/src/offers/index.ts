@@ -17,6 +17,7 @@ export {
   groupCpus,
   groupGpus,
 } from './groups.ts';
+export type { JobNeeds } from './job-needs.ts';
 export { DEFAULT_MAX_OFFERS, listOffers, mergeByPrice, type OfferListing } from './listing.ts';
 export { MACHINE_GPUS } from './local-gpus.ts';
 export {
@@ -29,4 +30,4 @@ export {
   localRefusalText,
 } from './local-limits.ts';
 export { firstMismatch, requirementsMatch } from './match.ts';
-export { type JobNeeds, type Location, unmetLocation, unmetNeed } from './needs.ts';
+export { type Location, unmetLocation, unmetNeed } from './needs.ts';

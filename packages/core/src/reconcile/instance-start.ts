@@ -1,5 +1,6 @@
 /** A planned instance until its agent connects. */
 
+import { instanceTarget, newEvent } from '../events/events.ts';
 import {
   adoptHandle,
   adoptMachine,
@@ -99,7 +100,6 @@ function advanceUndescribed(pass: InstancePass): void {
   }
   const until = pass.instance.createdAt + HOST_ADD_LIMIT;
   if (host?.connected && pass.instance.provisioningData !== null) {
-    pass.set({ terminationMessage: null });
     arrive(pass, host);
   } else if (pass.now >= until) {
     const message = host?.error ?? 'The host could not be added within 10 minutes';
@@ -130,6 +130,7 @@ export function advanceProvisioning(pass: InstancePass): void {
   const seconds = provisioningTimeoutSeconds(instance.backend, type);
   const until = (instance.startedAt ?? instance.statusChangedAt) + seconds * SECOND;
   if (pass.now < until) {
+    reportStage(pass);
     pass.draft.dueAt(until);
     return;
   }
@@ -144,6 +145,21 @@ function followReadiness(pass: InstancePass): void {
   if (observation?.state !== 'ready' || observation.machine === null) return;
   if (pass.instance.provisioningData?.hostname) return;
   describeMachine(pass.draft, pass.instance, observation.machine);
+  pass.signalRuns();
+}
+
+/** Shown with the instance; each new stage that its backend reports is an event. */
+function reportStage(pass: InstancePass): void {
+  const { instance, observation } = pass;
+  const stage = stageOf(pass);
+  if (stage === instance.terminationMessage) return;
+  const isOfBackend = observation?.error === null && observation.observation.state === 'pending';
+  if (stage !== null && isOfBackend) {
+    pass.draft.event(
+      newEvent(`Instance is being provisioned: ${stage}`, [instanceTarget(instance)]),
+    );
+  }
+  pass.set({ terminationMessage: stage });
   pass.signalRuns();
 }
 
@@ -165,7 +181,8 @@ function arrive(pass: InstancePass, host: HostRecord): void {
     pass.giveUp('error', message);
     return;
   }
-  startInstance(pass.draft, instance, { host, totalBlocks, hasJobs: pass.hasJobs });
+  pass.set({ terminationMessage: null });
+  startInstance(pass.draft, pass.instance, { host, totalBlocks, hasJobs: pass.hasJobs });
   pass.draft.signal('fleet', instance.fleetId);
   pass.signalRuns();
 }

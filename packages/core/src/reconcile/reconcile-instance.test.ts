@@ -428,3 +428,19 @@ describe('what a backend reports of an instance', () => {
     );
   });
 });
+
+describe('the stage that a backend reports', () => {
+  test('is shown with the instance and recorded once, until the instance is in service', () => {
+    const { provisioningData } = anInstance();
+    const waiting = provisioningData && { ...provisioningData, hostname: null };
+    const w = world(anInstance({ status: 'provisioning', provisioningData: waiting }));
+    w.observe({ state: 'pending', text: 'booting' }).instancePass();
+    w.instancePass();
+    expect(w.instance().terminationMessage).toBe('booting');
+    expect(w.events).toEqual(['Instance is being provisioned: booting']);
+    if (provisioningData === null) throw new Error('no machine');
+    w.observe({ state: 'ready', machine: { offer: null, provisioningData, totalBlocks: null } });
+    w.connect('inst-1').instancePass();
+    expect(w.instance()).toMatchObject({ status: 'idle', terminationMessage: null });
+  });
+});

@@ -91,7 +91,16 @@ describe('texts of a job', () => {
     ['terminating', null, 'kill', 'terminating (SIGKILL)'],
     ['done', null, 'kill', 'exited (0)'],
   ] as const)('%s, out of reach since %s, stop at %s is "%s"', (status, since, stage, text) => {
-    expect(jobStatusMessage(aJob({ status, disconnectedAt: since }), stage)).toBe(text);
+    const stop = stage && ({ kind: 'stop', stage } as const);
+    expect(jobStatusMessage(aJob({ status, disconnectedAt: since }), stop)).toBe(text);
+  });
+
+  test('a job that waits for its machine shows the stage of the machine, shortened', () => {
+    const machine = (text: string) => ({ kind: 'machine', text }) as const;
+    const job = aJob({ status: 'provisioning' });
+    expect(jobStatusMessage(job, machine('booting'))).toBe('provisioning (booting)');
+    expect(jobStatusMessage(job, machine('x'.repeat(500)))).toHaveLength(75);
+    expect(jobStatusMessage({ ...job, status: 'running' }, machine('booting'))).toBe('running');
   });
 });
 
@@ -115,7 +124,9 @@ describe('texts of a run', () => {
     expect(runStatusMessage(running, jobs.slice(0, 1))).toBe('running (unreachable)');
     expect(runStatusMessage(running, jobs)).toBe('running');
     const ending = [aJob({ id: 'c', status: 'terminating' })];
-    const text = runStatusMessage({ status: 'terminating' }, ending, { c: 'terminate' });
+    const text = runStatusMessage({ status: 'terminating' }, ending, {
+      c: { kind: 'stop', stage: 'terminate' },
+    });
     expect(text).toBe('terminating (SIGTERM)');
   });
 

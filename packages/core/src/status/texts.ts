@@ -5,6 +5,7 @@ import {
   isJobDone,
   isJobFailed,
   isJobFinished,
+  isJobProvisioning,
   isJobPulling,
   isJobTerminated,
   isJobTerminating,
@@ -25,29 +26,39 @@ export function terminationText(
   return isUnplaced && job.refusal ? refusalText(job.refusal) : null;
 }
 
-const STAGES: Readonly<Record<StopStage, string>> = {
+const STOP_STAGES: Readonly<Record<StopStage, string>> = {
   interrupt: 'Ctrl-C',
   terminate: 'SIGTERM',
   kill: 'SIGKILL',
 };
 
-/** What a user should know beside the status: the host is out of reach, or how far a stop has come. */
+/** How far a job's stop, or the machine that it waits for, has come. */
+export type JobStage =
+  | { readonly kind: 'stop'; readonly stage: StopStage }
+  /** As the backend names it: `booting`. */
+  | { readonly kind: 'machine'; readonly text: string };
+
+/** Characters of a backend's text that fit into a table. */
+const STAGE_LENGTH = 60;
+
+/** What a user should know beside the status: the host is unreachable, or the stage of a wait. */
 export function jobCondition(
   job: Pick<JobRecord, 'status' | 'disconnectedAt'>,
-  stage: StopStage | null,
+  stage: JobStage | null,
 ): string | null {
   if (isJobFinished(job.status)) return null;
   if (job.disconnectedAt !== null) return 'unreachable';
-  return isJobTerminating(job.status) && stage !== null ? STAGES[stage] : null;
+  if (stage?.kind === 'stop') return isJobTerminating(job.status) ? STOP_STAGES[stage.stage] : null;
+  return stage !== null && isJobProvisioning(job.status) ? stage.text.slice(0, STAGE_LENGTH) : null;
 }
 
-/** Text of `status_message` of a job submission on the wire; `stage` of its stop, where it has one. */
+/** Text of `status_message` of a job submission on the wire; `stage` where it has one. */
 export function jobStatusMessage(
   job: Pick<
     JobRecord,
     'status' | 'terminationReason' | 'refusal' | 'exitStatus' | 'disconnectedAt'
   >,
-  stage: StopStage | null = null,
+  stage: JobStage | null = null,
 ): string {
   if (isJobDone(job.status)) return 'exited (0)';
   if (isJobFailed(job.status)) return failedMessage(job);
@@ -81,7 +92,7 @@ function failedMessage(
 export function runStatusMessage(
   run: { readonly status: RunStatus },
   jobs: readonly JobRecord[],
-  stages: Readonly<Record<Id, StopStage>> = {},
+  stages: Readonly<Record<Id, JobStage>> = {},
 ): string {
   if (jobs.length === 0) return run.status;
   const latest = latestSubmissions(jobs);

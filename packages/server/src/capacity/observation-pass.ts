@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Access, Backend, Observation } from '@dstack/backends';
+import { errorMessage } from '@dstack/contract/error-message';
 import { isInstanceActive } from '@dstack/contract/status';
 import {
   expectedObservation,
@@ -67,7 +68,7 @@ async function ask(
     return observed(before, observation, { now: deps.now(), isSettled });
   } catch (error) {
     deps.log.warn({ instance: instance.name, err: error }, 'instance not observed');
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorMessage(error);
     return notObserved(before, message, deps.now());
   }
 }

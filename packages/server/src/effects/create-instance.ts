@@ -5,6 +5,7 @@ import {
   orderedMachine,
   SkipOfferError,
 } from '@dstack/backends';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { IntentResult, Offer } from '@dstack/core';
 import type { Logger } from '../logging.ts';
 
@@ -56,7 +57,7 @@ export async function createInstance(input: CreateInstanceInput): Promise<Intent
 }
 
 function describe(offer: Offer, error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = errorMessage(error);
   return `${offer.instance.name} in ${offer.backend}/${offer.region}: ${text.slice(0, SHOWN_LENGTH)}`;
 }
 

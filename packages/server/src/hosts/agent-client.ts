@@ -7,16 +7,16 @@ import {
 import { isIPv4 } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import {
-  type AgentInfo,
+  AgentInfo,
+  ErrorAnswer,
   type HostShellKeys,
   type ImagePlan,
   type JobKeys,
   type JobSpecForAgent,
-  type JobState,
-  type PutJobAnswer,
-  parseAgentInfo,
-  parseJobState,
-  parsePutJobAnswer,
+  JobState,
+  type MessageSchema,
+  PutJobAnswer,
+  parseMessage,
   type StartJob,
   type StopJob,
 } from '@dstack/contract/agent';
@@ -85,11 +85,11 @@ export class AgentClient {
   }
 
   info(): Promise<AgentInfo> {
-    return this.#call('GET', '/v1/info', undefined, parseAgentInfo);
+    return this.#call('GET', '/v1/info', undefined, parserOf(AgentInfo));
   }
 
   putJob(spec: JobSpecForAgent): Promise<PutJobAnswer> {
-    return this.#call('PUT', `/v1/jobs/${spec.id}`, spec, parsePutJobAnswer);
+    return this.#call('PUT', `/v1/jobs/${spec.id}`, spec, parserOf(PutJobAnswer));
   }
 
   /** `AgentRefusal` 404: an agent of before there were plans. */
@@ -108,11 +108,11 @@ export class AgentClient {
   }
 
   startJob(id: string, body: StartJob): Promise<JobState> {
-    return this.#call('POST', `/v1/jobs/${id}/start`, body, parseJobState);
+    return this.#call('POST', `/v1/jobs/${id}/start`, body, parserOf(JobState));
   }
 
   stopJob(id: string, body: StopJob): Promise<JobState> {
-    return this.#call('POST', `/v1/jobs/${id}/stop`, body, parseJobState);
+    return this.#call('POST', `/v1/jobs/${id}/stop`, body, parserOf(JobState));
   }
 
   deleteJob(id: string): Promise<void> {
@@ -234,6 +234,11 @@ export class AgentClient {
 
 type Parse<T> = (value: unknown) => T;
 
+const parserOf =
+  <S extends MessageSchema>(schema: S) =>
+  (value: unknown) =>
+    parseMessage(schema, value);
+
 function nothing(): void {}
 
 async function readAnswer(response: IncomingMessage): Promise<string> {
@@ -249,7 +254,7 @@ async function readAnswer(response: IncomingMessage): Promise<string> {
 
 function refusal(status: number, body: string): AgentRefusal {
   try {
-    const { code, message } = JSON.parse(body);
+    const { code, message } = parseMessage(ErrorAnswer, JSON.parse(body));
     return new AgentRefusal(status, shown(code), shown(message));
   } catch {
     // Not one of the agent's own answers.
@@ -258,8 +263,6 @@ function refusal(status: number, body: string): AgentRefusal {
 }
 
 /** The words of a host that is not ours, for logs and terminals. */
-function shown(value: unknown): string {
-  return String(value)
-    .slice(0, 2000)
-    .replaceAll(/\p{Cc}+/gu, ' ');
+function shown(text: string): string {
+  return text.slice(0, 2000).replaceAll(/\p{Cc}+/gu, ' ');
 }

@@ -10,6 +10,7 @@ import {
   parseLogFrame,
   type ServerFrame,
 } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { WebSocket } from 'ws';
 import type { Logger } from '../logging.ts';
 import type { AgentClient } from './agent-client.ts';
@@ -99,7 +100,7 @@ export class HostLink {
       if (this.#closed) return;
       await this.#serve(this.#options.client.openStream());
     } catch (error) {
-      reason = error instanceof Error ? error.message : String(error);
+      reason = errorMessage(error);
       failed = error instanceof HostError && error.permanent;
       if (error instanceof Malformed) {
         reason = `the agent sent a frame that is not as agreed: ${reason}`;

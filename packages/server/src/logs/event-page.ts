@@ -1,31 +1,7 @@
 import { type EventRecord, lostText, START } from './event-cutter.ts';
+import type { LogPage, PageEvent, PollQuery } from './log-page.ts';
 import { LogStoreError } from './log-store.ts';
 import { TerminalText, type TextPiece } from './terminal-text.ts';
-
-/** The query of `logs/poll`; times in microseconds. */
-export interface PollQuery {
-  /** Exclusive. */
-  readonly startTime: number | null;
-  /** Exclusive when ascending, inclusive when descending, as in dstack 0.22.5. */
-  readonly endTime: number | null;
-  readonly descending: boolean;
-  readonly nextToken: string | null;
-  /** 0 to 1000. */
-  readonly limit: number;
-}
-
-export interface PageEvent {
-  readonly time: number;
-  readonly text: string;
-}
-
-export interface LogPage {
-  readonly events: readonly PageEvent[];
-  /** Null = no more events at present. */
-  readonly nextToken: string | null;
-  /** Ascending: the offset in the raw output where the first event begins, or the next one will. */
-  readonly offset?: number;
-}
 
 /** The stored events of one stream. Events are numbered from 0. */
 export interface EventSource {

@@ -1,4 +1,5 @@
-import { type LogPage, type PageEvent, type PollQuery, parseToken } from './event-page.ts';
+import { parseToken } from './event-page.ts';
+import type { LogPage, PageEvent, PollQuery } from './log-page.ts';
 
 /**
  * A page of lines that are all in memory, oldest first, with the rules and tokens of `readPage`.

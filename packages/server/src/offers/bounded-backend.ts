@@ -1,4 +1,5 @@
 import { type Backend, type Instances, NoAnswerError } from '@dstack/backends';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type { BackendName } from '@dstack/core';
 
 /** How long the server waits for an answer of a backend, in milliseconds. */
@@ -27,16 +28,13 @@ export class BackendSilentError extends NoAnswerError {
 
 /** A call that never returns would hold its pass, its slot in the queue and its key for ever. */
 export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS): Backend {
-  const within = async <T>(limitMs: number, what: string, ask: () => Promise<T>): Promise<T> => {
-    const silence = Promise.withResolvers<never>();
-    const giveUp = () => silence.reject(new BackendSilentError(backend.name, what, limitMs));
-    const timer = setTimeout(giveUp, limitMs);
-    try {
-      return await Promise.race([ask(), silence.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
-  };
+  const within = <T>(limitMs: number, what: string, ask: () => Promise<T>): Promise<T> =>
+    withTimeout(ask, {
+      ms: limitMs,
+      onTimeout: () => {
+        throw new BackendSilentError(backend.name, what, limitMs);
+      },
+    });
   const call = <T>(what: string, ask: () => Promise<T>) => within(limits.call, what, ask);
   const bounded = (its: Instances): Instances => ({
     ...its,

@@ -1,4 +1,5 @@
 import { type Backend, BackendError, CredentialsError, type OfferAnswer } from '@dstack/backends';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type {
   BackendAnswers,
   BackendNote,
@@ -67,14 +68,12 @@ async function within(
   { requirements }: OffersWanted,
 ): Promise<OfferAnswer> {
   if (limitMs === null) return await backend.offers(requirements);
-  const silence = Promise.withResolvers<never>();
-  const giveUp = () => silence.reject(new BackendSilentError(backend.name, 'for offers', limitMs));
-  const timer = setTimeout(giveUp, limitMs);
-  try {
-    return await Promise.race([backend.offers(requirements), silence.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return await withTimeout(() => backend.offers(requirements), {
+    ms: limitMs,
+    onTimeout: () => {
+      throw new BackendSilentError(backend.name, 'for offers', limitMs);
+    },
+  });
 }
 
 /** Characters of a provider's message that are shown. */

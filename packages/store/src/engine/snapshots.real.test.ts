@@ -244,7 +244,7 @@ forEachStore((tests) => {
       await world.store.reports.saveState('h', stopping, 1);
     }
     const view = await world.store.runs.byId(run.id);
-    expect(view?.stages).toEqual({ [jobs[0]!.id]: 'terminate' });
+    expect(view?.stages).toEqual({ [jobs[0]!.id]: { kind: 'stop', stage: 'terminate' } });
   });
 
   it('ignores what agents say of jobs that are not there', async () => {

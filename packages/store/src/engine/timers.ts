@@ -100,7 +100,7 @@ export function createTimers({ db }: StoreContext): Timers {
     return rows.map(({ id, next_pass_at }) => ({ kind, id, at: next_pass_at ?? 0 }));
   }
 
-  async function signalsOf(kind: Exclude<ScheduledKind, 'run'>): Promise<Signal[]> {
+  async function signalsOf(kind: (typeof UNTIL_DELETED)[number]): Promise<Signal[]> {
     const rows = await db
       .selectFrom(TABLES[kind])
       .select('id')

@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import { isJobFinished, isRunDone, isRunFailed, isRunFinished } from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
@@ -17,14 +18,9 @@ import { StartProgress } from '../../runs/start-progress.ts';
 import { WaitReasons } from '../../runs/wait-reasons.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import type { Attachment } from '../../ssh/attach-run.ts';
-import type { ApplyOptions } from './declare.ts';
+import type { FollowInput } from './follow-input.ts';
 import { askAndStop } from './interrupted.ts';
 import { openOtherNodes } from './other-nodes.ts';
-
-export interface FollowInput {
-  readonly connection: Connection;
-  readonly options: ApplyOptions;
-}
 
 /**
  * Follows a run from submission to its end: shows a live block while it starts, then streams its
@@ -233,7 +229,7 @@ async function attachIfLive(
     return attachment;
   } catch (error) {
     if (signal.aborted || (!needed && !isDevEnvironment)) return null;
-    const what = error instanceof Error ? error.message : String(error);
+    const what = errorMessage(error);
     cli.io.warn(`ports are not forwarded: ${what} (retry: dstack attach ${run.run_spec.run_name})`);
     return null;
   }

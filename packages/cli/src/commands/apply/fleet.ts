@@ -14,6 +14,7 @@ import { absolutePath } from '../../files/upload.ts';
 import { orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { hostMessage, renderFleetTable } from '../fleet/fleet-table.ts';
+import type { ApplyOptions } from './apply-options.ts';
 import {
   type CreateDecision,
   confirmed,
@@ -21,7 +22,6 @@ import {
   waitUntil,
   watchProvisioning,
 } from './create-flow.ts';
-import type { ApplyOptions } from './declare.ts';
 import { fleetPlanText } from './fleet-plan.ts';
 import { sameValue } from './spec-diff.ts';
 

@@ -6,6 +6,7 @@ import { orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
 import { renderGatewayTable } from '../gateway/gateway-table.ts';
+import type { ApplyOptions } from './apply-options.ts';
 import {
   confirmed,
   decideCreate,
@@ -13,7 +14,6 @@ import {
   waitUntil,
   watchProvisioning,
 } from './create-flow.ts';
-import type { ApplyOptions } from './declare.ts';
 import { sameValue } from './spec-diff.ts';
 
 type Loaded = LoadedConfiguration & { readonly value: GatewayConfiguration };

@@ -4,7 +4,7 @@ import { CancelledError } from '../../errors.ts';
 
 import { watchUntil } from '../../runs/watch-until.ts';
 import { LiveBlock } from '../../terminal/live.ts';
-import type { FollowInput } from './attached.ts';
+import type { FollowInput } from './follow-input.ts';
 
 /**
  * After Ctrl-C in an attached run, asks whether to stop it (with `--yes` the run continues without

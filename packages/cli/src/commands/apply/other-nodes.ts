@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import { isRunFinished } from '@dstack/contract/status';
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli } from '../../context.ts';
@@ -5,7 +6,7 @@ import { nodesBeside } from '../../runs/node-output.ts';
 import { isRunningNow } from '../../runs/run-status.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import type { NodeHosts } from '../../ssh/node-hosts.ts';
-import type { FollowInput } from './attached.ts';
+import type { FollowInput } from './follow-input.ts';
 
 /**
  * Adds SSH aliases for the other nodes of the run once all of them run. Null if there are none or
@@ -37,7 +38,7 @@ export async function openOtherNodes(
     return hosts;
   } catch (error) {
     if (signal.aborted) return null;
-    const what = error instanceof Error ? error.message : String(error);
+    const what = errorMessage(error);
     cli.io.warn(
       `SSH aliases for the other nodes could not be added: ${what} (retry: dstack attach ${name})`,
     );

@@ -7,6 +7,7 @@ import { orForbidden, orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
 import { renderVolumeTable } from '../volume/volume-table.ts';
+import type { ApplyOptions } from './apply-options.ts';
 import {
   type CreateDecision,
   confirmed,
@@ -15,7 +16,6 @@ import {
   waitUntil,
   watchProvisioning,
 } from './create-flow.ts';
-import type { ApplyOptions } from './declare.ts';
 import { sameValue } from './spec-diff.ts';
 
 type Loaded = LoadedConfiguration & { readonly value: VolumeConfiguration };

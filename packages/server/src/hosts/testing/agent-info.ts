@@ -3,6 +3,7 @@ import type { AgentInfo, JobState } from '@dstack/contract/agent';
 /** What an agent on a plain machine says of itself. */
 export const AGENT_INFO: AgentInfo = {
   version: '0.1.0',
+  features: [],
   protocol: { min: 1, max: 1 },
   server_id: null,
   executor: 'process',

@@ -6,7 +6,7 @@
 import { plainLine } from '@dstack/contract';
 import type { EventTargetType, Id, InstanceRecord, IntentRecord, JobReport } from '@dstack/core';
 import type { JobView, Store } from '@dstack/store';
-import type { PageEvent } from '../../logs/event-page.ts';
+import type { PageEvent } from '../../logs/log-page.ts';
 
 /** Events of a job; far more than any has. */
 const MAX_EVENTS = 1000;

@@ -74,6 +74,7 @@ export class SimLink implements Link {
     });
     const info = {
       version: '0',
+      features: [],
       protocol: { min: 1, max: 1 },
       server_id: null,
       executor: this.#host.executor,

@@ -1,0 +1,10 @@
+/** The parts of an output stream that the command line needs. */
+export interface Sink {
+  write(data: string | Uint8Array): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
+  /** True while its reader is behind; `drain` is emitted once it has caught up. */
+  readonly writableNeedDrain?: boolean;
+  once?(event: 'drain' | 'close', listener: () => void): unknown;
+}
