@@ -265,8 +265,10 @@ describe('the protocol', () => {
       owner: new Owner(state),
       openAccess: openJobAccess(state, log),
       metricsMs,
+      healthMs: null,
       log,
       onIdle: () => {},
+      onLeaseEnd: () => {},
     });
     const stream = await TestStream.open(socket, 'token', 'server-1');
     const spec = jobSpec(['sleep 1000']);

@@ -4,6 +4,7 @@ import { startAgent } from './agent.ts';
 import { AgentRunning, endHolder, lockStateDir } from './agent-lock.ts';
 import { chooseExecutor } from './choose-executor.ts';
 import { readEnvironment } from './environment.ts';
+import { healthPeriod } from './host/health/host-health.ts';
 import { createLogger, type Logger } from './host/log.ts';
 import { HostLogin } from './host-login.ts';
 import { openJobAccess } from './job-ssh.ts';
@@ -88,8 +89,10 @@ async function run(
     version: agentVersion(),
     exitWhenIdle: options.exitWhenIdle,
     metricsMs: METRICS_MS,
+    healthMs: healthPeriod(process.env, log),
     log,
     onIdle: () => end('idle'),
+    onLeaseEnd: () => end('lease'),
   });
   log.info('ending', { reason: await ended });
   await agent.close();

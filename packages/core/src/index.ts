@@ -29,4 +29,5 @@ export * from './reconcile/index.ts';
 export * from './run-spec/index.ts';
 export * from './schedule/index.ts';
 export * from './status/own.ts';
+export * from './sweep/index.ts';
 export * from './volume-spec/index.ts';

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import type { EngineSettings } from '@dstack/core';
 import {
   choiceVariable,
+  durationOrOff,
   integerVariable,
   isSet,
   type ProcessEnv,
@@ -13,6 +14,7 @@ import type { HostShellSetting } from './hosts/host-shells.ts';
 import type { ImagePlanSettings } from './hosts/image-plans.ts';
 import { type LocalSettings, localSettings } from './local-settings.ts';
 import { parseOutgoingAllow } from './outgoing/outgoing-rules.ts';
+import type { SweepPolicy } from './sweep/sweep-backend.ts';
 
 /** All of the server's settings, compiled once at start from environment and options. */
 export interface ServerSettings {
@@ -51,6 +53,13 @@ export interface ServerSettings {
   readonly images: ImageSettings;
   /** Who gets a shell of hosts of SSH fleets by `ssh <run>-host` (`DSTACK_SERVER_HOST_SHELL`). */
   readonly hostShell: HostShellSetting;
+  /**
+   * Seconds that machines created by providers live without this server (`DSTACK_AGENT_LEASE`); null =
+   * until it ends them.
+   */
+  readonly agentLeaseSeconds: number | null;
+  /** Whether orphans at providers are only reported or also ended (`DSTACK_SERVER_SWEEP`). */
+  readonly sweep: SweepPolicy;
   readonly eventsTtlSeconds: number;
   /** Seconds without a byte after which a request to a service fails. */
   readonly serviceTimeoutSeconds: number;
@@ -87,6 +96,8 @@ export interface Limits {
   readonly metricsRunningTtlSeconds: number;
   readonly metricsFinishedTtlSeconds: number;
   readonly healthTtlSeconds: number;
+  /** Seconds between two changes of the health of a host that are stored. */
+  readonly healthIntervalSeconds: number;
   readonly projectsPerUser: number;
   /** Wrong tokens per minute that one address may send; 0 = no limit. */
   readonly failedLoginsPerMinute: number;
@@ -161,6 +172,8 @@ export function compileSettings(
       onHosts: imagesOnHosts(env),
     },
     hostShell: choiceVariable(env, 'DSTACK_SERVER_HOST_SHELL', ['managers', 'off', 'users']),
+    agentLeaseSeconds: durationOrOff(env, 'DSTACK_AGENT_LEASE', { fallback: 7200, least: 60 }),
+    sweep: choiceVariable(env, 'DSTACK_SERVER_SWEEP', ['report', 'terminate']),
     eventsTtlSeconds: integerVariable(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
     serviceTimeoutSeconds: integerVariable(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
     shutdown: {
@@ -271,6 +284,11 @@ function limits(env: ProcessEnv): Limits {
       604_800,
     ),
     healthTtlSeconds: integerVariable(env, 'DSTACK_SERVER_INSTANCE_HEALTH_TTL_SECONDS', 604_800),
+    healthIntervalSeconds: integerVariable(
+      env,
+      'DSTACK_SERVER_INSTANCE_HEALTH_MIN_COLLECT_INTERVAL_SECONDS',
+      10,
+    ),
     forbidDstackInRuns: isSet(env, 'DSTACK_FORBID_DSTACK_IN_RUNS'),
     forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
     gatewayReplicas: integerVariable(env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9),

@@ -41,6 +41,7 @@ import { createRuns } from './runs/runs.ts';
 import { createSecrets } from './secrets/secrets.ts';
 import { createServices } from './services/services.ts';
 import type { OpenStoreOptions, Store } from './store.ts';
+import { createSweeps } from './sweeps/sweeps.ts';
 import { createUsers } from './users/users.ts';
 import { createVolumes } from './volumes/volumes.ts';
 
@@ -238,6 +239,7 @@ function createStore(
     volumes: createVolumes(context),
     gateways: createGateways(context),
     groups: createGroups(context),
+    sweeps: createSweeps(context),
     exports: createExports(context),
     meta: createMeta(context),
     access: createAccess(context),

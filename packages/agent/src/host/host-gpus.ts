@@ -17,12 +17,18 @@ const WSL_SMI = '/usr/lib/wsl/lib/nvidia-smi';
  * a host with an AMD processor's graphics and an NVIDIA card is an NVIDIA host.
  */
 export async function findGpus(): Promise<FoundGpus> {
-  if (existsSync('/dev/nvidiactl')) return nvidia('nvidia-smi');
-  if (existsSync('/dev/dxg') && existsSync(WSL_SMI)) return nvidia(WSL_SMI);
+  const tool = nvidiaTool();
+  if (tool !== null) return nvidia(tool);
   if (existsSync('/dev/tenstorrent')) return tenstorrent();
   if (existsSync('/dev/kfd')) return amd();
   if (existsSync('/dev/accel')) return intel();
   return NONE;
+}
+
+/** Name or path of `nvidia-smi` on a machine with NVIDIA's driver; null on others. */
+export function nvidiaTool(): string | null {
+  if (existsSync('/dev/nvidiactl')) return 'nvidia-smi';
+  return existsSync('/dev/dxg') && existsSync(WSL_SMI) ? WSL_SMI : null;
 }
 
 async function nvidia(tool: string): Promise<FoundGpus> {
@@ -53,7 +59,8 @@ async function intel(): Promise<FoundGpus> {
   return text === null ? NONE : parseIntel(text);
 }
 
-function renderNode(bdf: string): string {
+/** Path of the GPU's render node by its PCI address; the address itself if it has none. */
+export function renderNode(bdf: string): string {
   const link = `/dev/dri/by-path/pci-${bdf.toLowerCase()}-render`;
   return existsSync(link) ? realpathSync(link) : bdf;
 }

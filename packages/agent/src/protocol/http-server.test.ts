@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { HostShellKeys, ImagePlan } from '@dstack/contract/agent';
+import type { AgentLease, HostShellKeys, ImagePlan } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { createLogger } from '../host/log.ts';
@@ -24,6 +24,7 @@ let registry: JobRegistry;
 let server: AgentServer;
 let plans: ImagePlan[];
 let shells: HostShellKeys[];
+let leases: AgentLease[];
 let presence: boolean[];
 
 beforeEach(async () => {
@@ -31,7 +32,7 @@ beforeEach(async () => {
   path = join(dir, 's');
   executor = new ScriptedExecutor();
   registry = scriptedRegistry(dir, executor);
-  [plans, shells, presence] = [[], [], []];
+  [plans, shells, leases, presence] = [[], [], [], []];
   await serve({});
 });
 afterEach(async () => {
@@ -44,11 +45,13 @@ async function serve(more: Partial<AgentServerOptions>): Promise<void> {
   server = new AgentServer({
     token: TOKEN,
     info: () => AGENT_INFO,
+    health: () => null,
     registry,
     log: createLogger(() => {}),
     planImages: (plan) => void plans.push(plan),
     openShells: (keys) => void shells.push(keys),
     claim: () => true,
+    lease: { grant: (lease) => void leases.push(lease), renew: () => {} },
     onPresence: (present) => void presence.push(present),
     ...more,
   });
@@ -163,6 +166,9 @@ describe('the commands of a server', () => {
     const keys = { keys: [{ user: 'alice', key: 'ssh-ed25519 AAAA' }], valid_for: 60 };
     expect((await call('PUT', '/v1/host-shell', keys)).status).toBe(204);
     expect(shells).toEqual([keys]);
+    const lease = { seconds: 7200, ending: 'exit' };
+    expect((await call('PUT', '/v1/lease', lease)).status).toBe(204);
+    expect(leases).toEqual([lease]);
   });
 
   it('are answered 404 by an agent that opens no shells', async () => {

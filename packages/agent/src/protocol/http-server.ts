@@ -2,7 +2,9 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import {
+  type AgentFrame,
   type AgentInfo,
+  AgentLease,
   HostShellKeys,
   ImagePlan,
   JobKeys,
@@ -14,6 +16,7 @@ import { WebSocketServer } from 'ws';
 import type { Logger } from '../host/log.ts';
 import { AgentError } from '../jobs/agent-error.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
+import type { ServerLease } from '../jobs/server-lease.ts';
 import { joinJobPort, joinTunnel } from './job-port.ts';
 import { badBody, readBody } from './read-body.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
@@ -24,6 +27,8 @@ const MAX_FRAME = 1024 * 1024;
 export interface AgentServerOptions {
   readonly token: string;
   readonly info: () => AgentInfo;
+  /** The newest results of the health checks; null before the first ones. */
+  readonly health: () => (AgentFrame & { type: 'health' }) | null;
   readonly registry: JobRegistry;
   readonly log: Logger;
   /** Takes note of what the server thinks about images. */
@@ -31,6 +36,7 @@ export interface AgentServerOptions {
   /** Null: this machine opens no shells to users of the server. */
   readonly openShells: ((keys: HostShellKeys) => void) | null;
   readonly claim: (serverId: string) => boolean;
+  readonly lease: Pick<ServerLease, 'grant' | 'renew'>;
   /** Called when a server has connected (true) or the last one has gone (false). */
   readonly onPresence: (present: boolean) => void;
 }
@@ -106,6 +112,8 @@ export class AgentServer {
         return registry.authorize(await readBody(request, JobKeys));
       case 'PUT v1 host-shell':
         return this.#openShells(await readBody(request, HostShellKeys));
+      case 'PUT v1 lease':
+        return this.#options.lease.grant(await readBody(request, AgentLease));
       case 'PUT v1 images':
         return this.#options.planImages(await readBody(request, ImagePlan));
       case 'GET v1 jobs :id':
@@ -152,6 +160,8 @@ export class AgentServer {
       const session = new StreamSession(webSocket, this.#options);
       this.#session = session;
       this.#options.onPresence(true);
+      // Not by being open: nobody may be left at the other end.
+      webSocket.on('ping', () => this.#options.lease.renew());
       webSocket.on('close', () => {
         if (this.#session !== session) return;
         this.#session = null;

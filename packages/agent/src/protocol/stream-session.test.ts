@@ -72,6 +72,7 @@ let registry: JobRegistry;
 let socket: ScriptedSocket;
 let session: StreamSession;
 let owner: string;
+let health: (AgentFrame & { type: 'health' }) | null;
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -79,6 +80,7 @@ beforeEach(() => {
   executor = new ScriptedExecutor();
   registry = scriptedRegistry(dir, executor);
   owner = 'server-1';
+  health = null;
 });
 afterEach(async () => {
   socket.close(1000);
@@ -91,6 +93,7 @@ function connect(): void {
   socket = new ScriptedSocket();
   session = new StreamSession(socket as unknown as WebSocket, {
     info: () => AGENT_INFO,
+    health: () => health,
     registry,
     log: createLogger(() => {}),
     claim: (id) => id === owner,
@@ -136,6 +139,14 @@ describe('a stream', () => {
       { n: 3, state: { id, phase: 'starting' } },
       { n: 4, state: { id, phase: 'running' } },
     ]);
+  });
+
+  it('tells the health of the host to a server that has answered, if it is known', async () => {
+    health = { type: 'health', time: 5, checks: [] };
+    connect();
+    expect(socket.kinds).toEqual(['hello', 'sync']);
+    resume();
+    expect(socket.sent.slice(2)).toEqual([health]);
   });
 
   it('sends output from where the server has it, and none of jobs that it does not know', async () => {

@@ -66,6 +66,10 @@ export class TestStream {
     this.#socket.send(JSON.stringify(frame));
   }
 
+  ping(): void {
+    this.#socket.ping();
+  }
+
   /** The first truthy value of `look`, which is called again after each message. */
   async until<T>(look: () => T): Promise<NonNullable<Exclude<T, false | 0 | ''>>> {
     for (;;) {

@@ -23,7 +23,7 @@ const state: JobState = {
 };
 const info: AgentInfo = {
   ...{ version: '0.1.0', features: ['server-access'], protocol: { min: 1, max: 1 } },
-  ...{ server_id: null, executor: 'docker' },
+  ...{ server_id: null, executor: 'docker', time: 5 },
   host: {
     ...{ hostname: 'h', arch: 'x86', cpus: 2, memory_bytes: 1, disk_bytes: 0 },
     ...{ addresses: ['10.0.0.1/24'], gpu_driver: null, ssh_host_key: 'ssh-ed25519 AAAA' },
@@ -46,6 +46,14 @@ const AGENT: readonly AgentFrame[] = [
   { type: 'metrics', id: ID, metrics },
   { type: 'activity', id: ID, no_connections_secs: 5 },
   { type: 'gap', id: ID, offset: 6 },
+  {
+    type: 'health',
+    time: 7,
+    checks: [
+      { name: 'gpu', status: 'failure', message: '1 of 2 GPUs is lost' },
+      { name: 'disk', status: 'healthy', message: null },
+    ],
+  },
 ];
 const SERVER: readonly ServerFrame[] = [
   { type: 'resume', server_id: 's', logs: { [ID]: 5 } },
@@ -106,6 +114,14 @@ it.each([
   [`{"type":"gap","id":"${ID}","offset":1e300}`, /^offset is not a whole number/],
   ['{"type":"sync","jobs":{"length":5},"last":1}', 'jobs is not a list'],
   ['{"type":"sync","jobs":[null],"last":1}', 'jobs[0] is not an object'],
+  [
+    '{"type":"health","time":1,"checks":[{"name":"gpu","status":"broken"}]}',
+    /^checks\[0\].status is not one of/,
+  ],
+  [
+    JSON.stringify({ type: 'health', time: 1, checks: Array(33).fill({}) }),
+    'checks has more than 32 elements',
+  ],
   [
     JSON.stringify({ type: 'state', n: 1, state: { ...state, phase: 'gone' } }),
     /^state.phase is not one of/,

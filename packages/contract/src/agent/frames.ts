@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { HostHealth } from './health.ts';
 import { AgentInfo, MAX_GPUS } from './host.ts';
 import { JobState } from './job-state.ts';
 import { parseFrame } from './parse-message.ts';
@@ -61,6 +62,8 @@ export const AgentFrame = byType(
    * opens `GET /v1/jobs/{id}/tunnels/{tunnel}`. Sent again at the start of each stream while it waits.
    */
   frame('tunnel', { id: uuid, tunnel: uuid }),
+  /** After `resume`, whenever a result changes, and every few minutes, so that the clocks are compared. */
+  frame('health', HostHealth.shape),
   /** The spool has lost bytes before `offset` (rotation, full disk): the log goes on from there. */
   frame('gap', { id: uuid, offset: whole() }),
 );

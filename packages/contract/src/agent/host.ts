@@ -63,5 +63,7 @@ export const AgentInfo = object({
   server_id: nullable(line(100)),
   executor: oneOf('docker', 'process'),
   host: HostFacts,
+  /** Microseconds since the epoch by the host's clock, when this was sent; null from older agents. */
+  time: nullable(whole()),
 });
 export type AgentInfo = Infer<typeof AgentInfo>;

@@ -14,6 +14,7 @@
  *   DELETE /v1/jobs/{id}                -> 204, 409 {"code":"job_alive"} while it runs
  *   PUT    /v1/keys                     JobKeys -> 204, 404 from an agent that cannot replace keys
  *   PUT    /v1/host-shell               HostShellKeys -> 204, 404 from an agent that opens no shells
+ *   PUT    /v1/lease                    AgentLease -> 204, 404 from an agent that knows no leases
  *   PUT    /v1/images                   ImagePlan -> 204, 404 from an agent that knows no plans
  *   GET    /v1/jobs/{id}/ports/{port}   Upgrade: tcp -> a connection to that port of the job
  *   GET    /v1/jobs/{id}/tunnels/{tid}  Upgrade: tcp -> a connection from the job to the server
@@ -27,6 +28,7 @@
 
 export * from './commands.ts';
 export * from './frames.ts';
+export { HostCheck, HostHealth, MAX_CHECK_MESSAGE } from './health.ts';
 export {
   AgentInfo,
   FEATURES,
@@ -46,6 +48,7 @@ export {
   RepoForAgent,
 } from './job-spec.ts';
 export { JobExit, JobPhase, JobState, PutJobAnswer, StopStage } from './job-state.ts';
+export * from './lease.ts';
 export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
 export { Malformed, parseLogFrame, parseMessage } from './parse-message.ts';
 export type { Infer, MessageSchema } from './schema-kit.ts';

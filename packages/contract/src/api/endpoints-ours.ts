@@ -1,6 +1,7 @@
 /** Endpoints that dstack 0.22.5 does not have. */
 import * as z from 'zod';
 import { type ExplainKind, Explanation } from '../wire/explain.ts';
+import { OrphanReport } from '../wire/orphan.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
 import { bare, call, get } from './endpoint.ts';
 import * as req from './requests-ours.ts';
@@ -46,4 +47,11 @@ export const ourEndpoints = {
   ),
   'explain.volumes': explain('volumes', 'Explains the state of a volume'),
   'explain.gateways': explain('gateways', 'Explains the state of a gateway'),
+  'server.list_orphans': get(
+    '/api/server/orphans',
+    'global_admin',
+    null,
+    OrphanReport,
+    "Resources with this server's tag in a backend's account, without a record in its database",
+  ),
 } as const;

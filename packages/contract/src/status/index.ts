@@ -1,6 +1,7 @@
 /** Every status: its names, its predicates and the table of its transitions. Without schemas. */
 export * from './fleet-status.ts';
 export * from './gateway-status.ts';
+export * from './health-status.ts';
 export * from './instance-status.ts';
 export * from './job-status.ts';
 export * from './run-status.ts';

@@ -77,6 +77,12 @@ export const isInstanceActive = (status: InstanceStatus): boolean =>
  */
 export const isSshHost = (backend: string | null): boolean => backend === 'remote';
 
+/** The server host as answers show it: with the backend of SSH hosts, in a region of its own. */
+export const isServerHostOnWire = (instance: {
+  readonly backend?: string | null | undefined;
+  readonly region?: string | null | undefined;
+}): boolean => isSshHost(instance.backend ?? null) && instance.region === 'local';
+
 /** The same sets for queries. */
 export const AVAILABLE_INSTANCE_STATUSES = INSTANCE_STATUSES.filter(isInstanceAvailable);
 export const ENDING_INSTANCE_STATUSES = INSTANCE_STATUSES.filter(

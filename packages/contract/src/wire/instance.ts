@@ -1,5 +1,6 @@
 /** Instances and their health. */
 import * as z from 'zod';
+import { HEALTH_STATUSES } from '../status/health-status.ts';
 import { INSTANCE_STATUSES } from '../status/instance-status.ts';
 import { BackendType } from './backend.ts';
 import { AcceleratorVendor, InstanceType } from './offer.ts';
@@ -18,14 +19,16 @@ import {
 export const InstanceStatus = choiceOf(INSTANCE_STATUSES);
 export type InstanceStatus = z.infer<typeof InstanceStatus>;
 
-export const HEALTH_STATUSES = ['healthy', 'warning', 'failure'] as const;
 export const HealthStatus = choiceOf(HEALTH_STATUSES);
 export type HealthStatus = z.infer<typeof HealthStatus>;
 
 export const GpuDriverInfo = model({ vendor: nullable(AcceleratorVendor), version: Text });
 export type GpuDriverInfo = z.infer<typeof GpuDriverInfo>;
 
-/** `job_name` is always null; `total_blocks` is null until the instance is provisioned. */
+/**
+ * `job_name` is always null; `total_blocks` is null until the instance is provisioned. `health_message`:
+ * the findings of the health checks, absent if it is healthy; our addition.
+ */
 export const Instance = model({
   id: Uuid,
   project_name: Text,
@@ -40,6 +43,7 @@ export const Instance = model({
   status: InstanceStatus,
   unreachable: Flag.default(false),
   health_status: HealthStatus.default('healthy'),
+  health_message: Text.optional(),
   termination_reason: nullable(Text),
   termination_reason_message: nullable(Text),
   created: DateTime,

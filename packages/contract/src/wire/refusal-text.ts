@@ -74,8 +74,9 @@ function poolText(finding: Finding): string {
       return `${count} whose GPUs other jobs use`;
     case 'not_ready':
       return `${count} not ready yet`;
-    case 'unreachable':
     case 'unhealthy':
+      return `${count} unhealthy${count === 1 ? inBrackets(finding.has) : ''}`;
+    case 'unreachable':
     case 'ending':
       return `${count} ${finding.rule}`;
     case 'imported':

@@ -51,7 +51,14 @@ const isPlaced = (snapshot: PlacementSnapshot, offers: readonly Offer[], gang: G
 /** The instance, free and healthy. */
 function freed(instance: InstanceRecord): InstanceRecord {
   const status = 'idle' as const;
-  return { ...instance, status, busyBlocks: 0, unreachable: false, health: 'healthy' };
+  return {
+    ...instance,
+    status,
+    busyBlocks: 0,
+    unreachable: false,
+    health: 'healthy',
+    healthMessage: null,
+  };
 }
 
 describe('an explanation, whatever the fleets, instances and runs', () => {

@@ -3,6 +3,7 @@
 import { type Fix, FleetSpec } from '@dstack/contract/wire';
 import { nodesOf } from '../instances/fleet-match.ts';
 import type { FleetRecord, Id, PlacementSnapshot } from '../model/index.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import { LOCAL_LACKS } from '../offers/findings.ts';
 import { fleetName } from '../placement/refusals.ts';
 import { EMPTY_PROFILE } from '../profile/merge.ts';
@@ -99,7 +100,7 @@ function lacksTrustOnly(
   { kind, fleet, instance, backend, has }: Row,
   rows: readonly Row[],
 ): boolean {
-  if (backend !== 'local' || has !== LOCAL_LACKS.trusted) return false;
+  if (!isServerHost(backend) || has !== LOCAL_LACKS.trusted) return false;
   const same = (one: Row) =>
     one.kind === kind &&
     one.fleet === fleet &&

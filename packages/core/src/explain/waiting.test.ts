@@ -235,6 +235,18 @@ const SITUATIONS: readonly Waits[] = [
     { rules: ['unhealthy'], summary: 'lab-0 fails its health checks' },
   ],
   [
+    'a host that fails a health check',
+    {
+      fleets: [LAB],
+      instances: [host(0, { health: 'failure', healthMessage: 'gpu: GPU 1 is lost' })],
+    },
+    {
+      rules: ['unhealthy'],
+      summary: 'has no place now (lab-0 fails its health checks (gpu: GPU 1 is lost))',
+      fixes: ['dstack explain instance lab-0'],
+    },
+  ],
+  [
     'a host that is on its way',
     { fleets: [LAB], instances: [host(0, { status: 'provisioning' })] },
     {

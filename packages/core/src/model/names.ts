@@ -2,6 +2,7 @@
 export type {
   FleetStatus,
   GatewayStatus,
+  HealthStatus,
   InstanceStatus,
   InstanceTerminationReason,
   JobStatus,
@@ -10,4 +11,3 @@ export type {
   RunTerminationReason,
   VolumeStatus,
 } from '@dstack/contract/status';
-export type { HealthStatus } from '@dstack/contract/wire';

@@ -6,7 +6,7 @@
  * Every record with a `version` is written guarded: the number rises with each write, whoever
  * writes, and a change based on an older number is refused.
  */
-import type { HostFacts, JobState, PullProgress } from '@dstack/contract/agent';
+import type { HostCheck, HostFacts, JobState, PullProgress } from '@dstack/contract/agent';
 import type {
   BackendType,
   FleetSpec,
@@ -145,6 +145,8 @@ export interface InstanceRecord {
   readonly status: InstanceStatus;
   readonly unreachable: boolean;
   readonly health: HealthStatus;
+  /** What is wrong, for people; null while it is healthy. */
+  readonly healthMessage: string | null;
   /** The job that caused this instance, while it is a placeholder or being provisioned. */
   readonly provisioningJobId: Id | null;
   readonly offer: Offer | null;
@@ -252,6 +254,16 @@ export interface ObservationRecord {
   readonly error: string | null;
   /** When it is due again; null = never. */
   readonly nextPassAt: Timestamp | null;
+}
+
+/** The last report of an agent about the health of its host. Raises no version of an instance. */
+export interface HostHealthRecord {
+  readonly hostId: string;
+  /** What the agent found, and the server's comparison of their clocks. */
+  readonly checks: readonly HostCheck[];
+  /** Since when the worst of them is what it is. */
+  readonly since: Timestamp;
+  readonly reportedAt: Timestamp;
 }
 
 /** The last word of an agent about a job, and how much of its log is stored. */

@@ -5,6 +5,7 @@
 import type {
   BackendName,
   FleetRecord,
+  HostHealthRecord,
   HostRecord,
   Id,
   InstanceRecord,
@@ -142,6 +143,7 @@ export interface InstanceSnapshot {
   /** Unfinished jobs that claim it. */
   readonly jobs: readonly JobRecord[];
   readonly host: HostRecord | null;
+  readonly health: HostHealthRecord | null;
   /** What its backend last reported; null before the first answer, and where it never reports. */
   readonly observation: ObservationRecord | null;
   readonly intents: readonly IntentRecord[];

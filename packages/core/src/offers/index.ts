@@ -5,7 +5,10 @@ export {
   type Capabilities,
   capabilitiesOf,
   isServerHost,
+  LOCAL_BACKEND,
   LOCAL_PROCESS_INSTANCE,
+  SERVER_HOST_BACKENDS,
+  SSH_HOST_BACKEND,
 } from './capabilities.ts';
 export { type Combined, type CombineResult, combineFleetAndRun } from './combine.ts';
 export {

@@ -27,7 +27,7 @@ import { triedOffers } from './new-capacity.ts';
  * job. `idle_duration` is the smaller one of fleet and run, negative = off.
  */
 function idleSecondsFor(
-  backend: BackendName,
+  backend: BackendName | null,
   profile: { readonly idle_duration?: number | null },
 ): number | null {
   if (capabilitiesOf(backend).container) return 0;
@@ -111,6 +111,6 @@ function placeholder(
     busyBlocks: first?.blocks ?? 1,
     requirements: slot.combined.requirements,
     profile: slot.combined.profile,
-    idleSeconds: idleSecondsFor(first?.backend ?? 'remote', slot.combined.profile),
+    idleSeconds: idleSecondsFor(first?.backend ?? null, slot.combined.profile),
   };
 }

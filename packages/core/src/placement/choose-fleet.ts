@@ -1,5 +1,7 @@
 /** The fleet for a gang, and a slot in it for each of its nodes. */
+
 import type { FleetRecord, Id, InstanceRecord } from '../model/index.ts';
+import { SSH_HOST_BACKEND } from '../offers/capabilities.ts';
 import { type PoolOffer, refersTo } from '../offers/pool.ts';
 import { isInstanceActive } from '../status/index.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
@@ -252,7 +254,7 @@ function firstMachine(instances: readonly InstanceRecord[]): InstanceRecord | nu
 
 function siteOf(instance: InstanceRecord): ZonedSite {
   const zone = instance.provisioningData?.availability_zone ?? null;
-  return { backend: instance.backend ?? 'remote', region: instance.region, zone };
+  return { backend: instance.backend ?? SSH_HOST_BACKEND, region: instance.region, zone };
 }
 
 /** Sites of the candidates, cheapest first. */

@@ -1,8 +1,10 @@
 /** What fleets can create: the question to the backends, and what their offers are good for. */
+
 import type { Finding, Profile, Requirements } from '@dstack/contract/wire';
 import type { BackendName, FleetRecord, Id, Offer } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
 import { smallestShare, totalBlocksOf } from '../offers/blocks.ts';
+import { backendsNamed, isServerHost } from '../offers/capabilities.ts';
 import { type Combined, combineFleetAndRun, type Exclusion } from '../offers/combine.ts';
 import { finding } from '../offers/findings.ts';
 import { cutZones, unmetLocation, unmetNeed } from '../offers/needs.ts';
@@ -71,9 +73,7 @@ export function newCapacityFor(
 
 export function offersQuestion(fleetId: string | null, combined: Combined): OffersWanted {
   const named = combined.profile.backends ?? null;
-  // In configurations the server's own machine goes by the name of SSH hosts.
-  const backends: BackendName[] | null =
-    named && (named.includes('remote') ? [...named, 'local'] : [...named]);
+  const backends = named && backendsNamed(named);
   const { requirements } = combined;
   const key = `${fleetId ?? ''}:${JSON.stringify([requirements, backends])}`;
   return { key, fleetId, requirements, backends };
@@ -187,7 +187,7 @@ function slotFrom(
 
 /** Why the server's machine cannot hold one more instance like this; null for other machines. */
 export function whyNotLocal(ledger: CapacityLedger, offer: Offer): Finding | null {
-  if (offer.backend !== 'local') return null;
+  if (!isServerHost(offer.backend)) return null;
   if (ledger.localLeft <= 0) {
     return finding('local_limit', { has: String(ledger.localMaxInstances) });
   }
@@ -200,13 +200,13 @@ export function whyNotLocal(ledger: CapacityLedger, offer: Offer): Finding | nul
  */
 export function triedOffers(offers: readonly Offer[]): Offer[] {
   const [first] = offers;
-  if (first?.backend === 'local') return [first];
+  if (first && isServerHost(first.backend)) return [first];
   return offers
     .filter(
       (offer) =>
         offer.blocks === first?.blocks &&
         offer.total_blocks === first.total_blocks &&
-        offer.backend !== 'local',
+        !isServerHost(offer.backend),
     )
     .slice(0, OFFERS_KEPT);
 }

@@ -3,6 +3,7 @@
  * (EASY backfill). Without reservations, smaller gangs could for ever take the capacity that a large
  * one needs at once; they may only use what it cannot.
  */
+
 import type {
   FleetRecord,
   Gang,
@@ -12,6 +13,7 @@ import type {
   PlacementSnapshot,
   RunRecord,
 } from '../model/index.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import { isJobSubmitted, isRunActive } from '../status/index.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import { candidateFleets, isClusterFor, newSlots, nodesNeeded } from './choose-fleet.ts';
@@ -119,7 +121,7 @@ export class Holds {
     const could = fitting(ledger, fleet, request);
     const fresh = mayGrow && !shared ? newSlots(ledger, fleet, request, this.#ask) : null;
     const offer = fresh && !('none' in fresh) ? fresh[0]?.offers[0] : undefined;
-    const places = offer ? this.#placesIn(fleet, needed, offer.backend === 'local') : 0;
+    const places = offer ? this.#placesIn(fleet, needed, isServerHost(offer.backend)) : 0;
     if (could.places + places < needed) return null;
     const open = new Set(ledger.openIn(fleet.id));
     const free = (one: InstanceRecord) => (one.totalBlocks ?? 0) - ledger.busyBlocks(one);
@@ -129,7 +131,12 @@ export class Holds {
       .slice(0, needed);
     const missing = Math.min(places, needed - instances.length);
     if (instances.length + missing === 0) return null;
-    return { fleet, instances, places: missing, isLocal: offer?.backend === 'local' };
+    return {
+      fleet,
+      instances,
+      places: missing,
+      isLocal: offer !== undefined && isServerHost(offer.backend),
+    };
   }
 
   #placesIn(fleet: FleetRecord, needed: number, isLocal: boolean): number {

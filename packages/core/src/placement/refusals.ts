@@ -3,7 +3,7 @@ import type { Finding, FleetRefusal, Refusal, Verdict } from '@dstack/contract/w
 import { matchesFleet } from '../instances/fleet-match.ts';
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
 import { smallestShare } from '../offers/blocks.ts';
-import { finding, offerFindings, stateRule, summarize } from '../offers/findings.ts';
+import { finding, offerFindings, stateFinding, summarize } from '../offers/findings.ts';
 import { instanceFindings, referenceText } from '../offers/pool.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import { candidateFleets, fits, isClusterFor, newSlots, nodesNeeded } from './choose-fleet.ts';
@@ -125,9 +125,9 @@ export function lookAt(
   };
   const unfit = instanceFindings(instance, query);
   if (unfit.length > 0) return never(unfit);
-  const state = stateRule(instance);
-  if (state === 'ending') return never([finding('ending')]);
-  if (state !== null) return full([finding(state)]);
+  const state = stateFinding(instance);
+  if (state?.rule === 'ending') return never([state]);
+  if (state !== null) return full([state]);
   if (!matchesFleet(instance, fleet)) return never([finding('fleet_spec')]);
   if (ledger.isHeld(instance)) return full([finding('held')]);
   const offer = poolOffer(ledger, fleet, instance, node, request);

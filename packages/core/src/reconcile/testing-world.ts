@@ -10,6 +10,7 @@ import type {
   Decision,
   EngineSettings,
   FleetRecord,
+  HostHealthRecord,
   HostRecord,
   InstanceObservation,
   InstanceRecord,
@@ -61,6 +62,8 @@ export class World {
   jobs = new Map<string, JobRecord>();
   instances = new Map<string, InstanceRecord>();
   hosts = new Map<string, HostRecord>();
+  /** What agents have reported, by host. */
+  health = new Map<string, HostHealthRecord>();
   reports = new Map<string, JobReport>();
   intents = new Map<string, IntentRecord>();
   observations = new Map<string, ObservationRecord>();
@@ -184,6 +187,7 @@ export class World {
         fleet: this.fleet,
         jobs,
         host: this.hosts.get(instance.hostId ?? '') ?? null,
+        health: this.health.get(instance.hostId ?? '') ?? null,
         observation: this.observations.get(id) ?? null,
         intents: [...this.intents.values()].filter((one) => one.subjectId === id),
         activeInFleet: this.#active(),

@@ -157,6 +157,7 @@ export function instanceRecord(part: Partial<InstanceRecord> = {}): InstanceReco
     status: 'idle',
     unreachable: false,
     health: 'healthy',
+    healthMessage: null,
     provisioningJobId: null,
     offer,
     provisioningData: offer && aMachine(offer),

@@ -21,6 +21,7 @@ import { type LocalUsers, localUsers } from '../hosts/local-users.ts';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import { ownMachine } from '../offers/own-machine.ts';
 import { type ProjectBackends, projectBackends } from '../offers/project-backends.ts';
+import { whileHealthy } from '../offers/while-healthy.ts';
 import { closeSecrets } from '../server-dir.ts';
 import type { ServerSettings } from '../settings.ts';
 import { updateLocalInstances } from './local-instances.ts';
@@ -154,7 +155,7 @@ function machineAsBackend(
   { executor, freedoms, access: { hostId } }: ServerMachine,
 ): Backend {
   const limit = delay(CONNECT_LIMIT_MS, undefined, { ref: false });
-  return localBackend({
+  const backend = localBackend({
     executor,
     freedoms,
     hostId,
@@ -165,4 +166,5 @@ function machineAsBackend(
     }),
     matches: requirementsMatch,
   });
+  return whileHealthy(backend, { store, hostId });
 }

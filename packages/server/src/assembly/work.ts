@@ -15,6 +15,7 @@ import { instanceOffers } from '../offers/instance-offers.ts';
 import type { offerSource } from '../offers/offer-source.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
+import { Sweeper } from '../sweep/sweeper.ts';
 import type { Links } from './links.ts';
 import type { Parts } from './parts.ts';
 import type { ServerMachine } from './this-machine.ts';
@@ -88,4 +89,14 @@ export function startHousekeeping({ settings, store, log, closing }: Parts): voi
     healthChecks: limits.healthTtlSeconds,
   });
   closing.add(() => housekeeping.close());
+}
+
+export function startSweeper(
+  { settings, store, log, closing }: Parts,
+  { backends, serverId }: Pick<EngineParts, 'backends' | 'serverId'>,
+): void {
+  const owner = randomUUID();
+  const { sweep: policy } = settings;
+  const sweeper = new Sweeper({ store, backends, serverId, policy, owner, now: systemNow, log });
+  closing.add(() => sweeper.close());
 }

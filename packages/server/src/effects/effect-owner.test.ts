@@ -20,7 +20,9 @@ function isOurs({ payload, shared = true, backend = 'aws', ...of }: Situation): 
   const subjectId = payload?.kind.startsWith('job.') ? job.id : instance.id;
   const store = {
     shared,
-    engine: { announcedIntent: async () => (payload ? { payload, subjectId } : null) },
+    engine: {
+      announcedIntent: async () => (payload ? { kind: payload.kind, payload, subjectId } : null),
+    },
     jobs: { byId: async (id: string) => (id === job.id ? { job } : null) },
     instances: { byId: async (id: string) => (id === instance.id ? { instance } : null) },
   };

@@ -8,6 +8,7 @@ import { isIPv4 } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import {
   AgentInfo,
+  type AgentLease,
   ErrorAnswer,
   type HostShellKeys,
   type ImagePlan,
@@ -105,6 +106,11 @@ export class AgentClient {
   /** `AgentRefusal` 404: an agent that cannot replace keys. */
   replaceKeys(keys: JobKeys): Promise<void> {
     return this.#call('PUT', '/v1/keys', keys, nothing);
+  }
+
+  /** `AgentRefusal` 404: an agent that knows no leases. */
+  lease(lease: AgentLease): Promise<void> {
+    return this.#call('PUT', '/v1/lease', lease, nothing);
   }
 
   startJob(id: string, body: StartJob): Promise<JobState> {

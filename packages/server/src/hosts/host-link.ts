@@ -1,6 +1,7 @@
 import {
   type AgentFrame,
   type AgentInfo,
+  type HostHealth,
   type JobMetrics,
   type JobState,
   type LogFrame,
@@ -32,6 +33,8 @@ export interface HostSink {
   activity(jobId: string, noConnectionsSecs: number): void;
   /** Somebody in a job has connected to the server and waits to be fetched. */
   tunnel(jobId: string, tunnel: string): void;
+  /** Results of all health checks of the host. */
+  health(report: HostHealth): void;
 }
 
 export interface HostLinkOptions {
@@ -189,6 +192,8 @@ export class HostLink {
         return sink.activity(frame.id, frame.no_connections_secs);
       case 'tunnel':
         return sink.tunnel(frame.id, frame.tunnel);
+      case 'health':
+        return sink.health(frame);
       case 'gap':
         return await sink.gap(frame.id, frame.offset);
     }

@@ -1,4 +1,4 @@
-import { type Backend, type Instances, NoAnswerError } from '@dstack/backends';
+import { type Backend, type Claims, type Instances, NoAnswerError } from '@dstack/backends';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type { BackendName } from '@dstack/core';
 
@@ -43,11 +43,16 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
     release: (handle) => call('to end an instance', () => its.release(handle)),
     list: (owner) => call('for a list of instances', () => its.list(owner)),
   });
+  const boundedClaims = (its: Claims): Claims => ({
+    read: (owner) => call('for claims', () => its.read(owner)),
+    renew: (owner, claim) => call('to renew a claim', () => its.renew(owner, claim)),
+  });
   return {
     ...backend,
     offers: (requirements) =>
       within(limits.offers, 'for offers', () => backend.offers(requirements)),
     check: () => call('to check its permissions', () => backend.check()),
     instances: backend.instances && bounded(backend.instances),
+    ...(backend.claims && { claims: boundedClaims(backend.claims) }),
   };
 }

@@ -8,7 +8,7 @@ import type { FleetSnapshot, Id, InstanceRecord, InstanceSnapshot } from '@dstac
 import type { Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { observationsOf } from '../instances/observations.ts';
-import { hostsOf } from '../jobs/hosts.ts';
+import { hostHealth, hostsOf } from '../jobs/hosts.ts';
 import { notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { fleetTable, jobTable } from '../schema/work-tables.ts';
@@ -44,6 +44,7 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     fleet: fleetTable.decode(fleet),
     jobs: jobs.map(jobTable.decode),
     host: host ?? null,
+    health: instance.hostId === null ? null : await hostHealth(tx, instance.hostId),
     observation: observation ?? null,
     intents: await intentsOf(tx, [id, ...jobs.map((job) => job.id)]),
     activeInFleet: Number(active.count),

@@ -169,6 +169,7 @@ forEachStore((tests) => {
         fleet,
         jobs: [jobs[0]],
         host: null,
+        health: null,
         intents: [],
         local: null,
         activeInFleet: 1,

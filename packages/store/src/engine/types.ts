@@ -192,7 +192,7 @@ export interface Alarm {
 }
 
 /** Kinds of work that one server at a time does on a key. */
-export type LeasedKind = Exclude<WorkKind, 'capacity'>;
+export type LeasedKind = Exclude<WorkKind, 'capacity'> | 'sweep';
 
 /** Kinds whose rows have a `nextPassAt`. */
 export type ScheduledKind = 'run' | 'instance' | 'observation' | 'fleet' | 'volume' | 'gateway';

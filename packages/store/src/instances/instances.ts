@@ -55,12 +55,6 @@ export function createInstances(context: StoreContext): Instances {
       if (typeof range.limit === 'number') query = query.limit(range.limit);
       return (await query.execute()).map(healthCheckTable.decode);
     },
-    async addHealthCheck(check) {
-      await db
-        .insertInto('instance_health_checks')
-        .values(healthCheckTable.insert(check))
-        .execute();
-    },
     async deleteHealthChecksBefore(time) {
       const result = await db
         .deleteFrom('instance_health_checks')

@@ -11,6 +11,8 @@ import { serviceRequests } from './0010-service-requests.ts';
 import { queue } from './0011-queue.ts';
 import { retiredTokens } from './0012-retired-tokens.ts';
 import { capacity } from './0013-capacity.ts';
+import { health } from './0014-health.ts';
+import { sweep } from './0015-sweep.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -31,4 +33,6 @@ export const MIGRATIONS: readonly Migration[] = [
   queue,
   retiredTokens,
   capacity,
+  health,
+  sweep,
 ];

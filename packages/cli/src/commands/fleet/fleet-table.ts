@@ -4,6 +4,7 @@ import {
   isInstanceBusy,
   isInstancePending,
   isInstanceStarting,
+  isServerHostOnWire,
   isSshHost,
 } from '@dstack/contract/status';
 import type { Fleet, Instance } from '@dstack/contract/wire';
@@ -132,13 +133,14 @@ function instanceRow(instance: Instance, options: FleetTableOptions): TableRow {
 }
 
 function backendOf(instance: Instance, verbose: boolean): string {
-  const zone = verbose && instance.region !== 'local' ? instance.availability_zone : null;
+  const zone = verbose && !isServerHostOnWire(instance) ? instance.availability_zone : null;
   return backendWithRegion(instance.backend, zone || instance.region);
 }
 
 /** What is being done to an SSH host, or why it cannot be used. */
 export function hostMessage(instance: Instance): string {
-  return isSshHost(instance.backend) && instance.region !== 'local' ? instanceError(instance) : '';
+  const isListed = isSshHost(instance.backend) && !isServerHostOnWire(instance);
+  return isListed && instance.health_status !== 'warning' ? instanceError(instance) : '';
 }
 
 function instanceError(instance: Instance): string {
@@ -146,6 +148,7 @@ function instanceError(instance: Instance): string {
   const isLost = working && instance.unreachable;
   if (isInstancePending(instance.status) || isLost)
     return instance.termination_reason_message ?? '';
+  if (working) return instance.health_message ?? '';
   if (isInstanceActive(instance.status)) return '';
   const message = instance.termination_reason_message;
   return message || (instance.termination_reason ?? '').replaceAll('_', ' ');

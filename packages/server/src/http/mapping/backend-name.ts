@@ -4,10 +4,10 @@
  * server depends on this.
  */
 import type { BackendType } from '@dstack/contract/wire';
-import type { BackendName } from '@dstack/core';
+import { type BackendName, LOCAL_BACKEND, SSH_HOST_BACKEND } from '@dstack/core';
 
 export function wireBackend(name: BackendName): BackendType {
-  return name === 'local' ? 'remote' : name;
+  return name === LOCAL_BACKEND ? SSH_HOST_BACKEND : name;
 }
 
 export function optionalWireBackend(name: BackendName | null | undefined): BackendType | null {

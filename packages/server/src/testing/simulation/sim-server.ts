@@ -17,6 +17,7 @@ import { effects } from '../../effects/carry-out.ts';
 import { Drain } from '../../effects/drain.ts';
 import { effectIsOurs } from '../../effects/effect-owner.ts';
 import { JobStarter } from '../../effects/start-job.ts';
+import { HealthIntake } from '../../hosts/health-intake.ts';
 import { temporary } from '../../hosts/host-error.ts';
 import { Hosts } from '../../hosts/hosts.ts';
 import type { HostConnection } from '../../hosts/supervisor/connector.ts';
@@ -63,6 +64,7 @@ export class SimServer {
   readonly #ports: PortStore;
   readonly #engine: Engine;
   readonly #hosts: Hosts;
+  readonly #health: HealthIntake;
   readonly #logs: TableLogStore;
   readonly #links: LinkSupervisor;
   readonly offers: ReturnType<typeof offerSource>;
@@ -82,8 +84,13 @@ export class SimServer {
       tables: store.logs.tables,
       signals: store.logs.signals,
     });
+    this.#health = new HealthIntake({
+      ...{ store, log, now, wallClock: now, newId: () => random.uuid(), intervalSeconds: 0 },
+      client: (hostId) => this.#hosts.client(hostId),
+    });
     this.#hosts = new Hosts({
       ...{ store, log, now, logs: this.#logs },
+      onHealth: (hostId, report) => this.#health.take(hostId, report),
       serverId: 'simulation',
       owner: random.uuid(),
       link: (options) =>
@@ -142,6 +149,7 @@ export class SimServer {
     this.#ports.cut();
     this.#links.close();
     void this.#engine.close();
+    this.#health.close();
     for (const id of this.#hosts.ids) void this.#hosts.remove(id);
   }
 

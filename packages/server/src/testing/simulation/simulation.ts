@@ -69,11 +69,22 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   }
 }
 
-type Fault = 'breakLink' | 'restoreHost' | 'crash' | 'quota' | 'interrupt' | 'vanish' | 'nothing';
+type Fault =
+  | 'breakLink'
+  | 'restoreHost'
+  | 'failHost'
+  | 'repairHost'
+  | 'crash'
+  | 'quota'
+  | 'interrupt'
+  | 'vanish'
+  | 'nothing';
 
 const FAULTS: Readonly<Record<Fault, number>> = {
   breakLink: 1,
   restoreHost: 2,
+  failHost: 0.5,
+  repairHost: 1,
   crash: 0.4,
   quota: 0.5,
   interrupt: 0.3,
@@ -164,7 +175,10 @@ class Simulation {
     Object.assign(hostFaults, { lostAnswer: 0, refusal: 0, crash: 0 });
     Object.assign(cloudFaults, { ...NO_FAULTS, quota: 100, bootSeconds: [1, 60] });
     this.#drainSeconds = () => 0;
-    for (const host of this.#world.hosts.values()) host.setReachable(true);
+    for (const host of this.#world.hosts.values()) {
+      host.setReachable(true);
+      host.setFailing(false);
+    }
     if (this.#servers.length === 0) await this.#startServer();
     await this.#rest();
     // A service has to come back from nothing too, whatever updates it has behind it.
@@ -234,6 +248,12 @@ class Simulation {
         return;
       case 'restoreHost':
         this.#random.pick(hosts.filter((host) => !host.isReachable))?.setReachable(true);
+        return;
+      case 'failHost':
+        this.#random.pick(hosts)?.setFailing(true);
+        return;
+      case 'repairHost':
+        this.#random.pick(hosts)?.setFailing(false);
         return;
       case 'quota':
         this.#world.parts.cloudFaults.quota = this.#random.whole(1, 8);
