@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobSpecForAgent, RepoForAgent } from '@dstack/contract/agent';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
-import { git, type HttpGit, startHttpGit } from '@dstack/testkit/git-hosts';
+import { type HttpGit, runGit, startHttpGit } from '@dstack/testkit/git-hosts';
 import { pack } from 'tar-stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentHarness, jobSpec, jobUser } from '../testing/agent-harness.ts';
@@ -30,20 +30,20 @@ beforeAll(async () => {
   host = await startHttpGit();
   const work = join(host.root, 'origin');
   mkdirSync(work);
-  git(work, 'init', '-q');
+  runGit(work, 'init', '-q');
   writeFileSync(join(work, 'a.txt'), 'one\n');
   writeFileSync(join(work, 'run.sh'), '#!/bin/sh\necho ran\n', { mode: 0o755 });
-  git(work, 'add', '.');
-  git(work, 'commit', '-qm', 'first');
-  first = git(work, 'rev-parse', 'HEAD');
+  runGit(work, 'add', '.');
+  runGit(work, 'commit', '-qm', 'first');
+  first = runGit(work, 'rev-parse', 'HEAD');
   writeFileSync(join(work, 'a.txt'), 'two\r\n');
-  git(work, 'commit', '-qam', 'second');
-  second = git(work, 'rev-parse', 'HEAD');
+  runGit(work, 'commit', '-qam', 'second');
+  second = runGit(work, 'rev-parse', 'HEAD');
   writeFileSync(join(work, 'a.txt'), 'changed\n');
   writeFileSync(join(work, 'new.bin'), Buffer.from([0, 1, 2, 255]));
-  git(work, 'add', '-A');
+  runGit(work, 'add', '-A');
   diff = execFileSync('git', ['diff', '--binary', '--cached', 'HEAD'], { cwd: work });
-  git(work, 'reset', '-q', '--hard');
+  runGit(work, 'reset', '-q', '--hard');
 });
 afterAll(() => host.close());
 
@@ -212,7 +212,7 @@ describe('the process executor on a user’s own machine', () => {
   }
 
   it('refuses to replace the directory that the files came from, and names it', async () => {
-    git(user, 'init', '-q', 'project');
+    runGit(user, 'init', '-q', 'project');
     const project = join(user, 'project');
     writeFileSync(join(project, '.gitignore'), 'data\n');
     writeFileSync(join(project, 'data'), 'worth a week of work\n');

@@ -3,12 +3,12 @@ import { Problem, quote } from '../grammar/problem.ts';
 import { BackendFileConfig } from './backend-files.ts';
 import { backendProblems } from './backend-rules.ts';
 import { fillBackendSecrets, type ReadTextFile } from './backend-secrets.ts';
-import { delegate, report } from './issue.ts';
+import { delegate, reportIssue } from './issue.ts';
 import { bool, optional, readString, string } from './scalars.ts';
 import { choice, closed, isMap, named, type Reader, reader, tagged } from './schema-kit.ts';
 import { SimBackendConfig } from './sim-backend.ts';
 
-/** Bytes of an AES-256 key. */
+/** Size of an AES-256 key in bytes. */
 const AES_KEY_BYTES = 32;
 
 const KeyName: Reader<string> = reader(
@@ -26,15 +26,15 @@ const AesSecret: Reader<string> = reader(
     if (text instanceof Problem) return text;
     const bytes = base64Bytes(text);
     if (bytes === AES_KEY_BYTES) return text;
-    const got = bytes === undefined ? 'text that is no base64' : `${bytes} bytes`;
+    const got = bytes === undefined ? 'text that is not base64' : `${bytes} bytes`;
     return new Problem(
-      `must be ${AES_KEY_BYTES} bytes in base64, got ${got}: make one with 'head -c 32 /dev/urandom | base64'`,
+      `must be ${AES_KEY_BYTES} bytes in base64, got ${got}: create one with 'head -c 32 /dev/urandom | base64'`,
     );
   },
   { type: 'string' },
 );
 
-/** Number of bytes that a base64 text holds, or undefined if it is none. */
+/** Number of bytes that a base64 text decodes to; undefined if it is not base64. */
 function base64Bytes(text: string): number | undefined {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
   return (text.length / 4) * 3 - (text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0);
@@ -85,7 +85,7 @@ function project<B extends ConfiguredBackend>(backend: Reader<B>) {
     for (const [index, entry] of entries.entries()) {
       if (isSimBackend(entry)) continue;
       for (const { path, problem } of backendProblems(entry)) {
-        report(ctx, entries, problem, [index, ...path]);
+        reportIssue(ctx, entries, problem, [index, ...path]);
       }
     }
   });
@@ -117,7 +117,7 @@ function configuredBackend(sim: boolean): Reader<ConfiguredBackend> {
   return z.unknown().transform((value, ctx): ConfiguredBackend => {
     if (!isMap(value) || value.type !== 'sim') return delegate(ctx, BackendFileConfig, value);
     if (sim) return delegate(ctx, SimBackendConfig, value);
-    report(ctx, value, new Problem(SIM_REFUSED, { type: 'union_tag_invalid', at: ['type'] }));
+    reportIssue(ctx, value, new Problem(SIM_REFUSED, { type: 'union_tag_invalid', at: ['type'] }));
     return z.NEVER;
   });
 }
@@ -142,7 +142,7 @@ export function serverConfigWithFiles(
           const { backend, problems } = fillBackendSecrets(entry, readFile);
           const place = ['projects', projectIndex, 'backends', index];
           for (const { path, problem } of problems)
-            report(ctx, config, problem, [...place, ...path]);
+            reportIssue(ctx, config, problem, [...place, ...path]);
           return backend;
         }) ?? null,
     }));

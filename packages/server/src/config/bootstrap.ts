@@ -17,11 +17,11 @@ export interface BootstrapOptions
 export interface Bootstrapped {
   readonly admin: UserRecord;
   readonly adminToken: string;
-  /** The admin was made just now: the token has not been shown before. */
+  /** The admin was just created, so the token has not been shown before. */
   readonly firstStart: boolean;
 }
 
-/** Makes the user `admin` and the project `main` of a new installation. */
+/** Creates the user `admin` and the project `main` of a new installation. */
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
   const { store } = options;
   const found = await store.users.byName('admin');
@@ -33,8 +33,8 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
 }
 
 /**
- * Projects and backends of the file; a backend that cannot be set up does not stop the others. A
- * project without the key `backends` keeps those that it was given over the API.
+ * Applies projects and backends of the file; a backend that cannot be configured does not stop the
+ * others. A project without the key `backends` keeps those that were configured over the API.
  */
 export async function applyServerConfig(
   options: BootstrapOptions,
@@ -94,17 +94,19 @@ async function applyBackends(
       await store.backends.update(project.id, type, set);
     }
   }
-  const gone = present.filter((backend) => !wanted.some((entry) => typeOf(entry) === backend.type));
-  for (const backend of gone) {
+  const removed = present.filter(
+    (backend) => !wanted.some((entry) => typeOf(entry) === backend.type),
+  );
+  for (const backend of removed) {
     log.warn(
       { project: project.name, backend: backend.type },
-      'backend is not in config.yml any more; removing it',
+      'backend is no longer in config.yml and is removed',
     );
   }
-  if (gone.length > 0)
+  if (removed.length > 0)
     await store.backends.delete(
       project.id,
-      gone.map((backend) => backend.type),
+      removed.map((backend) => backend.type),
     );
 }
 
