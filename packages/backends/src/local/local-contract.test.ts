@@ -29,4 +29,4 @@ describeBackend('the server host', async () => {
     userVolume: null,
     close: async () => {},
   };
-});
+}, ['list', 'lost answers', 'deletion by others', 'volumes', 'groups']);

@@ -42,4 +42,4 @@ describeBackend('SSH hosts', async () => {
     userVolume: null,
     close: async () => {},
   };
-});
+}, ['offers', 'list', 'lost answers', 'volumes', 'groups']);

@@ -8,7 +8,7 @@ export type OrphanKind = z.infer<typeof OrphanKind>;
 export const Orphan = model({
   id: Uuid,
   kind: OrphanKind,
-  /** In whose backend it was found; `created_for` says for whom it was created. */
+  /** In whose backend it was found; `created_for` names whom it was created for. */
   project_name: Text,
   backend: Text,
   external_id: Text,
