@@ -25,12 +25,12 @@ export interface HostMounts {
  * the host. Throws `JobFailure`.
  */
 export async function hostMounts(
-  asked: readonly JobMount[],
+  requested: readonly JobMount[],
   forbidden: readonly string[],
 ): Promise<HostMounts> {
   const mounts: HostMount[] = [];
   const notices: string[] = [];
-  for (const { source, target, read_only: readOnly, optional } of asked) {
+  for (const { source, target, read_only: readOnly, optional } of requested) {
     // A source must not be created in a forbidden place either.
     refuseForbidden(source, forbidden);
     if (!existsSync(source)) {

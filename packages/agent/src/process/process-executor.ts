@@ -10,7 +10,7 @@ import type { JobUsers } from './isolation/job-users.ts';
 import { canMakeNamespaces } from './isolation/namespace.ts';
 import type { PlaceJobFiles } from './job-places.ts';
 import { checkPorts } from './port-check.ts';
-import { type Grounds, prepareLaunch } from './prepare-launch.ts';
+import { type ProcessJobSetup, prepareLaunch } from './prepare-launch.ts';
 import { ProcessExecution } from './process-execution.ts';
 import { startSupervisor } from './start-supervisor.ts';
 import { SupervisorFiles } from './supervisor-files.ts';
@@ -30,7 +30,7 @@ export interface ProcessExecutorOptions {
 export class ProcessExecutor implements Executor {
   readonly kind = 'process';
   readonly pulls = false;
-  readonly #grounds: Grounds;
+  readonly #setup: ProcessJobSetup;
 
   constructor({
     placeFiles,
@@ -39,7 +39,7 @@ export class ProcessExecutor implements Executor {
     forbiddenMounts = [],
   }: ProcessExecutorOptions) {
     let canMount: boolean | null = null;
-    this.#grounds = {
+    this.#setup = {
       terminal: terminalKind(terminal),
       users,
       placeFiles,
@@ -58,7 +58,7 @@ export class ProcessExecutor implements Executor {
     const started = await this.adopt(job);
     if (started) return started;
     await checkPorts(job.spec.ports);
-    const launch = await prepareLaunch(job, this.#grounds, signal);
+    const launch = await prepareLaunch(job, this.#setup, signal);
     signal.throwIfAborted();
     new SupervisorFiles(job.folder.path).writeLaunch(launch);
     const ownUid = launch.isolation?.ownUser ? launch.account.uid : null;
@@ -85,7 +85,7 @@ export class ProcessExecutor implements Executor {
       await killTree({ id: job.spec.id, leader, cgroup });
       removeCgroup(cgroup);
     }
-    await this.#grounds.users?.release(job);
+    await this.#setup.users?.release(job);
   }
 
   /** Only the job's account may connect, which may differ from the agent's. */
@@ -101,6 +101,6 @@ export class ProcessExecutor implements Executor {
 
   /** A supervisor exists only with its job's folder, and the agent recovers from these folders. */
   async sweep(): Promise<void> {
-    await this.#grounds.users?.sweep();
+    await this.#setup.users?.sweep();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A gateway and the replicas it consists of.
+ * A gateway and its replicas.
  *
  *   gateway:  submitted ──► provisioning ──► running
  *                 └──────────────┴─────────► failed

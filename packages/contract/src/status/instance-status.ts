@@ -1,5 +1,5 @@
 /**
- * The status of a machine, or of one that is planned.
+ * The status of an instance, which may not have a machine yet.
  *
  *   pending ──► provisioning ──► idle ◄──► busy
  *     │  └──────(SSH host)────────►│         │
@@ -72,8 +72,8 @@ export const isInstanceActive = (status: InstanceStatus): boolean =>
 
 /**
  * An SSH host: a user's own server in an SSH fleet. It is never created or terminated, and has no
- * time limit while it is only unreachable. On the wire the machine of the server has the same
- * backend, with the region `local`.
+ * time limit while it is only unreachable. In the API the server host has the same backend, with the
+ * region `local`.
  */
 export const isSshHost = (backend: string | null): boolean => backend === 'remote';
 

@@ -82,7 +82,7 @@ export const isJobDone = (status: JobStatus): boolean => status === 'done';
 export const isJobAlive = (status: JobStatus): boolean =>
   !isJobFinished(status) && !isJobTerminating(status);
 
-/** It has a machine and is being started there. */
+/** It has an instance and is being started there. */
 export const isJobStarting = (status: JobStatus): boolean =>
   isJobProvisioning(status) || isJobPulling(status);
 

@@ -10,9 +10,9 @@
  *        └── stop, budget spent ──► terminating ──► terminated | failed | done
  *                                       └──► pending (a schedule fires again)
  *
- * Deadlines: `pending` ends with the retry delay, the retry budget or the next firing, or lasts on
- * purpose (a service scaled to zero). The other passing statuses last exactly as long as those of
- * the run's jobs, each of which has a deadline of its own.
+ * Deadlines: `pending` ends with the retry delay, the retry budget or the next start of the schedule, or
+ * lasts on purpose (a service scaled to zero). The other temporary statuses last exactly as long as those
+ * of the run's jobs, each of which has its own deadline.
  */
 import type { Transitions } from './transitions.ts';
 
@@ -78,7 +78,7 @@ export const isRunAlive = (status: RunStatus): boolean =>
 export const hasRunInstances = (status: RunStatus): boolean =>
   status === 'provisioning' || status === 'running';
 
-/** A person requested the end: a schedule does not go on after it. */
+/** A user requested the end: its schedule does not start it again. */
 export const isEndedByUser = (reason: RunTerminationReason | null): boolean =>
   reason === 'stopped_by_user' || reason === 'aborted_by_user';
 

@@ -1,14 +1,14 @@
 /** Orphans: what carries the server's tag at a provider and is in none of its records. Ours. */
 import * as z from 'zod';
-import { Flag, model, nullable, Text, Uuid, words } from './scalars.ts';
+import { choiceOf, Flag, model, nullable, Text, Uuid } from './scalars.ts';
 
-export const OrphanKind = words(['instance', 'volume', 'group']);
+export const OrphanKind = choiceOf(['instance', 'volume', 'group']);
 export type OrphanKind = z.infer<typeof OrphanKind>;
 
 export const Orphan = model({
   id: Uuid,
   kind: OrphanKind,
-  /** In whose backend it was found; `created_for` says for whom it was created. */
+  /** In whose backend it was found; `created_for` names whom it was created for. */
   project_name: Text,
   backend: Text,
   external_id: Text,

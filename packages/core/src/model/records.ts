@@ -107,6 +107,8 @@ export interface JobRecord {
   readonly queuedAt: Timestamp;
   /** Number of consecutive failures before this submission; determines the next retry delay. */
   readonly attempt: number;
+  /** Earlier submissions of its replica, within this execution, that were interrupted. */
+  readonly resumeCount: number;
   /** The claimed instance; set from assignment to release. */
   readonly instanceId: Id | null;
   /** Blocks of the instance this job holds; 0 before assignment and after release. */

@@ -1,7 +1,7 @@
 /** The rules that an offer or instance fails for a job, with requested and present values. */
 import {
   formatGpu,
-  formatMachineGpu,
+  formatInstanceGpus,
   formatMebibytes,
   formatMemoryRange,
   formatRange,
@@ -102,7 +102,7 @@ function requirementFinding(
     case 'gpu':
       return finding(rule, {
         asked: resources.gpu && formatGpu(resources.gpu),
-        has: formatMachineGpu(machine.gpus) || 'none',
+        has: formatInstanceGpus(machine.gpus) || 'none',
       });
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { JobTerminationReason } from '../model/index.ts';
 import { jobStatusMessage, runStatusMessage } from '../status/index.ts';
-import { retryDelay } from './retry.ts';
+import { nextResumeCount, retryDelay } from './retry.ts';
 import { aHost, aJob, aJobSpec, anInstance, placedJob } from './testing.ts';
 import { running } from './testing-runs.ts';
 import { World } from './testing-world.ts';
@@ -122,6 +122,25 @@ describe('retry of a single job', () => {
     expect(world.run.status).toBe('submitted');
     noCapacity(world);
     expect(world.run.status).toBe('failed');
+  });
+
+  test('a job counts how often it was interrupted, and no other failures', () => {
+    const world = running({ retry: retry(3600) });
+    const job = world.job('job-1');
+    world.jobs.set(job.id, {
+      ...job,
+      resumeCount: 1,
+      provisioningData: spot(job.provisioningData),
+    });
+    world.disconnect().later(5).pass();
+    world.later(120).pass();
+    world.later(2).pass();
+    const resumed = [...world.jobs.values()].at(-1) ?? job;
+    expect(resumed).toMatchObject({ submissionNum: 1, resumeCount: 2 });
+    const failed = { status: 'failed', finishedAt: world.now } as const;
+    const terminationReason = 'container_exited_with_error' as const;
+    world.jobs.set(resumed.id, { ...resumed, ...failed, terminationReason, exitStatus: 1 });
+    expect(nextResumeCount([world.job(resumed.id)])).toBe(2);
   });
 
   test('a machine that was had starts the count of attempts anew', () => {

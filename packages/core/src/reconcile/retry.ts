@@ -40,6 +40,15 @@ export function nextAttempt(jobs: readonly JobRecord[]): number {
   return Math.max(0, ...jobs.map((job) => job.attempt)) + 1;
 }
 
+/**
+ * Resumes of a replica after these submissions of it. An interruption of one node counts for all of
+ * them: the others are ended with it.
+ */
+export function nextResumeCount(jobs: readonly JobRecord[]): number {
+  const before = Math.max(0, ...jobs.map((job) => job.resumeCount));
+  return jobs.some((job) => retryEvent(job) === 'interruption') ? before + 1 : before;
+}
+
 function wasHealthy({ runningAt, finishedAt }: JobRecord): boolean {
   return runningAt !== null && finishedAt !== null && finishedAt - runningAt >= HEALTHY_AFTER;
 }

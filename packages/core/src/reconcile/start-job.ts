@@ -1,6 +1,6 @@
 /** Starts a job on its host and follows the reports of the agent. */
 
-import { isSshUser } from '@dstack/contract';
+import { isSshUserName } from '@dstack/contract';
 import { occupyInstance } from '../instances/index.ts';
 import type {
   HostRecord,
@@ -119,7 +119,7 @@ export function noteAddress(pass: RunPass, job: JobRecord, report: JobReport): J
       ports: ssh_port === null ? runtimeData.ports : { ...runtimeData.ports, '10022': ssh_port },
       working_dir: working_dir ?? runtimeData.working_dir,
       // The name comes from the image's files; ignore it if no client could log in with it.
-      username: username && isSshUser(username) ? username : runtimeData.username,
+      username: username && isSshUserName(username) ? username : runtimeData.username,
     },
   });
 }

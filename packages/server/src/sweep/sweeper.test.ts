@@ -92,7 +92,7 @@ const eventTexts = async (store = server.store) =>
 const report = async () =>
   (await server.call('/api/server/orphans', undefined, { method: 'GET' })).body;
 
-/** A row with this machine, terminated or not. */
+/** A row with the machine, terminated or not. */
 async function insertRow(machine: string, part: object = {}): Promise<void> {
   const [id = ''] = await insertInstances(server, 1);
   await server.store.engine.updateInstance(id, ({ instance }) => ({
@@ -189,7 +189,7 @@ describe('a sweep', () => {
   });
 
   it('records why it failed, and tries again later and later', async () => {
-    account.provider.faults.error = 1;
+    account.faults.error = 1;
     const sweeper = installation('report');
     await sweepAt(T0, sweeper);
     const delays: number[] = [];
@@ -203,7 +203,7 @@ describe('a sweep', () => {
       expect(Math.abs(delay - 60 * 2 ** n)).toBeLessThanOrEqual(6 * 2 ** n);
     }
     expect((await report()).sweeps).toMatchObject([{ error: '500 Internal Server Error' }]);
-    account.provider.faults.error = 0;
+    account.faults.error = 0;
     await pass(HOUR, sweeper);
     expect((await report()).sweeps).toMatchObject([{ error: null }]);
   });
@@ -303,7 +303,7 @@ describe('a database that was copied', () => {
     const machine = await account.order(serverId, 'instance.create:after-the-backup:0');
     await insertRow(machine);
     await pass(5 * HOUR, lost);
-    // From here on only the restored database is in use.
+    // Only the restored database is used afterwards.
     await pass(2 * HOUR, restored);
     expect(await eventTexts(store)).toEqual([expect.stringContaining(machine)]);
     await pass(CLAIM_LIFETIME - 3 * HOUR, restored);

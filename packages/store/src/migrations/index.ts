@@ -13,7 +13,8 @@ import { retiredTokens } from './0012-retired-tokens.ts';
 import { capacity } from './0013-capacity.ts';
 import { health } from './0014-health.ts';
 import { sweep } from './0015-sweep.ts';
-import { groups } from './0016-groups.ts';
+import { jobResumes } from './0016-job-resumes.ts';
+import { groups } from './0017-groups.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -36,5 +37,6 @@ export const MIGRATIONS: readonly Migration[] = [
   capacity,
   health,
   sweep,
+  jobResumes,
   groups,
 ];

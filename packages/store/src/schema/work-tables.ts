@@ -57,6 +57,7 @@ export const jobTable = table<JobRecord>()('jobs', {
   priority: 'plain',
   queuedAt: 'plain',
   attempt: 'plain',
+  resumeCount: 'plain',
   instanceId: 'plain',
   claimedBlocks: 'plain',
   provisioningData: 'json',

@@ -57,7 +57,7 @@ it('warns of backends that could not be swept, so that an empty list is no proof
   expect(out + err).toContain('No orphans are known.');
 });
 
-it('a word that is no command of the server is refused', async () => {
+it('a word that is not a command of the server is refused', async () => {
   const { code, err } = await runCommand(['server', 'orphan'], {});
   expect(code).toBe(2);
   expect(err).toContain('dstack server orphans');

@@ -19,7 +19,7 @@ async function instance() {
 }
 
 describe('the health of an instance', () => {
-  it('says what is wrong, by a key that healthy ones do not have', async () => {
+  it('reports what is wrong, by a key that healthy ones do not have', async () => {
     const { id, version } = await instance();
     const path = '/api/project/main/instances/get';
     const before = await server.call(path, { id });

@@ -1,4 +1,4 @@
-/** New volumes and the end of old ones, as far as the API orders it. */
+/** Creates volumes, and deletes them as far as the API requests it. */
 import { alreadyExists, notExists, ruleError } from '@dstack/contract/api';
 import type { Volume, VolumeConfiguration } from '@dstack/contract/wire';
 import { newEvent, prepareVolume, type VolumeRecord, volumeTarget } from '@dstack/core';
@@ -8,7 +8,7 @@ import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
 import { accepted } from '../spec-errors.ts';
 
-/** `submitted`: its first pass says what becomes of it. */
+/** `submitted`: its first pass decides what happens to it. */
 export async function createVolume(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -52,7 +52,7 @@ export async function createVolume(
   return wireVolume(view, now);
 }
 
-/** Unknown names are ignored. All of them are free to go, or none is touched. */
+/** Unknown names are ignored. Either all of them are unused, or none is deleted. */
 export async function deleteVolumes(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -68,7 +68,7 @@ export async function deleteVolumes(
 
 async function markForDeletion(deps: HttpDeps, id: string, actor: UserRecord): Promise<void> {
   await deps.store.engine.updateVolume(id, ({ volume, attachments }) => {
-    // Attached since it was looked at first.
+    // Attached after the first check.
     if (attachments > 0) throw inUse(volume.name);
     if (volume.toBeDeleted || volume.deleted) return null;
     const { version } = volume;

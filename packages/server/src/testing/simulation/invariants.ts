@@ -293,7 +293,7 @@ export async function checkBlocks(store: Store, { id }: Pick<InstanceRecord, 'id
 
 /** 9: at the end every machine has a row, and no agent has a job that the database has not. */
 export async function checkNothingLeft({ store, world }: Scene): Promise<void> {
-  for (const { id, order } of world.provider.machines.values()) {
+  for (const { id, order } of world.provider.tables.machines.all()) {
     const view = await store.instances.byId(order.instanceId);
     if (!view || view.instance.deleted) throw new Breach(9, `machine ${id} has no row`);
   }
