@@ -92,7 +92,7 @@ const eventTexts = async (store = server.store) =>
 const report = async () =>
   (await server.call('/api/server/orphans', undefined, { method: 'GET' })).body;
 
-/** A row with this machine, terminated or not. */
+/** A row with the given machine, terminated or not. */
 async function insertRow(machine: string, part: object = {}): Promise<void> {
   const [id = ''] = await insertInstances(server, 1);
   await server.store.engine.updateInstance(id, ({ instance }) => ({
@@ -303,7 +303,7 @@ describe('a database that was copied', () => {
     const machine = await account.order(serverId, 'instance.create:after-the-backup:0');
     await insertRow(machine);
     await pass(5 * HOUR, lost);
-    // From here on only the restored database is in use.
+    // Now only the restored database is in use.
     await pass(2 * HOUR, restored);
     expect(await eventTexts(store)).toEqual([expect.stringContaining(machine)]);
     await pass(CLAIM_LIFETIME - 3 * HOUR, restored);
