@@ -12,6 +12,7 @@ import { MetricsTicker } from './metrics/metrics-ticker.ts';
 import type { Owner } from './owner.ts';
 import { AgentServer } from './protocol/http-server.ts';
 import { makeSocketFolder, removeSocketFolder } from './socket-folder.ts';
+import { VolumeDirectories } from './volumes/volume-directories.ts';
 
 export interface AgentSetup {
   readonly stateDir: string;
@@ -72,10 +73,17 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   await registry.recover();
   const idle = new IdleWatch(setup, () => registry.hasLiveJobs);
   registry.onJobEnded(() => idle.look());
+  const volumes = new VolumeDirectories({
+    stateDir: setup.stateDir,
+    whyNoMounts: () => executor.whyNoMounts(),
+    isMounted: (id) => registry.mountsVolume(id),
+    log,
+  });
   const server = new AgentServer({
     token,
     info,
     registry,
+    volumes,
     log,
     planImages: (plan) => executor.planImages(plan),
     openShells: setup.openShells,
@@ -91,6 +99,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     close: async () => {
       idle.close();
       ticker.close();
+      volumes.close();
       stopListening();
       server.close();
       await registry.close();

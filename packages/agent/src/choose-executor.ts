@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import type { VolumeDirectory } from '@dstack/contract/agent';
 import { connectDocker } from './docker/docker-client.ts';
 import { DockerExecutor } from './docker/docker-executor.ts';
 import type { Executor } from './jobs/executor.ts';
@@ -6,6 +7,7 @@ import type { Logger } from './log.ts';
 import type { AgentOptions } from './options.ts';
 import { JobUsers } from './process/isolation/job-users.ts';
 import { ProcessExecutor } from './process/process-executor.ts';
+import { dataOf } from './volumes/volume-layout.ts';
 
 export interface ChosenExecutor {
   readonly executor: Executor;
@@ -24,6 +26,7 @@ export async function chooseExecutor(
     ...[stateDir, dirname(socket), '/run/dstack', daemon, '/var/run/docker.sock'],
     ...(jobUsers ? [dirname(jobUsers.homes)] : []),
   ];
+  const volumes = { dataOf: (volume: VolumeDirectory) => dataOf(stateDir, volume) };
   const docker = kind === 'process' ? null : await connectDocker(env);
   if (kind === 'docker' && !docker) {
     throw new Error('no Docker daemon answers (DOCKER_HOST, /var/run/docker.sock)');
@@ -32,7 +35,10 @@ export async function chooseExecutor(
   if (!docker) {
     if (jobUsers && process.getuid?.() !== 0) throw new Error('--job-uids needs root');
     const users = jobUsers && new JobUsers(jobUsers);
-    return { executor: new ProcessExecutor({ users, forbiddenMounts }), diskPath: stateDir };
+    return {
+      executor: new ProcessExecutor({ users, forbiddenMounts, volumes }),
+      diskPath: stateDir,
+    };
   }
   const { DockerRootDir } = await docker.info();
   return {
@@ -40,6 +46,7 @@ export async function chooseExecutor(
       docker,
       stateDir,
       forbiddenMounts,
+      volumes,
       imagesDir: DockerRootDir,
       log,
     }),

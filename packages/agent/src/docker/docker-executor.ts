@@ -11,7 +11,7 @@ import type Docker from 'dockerode';
 import { writeDurably } from '../durable-file.ts';
 import { placeInContainer } from '../files/place-in-container.ts';
 import { type Execution, type Executor, type ExecutorJob, JobFailure } from '../jobs/executor.ts';
-import { type HostMount, hostMounts } from '../jobs/host-mounts.ts';
+import { type HostMount, hostMounts, type VolumeData } from '../jobs/host-mounts.ts';
 import { isExportedFunction, jobEnvironment, proxyEnvironment } from '../jobs/job-environment.ts';
 import type { JobFolder } from '../jobs/job-folder.ts';
 import type { ServerSocket } from '../jobs/server-access.ts';
@@ -40,6 +40,7 @@ export interface DockerExecutorOptions {
   readonly stateDir: string;
   /** Host paths that no job may see. */
   readonly forbiddenMounts: readonly string[];
+  readonly volumes: VolumeData;
   /** Where the daemon keeps images, for the figure of free disk. */
   readonly imagesDir: string;
   readonly log: Logger;
@@ -126,6 +127,10 @@ export class DockerExecutor implements Executor {
     return { path, folderMode: 0o755, mode: 0o666, owner: null };
   }
 
+  whyNoMounts(): null {
+    return null;
+  }
+
   planImages(plan: ImagePlan): void {
     this.#store.plan(plan);
   }
@@ -196,7 +201,11 @@ export class DockerExecutor implements Executor {
   ): Promise<Execution> {
     const { docker, log } = this.#options;
     const { job } = planned;
-    const { mounts, notices } = await hostMounts(job.spec.mounts, this.#options.forbiddenMounts);
+    const { mounts, notices } = await hostMounts(
+      job.spec.mounts,
+      this.#options.forbiddenMounts,
+      this.#options.volumes,
+    );
     const plan = this.#containerPlan(planned, mounts);
     const options = containerOptions(job, plan, leniency);
     const container = await docker.createContainer(options).catch((error) => {

@@ -98,6 +98,8 @@ export interface Executor {
   remove(job: ExecutorJob): Promise<void>;
   /** Where the job finds its server, `account` being the one it runs under, once that is known. */
   serverSocket(folder: JobFolder, account: JobAccount | null): ServerSocket;
+  /** Why jobs cannot mount directories of the machine; null = they can. */
+  whyNoMounts(): string | null;
   /** Which images the machine should have, and when they go; a hint. */
   planImages(plan: ImagePlan): void;
   /** Lets go of everything that would keep this process alive; jobs go on. */

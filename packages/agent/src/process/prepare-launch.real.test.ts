@@ -36,6 +36,7 @@ describe.skipIf(!canIsolate)('preparing a process job with a user of its own', (
       terminal: 'pipes',
       users,
       forbiddenMounts: [],
+      volumes: undefined,
       canMount: () => true,
     };
     const path = join(open, 'data');

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
 import { makeFolders } from '../files/make-folders.ts';
 import { type ExecutorJob, type JobAccount, JobFailure } from '../jobs/executor.ts';
-import { type HostMount, hostMounts, mountFailure } from '../jobs/host-mounts.ts';
+import { type HostMount, hostMounts, mountFailure, type VolumeData } from '../jobs/host-mounts.ts';
 import { jobEnvironment } from '../jobs/job-environment.ts';
 import { hostAccount, ownAccount } from './accounts.ts';
 import { makeJobCgroup } from './cgroup.ts';
@@ -28,6 +28,7 @@ export interface Grounds {
   readonly users: JobUsers | null;
   /** Host paths that no job may mount. */
   readonly forbiddenMounts: readonly string[];
+  readonly volumes: VolumeData | undefined;
   /** Whether this process may make namespaces and mounts. */
   readonly canMount: () => boolean;
 }
@@ -40,7 +41,11 @@ export async function prepareLaunch(
 ): Promise<Launch> {
   const { spec, folder } = job;
   const { user, account, isOther } = await prepareAccount(job, grounds);
-  const { mounts, notices } = await hostMounts(spec.mounts, grounds.forbiddenMounts);
+  const { mounts, notices } = await hostMounts(
+    spec.mounts,
+    grounds.forbiddenMounts,
+    grounds.volumes,
+  );
   const { outside, inside } = byPlace(mounts, [folder.home, folder.work]);
   const cwd = placeIn(spec.working_dir ?? folder.work, account.home, folder.work);
   const repoDir = spec.repo ? placeIn(spec.repo.dir, account.home, cwd) : null;
@@ -60,7 +65,7 @@ export async function prepareLaunch(
   return {
     id: spec.id,
     argv: isolated ? argv : wrapCommand(argv, cgroup),
-    isolation: isolated ? { namespace, ownUser: user?.isOwn ?? false } : null,
+    isolation: isolated ? { namespace, ...usersOf(job, user) } : null,
     env: await environment(job, account, { cwd, repoDir }),
     cwd,
     terminal: grounds.terminal,
@@ -70,6 +75,15 @@ export async function prepareLaunch(
     account,
     socket: folder.socket('s'),
   };
+}
+
+/**
+ * The next job of a volume has a user of its own, which has to be able to change what this one leaves
+ * there; the job's other files lie where no other user comes.
+ */
+function usersOf({ spec }: ExecutorJob, user: JobUser | null) {
+  const ownUser = user?.isOwn ?? false;
+  return { ownUser, opensFiles: ownUser && spec.mounts.some(({ volume }) => volume != null) };
 }
 
 /** `isOther`: the account is not the agent's. */
@@ -113,6 +127,8 @@ function withServerSocket(
   return { ...env, DSTACK_SERVER_URL: socketUrl(folder.serverSocket) };
 }
 
+export const NO_RIGHT = 'the agent has no right to make mounts; it needs root';
+
 /** Null: the job runs in the machine's namespace. Throws `JobFailure` if its mounts cannot be made. */
 function namespaceFor(
   { folder }: ExecutorJob,
@@ -125,7 +141,7 @@ function namespaceFor(
     return namespaceSteps(mounts, makeStaging(folder.area ?? folder.path), user?.files ?? null);
   }
   if (mounts.length === 0) return null;
-  throw mountFailure('the agent has no right to make mounts; it needs root');
+  throw mountFailure(NO_RIGHT);
 }
 
 interface ByPlace {

@@ -5,6 +5,7 @@ import {
   type JobAccount,
   JobFailure,
 } from '../jobs/executor.ts';
+import type { VolumeData } from '../jobs/host-mounts.ts';
 import type { JobFolder } from '../jobs/job-folder.ts';
 import type { ServerSocket } from '../jobs/server-access.ts';
 import { removeCgroup } from './cgroup.ts';
@@ -12,7 +13,7 @@ import { makeHomes } from './isolation/job-area.ts';
 import type { JobUsers } from './isolation/job-users.ts';
 import { canMakeNamespaces } from './isolation/namespace.ts';
 import { checkPorts } from './port-check.ts';
-import { type Grounds, prepareLaunch } from './prepare-launch.ts';
+import { type Grounds, NO_RIGHT, prepareLaunch } from './prepare-launch.ts';
 import { ProcessExecution } from './process-execution.ts';
 import { killTree } from './process-tree.ts';
 import { startSupervisor } from './start-supervisor.ts';
@@ -26,6 +27,7 @@ export interface ProcessExecutorOptions {
   readonly users?: JobUsers | null;
   /** Host paths that no job may mount. */
   readonly forbiddenMounts?: readonly string[];
+  readonly volumes?: VolumeData;
 }
 
 /** Runs jobs as processes of this machine, each under a supervisor that outlives the agent. */
@@ -34,12 +36,18 @@ export class ProcessExecutor implements Executor {
   readonly pulls = false;
   readonly #grounds: Grounds;
 
-  constructor({ terminal, users = null, forbiddenMounts = [] }: ProcessExecutorOptions = {}) {
+  constructor({
+    terminal,
+    users = null,
+    forbiddenMounts = [],
+    volumes,
+  }: ProcessExecutorOptions = {}) {
     let canMount: boolean | null = null;
     this.#grounds = {
       terminal: terminalKind(terminal),
       users,
       forbiddenMounts,
+      volumes,
       // Asked when the first job needs it, and never again.
       canMount: () => {
         canMount ??= canMakeNamespaces();
@@ -89,6 +97,10 @@ export class ProcessExecutor implements Executor {
     if (folder.area !== null) makeHomes(folder.area);
     const owner = account && account.uid !== process.getuid?.() ? account : null;
     return { path: folder.serverSocket, folderMode: null, mode: 0o600, owner };
+  }
+
+  whyNoMounts(): string | null {
+    return this.#grounds.canMount() ? null : NO_RIGHT;
   }
 
   planImages(): void {}

@@ -8,6 +8,7 @@ import {
   type JobUser,
   Malformed,
   Problem,
+  type PutVolume,
   parseBranch,
   parseCommitHash,
   parseGitUrl,
@@ -16,6 +17,8 @@ import {
   read,
   type StartJob,
   type StopJob,
+  type VolumeDirectory,
+  type VolumePlace,
 } from '@dstack/contract/agent';
 import { AgentError } from './agent-error.ts';
 
@@ -66,11 +69,19 @@ const cluster = object<ClusterInfo>({
   host_keys: (value, path) => nullable(list(nullable(line())))(value, path) ?? [],
 });
 
+/** Absolute, without `..`. */
+const volumePath: read.Read<string> = (value, path) => {
+  const text = line(MAX_PATH)(value, path);
+  if (text.startsWith('/') && !text.split('/').includes('..')) return text;
+  throw new Malformed(path, 'is no absolute path');
+};
+
 const mount = object<JobMount>({
   source: line(MAX_PATH),
   target: line(MAX_PATH),
   read_only: flag,
   optional: flag,
+  volume: nullable(object<VolumeDirectory>({ id: uuid, path: nullable(volumePath) })),
 });
 
 const repo = object<RepoForAgent>({
@@ -168,6 +179,20 @@ export function parseImagePlan(body: unknown): ImagePlan {
   const wanted = object({ image: line(), auth: nullable(registryAuth) });
   const policy = object({ disk_high_percent: nullable(amount), unused_for: nullable(amount) });
   return checked(object<ImagePlan>({ wanted: list(wanted, 1000), policy }), body);
+}
+
+export function parsePutVolume(body: unknown): PutVolume {
+  const names = { name: line(256), project: line(256) };
+  return checked(object<PutVolume>({ path: nullable(volumePath), ...names }), body);
+}
+
+export function parseVolumePlace(body: unknown): VolumePlace {
+  return checked(object<VolumePlace>({ path: nullable(volumePath) }), body);
+}
+
+/** The id of a volume in a path names a directory. */
+export function parseVolumeId(id: string): string {
+  return checked(uuid, id);
 }
 
 function checked<T>(reader: read.Read<T>, body: unknown): T {

@@ -5,14 +5,18 @@ import type { AgentInfo, HostShellKeys, ImagePlan } from '@dstack/contract/agent
 import { WebSocketServer } from 'ws';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { Logger } from '../log.ts';
+import type { VolumeDirectories } from '../volumes/volume-directories.ts';
 import { AgentError } from './agent-error.ts';
 import {
   parseHostShellKeys,
   parseImagePlan,
   parseJobKeys,
   parseJobSpec,
+  parsePutVolume,
   parseStart,
   parseStop,
+  parseVolumeId,
+  parseVolumePlace,
 } from './bodies.ts';
 import { joinJobPort, joinTunnel } from './job-port.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
@@ -25,6 +29,7 @@ export interface AgentServerOptions {
   readonly token: string;
   readonly info: () => AgentInfo;
   readonly registry: JobRegistry;
+  readonly volumes: VolumeDirectories;
   readonly log: Logger;
   /** Takes note of what the server thinks about images. */
   readonly planImages: (plan: ImagePlan) => void;
@@ -84,7 +89,7 @@ export class AgentServer {
 
   /** The answer's body; undefined = none. */
   async #route(request: IncomingMessage): Promise<unknown> {
-    const { registry, info } = this.#options;
+    const { registry, info, volumes } = this.#options;
     const [version, kind, id = '', part, item = '', ...rest] = segments(request);
     const name = [request.method, version, kind, ...(id ? [':id'] : []), ...(part ? [part] : [])];
     if (rest.length > 0) throw notFound();
@@ -107,6 +112,12 @@ export class AgentServer {
         return this.#openShells(parseHostShellKeys(await readJson(request)));
       case 'PUT v1 images':
         return this.#options.planImages(parseImagePlan(await readJson(request)));
+      case 'PUT v1 volumes :id':
+        return volumes.put(parseVolumeId(id), parsePutVolume(await readJson(request)));
+      case 'POST v1 volumes :id state':
+        return volumes.state(parseVolumeId(id), parseVolumePlace(await readJson(request)));
+      case 'POST v1 volumes :id delete':
+        return volumes.remove(parseVolumeId(id), parseVolumePlace(await readJson(request)));
       case 'GET v1 jobs :id':
         return registry.state(id);
       case 'DELETE v1 jobs :id':

@@ -15,8 +15,11 @@ export interface AgentInfo {
   readonly host: HostFacts;
 }
 
-/** `server-access`: jobs may reach the API of the server (`JobSpecForAgent.server_access`). */
-export const FEATURES = ['server-access'] as const;
+/**
+ * `server-access`: jobs may reach the API of the server (`JobSpecForAgent.server_access`). `volumes`:
+ * the agent keeps directories for volumes (`JobMount.volume`).
+ */
+export const FEATURES = ['server-access', 'volumes'] as const;
 
 /** Path of the server's socket in containers. Process jobs each get a path of their own. */
 export const SERVER_SOCKET = '/run/dstack/server.sock';
@@ -77,6 +80,39 @@ export interface JobMount {
   readonly read_only: boolean;
   /** A missing optional source is left out instead of failing the job. */
   readonly optional: boolean;
+  /** The directory of a volume, instead of `source`; a missing one fails the job. */
+  readonly volume?: VolumeDirectory | null;
+}
+
+/** A directory that the agent keeps for the server. */
+export interface VolumeDirectory {
+  /** Id of the volume: name of the directory. */
+  readonly id: string;
+  /** Directory of a file system that several hosts share; null = the agent's own state. */
+  readonly path: string | null;
+}
+
+/** Body of `PUT`; a directory that exists is left as it is. */
+export interface PutVolume {
+  readonly path: string | null;
+  /** For people who look at the directory. */
+  readonly name: string;
+  readonly project: string;
+}
+
+/** Body of the other commands on a volume. */
+export interface VolumePlace {
+  readonly path: string | null;
+}
+
+export interface VolumeState {
+  /** Bytes on the disk; null = not measured yet. Measured now and then, at most every ten minutes. */
+  readonly used_bytes: number | null;
+}
+
+export interface VolumeRemoval {
+  /** False: it is being deleted; the command is to be repeated. */
+  readonly deleted: boolean;
 }
 
 export interface JobUser {

@@ -1,4 +1,13 @@
-import type { AgentInfo, HostFacts, HostGpu, JobExit, JobState, PutJobAnswer } from './commands.ts';
+import type {
+  AgentInfo,
+  HostFacts,
+  HostGpu,
+  JobExit,
+  JobState,
+  PutJobAnswer,
+  VolumeRemoval,
+  VolumeState,
+} from './commands.ts';
 import type { AgentFrame, JobMetrics, PullProgress, ServerFrame } from './frames.ts';
 import { decodeLogFrame, type LogFrame } from './log-frame.ts';
 import {
@@ -150,4 +159,14 @@ function jsonOf(text: string): unknown {
   } catch {
     throw new Malformed('', 'is not JSON');
   }
+}
+
+/** Throws `Malformed`. */
+export function parseVolumeState(value: unknown): VolumeState {
+  return object<VolumeState>({ used_bytes: nullable(whole()) })(value, '');
+}
+
+/** Throws `Malformed`. */
+export function parseVolumeRemoval(value: unknown): VolumeRemoval {
+  return object<VolumeRemoval>({ deleted: flag })(value, '');
 }
