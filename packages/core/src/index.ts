@@ -11,6 +11,7 @@ export {
   LOCAL_CAPACITY,
   matchesFleet,
   nodesOf,
+  notAskedYet,
   notObserved,
   observed,
   projectCapacity,

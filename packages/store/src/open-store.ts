@@ -41,6 +41,7 @@ import { createSecrets } from './secrets/secrets.ts';
 import { createServices } from './services/services.ts';
 import type { OpenStoreOptions, Store } from './store.ts';
 import { createUsers } from './users/users.ts';
+import { createVolumeObservations } from './volumes/observations.ts';
 import { createVolumes } from './volumes/volumes.ts';
 
 const DEFAULT_POOL_SIZE = 10;
@@ -236,6 +237,7 @@ function createStore(
     repos: createRepos(context),
     files: createFiles(context),
     volumes: createVolumes(context),
+    volumeObservations: createVolumeObservations(context),
     gateways: createGateways(context),
     groups: createGroups(context),
     exports: createExports(context),

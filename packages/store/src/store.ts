@@ -22,6 +22,7 @@ import type { Runs } from './runs/types.ts';
 import type { Secrets } from './secrets/types.ts';
 import type { Services } from './services/types.ts';
 import type { Users } from './users/types.ts';
+import type { VolumeObservations } from './volumes/observations.ts';
 import type { Volumes } from './volumes/types.ts';
 
 export interface OpenStoreOptions {
@@ -71,6 +72,7 @@ export interface Store {
   readonly repos: Repos;
   readonly files: Files;
   readonly volumes: Volumes;
+  readonly volumeObservations: VolumeObservations;
   readonly gateways: Gateways;
   readonly groups: Groups;
   readonly exports: Exports;

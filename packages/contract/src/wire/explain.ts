@@ -47,6 +47,7 @@ export const STATE_RULES = [
   // On the way to a running process.
   'creating',
   'provisioning',
+  'attaching',
   'deploying',
   'starting',
   'pulling',
@@ -55,6 +56,7 @@ export const STATE_RULES = [
   // On the way to the end, and the end.
   'draining',
   'stopping',
+  'detaching',
   'log_wait',
   'retry_limit',
   'ended',

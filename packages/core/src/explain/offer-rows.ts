@@ -7,6 +7,7 @@ import type { Combined } from '../offers/combine.ts';
 import { finding, offerFindings } from '../offers/findings.ts';
 import type { NodeRequest } from '../placement/gang-request.ts';
 import type { GangLook } from '../placement/look.ts';
+import { mountsWith } from '../placement/mounts.ts';
 import { newCapacityFor, offersQuestion, usableOffers } from '../placement/new-capacity.ts';
 import { whyNotLocal } from '../placement/new-slots.ts';
 import type { BackendAbility, BackendNote } from '../placement/offers-wanted.ts';
@@ -77,7 +78,7 @@ function identity({ backend, region, price, instance: { name, resources } }: Off
 }
 
 function judge(
-  { ledger }: GangLook,
+  { ledger, request }: GangLook,
   fleet: FleetRecord,
   node: NodeRequest,
   combined: Combined,
@@ -92,6 +93,10 @@ function judge(
   const blocks = fleet.spec.configuration.blocks ?? 1;
   if (usableOffers([offer], node, combined, blocks).length === 0) {
     return { offer, findings: [{ ...finding('blocks'), verdict: 'never' }] };
+  }
+  const mounts = mountsWith(ledger, offer, fleet.id, node, request);
+  if ('finding' in mounts) {
+    return { offer, findings: [{ ...mounts.finding, verdict: mounts.verdict }] };
   }
   if (!backend.makesMachines) return { offer, findings: [judgement('no_machines', 'never')] };
   if (!isAvailableOffer(offer)) {

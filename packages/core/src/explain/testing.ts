@@ -47,6 +47,9 @@ export interface Situation {
   readonly reports?: readonly JobReport[];
   readonly intents?: readonly IntentRecord[];
   readonly probes?: RunSnapshot['probes'];
+  /** Volumes of its project, and those that its jobs mount. */
+  readonly volumes?: PlacementSnapshot['volumes'];
+  readonly mounted?: RunSnapshot['volumes'];
   readonly logEnds?: RunSnapshot['logEnds'];
   readonly localMaxInstances?: number;
   readonly localInstances?: number;
@@ -75,6 +78,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
     gangs: situation.others ?? [],
     rivals: situation.rivals ?? [],
     projectNames: PROJECT_NAMES,
+    volumes: situation.volumes ?? [],
     ...(situation.localInstances === undefined ? {} : { localInstances: situation.localInstances }),
   });
   const claimed = new Set(jobs.map((job) => job.instanceId));
@@ -88,6 +92,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
       logEnds: situation.logEnds ?? {},
       intents: situation.intents ?? [],
       probes: situation.probes ?? {},
+      volumes: situation.mounted ?? [],
     },
     queue: { projectId, projectName, ...queue },
     places: first ? [{ jobId: first.id, ahead: 0, first: [], ...situation.place }] : [],

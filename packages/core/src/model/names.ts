@@ -11,3 +11,6 @@ export type {
   RunTerminationReason,
   VolumeStatus,
 } from '@dstack/contract/wire';
+
+/** Ours: the wire shows attachments without a status. */
+export type AttachmentStatus = 'attaching' | 'attached' | 'failed' | 'detaching';

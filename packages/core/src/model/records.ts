@@ -30,6 +30,7 @@ import type {
   RunStatus,
   RunTerminationReason,
 } from './names.ts';
+import type { VolumeHandle } from './volumes.ts';
 
 /** An instant: integer microseconds since the epoch. */
 export type Timestamp = number;
@@ -241,10 +242,9 @@ export type InstanceObservation =
     }
   | { readonly state: 'missing' };
 
-/** The last observation of an instance. Raises no version: it changes on its own. */
-export interface ObservationRecord {
-  readonly instanceId: Id;
-  readonly observation: InstanceObservation;
+/** The last observation of something at a backend. */
+export interface ObservedState<O extends { readonly state: string }> {
+  readonly observation: O;
   /** Since when its `state` is this one. */
   readonly since: Timestamp;
   readonly checkedAt: Timestamp;
@@ -252,6 +252,11 @@ export interface ObservationRecord {
   readonly error: string | null;
   /** When it is due again; null = never. */
   readonly nextPassAt: Timestamp | null;
+}
+
+/** The last observation of an instance. Raises no version: it changes on its own. */
+export interface ObservationRecord extends ObservedState<InstanceObservation> {
+  readonly instanceId: Id;
 }
 
 /** The last word of an agent about a job, and how much of its log is stored. */
@@ -277,7 +282,7 @@ export interface JobLogEnd {
 export interface IntentRecord {
   readonly key: string;
   readonly kind: IntentKind;
-  /** Job id for `job.*`, instance id for the others. */
+  /** Job id for `job.*`; instance id for `instance.*`; volume id, or attachment id, for `volume.*`. */
   readonly subjectId: Id;
   readonly attempt: number;
   readonly payload: IntentPayload;
@@ -295,7 +300,8 @@ export type IntentKind =
   | 'job.stop'
   | 'job.remove'
   | 'instance.create'
-  | 'instance.terminate';
+  | 'instance.terminate'
+  | VolumeIntentPayload['kind'];
 
 export type IntentPayload =
   /** Put the job on its host; `hold` for a cluster. */
@@ -320,9 +326,27 @@ export type IntentPayload =
       readonly maxTries: number;
       readonly totalOffers: number;
     }
-  | { readonly kind: 'instance.terminate' };
+  | { readonly kind: 'instance.terminate' }
+  | VolumeIntentPayload;
 
-/** `reason` of a refused `instance.terminate`: the backend was removed from the project. */
+export type VolumeIntentPayload =
+  /**
+   * `path`: directory on a file system that the hosts of the fleet share. `begun`: a worker may have
+   * created it already.
+   */
+  | { readonly kind: 'volume.create'; readonly path: string | null; readonly begun: boolean }
+  /** Find the volume that the user made. */
+  | { readonly kind: 'volume.register'; readonly externalId: string }
+  | { readonly kind: 'volume.delete' }
+  | { readonly kind: 'volume.attach'; readonly volumeId: Id; readonly instanceId: Id }
+  | {
+      readonly kind: 'volume.detach';
+      readonly volumeId: Id;
+      readonly instanceId: Id;
+      readonly force: boolean;
+    };
+
+/** `reason` of a refused `instance.terminate` or `volume.delete`: the backend was removed from the project. */
 export const BACKEND_MISSING = 'backend_missing';
 
 export type IntentResult =
@@ -335,6 +359,9 @@ export type IntentResult =
       readonly provisioningData: ProvisioningData | null;
       readonly hostId: string;
     }
+  | { readonly kind: 'volume.created'; readonly handle: VolumeHandle }
+  /** `device`: path of the block device on the instance; null where there is none. */
+  | { readonly kind: 'volume.attached'; readonly device: string | null }
   /** `message` says how many offers were tried and up to three distinct errors. */
   | { readonly kind: 'no-capacity'; readonly message: string }
   | { readonly kind: 'ok' }

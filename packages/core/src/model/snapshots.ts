@@ -12,6 +12,7 @@ import type {
   RunRecord,
   Timestamp,
 } from './records.ts';
+import type { JobVolume, MountableVolume } from './volumes.ts';
 
 /** The things a decision may not make itself. */
 export interface DecisionContext {
@@ -46,6 +47,8 @@ export interface RunSnapshot {
   readonly logEnds: Readonly<Record<Id, number>>;
   /** All intents whose subject is one of these jobs or instances. */
   readonly intents: readonly IntentRecord[];
+  /** Volumes that its jobs mount; needed only where the run names volumes. */
+  readonly volumes?: readonly JobVolume[];
   /** Jobs whose output has exceeded the quota of an hour, with what to tell the user. */
   readonly overQuota?: Readonly<Record<Id, string>>;
   /** Consecutive successes of each probe of a job, by number; needed until it is ready. */
@@ -84,6 +87,8 @@ export interface CapacitySnapshot {
   /** All instances of these fleets that are not deleted. */
   readonly instances: readonly InstanceRecord[];
   readonly projectNames: Readonly<Record<Id, string>>;
+  /** Volumes of the projects whose runs are placed, not deleted; absent = none is mounted. */
+  readonly volumes?: readonly MountableVolume[];
   /** Instances of the `local` backend in all projects, for its limit. */
   readonly localInstances: number;
   /** Those of them that hold jobs, or are about to. */

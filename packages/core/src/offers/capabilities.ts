@@ -18,6 +18,8 @@ export interface Capabilities {
   /** Directories of the machine can be mounted into a job. */
   readonly instanceMounts: boolean;
   readonly reservations: boolean;
+  /** Named volumes can be mounted into a job. */
+  readonly volumes: boolean;
   /** The machine is the job's own container and ends with it: never idle, never shared. */
   readonly container: boolean;
   /** As offers show it: the job's container starts on the machine, or is the machine. */
@@ -37,6 +39,7 @@ const NONE: Capabilities = {
   privileged: false,
   instanceMounts: false,
   reservations: false,
+  volumes: false,
   container: false,
   runtime: 'shim',
   gateway: false,
@@ -56,11 +59,12 @@ const GATEWAYS = { gateway: true, privateGateway: true };
 
 /** Capabilities and times to start up of dstack 0.22.5, and `local`, which is ours. */
 const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
-  aws: { ...VM_CLUSTER, reservations: true, ...GATEWAYS },
+  aws: { ...VM_CLUSTER, reservations: true, volumes: true, ...GATEWAYS },
   azure: { ...VM_CLUSTER, gateway: true },
   gcp: {
     ...VM_CLUSTER,
     reservations: true,
+    volumes: true,
     ...GATEWAYS,
     provisioningSeconds: (type) => (type === 'a4-highgpu-8g' ? 16 : 10) * 60,
   },
@@ -84,21 +88,28 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
   hotaisle: VM,
   cloudrift: { ...VM, provisioningSeconds: minutes(30) },
   // Its offers show `shim` in dstack 0.22.5, although the job's container is the machine.
-  runpod: { ...CONTAINER, runtime: 'shim', multinode: true, provisioningSeconds: minutes(20) },
+  runpod: {
+    ...CONTAINER,
+    runtime: 'shim',
+    multinode: true,
+    volumes: true,
+    provisioningSeconds: minutes(20),
+  },
   slurm: { ...CONTAINER, multinode: true, provisioningSeconds: minutes(20) },
   kubernetes: {
     ...CONTAINER,
     multinode: true,
     privileged: true,
     instanceMounts: true,
+    volumes: true,
     gateway: true,
     provisioningSeconds: minutes(20),
   },
   vastai: CONTAINER,
-  daytona: { ...CONTAINER, provisioningSeconds: minutes(20) },
-  lium: CONTAINER,
-  remote: { ...VM_CLUSTER, createInstance: false, owner: 'user' },
-  local: { ...VM, owner: 'server' },
+  daytona: { ...CONTAINER, volumes: true, provisioningSeconds: minutes(20) },
+  lium: { ...CONTAINER, volumes: true },
+  remote: { ...VM_CLUSTER, createInstance: false, volumes: true, owner: 'user' },
+  local: { ...VM, volumes: true, owner: 'server' },
   dstack: { ...VM_CLUSTER, reservations: true },
   cudo: NONE,
   tensordock: NONE,

@@ -4,6 +4,7 @@ export { shareOffer, smallestShare, totalBlocksOf } from './blocks.ts';
 export {
   type Capabilities,
   capabilitiesOf,
+  configuredBackendName,
   isServerHost,
   LOCAL_PROCESS_INSTANCE,
 } from './capabilities.ts';
@@ -20,6 +21,7 @@ export {
 export { DEFAULT_MAX_OFFERS, listOffers, mergeByPrice, type OfferListing } from './listing.ts';
 export { MACHINE_GPUS } from './local-gpus.ts';
 export {
+  LOCAL_HOST,
   LOCAL_MOUNTS,
   LOCAL_TRUSTED,
   LOCAL_USERS,

@@ -9,6 +9,7 @@ import {
 } from './fleet-option.ts';
 import type { GangRequest } from './gang-request.ts';
 import type { CapacityLedger } from './ledger.ts';
+import { unusableVolume } from './mounts.ts';
 import type { Ask } from './new-slots.ts';
 import { projectsOf } from './slots.ts';
 
@@ -23,6 +24,7 @@ export function chooseFleet(
   ask: Ask,
   shared: ReadonlySet<Id> | null = null,
 ): FleetOption | null {
+  if (unusableVolume(ledger, request)) return null;
   const views = candidateFleets(ledger, request, shared)
     .map((fleet) => viewPool(ledger, fleet, request))
     .filter((view): view is PoolView => view !== null);

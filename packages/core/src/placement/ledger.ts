@@ -13,6 +13,7 @@ import { heldLocalGpus, machineGpus } from '../offers/local-gpus.ts';
 import { isUsable } from '../offers/pool.ts';
 import { isFleetActive } from '../status/fleet-status.ts';
 import { isInstanceActive, isInstanceAvailable } from '../status/instance-status.ts';
+import { VolumeLedger } from './volume-ledger.ts';
 
 /** A run that claims capacity, or for which capacity is held. */
 export type Claimant = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;
@@ -26,6 +27,7 @@ export class CapacityLedger {
   readonly snapshot: CapacitySnapshot;
   readonly fleets: readonly FleetRecord[];
   readonly localMaxInstances: number;
+  readonly volumes: VolumeLedger;
   readonly #instances = new Map<Id, InstanceRecord[]>();
   readonly #busy = new Map<Id, number>();
   readonly #held = new Map<Id, Claimant>();
@@ -44,6 +46,7 @@ export class CapacityLedger {
     this.snapshot = snapshot;
     this.fleets = snapshot.fleets.filter((fleet) => isFleetActive(fleet.status) && !fleet.deleted);
     this.localMaxInstances = settings.localMaxInstances;
+    this.volumes = new VolumeLedger(snapshot.volumes ?? []);
     this.#localLeft = settings.localMaxInstances - snapshot.localInstances;
     for (const use of snapshot.localBusy) this.#localGpusHeld += heldLocalGpus(use);
     const fleets = new Map(this.fleets.map((fleet) => [fleet.id, fleet]));

@@ -5,6 +5,7 @@ import { isServerHost } from '../offers/capabilities.ts';
 import { finding } from '../offers/findings.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
 import type { CapacityLedger } from './ledger.ts';
+import { mountableOffers } from './mounts.ts';
 import {
   isElastic,
   type NewCapacity,
@@ -58,22 +59,26 @@ export function newSlot(
 ): NewSlot | NoNewCapacity {
   const capacity = newCapacityFor(fleet, node, request.profile);
   if ('excluded' in capacity) return { none: finding('excluded', capacity.excluded) };
-  return slotFrom(ledger, fleet, node, capacity, ask(capacity.question));
+  return slotFrom(ledger, fleet, node, request, capacity, ask(capacity.question));
 }
 
 function slotFrom(
   ledger: CapacityLedger,
   fleet: FleetRecord,
   node: NodeRequest,
+  request: GangRequest,
   { combined }: NewCapacity,
   offers: readonly Offer[],
 ): NewSlot | NoNewCapacity {
-  const usable = usableOffers(offers, node, combined, fleet.spec.configuration.blocks ?? 1);
+  const fitting = usableOffers(offers, node, combined, fleet.spec.configuration.blocks ?? 1);
+  const mountable = mountableOffers(ledger, fitting, fleet.id, node, request);
+  if ('finding' in mountable) return { none: mountable.finding };
+  const { offers: usable, volumes } = mountable;
   const made = usable.filter((offer) => ledger.makesMachines(offer));
   const had = made.filter(isAvailableOffer);
   const open = had.filter((offer) => whyNotLocal(ledger, offer) === null);
   if (open.length > 0) {
-    return { kind: 'new', combined, offers: open, totalOffers: usable.length };
+    return { kind: 'new', combined, offers: open, totalOffers: usable.length, volumes };
   }
   const local = had[0] && whyNotLocal(ledger, had[0]);
   if (local) return { none: local };

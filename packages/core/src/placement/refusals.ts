@@ -9,12 +9,15 @@ import { candidateFleets } from './choose-fleet.ts';
 import { fits, isClusterFor, newSlots, nodesNeeded } from './fleet-option.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
 import type { CapacityLedger } from './ledger.ts';
+import { mountsOn, unusableVolume } from './mounts.ts';
 import { newCapacityFor } from './new-capacity.ts';
 import { type Ask, whyNeverGrow, whyNotGrow } from './new-slots.ts';
 import { isAllowed, isOthersLocal, poolOffer, poolSlots } from './slots.ts';
 
 /** Why `chooseFleet` finds nothing for the gang. */
 export function refusalOf(ledger: CapacityLedger, request: GangRequest, ask: Ask): Refusal {
+  const unusable = unusableVolume(ledger, request);
+  if (unusable) return unusable;
   const fleets = candidateFleets(ledger, request);
   if (fleets.length === 0) return withoutFleets(ledger, request);
   return {
@@ -126,11 +129,15 @@ export function lookAt(
     profile: request.profile,
   };
   const unfit = instanceFindings(instance, query);
+  const mounts = mountsOn(ledger, instance, node, request);
+  const noMounts = 'finding' in mounts ? mounts : null;
+  if (noMounts?.verdict === 'never') return never([...unfit, noMounts.finding]);
   if (unfit.length > 0) return never(unfit);
   const state = stateRule(instance);
   if (state === 'ending') return never([finding('ending')]);
   if (state !== null) return full([finding(state)]);
   if (!matchesFleet(instance, fleet)) return never([finding('fleet_spec')]);
+  if (noMounts) return full([noMounts.finding]);
   if (ledger.isHeld(instance)) return full([finding('held')]);
   const offer = poolOffer(ledger, fleet, instance, node, request);
   if (offer?.available) return full([]);
@@ -200,8 +207,15 @@ function freeAtOneSite(ledger: CapacityLedger, fleet: FleetRecord, request: Gang
 
 /** Whether the cause can pass without a change of configuration. */
 function isTemporary({ rule }: Finding): boolean {
-  return rule === 'not_available' || rule === 'local_limit' || rule === 'gpus_taken';
+  return TEMPORARY.has(rule);
 }
+
+const TEMPORARY: ReadonlySet<Finding['rule']> = new Set([
+  'not_available',
+  'local_limit',
+  'gpus_taken',
+  'volume_in_use',
+]);
 
 /** The rule that rules out every present offer; null if there is no single such rule. */
 function noOffers(fleet: FleetRecord, request: GangRequest, ask: Ask): Finding | null {

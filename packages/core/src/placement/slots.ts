@@ -1,9 +1,10 @@
-import type { FleetRecord, InstanceRecord, Offer } from '../model/index.ts';
+import type { FleetRecord, InstanceRecord, Offer, VolumeRecord } from '../model/index.ts';
 import { isServerHost } from '../offers/capabilities.ts';
 import type { Combined } from '../offers/combine.ts';
 import { isSelected, matchInstance, type PoolOffer, type Projects } from '../offers/pool.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
 import type { CapacityLedger } from './ledger.ts';
+import { mountsOn } from './mounts.ts';
 
 /** A share of an existing instance. */
 export interface ExistingSlot {
@@ -12,6 +13,8 @@ export interface ExistingSlot {
   readonly blocks: number;
   /** The job's share of the instance. */
   readonly offer: Offer;
+  /** One for each mount of a named volume. */
+  readonly volumes: readonly VolumeRecord[];
 }
 
 /** An instance to be created. */
@@ -22,6 +25,7 @@ export interface NewSlot {
   /** All that fit, before those not available now were left out. */
   readonly totalOffers: number;
   readonly combined: Combined;
+  readonly volumes: readonly VolumeRecord[];
 }
 
 /** What one job of a gang gets. */
@@ -72,7 +76,16 @@ export function poolOffer(
     needs: node.needs,
     profile: request.profile,
   });
-  if (!found?.available || ledger.hasGpusFor(found.offer)) return found;
+  if (found === null) return null;
+  const mounts = mountsOn(ledger, instance, node, request);
+  if ('volumes' in mounts) {
+    const hasGpus = !found.available || ledger.hasGpusFor(found.offer);
+    return hasGpus ? { ...found, volumes: mounts.volumes } : busy(found);
+  }
+  return mounts.verdict === 'never' ? null : busy(found);
+}
+
+function busy(found: PoolOffer): PoolOffer {
   return { ...found, available: false, offer: { ...found.offer, availability: 'busy' } };
 }
 
@@ -95,6 +108,6 @@ export function isAllowed(
   return !selectors || isSelected(selectors, instance, fleet, projectsOf(ledger, request));
 }
 
-export function existingSlot({ instance, blocks, offer }: PoolOffer): ExistingSlot {
-  return { kind: 'existing', instance, blocks, offer };
+export function existingSlot({ instance, blocks, offer, volumes }: PoolOffer): ExistingSlot {
+  return { kind: 'existing', instance, blocks, offer, volumes: volumes ?? [] };
 }

@@ -8,6 +8,7 @@ import type {
   Id,
   InstanceRecord,
   LocalUse,
+  MountableVolume,
   Offer,
 } from '../model/index.ts';
 
@@ -23,6 +24,8 @@ export interface PlanInput {
   readonly localInstances: number;
   /** Those of them that hold jobs, or are about to. */
   readonly localBusy: readonly LocalUse[];
+  /** The project's, not deleted; absent = the run names none. */
+  readonly volumes?: readonly MountableVolume[];
   /** Backends that show offers and make no machines; absent = none. */
   readonly machineless?: ReadonlySet<BackendName>;
   /** Effective. */

@@ -72,6 +72,10 @@ export class World {
   deletedJobs: string[] = [];
   gpuSamples: RunSnapshot['gpuSamples'];
   probes: RunSnapshot['probes'];
+  volumes: RunSnapshot['volumes'];
+  /** Jobs whose volumes may be detached, and those that have left them. */
+  releasedVolumes: string[] = [];
+  leftVolumes: string[] = [];
   /** Instances of the server's machine, for one that a fleet plans. */
   localInstances: number | null = null;
   requests: RunSnapshot['requests'];
@@ -157,6 +161,7 @@ export class World {
       intents: [...this.intents.values()].filter((one) => subjects.has(one.subjectId)),
       gpuSamples: this.gpuSamples,
       probes: this.probes,
+      volumes: this.volumes,
       requests: this.requests,
     };
   }
@@ -230,6 +235,12 @@ export class World {
       case 'instance.delete':
         this.instances.delete(change.id);
         this.removedInstances.push(change.id);
+        break;
+      case 'volume-use.release':
+        this.releasedVolumes.push(change.jobId);
+        break;
+      case 'volume-use.delete':
+        this.leftVolumes.push(change.jobId);
         break;
       case 'intent.insert':
         if (this.intents.has(change.intent.key)) throw new Error(`twice: ${change.intent.key}`);

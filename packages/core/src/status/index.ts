@@ -1,3 +1,4 @@
+export * from './attachment-status.ts';
 export * from './fleet-status.ts';
 export * from './gateway-status.ts';
 export * from './instance-status.ts';

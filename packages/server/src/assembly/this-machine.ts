@@ -4,15 +4,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Backend,
   BackendError,
+  directoryVolumes,
   type LocalFreedoms,
   loadCatalog,
   localBackend,
   remoteBackend,
+  type Volumes,
 } from '@dstack/backends';
 import { requirementsMatch } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { assets } from '../assets.ts';
 import { fleetHostReader } from '../capacity/fleet-hosts.ts';
+import { directoryAgents } from '../hosts/directory-agents.ts';
 import { HostError } from '../hosts/host-error.ts';
 import type { AgentAccess, Hosts } from '../hosts/hosts.ts';
 import { localAgent } from '../hosts/local-agent.ts';
@@ -126,9 +129,11 @@ export function makeBackends(
   supervisor: LinkSupervisor,
   { machine, use }: LocalMachine,
 ): ProjectBackends {
+  const volumes = directoryVolumes(directoryAgents({ store, hosts }));
   return projectBackends({
     store,
     remote: remoteBackend({
+      volumes,
       hostOf: fleetHostReader(store),
       removeAgent: async (instanceId) => {
         try {
@@ -140,7 +145,7 @@ export function makeBackends(
         }
       },
     }),
-    local: machine && machineAsBackend(settings, store, hosts, machine),
+    local: machine && machineAsBackend(settings, store, hosts, volumes, machine),
     catalog: loadCatalog(assets.catalog),
     localProjects: machine?.projects ?? new Set(),
     localOff: use.kind === 'off' ? use.reason : null,
@@ -151,6 +156,7 @@ function machineAsBackend(
   settings: ServerSettings,
   store: Store,
   hosts: Hosts,
+  volumes: Volumes,
   { executor, freedoms, access: { hostId } }: ServerMachine,
 ): Backend {
   const limit = delay(CONNECT_LIMIT_MS, undefined, { ref: false });
@@ -164,5 +170,6 @@ function machineAsBackend(
       told: Promise.race([hosts.nextConnection(hostId), limit]),
     }),
     matches: requirementsMatch,
+    volumes,
   });
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RunContext } from '@dstack/core';
 import type { Blobs } from '@dstack/store';
 import { observationPass } from '../capacity/observation-pass.ts';
+import { volumeObservationPass } from '../capacity/volume-observation-pass.ts';
 import { systemNow } from '../clock.ts';
 import { Drain } from '../effects/drain.ts';
 import { effectIsOurs } from '../effects/effect-owner.ts';
@@ -68,6 +69,8 @@ export function makeEngine({ settings, store, log }: Parts, parts: EngineParts):
     effectIsOurs: effectIsOurs({ store, hosts }),
     observation: (arm) =>
       observationPass({ store, backends, links: supervisor, now: systemNow, arm, log }),
+    volumeObservation: (arm) =>
+      volumeObservationPass({ store, backends, hosts, now: systemNow, arm, log }),
     context,
     changes,
     quota,

@@ -12,7 +12,14 @@ function specOf(hold: boolean) {
     instance: { offer: null },
     ...{ projectName: 'main', projectPublicKey: 'k', nodeKey: null, secrets: {}, repoCreds: null },
     ...{ archiveHashes: {}, fleetEnv: {}, shellCommands: COMMANDS, defaultRegistry: null },
-    ...{ serverUrl: 'http://127.0.0.1:3000', hold, cluster: null, userKeys: [], token: null },
+    ...{
+      serverUrl: 'http://127.0.0.1:3000',
+      hold,
+      cluster: null,
+      userKeys: [],
+      token: null,
+      volumes: [],
+    },
   };
   return agentJobSpec(input as never);
 }

@@ -25,8 +25,22 @@ async function hostOf(store: Store, { payload, subjectId }: IntentRecord): Promi
     const instanceId = (await store.jobs.byId(subjectId))?.job.instanceId;
     return (instanceId && (await store.instances.byId(instanceId))?.instance.hostId) || null;
   }
+  if (payload.kind.startsWith('volume.')) {
+    return await hostOfVolume(store, 'volumeId' in payload ? payload : { volumeId: subjectId });
+  }
   const instance = (await store.instances.byId(subjectId))?.instance;
   // Only the server that is linked to an SSH host can remove its agent.
   const isSsh = instance && capabilitiesOf(instance.backend).owner === 'user';
   return isSsh ? instance.id : null;
+}
+
+/** The host whose agent keeps the directory of the volume, as far as it is one. */
+async function hostOfVolume(
+  store: Store,
+  { volumeId, instanceId }: { readonly volumeId: string; readonly instanceId?: string },
+): Promise<string | null> {
+  const volume = (await store.volumes.byId(volumeId))?.volume;
+  if (!volume || capabilitiesOf(volume.backend).owner === 'provider') return null;
+  if (volume.hostId !== null || instanceId === undefined) return volume.hostId;
+  return (await store.instances.byId(instanceId))?.instance.hostId ?? null;
 }

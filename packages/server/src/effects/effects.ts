@@ -7,6 +7,8 @@ import type {
   Offer,
   Signal,
   Timestamp,
+  VolumeHandle,
+  VolumeIntentPayload,
 } from '@dstack/core';
 import { BACKEND_MISSING, capabilitiesOf } from '@dstack/core';
 import type { InstanceView, JobView, Store } from '@dstack/store';
@@ -21,6 +23,7 @@ import { JobSpecError } from './named-secrets.ts';
 import { NotNow } from './not-now.ts';
 import { removeJob } from './remove-job.ts';
 import type { JobStarter } from './start-job.ts';
+import { volumeEffect } from './volume-effects.ts';
 
 export interface EffectsOptions {
   readonly store: Store;
@@ -65,6 +68,7 @@ async function perform(options: EffectsOptions, intent: IntentRecord): Promise<I
   const { payload } = intent;
   if (payload.kind === 'instance.create') return await makeInstance(options, intent, payload);
   if (payload.kind === 'instance.terminate') return await endInstance(options, intent);
+  if (isOfVolume(payload)) return await volumeEffect(options, intent, payload);
   const view = await options.store.jobs.byId(intent.subjectId);
   if (!view) return { kind: 'ok' };
   if (payload.kind === 'job.remove') {
@@ -73,6 +77,10 @@ async function perform(options: EffectsOptions, intent: IntentRecord): Promise<I
   }
   await jobEffect(options, intent.key, view, payload);
   return { kind: 'ok' };
+}
+
+function isOfVolume(payload: IntentPayload): payload is VolumeIntentPayload {
+  return payload.kind.startsWith('volume.');
 }
 
 type JobPayload = Extract<IntentPayload, { kind: 'job.start' | 'job.release' | 'job.stop' }>;
@@ -186,9 +194,18 @@ async function orderFor(
     tags: instance.profile?.tags ?? {},
     reservation: instance.requirements?.reservation ?? null,
     placementGroup: null,
-    volumes: [],
+    volumes: await volumesFor(store, instance),
     group: null,
   };
+}
+
+/** Of the job that the instance is created for: they fix its zone. */
+async function volumesFor(
+  { volumes }: Pick<Store, 'volumes'>,
+  { provisioningJobId }: InstanceRecord,
+): Promise<VolumeHandle[]> {
+  const mounted = provisioningJobId === null ? [] : await volumes.ofJob(provisioningJobId);
+  return mounted.flatMap(({ handle }) => (handle ? [handle] : []));
 }
 
 async function backendOf(
@@ -260,6 +277,11 @@ async function wakes(store: Store, intent: IntentRecord): Promise<Signal[]> {
   if (intent.kind.startsWith('job.')) {
     const view = await store.jobs.byId(intent.subjectId);
     return view ? [{ kind: 'run', id: view.run.id }] : [];
+  }
+  const { payload } = intent;
+  if (isOfVolume(payload)) {
+    const id = 'volumeId' in payload ? payload.volumeId : intent.subjectId;
+    return [{ kind: 'volume', id }];
   }
   const instance = (await store.instances.byId(intent.subjectId))?.instance;
   if (!instance) return [];

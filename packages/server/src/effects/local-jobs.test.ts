@@ -52,6 +52,12 @@ describe('a job that starts on the machine of the server', () => {
     expect(localJob(trusting, on('local'), optional)).toEqual(optional);
   });
 
+  it('may mount volumes, which hold nothing of the machine', () => {
+    const volume = { ...mount, source: '', volume: { id: 'v', path: null } };
+    const mounting = job({ mounts: [volume] });
+    expect(localJob(strict, on('local'), mounting)).toEqual(mounting);
+  });
+
   it('is no user of the machine', () => {
     const asRoot = job({ user: { uid: 0 } });
     expect(localJob(strict, on('local', 'local-process'), asRoot).user).toBeNull();

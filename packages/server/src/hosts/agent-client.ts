@@ -14,11 +14,17 @@ import {
   type JobSpecForAgent,
   type JobState,
   type PutJobAnswer,
+  type PutVolume,
   parseAgentInfo,
   parseJobState,
   parsePutJobAnswer,
+  parseVolumeRemoval,
+  parseVolumeState,
   type StartJob,
   type StopJob,
+  type VolumePlace,
+  type VolumeRemoval,
+  type VolumeState,
 } from '@dstack/contract/agent';
 import { WebSocket } from 'ws';
 
@@ -117,6 +123,20 @@ export class AgentClient {
 
   deleteJob(id: string): Promise<void> {
     return this.#call('DELETE', `/v1/jobs/${id}`, undefined, nothing);
+  }
+
+  /** `AgentRefusal` 404: an agent that keeps no volumes. */
+  putVolume(id: string, body: PutVolume): Promise<void> {
+    return this.#call('PUT', `/v1/volumes/${id}`, body, nothing);
+  }
+
+  /** `AgentRefusal` `unknown_volume`: there is no such directory. */
+  volumeState(id: string, place: VolumePlace): Promise<VolumeState> {
+    return this.#call('POST', `/v1/volumes/${id}/state`, place, parseVolumeState);
+  }
+
+  deleteVolume(id: string, place: VolumePlace): Promise<VolumeRemoval> {
+    return this.#call('POST', `/v1/volumes/${id}/delete`, place, parseVolumeRemoval);
   }
 
   uploadArchive(id: string, archiveId: string, content: Readable): Promise<void> {

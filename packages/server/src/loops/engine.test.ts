@@ -24,6 +24,7 @@ function engine(secondsPerAlarm: number, changes: RunChanges): Engine {
     effect: async () => ({ ending: 'done' }),
     effectIsOurs: async () => true,
     observation: () => async () => ({ ending: 'done' }),
+    volumeObservation: () => async () => ({ ending: 'done' }),
     context: () => ({ ...context(), now: deps.context().now }),
     observer: {
       passEnded: () => {},

@@ -1,6 +1,7 @@
 import type { RunContext, Signal, WorkKind } from '@dstack/core';
 import type { ScheduledKind, Store } from '@dstack/store';
 import type { ObservationDeps } from '../capacity/observation-pass.ts';
+import type { VolumeObservationDeps } from '../capacity/volume-observation-pass.ts';
 import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
 import { leased } from './leased.ts';
@@ -29,6 +30,8 @@ export interface EngineOptions {
   readonly effectIsOurs: (key: string) => Promise<boolean>;
   /** Asks backends about their instances; `arm` sets the time of the next question. */
   readonly observation: (arm: ObservationDeps['arm']) => Pass;
+  /** The same for their volumes. */
+  readonly volumeObservation: (arm: VolumeObservationDeps['arm']) => Pass;
   readonly context: () => RunContext;
   readonly changes: RunChanges;
   readonly quota: LogQuota;
@@ -51,6 +54,7 @@ const CONCURRENCY: Record<WorkKind, number> = {
   observation: 32,
   fleet: 4,
   volume: 4,
+  'volume-observation': 8,
   gateway: 4,
   intent: 64,
 };
@@ -64,6 +68,7 @@ const SCHEDULED: readonly ScheduledKind[] = [
   'observation',
   'fleet',
   'volume',
+  'volume-observation',
   'gateway',
 ];
 
@@ -118,6 +123,7 @@ export class Engine {
       observation: this.#queue('observation', options.observation(deps.arm)),
       fleet: this.#queue('fleet', fleetPass(deps)),
       volume: this.#queue('volume', volumePass(deps)),
+      'volume-observation': this.#queue('volume-observation', options.volumeObservation(deps.arm)),
       gateway: this.#queue('gateway', gatewayPass(deps)),
       intent: this.#queue('intent', options.effect, options.effectIsOurs),
     };
@@ -165,6 +171,7 @@ export class Engine {
       observation: observation.depth,
       fleet: fleet.depth,
       volume: volume.depth,
+      'volume-observation': this.#queues['volume-observation'].depth,
       gateway: gateway.depth,
       intent: {
         waiting: intent.depth.waiting + this.#machines.depth.waiting,

@@ -27,6 +27,7 @@ async function started(effect: (key: string) => Promise<void>) {
     },
     effectIsOurs: async () => true,
     observation: () => async () => ({ ending: 'done' }),
+    volumeObservation: () => async () => ({ ending: 'done' }),
     context: () => ({ now: 0 }) as RunContext,
     changes: new RunChanges(),
     quota: {} as LogQuota,

@@ -1,4 +1,4 @@
-import { type Backend, type Instances, NoAnswerError } from '@dstack/backends';
+import { type Backend, type Instances, NoAnswerError, type Volumes } from '@dstack/backends';
 import type { BackendName } from '@dstack/core';
 
 /** How long the server waits for an answer of a backend, in milliseconds. */
@@ -45,11 +45,22 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
     release: (handle) => call('to end an instance', () => its.release(handle)),
     list: (owner) => call('for a list of instances', () => its.list(owner)),
   });
+  const boundedVolumes = (its: Volumes): Volumes => ({
+    create: (order) => call('for a volume', () => its.create(order)),
+    register: (id, where) => call('for a volume', () => its.register(id, where)),
+    observe: (handle) => call('about a volume', () => its.observe(handle)),
+    delete: (handle) => call('to delete a volume', () => its.delete(handle)),
+    attach: (handle, to) => call('to attach a volume', () => its.attach(handle, to)),
+    detach: (handle, from, options) =>
+      call('to detach a volume', () => its.detach(handle, from, options)),
+    list: (owner) => call('for a list of volumes', () => its.list(owner)),
+  });
   return {
     ...backend,
     offers: (requirements) =>
       within(limits.offers, 'for offers', () => backend.offers(requirements)),
     check: () => call('to check its permissions', () => backend.check()),
     instances: backend.instances && bounded(backend.instances),
+    volumes: backend.volumes && boundedVolumes(backend.volumes),
   };
 }

@@ -1,8 +1,10 @@
 import type {
   CapacitySnapshot,
   FleetRecord,
+  Gang,
   Id,
   LocalState,
+  MountableVolume,
   PlacementSnapshot,
 } from '@dstack/core';
 import type { Tx } from '../context.ts';
@@ -10,6 +12,7 @@ import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { forIds, notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { fleetTable } from '../schema/work-tables.ts';
+import { mountableVolumes, mountsVolumes } from '../volumes/uses.ts';
 import { loadQueue, loadRivals, sharedFleets, waitingProjects } from './load-queue.ts';
 import { localUse } from './local-use.ts';
 
@@ -30,18 +33,35 @@ export async function loadPlacement(
   if (!project) return null;
   const queue = await loadQueue(tx, records, projectId);
   if (queue.gangs.length === 0) return null;
-  const capacity = await loadCapacity(tx, records, projectId);
+  const capacity = await loadMachines(tx, records, projectId);
   const fleetIds = capacity.fleets.map((fleet) => fleet.id);
+  const rivals = await loadRivals(tx, records, projectId, fleetIds);
   return {
     projectId,
     projectName: project.name,
     ...queue,
-    rivals: await loadRivals(tx, records, projectId, fleetIds),
+    rivals,
     ...capacity,
+    volumes: await volumesOfGangs(tx, [...queue.gangs, ...rivals.map(({ gang }) => gang)]),
   };
 }
 
+/** Volumes of the projects whose gangs mount some. */
+export async function volumesOfGangs(tx: Tx, gangs: readonly Gang[]): Promise<MountableVolume[]> {
+  const mounting = gangs.filter(({ run }) => mountsVolumes(run.spec));
+  return await mountableVolumes(tx, [...new Set(mounting.map(({ run }) => run.projectId))]);
+}
+
 export async function loadCapacity(
+  tx: Tx,
+  records: RecordCache,
+  projectId: Id,
+): Promise<CapacitySnapshot & LocalState> {
+  const machines = await loadMachines(tx, records, projectId);
+  return { ...machines, volumes: await mountableVolumes(tx, [projectId]) };
+}
+
+async function loadMachines(
   tx: Tx,
   records: RecordCache,
   projectId: Id,

@@ -15,6 +15,7 @@ import type { RecordCache } from '../record-cache.ts';
 import { UNFINISHED_JOB } from '../schema/statuses.ts';
 import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
 import { requestCounts } from '../services/requests.ts';
+import { jobVolumes, mountsVolumes } from '../volumes/uses.ts';
 import { fleetUses } from './fleet-uses.ts';
 import { instancesByIds, intentsOf } from './parts.ts';
 
@@ -61,6 +62,7 @@ export async function loadRun(
     intents: await intentsOf(tx, [...jobIds, ...instances.map((instance) => instance.id)]),
     gpuSamples: await loadGpuSamples(tx, jobs, now),
     probes: await loadProbes(tx, jobs),
+    ...(mountsVolumes(run.spec) && { volumes: await jobVolumes(tx, jobIds) }),
     ...(run.serviceSpec && scalesByDemand(run) && { requests: await requestCounts(tx, id, now) }),
   };
 }

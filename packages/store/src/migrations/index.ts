@@ -11,6 +11,7 @@ import { serviceRequests } from './0010-service-requests.ts';
 import { queue } from './0011-queue.ts';
 import { retiredTokens } from './0012-retired-tokens.ts';
 import { capacity } from './0013-capacity.ts';
+import { volumes } from './0014-volumes.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -31,4 +32,5 @@ export const MIGRATIONS: readonly Migration[] = [
   queue,
   retiredTokens,
   capacity,
+  volumes,
 ];

@@ -9,6 +9,7 @@ import {
   type NewEvent,
   newSubmissions,
   type RunRecord,
+  type VolumeRecord,
 } from '@dstack/core';
 import type { NewProject } from '../projects/types.ts';
 import type { NewUser } from '../users/types.ts';
@@ -165,4 +166,19 @@ export function newEvent(message: string, ...targets: EventTarget[]): NewEvent {
 
 export function runTarget(run: RunRecord): EventTarget {
   return { type: 'run', id: run.id, name: run.name, projectId: run.projectId, parentId: null };
+}
+
+export function volumeRecord(
+  { projectId, userId }: InProject & { readonly userId: string },
+  part: Partial<VolumeRecord> = {},
+): VolumeRecord {
+  return {
+    ...{ id: 'v1', projectId, userId, name: 'data', backend: 'aws' },
+    configuration: { name: 'data' } as VolumeRecord['configuration'],
+    ...{ external: false, status: 'submitted', statusMessage: null, provisioningData: null },
+    ...{ handle: null, fleetId: null, hostId: null, shared: false, statusChangedAt: 1 },
+    ...{ createdAt: 1, lastProcessedAt: 1, lastJobProcessedAt: null, toBeDeleted: false },
+    ...{ deleted: false, deletedAt: null, nextPassAt: 1, version: 0 },
+    ...part,
+  };
 }

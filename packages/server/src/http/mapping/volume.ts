@@ -1,5 +1,5 @@
 import { formatOptionalTimestamp, formatTimestamp, type Volume } from '@dstack/contract/wire';
-import type { Timestamp } from '@dstack/core';
+import { isAttachFailed, type Timestamp } from '@dstack/core';
 import type { VolumeView } from '@dstack/store';
 
 /** The price of a volume is for 30 days, in microseconds here. */
@@ -25,7 +25,7 @@ export function wireVolume(view: VolumeView, now: Timestamp): Volume {
     volume_id: volume.provisioningData?.volume_id ?? null,
     provisioning_data: volume.provisioningData,
     cost: Math.round((price * age * 10_000) / PRICE_PERIOD) / 10_000,
-    attachments: attachments.map((attachment) => ({
+    attachments: attachments.filter(isShown).map((attachment) => ({
       instance: {
         name: attachment.instanceName,
         fleet_name: attachment.fleetName,
@@ -37,3 +37,6 @@ export function wireVolume(view: VolumeView, now: Timestamp): Volume {
     attachment_data: attachments[0]?.attachmentData ?? null,
   };
 }
+
+/** The wire has no attachments that failed. */
+const isShown = ({ status }: VolumeView['attachments'][number]): boolean => !isAttachFailed(status);

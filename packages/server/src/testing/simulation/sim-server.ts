@@ -14,6 +14,7 @@ import type { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
 import { fleetHostReader } from '../../capacity/fleet-hosts.ts';
 import { observationPass } from '../../capacity/observation-pass.ts';
+import { volumeObservationPass } from '../../capacity/volume-observation-pass.ts';
 import { Drain } from '../../effects/drain.ts';
 import { effectIsOurs } from '../../effects/effect-owner.ts';
 import { effects } from '../../effects/effects.ts';
@@ -119,6 +120,8 @@ export class SimServer {
       ...{ store, log, effect, offers: this.offers },
       effectIsOurs: effectIsOurs({ store, hosts: this.#hosts }),
       observation: (arm) => observationPass({ store, backends, links: this.#links, now, arm, log }),
+      volumeObservation: (arm) =>
+        volumeObservationPass({ store, backends, hosts: this.#hosts, now, arm, log }),
       context: () => this.context(),
       changes: new RunChanges(),
       quota: new LogQuota(store, log),
@@ -189,6 +192,7 @@ export class SimServer {
     const remote = remoteBackend({
       hostOf: fleetHostReader(store),
       removeAgent: (id) => this.#links.removeAgent(id),
+      volumes: null,
     });
     return {
       ...backends,
