@@ -12,6 +12,9 @@ const allowed = {
 
 const SOURCE = '(?!.*\\.(test|suite)\\.ts$)(?!testing/)(?!.*/testing/)(?!.*/testing\\.ts$)';
 
+/** Folders and files that help tests. */
+const TESTING = '/testing[^/]*/|/testing[^/]*\\.ts$';
+
 const borders = Object.entries(allowed).map(([name, targets]) => ({
   name: `${name}-imports`,
   comment: `${name} may import ${['nothing of ours', ...targets].at(targets.length ? -1 : 0)}`,
@@ -20,14 +23,52 @@ const borders = Object.entries(allowed).map(([name, targets]) => ({
   to: { path: `^packages/(?!${[name, ...targets].join('/|')}/)` },
 }));
 
+/**
+ * The agent's folders, the lowest first. One may import those below it, not its neighbours; files beside
+ * the folders put all of it together. Imports of types count too.
+ */
+const agentLayers = [
+  ['spool', 'host', 'network'],
+  ['executor'],
+  ['docker', 'process'],
+  ['files', 'ssh'],
+  ['jobs'],
+  ['volumes'],
+  ['protocol'],
+];
+
+const agentBorders = agentLayers.flatMap((folders, height) =>
+  folders.map((folder) => {
+    const below = agentLayers.slice(0, height).flat();
+    return {
+      name: `agent-${folder}-imports`,
+      severity: 'error',
+      from: { path: `^packages/agent/src/${SOURCE}${folder}/` },
+      to: {
+        path: '^packages/agent/src/',
+        pathNot: `^packages/agent/src/(${[folder, ...below].join('|')})/`,
+      },
+    };
+  }),
+);
+
 module.exports = {
   forbidden: [
     ...borders,
+    ...agentBorders,
+    {
+      name: 'agent-folders-are-layers',
+      severity: 'error',
+      from: { path: `^packages/agent/src/(?!(${agentLayers.flat().join('|')}|testing)/)[^/]+/` },
+      to: {},
+    },
     {
       name: 'no-cycles',
+      comment:
+        'imports of types count: what needs each other is one file, or a third one holds the type',
       severity: 'error',
       from: { path: '^packages' },
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
     },
     {
       name: 'core-is-pure',
@@ -49,6 +90,12 @@ module.exports = {
       to: { path: 'node_modules/(kysely|pg)/' },
     },
     {
+      name: 'test-code-is-for-tests',
+      severity: 'error',
+      from: { path: '^packages/(?!testkit/)', pathNot: ['\\.(test|suite)\\.ts$', TESTING] },
+      to: { path: ['^packages/testkit/', TESTING] },
+    },
+    {
       name: 'no-imports-from-inside-another-package',
       severity: 'error',
       from: { path: '^packages/([^/]+)/' },
@@ -57,10 +104,14 @@ module.exports = {
         pathNot: [
           '^packages/$1/',
           '/src/index\\.ts$',
-          '^packages/contract/src/(wire|api|agent)/index\\.ts$',
-          // A constant and grammars, without the schemas beside them.
+          '^packages/contract/src/(wire|api|agent|status)/index\\.ts$',
+          // A constant, grammars and small functions, without the schemas beside them.
           '^packages/contract/src/wire/version\\.ts$',
-          '^packages/contract/src/grammar/(ssh|plain-text)\\.ts$',
+          '^packages/contract/src/grammar/(git|image-name|plain-text|shell|ssh)\\.ts$',
+          '^packages/contract/src/errors/error-message\\.ts$',
+          '^packages/contract/src/with-timeout\\.ts$',
+          // Builders of records, for tests alone.
+          '^packages/core/src/testing/records\\.ts$',
           '^packages/testkit/src/',
         ],
       },

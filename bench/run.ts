@@ -1,5 +1,5 @@
 /**
- * `node bench/run.ts [name …]`: measures the built product and prints one JSON line per figure.
+ * `scripts/bench [name …]`: measures the built product and prints one JSON line per figure.
  * Without names everything runs. `api:10` is ten minutes of load instead, for the memory alone. Floors (`node -e 0`, `docker run`) are measured in the same run.
  */
 import { execFileSync } from 'node:child_process';
@@ -37,7 +37,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   simulate,
 };
 
-execFileSync('node', ['scripts/build.ts'], { stdio: 'ignore' });
+execFileSync(process.execPath, ['scripts/build.ts'], { stdio: 'ignore' });
 const chosen = process.argv.slice(2);
 for (const text of chosen.length > 0 ? chosen : Object.keys(benches)) {
   const [name = '', argument] = text.split(':');

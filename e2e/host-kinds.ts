@@ -44,8 +44,8 @@ export interface Accelerators {
   /** Symbolic links below `/dev`, and what they lead to. */
   readonly links?: Readonly<Record<string, string>>;
   /** The vendor's tool, and what it prints whatever it is asked. */
-  readonly tool: string;
-  readonly prints: string;
+  readonly tool?: string;
+  readonly prints?: string;
 }
 
 /** Gives a host devices and a tool that it does not have, in a `/dev` of its own. */
@@ -59,14 +59,19 @@ ${devices.map((path) => `mkdir -p $(dirname ${path}); mknod ${path} c 1 3`).join
 ${Object.entries(links)
   .map(([path, target]) => `mkdir -p $(dirname ${path}); ln -s ${target} ${path}`)
   .join('\n')}
-mount --rbind $own /dev
-cat > /usr/local/bin/${tool} <<'TOOL'
+mount --rbind $own /dev`);
+  if (tool !== undefined) await putTool(host, tool, `cat <<'PRINTS'\n${prints}\nPRINTS`);
+}
+
+/** Puts a program into the host's PATH, or replaces it at once. */
+export async function putTool(host: TestHost, name: string, script: string): Promise<void> {
+  const path = `/usr/local/bin/${name}`;
+  await host.exec(`set -e
+cat > ${path}.new <<'TOOL'
 #!/bin/sh
-cat <<'PRINTS'
-${prints}
-PRINTS
+${script}
 TOOL
-chmod 755 /usr/local/bin/${tool}`);
+chmod 755 ${path}.new; mv ${path}.new ${path}`);
 }
 
 /** What Docker's daemon looks for when it starts, to hand out NVIDIA's GPUs. */

@@ -24,6 +24,7 @@ export interface ShownInstance {
   readonly name: string;
   readonly status: string;
   readonly unreachable: boolean;
+  readonly health_status: string;
   readonly hostname: string | null;
   readonly termination_reason: string | null;
   readonly termination_reason_message: string | null;

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { shellJoin } from '@dstack/contract/shell';
 import type { Installation } from '@dstack/testkit';
 
 /** A command at a terminal, with somebody who types. */
@@ -10,9 +11,8 @@ export class Terminal {
   #wake: () => void = () => {};
 
   constructor(home: Installation, args: readonly string[], dstack: string) {
-    const words = [dstack, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
     // A shell that stays in between would get Ctrl-C too; not every one runs the last command as itself.
-    const line = `exec ${words}`;
+    const line = `exec ${shellJoin([dstack, ...args])}`;
     this.#child = spawn('script', ['-qfec', line, '/dev/null'], {
       cwd: home.home,
       env: { ...home.env, TERM: 'xterm' },

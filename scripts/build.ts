@@ -1,6 +1,6 @@
 /**
  * Builds what is delivered: `dist/cli`, `dist/server` and `dist/agent`, each a few ES modules that
- * need nothing but Node. `node scripts/build.ts [cli|server|agent …]` builds only those named.
+ * need nothing but Node. `npm run build -- [cli|server|agent …]` builds only those named.
  */
 import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -71,7 +71,7 @@ const bundles: Readonly<Record<string, Bundle>> = {
       main: 'packages/agent/src/main.ts',
       supervisor: 'packages/agent/src/process/supervisor-main.ts',
       place: 'packages/agent/src/files/place-main.ts',
-      'netns-relay': 'packages/agent/src/ssh/netns-relay/relay-main.ts',
+      'netns-relay': 'packages/agent/src/docker/netns-relay/relay-main.ts',
       sftp: 'packages/agent/src/ssh/sftp/sftp-main.ts',
     },
     define: { AGENT_VERSION: JSON.stringify(version) },

@@ -21,8 +21,8 @@ const vitestArgs = process.argv.slice(2).filter((arg) => arg !== '--quick');
 const checks: readonly Check[] = [
   { name: 'types', command: ['tsc', '-b'] },
   { name: 'lint and format', command: ['biome', 'check', '--error-on-warnings', '.'] },
-  { name: 'borders', command: ['node', 'scripts/borders.ts'] },
-  { name: 'regular expressions', command: ['node', 'scripts/regexes.ts'] },
+  { name: 'borders', command: [process.execPath, 'scripts/borders.ts'] },
+  { name: 'regular expressions', command: [process.execPath, 'scripts/regexes.ts'] },
   {
     name: 'tests',
     command: [

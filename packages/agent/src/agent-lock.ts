@@ -1,8 +1,8 @@
 import { linkSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { writeDurably } from './durable-file.ts';
-import { identify, isAlive, type ProcessIdentity } from './process/process-identity.ts';
+import { writeDurably } from './host/durable-file.ts';
+import { identify, isAlive, type ProcessIdentity } from './host/process-identity.ts';
 
 /** Thrown when another agent lives on the same state directory. */
 export class AgentRunning extends Error {

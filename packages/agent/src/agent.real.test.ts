@@ -14,9 +14,10 @@ import { promisify } from 'node:util';
 import { INITIAL_CREDIT } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startAgent } from './agent.ts';
+import { JobFolder } from './executor/job-folder.ts';
+import { placeJobFiles } from './files/place-job-files.ts';
+import { createLogger } from './host/log.ts';
 import { openJobAccess } from './job-ssh.ts';
-import { JobFolder } from './jobs/job-folder.ts';
-import { createLogger } from './log.ts';
 import { Owner } from './owner.ts';
 import { ProcessExecutor } from './process/process-executor.ts';
 import { AgentHarness, callAgent, jobSpec } from './testing/agent-harness.ts';
@@ -259,13 +260,15 @@ describe('the protocol', () => {
     const running = await startAgent({
       openShells: null,
       ...setup,
-      executor: new ProcessExecutor(),
+      executor: new ProcessExecutor({ placeFiles: placeJobFiles }),
       jobHomes: null,
       owner: new Owner(state),
       openAccess: openJobAccess(state, log),
       metricsMs,
+      healthMs: null,
       log,
       onIdle: () => {},
+      onLeaseEnd: () => {},
     });
     const stream = await TestStream.open(socket, 'token', 'server-1');
     const spec = jobSpec(['sleep 1000']);

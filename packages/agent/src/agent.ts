@@ -1,16 +1,27 @@
 import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type AgentInfo, FEATURES, type HostShellKeys, PROTOCOL } from '@dstack/contract/agent';
+import {
+  type AgentInfo,
+  FEATURES,
+  type HostShellKeys,
+  type LeaseEnding,
+  PROTOCOL,
+} from '@dstack/contract/agent';
+import type { Executor } from './executor/executor.ts';
+import { nowMicros } from './host/clock.ts';
 import { findHostFacts } from './host/host-facts.ts';
+import type { Logger } from './host/log.ts';
+import { bootId } from './host/process-identity.ts';
 import { publicHostKey } from './job-ssh.ts';
-import type { Executor } from './jobs/executor.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 import { JobRegistry } from './jobs/registry.ts';
+import { ServerLease } from './jobs/server-lease.ts';
 import { listenAt } from './listening.ts';
-import type { Logger } from './log.ts';
-import { MetricsTicker } from './metrics/metrics-ticker.ts';
 import type { Owner } from './owner.ts';
+import { HealthReports } from './protocol/health-reports.ts';
 import { AgentServer } from './protocol/http-server.ts';
+import { MetricsTicker } from './protocol/metrics-ticker.ts';
 import { makeSocketFolder, removeSocketFolder } from './socket-folder.ts';
 import { VolumeDirectories } from './volumes/volume-directories.ts';
 
@@ -30,9 +41,13 @@ export interface AgentSetup {
   readonly exitWhenIdle: number | null;
   /** Time between two reports of what jobs use. */
   readonly metricsMs: number;
+  /** Time between two checks of the host's health; null = none. */
+  readonly healthMs: number | null;
   readonly log: Logger;
   /** Called once when the agent wants to end because nobody needs it. */
   readonly onIdle: () => void;
+  /** Called when the machine has to end because its server has not been here for long. */
+  readonly onLeaseEnd: (ending: LeaseEnding) => void;
 }
 
 /** Time between two looks whether the socket is still there. */
@@ -69,37 +84,62 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     server_id: owner.id,
     executor: executor.kind,
     host: facts,
+    time: nowMicros(),
   });
   await registry.recover();
   const idle = new IdleWatch(setup, () => registry.hasLiveJobs);
-  registry.onJobEnded(() => idle.look());
   const volumes = new VolumeDirectories({
     stateDir: setup.stateDir,
     whyNoMounts: () => executor.whyNoMounts(),
     isMounted: (id) => registry.mountsVolume(id),
     log,
   });
+  const health = new HealthReports({
+    periodMs: setup.healthMs,
+    gpus: facts.gpus,
+    paths: [setup.stateDir, setup.diskPath, ...(setup.jobHomes ? [setup.jobHomes] : [])],
+    registry,
+    session: () => server.session,
+    log,
+  });
+  const boot = bootId();
+  const lease = new ServerLease({
+    path: join(setup.stateDir, 'lease.json'),
+    jobs: () => registry.jobs,
+    uptime: () => ({ bootId: boot, seconds: uptime() }),
+    log,
+    onEnd: setup.onLeaseEnd,
+  });
+  registry.onJobEnded(() => {
+    idle.look();
+    lease.look();
+  });
   const server = new AgentServer({
     token,
     info,
+    health: () => health.frame,
     registry,
     volumes,
     log,
     planImages: (plan) => executor.planImages(plan),
     openShells: setup.openShells,
     claim: (serverId) => owner.claim(serverId),
+    lease,
     onPresence: (present) => idle.setPresent(present),
   });
   const ticker = new MetricsTicker(registry, () => server.session, setup.metricsMs, log);
   const socket = { http: server.http, path: setup.socket, lookMs: LOOK_MS, log };
   const stopListening = await listenAt(socket);
   idle.look();
+  lease.look();
   log.info('listening', { socket: setup.socket, executor: executor.kind });
   return {
     close: async () => {
       idle.close();
+      lease.close();
       ticker.close();
       volumes.close();
+      health.close();
       stopListening();
       server.close();
       await registry.close();

@@ -2,8 +2,10 @@ import { dirname } from 'node:path';
 import type { VolumeDirectory } from '@dstack/contract/agent';
 import { connectDocker } from './docker/docker-client.ts';
 import { DockerExecutor } from './docker/docker-executor.ts';
-import type { Executor } from './jobs/executor.ts';
-import type { Logger } from './log.ts';
+import type { Executor } from './executor/executor.ts';
+import { placeInContainer } from './files/place-in-container.ts';
+import { placeJobFiles } from './files/place-job-files.ts';
+import type { Logger } from './host/log.ts';
 import type { AgentOptions } from './options.ts';
 import { JobUsers } from './process/isolation/job-users.ts';
 import { ProcessExecutor } from './process/process-executor.ts';
@@ -36,7 +38,12 @@ export async function chooseExecutor(
     if (jobUsers && process.getuid?.() !== 0) throw new Error('--job-uids needs root');
     const users = jobUsers && new JobUsers(jobUsers);
     return {
-      executor: new ProcessExecutor({ users, forbiddenMounts, volumes }),
+      executor: new ProcessExecutor({
+        placeFiles: placeJobFiles,
+        users,
+        forbiddenMounts,
+        volumes,
+      }),
       diskPath: stateDir,
     };
   }
@@ -48,6 +55,7 @@ export async function chooseExecutor(
       forbiddenMounts,
       volumes,
       imagesDir: DockerRootDir,
+      placeFiles: placeInContainer,
       log,
     }),
     diskPath: DockerRootDir,

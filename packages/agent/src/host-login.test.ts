@@ -13,9 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createLogger } from './host/log.ts';
 import { HostLogin } from './host-login.ts';
 import type { JobAccessOptions, OpenJobAccess } from './jobs/job-access.ts';
-import { createLogger } from './log.ts';
 
 const ID = '11111111-2222-4333-8444-555555555555';
 const KEY = 'ssh-ed25519 AAAAC3Nza alice@laptop';

@@ -1,7 +1,7 @@
 import type { HostShellKeys } from '@dstack/contract/agent';
 import { AuthorizedKeysFile } from './authorized-keys-file.ts';
+import type { Logger } from './host/log.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
-import type { Logger } from './log.ts';
 
 /** Comments that mark the agent's lines; the ids of jobs or the names of users follow. */
 const JOBS = ' dstack:';

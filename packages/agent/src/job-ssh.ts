@@ -1,12 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeDurably } from './durable-file.ts';
-import { JobFailure } from './jobs/executor.ts';
+import { errorMessage } from '@dstack/contract/error-message';
+import { JobFailure } from './executor/job-failure.ts';
+import { writeDurably } from './host/durable-file.ts';
+import type { Logger } from './host/log.ts';
 import type { JobAccess, JobAccessOptions, OpenJobAccess } from './jobs/job-access.ts';
-import type { Logger } from './log.ts';
+import { NODE_SSH_PORT } from './network/node-ssh-port.ts';
 import { generateHostKey, isKey, publicKeyOf } from './ssh/host-key.ts';
 import { startJobSsh } from './ssh/job-ssh-server.ts';
-import { NODE_SSH_PORT, NodeGateway, type OpenNode } from './ssh/node-gateway.ts';
+import { NodeGateway, type OpenNode } from './ssh/node-gateway.ts';
 import type { RunSession } from './ssh/session.ts';
 import { sessionRunner } from './ssh/sessions/run-session.ts';
 
@@ -67,7 +69,7 @@ async function openNode(
     });
   } catch (error) {
     const where = `port ${NODE_SSH_PORT} of ${address}`;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     const message = `The other nodes cannot be let in: ${where} cannot be listened on (${why})`;
     // A job that runs already is better off without than ended.
     if (preferredPort === null) throw new JobFailure('ports_binding_failed', message);

@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLogger } from './host/log.ts';
 import { listenAt } from './listening.ts';
-import { createLogger } from './log.ts';
 
 let dir = '';
 let path = '';

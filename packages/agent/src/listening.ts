@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { dirname } from 'node:path';
-import type { Logger } from './log.ts';
+import type { Logger } from './host/log.ts';
 import { makeSocketFolder, restoreSocketFolder } from './socket-folder.ts';
 
 export interface ListeningOptions {

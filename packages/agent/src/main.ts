@@ -1,11 +1,13 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { errorMessage } from '@dstack/contract/error-message';
 import { startAgent } from './agent.ts';
 import { AgentRunning, endHolder, lockStateDir } from './agent-lock.ts';
 import { chooseExecutor } from './choose-executor.ts';
 import { readEnvironment } from './environment.ts';
+import { healthPeriod } from './host/health/host-health.ts';
+import { createLogger, type Logger } from './host/log.ts';
 import { HostLogin } from './host-login.ts';
 import { openJobAccess } from './job-ssh.ts';
-import { createLogger, type Logger } from './log.ts';
 import { type AgentOptions, parseOptions, USAGE } from './options.ts';
 import { Owner } from './owner.ts';
 import { closeInheritedFiles } from './process/inherited-files.ts';
@@ -24,7 +26,7 @@ async function main(): Promise<void> {
   try {
     options = parseOptions(process.argv.slice(2));
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorMessage(error);
     process.stderr.write(`error: ${message}\n\n${USAGE}`);
     process.exit(BAD_USAGE);
   }
@@ -87,8 +89,10 @@ async function run(
     version: agentVersion(),
     exitWhenIdle: options.exitWhenIdle,
     metricsMs: METRICS_MS,
+    healthMs: healthPeriod(process.env, log),
     log,
     onIdle: () => end('idle'),
+    onLeaseEnd: () => end('lease'),
   });
   log.info('ending', { reason: await ended });
   await agent.close();
@@ -98,6 +102,6 @@ async function run(
 }
 
 main().catch((error) => {
-  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`error: ${errorMessage(error)}\n`);
   process.exit(1);
 });

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeDurably } from './durable-file.ts';
+import { writeDurably } from './host/durable-file.ts';
 
 /** The server that an agent belongs to, kept in its state directory. */
 export class Owner {

@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AgentHarness, jobSpec } from './testing/agent-harness.ts';
+import { AgentHarness, jobSpec, jobUser } from './testing/agent-harness.ts';
 import { TestStream } from './testing/test-stream.ts';
 
 let agent: AgentHarness;
@@ -170,7 +170,7 @@ if (process.getuid?.() === 0) {
         `echo "at=$DSTACK_SERVER_URL="`,
         `while :; do ${look} ${url}; sleep 0.1; done`,
       ];
-      const user = { username: 'nobody' };
+      const user = jobUser({ username: 'nobody' });
       const spec = jobSpec(lines, { env, server_access: true, user });
       await agent.put(spec);
       await stream.until(() => /^in\r$/m.test(stream.text(spec.id)));

@@ -5,8 +5,9 @@ import type { OnInterrupt } from './interrupts.ts';
 import { nearest } from './nearest.ts';
 import { COMMANDS, type CommandEntry, EXIT_CODE_HELP, GLOBAL_HELP, overview } from './program.ts';
 import { report } from './report.ts';
-import { createIo, type Sink, type Source } from './terminal/io.ts';
+import { createIo, type Source } from './terminal/io.ts';
 import { Prompter } from './terminal/prompt.ts';
+import type { Sink } from './terminal/sink.ts';
 import { productVersion } from './version.ts';
 
 /** What a run of the command line takes from its process. */

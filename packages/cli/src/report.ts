@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import { CancelledError, CliError, EXIT } from './errors.ts';
 import type { Io } from './terminal/io.ts';
 
@@ -43,7 +44,7 @@ async function translate(error: unknown): Promise<CliError> {
     });
   }
   if (error instanceof client.ApiError) return apiFailed(error, client);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorMessage(error);
   return new CliError(message || 'Unexpected failure', {
     why: 'this was not expected',
     next: 'run the command again with --debug and report what it prints',
@@ -51,7 +52,7 @@ async function translate(error: unknown): Promise<CliError> {
   });
 }
 
-const SYSTEM_WORDS: Readonly<Record<string, string>> = {
+const SYSTEM_MESSAGES: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there (connection refused)',
   ENOTFOUND: 'the host name is unknown',
   EAI_AGAIN: 'the host name could not be looked up',
@@ -66,7 +67,9 @@ function connectionFailed(url: string, code: string | null, cause: unknown): Cli
   const local = /\/\/(127\.0\.0\.1|localhost)[:/]?/.test(url);
   return new CliError(`Failed to connect to dstack server ${url}`, {
     why:
-      (code && SYSTEM_WORDS[code]) || code || (cause instanceof Error ? String(cause.cause) : ''),
+      (code && SYSTEM_MESSAGES[code]) ||
+      code ||
+      (cause instanceof Error ? String(cause.cause) : ''),
     next: local ? 'dstack server' : 'dstack project list (is the URL right?)',
     cause,
   });

@@ -4,12 +4,11 @@
  */
 
 export { type BackendProblem, backendProblems } from './configuration/backend-rules.ts';
+export type { ConfigurationError, ConfigurationWarning } from './configuration/finding.ts';
 export { formatConfigurationErrors } from './configuration/format-errors.ts';
 export * from './configuration/index.ts';
 export * from './configuration/merge-profile.ts';
 export {
-  type ConfigurationError,
-  type ConfigurationWarning,
   type DocumentKind,
   type Documents,
   type ParsedConfiguration,

@@ -3,10 +3,13 @@ export * from './explain/index.ts';
 export * from './fleet-spec/index.ts';
 export * from './gateway-spec/index.ts';
 export {
+  type ClusterSite,
+  clusterSite,
   expectedObservation,
   fleetCapacity,
   freeNumbers,
   instanceName,
+  isCloudCluster,
   isNews,
   LOCAL_CAPACITY,
   matchesFleet,
@@ -14,8 +17,11 @@ export {
   notAskedYet,
   notObserved,
   observed,
+  offersAt,
   projectCapacity,
   runtimeDataFor,
+  type Site,
+  siteText,
   sshHostInstance,
   terminateByUser,
 } from './instances/index.ts';
@@ -29,5 +35,6 @@ export * from './profile/index.ts';
 export * from './reconcile/index.ts';
 export * from './run-spec/index.ts';
 export * from './schedule/index.ts';
-export * from './status/index.ts';
+export * from './status/own.ts';
+export * from './sweep/index.ts';
 export * from './volume-spec/index.ts';

@@ -1,3 +1,5 @@
+import { Problem, parseDuration } from '@dstack/contract';
+
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /** A variable has a value that cannot be used; the message names it and what it may be. */
@@ -26,4 +28,19 @@ export function oneOf<T extends string>(env: Env, name: string, values: readonly
   if (!found)
     throw new SettingsError(`${name} is ${JSON.stringify(text)}; it may be ${values.join(', ')}`);
   return found;
+}
+
+/** Seconds of a duration such as `2h`; null for `off`. */
+export function durationOrOff(
+  env: Env,
+  name: string,
+  { fallback, least }: { readonly fallback: number; readonly least: number },
+): number | null {
+  const text = env[name];
+  if (!text) return fallback;
+  if (text === 'off') return null;
+  const seconds = parseDuration(text);
+  if (!(seconds instanceof Problem) && seconds >= least) return seconds;
+  const allowed = `a duration of at least ${least} seconds, like 90s, 10m or 2h, or off`;
+  throw new SettingsError(`${name} is ${JSON.stringify(text)}; it must be ${allowed}`);
 }

@@ -1,5 +1,6 @@
 import { chmod, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { errorMessage } from '@dstack/contract/error-message';
 import { configPath } from './config/config-file.ts';
 import { StartError } from './start-error.ts';
 
@@ -9,7 +10,7 @@ export async function makeServerDir(dir: string): Promise<void> {
     await make(dir);
     if ((await stat(dir)).isDirectory()) return;
   } catch (error) {
-    throw refusal(dir, (error as Error).message, error);
+    throw refusal(dir, errorMessage(error), error);
   }
   throw refusal(dir, 'it is a file');
 }

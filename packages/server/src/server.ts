@@ -1,4 +1,5 @@
 import type { ServerConfig } from '@dstack/contract';
+import { errorMessage } from '@dstack/contract/error-message';
 import { assemble } from './assembly/assemble.ts';
 import { checkAddress } from './assembly/listen.ts';
 import { openDatabase } from './assembly/open-database.ts';
@@ -55,7 +56,7 @@ function startError(error: unknown, settings: ServerSettings): StartError | null
   }
   const path = forbiddenPath(error);
   if (path === null) return null;
-  return new StartError(`${path} cannot be used: ${(error as Error).message}`, {
+  return new StartError(`${path} cannot be used: ${errorMessage(error)}`, {
     next: 'let this user read and write there, or set DSTACK_SERVER_DIR',
     cause: error,
   });

@@ -81,6 +81,19 @@ describe('settings', () => {
     );
   });
 
+  it('say how long machines live without the server, and what becomes of orphans', () => {
+    const lease = (text?: string) =>
+      compileSettings({ DSTACK_AGENT_LEASE: text }).agentLeaseSeconds;
+    expect([lease(), lease('10m'), lease('off')]).toEqual([7200, 600, null]);
+    for (const wrong of ['5s', 'soon', '-1']) {
+      expect(() => lease(wrong)).toThrow(
+        `DSTACK_AGENT_LEASE is "${wrong}"; it must be a duration of at least 60 seconds`,
+      );
+    }
+    expect(compileSettings({}).sweep).toBe('report');
+    expect(() => compileSettings({ DSTACK_SERVER_SWEEP: 'delete' })).toThrow('report, terminate');
+  });
+
   it('know which proxies may speak for their clients', () => {
     const proxies = (text?: string) =>
       compileSettings({ DSTACK_SERVER_TRUSTED_PROXIES: text }).trustedProxies;

@@ -2,11 +2,12 @@ import { isIP } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { EngineSettings } from '@dstack/core';
-import { type Env, integer, isSet, oneOf, SettingsError } from './environment.ts';
+import { durationOrOff, type Env, integer, isSet, oneOf, SettingsError } from './environment.ts';
 import type { HostShellSetting } from './hosts/host-shells.ts';
 import type { ImagePlanSettings } from './hosts/image-plans.ts';
 import { type LocalSettings, localSettings } from './local-settings.ts';
 import { parseOutgoingAllow } from './outgoing/outgoing-rules.ts';
+import type { SweepPolicy } from './sweep/sweep-backend.ts';
 
 /** All of the server's settings, compiled once at start from environment and options. */
 export interface ServerSettings {
@@ -43,6 +44,13 @@ export interface ServerSettings {
   readonly images: ImageSettings;
   /** Who gets a shell of hosts of SSH fleets by `ssh <run>-host` (`DSTACK_SERVER_HOST_SHELL`). */
   readonly hostShell: HostShellSetting;
+  /**
+   * Seconds that machines created by providers live without this server (`DSTACK_AGENT_LEASE`); null =
+   * until it ends them.
+   */
+  readonly agentLeaseSeconds: number | null;
+  /** Whether orphans at providers are only reported or also ended (`DSTACK_SERVER_SWEEP`). */
+  readonly sweep: SweepPolicy;
   readonly eventsTtlSeconds: number;
   /** Seconds without a byte after which the answer of a service is given up. */
   readonly serviceTimeoutSeconds: number;
@@ -79,6 +87,8 @@ export interface Limits {
   readonly metricsRunningTtlSeconds: number;
   readonly metricsFinishedTtlSeconds: number;
   readonly healthTtlSeconds: number;
+  /** Seconds between two changes of the health of a host that are stored. */
+  readonly healthIntervalSeconds: number;
   readonly projectsPerUser: number;
   /** Wrong tokens that one address may send in a minute; 0 = no limit. */
   readonly failedLoginsPerMinute: number;
@@ -148,6 +158,8 @@ export function compileSettings(env: Env, options: ServerOptions = {}): ServerSe
       onHosts: imagesOnHosts(env),
     },
     hostShell: oneOf(env, 'DSTACK_SERVER_HOST_SHELL', ['managers', 'off', 'users']),
+    agentLeaseSeconds: durationOrOff(env, 'DSTACK_AGENT_LEASE', { fallback: 7200, least: 60 }),
+    sweep: oneOf(env, 'DSTACK_SERVER_SWEEP', ['report', 'terminate']),
     eventsTtlSeconds: integer(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
     serviceTimeoutSeconds: integer(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300),
     shutdown: {
@@ -246,6 +258,11 @@ function limits(env: Env): Limits {
     metricsRunningTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_RUNNING_TTL_SECONDS', 3600),
     metricsFinishedTtlSeconds: integer(env, 'DSTACK_SERVER_METRICS_FINISHED_TTL_SECONDS', 604_800),
     healthTtlSeconds: integer(env, 'DSTACK_SERVER_INSTANCE_HEALTH_TTL_SECONDS', 604_800),
+    healthIntervalSeconds: integer(
+      env,
+      'DSTACK_SERVER_INSTANCE_HEALTH_MIN_COLLECT_INTERVAL_SECONDS',
+      10,
+    ),
     forbidDstackInRuns: isSet(env, 'DSTACK_FORBID_DSTACK_IN_RUNS'),
     forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
     gatewayReplicas: integer(env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9),

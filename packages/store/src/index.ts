@@ -24,6 +24,7 @@ export type * from './runs/types.ts';
 export type * from './secrets/types.ts';
 export type * from './services/types.ts';
 export type { OpenStoreOptions, Store } from './store.ts';
+export type * from './sweeps/types.ts';
 export type * from './users/types.ts';
 export type { VolumeObservations } from './volumes/observations.ts';
 export type * from './volumes/types.ts';

@@ -265,12 +265,22 @@ forEachStore((tests) => {
 
   it('keeps health checks, newest first, for a time', async () => {
     const world = await openWorld(tests);
-    const { instances } = world.store;
+    const { instances, hosts } = world.store;
     const { instances: records } = await insertFleet(world, { name: 'pool' });
     const instanceId = records[0]!.id;
+    const host = {
+      connected: true,
+      since: 0,
+      facts: null,
+      executor: null,
+      error: null,
+      failed: false,
+    };
+    await hosts.save({ id: 'h', ...host });
     for (const at of [1, 2, 3, 4]) {
       const check = { id: `h${at}`, instanceId, status: 'healthy' as const, response: '{}' };
-      await instances.addHealthCheck({ ...check, collectedAt: at });
+      const report = { hostId: 'h', checks: [], since: at, reportedAt: at };
+      await hosts.saveHealth(report, [{ ...check, collectedAt: at }]);
     }
     const times = async (range: object) =>
       (await instances.healthChecks(instanceId, range)).map((check) => check.collectedAt);
@@ -279,6 +289,30 @@ forEachStore((tests) => {
     expect(await times({ limit: 1 })).toEqual([4]);
     expect(await instances.deleteHealthChecksBefore(3)).toBe(2);
     expect(await times({})).toEqual([4, 3]);
+  });
+
+  it('keeps the last report of the health of a host as long as the host', async () => {
+    const { hosts } = (await openWorld(tests)).store;
+    const host = {
+      connected: true,
+      since: 0,
+      facts: null,
+      executor: null,
+      error: null,
+      failed: false,
+    };
+    await hosts.save({ id: 'h', ...host });
+    const gpu = { name: 'gpu', status: 'failure', message: '1 of 2 GPUs is lost' } as const;
+    await hosts.saveHealth({ hostId: 'h', checks: [], since: 1, reportedAt: 1 }, []);
+    await hosts.saveHealth({ hostId: 'h', checks: [gpu], since: 2, reportedAt: 2 }, []);
+    expect(await hosts.health('h')).toEqual({
+      hostId: 'h',
+      checks: [gpu],
+      since: 2,
+      reportedAt: 2,
+    });
+    await hosts.delete('h');
+    expect(await hosts.health('h')).toBeNull();
   });
 
   it('keeps metrics points for a time that depends on their job', async () => {

@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import { createAccess } from './access/access.ts';
 import { createBackends } from './backends/backends.ts';
 import type { Bus } from './connection/bus.ts';
@@ -40,6 +41,7 @@ import { createRuns } from './runs/runs.ts';
 import { createSecrets } from './secrets/secrets.ts';
 import { createServices } from './services/services.ts';
 import type { OpenStoreOptions, Store } from './store.ts';
+import { createSweeps } from './sweeps/sweeps.ts';
 import { createUsers } from './users/users.ts';
 import { createVolumeObservations } from './volumes/observations.ts';
 import { createVolumes } from './volumes/volumes.ts';
@@ -162,10 +164,9 @@ function isConnectionError(error: unknown): boolean {
 }
 
 function unreachable(label: string, cause: unknown): StoreError {
-  const why = cause instanceof Error ? cause.message || String(cause) : String(cause);
   return new StoreError(
     'store_unreachable',
-    `The database ${label} cannot be reached: ${why}`,
+    `The database ${label} cannot be reached: ${errorMessage(cause)}`,
     'Check that PostgreSQL runs there and that user, password and database in DSTACK_DATABASE_URL are right.',
     cause,
   );
@@ -240,6 +241,7 @@ function createStore(
     volumeObservations: createVolumeObservations(context),
     gateways: createGateways(context),
     groups: createGroups(context),
+    sweeps: createSweeps(context),
     exports: createExports(context),
     meta: createMeta(context),
     access: createAccess(context),

@@ -1,6 +1,7 @@
 import type { Id } from '@dstack/core';
-import type { Db, Tx } from './context.ts';
+import type { Kysely } from 'kysely';
 import { forIds } from './query.ts';
+import type { DB } from './schema/db.ts';
 
 /** Names one content of a row for ever: every write to a versioned row raises its version. */
 export interface VersionedKey {
@@ -45,7 +46,7 @@ export class RecordCache {
 
   /** In the order of the keys; without rows that have been deleted since. */
   async read<R extends VersionedKey>(
-    db: Db | Tx,
+    db: Kysely<DB>,
     table: VersionedTable<R>,
     keys: readonly VersionedKey[],
   ): Promise<R[]> {

@@ -21,6 +21,7 @@ import type { Repos } from './repos/types.ts';
 import type { Runs } from './runs/types.ts';
 import type { Secrets } from './secrets/types.ts';
 import type { Services } from './services/types.ts';
+import type { Sweeps } from './sweeps/types.ts';
 import type { Users } from './users/types.ts';
 import type { VolumeObservations } from './volumes/observations.ts';
 import type { Volumes } from './volumes/types.ts';
@@ -75,6 +76,7 @@ export interface Store {
   readonly volumeObservations: VolumeObservations;
   readonly gateways: Gateways;
   readonly groups: Groups;
+  readonly sweeps: Sweeps;
   readonly exports: Exports;
   readonly meta: Meta;
   readonly access: Access;

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -18,11 +18,13 @@ export class FakeMachine {
     for (const [name, script] of Object.entries(tools)) this.tool(name, script);
   }
 
-  /** Adds a program to the machine's PATH. */
+  /** Adds a program to the machine's PATH, or replaces it at once. */
   tool(name: string, script: string): void {
     const path = join(this.dir, 'bin', name);
-    writeFileSync(path, `#!/bin/sh\n${script}\n`);
-    chmodSync(path, 0o755);
+    const next = join(this.dir, `next-${name}`);
+    writeFileSync(next, `#!/bin/sh\n${script}\n`);
+    chmodSync(next, 0o755);
+    renameSync(next, path);
   }
 
   /** Shell lines that turn the mount namespace they run in into this machine. */
@@ -62,4 +64,21 @@ export class FakeMachine {
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+/** A script in the place of `nvidia-smi`: GPUs by their UUID, and whether each still answers. */
+export function nvidiaSmi(gpus: Readonly<Record<string, 'works' | 'lost'>>): string {
+  const rows = Object.entries(gpus).map(([uuid, state], index) => {
+    const value = (text: string) => (state === 'lost' ? '[GPU is lost]' : text);
+    return {
+      facts: `NVIDIA A10G, 23028, ${uuid}, 550.54`,
+      health: [index, uuid, `00000000:0${index}:00.0`, value('31'), value('0'), 'No', 'No', 'No'],
+    };
+  });
+  return [
+    'case "$*" in',
+    `*--query-gpu=name,*) cat <<'END'\n${rows.map((row) => row.facts).join('\n')}\nEND\n;;`,
+    `*--query-gpu=index,*) cat <<'END'\n${rows.map((row) => row.health.join(', ')).join('\n')}\nEND\n;;`,
+    'esac',
+  ].join('\n');
 }

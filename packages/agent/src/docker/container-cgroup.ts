@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type JobCgroup, parseCgroupMounts, parseCgroupPath } from '../process/cgroup.ts';
+import { type JobCgroup, parseCgroupMounts, parseCgroupPath } from '../host/cgroup.ts';
 
 const CONTROLLERS = ['memory', 'cpuacct'];
 
 /**
- * The control groups that the daemon has put a container into, by its first process as this host
- * sees it; empty when the daemon numbers processes differently.
+ * The control groups of a container, found by its first process as this host numbers it. Empty when
+ * the daemon numbers processes differently.
  */
 export function containerCgroup(pid: number): JobCgroup {
   const own = read(`/proc/${pid}/cgroup`);
@@ -22,7 +22,7 @@ export function containerCgroup(pid: number): JobCgroup {
   return { unified, legacy };
 }
 
-/** Never the root of a hierarchy: that is the whole machine, not a container. */
+/** Never the root of a hierarchy, which stands for the whole machine. */
 function below(mount: string, path: string | null): string | null {
   if (path === null || path === '/') return null;
   const dir = join(mount, path);

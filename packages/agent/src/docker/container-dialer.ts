@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { dialTcp } from '../network/dial.ts';
 import { type Listener, listenTcp, type OnCaller } from '../network/listen.ts';
-import { type ContainerDialer, dialIntoContainer } from '../ssh/netns-relay/dial-into-container.ts';
+import { type ContainerDialer, dialIntoContainer } from './netns-relay/dial-into-container.ts';
 
 export interface ContainerNetwork {
   /** First process of the container as this host numbers it. */
@@ -16,9 +16,9 @@ export interface ContainerNetwork {
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 
 /**
- * Connections as the container's processes would make them: from here with the host's network, else
- * from inside its namespace. Where that cannot be entered, ports on its bridge address are all that
- * can be reached.
+ * Connects as a process of the container would: from the agent if the container uses the host's
+ * network, else from inside its namespace. If the namespace cannot be entered, only ports on the
+ * bridge address can be reached.
  */
 export class JobDialer {
   readonly #network: ContainerNetwork;

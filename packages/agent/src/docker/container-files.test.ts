@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { tarOf } from '../testing/hostile-tar.ts';
 import { readContainerFile } from './container-files.ts';
 
-/** A container whose image holds these archives, by path; what was read of them. */
+/** A container with these archives, by path, and a record of what was read from them. */
 function container(files: Readonly<Record<string, () => Generator<Buffer>>>) {
   const seen = { bytes: 0 };
   const getArchive = async ({ path }: { readonly path: string }) => {

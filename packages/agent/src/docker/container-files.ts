@@ -4,13 +4,13 @@ import type Docker from 'dockerode';
 import { extract } from 'tar-stream';
 import { statusOf } from './engine-error.ts';
 
-/** Lists of accounts have some kilobytes. */
+/** A list of accounts has a few kilobytes. */
 const MAX_BYTES = 1024 * 1024;
 const MAX_LINKS = 8;
 
 /**
- * Text of one file of a container, running or not; null when it is missing, no file, or so long that
- * only somebody who means harm has made it. Links are followed.
+ * Text of one file of a container, which need not run. Null if the file is missing, is not a
+ * regular file, or is longer than any honest one. Links are followed.
  */
 export async function readContainerFile(
   container: Pick<Docker.Container, 'getArchive'>,
@@ -31,7 +31,7 @@ export async function readContainerFile(
   return readContainerFile(container, new URL(found.link, base).pathname, depth + 1);
 }
 
-/** No more is read than is needed: what follows may be a whole tree, or have no end. */
+/** Read only what is needed: a whole tree may follow, or an endless stream. */
 async function firstEntry(
   archive: Readable,
 ): Promise<{ readonly text: string } | { readonly link: string } | null> {

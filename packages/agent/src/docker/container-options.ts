@@ -1,17 +1,17 @@
 import type Docker from 'dockerode';
-import type { ExecutorJob } from '../jobs/executor.ts';
-import { endingAtInterrupt } from '../jobs/interactive-shell.ts';
+import type { ExecutorJob } from '../executor/executor.ts';
+import { endingAtInterrupt } from '../executor/interactive-shell.ts';
 import { gpuAccess, rdmaAccess } from './gpu-access.ts';
 
 export const JOB_LABEL = 'ai.dstack.job-id';
-/** Which agent a container belongs to; several may share one daemon. */
+/** The agent that a container belongs to; several agents may share one daemon. */
 export const AGENT_LABEL = 'ai.dstack.agent-id';
 
 export function containerName(jobId: string): string {
   return `dstack-${jobId}`;
 }
 
-/** What was decided about a job's container before it is made. */
+/** The decisions about a job's container before it is created. */
 export interface ContainerPlan {
   readonly agentId: string;
   readonly image: string;
@@ -23,13 +23,18 @@ export interface ContainerPlan {
   readonly mounts: readonly Docker.MountSettings[];
 }
 
-/** Things that some hosts or daemons do not have and that a job can do without. */
+/**
+ * Options that some hosts or daemons do not support and that a job can do without. An option
+ * becomes false when a creation fails because of it.
+ */
 export interface Leniency {
   /** An init process that reaps and forwards signals. */
   readonly init: boolean;
   /** The `display` capability of NVIDIA's runtime. */
   readonly display: boolean;
-  /** Memory locked without limit beside remote memory access; its capability alone does as well. */
+  /**
+   * Unlimited locked memory for remote memory access; without it the capability alone is enough.
+   */
   readonly memlock: boolean;
 }
 
@@ -43,7 +48,8 @@ export function containerOptions(
   return {
     name: containerName(spec.id),
     Image: plan.image,
-    // As entrypoint, because a command alone would become arguments of the image's own one.
+    // Set as the entrypoint, because a command alone would become arguments of the image's
+    // entrypoint.
     ...(spec.commands.length > 0 ? { Entrypoint: endingAtInterrupt(spec.commands), Cmd: [] } : {}),
     User: plan.user,
     WorkingDir: plan.workingDir,
@@ -67,7 +73,8 @@ function hostConfig(job: ExecutorJob, plan: ContainerPlan, leniency: Leniency): 
   return {
     NetworkMode: spec.network_mode,
     RestartPolicy: { Name: 'no' },
-    // Never `local`, which loses newlines, and never a remote default: it is read back after crashes.
+    // Never `local`, which loses newlines, and never a remote driver, since the agent reads the log
+    // after a crash.
     LogConfig: { Type: 'json-file', Config: { 'max-size': '256m', 'max-file': '4' } },
     Privileged: spec.privileged,
     Mounts: [...plan.mounts, ...gpu.mounts],

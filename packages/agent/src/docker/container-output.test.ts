@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type Docker from 'dockerode';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLogger } from '../log.ts';
+import { createLogger } from '../host/log.ts';
 import { ContainerOutput } from './container-output.ts';
 
-/** The parts of a container that its output is read by, moved by hand. */
+/** The parts of a container that its output is read from, controlled by the test. */
 class Container {
   readonly attachments: PassThrough[] = [];
-  /** All that the container has printed, as Docker's log has it. */
+  /** Everything that the container has printed, as Docker's log stores it. */
   printed = '';
   running = true;
-  /** What the next questions are answered with, once it is there. */
+  /** The answers to the next requests, as soon as the test provides them. */
   daemon: Promise<void> = Promise.resolve();
   asked = 0;
 
@@ -28,7 +28,7 @@ class Container {
     return { State: { Running: this.running }, LogPath: '' };
   }
 
-  /** Follows to the end of the container, which has come by the time that anybody reads. */
+  /** Follows the log to the end of the container, which has ended before the first read. */
   async logs(): Promise<PassThrough> {
     await this.#ask();
     return new PassThrough().end(this.printed);

@@ -2,29 +2,29 @@ import { existsSync } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type Docker from 'dockerode';
-import { nowMicros } from '../clock.ts';
-import type { Logger } from '../log.ts';
+import { nowMicros } from '../host/clock.ts';
+import type { Logger } from '../host/log.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { SpoolFeed } from '../spool/spool-feed.ts';
 import { newestRecord } from '../spool/spool-files.ts';
 import { SpoolWriter } from '../spool/spool-writer.ts';
-import { wordsOf } from './engine-error.ts';
+import { engineErrorMessage } from './engine-error.ts';
 import { OutputSkip, RecentBytes } from './output-skip.ts';
 
-/** Both copies of the output must have been silent for this long before one takes over. */
+/** Both copies of the output must have been quiet for this long before one takes over. */
 const QUIET_MS = 500;
 const RETRY_MS = 500;
 const COMPARED_BYTES = 16 * 1024;
-/** What is left in the daemon's buffers after the container's end arrives well within this. */
+/** The daemon flushes its buffers well within this time after the container's end. */
 const END_MS = 5000;
 const ROTATED_MARK = '\r\n[dstack: some output may be missing here]\r\n';
 
 /**
- * The only reader of a container's output: an attached connection that is always drained into the
- * spool, whoever reads that. After a gap (an earlier agent's death, a lost connection) the output
- * is read again from Docker's log, which shows lines only when they are complete, until the
- * attached connection has the same to say and takes over again.
+ * The only reader of a container's output. It drains an attached connection into the spool. After a
+ * gap (an agent died, a connection was lost) it reads Docker's log, which contains only complete
+ * lines, until the attached connection delivers the same bytes and takes over again.
  */
 export class ContainerOutput {
   readonly spool: FileSpoolReader;
@@ -38,11 +38,11 @@ export class ContainerOutput {
   #quiet: NodeJS.Timeout | null = null;
   #closed = false;
   #finishing = false;
-  /** Under way while a lost connection is being made up for. */
+  /** Set while the log is read in place of a lost connection. */
   #recovering: Promise<void> = Promise.resolve();
-  /** Whether the connection was lost and nothing has made up for it yet. */
+  /** Whether the connection was lost and the log has not been read yet. */
   #missed = false;
-  /** Whether the attached connection has carried all output since the start or the take-over. */
+  /** Whether the attached connection has delivered all output since the start or the takeover. */
   #live = false;
 
   constructor(
@@ -66,7 +66,7 @@ export class ContainerOutput {
     this.spool = new FileSpoolReader(dir);
   }
 
-  /** For a container that has not been started yet: nothing can be missed. `notices` come first. */
+  /** For a container that has not been started: nothing can be missed. `notices` come first. */
   async attachFresh(notices: readonly string[]): Promise<void> {
     this.#writer.note(notices, nowMicros());
     const stream = await this.#attach();
@@ -75,9 +75,9 @@ export class ContainerOutput {
     stream.once('close', () => this.#onDetached());
   }
 
-  /** For a container that runs, or ran, without us. */
+  /** For a container that has run without this agent. */
   async resume(running: boolean): Promise<void> {
-    // What waits for room counts as read.
+    // Bytes that wait for space count as read.
     await this.#feed.settled();
     const attached = running ? await this.#attach() : null;
     const fromAttached = new RecentBytes(COMPARED_BYTES);
@@ -110,7 +110,7 @@ export class ContainerOutput {
     stream.write('\x03');
   }
 
-  /** Takes in what is left after the container's end, and closes the spool. */
+  /** Reads the rest after the container's end, and closes the spool. */
   async finish(): Promise<void> {
     this.#finishing = true;
     this.#feed.hurry();
@@ -127,14 +127,14 @@ export class ContainerOutput {
     this.spool.finish();
   }
 
-  /** Lets go without closing the spool: the next agent goes on with it. */
+  /** Releases the connection without closing the spool, which the next agent continues. */
   release(): void {
     this.#stop();
   }
 
   async #drain(source: Readable): Promise<void> {
     for (;;) {
-      // On a full disk the rest waits for room.
+      // On a full disk the rest waits for space.
       await this.#feed.settled();
       if ((await hasEnded(source)) || !this.#feed.isWaiting) break;
     }
@@ -163,7 +163,7 @@ export class ContainerOutput {
     return stream;
   }
 
-  /** Also of a container that has ended: then the stream ends after all of it. */
+  /** Works for an ended container too: the stream then ends after its whole output. */
   async #openLogs(): Promise<{ stream: Readable; whole: boolean }> {
     const whole = !(await this.#rotated());
     const place = newestRecord(this.#dir);
@@ -185,7 +185,7 @@ export class ContainerOutput {
     return new OutputSkip({ newlines: 0, tail: 0 });
   }
 
-  /** Whether Docker may have dropped the beginning of its log: the last of its files exists. */
+  /** Whether Docker may have dropped the beginning of its log: true once its last file exists. */
   async #rotated(): Promise<boolean> {
     const { LogPath } = await this.#container.inspect();
     return LogPath !== '' && existsSync(`${LogPath}.3`);
@@ -216,7 +216,7 @@ export class ContainerOutput {
       try {
         const { State } = await this.#container.inspect();
         if (!State.Running) return;
-        // Nobody knows what the container prints from here on, but Docker's log will.
+        // From here on only Docker's log has the container's output.
         this.#missed = true;
         if (this.#closed || this.#finishing) return;
         this.#live = false;
@@ -226,7 +226,7 @@ export class ContainerOutput {
       } catch (error) {
         this.#missed = true;
         this.#attached?.destroy();
-        this.#log.info('attaching again failed', { why: wordsOf(error) });
+        this.#log.info('attaching again failed', { why: engineErrorMessage(error) });
         await delay(RETRY_MS, undefined, { ref: false });
       }
     }
@@ -234,16 +234,12 @@ export class ContainerOutput {
 }
 
 /** False: it has still not ended after the time in which it should have. */
-async function hasEnded(stream: Readable): Promise<boolean> {
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), END_MS);
-  try {
-    await finished(stream, { writable: false, signal: late.signal });
-    return true;
-  } catch {
-    // An aborted stream has given all that it ever will.
-    return !late.signal.aborted;
-  } finally {
-    clearTimeout(timer);
-  }
+function hasEnded(stream: Readable): Promise<boolean> {
+  const end = (signal: AbortSignal) =>
+    finished(stream, { writable: false, signal }).then(
+      () => true,
+      // A stream that failed has given all that it ever will.
+      () => true,
+    );
+  return withTimeout(end, { ms: END_MS, onTimeout: () => false });
 }

@@ -17,14 +17,14 @@ export type PingAnswer = 'alive' | 'refused' | 'silent';
 /** Errors of a connection to an address at which no program listens. */
 const REFUSED = new Set(['ECONNREFUSED', 'ENOENT']);
 
-/** Asks over a new connection: a daemon that is ending still serves those that are open. */
+/** Uses a new connection, because a daemon that shuts down still serves open ones. */
 export function ping(docker: Docker, limitMs: number, signal?: AbortSignal): Promise<PingAnswer> {
   return new Promise((resolve) => {
     const asking = ask(docker, '/_ping', signal);
     const timer = setTimeout(() => asking.destroy(), limitMs);
     asking.on('response', (response) => {
       response.resume();
-      // A proxy in between answers in the daemon's place when there is none.
+      // A proxy answers in place of a daemon that is down.
       resolve((response.statusCode ?? 500) < 500 ? 'alive' : 'silent');
     });
     asking.on('error', (error: NodeJS.ErrnoException) =>
@@ -38,9 +38,9 @@ export function ping(docker: Docker, limitMs: number, signal?: AbortSignal): Pro
 }
 
 /**
- * An answer that does not end before the daemon does: the daemon's events, of a kind that hardly
- * ever occurs. A connection without a request would be closed by newer daemons after some minutes.
- * Rejects when the daemon does not answer. It does not keep this process alive.
+ * Opens a response that lasts as long as the daemon: a stream of events of a kind that hardly ever
+ * occurs. Newer daemons close a connection without a request after some minutes. Rejects when the
+ * daemon does not answer. The connection does not keep this process alive.
  */
 export function openEndlessAnswer(docker: Docker, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {

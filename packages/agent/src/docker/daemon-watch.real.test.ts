@@ -12,7 +12,7 @@ import type { TestStream } from '../testing/test-stream.ts';
 const missing = dockerMissing();
 if (missing) console.warn(`The watch on the Docker daemon is NOT tested: ${missing} is missing`);
 
-/** A socket in front of a daemon, which can be slow with pings and can cut connections. */
+/** A proxy in front of a daemon. It can delay pings and cut connections. */
 class DaemonProxy {
   readonly path = join(mkdtempSync(join(tmpdir(), 'proxy-')), 'docker.sock');
   pingDelayMs = 0;
@@ -24,7 +24,7 @@ class DaemonProxy {
     this.#server = createServer((client) => this.#serve(client, target)).listen(this.path);
   }
 
-  /** Closes every connection, and goes on taking new ones. */
+  /** Closes every connection and continues to accept new ones. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -80,7 +80,7 @@ describe.skipIf(missing !== null)('a job that is killed', () => {
     await engine.close();
   });
 
-  /** The end of a job that kills itself once `meanwhile` is over. */
+  /** The exit of a job that kills itself after `meanwhile`. */
   async function endOf(meanwhile: () => unknown): Promise<JobExit | null> {
     const commands = ['/bin/sh', '-c', 'echo ready; read line; kill -9 $PPID; exit 137'];
     const spec = jobSpec([], { shell_commands: null, commands });

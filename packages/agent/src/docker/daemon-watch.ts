@@ -1,22 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import { type ExecutionExit, JobFailure } from '../jobs/executor.ts';
+import type { ExecutionExit } from '../executor/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
 import { openEndlessAnswer, ping } from './daemon-connection.ts';
 
-/** Containers are ended this long before their daemon's own end, at most (its shutdown time-out). */
+/** A daemon ends its containers at most this long before its own end (its shutdown timeout). */
 const SHUTDOWN_MS = 20_000;
-/** Statuses from here on tell of a signal, or of nothing: Docker writes 255 for "not known". */
+/** Statuses from here on mean a signal, or nothing: Docker writes 255 for "not known". */
 const FIRST_OF_SIGNALS = 128;
 const RECONNECT_MS = 500;
-/** A restart of the daemon, with containers to end, takes no longer. */
+/** The longest restart of a daemon that has containers to end. */
 const RESTART_MS = 30_000;
-/** A job's end waits this long for certainty, at most. */
+/** The longest time for which a job's exit waits until the cause is certain. */
 const CERTAINTY_MS = 20_000;
 
-/** Life of one connection to the daemon. */
+/** The lifetime of one connection to the daemon. */
 interface Watched {
-  /** Differs between two runs of the daemon; null where the daemon has nothing of the kind. */
+  /** A value that differs between two runs of the daemon; null where the daemon has none. */
   readonly daemonRun: string | null;
   readonly keepsContainers: boolean;
 }
@@ -31,9 +32,9 @@ export class DaemonWatch {
   readonly #closing = new AbortController();
   readonly #waiting = new Set<() => void>();
   #watched: Watched | null = null;
-  /** When the connection was lost, in milliseconds, while it is not known why. */
+  /** When the connection was lost, in milliseconds, as long as the cause is not known. */
   #lostAt: number | null = null;
-  /** When the daemon was last seen to end. */
+  /** When the daemon's last end was detected. */
   #endedAt = 0;
 
   constructor(docker: Docker) {
@@ -43,8 +44,8 @@ export class DaemonWatch {
 
   /**
    * Whether the daemon ended, and with it a container that ended with this status at `finishedAt`
-   * (milliseconds). False where the daemon is set up to leave containers alone (`live-restore`), and
-   * where there is no proof.
+   * (milliseconds). False if the daemon keeps containers running (`live-restore`), and if there is
+   * no proof.
    */
   async endedContainers(status: number, finishedAt: number): Promise<boolean> {
     if (status < FIRST_OF_SIGNALS) return false;
@@ -55,14 +56,16 @@ export class DaemonWatch {
       const left = deadline - Date.now();
       if (left <= 0) return false;
       const answer = await this.#pingOrNews(left);
-      // It takes no new connections on its way out, while those that are open are served to the end.
+      // A daemon that shuts down accepts no new connections but serves open ones to the end.
       if (answer === 'refused') return !this.#watched?.keepsContainers;
       if (answer === 'alive' && this.#lostAt === null) return false;
       await delay(RECONNECT_MS);
     }
   }
 
-  /** Waits a while for a daemon that is just being restarted; throws `JobFailure` when it stays away. */
+  /**
+   * Waits for a daemon that is restarting. Throws `JobFailure` if it does not come back in time.
+   */
   async untilAnswers(signal: AbortSignal): Promise<void> {
     for (const end = Date.now() + RESTART_MS; ; await delay(RECONNECT_MS)) {
       signal.throwIfAborted();
@@ -107,7 +110,7 @@ export class DaemonWatch {
     }
   }
 
-  /** Resolves when the connection is lost; rejects when there was none. */
+  /** Resolves when the connection is lost; rejects if it was never established. */
   async #watchOnce(signal: AbortSignal): Promise<void> {
     const answer = await openEndlessAnswer(this.#docker, signal);
     const closed = untilClosed(answer);
@@ -120,7 +123,7 @@ export class DaemonWatch {
     }
   }
 
-  /** The default network is made anew with each start of a daemon that keeps no containers. */
+  /** A daemon that keeps no containers creates its default network again at each start. */
   async #look(): Promise<Watched> {
     const [info, bridge] = await Promise.all([
       this.#docker.info(),
@@ -161,7 +164,7 @@ export class DaemonWatch {
 
 function untilClosed(answer: IncomingMessage): Promise<void> {
   answer.resume();
-  // The reason is of no use: it has ended.
+  // The reason does not matter: the connection has ended.
   answer.on('error', () => {});
   return new Promise((resolve) => answer.once('close', () => resolve()));
 }

@@ -11,7 +11,7 @@ export async function connectDocker(env: NodeJS.ProcessEnv): Promise<Docker | nu
     const { ApiVersion } = await new Docker(where).version();
     return new Docker({ ...where, version: `v${Math.min(NEWEST_API, Number(ApiVersion))}` });
   } catch {
-    // No daemon, or not for us: the caller says which executor it takes instead.
+    // No daemon, or no permission to use it. The caller chooses another executor.
     return null;
   }
 }

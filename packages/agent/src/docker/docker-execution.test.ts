@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createLogger } from '../log.ts';
+import { createLogger } from '../host/log.ts';
 import { DockerExecution, type DockerExecutionSetup } from './docker-execution.ts';
 
 beforeEach(() => vi.useFakeTimers());
@@ -13,7 +13,7 @@ const ended = {
   NetworkSettings: { Networks: {} },
 } as unknown as Docker.ContainerInspectInfo;
 
-/** A container whose daemon says that it has ended, and how, in the order of these answers. */
+/** A container whose daemon reports its end by these answers, in this order. */
 function execution(answers: readonly Promise<Docker.ContainerInspectInfo>[]): DockerExecution {
   const left = [...answers];
   const container = {

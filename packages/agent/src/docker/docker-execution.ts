@@ -1,27 +1,29 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobMetrics } from '@dstack/contract/agent';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type Docker from 'dockerode';
-import { nowMicros } from '../clock.ts';
-import type { Execution, ExecutionExit, JobAccount } from '../jobs/executor.ts';
-import type { Logger } from '../log.ts';
-import { cgroupUsage } from '../metrics/usage.ts';
-import { cgroupPids } from '../process/cgroup.ts';
-import { terminatePids } from '../process/process-tree.ts';
+import type { Execution, ExecutionExit } from '../executor/executor.ts';
+import type { JobAccount } from '../executor/job-account.ts';
+import type { SessionHost } from '../executor/session-host.ts';
+import { cgroupPids } from '../host/cgroup.ts';
+import { nowMicros } from '../host/clock.ts';
+import type { Logger } from '../host/log.ts';
+import { terminatePids } from '../host/process-tree.ts';
+import { cgroupUsage } from '../host/usage.ts';
 import type { FileSpoolReader } from '../spool/file-spool-reader.ts';
-import { DockerHost } from '../ssh/sessions/docker-host.ts';
-import type { SessionHost } from '../ssh/sessions/session-host.ts';
 import { containerCgroup } from './container-cgroup.ts';
 import { JobDialer } from './container-dialer.ts';
 import type { ContainerOutput } from './container-output.ts';
 import { type DaemonWatch, endedWithDaemon } from './daemon-watch.ts';
-import { statusOf, wordsOf } from './engine-error.ts';
+import { DockerHost } from './docker-host.ts';
+import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { wasShortOfMemory } from './memory-kill.ts';
 
 const RETRY_MS = 500;
-/** How often a container is looked at while the daemon says nothing about it. */
+/** How often the agent inspects a container of which the daemon reports nothing. */
 const LOOK_MS = 5000;
-/** A daemon that is alive answers what it knows within this time. */
+/** A daemon that is alive answers within this time. */
 const ANSWER_MS = 30_000;
 
 export interface DockerExecutionSetup {
@@ -42,9 +44,9 @@ export class DockerExecution implements Execution {
   readonly #dialer: JobDialer;
   readonly #sessions: DockerHost;
   #released = false;
-  /** Whether we have asked for the container's end. */
+  /** Whether the agent has requested the container's end. */
   #stopped = false;
-  /** Whether we have asked for the container's death. */
+  /** Whether the agent has killed the container. */
   #killed = false;
 
   constructor(setup: DockerExecutionSetup) {
@@ -79,7 +81,10 @@ export class DockerExecution implements Execution {
     return networks.map((network) => network.IPAddress).find((ip) => ip) ?? null;
   }
 
-  /** The relay into the container costs a process: it is only for what listens on loopback alone. */
+  /**
+   * The relay into the container costs a process, so it is used only for ports on the container's
+   * loopback.
+   */
   get addresses(): readonly string[] {
     return this.containerIp === null ? ['localhost'] : [this.containerIp, 'localhost'];
   }
@@ -101,7 +106,7 @@ export class DockerExecution implements Execution {
     this.#stopped = true;
     const { Pid } = this.#setup.inspected.State;
     const pids = cgroupPids(containerCgroup(Pid));
-    // An init process passes the signal to its child alone, and a shell there ignores it.
+    // An init process passes the signal only to its child, and a shell ignores it.
     if (pids.length > 0) terminatePids(pids);
     else await this.#signal('SIGTERM');
   }
@@ -147,7 +152,9 @@ export class DockerExecution implements Execution {
     return exit;
   }
 
-  /** Through restarts of the daemon; ended containers answer at once, so none can be missed. */
+  /**
+   * Survives restarts of the daemon. An ended container answers at once, so no exit can be missed.
+   */
   async #waitForContainer(): Promise<ExecutionExit> {
     const { container, log } = this.#setup;
     while (!this.#released) {
@@ -176,28 +183,21 @@ export class DockerExecution implements Execution {
     return { status, reason: null, message: null };
   }
 
-  /** An answer that the daemon has begun and its death has cut off never comes, nor does an error. */
+  /** A response that the daemon had begun when it died never ends, not even with an error. */
   async #waitAWhile(): Promise<void> {
-    const controller = new AbortController();
-    const { signal } = controller;
-    const wait = this.#setup.container.wait({ condition: 'not-running', abortSignal: signal });
-    const pause = delay(LOOK_MS, undefined, { signal, ref: false });
-    try {
-      await Promise.race([wait, pause]);
-    } finally {
-      // Whichever is left ends with an error that tells nothing.
-      for (const rest of [wait, pause]) rest.catch(() => {});
-      controller.abort();
-    }
+    const wait = (abortSignal: AbortSignal) =>
+      this.#setup.container.wait({ condition: 'not-running', abortSignal });
+    await withTimeout(wait, { ms: LOOK_MS, onTimeout: () => {} });
   }
 }
 
-/** As for a wait: what a dying daemon has begun to answer never ends. */
+/** As with a wait, a response that a dying daemon has begun never ends. */
 function answered<T>(answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const why = new Error(`the Docker daemon has not answered for ${ANSWER_MS / 1000} seconds`);
-    const timer = setTimeout(() => reject(why), ANSWER_MS);
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  return withTimeout(() => answer, {
+    ms: ANSWER_MS,
+    onTimeout: () => {
+      throw new Error(`the Docker daemon has not answered for ${ANSWER_MS / 1000} seconds`);
+    },
   });
 }
 
@@ -206,7 +206,9 @@ function gone(): ExecutionExit {
   return { status: null, reason: 'executor_error', message };
 }
 
-/** Where the container's control groups cannot be read: slower, and by the Engine's own rounding. */
+/**
+ * Used where the container's control groups cannot be read. It is slower, and the Engine rounds.
+ */
 async function engineUsage(
   container: Docker.Container,
 ): Promise<Omit<JobMetrics, 'timestamp_micro' | 'gpus'> | null> {
@@ -220,8 +222,8 @@ async function engineUsage(
       memory_working_set_bytes: Math.max(0, bytes - (total_inactive_file ?? inactive_file ?? 0)),
     };
   } catch (error) {
-    // It ended while we asked.
+    // It ended during the request.
     if (statusOf(error) === 404 || statusOf(error) === 409) return null;
-    throw new Error(`reading the container's statistics: ${wordsOf(error)}`);
+    throw new Error(`reading the container's statistics: ${engineErrorMessage(error)}`);
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
+import { AgentHarness, jobSpec, jobUser } from '../testing/agent-harness.ts';
 import { TestStream } from '../testing/test-stream.ts';
 
 const missing = dockerMissing();
@@ -13,7 +13,7 @@ if (missing) console.warn(`Docker executor is NOT tested: ${missing} is missing`
 
 const IMAGE = 'busybox:test';
 
-/** What a program prints, whatever becomes of it. */
+/** The output of a program, whether it succeeds or fails. */
 function readOutput(file: string, args: readonly string[], input: string): Promise<string> {
   return new Promise((resolve) => {
     const child = execFile(file, [...args], { timeout: 5000 }, (_, stdout) => resolve(stdout));
@@ -77,7 +77,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
 
   it('becomes the user that the run names, with a directory of their own', async () => {
     const spec = shell('id; echo $HOME; touch here && echo written; cat /dstack/mpi/hostfile', {
-      user: { username: 'alice' },
+      user: jobUser({ username: 'alice' }),
       working_dir: '~/new/place',
     });
     await agent.put(spec);
@@ -153,7 +153,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     mkdirSync(there);
     writeFileSync(join(there, 'file'), 'of the host');
     const mount = (source: string, target: string, optional = false) => {
-      return { source, target, read_only: false, optional };
+      return { source, target, read_only: false, optional, volume: null };
     };
     const mounts = [
       mount(there, '/data'),
@@ -163,7 +163,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     ];
     const script =
       'cat /data/file; echo new > /made/file; ls /absent; cat "/again/by another name/file"';
-    const spec = shell(script, { mounts, user: { username: 'alice' } });
+    const spec = shell(script, { mounts, user: jobUser({ username: 'alice' }) });
     await agent.put(spec);
     const { text } = await stream.whole(spec.id);
     const notice = `[dstack: the optional volume ${absent}:/absent is left out, since ${absent} does not exist on the host]\r\n`;
@@ -177,7 +177,13 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
   });
 
   it('does not let a job have the directory of the agent', async () => {
-    const mount = { source: agent.state, target: '/x', read_only: true, optional: false };
+    const mount = {
+      source: agent.state,
+      target: '/x',
+      read_only: true,
+      optional: false,
+      volume: null,
+    };
     const spec = shell('ls /x', { mounts: [mount] });
     await agent.put(spec);
     expect((await stream.whole(spec.id)).state.exit?.message).toContain('cannot be mounted');
@@ -186,7 +192,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
   it('ends a job whose directory of the host cannot be made', async () => {
     const source = '/proc/no-such-folder/inner/most';
     const spec = shell('ls /x', {
-      mounts: [{ source, target: '/x', read_only: false, optional: false }],
+      mounts: [{ source, target: '/x', read_only: false, optional: false, volume: null }],
     });
     await agent.put(spec);
     expect((await stream.whole(spec.id)).state.exit?.message).toContain('/proc/no-such-folder');
@@ -252,7 +258,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     stream = await agent.restartAfterKill(stream);
     const container = engine.docker.getContainer(`dstack-${spec.id}`);
     const stdin = await container.attach({ stream: true, stdin: true, hijack: true });
-    // It takes over after a line that both have carried.
+    // The attached connection takes over after a line that both copies contain.
     await vi.waitUntil(() => agent.log.includes('attached again'), { timeout: 30_000 });
     stdin.write('\n');
     await stream.until(() => stream.text(spec.id).includes('second'));

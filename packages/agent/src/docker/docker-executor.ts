@@ -8,16 +8,21 @@ import {
   SERVER_SOCKET,
 } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
-import { writeDurably } from '../durable-file.ts';
-import { placeInContainer } from '../files/place-in-container.ts';
-import { type Execution, type Executor, type ExecutorJob, JobFailure } from '../jobs/executor.ts';
-import { type HostMount, hostMounts, type VolumeData } from '../jobs/host-mounts.ts';
-import { isExportedFunction, jobEnvironment, proxyEnvironment } from '../jobs/job-environment.ts';
-import type { JobFolder } from '../jobs/job-folder.ts';
-import type { ServerSocket } from '../jobs/server-access.ts';
-import type { Logger } from '../log.ts';
-import { type ResolvedUser, resolveUser } from '../process/accounts.ts';
-import { placeIn } from '../process/place-in.ts';
+import { type ResolvedUser, resolveUser } from '../executor/accounts.ts';
+import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
+import { type HostMount, hostMounts, type VolumeData } from '../executor/host-mounts.ts';
+import {
+  isExportedFunction,
+  jobEnvironment,
+  proxyEnvironment,
+} from '../executor/job-environment.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import type { JobFolder } from '../executor/job-folder.ts';
+import { placeIn } from '../executor/place-in.ts';
+import type { ServerSocket } from '../executor/server-socket.ts';
+import { writeDurably } from '../host/durable-file.ts';
+import type { Logger } from '../host/log.ts';
+import type { ContainerJob, PlaceInContainer } from './container-job.ts';
 import {
   AGENT_LABEL,
   type ContainerPlan,
@@ -29,36 +34,25 @@ import {
 import { ContainerOutput } from './container-output.ts';
 import { DaemonWatch } from './daemon-watch.ts';
 import { DockerExecution } from './docker-execution.ts';
-import { creationFailure, statusOf, wordsOf } from './engine-error.ts';
+import { creationFailure, engineErrorMessage, statusOf } from './engine-error.ts';
 import { gpuAccess, gpuEnvironment } from './gpu-access.ts';
-import { type ImageFacts, ImageFactsReader } from './image-facts.ts';
+import { ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
 import { ImageStore } from './image-store.ts';
 
 export interface DockerExecutorOptions {
   readonly docker: Docker;
   readonly stateDir: string;
-  /** Host paths that no job may see. */
+  /** Host paths that no job may mount. */
   readonly forbiddenMounts: readonly string[];
   readonly volumes: VolumeData;
-  /** Where the daemon keeps images, for the figure of free disk. */
+  /** Where the daemon stores images; free disk is measured there. */
   readonly imagesDir: string;
+  readonly placeFiles: PlaceInContainer;
   readonly log: Logger;
 }
 
 const MPI_HOSTFILE = '/dstack/mpi/hostfile';
-
-/** A job as it is about to be made into a container. */
-export interface ContainerJob {
-  readonly job: ExecutorJob;
-  readonly image: ImageFacts;
-  readonly user: ResolvedUser;
-  readonly workingDir: string;
-  readonly repoDir: string | null;
-  readonly env: Readonly<Record<string, string>>;
-  /** Whether the working directory is not in the image, so that it must be given to the user. */
-  readonly madeWorkingDir: boolean;
-}
 
 /** Runs each job as one container without any helper of ours inside. */
 export class DockerExecutor implements Executor {
@@ -96,7 +90,7 @@ export class DockerExecutor implements Executor {
     if (earlier && earlier.State.Status !== 'created') {
       return this.#adopt(job, earlier);
     }
-    // Made but never started by an agent that died in between: its files may be half there.
+    // An agent died between creation and start, so the files may be incomplete.
     if (earlier) await this.#clear(job);
     const planned = await this.#plan(job);
     try {
@@ -121,7 +115,7 @@ export class DockerExecutor implements Executor {
     await removeContainer(this.#options.docker.getContainer(containerName(spec.id)));
   }
 
-  /** In a folder that is mounted into the container; any user of the image may connect. */
+  /** In a folder that is mounted into the container. Any user of the image may connect. */
   serverSocket(folder: JobFolder): ServerSocket {
     const path = join(folder.serverFolder, basename(SERVER_SOCKET));
     return { path, folderMode: 0o755, mode: 0o666, owner: null };
@@ -166,10 +160,10 @@ export class DockerExecutor implements Executor {
     const places = { workingDir, repoDir, mpiHostfile: MPI_HOSTFILE, home: user.home };
     const env = {
       ...proxyEnvironment(process.env),
-      // As for processes, where it is an address of the job's own.
+      // Process jobs have this variable too, with an address of their own.
       DSTACK_LISTEN_ADDRESS: '0.0.0.0',
       ...jobEnvironment(spec, job.cluster, places, job.gpus.length),
-      // The vendors' runtimes obey it, so it is not for the run or the image to say.
+      // The vendors' runtimes read these variables, so neither the run nor the image may set them.
       ...gpuEnvironment(job),
     };
     const madeWorkingDir =
@@ -187,7 +181,9 @@ export class DockerExecutor implements Executor {
       } catch (error) {
         const next = moreLenient(leniency, error);
         if (!next) throw error;
-        this.#options.log.info('retrying without what this host lacks', { why: wordsOf(error) });
+        this.#options.log.info('retrying without what this host lacks', {
+          why: engineErrorMessage(error),
+        });
         this.#leniency = next;
         await this.#clear(planned.job);
       }
@@ -211,7 +207,7 @@ export class DockerExecutor implements Executor {
     const container = await docker.createContainer(options).catch((error) => {
       throw creationFailure('createContainer', error);
     });
-    await placeInContainer(container, planned, signal);
+    await this.#options.placeFiles(container, planned, signal);
     signal.throwIfAborted();
     const output = new ContainerOutput(container, job.folder.spool, job.spec.masked_values, log);
     try {
@@ -236,7 +232,7 @@ export class DockerExecutor implements Executor {
       user: explicit,
       groupAdd: [...groups, ...(user.uid === 0 ? [] : gpuAccess(gpus, false).groups)],
       workingDir,
-      // A name without a value takes the variable out of the image's environment.
+      // A name without a value removes the variable from the image's environment.
       env: [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...hidden],
       mounts: [
         ...mounts.map(({ source: Source, target: Target, readOnly: ReadOnly }) => {
@@ -283,12 +279,15 @@ export class DockerExecutor implements Executor {
       return await this.#options.docker.getContainer(containerName(spec.id)).inspect();
     } catch (error) {
       if (statusOf(error) === 404) return null;
-      throw new JobFailure('executor_error', `inspectContainer error: ${wordsOf(error)}`);
+      throw new JobFailure(
+        'executor_error',
+        `inspectContainer error: ${engineErrorMessage(error)}`,
+      );
     }
   }
 }
 
-/** Read-only: a job must not replace the socket, which each agent makes again. */
+/** Read-only, so that a job cannot replace the socket. Each agent creates it again. */
 function serverMount({ folder }: ExecutorJob): Docker.MountSettings {
   const Target = dirname(SERVER_SOCKET);
   return { Type: 'bind', Source: folder.serverFolder, Target, ReadOnly: true };
@@ -313,8 +312,8 @@ export function parseUser(text: string): {
   };
 }
 
-/** For a running container whose image somebody has removed: its name is all that is left. */
-function unknownUser(asked: JobUser): ResolvedUser {
+/** For a running container whose image was removed: only the user's name is left. */
+function unknownUser(asked: Partial<JobUser>): ResolvedUser {
   const { username = null, uid, gid } = asked;
   return { username, uid: uid ?? 0, gid: gid ?? 0, home: '/', shell: null, groups: [] };
 }
@@ -324,12 +323,12 @@ function isMounted(path: string, { spec }: ExecutorJob): boolean {
 }
 
 function moreLenient(leniency: Leniency, error: unknown): Leniency | null {
-  const words = wordsOf(error);
-  if (leniency.init && words.includes('docker-init')) return { ...leniency, init: false };
-  if (leniency.display && words.includes('/dev/nvidia-modeset'))
+  const message = engineErrorMessage(error);
+  if (leniency.init && message.includes('docker-init')) return { ...leniency, init: false };
+  if (leniency.display && message.includes('/dev/nvidia-modeset'))
     return { ...leniency, display: false };
-  // A daemon without the right to raise limits, as inside of another container.
-  if (leniency.memlock && words.includes('rlimit')) return { ...leniency, memlock: false };
+  // A daemon that may not raise limits, such as one inside another container.
+  if (leniency.memlock && message.includes('rlimit')) return { ...leniency, memlock: false };
   return null;
 }
 
@@ -337,12 +336,14 @@ async function removeContainer(container: Docker.Container): Promise<void> {
   try {
     await container.remove({ force: true, v: true });
   } catch (error) {
-    // 404: gone already; 409: its removal is under way.
+    // 404: already removed; 409: being removed.
     if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
   }
 }
 
-/** A name for this state directory, by which its containers are told from those of other agents. */
+/**
+ * An id of this state directory. It separates the agent's containers from those of other agents.
+ */
 function agentId(stateDir: string): string {
   const path = join(stateDir, 'agent-id');
   if (!existsSync(path)) writeDurably(path, randomUUID());

@@ -1,4 +1,4 @@
-import { JobFailure } from '../jobs/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
 
 interface EngineError extends Error {
   readonly statusCode?: number;
@@ -9,30 +9,33 @@ export function statusOf(error: unknown): number | null {
   return (error as EngineError | null)?.statusCode ?? null;
 }
 
-/** The Engine's own words, without what its client puts before them where it reads no JSON. */
-export function wordsOf(error: unknown): string {
+/**
+ * The Engine's own message, without the prefix that its client adds to answers that are not JSON.
+ */
+export function engineErrorMessage(error: unknown): string {
   const { json, message } = error as EngineError;
   return json?.message ?? message?.replace(/^\(HTTP code \d+\) .*? - /, '').trim() ?? String(error);
 }
 
 /**
- * Names what was being attempted, as dstack 0.22.5 does (`pullImage error: …`), and with what, where
- * the Engine's words may leave that out.
+ * Names the step, as dstack 0.22.5 does (`pullImage error: …`), and its object, which the Engine's
+ * message may omit.
  */
 export function creationFailure(attempt: string, error: unknown, subject?: string): JobFailure {
   if (error instanceof JobFailure) return error;
-  const words = wordsOf(error);
-  const said = subject === undefined || words.includes(subject) ? words : `${subject}: ${words}`;
-  const message = `${attempt} error: ${said}${adviceFor(words)}`;
-  return new JobFailure('creating_container_error', message, { cause: error });
+  const message = engineErrorMessage(error);
+  const isNamed = subject === undefined || message.includes(subject);
+  const named = isNamed ? message : `${subject}: ${message}`;
+  const text = `${attempt} error: ${named}${adviceFor(message)}`;
+  return new JobFailure('creating_container_error', text, { cause: error });
 }
 
-/** What the host lacks, where the Engine's words do not say so. */
-function adviceFor(words: string): string {
-  if (words.includes('could not select device driver')) {
+/** What the host lacks, where the Engine's message does not name it. */
+function adviceFor(message: string): string {
+  if (message.includes('could not select device driver')) {
     return ' (is the NVIDIA Container Toolkit installed on this host, and Docker restarted since?)';
   }
-  if (words.includes('runtime name: habana')) {
+  if (message.includes('runtime name: habana')) {
     return " (is Habana's container runtime installed on this host?)";
   }
   return '';

@@ -1,9 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
 import type { HostGpu } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
-import type { ExecutorJob } from '../jobs/executor.ts';
+import type { ExecutorJob } from '../executor/executor.ts';
 
-/** What a container needs of its host to use some of its devices, on top of everything else. */
+/** The devices, groups and limits by which a container can use devices of its host. */
 export interface DeviceAccess {
   readonly devices: readonly string[];
   readonly capabilities: readonly string[];
@@ -12,7 +12,7 @@ export interface DeviceAccess {
   readonly groups: readonly string[];
   readonly mounts: readonly Docker.MountSettings[];
   readonly env: Readonly<Record<string, string>>;
-  /** Settings that stand for themselves. */
+  /** Further settings of the container. */
   readonly more: Pick<Docker.HostConfig, 'DeviceRequests' | 'IpcMode' | 'Runtime' | 'SecurityOpt'>;
 }
 
@@ -29,7 +29,10 @@ const NOTHING: DeviceAccess = {
 const INFINIBAND = '/dev/infiniband';
 const HUGE_PAGES = '/dev/hugepages-1G';
 
-/** How each vendor's GPUs get into a container. `display`: ask NVIDIA's runtime for that too. */
+/**
+ * How a container gets the GPUs of each vendor. `display` requests that capability from NVIDIA's
+ * runtime.
+ */
 export function gpuAccess(gpus: readonly HostGpu[], display: boolean): DeviceAccess {
   const ids = gpus.map((gpu) => gpu.id);
   switch (gpus[0]?.vendor) {
@@ -47,8 +50,9 @@ export function gpuAccess(gpus: readonly HostGpu[], display: boolean): DeviceAcc
 }
 
 /**
- * Variables by which a vendor's runtime gives devices to a container. Where NVIDIA's is the daemon's
- * default, its images ask for all GPUs of the host by theirs: a job without any gets none.
+ * Variables by which a vendor's runtime selects devices. If NVIDIA's runtime is the daemon's
+ * default, its images request all GPUs of the host, so a job without GPUs sets the variable to
+ * none.
  */
 export function gpuEnvironment({
   spec,
@@ -60,7 +64,7 @@ export function gpuEnvironment({
 }
 
 /**
- * Remote direct memory access, which every job of such a host gets: its libraries pin the memory
+ * Remote direct memory access, for every job of a host that has it. Its libraries pin the memory
  * that the adapter writes to.
  */
 export function rdmaAccess(): DeviceAccess {

@@ -1,7 +1,7 @@
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { FakeMachine } from '@dstack/testkit/fake-machine';
 import { afterEach, describe, expect, it } from 'vitest';
-import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
+import { AgentHarness, jobSpec, jobUser } from '../testing/agent-harness.ts';
 import type { TestStream } from '../testing/test-stream.ts';
 
 const missing = dockerMissing();
@@ -66,7 +66,7 @@ describe.skipIf(missing !== null)('GPUs in containers', () => {
     const nodes = ['kfd', 'dri/renderD128', 'dri/renderD129'];
     await boot(nodes, { 'amd-smi': amdSmi(['/dev/dri/renderD128', '/dev/dri/renderD129']) });
     const script = `ls /dev/dri; id -G; : > /dev/dri/renderD128 && echo open; ${LASTING}`;
-    const spec = shell(script, { gpus: 1, user: { username: 'alice' } });
+    const spec = shell(script, { gpus: 1, user: jobUser({ username: 'alice' }) });
     await agent.put(spec);
     await stream.until(() => stream.text(spec.id).includes('open'));
     expect(stream.text(spec.id)).toMatch(/^renderD128\r\n(\d+ )*110( \d+)*\r\nopen/);
@@ -111,7 +111,7 @@ describe.skipIf(missing !== null)('GPUs in containers', () => {
   it('are on NVIDIA asked for by their ids', async () => {
     const smi =
       'printf "NVIDIA H100 80GB HBM3, 81559, GPU-1, 550.54\\nNVIDIA H100 80GB HBM3, 81559, GPU-2, 550.54\\n"';
-    // Its presence is what tells the daemon that the toolkit is installed.
+    // The daemon takes the presence of this file for an installed toolkit.
     await boot(['nvidiactl'], { 'nvidia-smi': smi, 'nvidia-container-runtime-hook': 'exit 0' });
     const spec = shell(`env | grep NVIDIA_VISIBLE; ${LASTING}`, { gpus: 1 });
     await agent.put(spec);

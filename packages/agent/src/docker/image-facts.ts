@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
-import { writeDurably } from '../durable-file.ts';
+import { writeDurably } from '../host/durable-file.ts';
 import { existsInContainer, readContainerFile } from './container-files.ts';
 
-/** What starting a job must know about an image's files and configuration. */
+/** The files and settings of an image that the start of a job depends on. */
 export interface ImageFacts {
   readonly id: string;
   readonly user: string;
   readonly workingDir: string;
   readonly env: readonly string[];
-  /** Whether it names something to run. */
+  /** Whether the image has an entrypoint or a command. */
   readonly hasCommand: boolean;
   readonly passwd: string;
   readonly group: string;
@@ -22,15 +22,18 @@ export interface ImageFacts {
 type ImageFiles = Pick<ImageFacts, 'passwd' | 'group' | 'profile'>;
 
 /**
- * Looks into images without running anything of theirs: a container that is created, read and
- * removed. An image's id names its content, so what was found is kept for ever.
+ * Reads images without running them, by a container that is created, read and removed. An image's
+ * id stands for its content, so the result is cached for ever.
  */
 export class ImageFactsReader {
   readonly #docker: Docker;
   readonly #cacheDir: string;
   readonly #labels: Readonly<Record<string, string>>;
 
-  /** `labels`: of the containers, by which those are found that a killed agent has left. */
+  /**
+   * `labels` of these containers; by them an agent finds the ones that a killed predecessor has
+   * left.
+   */
   constructor(docker: Docker, cacheDir: string, labels: Readonly<Record<string, string>>) {
     this.#docker = docker;
     this.#cacheDir = cacheDir;
@@ -59,7 +62,7 @@ export class ImageFactsReader {
     return files;
   }
 
-  /** Whether an image has something at a path. */
+  /** Whether a path exists in an image. */
   has(id: string, path: string): Promise<boolean> {
     return this.#withProbe(id, (container) => existsInContainer(container, path));
   }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { writeWhole } from '../durable-file.ts';
-import type { Logger } from '../log.ts';
+import { writeWhole } from '../host/durable-file.ts';
+import type { Logger } from '../host/log.ts';
 
 export interface LedgerImage {
   readonly id: string;
@@ -9,9 +9,9 @@ export interface LedgerImage {
 }
 
 /**
- * Which images of this host we have pulled ourselves, and when they were last used, in a file. What
- * was there before, or came by somebody else's hand, is not in it. A key is a reference, or the id of
- * an image whose reference has moved on.
+ * A file with the images that this agent has pulled and the time of their last use. Images that
+ * others have pulled are not in it. A key is a reference, or the id of an image whose reference has
+ * moved.
  */
 export class ImageLedger {
   readonly #path: string;
@@ -24,7 +24,7 @@ export class ImageLedger {
     this.#images = new Map(Object.entries(read(path, log)));
   }
 
-  /** The longest unused first. */
+  /** The least recently used first. */
   get images(): readonly (LedgerImage & { readonly key: string })[] {
     return [...this.#images]
       .map(([key, image]) => ({ key, ...image }))
@@ -35,17 +35,20 @@ export class ImageLedger {
     return this.#images.has(key);
   }
 
-  /** We have brought an image, under a reference that was not there or was ours already. */
+  /**
+   * Records that the agent has pulled an image, under a reference that was new or in the ledger
+   * already.
+   */
   pulled(reference: string, id: string, now: number): void {
     const before = this.#images.get(reference);
-    // It has lost its name by this, but still fills the disk.
+    // The old image has lost its name, but still uses disk space.
     if (before && before.id !== id) this.#images.set(before.id, before);
     this.#images.set(reference, { id, lastUsed: now });
     this.#images.delete(id);
     this.#save();
   }
 
-  /** Says nothing about images that are not ours. */
+  /** Ignores images that are not in the ledger. */
   used(reference: string, now: number): void {
     const image = this.#images.get(reference);
     if (!image) return;
@@ -61,13 +64,13 @@ export class ImageLedger {
     try {
       writeWhole(this.#path, JSON.stringify(Object.fromEntries(this.#images)));
     } catch (error) {
-      // No job fails for this on a full disk; what is not in the file is merely never removed.
+      // A full disk must not fail a job. An image that is missing from the file is never removed.
       this.#log.error('the list of pulled images cannot be written', error);
     }
   }
 }
 
-/** Without its ledger an agent removes nothing, which is the safe side. */
+/** Without a ledger the agent removes nothing. */
 function read(path: string, log: Logger): Record<string, LedgerImage> {
   if (!existsSync(path)) return {};
   try {

@@ -1,29 +1,32 @@
 import type { ImagePolicy } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
-import type { Logger } from '../log.ts';
-import { statusOf, wordsOf } from './engine-error.ts';
+import type { Logger } from '../host/log.ts';
+import { engineErrorMessage, statusOf } from './engine-error.ts';
 import type { ImageLedger, LedgerImage } from './image-ledger.ts';
 
-/** Once images go because of the disk, they go until its use is this much below the mark. */
+/** When disk use exceeds the limit, images are removed until it is this much below. */
 const LOW_WATER_PERCENT = 10;
-/** An image that was used this recently is about to be used again, or has just been pulled. */
+/** An image that was used this recently is probably about to be used, or has just been pulled. */
 const FRESH_MS = 3600_000;
 
 export interface Pruning {
   readonly docker: Docker;
   readonly ledger: ImageLedger;
   readonly policy: ImagePolicy;
-  /** References that stay whatever happens. */
+  /** References that are never removed. */
   readonly kept: ReadonlySet<string>;
   /** Use of the disk in percent; null = unknown. */
   readonly diskUse: () => number | null;
   readonly now: number;
   readonly log: Logger;
-  /** A pull has just failed for want of room: the mark counts as reached, freshness does not count. */
+  /**
+   * A pull has just failed because the disk is full: act as if the limit were reached, and remove
+   * recently used images too.
+   */
   readonly desperate?: boolean;
 }
 
-/** Removes what the policy says; answers the keys of what went. */
+/** Removes images by the policy. Returns the keys of the removed ones. */
 export async function pruneImages(pruning: Pruning): Promise<readonly string[]> {
   const { docker, ledger, policy, now, desperate = false } = pruning;
   const { disk_high_percent: high, unused_for: seconds } = policy;
@@ -46,7 +49,7 @@ export async function pruneImages(pruning: Pruning): Promise<readonly string[]> 
   return gone;
 }
 
-/** Images of containers, those that have ended too: their output may still be wanted. */
+/** Images of all containers, ended ones too: their output may still be read. */
 async function usedIds(docker: Docker): Promise<ReadonlySet<string>> {
   const containers = await docker.listContainers({ all: true });
   return new Set(containers.map((container) => container.ImageID));
@@ -60,9 +63,9 @@ async function remove(
     await docker.getImage(key).remove();
     log.info('image removed', { image: key });
   } catch (error) {
-    // 409: another name or a container of somebody else's holds on to it.
+    // 409: another name or a foreign container still uses it.
     if (statusOf(error) !== 404) {
-      log.info('an image could not be removed', { image: key, why: wordsOf(error) });
+      log.info('an image could not be removed', { image: key, why: engineErrorMessage(error) });
       if (statusOf(error) !== 409) return false;
     }
   }

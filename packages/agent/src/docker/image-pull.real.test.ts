@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { PullProgress } from '@dstack/contract/agent';
 import Docker from 'dockerode';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createLogger } from '../log.ts';
+import { createLogger } from '../host/log.ts';
 import { type Ensured, ensureImage, type PullRequest } from './image-pull.ts';
 
-/** Stands for an Engine whose registry does what a test needs: answers inspections and pulls. */
+/** An Engine that answers inspections and pulls as a test requires. */
 let dir: string;
 let engine: Server;
 let present: boolean;

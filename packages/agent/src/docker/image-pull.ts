@@ -2,12 +2,12 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { PullProgress, RegistryAuth } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
-import type { Logger } from '../log.ts';
-import { creationFailure, statusOf, wordsOf } from './engine-error.ts';
+import type { Logger } from '../host/log.ts';
+import { creationFailure, engineErrorMessage, statusOf } from './engine-error.ts';
 import { isMoving, registryOf, withTag } from './image-name.ts';
 import { PullTracker } from './pull-tracker.ts';
 
-/** A pull that has said nothing for this long is given up; there is no limit in all. */
+/** A pull without progress for this long is given up. There is no total limit. */
 const STALL_MS = 300_000;
 const REPORT_MS = 200;
 
@@ -19,11 +19,11 @@ export interface PullRequest {
   readonly stallMs?: number;
 }
 
-/** `new`: it was not there before; `renewed`: its tag was, and may have moved. */
+/** `new`: the image was absent; `renewed`: its tag was present and may have moved. */
 export type Ensured = 'there' | 'renewed' | 'new';
 
 /**
- * Makes sure that an image is on the host: at once when it is there, unless its tag is `latest`.
+ * Ensures that an image is on the host. Does nothing if it is present, unless its tag is `latest`.
  * Throws `JobFailure` `creating_container_error`.
  */
 export async function ensureImage(
@@ -40,7 +40,10 @@ export async function ensureImage(
   } catch (error) {
     request.signal.throwIfAborted();
     if (!present) throw creationFailure('pullImage', error, reference);
-    log.info('using the local copy of an image', { image: reference, why: wordsOf(error) });
+    log.info('using the local copy of an image', {
+      image: reference,
+      why: engineErrorMessage(error),
+    });
     return 'there';
   }
 }
@@ -59,7 +62,7 @@ async function pull(docker: Docker, reference: string, request: PullRequest): Pr
   const { signal, stallMs = STALL_MS } = request;
   const stall = new AbortController();
   const giveUp = (): void => stall.abort(new Error(`no progress for ${stallMs / 1000} s`));
-  // The Engine answers no sooner than the registry, so the wait for its first word counts.
+  // The Engine answers only after the registry, so the wait for the first message counts.
   let timer = setTimeout(giveUp, stallMs);
   const alive = (): void => {
     clearTimeout(timer);
@@ -86,7 +89,7 @@ async function follow(
   const options = { ...(authconfig ? { authconfig } : {}), abortSignal };
   const stream = (await docker.pull(reference, options)) as Readable;
   const tracker = new PullTracker();
-  // At most so often, but what is last said before a pause is not held back.
+  // Limits how often progress is reported. The last report before a pause is not held back.
   let due: NodeJS.Timeout | null = null;
   const report = (): void => {
     due = null;

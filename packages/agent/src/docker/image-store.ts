@@ -2,9 +2,9 @@ import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImagePlan } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
-import { writeWhole } from '../durable-file.ts';
-import type { Logger } from '../log.ts';
-import { wordsOf } from './engine-error.ts';
+import { writeWhole } from '../host/durable-file.ts';
+import type { Logger } from '../host/log.ts';
+import { engineErrorMessage } from './engine-error.ts';
 import { ImageLedger } from './image-ledger.ts';
 import { withTag } from './image-name.ts';
 import { pruneImages } from './image-pruning.ts';
@@ -18,17 +18,17 @@ export interface ImageStoreOptions {
 }
 
 const LOOK_MS = 5 * 60_000;
-/** Until a server has said something else. */
+/** Applies until a server sends a policy. */
 const FIRST_PLAN: ImagePlan = { wanted: [], policy: { disk_high_percent: 90, unused_for: null } };
 
 /**
- * The images of this host as far as they are ours: brings what jobs need, and what they may need
- * soon while nobody waits, and removes by the server's policy what has long not been used.
+ * The images that this agent manages on the host. It pulls what jobs need, pulls ahead what they
+ * may need soon while no job waits, and removes unused images by the server's policy.
  */
 export class ImageStore {
   readonly #options: ImageStoreOptions;
   readonly #ledger: ImageLedger;
-  /** References by the job that needs them, from its pull until it is removed. */
+  /** References by the job that needs them, from the pull to the job's removal. */
   readonly #needed = new Map<string, string>();
   readonly #timer: NodeJS.Timeout;
   readonly #closing = new AbortController();
@@ -46,7 +46,7 @@ export class ImageStore {
     this.#timer.unref();
   }
 
-  /** What a job needs, which stays until `release`. Throws as `ensureImage` does. */
+  /** Pulls the image of a job and keeps it until `release`. Throws as `ensureImage` does. */
   async ensure(jobId: string, request: PullRequest): Promise<void> {
     this.#needed.set(jobId, withTag(request.image));
     this.#pulling += 1;
@@ -72,7 +72,7 @@ export class ImageStore {
 
   plan(plan: ImagePlan): void {
     this.#plan = plan;
-    // Without what is wanted: that has credentials with it, and the server says it again.
+    // The wanted images are left out: they come with credentials, and the server sends them again.
     writeWhole(this.#policyFile, JSON.stringify({ policy: plan.policy }));
     this.#prune();
     void this.#fetchWanted();
@@ -95,7 +95,7 @@ export class ImageStore {
     }
   }
 
-  /** One after the other, and only while no job waits for the network and the disk. */
+  /** One at a time, and only while no job needs the network and the disk. */
   async #fetchWanted(): Promise<void> {
     if (this.#fetching) return;
     this.#fetching = true;
@@ -110,8 +110,8 @@ export class ImageStore {
         log.info('image fetched ahead', { image });
       }
     } catch (error) {
-      // The job that needs it will tell its user; the next plan tries again.
-      log.info('an image could not be fetched ahead', { why: wordsOf(error) });
+      // A job that needs the image will report the error. The next plan tries again.
+      log.info('an image could not be fetched ahead', { why: engineErrorMessage(error) });
     } finally {
       this.#fetching = false;
     }
@@ -122,7 +122,7 @@ export class ImageStore {
     return high !== null && (this.#diskUse() ?? 0) >= high;
   }
 
-  /** One at a time; failures are logged and tried again at the next occasion. */
+  /** One at a time. A failure is logged, and the next occasion tries again. */
   #prune(desperate = false): Promise<readonly string[]> {
     const round = this.#pruning.then(async () => {
       const wanted = this.#plan.wanted.map(({ image }) => withTag(image));
@@ -154,7 +154,7 @@ export class ImageStore {
       const { blocks, bavail } = statfsSync(this.#options.imagesDir);
       return blocks === 0 ? null : 100 * (1 - bavail / blocks);
     } catch {
-      // The daemon's directory is not ours to see, as with a daemon elsewhere.
+      // The daemon's directory is not readable here, for example because the daemon is remote.
       return null;
     }
   }
@@ -171,5 +171,5 @@ function readPlan(path: string, log: Logger): Partial<ImagePlan> {
 }
 
 function isDiskFull(error: unknown): boolean {
-  return wordsOf(error).includes('no space left on device');
+  return engineErrorMessage(error).includes('no space left on device');
 }

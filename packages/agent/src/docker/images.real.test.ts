@@ -63,7 +63,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
   async function present(): Promise<string[]> {
     const images = await engine.docker.listImages();
     const names = images.flatMap(({ RepoTags }) => RepoTags ?? []);
-    // One that is just being removed has lost its name first.
+    // An image loses its name first while it is removed.
     return names.filter((name) => name !== '<none>:<none>').sort();
   }
   async function ran(name: string): Promise<void> {
@@ -76,7 +76,7 @@ describe.skipIf(missing !== null)('images of a host', () => {
     const images = wanted.map((name) => ({ image: at(name), auth }));
     expect((await agent.call('PUT', '/v1/images', { wanted: images, policy })).status).toBe(204);
   };
-  /** Makes images look as if they had last been used long ago. */
+  /** Sets the last use of images to a time long ago. */
   async function age(hours: Readonly<Record<string, number>>): Promise<void> {
     await stream.close();
     await agent.end('SIGTERM');

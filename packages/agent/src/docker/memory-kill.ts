@@ -5,18 +5,21 @@ import type Docker from 'dockerode';
 const KERNEL_LOG = '/dev/kmsg';
 /** The kernel's limit for one record of its log, with room for its prefix. */
 const RECORD_BYTES = 16 * 1024;
-/** How long the Engine's `oom` event may trail behind the exit; half a second was seen under load. */
+/**
+ * The longest delay of the Engine's `oom` event after the exit; half a second was observed under
+ * load.
+ */
 const EVENT_MS = 2000;
 /** Exit status of a process that was killed. */
 const KILLED = 137;
 
 /**
- * Whether the kernel killed a process of an ended container for want of memory. The Engine's own
- * flag is not enough: it hears of the kill and of the exit on two ways, and the flag stays unset when
- * the exit is heard first. So the Engine's events are asked, which tell of the kill even then, and the
- * kernel's log, where it can be read: in it the kill stands before the process is dead.
+ * Whether the kernel killed a process of an ended container because memory ran out. The Engine's
+ * own flag is not enough: the Engine learns of the kill and of the exit separately, and the flag
+ * stays unset if the exit arrives first. Its events report the kill even then, and so does the
+ * kernel's log where it can be read, before the process is dead.
  *
- * `expected`: the container was killed by us, so nothing has to be waited for.
+ * `expected`: the agent killed the container, so there is no need to wait.
  */
 export async function wasShortOfMemory(
   docker: Docker,
@@ -24,25 +27,27 @@ export async function wasShortOfMemory(
   expected: boolean,
 ): Promise<boolean> {
   if (State.OOMKilled) return true;
-  // In a pipeline the kernel may kill one process while the command as a whole succeeds.
+  // In a pipeline the kernel may kill one process while the whole command succeeds.
   if (State.ExitCode === 0) return false;
   if (kernelTells(Id)) return true;
   const patience = State.ExitCode === KILLED && !expected ? EVENT_MS : 0;
   return engineTells(docker, Id, State.StartedAt, patience);
 }
 
-/** Whether a record of the kernel's log says that a process in this container's group was killed. */
+/**
+ * Whether a record of the kernel's log reports that a process of this container's group was killed.
+ */
 export function tellsOfKill(record: string, containerId: string): boolean {
   return record.includes('oom-kill:') && record.includes(containerId);
 }
 
-/** Also false where the kernel's log is not for us, or has left out records because of their number. */
+/** Also false if the kernel's log is not readable, or has suppressed records. */
 function kernelTells(containerId: string): boolean {
   let log: number;
   try {
     log = openSync(KERNEL_LOG, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
-    // Not in this container, or not for this user: the Engine's events are left.
+    // Not available in this container or to this user. The Engine's events remain.
     return false;
   }
   try {
@@ -54,8 +59,8 @@ function kernelTells(containerId: string): boolean {
 }
 
 /**
- * What the log holds now; one read gives one record. Where something else stands in its place, as in
- * many containers, it may end.
+ * The present records of the log, one per read. In many containers another file is in its place,
+ * which may end.
  */
 export function* recordsOf(log: number): Generator<string> {
   const buffer = Buffer.alloc(RECORD_BYTES);
@@ -65,13 +70,13 @@ export function* recordsOf(log: number): Generator<string> {
       if (read === 0) return;
       yield buffer.toString('utf8', 0, read);
     } catch (error) {
-      // EPIPE: records were overwritten while we read, the next read goes on after them.
+      // EPIPE: records were overwritten during the read. The next read continues after them.
       if ((error as NodeJS.ErrnoException).code !== 'EPIPE') return;
     }
   }
 }
 
-/** The daemon keeps its last 256 events and gives those since the start at once. */
+/** The daemon keeps its last 256 events and sends those since the start at once. */
 async function engineTells(
   docker: Docker,
   containerId: string,
@@ -83,7 +88,7 @@ async function engineTells(
     until: (Date.now() + patienceMs) / 1000,
     filters: { container: [containerId], event: ['oom'] },
   })) as Readable;
-  // A daemon that dies meanwhile, or whose clock is behind, must not keep the job from ending.
+  // A daemon that dies meanwhile, or whose clock is behind, must not delay the job's exit.
   const timer = setTimeout(() => events.destroy(), patienceMs + EVENT_MS);
   try {
     for await (const _ of events) return true;

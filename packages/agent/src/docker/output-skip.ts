@@ -1,8 +1,8 @@
 const NEWLINE = 10;
 
 /**
- * Leaves out the beginning of a copy of a job's output: as many newlines, and bytes of the line
- * after them, as have been read before.
+ * Skips the beginning of a copy of a job's output: as many newlines, and bytes of the line after
+ * them, as were read before.
  */
 export class OutputSkip {
   #newlines: number;
@@ -42,7 +42,7 @@ export class RecentBytes {
     this.#bytes = Buffer.from(all.subarray(Math.max(0, all.length - this.#max)));
   }
 
-  /** Whether both have seen something, it ends in a newline, and it is the same as far as both go. */
+  /** Whether both streams have data, end in a newline, and agree in their common length. */
   endsLike(other: RecentBytes): boolean {
     const length = Math.min(this.#bytes.length, other.#bytes.length);
     if (length === 0 || this.#bytes.at(-1) !== NEWLINE) return false;

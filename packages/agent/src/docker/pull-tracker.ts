@@ -14,12 +14,12 @@ interface Layer {
   extracted: number;
 }
 
-/** Adds up the layers of one pull. Layers that were there already count nothing. */
+/** Sums up the layers of one pull. Layers that were already present do not count. */
 export class PullTracker {
   readonly #layers = new Map<string, Layer>();
   #done = false;
 
-  /** Takes a message; throws an `Error` with the Engine's words when it reports one. */
+  /** Adds a message. Throws an `Error` with the Engine's message if it reports one. */
   add(message: PullMessage): void {
     if (message.error !== undefined) throw new Error(message.error);
     const { id, status = '' } = message;
@@ -53,7 +53,7 @@ export class PullTracker {
     }
   }
 
-  /** Whether the Engine has said that the image is complete. */
+  /** Whether the Engine has reported that the image is complete. */
   get done(): boolean {
     return this.#done;
   }

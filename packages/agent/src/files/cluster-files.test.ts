@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { clusterFiles } from './cluster-files.ts';
 
 const SPEC = { jobs_per_replica: 2, job_private_key: 'KEY' };
-const cluster = (host_keys?: (string | null)[]) => ({
+const cluster = (host_keys: (string | null)[] = []) => ({
   job_ips: ['10.0.0.1', '10.0.0.2'],
   master_job_ip: '10.0.0.1',
   gpus_per_job: 0,
   gpus_per_node: [0, 0],
-  ...(host_keys ? { host_keys } : {}),
+  host_keys,
 });
 
 const fileOf = (name: string, info: ReturnType<typeof cluster>) =>

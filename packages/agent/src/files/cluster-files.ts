@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import type { ClusterInfo, JobSpecForAgent } from '@dstack/contract/agent';
-import { NODE_SSH_PORT } from '../ssh/node-gateway.ts';
-import type { SmallFile } from './small-files.ts';
+import { NODE_SSH_PORT } from '../network/node-ssh-port.ts';
+import type { SmallFile } from './small-file.ts';
 
 /** The lines of ours in a user's `~/.ssh/config`. */
 const BEGIN = '# dstack: nodes of this run';

@@ -16,7 +16,7 @@ import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/doc
 import { git, type HttpGit, startHttpGit } from '@dstack/testkit/git-hosts';
 import { pack } from 'tar-stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
+import { AgentHarness, jobSpec, jobUser } from '../testing/agent-harness.ts';
 import { snapshot } from '../testing/snapshot.ts';
 import type { TestStream } from '../testing/test-stream.ts';
 
@@ -243,7 +243,7 @@ describe('the process executor on a machine that is somebody’s', () => {
   });
 
   it('puts files with the rights of the user who runs the job', async () => {
-    const asNobody = { user: { username: 'nobody' } };
+    const asNobody = { user: jobUser({ username: 'nobody' }) };
     const [own, others] = [join(user, 'own'), join(user, 'others')];
     mkdirSync(own);
     mkdirSync(others, { mode: 0o755 });
@@ -269,7 +269,7 @@ describe('the process executor on a machine that is somebody’s', () => {
 });
 
 describe('an agent that is killed while it puts files in place', () => {
-  const NOBODY = { user: { username: 'nobody' } };
+  const NOBODY = { user: jobUser({ username: 'nobody' }) };
   const KILLS = [
     { ms: 0 },
     { ms: 20 },

@@ -3,14 +3,10 @@ import { fstatSync, mkdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import {
-  Problem,
-  parseBranch,
-  parseCommitHash,
-  parseGitUrl,
-  type RepoForAgent,
-} from '@dstack/contract/agent';
-import { JobFailure } from '../jobs/executor.ts';
+import type { RepoForAgent } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
+import { Problem, parseBranch, parseCommitHash, parseGitUrl } from '@dstack/contract/git';
+import { JobFailure } from '../executor/job-failure.ts';
 
 export interface CloneRequest {
   readonly repo: RepoForAgent;
@@ -46,7 +42,7 @@ export async function cloneRepo(request: CloneRequest): Promise<void> {
     }
   } catch (error) {
     request.signal.throwIfAborted();
-    throw repoFailure(error instanceof Error ? error.message : String(error));
+    throw repoFailure(errorMessage(error));
   } finally {
     await rm(home, { recursive: true, force: true });
   }
@@ -196,7 +192,7 @@ async function run(
   ]);
   if (code === 0) return output;
   if (code === NOT_FOUND) throw new Error('git is not installed on the host');
-  throw new Error(wordsOfGit(errors) || `git ended with ${code}`);
+  throw new Error(gitErrorMessage(errors) || `git ended with ${code}`);
 }
 
 async function firstOf(stream: Readable | null): Promise<string> {
@@ -210,9 +206,9 @@ async function firstOf(stream: Readable | null): Promise<string> {
 }
 
 /** Only the reason: git adds progress and advice, and the remote host can add text of its own. */
-function wordsOfGit(stderr: string): string {
+function gitErrorMessage(stderr: string): string {
   const lines = stderr.split('\n').filter((line) => line.trim() !== '');
   const reasons = lines.filter((line) => /^(fatal|error|remote):/.test(line));
-  const words = (reasons.length > 0 ? reasons : lines).slice(0, 3).join(' ');
-  return words.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 1000);
+  const message = (reasons.length > 0 ? reasons : lines).slice(0, 3).join(' ');
+  return message.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 1000);
 }

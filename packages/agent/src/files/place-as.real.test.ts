@@ -10,7 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { JobFolder } from '../jobs/job-folder.ts';
+import { JobFolder } from '../executor/job-folder.ts';
 import { tarOf } from '../testing/hostile-tar.ts';
 import { freeUids } from '../testing/test-uids.ts';
 import { placeAs } from './place-as.ts';

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { type JobAccount, JobFailure } from '../jobs/executor.ts';
-import type { JobFolder } from '../jobs/job-folder.ts';
-import { nodeCommand, programEntry } from '../process/program-entry.ts';
+import type { JobAccount } from '../executor/job-account.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import type { JobFolder } from '../executor/job-folder.ts';
+import { nodeCommand, programEntry } from '../host/program-entry.ts';
 import { reachability } from './git-clone.ts';
 import { type HostPlacement, placementItems, type Uploads } from './host-placement.ts';
 import type { PlaceRequest, PlaceResult } from './place-main.ts';

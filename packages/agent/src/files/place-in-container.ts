@@ -5,15 +5,16 @@ import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { RepoForAgent } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
 import type Docker from 'dockerode';
 import { extract, type Header, type Pack, pack } from 'tar-stream';
 import { existsInContainer, readContainerFile } from '../docker/container-files.ts';
-import type { ContainerJob } from '../docker/docker-executor.ts';
+import type { ContainerJob } from '../docker/container-job.ts';
 import { creationFailure, statusOf } from '../docker/engine-error.ts';
-import { JobFailure } from '../jobs/executor.ts';
-import { mpiHostfile } from '../jobs/job-environment.ts';
-import type { JobFolder } from '../jobs/job-folder.ts';
-import { placeIn } from '../process/place-in.ts';
+import { mpiHostfile } from '../executor/job-environment.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import type { JobFolder } from '../executor/job-folder.ts';
+import { placeIn } from '../executor/place-in.ts';
 import { UnsafeArchive } from './archive-names.ts';
 import { archiveEntries, cloneEntries, type Entry } from './entries.ts';
 import { cloneRepo, repoNotEmpty } from './git-clone.ts';
@@ -60,7 +61,7 @@ export async function placeInContainer(
   }
   if (broken instanceof JobFailure) throw broken;
   if (broken) {
-    const why = broken instanceof Error ? broken.message : String(broken);
+    const why = errorMessage(broken);
     throw new JobFailure('executor_error', `Failed to put files into the container: ${why}`);
   }
 }

@@ -4,9 +4,11 @@
  * on: the archives in the order of the request, then the code. The program ends at the end of its
  * input, since the agent that started it has ended and the next agent starts over.
  */
+
 import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { JobFailure } from '../jobs/executor.ts';
+import { errorMessage } from '@dstack/contract/error-message';
+import { JobFailure } from '../executor/job-failure.ts';
 import type { HostPlacement } from './host-placement.ts';
 import { placeOnHost } from './place-on-host.ts';
 
@@ -45,7 +47,7 @@ async function main(): Promise<PlaceResult> {
     return { ok: true };
   } catch (error) {
     const reason = error instanceof JobFailure ? error.reason : 'executor_error';
-    return { ok: false, reason, message: error instanceof Error ? error.message : String(error) };
+    return { ok: false, reason, message: errorMessage(error) };
   }
 }
 

@@ -1,6 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { JobFailure } from '../jobs/executor.ts';
+import { errorMessage } from '@dstack/contract/error-message';
+import { JobFailure } from '../executor/job-failure.ts';
 import { repoNotEmpty } from './git-clone.ts';
 import {
   type HostPlacement,
@@ -44,7 +45,10 @@ export async function placeOnHost(
   } catch (error) {
     publisher.undo();
     if (signal.aborted || error instanceof JobFailure) throw error;
-    throw new JobFailure('executor_error', `Failed to put the job's files in place: ${why(error)}`);
+    throw new JobFailure(
+      'executor_error',
+      `Failed to put the job's files in place: ${errorMessage(error)}`,
+    );
   } finally {
     empty(stage, PlacementLedger.fileName);
   }
@@ -86,7 +90,9 @@ async function place(
   const staging = new Staging(placement.stage);
   for (const { target, item } of outermostFirst(wanted)) {
     await staging.add(target, item.make).catch((error) => {
-      throw signal.aborted || error instanceof JobFailure ? error : item.failure(why(error));
+      throw signal.aborted || error instanceof JobFailure
+        ? error
+        : item.failure(errorMessage(error));
     });
   }
   // Targets outside the job's own directories first: only these can still be refused.
@@ -127,8 +133,4 @@ function empty(dir: string, but?: string): void {
   for (const name of readdirSync(dir)) {
     if (name !== but) rmSync(join(dir, name), { recursive: true, force: true });
   }
-}
-
-function why(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

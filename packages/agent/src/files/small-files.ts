@@ -1,15 +1,8 @@
 import { posix } from 'node:path';
 import type { ClusterInfo, JobSpecForAgent } from '@dstack/contract/agent';
+import { shellQuote } from '@dstack/contract/shell';
 import { clusterFiles } from './cluster-files.ts';
-
-/** A short text that the job finds at a path of its own. */
-export interface SmallFile {
-  readonly path: string;
-  readonly text: string;
-  readonly mode: number;
-  /** The text for a file that is there already; null = it stays as it is. */
-  readonly over: (existing: string) => string | null;
-}
+import type { SmallFile } from './small-file.ts';
 
 const keep = () => null;
 
@@ -50,7 +43,7 @@ const OWN = new Set(['HOSTNAME', 'USER', 'HOME', 'SHELL', 'SHLVL', 'PWD', '_']);
 export function profileText(env: Readonly<Record<string, string>>): string {
   const lines = Object.entries(env)
     .filter(([name]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !OWN.has(name))
-    .map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`);
+    .map(([name, value]) => `export ${name}=${shellQuote(value)}\n`);
   return `${lines.join('')}cd "$DSTACK_WORKING_DIR"\n`;
 }
 

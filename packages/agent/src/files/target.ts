@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { errorMessage } from '@dstack/contract/error-message';
 
 /** Who owns which directories; all paths are without links. */
 export interface Grounds {
@@ -49,7 +50,7 @@ export function readTarget(
     const isEmpty = strangersIn(real, real, isPlaced).length === 0;
     return isEmpty ? { path: real, state: 'empty' } : { refused: 'not_empty', path };
   } catch (error) {
-    return { refused: 'unreachable', path, why: error instanceof Error ? error.message : 'error' };
+    return { refused: 'unreachable', path, why: errorMessage(error) };
   }
 }
 

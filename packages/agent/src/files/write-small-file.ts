@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { holdDirectory } from './held-directory.ts';
-import type { SmallFile } from './small-files.ts';
+import type { SmallFile } from './small-file.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 

@@ -1,4 +1,4 @@
-/** Names of GPUs as offers and plans show them, by the rules of dstack 0.22.5. */
+/** Names of GPUs in offers and plans, by the rules of dstack 0.22.5. */
 
 const NVIDIA_DROPPED = /NVIDIA |Tesla |Quadro |GeForce /g;
 

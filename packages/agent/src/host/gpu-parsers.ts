@@ -89,7 +89,7 @@ export function parseTenstorrent(text: string): readonly HostGpu[] {
   });
 }
 
-/** What a tool prints where it knows no driver version becomes null. */
+/** Placeholders that a tool prints for an unknown driver version become null. */
 export function driverOf(text: string | undefined): string | null {
   const trimmed = text?.trim() ?? '';
   return PLACEHOLDER.test(trimmed) ? null : trimmed;

@@ -3,8 +3,8 @@ import { availableParallelism, cpus, hostname, networkInterfaces, totalmem } fro
 import type { HostFacts } from '@dstack/contract/agent';
 import { findGpus } from './host-gpus.ts';
 
-/** Asks the machine what it is. `diskPath` lies where images and jobs will be kept. */
-export async function findHostFacts(diskPath: string): Promise<HostFacts> {
+/** Collects the facts about this host. `diskPath` is on the disk of images and jobs. */
+export async function findHostFacts(diskPath: string): Promise<Omit<HostFacts, 'ssh_host_key'>> {
   const { gpus, driver } = await findGpus();
   return {
     hostname: hostname(),

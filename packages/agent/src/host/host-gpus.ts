@@ -1,5 +1,4 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { runTool } from '../run-tool.ts';
 import {
   driverOf,
   type FoundGpus,
@@ -8,21 +7,28 @@ import {
   parseNvidia,
   parseTenstorrent,
 } from './gpu-parsers.ts';
+import { runTool } from './run-tool.ts';
 
 const NONE: FoundGpus = { gpus: [], driver: null };
 const WSL_SMI = '/usr/lib/wsl/lib/nvidia-smi';
 
 /**
- * GPUs by their vendor's own tool in PATH. The vendor is told by device files; the order counts (a
- * machine with an AMD processor's graphics and an NVIDIA card is an NVIDIA machine).
+ * The GPUs, by the vendor's own tool in PATH. Device files identify the vendor. The order matters:
+ * a host with an AMD processor's graphics and an NVIDIA card is an NVIDIA host.
  */
 export async function findGpus(): Promise<FoundGpus> {
-  if (existsSync('/dev/nvidiactl')) return nvidia('nvidia-smi');
-  if (existsSync('/dev/dxg') && existsSync(WSL_SMI)) return nvidia(WSL_SMI);
+  const tool = nvidiaTool();
+  if (tool !== null) return nvidia(tool);
   if (existsSync('/dev/tenstorrent')) return tenstorrent();
   if (existsSync('/dev/kfd')) return amd();
   if (existsSync('/dev/accel')) return intel();
   return NONE;
+}
+
+/** Name or path of `nvidia-smi` on a machine with NVIDIA's driver; null on others. */
+export function nvidiaTool(): string | null {
+  if (existsSync('/dev/nvidiactl')) return 'nvidia-smi';
+  return existsSync('/dev/dxg') && existsSync(WSL_SMI) ? WSL_SMI : null;
 }
 
 async function nvidia(tool: string): Promise<FoundGpus> {
@@ -33,7 +39,7 @@ async function nvidia(tool: string): Promise<FoundGpus> {
 
 async function amd(): Promise<FoundGpus> {
   const args = ['static', '--json', '--asic', '--vram', '--bus'];
-  // Some drivers make the tool fail when it is asked for their version.
+  // With some drivers the tool fails when their version is requested.
   const text =
     (await runTool('amd-smi', [...args, '--driver'])) ?? (await runTool('amd-smi', args));
   return text === null ? NONE : parseAmd(text, renderNode);
@@ -53,7 +59,8 @@ async function intel(): Promise<FoundGpus> {
   return text === null ? NONE : parseIntel(text);
 }
 
-function renderNode(bdf: string): string {
+/** Path of the GPU's render node by its PCI address; the address itself if it has none. */
+export function renderNode(bdf: string): string {
   const link = `/dev/dri/by-path/pci-${bdf.toLowerCase()}-render`;
   return existsSync(link) ? realpathSync(link) : bdf;
 }

@@ -1,5 +1,5 @@
 import type { HostGpu } from '@dstack/contract/agent';
-import { JobFailure } from './executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
 
 /** Which GPUs of the host are taken. A GPU belongs to one job at a time. */
 export class GpuPool {

@@ -1,8 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { ClusterInfo, JobSpecForAgent } from '@dstack/contract/agent';
+import type { Execution } from '../executor/executor.ts';
+import type { JobAccount } from '../executor/job-account.ts';
+import type { JobFolder } from '../executor/job-folder.ts';
 import type { SpoolReader } from '../spool/spool-reader.ts';
-import type { Execution, JobAccount } from './executor.ts';
-import type { JobFolder } from './job-folder.ts';
 import type { ServerAccess } from './server-access.ts';
 
 export interface JobAccessOptions {

@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
-import { AgentError } from '../protocol/agent-error.ts';
-import type { Execution } from './executor.ts';
+import { errorMessage } from '@dstack/contract/error-message';
+import { withTimeout } from '@dstack/contract/with-timeout';
+import type { Execution } from '../executor/executor.ts';
+import { AgentError } from './agent-error.ts';
 
 /** An address from which nothing comes back (another network, a firewall) costs no more than this. */
 const ANSWER_MS = 1000;
@@ -31,35 +33,24 @@ export class JobPorts {
         if (foreign !== null) throw new Error(foreign);
         const isLast = index === addresses.length - 1;
         const connection = execution.dial(address, port);
-        const stream = await (isLast ? connection : within(connection, ANSWER_MS));
+        const stream = await (isLast ? connection : openWithin(connection, ANSWER_MS));
         this.#answering.set(port, address);
         return { stream, address };
       } catch (error) {
-        reason = error instanceof Error ? error.message : String(error);
+        reason = errorMessage(error);
       }
     }
     throw new AgentError(502, 'port_refused', `Nothing answers at port ${port}: ${reason}`);
   }
 }
 
-/** What comes too late is closed. */
-function within(opening: Promise<Duplex>, ms: number): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      reject(new Error(`no answer within ${ms} ms`));
-    }, ms);
-    opening.then(
-      (connection) => {
-        clearTimeout(timer);
-        if (late) connection.destroy();
-        else resolve(connection);
-      },
-      (error) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    );
+/** A connection that opens too late is closed. */
+function openWithin(opening: Promise<Duplex>, ms: number): Promise<Duplex> {
+  return withTimeout(() => opening, {
+    ms,
+    onTimeout: () => {
+      opening.then((late) => late.destroy()).catch(() => {});
+      throw new Error(`no answer within ${ms} ms`);
+    },
   });
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClusterInfo, HostGpu, JobSpecForAgent, JobState } from '@dstack/contract/agent';
-import type { JobAccount } from './executor.ts';
+import type { JobAccount } from '../executor/job-account.ts';
 import type { StopRequest } from './stop-plan.ts';
 
 /** Everything the agent must know about a job after its own death. One file per job. */

@@ -5,8 +5,8 @@ import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { JobSpecForAgent, PutJobAnswer } from '@dstack/contract/agent';
-import { AgentError } from '../protocol/agent-error.ts';
-import type { JobFolder } from './job-folder.ts';
+import type { JobFolder } from '../executor/job-folder.ts';
+import { AgentError } from './agent-error.ts';
 
 /** What must still be uploaded before the job can go on. */
 export function missingUploads(spec: JobSpecForAgent, folder: JobFolder): PutJobAnswer['missing'] {

@@ -10,15 +10,17 @@ import type {
   StopJob,
   StopStage,
 } from '@dstack/contract/agent';
-import { writeDurably, writeWhole } from '../durable-file.ts';
-import type { Logger } from '../log.ts';
-import { bootId } from '../process/process-identity.ts';
-import { AgentError } from '../protocol/agent-error.ts';
+import { errorMessage } from '@dstack/contract/error-message';
+import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import type { JobFolder } from '../executor/job-folder.ts';
+import { writeDurably, writeWhole } from '../host/durable-file.ts';
+import type { Logger } from '../host/log.ts';
+import { bootId } from '../host/process-identity.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
-import { type Execution, type Executor, type ExecutorJob, JobFailure } from './executor.ts';
+import { AgentError } from './agent-error.ts';
 import { endByRestart } from './host-restart.ts';
 import type { JobAccess, OpenJobAccess } from './job-access.ts';
-import type { JobFolder } from './job-folder.ts';
 import { JobLog } from './job-log.ts';
 import { isBeforeStart, isLive, mayFollow } from './job-phase.ts';
 import { JobPorts, type PortConnection } from './job-ports.ts';
@@ -320,7 +322,7 @@ export class Job {
       this.#exit({ status: null, reason: null, message: null });
       return;
     }
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorMessage(error);
     const reason = error instanceof JobFailure ? error.reason : 'executor_error';
     this.#log.error('failed', error, { reason });
     this.#exit({ status: null, reason, message });

@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createLogger } from '../log.ts';
+import type { Execution, ExecutionExit, Executor } from '../executor/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import { createLogger } from '../host/log.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
-import { type Execution, type ExecutionExit, type Executor, JobFailure } from './executor.ts';
 import { JobLog } from './job-log.ts';
 import { JobRegistry } from './registry.ts';
 

@@ -11,14 +11,14 @@ import type {
   StartJob,
   StopJob,
 } from '@dstack/contract/agent';
-import { writeDurably } from '../durable-file.ts';
-import type { Logger } from '../log.ts';
-import { AgentError } from '../protocol/agent-error.ts';
-import type { Executor } from './executor.ts';
+import type { Executor } from '../executor/executor.ts';
+import { JobFolder } from '../executor/job-folder.ts';
+import { writeDurably } from '../host/durable-file.ts';
+import type { Logger } from '../host/log.ts';
+import { AgentError } from './agent-error.ts';
 import { GpuPool } from './gpu-pool.ts';
 import { Job, type JobServices } from './job.ts';
 import type { OpenJobAccess } from './job-access.ts';
-import { JobFolder } from './job-folder.ts';
 import { isLive } from './job-phase.ts';
 import type { PortConnection } from './job-ports.ts';
 import { type JobRecord, readRecords } from './job-record.ts';

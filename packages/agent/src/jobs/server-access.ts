@@ -3,16 +3,7 @@ import { chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
-
-/** The socket by which a job reaches the server, and who may connect to it. */
-export interface ServerSocket {
-  readonly path: string;
-  /** Mode of its folder if it has a folder of its own; null = the folder exists. */
-  readonly folderMode: number | null;
-  readonly mode: number;
-  /** Null = the agent's own user. */
-  readonly owner: { readonly uid: number; readonly gid: number } | null;
-}
+import type { ServerSocket } from '../executor/server-socket.ts';
 
 /** Connections of one job at a time, those that wait included. */
 const MOST_CONNECTIONS = 32;

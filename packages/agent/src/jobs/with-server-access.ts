@@ -1,5 +1,7 @@
-import type { Logger } from '../log.ts';
-import { type Executor, JobFailure } from './executor.ts';
+import { errorMessage } from '@dstack/contract/error-message';
+import type { Executor } from '../executor/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import type { Logger } from '../host/log.ts';
 import type { JobAccess, JobAccessOptions, OpenJobAccess } from './job-access.ts';
 import { ServerAccess } from './server-access.ts';
 
@@ -36,7 +38,7 @@ async function openServer(
   try {
     return await ServerAccess.open(socket, (tunnel) => onTunnel(spec.id, tunnel));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     const message = `The job has no access to the server: ${socket.path} cannot be made (${why})`;
     // A running job goes on without the access.
     if (preferredPort === null) throw new JobFailure('executor_error', message);

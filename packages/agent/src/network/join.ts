@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 
-/** Joins two connections: each direction ends for itself, and a broken one ends both. */
+/** Joins two connections. Each direction ends by itself, and an error ends both. */
 export function join(a: Duplex, b: Duplex): void {
   a.pipe(b);
   b.pipe(a);
@@ -10,7 +10,7 @@ export function join(a: Duplex, b: Duplex): void {
   ] as const) {
     one.once('error', () => other.destroy());
     one.once('close', () => {
-      // What ended in order may still have bytes on their way to the other side.
+      // After an orderly end, bytes may still be on their way to the other side.
       if (!one.readableEnded) other.destroy();
     });
   }

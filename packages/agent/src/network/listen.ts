@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** Whoever has connected to a port that is listened on. */
+/** A connection to a port on which we listen. */
 export interface Caller {
   readonly host: string;
   readonly port: number;
@@ -9,13 +9,13 @@ export interface Caller {
 
 export interface Listener {
   readonly port: number;
-  /** Ends listening; connections that were given out go on. */
+  /** Stops listening. Connections that were handed out continue. */
   close(): void;
 }
 
 export type OnCaller = (connection: Duplex, caller: Caller) => void;
 
-/** Listens for TCP connections; port 0 takes any. Rejects with Node's own error. */
+/** Listens for TCP connections; port 0 takes any free port. Rejects with Node's own error. */
 export function listenTcp(host: string, port: number, onCaller: OnCaller): Promise<Listener> {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) => {
     const { remoteAddress = '', remotePort = 0 } = socket;
@@ -25,7 +25,7 @@ export function listenTcp(host: string, port: number, onCaller: OnCaller): Promi
     server.once('error', reject);
     server.listen({ host, port }, () => {
       server.removeAllListeners('error');
-      // A single connection that cannot be taken is no reason to end the others.
+      // An error of a single connection must not end the others.
       server.on('error', () => {});
       const address = server.address();
       const chosen = typeof address === 'object' && address ? address.port : port;

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 
-/** A listening TCP socket, as `/proc/net/tcp` and `/proc/net/tcp6` show it. */
+/** A listening TCP socket in `/proc/net/tcp` or `/proc/net/tcp6`. */
 export interface TcpListener {
   /** In the kernel's hexadecimal form, 8 or 32 digits. */
   readonly address: string;
@@ -16,7 +16,7 @@ const LOOPBACK_6 = '00000000000000000000000001000000';
 const MAPPED = '0000000000000000FFFF0000';
 const PIECE = 64 * 1024;
 
-/** Reads the listeners of such a file; the kernel writes them before all other sockets. */
+/** Parses the listeners in such a file. The kernel writes them before all other sockets. */
 export function parseListeners(text: string): TcpListener[] {
   const found: TcpListener[] = [];
   for (const line of text.split('\n').slice(1)) {
@@ -51,7 +51,7 @@ export function tcpListeners(): readonly TcpListener[] {
   return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => parseListeners(readStart(path)));
 }
 
-/** Reads the file up to the first other socket: there may be very many of those. */
+/** Reads the file up to the first other socket, since there may be very many of those. */
 function readStart(path: string): string {
   let fd: number;
   try {
@@ -74,7 +74,7 @@ function readStart(path: string): string {
   }
 }
 
-/** IPv4 in the order of bytes of this machine, which is little-endian as all that we run on. */
+/** IPv4 in the host's byte order, which is little-endian on all supported hosts. */
 function hexOf(address: string): string {
   const bytes = address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'));
   return bytes.reverse().join('').toUpperCase();

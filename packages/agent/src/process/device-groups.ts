@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostGpu } from '@dstack/contract/agent';
 
-/** Device files of each vendor's GPUs: in these folders, with names that begin so. */
+/** Device files of each vendor's GPUs: the folder and the prefix of their names. */
 const DEVICES: Readonly<Record<HostGpu['vendor'], readonly (readonly [string, RegExp])[]>> = {
   nvidia: [
     ['/dev', /^nvidia/],
@@ -21,8 +21,8 @@ const DEVICES: Readonly<Record<HostGpu['vendor'], readonly (readonly [string, Re
 };
 
 /**
- * Groups that own the device files of a job's GPUs, so that a user with these groups can open them.
- * Never the group of root.
+ * The groups that own the device files of a job's GPUs, without the group of root. A user in these
+ * groups can open the files.
  */
 export function deviceGroups(gpus: readonly HostGpu[]): number[] {
   const groups = new Set<number>();

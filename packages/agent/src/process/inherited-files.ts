@@ -4,7 +4,7 @@ import { closeSync, readdirSync, readFileSync } from 'node:fs';
 const CLOSED_ON_EXEC = 0o2000000;
 
 /**
- * Closes descriptors inherited from the parent process, which no job may have. Node marks inherited
+ * Closes descriptors inherited from the parent process, which no job may get. Node marks inherited
  * descriptors as close-on-exec only up to the first gap in their numbers.
  */
 export function closeInheritedFiles(): void {
@@ -20,7 +20,7 @@ function isClosedOnExec(fd: number): boolean {
     const flags = Number.parseInt(/^flags:\s*(\d+)$/m.exec(info)?.[1] ?? '0', 8);
     return (flags & CLOSED_ON_EXEC) !== 0;
   } catch {
-    // The descriptor of the folder itself, which is closed by now.
+    // The descriptor of the listing itself, which is already closed.
     return true;
   }
 }

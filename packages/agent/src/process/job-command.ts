@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import type { JobSpecForAgent } from '@dstack/contract/agent';
-import { endingAtInterrupt } from '../jobs/interactive-shell.ts';
-import type { JobCgroup } from './cgroup.ts';
-import { joinFiles } from './cgroup.ts';
+import { endingAtInterrupt } from '../executor/interactive-shell.ts';
+import type { JobCgroup } from '../host/cgroup.ts';
+import { joinFiles } from '../host/cgroup.ts';
 
 /**
  * The command of a job that runs without its image: the user's shell lines joined by `&&` in an
- * interactive shell, or the complete argv when there are no such lines. A line that ends in `&`
- * cannot be joined and gets braces of its own.
+ * interactive shell, or the complete argv if there are no such lines. A line that ends in `&`
+ * cannot be joined, so it gets braces.
  */
 export function jobCommand(
   spec: Pick<JobSpecForAgent, 'commands' | 'shell_commands'>,
@@ -24,13 +24,13 @@ export function jobCommand(
 }
 
 /**
- * Puts in front of the command what makes its process a member of the job's control groups, before the
- * command's first instruction. For a command of another user there is `runAs`.
+ * Adds a prefix that puts the process into the job's control groups before the command starts.
+ * `runAs` does this for a command of another user.
  */
 export function wrapCommand(argv: readonly string[], cgroup: JobCgroup): string[] {
   const files = joinFiles(cgroup);
   if (files.length === 0) return [...argv];
-  // The files come as arguments, so that no path is ever read as shell text.
+  // The files are passed as arguments, so that no path is parsed as shell text.
   const script =
     'while [ "$1" != -- ]; do echo $$ 2>/dev/null > "$1"; shift; done; shift; exec "$@"';
   return ['/bin/sh', '-c', script, 'sh', ...files, '--', ...argv];

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-/** What a shell says about itself, which is not true of the next one. */
+/** Variables that describe one shell, and would be wrong in another. */
 const SHELL_STATE = new Set(['_', 'SHLVL', 'PWD', 'OLDPWD']);
 
 /**
- * The environment that a job's process was started with; null when it has ended, is not ours to
- * look into, or has overwritten it with a title of its own.
+ * The environment that a job's process was started with. Null if the process has ended, is not
+ * readable, or has overwritten its environment with a title.
  */
 export function jobEnviron(pid: number, jobId: string): Readonly<Record<string, string>> | null {
   let text: string;
@@ -20,6 +20,6 @@ export function jobEnviron(pid: number, jobId: string): Readonly<Record<string, 
     return [[name, entry.slice(name.length + 1)]];
   });
   const env = Object.fromEntries(entries);
-  // The mark also tells it from a later process with the same number.
+  // The mark also excludes a later process with the same pid.
   return env.DSTACK_JOB_ID === jobId ? env : null;
 }

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { processesByUser } from '../host/process-users.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
 import { canIsolate, IsolatedJobs } from '../testing/isolated-jobs.ts';
-import { processesByUser } from './process-users.ts';
 
 const LASTS = ['echo ready', 'sleep 100000'];
 
@@ -231,14 +231,14 @@ describe.skipIf(!canIsolate)('a process job with a user of its own', () => {
   });
 });
 
-/** What a port of a job says, or what the agent answers instead. */
+/** What a port of a job sends, or the refusal of the agent. */
 function connectTo({ agent }: IsolatedJobs, id: string, port: number): Promise<string> {
   const headers = { authorization: `Bearer ${agent.token}`, connection: 'Upgrade', upgrade: 'tcp' };
   const path = `/v1/jobs/${id}/ports/${port}`;
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath: agent.socket, path, headers });
     outgoing.on('upgrade', (_response, socket, head) => {
-      // What came together with the answer's head.
+      // Bytes that arrived together with the response's head.
       socket.unshift(head);
       resolve(text(socket));
     });

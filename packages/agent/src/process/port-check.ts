@@ -1,9 +1,9 @@
 import { createServer } from 'node:net';
-import { JobFailure } from '../jobs/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
 
 /**
- * Jobs on the bare machine share its ports. Fails while one that this job needs is taken, before
- * its command finds out by itself. Throws `JobFailure`.
+ * Process jobs share the ports of the host. Throws `JobFailure` if a port of this job is taken,
+ * before its command runs into it.
  */
 export async function checkPorts(ports: readonly number[]): Promise<void> {
   for (const port of ports) {

@@ -9,7 +9,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { JobFolder } from '../jobs/job-folder.ts';
+import { JobFolder } from '../executor/job-folder.ts';
+import { placeJobFiles } from '../files/place-job-files.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
 import { tarOf } from '../testing/hostile-tar.ts';
 import { canIsolate } from '../testing/isolated-jobs.ts';
@@ -35,6 +36,7 @@ describe.skipIf(!canIsolate)('preparing a process job with a user of its own', (
     const grounds: Grounds = {
       terminal: 'pipes',
       users,
+      placeFiles: placeJobFiles,
       forbiddenMounts: [],
       volumes: undefined,
       canMount: () => true,

@@ -2,30 +2,39 @@ import { statSync } from 'node:fs';
 import { chmod, chown } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
-import { makeFolders } from '../files/make-folders.ts';
-import { type ExecutorJob, type JobAccount, JobFailure } from '../jobs/executor.ts';
-import { type HostMount, hostMounts, mountFailure, type VolumeData } from '../jobs/host-mounts.ts';
-import { jobEnvironment } from '../jobs/job-environment.ts';
-import { hostAccount, ownAccount } from './accounts.ts';
-import { makeJobCgroup } from './cgroup.ts';
+import { errorMessage } from '@dstack/contract/error-message';
+import { hostAccount, ownAccount } from '../executor/accounts.ts';
+import type { ExecutorJob } from '../executor/executor.ts';
+import {
+  type HostMount,
+  hostMounts,
+  mountFailure,
+  type VolumeData,
+} from '../executor/host-mounts.ts';
+import type { JobAccount } from '../executor/job-account.ts';
+import { jobEnvironment } from '../executor/job-environment.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import { placeIn } from '../executor/place-in.ts';
+import { makeJobCgroup } from '../host/cgroup.ts';
+import { makeFolders } from '../host/make-folders.ts';
+import { listenAddress } from '../network/listen-address.ts';
 import { inheritedEnvironment } from './inherited-environment.ts';
 import { makeStaging } from './isolation/job-area.ts';
 import type { JobUser, JobUsers } from './isolation/job-users.ts';
 import type { NamespaceStep } from './isolation/namespace.ts';
 import { namespaceSteps } from './isolation/namespace-steps.ts';
 import { jobCommand, wrapCommand } from './job-command.ts';
-import { listenAddress } from './listen-address.ts';
-import { placeFiles } from './place-files.ts';
-import { placeIn } from './place-in.ts';
+import type { PlaceJobFiles } from './job-places.ts';
 import { makeSshPrograms } from './ssh-programs.ts';
 import type { Launch } from './supervisor-files.ts';
 import type { TerminalKind } from './terminal.ts';
 
-/** What this machine gives its process jobs. */
+/** What all process jobs of this host have in common. */
 export interface Grounds {
   readonly terminal: TerminalKind;
-  /** Gives each job a user of its own; null = jobs run as this process does. */
+  /** Gives each job its own user; null = jobs run as the agent's user. */
   readonly users: JobUsers | null;
+  readonly placeFiles: PlaceJobFiles;
   /** Host paths that no job may mount. */
   readonly forbiddenMounts: readonly string[];
   readonly volumes: VolumeData | undefined;
@@ -33,7 +42,9 @@ export interface Grounds {
   readonly canMount: () => boolean;
 }
 
-/** Makes everything that a job needs, and returns how to start its command. Throws `JobFailure`. */
+/**
+ * Creates everything that a job needs, and returns how to start its command. Throws `JobFailure`.
+ */
 export async function prepareLaunch(
   job: ExecutorJob,
   grounds: Grounds,
@@ -51,7 +62,7 @@ export async function prepareLaunch(
   const repoDir = spec.repo ? placeIn(spec.repo.dir, account.home, cwd) : null;
   const forFiles = namespaceFor(job, outside, user, grounds);
   const places = { account, cwd, repoDir, later: inside, namespace: forFiles };
-  await placeFiles(job, places, signal);
+  await grounds.placeFiles(job, places, signal);
   for (const mount of inside) await makeOwned(folderFor(mount), account);
   const namespace = namespaceFor(job, mounts, user, grounds);
   const isolated = isOther || namespace !== null;
@@ -118,7 +129,7 @@ async function environment(
   };
 }
 
-/** A process job reaches the server by a socket of its own, not by the path that containers use. */
+/** A process job reaches the server by its own socket, not by the path that containers use. */
 function withServerSocket(
   env: Record<string, string>,
   { spec, folder }: ExecutorJob,
@@ -129,7 +140,9 @@ function withServerSocket(
 
 export const NO_RIGHT = 'the agent has no right to make mounts; it needs root';
 
-/** Null: the job runs in the machine's namespace. Throws `JobFailure` if its mounts cannot be made. */
+/**
+ * Null if the job runs in the host's namespace. Throws `JobFailure` if its mounts cannot be made.
+ */
 function namespaceFor(
   { folder }: ExecutorJob,
   mounts: readonly HostMount[],
@@ -149,7 +162,7 @@ interface ByPlace {
   readonly inside: readonly HostMount[];
 }
 
-/** Mounts that lie in the job's own folders, and those that do not. */
+/** Splits mounts into those inside the job's own folders and the others. */
 function byPlace(mounts: readonly HostMount[], own: readonly string[]): ByPlace {
   const isInside = ({ target }: HostMount) => own.some((dir) => `${target}/`.startsWith(`${dir}/`));
   return {
@@ -162,7 +175,10 @@ function folderFor({ source, target }: HostMount): string {
   return statSync(source).isDirectory() ? target : dirname(target);
 }
 
-/** Programs by which the nodes of a cluster reach each other with the configuration in their homes. */
+/**
+ * Programs by which the nodes of a cluster reach each other. They read the configuration in the
+ * job's home.
+ */
 async function ownPrograms(
   { spec, folder }: ExecutorJob,
   { home }: JobAccount,
@@ -170,7 +186,7 @@ async function ownPrograms(
   return spec.jobs_per_replica > 1 ? { PATH: await makeSshPrograms(folder.bin, home) } : {};
 }
 
-/** The user that the job asks for, where we may change to it; else our own. */
+/** The user that the job requests if the agent may switch to it, else the agent's own. */
 function jobAccount({ spec, folder }: ExecutorJob): JobAccount {
   const asked = spec.user;
   const root = process.getuid?.() === 0;
@@ -185,17 +201,17 @@ async function makeOwned(dir: string, account: JobAccount): Promise<void> {
       await chown(made, account.uid, account.gid);
     }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     throw new JobFailure('executor_error', `Failed to make the directory ${dir}: ${why}`);
   }
 }
 
-/** Another user must be able to walk down to the job's home; the other files stay closed. */
+/** Another user must be able to enter the path of the job's home. The other files stay closed. */
 async function openTheWay(jobDir: string): Promise<void> {
   for (const dir of [jobDir, dirname(jobDir), dirname(dirname(jobDir))]) await chmod(dir, 0o711);
 }
 
-/** Keeps a job on its own GPUs where the vendor has a variable for that. */
+/** Restricts a job to its own GPUs, for vendors that have a variable for that. */
 function gpuEnvironment({ gpus }: ExecutorJob): Record<string, string> {
   const ids = gpus.map((gpu) => gpu.id).join(',');
   switch (gpus[0]?.vendor) {

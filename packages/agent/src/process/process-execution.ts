@@ -1,25 +1,26 @@
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { JobMetrics } from '@dstack/contract/agent';
-import { nowMicros } from '../clock.ts';
-import type { Execution, ExecutionExit, JobAccount } from '../jobs/executor.ts';
-import { readLines } from '../json-lines.ts';
-import { cgroupUsage, processUsage } from '../metrics/usage.ts';
+import type { Execution, ExecutionExit } from '../executor/executor.ts';
+import type { JobAccount } from '../executor/job-account.ts';
+import type { SessionHost } from '../executor/session-host.ts';
+import { removeCgroup } from '../host/cgroup.ts';
+import { nowMicros } from '../host/clock.ts';
+import { isAlive } from '../host/process-identity.ts';
+import { type JobTree, killTree, terminatePids, treePids } from '../host/process-tree.ts';
+import { cgroupUsage, processUsage } from '../host/usage.ts';
 import { dialTcp } from '../network/dial.ts';
+import { readLines } from '../network/json-lines.ts';
+import { listenAddress } from '../network/listen-address.ts';
 import { listenersAt, tcpListeners } from '../network/listeners.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
-import { ProcessHost } from '../ssh/sessions/process-host.ts';
-import type { SessionHost } from '../ssh/sessions/session-host.ts';
-import { removeCgroup } from './cgroup.ts';
 import { jobEnviron } from './job-environ.ts';
-import { listenAddress } from './listen-address.ts';
-import { isAlive } from './process-identity.ts';
-import { type JobTree, killTree, terminatePids, treePids } from './process-tree.ts';
+import { ProcessHost } from './process-host.ts';
 import type { SupervisorFiles, SupervisorMessage, SupervisorRecord } from './supervisor-files.ts';
 
 const RECONNECT_MS = 200;
 
-/** A job in the hands of a supervisor, seen from the agent: a connection to it, and its files. */
+/** A job that a supervisor runs. The agent has a connection to the supervisor, and its files. */
 export class ProcessExecution implements Execution {
   readonly containerIp = null;
   readonly spool: FileSpoolReader;
@@ -73,11 +74,11 @@ export class ProcessExecution implements Execution {
   }
 
   /**
-   * Jobs on the bare machine share its ports: what is meant for one must not come to another that has
-   * taken its port, before it or while it starts again.
+   * Process jobs share the ports of the host. A connection for one job must not reach another job
+   * that has taken its port.
    */
   foreignListener(address: string, port: number): string | null {
-    // What it is in is known only after it has started.
+    // Its control groups are known only after it has started.
     this.#tree();
     const { account, isolation } = this.#record;
     if (!isolation?.ownUser) return null;
@@ -86,7 +87,7 @@ export class ProcessExecution implements Execution {
     return other ? `a process that is not of the job listens at ${address}` : null;
   }
 
-  /** Whoever opens a session in the job gets what the job itself got. */
+  /** A session has the same environment as the job. */
   get sessions(): SessionHost {
     const environment = () => this.#environment();
     // What it is in is known only after it has started.
@@ -95,7 +96,9 @@ export class ProcessExecution implements Execution {
     return new ProcessHost({ account, workingDir, cgroup, isolation, environment });
   }
 
-  /** The environment is on no disk. A command that overwrites its own is remembered as it was. */
+  /**
+   * The environment is not on disk. Keep the first one read, since a command may overwrite its own.
+   */
   #environment(): Readonly<Record<string, string>> | null {
     this.#tree();
     const { leader } = this.#record;
@@ -137,7 +140,7 @@ export class ProcessExecution implements Execution {
     if ('end' in message) this.spool.grew(message.end);
   }
 
-  /** The supervisor closes the connection at the end of the job, or has died, or is just starting. */
+  /** The supervisor has ended the job, has died, or is just starting. */
   #onClose(): void {
     this.#socket = null;
     if (this.#released) return;
@@ -154,7 +157,7 @@ export class ProcessExecution implements Execution {
 
   async #afterSupervisorDeath(): Promise<void> {
     await killTree(this.#tree());
-    // It may have written the exit in the instant between our two looks.
+    // It may have written the exit between the two reads.
     const exit = this.#files.readExit();
     this.#finish(
       exit && exit.error === null

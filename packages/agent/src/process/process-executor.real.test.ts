@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
+import { AgentHarness, jobSpec, jobUser } from '../testing/agent-harness.ts';
 import type { TestStream } from '../testing/test-stream.ts';
 
 let agent: AgentHarness;
@@ -79,7 +79,7 @@ describe.skipIf(process.getuid?.() !== 0)('another user', () => {
   it('runs the job in a home and directory of their own', async () => {
     chmodSync(agent.dir, 0o755);
     const spec = jobSpec(['id -un', 'touch ~/x y', 'echo shown > /dev/stderr', 'id -G'], {
-      user: { username: 'nobody' },
+      user: jobUser({ username: 'nobody' }),
     });
     await agent.put(spec);
     const { state, text } = await stream.whole(spec.id);
@@ -128,7 +128,7 @@ describe('stopping', () => {
     const spec = jobSpec(['setsid sleep 12345 >/dev/null 2>&1 &', 'sleep 0.2', 'echo $!']);
     await agent.put(spec);
     await stream.whole(spec.id);
-    const { treePids } = await import('./process-tree.ts');
+    const { treePids } = await import('../host/process-tree.ts');
     const nothing = { unified: null, legacy: {} };
     expect(treePids({ id: spec.id, leader: null, cgroup: nothing })).toEqual([]);
   });
@@ -149,7 +149,7 @@ describe('stopping', () => {
     process.kill(supervisor.pid, 'SIGKILL');
     const { state } = await stream.whole(spec.id);
     expect(state.exit).toMatchObject({ status: null, reason: 'executor_error' });
-    const { isAlive } = await import('./process-identity.ts');
+    const { isAlive } = await import('../host/process-identity.ts');
     expect(isAlive(leader)).toBe(false);
   });
 

@@ -1,54 +1,54 @@
-import {
-  type Execution,
-  type Executor,
-  type ExecutorJob,
-  type JobAccount,
-  JobFailure,
-} from '../jobs/executor.ts';
-import type { VolumeData } from '../jobs/host-mounts.ts';
-import type { JobFolder } from '../jobs/job-folder.ts';
-import type { ServerSocket } from '../jobs/server-access.ts';
-import { removeCgroup } from './cgroup.ts';
+import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
+import type { VolumeData } from '../executor/host-mounts.ts';
+import type { JobAccount } from '../executor/job-account.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import type { JobFolder } from '../executor/job-folder.ts';
+import type { ServerSocket } from '../executor/server-socket.ts';
+import { removeCgroup } from '../host/cgroup.ts';
+import { killTree } from '../host/process-tree.ts';
 import { makeHomes } from './isolation/job-area.ts';
 import type { JobUsers } from './isolation/job-users.ts';
 import { canMakeNamespaces } from './isolation/namespace.ts';
+import type { PlaceJobFiles } from './job-places.ts';
 import { checkPorts } from './port-check.ts';
 import { type Grounds, NO_RIGHT, prepareLaunch } from './prepare-launch.ts';
 import { ProcessExecution } from './process-execution.ts';
-import { killTree } from './process-tree.ts';
 import { startSupervisor } from './start-supervisor.ts';
 import { SupervisorFiles } from './supervisor-files.ts';
 import { type TerminalKind, terminalKind } from './terminal.ts';
 
 export interface ProcessExecutorOptions {
-  /** Instead of the best terminal that this machine has. */
+  readonly placeFiles: PlaceJobFiles;
+  /** Overrides the best terminal of this host. */
   readonly terminal?: TerminalKind;
-  /** Gives each job a user of its own; null = jobs run as this process does. */
+  /** Gives each job its own user; null = jobs run as the agent's user. */
   readonly users?: JobUsers | null;
   /** Host paths that no job may mount. */
   readonly forbiddenMounts?: readonly string[];
   readonly volumes?: VolumeData;
 }
 
-/** Runs jobs as processes of this machine, each under a supervisor that outlives the agent. */
+/** Runs jobs as processes of this host, each under a supervisor that outlives the agent. */
 export class ProcessExecutor implements Executor {
   readonly kind = 'process';
   readonly pulls = false;
   readonly #grounds: Grounds;
 
   constructor({
+    placeFiles,
     terminal,
     users = null,
     forbiddenMounts = [],
     volumes,
-  }: ProcessExecutorOptions = {}) {
+  }: ProcessExecutorOptions) {
     let canMount: boolean | null = null;
     this.#grounds = {
       terminal: terminalKind(terminal),
       users,
+      placeFiles,
       forbiddenMounts,
       volumes,
-      // Asked when the first job needs it, and never again.
+      // Checked once, when the first job needs it.
       canMount: () => {
         canMount ??= canMakeNamespaces();
         return canMount;
@@ -70,7 +70,7 @@ export class ProcessExecutor implements Executor {
       () => new JobFailure('executor_error', 'The process that supervises the job did not start'),
       (error) => error,
     );
-    // One that an agent before us has started may have been faster than ours.
+    // A supervisor that an earlier agent has started may have won.
     const execution = await this.adopt(job);
     if (execution) return execution;
     throw failure;
@@ -92,7 +92,7 @@ export class ProcessExecutor implements Executor {
     await this.#grounds.users?.release(job);
   }
 
-  /** Open to the job's own account, which may not be the agent's. */
+  /** Only the job's account may connect, which may differ from the agent's. */
   serverSocket(folder: JobFolder, account: JobAccount | null): ServerSocket {
     if (folder.area !== null) makeHomes(folder.area);
     const owner = account && account.uid !== process.getuid?.() ? account : null;
@@ -107,7 +107,7 @@ export class ProcessExecutor implements Executor {
 
   close(): void {}
 
-  /** A supervisor lives and dies with its job's folder, and folders are what the agent starts from. */
+  /** A supervisor exists only with its job's folder, and the agent recovers from these folders. */
   async sweep(): Promise<void> {
     await this.#grounds.users?.sweep();
   }

@@ -1,7 +1,7 @@
-import type { JobAccount } from '../jobs/executor.ts';
-import { type JobCgroup, joinFiles } from './cgroup.ts';
+import type { JobAccount } from '../executor/job-account.ts';
+import { type JobCgroup, joinFiles } from '../host/cgroup.ts';
 
-/** A program of this machine with its arguments. */
+/** A program of this host with its arguments. */
 export interface Command {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -17,9 +17,9 @@ export interface WrappedCommand extends Command {
 export interface RunAs {
   readonly account: JobAccount;
   readonly cgroup: JobCgroup;
-  /** A process in the namespaces of the job; null = it has none of its own. */
+  /** A process in the namespaces of the job; null = the job has none. */
   readonly namespaceOf: number | null;
-  /** Whether the user's own rights must be enough for the directory; else it is entered with ours. */
+  /** Whether the directory is entered with the user's rights; else with the agent's. */
   readonly entersAsUser: boolean;
   /** New files are open to all users. */
   readonly opensFiles: boolean;

@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { JobFailure } from '../jobs/executor.ts';
+import { JobFailure } from '../executor/job-failure.ts';
+import { nodeCommand, programEntry } from '../host/program-entry.ts';
 import { LOCK_TAKEN, reserveFromServices } from './isolation/system-users.ts';
-import { nodeCommand, programEntry } from './program-entry.ts';
 import { ALREADY_SUPERVISED, SupervisorFiles } from './supervisor-files.ts';
 
 /**
- * Resolves when agents can connect to the supervisor, or another one supervises the job already.
- * `ownUid`: a user id that must belong to the job alone while its supervisor lives; null = none.
+ * Resolves when agents can connect to the supervisor, or if another one already supervises the job.
+ * `ownUid`: a user id that belongs to the job alone while its supervisor lives; null = none.
  */
 export async function startSupervisor(jobDir: string, ownUid: number | null): Promise<void> {
   mkdirSync(jobDir, { recursive: true });
@@ -49,6 +49,6 @@ function failureText(code: number | null, logPath: string): string {
   if (code === LOCK_TAKEN) {
     return 'The user id of the job was given to a service of this machine at the same moment';
   }
-  const words = readFileSync(logPath, 'utf8').trim().slice(-500);
-  return `The job's supervisor failed to start: ${words}`;
+  const lines = readFileSync(logPath, 'utf8').trim().slice(-500);
+  return `The job's supervisor failed to start: ${lines}`;
 }

@@ -1,10 +1,10 @@
 import { linkSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeDurably } from '../durable-file.ts';
-import type { JobAccount } from '../jobs/executor.ts';
-import type { JobCgroup } from './cgroup.ts';
+import type { JobAccount } from '../executor/job-account.ts';
+import type { JobCgroup } from '../host/cgroup.ts';
+import { writeDurably } from '../host/durable-file.ts';
+import type { ProcessIdentity } from '../host/process-identity.ts';
 import type { NamespaceStep } from './isolation/namespace.ts';
-import type { ProcessIdentity } from './process-identity.ts';
 import type { TerminalKind } from './terminal.ts';
 
 /** The input of a supervisor. It may hold secrets, so the supervisor removes it after reading. */
@@ -15,19 +15,19 @@ export interface Launch {
   readonly cwd: string;
   readonly terminal: TerminalKind;
   readonly maskedValues: readonly string[];
-  /** Lines that its output begins with; an older agent names none. */
+  /** Lines at the start of its output; absent if an older agent wrote the file. */
   readonly notices?: readonly string[];
   readonly cgroup: JobCgroup;
   readonly account: JobAccount;
-  /** Where it listens for the agent. */
+  /** The socket on which it listens for the agent. */
   readonly socket: string;
-  /** Absent: `argv` is started as it is. */
+  /** Absent = `argv` is started unchanged. */
   readonly isolation?: LaunchIsolation | null;
 }
 
-/** For a command that runs as another user or with mounts of its own. */
+/** For a command with another user or with its own mounts. */
 export interface LaunchIsolation {
-  /** Null = it runs in the namespaces of the machine. */
+  /** Null = it runs in the namespaces of the host. */
   readonly namespace: readonly NamespaceStep[] | null;
   /** Whether the account belongs to this job alone. */
   readonly ownUser: boolean;
@@ -35,18 +35,21 @@ export interface LaunchIsolation {
   readonly opensFiles?: boolean;
 }
 
-/** The same as later commands in the job need it. */
+/** The same, as later commands in the job need it. */
 export interface JobIsolation {
   /**
-   * A process of the agent in the namespaces of the job; null = the job has none. Not a process of the
-   * job, which could enter a namespace of its own where paths lead elsewhere.
+   * A process of the agent in the namespaces of the job; null = the job has none. It must not be a
+   * process of the job, which could enter another namespace with other paths.
    */
   readonly namespace: ProcessIdentity | null;
   readonly ownUser: boolean;
   readonly opensFiles?: boolean;
 }
 
-/** Who runs the job. Written before the command starts, and again with its leader after that. */
+/**
+ * The supervisor and its command. Written before the command starts, and again with its leader
+ * afterwards.
+ */
 export interface SupervisorRecord {
   readonly supervisor: ProcessIdentity;
   readonly leader: ProcessIdentity | null;
@@ -54,11 +57,11 @@ export interface SupervisorRecord {
   readonly cwd: string;
   readonly account: JobAccount;
   readonly cgroup: JobCgroup;
-  /** Absent: the job runs as the agent's user, or an older agent started it. */
+  /** Absent if the job runs as the agent's user, or if an older agent started it. */
   readonly isolation?: JobIsolation | null;
 }
 
-/** How the command ended. `error` is set when it never ran. Times in microseconds. */
+/** How the command ended. `error` is set if it never ran. Times in microseconds. */
 export interface ExitRecord {
   readonly status: number | null;
   readonly error: string | null;
@@ -71,7 +74,7 @@ export type SupervisorMessage = { readonly end: number } | { readonly done: true
 /** Line from the agent to the supervisor. */
 export type AgentMessage = { readonly interrupt: true };
 
-/** Exit status of a supervisor that found another one in charge of its job. */
+/** Exit status of a supervisor whose job already has a supervisor. */
 export const ALREADY_SUPERVISED = 3;
 
 /** Two blocks of the usual file systems. */
@@ -103,7 +106,7 @@ export class SupervisorFiles {
     return launch;
   }
 
-  /** False when another supervisor has claimed the job before, be it alive or dead. */
+  /** False if another supervisor, alive or dead, has claimed the job. */
   claim(record: SupervisorRecord): boolean {
     const own = join(this.#dir, `supervisor.${record.supervisor.pid}`);
     writeDurably(own, JSON.stringify(record));
@@ -125,12 +128,12 @@ export class SupervisorFiles {
     return readJson<SupervisorRecord>(join(this.#dir, 'supervisor.json'));
   }
 
-  /** Keeps room for the record of the end, should the disk be full by then. */
+  /** Reserves space for the record of the end, in case the disk is full by then. */
   reserveExit(): void {
     writeDurably(this.#reserve, ' '.repeat(RESERVED_BYTES));
   }
 
-  /** Throws when the disk has no room even after the reserve was given up; can be repeated. */
+  /** Throws if the disk has no space even after the reserve was released. Can be repeated. */
   writeExit(record: ExitRecord): void {
     rmSync(this.#reserve, { force: true });
     writeDurably(join(this.#dir, 'exit.json'), JSON.stringify(record));

@@ -4,7 +4,7 @@ import { supervise } from './supervisor.ts';
 
 /**
  * Program of one job's supervisor: `supervisor-main.ts <job directory>`. File descriptor 3 is a
- * pipe to the agent that started it; one byte on it means that the job can be talked to.
+ * pipe to the agent that started it; one byte on it means that agents can connect.
  */
 closeInheritedFiles();
 process.on('SIGHUP', () => {});
@@ -17,7 +17,7 @@ process.exitCode = await supervise(jobDir, () => {
   try {
     writeSync(3, '.');
   } catch {
-    // The agent has died meanwhile; its successor finds this process by its record.
+    // The agent has died meanwhile. Its successor finds this process by its record.
   }
 });
 process.exit();

@@ -1,12 +1,14 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { nowMicros } from '../clock.ts';
-import { readLines } from '../json-lines.ts';
+import { errorMessage } from '@dstack/contract/error-message';
+import { withTimeout } from '@dstack/contract/with-timeout';
+import { nowMicros } from '../host/clock.ts';
+import { identify, startTextOf } from '../host/process-identity.ts';
+import { type JobTree, killTree, signalTree } from '../host/process-tree.ts';
+import { readLines } from '../network/json-lines.ts';
 import { SpoolFeed } from '../spool/spool-feed.ts';
 import { SpoolWriter } from '../spool/spool-writer.ts';
 import { openNamespace } from './isolation/namespace.ts';
-import { identify, startTextOf } from './process-identity.ts';
-import { type JobTree, killTree, signalTree } from './process-tree.ts';
 import { isOnItsWay, runAs } from './run-as.ts';
 import {
   type AgentMessage,
@@ -19,16 +21,20 @@ import {
 } from './supervisor-files.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
-/** Output of background processes is waited for this long after the command's own end. */
+/** How long the supervisor waits for output of background processes after the command's end. */
 const DRAIN_MS = 2000;
+/** The terminal closes at once, unless a process that survived the kill still has it open. */
+const CLOSE_MS = 100;
+/** Agents read the last message within this time, or never. */
+const AGENTS_CLOSE_MS = 1000;
 const RECORD_RETRY_MS = 500;
 /** The prefix of a command takes some milliseconds; this is a limit for a very busy machine. */
 const TAKEN_MS = 10_000;
 const TAKEN_LOOK_MS = 2;
 
 /**
- * Runs one job's command from start to end, whatever becomes of the agent: owns its terminal,
- * writes its spool, ends what it leaves behind, and records how it ended. `onReady` is called as
+ * Runs one job's command from start to end, independently of the agent: owns its terminal, writes
+ * its spool, kills the processes that it leaves, and records how it ended. `onReady` is called as
  * soon as an agent can connect. Resolves with the exit status of this process.
  */
 export async function supervise(jobDir: string, onReady: () => void): Promise<number> {
@@ -53,7 +59,7 @@ export async function supervise(jobDir: string, onReady: () => void): Promise<nu
   } catch (error) {
     spool.close(nowMicros());
     onReady();
-    await recordExit(files, { status: null, error: messageOf(error), time: nowMicros() });
+    await recordExit(files, { status: null, error: errorMessage(error), time: nowMicros() });
     return 0;
   }
   const { terminal, leader, isolation } = started;
@@ -74,15 +80,15 @@ export async function supervise(jobDir: string, onReady: () => void): Promise<nu
 
 type Known = Pick<SupervisorRecord, 'leader' | 'isolation'>;
 
-/** A command at work, and what goes with it. */
+/** A running command with its terminal. */
 interface Started extends Required<Known> {
   readonly terminal: Terminal;
   end(): Promise<void>;
 }
 
 /**
- * Resolves when the command runs as its user in its namespaces; rejects if that fails. Calls `onKnown`
- * as soon as there is a process, so that it can be found if this supervisor dies.
+ * Resolves when the command runs as its user in its namespaces; rejects if that fails. Calls
+ * `onKnown` as soon as the process exists, so that it can be found if this supervisor dies.
  */
 async function startCommand(launch: Launch, onKnown: (known: Known) => void): Promise<Started> {
   const { isolation, account, cgroup } = launch;
@@ -129,13 +135,16 @@ async function untilTaken({ pid, exited }: Terminal): Promise<void> {
   }
 }
 
-/** Waits for room on the disk: without a record, agents would take the supervisor for killed. */
+/**
+ * Waits for space on the disk: without a record, agents would conclude that the supervisor was
+ * killed.
+ */
 async function recordExit(files: SupervisorFiles, exit: ExitRecord): Promise<void> {
   for (;;) {
     try {
       return files.writeExit(exit);
     } catch (error) {
-      console.error(`the end of the job could not be recorded: ${messageOf(error)}`);
+      console.error(`the end of the job could not be recorded: ${errorMessage(error)}`);
       await delay(RECORD_RETRY_MS);
     }
   }
@@ -149,24 +158,24 @@ async function untilEnd(tree: JobTree, terminal: Terminal, feed: SpoolFeed): Pro
     feed.hurry();
     await drain(terminal, feed);
     await killTree(tree);
-    await Promise.race([terminal.closed, delay(100, undefined, { ref: false })]);
+    await withTimeout(() => terminal.closed, { ms: CLOSE_MS, onTimeout: () => {} });
     await feed.settled();
     terminal.close();
     return { status, error: null, time };
   } catch (error) {
-    return { status: null, error: messageOf(error), time: nowMicros() };
+    return { status: null, error: errorMessage(error), time: nowMicros() };
   }
 }
 
-/** On a full disk the rest waits for room, as the command itself did. */
+/** On a full disk the rest waits for space, as the command itself did. */
 async function drain(terminal: Terminal, feed: SpoolFeed): Promise<void> {
   do {
     await feed.settled();
-    await Promise.race([terminal.closed, delay(DRAIN_MS, undefined, { ref: false })]);
+    await withTimeout(() => terminal.closed, { ms: DRAIN_MS, onTimeout: () => {} });
   } while (feed.isWaiting);
 }
 
-/** The agent (one at a time, but its successor may connect before it is gone). */
+/** The agent. There is one at a time, but its successor may connect before it has disconnected. */
 class AgentConnections {
   readonly #sockets = new Set<Socket>();
   #server: Server | null = null;
@@ -183,7 +192,7 @@ class AgentConnections {
     });
     this.#server = server;
     return new Promise((resolve) => {
-      // Without a socket the job still runs; an agent then follows it by its files.
+      // Without a socket the job still runs. An agent then follows it by its files.
       server.on('error', () => resolve());
       server.listen(path, resolve);
     });
@@ -201,15 +210,11 @@ class AgentConnections {
     const server = this.#server;
     if (server?.listening) {
       const closed = new Promise((resolve) => server.close(resolve));
-      await Promise.race([closed, delay(1000, undefined, { ref: false })]);
+      await withTimeout(() => closed, { ms: AGENTS_CLOSE_MS, onTimeout: () => {} });
     }
   }
 
   #send(socket: Socket): void {
     socket.write(`${JSON.stringify(this.#newest)}\n`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,12 +4,16 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { Duplex } from 'node:stream';
 import { ReadStream } from 'node:tty';
+import { shellJoin } from '@dstack/contract/shell';
 
-/** How the job's command is connected: a pseudo-terminal of ours, one of `script`, or plain pipes. */
+/**
+ * How the job's command is connected: by a pseudo-terminal of this process, by one of `script`, or
+ * by pipes.
+ */
 export type TerminalKind = 'pty' | 'script' | 'pipes';
 
 export interface TerminalOptions {
-  /** Words that start the command, and with it whatever serves its terminal. */
+  /** The arguments that start the command together with the program that serves its terminal. */
   readonly before?: readonly string[];
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -26,22 +30,24 @@ export interface Terminal {
   /** The process that leads the job's session. */
   readonly pid: number;
   onData(listener: (bytes: Buffer) => void): void;
-  /** Reads no more until `resume`: the command waits as soon as the buffers in between are full. */
+  /**
+   * Stops reading until `resume`. The command blocks as soon as the buffers in between are full.
+   */
   pause(): void;
   resume(): void;
   /** The command has ended; output may still be on its way. */
   readonly exited: Promise<TerminalExit>;
-  /** Nobody holds the terminal any more and all output has been given out. */
+  /** No process has the terminal open any more and all output has been delivered. */
   readonly closed: Promise<void>;
   /** What Ctrl-C does: SIGINT to the foreground. */
   interrupt(): void;
-  /** Stops reading, whatever is still to come. */
+  /** Stops reading for good. */
   close(): void;
 }
 
-/** A terminal that somebody sits at. */
+/** An interactive terminal. */
 export interface ControlledTerminal extends Terminal {
-  /** What is typed goes in, what is shown comes out. Destroying it hangs up. */
+  /** The input and output of the terminal. Destroying it hangs up. */
   readonly stream: Duplex;
   /** Characters; without effect on a terminal of `script`. */
   resize(cols: number, rows: number): void;
@@ -65,8 +71,8 @@ interface PtyBinding {
 }
 
 /**
- * The best terminal this machine has. `only` picks one kind, for machines where another misbehaves.
- * The command's arguments must not depend on it, except that a shell on pipes cannot be interactive.
+ * The best terminal of this host. `only` selects one kind, for hosts where another fails. The
+ * command's arguments must not depend on it, except that a shell on pipes cannot be interactive.
  */
 export function terminalKind(only?: TerminalKind): TerminalKind {
   if (only) return only;
@@ -79,7 +85,7 @@ export function openTerminal(kind: TerminalKind, options: TerminalOptions): Term
   return kind === 'script' ? openScript(options) : openPipes(options);
 }
 
-/** A terminal of this size, in characters; null where the machine has none to give. */
+/** A terminal of this size, in characters; null if the host provides none. */
 export function openControlledTerminal(
   kind: TerminalKind,
   options: TerminalOptions & { readonly cols: number; readonly rows: number },
@@ -96,7 +102,7 @@ function loadBinding(): PtyBinding | null {
     try {
       return require(path) as PtyBinding;
     } catch {
-      // Not installed, or built for another libc: the next way.
+      // Not installed, or built for another libc: try the next kind.
     }
   }
   return null;
@@ -113,7 +119,7 @@ function openPty(options: TerminalOptions, cols = 0, rows = 0): ControlledTermin
     exited.resolve({ status: signal > 0 ? 128 + signal : code });
   const term = binding.fork(file, args, env, options.cwd, cols, rows, -1, -1, false, '', onExit);
   const stream = new ReadStream(term.fd);
-  // EIO is how the kernel says that the last holder of the terminal has gone.
+  // The kernel reports EIO when the last process has closed the terminal.
   stream.on('error', () => {});
   stream.on('close', () => closed.resolve());
   return {
@@ -133,7 +139,9 @@ function openPty(options: TerminalOptions, cols = 0, rows = 0): ControlledTermin
   };
 }
 
-/** util-linux `script` makes the terminal; it has no size of ours, but everything else is the same. */
+/**
+ * util-linux `script` creates the terminal. Its size cannot be set; everything else is the same.
+ */
 function openScript(options: TerminalOptions): Terminal {
   const child = spawnScript(options, '');
   return ofChild('script', child, () => child.stdin?.write('\x03'));
@@ -146,13 +154,13 @@ function openControlledScript(
   const terminal = ofChild('script', child, () => child.stdin?.write('\x03'));
   const stream = Duplex.from({ writable: child.stdin, readable: child.stdout });
   stream.on('error', () => {});
-  // It hears no SIGHUP; of this it ends its command first.
+  // It ignores SIGHUP; on this signal it ends its command first.
   stream.once('close', () => child.kill('SIGTERM'));
   return { ...terminal, stream, resize: () => {} };
 }
 
 function spawnScript(options: TerminalOptions, before: string) {
-  const command = options.argv.map(quote).join(' ');
+  const command = shellJoin(options.argv);
   const script = ['script', '-qefc', `${before}exec ${command}`, '/dev/null'];
   const [file = 'script', ...args] = [...(options.before ?? []), ...script];
   return spawn(file, args, {
@@ -220,9 +228,4 @@ function ofChild(kind: TerminalKind, child: ChildProcess, interrupt: () => void)
 function hasScript(): boolean {
   const paths = (process.env.PATH ?? '/usr/bin:/bin').split(':');
   return paths.some((dir) => existsSync(`${dir}/script`));
-}
-
-/** One word for a POSIX shell. */
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }

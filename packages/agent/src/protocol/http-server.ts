@@ -1,33 +1,37 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { AgentInfo, HostShellKeys, ImagePlan } from '@dstack/contract/agent';
-import { WebSocketServer } from 'ws';
-import type { JobRegistry } from '../jobs/registry.ts';
-import type { Logger } from '../log.ts';
-import type { VolumeDirectories } from '../volumes/volume-directories.ts';
-import { AgentError } from './agent-error.ts';
 import {
-  parseHostShellKeys,
-  parseImagePlan,
-  parseJobKeys,
-  parseJobSpec,
-  parsePutVolume,
-  parseStart,
-  parseStop,
-  parseVolumeId,
-  parseVolumePlace,
-} from './bodies.ts';
+  type AgentFrame,
+  type AgentInfo,
+  AgentLease,
+  HostShellKeys,
+  ImagePlan,
+  JobKeys,
+  JobSpecForAgent,
+  PutVolume,
+  StartJob,
+  StopJob,
+  VolumePlace,
+} from '@dstack/contract/agent';
+import { WebSocketServer } from 'ws';
+import type { Logger } from '../host/log.ts';
+import { AgentError } from '../jobs/agent-error.ts';
+import type { JobRegistry } from '../jobs/registry.ts';
+import type { ServerLease } from '../jobs/server-lease.ts';
+import type { VolumeDirectories } from '../volumes/volume-directories.ts';
 import { joinJobPort, joinTunnel } from './job-port.ts';
+import { badBody, readBody, readVolumeId } from './read-body.ts';
 import { CLOSE_REPLACED, StreamSession } from './stream-session.ts';
 
-const MAX_JSON = 16 * 1024 * 1024;
 /** Frames from a server are small. */
 const MAX_FRAME = 1024 * 1024;
 
 export interface AgentServerOptions {
   readonly token: string;
   readonly info: () => AgentInfo;
+  /** The newest results of the health checks; null before the first ones. */
+  readonly health: () => (AgentFrame & { type: 'health' }) | null;
   readonly registry: JobRegistry;
   readonly volumes: VolumeDirectories;
   readonly log: Logger;
@@ -36,6 +40,7 @@ export interface AgentServerOptions {
   /** Null: this machine opens no shells to users of the server. */
   readonly openShells: ((keys: HostShellKeys) => void) | null;
   readonly claim: (serverId: string) => boolean;
+  readonly lease: Pick<ServerLease, 'grant' | 'renew'>;
   /** Called when a server has connected (true) or the last one has gone (false). */
   readonly onPresence: (present: boolean) => void;
 }
@@ -91,33 +96,36 @@ export class AgentServer {
   async #route(request: IncomingMessage): Promise<unknown> {
     const { registry, info, volumes } = this.#options;
     const [version, kind, id = '', part, item = '', ...rest] = segments(request);
-    const name = [request.method, version, kind, ...(id ? [':id'] : []), ...(part ? [part] : [])];
+    const name = [request.method, version, kind];
+    name.push(...(id ? [':id'] : []), ...(part ? [part] : []), ...(item ? [':item'] : []));
     if (rest.length > 0) throw notFound();
     switch (name.join(' ')) {
       case 'GET v1 info':
         return info();
       case 'PUT v1 jobs :id':
-        return registry.put(parseJobSpec(await readJson(request), id));
-      case 'PUT v1 jobs :id archives':
+        return registry.put(await readJobSpec(request, id));
+      case 'PUT v1 jobs :id archives :item':
         return registry.putArchive(id, item, request);
       case 'PUT v1 jobs :id code':
         return registry.putCode(id, request);
       case 'POST v1 jobs :id start':
-        return registry.start(id, parseStart(await readJson(request)));
+        return registry.start(id, await readBody(request, StartJob));
       case 'POST v1 jobs :id stop':
-        return registry.stop(id, parseStop(await readJson(request)));
+        return registry.stop(id, await readBody(request, StopJob));
       case 'PUT v1 keys':
-        return registry.authorize(parseJobKeys(await readJson(request)));
+        return registry.authorize(await readBody(request, JobKeys));
       case 'PUT v1 host-shell':
-        return this.#openShells(parseHostShellKeys(await readJson(request)));
+        return this.#openShells(await readBody(request, HostShellKeys));
+      case 'PUT v1 lease':
+        return this.#options.lease.grant(await readBody(request, AgentLease));
       case 'PUT v1 images':
-        return this.#options.planImages(parseImagePlan(await readJson(request)));
+        return this.#options.planImages(await readBody(request, ImagePlan));
       case 'PUT v1 volumes :id':
-        return volumes.put(parseVolumeId(id), parsePutVolume(await readJson(request)));
+        return volumes.put(readVolumeId(id), await readBody(request, PutVolume));
       case 'POST v1 volumes :id state':
-        return volumes.state(parseVolumeId(id), parseVolumePlace(await readJson(request)));
+        return volumes.state(readVolumeId(id), await readBody(request, VolumePlace));
       case 'POST v1 volumes :id delete':
-        return volumes.remove(parseVolumeId(id), parseVolumePlace(await readJson(request)));
+        return volumes.remove(readVolumeId(id), await readBody(request, VolumePlace));
       case 'GET v1 jobs :id':
         return registry.state(id);
       case 'DELETE v1 jobs :id':
@@ -162,6 +170,8 @@ export class AgentServer {
       const session = new StreamSession(webSocket, this.#options);
       this.#session = session;
       this.#options.onPresence(true);
+      // Not by being open: nobody may be left at the other end.
+      webSocket.on('ping', () => this.#options.lease.renew());
       webSocket.on('close', () => {
         if (this.#session !== session) return;
         this.#session = null;
@@ -209,20 +219,10 @@ function notFound(): AgentError {
   return new AgentError(404, 'not_found', 'There is nothing at this path');
 }
 
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of request) {
-    size += part.length;
-    if (size > MAX_JSON)
-      throw new AgentError(413, 'too_large', `The body is over ${MAX_JSON} bytes`);
-    parts.push(part);
-  }
-  try {
-    return JSON.parse(Buffer.concat(parts).toString());
-  } catch {
-    throw new AgentError(400, 'bad_request', 'The body is not JSON');
-  }
+async function readJobSpec(request: IncomingMessage, id: string): Promise<JobSpecForAgent> {
+  const spec = await readBody(request, JobSpecForAgent);
+  if (spec.id !== id) throw badBody('id differs from the one in the path');
+  return spec;
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {

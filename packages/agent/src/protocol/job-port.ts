@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
+import { AgentError } from '../jobs/agent-error.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import { join } from '../network/join.ts';
-import { listenAddress } from '../process/listen-address.ts';
-import { AgentError } from './agent-error.ts';
+import { listenAddress } from '../network/listen-address.ts';
 
 const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n';
 
@@ -13,7 +13,7 @@ const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpg
  * Throws `AgentError`.
  */
 export async function joinJobPort(
-  registry: JobRegistry,
+  registry: Pick<JobRegistry, 'dialPort'>,
   target: { readonly id: string; readonly port: string },
   socket: Duplex,
   head: Buffer,
@@ -39,7 +39,7 @@ export async function joinJobPort(
  * that a process of the job has opened to the server. Throws `AgentError`.
  */
 export function joinTunnel(
-  registry: JobRegistry,
+  registry: Pick<JobRegistry, 'takeTunnel'>,
   target: { readonly id: string; readonly tunnel: string },
   socket: Duplex,
   head: Buffer,

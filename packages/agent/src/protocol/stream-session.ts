@@ -2,13 +2,14 @@ import {
   type AgentFrame,
   type AgentInfo,
   type JobState,
+  type PullProgress,
   parseServerFrame,
   type ServerFrame,
 } from '@dstack/contract/agent';
 import type { RawData, WebSocket } from 'ws';
+import type { Logger } from '../host/log.ts';
 import type { Job } from '../jobs/job.ts';
 import type { JobListener, JobRegistry } from '../jobs/registry.ts';
-import type { Logger } from '../log.ts';
 import { LogPusher, type Turn } from './log-pusher.ts';
 
 /** Log bytes handed to the socket but not yet to the kernel; a state waits behind at most these. */
@@ -24,6 +25,8 @@ export const CLOSE_BAD_FRAME = 4400;
 
 export interface StreamOptions {
   readonly info: () => AgentInfo;
+  /** The newest results of the health checks; null before the first ones. */
+  readonly health: () => (AgentFrame & { type: 'health' }) | null;
   readonly registry: JobRegistry;
   readonly log: Logger;
   /** False when this agent belongs to another server; else this server is its owner from now on. */
@@ -65,7 +68,7 @@ export class StreamSession implements JobListener {
     this.#sendAfterResume({ type: 'state', n, state });
   }
 
-  onPull(id: string, progress: (AgentFrame & { type: 'pull' })['progress']): void {
+  onPull(id: string, progress: PullProgress): void {
     this.#sendIfTaken({ type: 'pull', id, progress });
   }
 
@@ -85,7 +88,7 @@ export class StreamSession implements JobListener {
   }
 
   /** Frames that matter only now: lost while nobody listens. */
-  sendNow(frame: AgentFrame & { type: 'metrics' | 'activity' }): void {
+  sendNow(frame: AgentFrame & { type: 'metrics' | 'activity' | 'health' }): void {
     this.#sendIfTaken(frame);
   }
 
@@ -131,6 +134,8 @@ export class StreamSession implements JobListener {
     if (this.#resumed) return;
     this.#resumed = true;
     for (const frame of this.#early.splice(0)) this.#send(frame);
+    const health = this.#options.health();
+    if (health) this.#send(health);
     for (const job of this.#options.registry.jobs) {
       const stored = logs[job.id];
       if (stored !== undefined) this.#push(job, stored);

@@ -9,13 +9,13 @@ import {
 } from './spool-files.ts';
 import type { SpoolChunk, SpoolReader } from './spool-reader.ts';
 
-/** Pieces read within this time (microseconds) may come out as one chunk. */
+/** Pieces read within this time (microseconds) may be returned as one chunk. */
 const MERGE_MICROS = 10_000;
 const RECORDS_PER_READ = 128;
 
 /**
- * Reads a spool directory that another part of the program, or another process, writes. Whoever
- * hears from the writer calls `grew` and `finish`.
+ * Reads a spool directory that another object or process writes. Its owner follows the writer and
+ * calls `grew` and `finish`.
  */
 export class FileSpoolReader implements SpoolReader {
   readonly #dir: string;
@@ -66,8 +66,8 @@ export class FileSpoolReader implements SpoolReader {
     const segment = this.#segmentOf(offset);
     const here = segment && this.#readSegment(segment, Math.max(offset, segment.start), max);
     if (here) return here;
-    // A hole, or a segment that was dropped since: the next one that holds something is behind
-    // `offset`. A full disk can leave any number of empty ones.
+    // A gap, or a segment that was dropped meanwhile: return the next segment with data. A full
+    // disk can leave any number of empty ones.
     this.#segments = listSegments(this.#dir);
     for (const next of this.#segments) {
       const chunk = next.start > offset ? this.#readSegment(next, next.start, max) : null;
@@ -104,7 +104,7 @@ export class FileSpoolReader implements SpoolReader {
     }
   }
 
-  /** Number of the first record that ends behind `offset`. */
+  /** Number of the first record that ends after `offset`. */
   #recordOf(segment: Segment, index: number, offset: number): number {
     const cursor = this.#cursor;
     if (cursor && cursor.segment === segment.start && cursor.offset === offset) {
@@ -123,7 +123,7 @@ export class FileSpoolReader implements SpoolReader {
   }
 }
 
-/** How much of the records' bytes goes into one chunk, and how many records that uses up. */
+/** How many bytes go into one chunk, and how many records that consumes. */
 function pieceOf(
   records: readonly IndexRecord[],
   offset: number,

@@ -1,22 +1,24 @@
 const MASK = Buffer.from('***');
-/** A run of overlapping secrets longer than this is replaced although it may still go on. */
+/** A run of overlapping secrets longer than this is replaced even if it may continue. */
 const MAX_HELD = 64 * 1024;
 
-/** What came out of a piece of output; `consumed` = how many of the bytes put in so far it covers. */
+/**
+ * The masked form of a piece of output. `consumed` = how many of the bytes pushed so far it covers.
+ */
 export interface Masked {
   readonly bytes: Buffer;
   readonly raw: Buffer;
 }
 
 /**
- * Replaces secret values by `***` in a stream that may be cut anywhere. Bytes that may be the
- * beginning of a secret are held back until more output or the end shows what they are, however
- * long that takes: a secret typed key by key must not come through.
+ * Replaces secret values by `***` in a stream that may be split anywhere. Bytes that may begin a
+ * secret are held back until more output or the end decides, without a time limit: a secret typed
+ * key by key must not pass.
  */
 export class Masker {
   readonly #values: readonly Buffer[];
   readonly #longest: number;
-  /** Rules out most places of an undecided end, which may be as long as the longest secret. */
+  /** Excludes most positions of an undecided end, which may be as long as the longest secret. */
   readonly #firstBytes: ReadonlySet<number>;
   #held: Buffer = Buffer.alloc(0);
 
@@ -33,7 +35,7 @@ export class Masker {
     this.#longest = Math.max(0, ...this.#values.map((value) => value.length));
   }
 
-  /** `raw` of the answer is the part of the input that `bytes` stands for. */
+  /** `raw` of the result is the part of the input that `bytes` replaces. */
   push(piece: Buffer): Masked {
     if (this.#values.length === 0) return { bytes: piece, raw: piece };
     const input = this.#held.length > 0 ? Buffer.concat([this.#held, piece]) : piece;
@@ -43,7 +45,7 @@ export class Masker {
     return replace(input.subarray(0, cut), secrets);
   }
 
-  /** What is still held back, once nothing more comes. */
+  /** The bytes still held back, at the end of the stream. */
   end(): Masked {
     const input = this.#held;
     this.#held = Buffer.alloc(0);

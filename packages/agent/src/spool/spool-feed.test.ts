@@ -1,7 +1,7 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { SpoolFeed } from './spool-feed.ts';
 
-/** A disk that takes nothing while it is full. */
+/** A disk that accepts nothing while it is full. */
 function disk() {
   const written: string[] = [];
   let pending: string | null = null;

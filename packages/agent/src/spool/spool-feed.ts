@@ -1,6 +1,6 @@
 import type { SpoolWriter } from './spool-writer.ts';
 
-/** Where the output comes from: while it is paused, the job waits as soon as its buffers are full. */
+/** The source of the output. While it is paused, the job blocks as soon as its buffers are full. */
 export interface OutputSource {
   pause(): void;
   resume(): void;
@@ -9,30 +9,30 @@ export interface OutputSource {
 export interface SpoolFeedOptions {
   readonly writer: Pick<SpoolWriter, 'append' | 'retry' | 'skip'>;
   readonly source: () => OutputSource | null;
-  /** Milliseconds that a job waits for room on the disk before its output is dropped. */
+  /** Milliseconds that a job waits for space on the disk before its output is dropped. */
   readonly patienceMs?: number;
   readonly retryMs?: number;
 }
 
 const PATIENCE_MS = 5 * 60_000;
-/** The end of a job that is over is waited for no longer than this: somebody waits for the job. */
+/** The limit for the rest of an ended job's output, because its exit waits for it. */
 const END_PATIENCE_MS = 30_000;
 const RETRY_MS = 250;
 
 /**
- * Takes a job's output into its spool. While the disk is full the output is not read, so that the
- * job waits rather than losing lines; after five minutes it goes on, and what it prints is dropped
- * until there is room again: a job must not stand still for ever because of what it says.
+ * Writes a job's output to its spool. While the disk is full the output is not read, so that the
+ * job waits instead of losing lines. After five minutes the job continues and its output is dropped
+ * until there is space: output must not block a job for ever.
  */
 export class SpoolFeed {
   readonly #options: Required<SpoolFeedOptions>;
-  /** Pieces that were on their way when the source was paused. */
+  /** Pieces that arrived after the source was paused. */
   readonly #late: { readonly piece: Buffer; readonly time: number }[] = [];
   #waiting: Promise<void> | null = null;
   #patienceMs: number;
   #since = 0;
   #closed = false;
-  /** The wait was in vain: what does not fit is dropped, until something fits. */
+  /** The wait has timed out: drop what does not fit, until something fits. */
   #dropping = false;
 
   constructor(options: SpoolFeedOptions) {
@@ -46,23 +46,25 @@ export class SpoolFeed {
     else if (!this.#take(piece, time)) this.#waiting = this.#wait();
   }
 
-  /** Whether something waits for room on the disk. */
+  /** Whether output waits for space on the disk. */
   get isWaiting(): boolean {
     return this.#waiting !== null;
   }
 
-  /** Resolves when everything pushed so far is in the spool, or given up. */
+  /** Resolves when everything pushed so far is in the spool or dropped. */
   async settled(): Promise<void> {
     await this.#waiting;
   }
 
-  /** The job is over: what is left of its output waits a while, but not as long as the job would. */
+  /**
+   * The job has ended: the rest of its output waits for space, but not as long as the job would.
+   */
   hurry(): void {
     const soon = performance.now() - this.#since + END_PATIENCE_MS;
     this.#patienceMs = Math.min(this.#patienceMs, this.isWaiting ? soon : END_PATIENCE_MS);
   }
 
-  /** What still waits stays out of the spool, for whoever goes on with it. */
+  /** Output that still waits is not written; the next owner of the spool continues. */
   close(): void {
     this.#closed = true;
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /**
  * Layout of a spool directory: segments named by the offset of their first byte, each a pair of
  * `<offset>.log` (the bytes) and `<offset>.idx` (one record per piece that was read). The index is
- * written after the bytes and is the truth: bytes that it does not cover never happened.
+ * written after the bytes and is authoritative: bytes that it does not cover do not exist.
  */
 export interface Segment {
   readonly start: number;
@@ -14,8 +14,8 @@ export interface Segment {
 
 /**
  * One index record. `newlines` and `tail` describe the output as it was read, before masking:
- * newlines since the start of the job, and bytes since the last of them. With these two the place
- * is found again in another copy of the output (Docker's log).
+ * newlines since the start of the job, and bytes since the last of them. They locate the same
+ * position in another copy of the output (Docker's log).
  */
 export interface IndexRecord {
   readonly end: number;
@@ -60,7 +60,7 @@ export function decodeRecord(bytes: Buffer, at: number): IndexRecord {
   };
 }
 
-/** The last record of a segment whose bytes are really there, and how many records that makes. */
+/** The last record of a segment whose bytes are present, and the number of records up to it. */
 export function lastRecord(segment: Segment): { record: IndexRecord; count: number } | null {
   if (!existsSync(segment.index) || !existsSync(segment.log)) return null;
   const index = readFileSync(segment.index);
@@ -72,7 +72,7 @@ export function lastRecord(segment: Segment): { record: IndexRecord; count: numb
   return null;
 }
 
-/** The newest record of a spool, null when nothing was written. */
+/** The newest record of a spool; null if nothing was written. */
 export function newestRecord(dir: string): IndexRecord | null {
   for (const segment of listSegments(dir).reverse()) {
     const last = lastRecord(segment);

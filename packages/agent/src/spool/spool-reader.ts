@@ -1,6 +1,6 @@
 /** A piece of a job's output. `time` = when it was read, microseconds since the epoch. */
 export interface SpoolChunk {
-  /** Larger than the offset asked for when the bytes in between are lost. */
+  /** Greater than the requested offset if the bytes in between are lost. */
   readonly offset: number;
   readonly time: number;
   readonly bytes: Uint8Array;
@@ -16,12 +16,12 @@ export interface SpoolReader {
   /** The first offset that is still kept. */
   readonly start: number;
   /**
-   * At most `max` bytes from `offset` on, or null when there are none yet. A chunk holds bytes that
+   * At most `max` bytes from `offset` on, or null if there are none yet. A chunk holds bytes that
    * were read within 10 ms; several calls may be needed to get everything.
    */
   read(offset: number, max: number): Promise<SpoolChunk | null>;
-  /** Calls `listener` with the new end each time it has grown; returns how to stop that. */
+  /** Calls `listener` with the new end after each growth. Returns a function that stops this. */
   follow(listener: (end: number) => void): () => void;
-  /** Fulfilled with the final length once nothing more will come. */
+  /** Resolves with the final length once the output is complete. */
   readonly ended: Promise<number>;
 }

@@ -22,9 +22,9 @@ import {
 export interface SpoolWriterOptions {
   readonly dir: string;
   readonly maskedValues: readonly string[];
-  /** Bytes after which a new segment begins. */
+  /** Size at which a new segment begins, in bytes. */
   readonly segmentBytes?: number;
-  /** Bytes kept in all; the oldest segments go first. */
+  /** Limit of all segments in bytes; the oldest are dropped first. */
   readonly capBytes?: number;
   /** Called with the new end after each piece is in its file. */
   readonly onGrow?: (end: number) => void;
@@ -41,8 +41,8 @@ interface OpenSegment extends Segment {
 }
 
 /**
- * Appends a job's output to its spool, secrets masked before they touch the disk. The only writer
- * of its directory. What a full disk does not take is kept until it is tried again or given up.
+ * Appends a job's output to its spool, with secrets masked before they reach the disk. The only
+ * writer of its directory. Bytes that a full disk rejects are kept for a retry or `skip`.
  */
 export class SpoolWriter {
   readonly #options: Required<SpoolWriterOptions>;
@@ -53,7 +53,7 @@ export class SpoolWriter {
   #newlines = 0;
   #tail = 0;
 
-  /** Goes on where an earlier writer stopped: what the index does not cover is cut off. */
+  /** Continues where an earlier writer stopped. Bytes that the index does not cover are cut off. */
   constructor(options: SpoolWriterOptions) {
     this.#options = {
       segmentBytes: SEGMENT_BYTES,
@@ -76,16 +76,16 @@ export class SpoolWriter {
   }
 
   /**
-   * `time` in microseconds since the epoch. False: the disk does not take it now. Then nothing more
-   * may be appended until `retry` has answered true or `skip` was called.
+   * `time` in microseconds since the epoch. False if the disk rejects it. Then nothing more may be
+   * appended until `retry` has returned true or `skip` was called.
    */
   append(piece: Buffer, time: number): boolean {
     return this.#write(this.#masker.push(piece), time);
   }
 
   /**
-   * Lines of ours, before anything else is written: a job that is started again has them already.
-   * They are no part of the output that `place` counts. A full disk takes none of them.
+   * Writes lines of dstack before any output, unless the spool already has content. They do not
+   * count in `place`. On a full disk they are dropped.
    */
   note(lines: readonly string[], time: number): void {
     if (this.#end > 0 || lines.length === 0) return;
@@ -94,26 +94,26 @@ export class SpoolWriter {
     if (!this.#write({ bytes, raw: Buffer.alloc(0) }, time)) this.skip();
   }
 
-  /** Whether what was refused has found room. */
+  /** Whether the rejected bytes are now written. */
   retry(): boolean {
     const pending = this.#pending;
     return pending === null || this.#write(pending.masked, pending.time);
   }
 
-  /** Gives up what was refused: a hole in the offsets, which readers see. */
+  /** Drops the rejected bytes. Readers see a gap in the offsets. */
   skip(): void {
     const pending = this.#pending;
     if (!pending) return;
     this.#pending = null;
     const segment = this.#segment;
     this.#closeSegment(false);
-    // One of each refused piece would be left.
+    // Each rejected piece would leave one.
     if (segment?.size === 0) removeSegment(segment);
     this.#count(pending.masked.raw);
     this.#end += pending.masked.bytes.length;
   }
 
-  /** Writes what was held back and makes everything durable. Nothing may be appended afterwards. */
+  /** Writes the bytes held back and syncs everything. Nothing may be appended afterwards. */
   close(time: number): void {
     this.skip();
     this.#write(this.#masker.end(), time);
@@ -156,7 +156,7 @@ export class SpoolWriter {
       segment.size += bytes.length;
       segment.indexSize += RECORD_BYTES;
     } catch {
-      // The disk is full, or gone. Nothing of it counts as written.
+      // The disk is full or has failed. Nothing of this piece counts as written.
       this.#newlines = before.newlines;
       this.#tail = before.tail;
       this.#pending = { masked, time };
@@ -232,7 +232,7 @@ function openSegment(segment: Segment): OpenSegment {
   }
 }
 
-/** Appends all bytes; a failure in the middle is undone, so that file and index stay in step. */
+/** Appends all bytes, or none after a failure, so that file and index agree. */
 function writeAll(fd: number, bytes: Buffer, size: number): void {
   let done = 0;
   try {

@@ -139,7 +139,7 @@ describe('spool', () => {
     const writer = new SpoolWriter({ dir, maskedValues: [] });
     writer.append(Buffer.from('before\n'), 1);
     writer.close(2);
-    // Opened, and then nothing fitted any more: bytes without an index, an index without records.
+    // A segment that was opened on a full disk: bytes without an index, an index without records.
     for (const start of [20, 30, 40]) writeFileSync(segmentAt(dir, start).log, 'x'.repeat(start));
     for (const start of [30, 40]) writeFileSync(segmentAt(dir, start).index, '');
     const after = segmentAt(dir, 50);

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Connection } from 'ssh2';
+import type { SessionHost } from '../executor/session-host.ts';
 import { authenticate, type Identity } from './authentication.ts';
 import {
   type AuthorizedKeyLines,
@@ -12,7 +13,6 @@ import type { JobOutput } from './job-output.ts';
 import { OUTPUT_PORT, OutputService } from './output-service.ts';
 import { serveReverseForwards } from './reverse-forwards.ts';
 import { type RunSession, serveSession } from './session.ts';
-import type { SessionHost } from './sessions/session-host.ts';
 import { SshListener } from './ssh-listener.ts';
 
 export interface JobSshOptions {

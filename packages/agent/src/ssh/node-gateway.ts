@@ -1,11 +1,9 @@
 import type { Connection } from 'ssh2';
+import { NODE_SSH_PORT } from '../network/node-ssh-port.ts';
 import { authenticate } from './authentication.ts';
 import { AuthorizedKeys, RIGHTS } from './authorized-keys.ts';
 import { type RunSession, serveSession } from './session.ts';
 import { SshListener } from './ssh-listener.ts';
-
-/** Port on which the nodes of a run reach each other, fixed by dstack 0.22.5. */
-export const NODE_SSH_PORT = 10_022;
 
 /** A job that the other nodes of its run may log into. */
 export interface NodeJob {

@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { Connection, ServerChannel, SocketBindInfo, TcpipBindInfo } from 'ssh2';
+import type { SessionHost } from '../executor/session-host.ts';
 import type { Identity } from './authentication.ts';
-import { connectSocket, listenOnSocket } from './files/job-sockets.ts';
 import { joinChannel, joinWhenOpen } from './forward.ts';
-import type { SessionHost } from './sessions/session-host.ts';
+import { connectSocket, listenOnSocket } from './job-sockets.ts';
 
 type Host = () => SessionHost | null;
 

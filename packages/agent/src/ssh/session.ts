@@ -1,14 +1,9 @@
 import { constants } from 'node:os';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { Connection, ServerChannel, Session } from 'ssh2';
+import { SessionRefusal, type Terminal } from '../executor/session-host.ts';
 import type { Identity } from './authentication.ts';
 import { RIGHTS } from './authorized-keys.ts';
-
-/** Terminal of a session; sizes in characters. */
-export interface Terminal {
-  readonly term: string;
-  readonly cols: number;
-  readonly rows: number;
-}
 
 /** What a client wants to run in the job. The channel is its standard input, output and error. */
 export interface SessionRequest {
@@ -31,16 +26,6 @@ export interface SessionRequest {
   onSignal(listener: (name: string) => void): void;
   /** Reports how it ended (exit code, or name of the signal) and closes the channel. */
   exit(status: number | string): void;
-}
-
-/** What cannot be run; the message is for the person at the client. */
-export class SessionRefusal extends Error {
-  readonly status: number;
-
-  constructor(message: string, status: number) {
-    super(message);
-    this.status = status;
-  }
 }
 
 /** Runs a request; a rejection is told to the client. */
@@ -130,7 +115,7 @@ export function serveSession(
       exit: (status) => exit(channel, status),
     };
     void (run ?? refuse)(request).catch((error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = errorMessage(error);
       channel.stderr.write(`${message}\r\n`);
       exit(channel, error instanceof SessionRefusal ? error.status : 1);
     });

@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { JobSpecForAgent, JobState } from '@dstack/contract/agent';
+import type { JobSpecForAgent, JobState, JobUser } from '@dstack/contract/agent';
 import { TestStream } from './test-stream.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
@@ -222,9 +222,15 @@ export function jobSpec(
     max_duration: null,
     stop_duration: 300,
     stop_duration_set: false,
+    notices: null,
     masked_values: [],
+    server_access: null,
     hold: false,
     cluster: null,
     ...more,
   };
+}
+
+export function jobUser(more: Partial<JobUser>): JobUser {
+  return { uid: null, gid: null, username: null, groupname: null, ...more };
 }

@@ -3,6 +3,7 @@ import {
   decodeLogFrame,
   type JobState,
   type LogFrame,
+  parseAgentFrame,
   type ServerFrame,
 } from '@dstack/contract/agent';
 import { WebSocket } from 'ws';
@@ -24,7 +25,7 @@ export class TestStream {
     this.logs = new Map(logs);
     socket.on('message', (data, binary) => {
       if (binary) this.#onLog(decodeLogFrame(data as Buffer));
-      else this.frames.push(JSON.parse(String(data)));
+      else this.#onFrame(parseAgentFrame(String(data)));
       this.#wake();
     });
     socket.on('close', (code) => {
@@ -65,6 +66,10 @@ export class TestStream {
     this.#socket.send(JSON.stringify(frame));
   }
 
+  ping(): void {
+    this.#socket.ping();
+  }
+
   /** The first truthy value of `look`, which is called again after each message. */
   async until<T>(look: () => T): Promise<NonNullable<Exclude<T, false | 0 | ''>>> {
     for (;;) {
@@ -103,6 +108,10 @@ export class TestStream {
     const closed = new Promise((resolve) => this.#socket.once('close', resolve));
     this.#socket.close();
     if (this.closeCode === null) await closed;
+  }
+
+  #onFrame(frame: AgentFrame | null): void {
+    if (frame) this.frames.push(frame);
   }
 
   #onLog(frame: LogFrame): void {

@@ -1,9 +1,9 @@
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PutVolume, VolumePlace, VolumeRemoval, VolumeState } from '@dstack/contract/agent';
-import { removeTrees } from '../files/remove-trees.ts';
-import type { Logger } from '../log.ts';
-import { AgentError } from '../protocol/agent-error.ts';
+import type { Logger } from '../host/log.ts';
+import { removeTrees } from '../host/remove-trees.ts';
+import { AgentError } from '../jobs/agent-error.ts';
 import { DATA, dataOf, LABEL, rootOf, statsOf } from './volume-layout.ts';
 import { VolumeUsage } from './volume-usage.ts';
 import { waitAtMost } from './wait-at-most.ts';

@@ -6,11 +6,12 @@
  * `observe`. Every call may be repeated after a crash: the same key finds what was begun before, and
  * what has ended already is reported as ended.
  */
-import type { HostFacts } from '@dstack/contract/agent';
+import type { HostFacts, LeaseEnding } from '@dstack/contract/agent';
 import type { Requirements } from '@dstack/contract/wire';
 import type {
   BackendName,
   Capabilities,
+  Claim,
   Id,
   InstanceHandle,
   InstanceObservation,
@@ -39,6 +40,8 @@ export interface Backend {
   readonly volumes: Volumes | null;
   /** Null: neither placement nor compute groups. */
   readonly groups: Groups | null;
+  /** Left out: the server reports orphans of this backend, and ends none. */
+  readonly claims?: Claims;
   /** Each permission that the adapter needs, checked with the backend's own API. */
   check(): Promise<readonly CheckResult[]>;
 }
@@ -122,6 +125,11 @@ export interface Instances {
    * Returns how to stop.
    */
   readonly watch?: (onChange: (handleId: string) => void) => () => void;
+  /**
+   * How an instance ends by itself once its agent has had no contact with the server for the time of
+   * its lease. Left out: it cannot, and gets no lease.
+   */
+  readonly leaseEnding?: LeaseEnding;
   /** Ends the instance; an unknown one has ended. `releasing` = accepted but still charged; ask again. */
   release(handle: InstanceHandle): Promise<'released' | 'releasing'>;
   /** Everything that carries the owner's server tag and has not ended. */
@@ -223,6 +231,17 @@ export interface Groups {
   /** An unknown group has been deleted; `in-use` while instances are in it. */
   delete(handle: GroupHandle): Promise<'deleted' | 'in-use'>;
   list(owner: Pick<OwnerTags, 'server'>): Promise<readonly GroupHandle[]>;
+}
+
+/**
+ * Claims on a server's tag, kept in the account that they are about: installations with copies of one
+ * database have the same tag, and only one without a rival may end what it has no record of.
+ */
+export interface Claims {
+  /** All claims on the owner's server tag, expired ones too. */
+  read(owner: Pick<OwnerTags, 'server'>): Promise<readonly Claim[]>;
+  /** Writes the claim of `claimant`, replacing its former one, with the present time of the provider. */
+  renew(owner: Pick<OwnerTags, 'server'>, claim: Omit<Claim, 'renewedAt'>): Promise<void>;
 }
 
 export interface CheckResult {

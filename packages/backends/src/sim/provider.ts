@@ -1,6 +1,7 @@
 import type { InstanceHandle, Offer } from '@dstack/core';
 import { BackendError, NoAnswerError, NoCapacityError } from '../base/errors.ts';
 import type { Access, InstanceOrder, ListedInstance, OwnerTags } from '../base/port.ts';
+import { simClaims } from './claims.ts';
 import type { SimFaults } from './faults.ts';
 
 /** Times in µs. */
@@ -57,6 +58,7 @@ export class SimProvider {
   readonly faults: SimFaults;
   /** By the key of the order. */
   readonly machines = new Map<string, SimMachine>();
+  readonly claims = simClaims(this);
   readonly #options: SimProviderOptions;
   readonly #addresses = new Map<string, SimAddress>();
   #ids = 0;
@@ -118,6 +120,15 @@ export class SimProvider {
           key: order.key,
         })),
     );
+  }
+
+  /** Any other request to the provider, with its time and its faults. */
+  request<T>(carryOut: () => T): Promise<T> {
+    return this.#answer(carryOut);
+  }
+
+  get now(): number {
+    return this.#options.clock.now;
   }
 
   /** Takes a machine back, as providers do with spot instances. */

@@ -46,9 +46,11 @@ export function simBackend({ as, provider, offers, matches }: SimOptions): Backe
       observe: async (handle) => observationOf(provider, await provider.describe(handle)),
       release: (handle) => provider.release(handle),
       list: (owner) => provider.list(owner),
+      leaseEnding: 'exit',
     },
     volumes: null,
     groups: null,
+    claims: provider.claims,
     check: async () => [{ name: 'sim:everything', ok: true, problem: null }],
   };
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, chmod, readFile, realpath, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { Document } from 'yaml';
 import { CliError } from '../errors.ts';
 import { makeFolders } from '../files/make-folders.ts';
@@ -107,7 +108,7 @@ export class ConfigFile {
       await this.#write();
     } catch (error) {
       throw new CliError(`${this.path} cannot be written`, {
-        why: (error as Error).message,
+        why: errorMessage(error),
         next: 'let this user write there, or set HOME to a folder where it can',
         cause: error,
       });

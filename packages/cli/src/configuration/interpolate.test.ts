@@ -1,7 +1,7 @@
 import { interpolate as interpolateOnServer } from '@dstack/contract';
 import { expect, test } from 'vitest';
 import { resolveEnv } from './env.ts';
-import { interpolate, shellJoin } from './interpolate.ts';
+import { interpolate } from './interpolate.ts';
 
 const VALUES = { 'run.args': '--lr 1', 'env.A': 'x' };
 const IN_COMMANDS = { skip: ['secrets', 'groups'], later: 'groups' } as const;
@@ -59,10 +59,6 @@ test.each([
   const secrets = { T: 's3$$cret' };
   const answer = sent.includes('${{') ? interpolateOnServer(sent, { secrets }) : null;
   expect(answer === null ? sent : answer.ok && answer.text).toBe(expected);
-});
-
-test('words are quoted for a shell', () => {
-  expect(shellJoin(['a', 'b c', "it's", '', '--x=1'])).toBe(`a 'b c' 'it'"'"'s' '' --x=1`);
 });
 
 test('flags override the configuration and names take the value of the caller', () => {

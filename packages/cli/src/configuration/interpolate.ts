@@ -108,12 +108,3 @@ function resolveName(
   if (value === undefined) missing.push(name);
   return { text: value ?? '', isReference: false };
 }
-
-/** Quotes words for a POSIX shell, as `shlex.join`. */
-export function shellJoin(words: readonly string[]): string {
-  return words
-    .map((word) =>
-      word !== '' && /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`,
-    )
-    .join(' ');
-}

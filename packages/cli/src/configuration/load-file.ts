@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { errorMessage } from '@dstack/contract/error-message';
 import { readIfThere } from '../config/config-file.ts';
 import type { Cli } from '../context.ts';
 import { CliError, UsageError } from '../errors.ts';
@@ -71,6 +72,6 @@ function unreadable(file: string, error: unknown): CliError {
       ? 'there is no such file'
       : code === 'EISDIR'
         ? 'it is a directory'
-        : String((error as Error).message);
+        : errorMessage(error);
   return new CliError(`Cannot read ${file}`, { why, next: 'dstack apply -f FILE', cause: error });
 }

@@ -1,3 +1,4 @@
+import { isServerHostOnWire, isSshHost } from '@dstack/contract/status';
 /** `$` and at most `decimals` decimals without trailing zeros: `$0`, `$3.933`. */
 export function price(amount: number, decimals = 4): string {
   return `$${trimmed(amount, decimals)}`;
@@ -38,8 +39,8 @@ export function sizeGb(gb: number): string {
  */
 export function backendName(backend: string | null | undefined, region?: string | null): string {
   if (!backend) return '-';
-  if (backend !== 'remote') return backend;
-  return region === 'local' ? 'local' : 'ssh';
+  if (isServerHostOnWire({ backend, region })) return 'local';
+  return isSshHost(backend) ? 'ssh' : backend;
 }
 
 /** `aws (us-east-1)`, `ssh (remote)`, `local`. */
@@ -48,7 +49,8 @@ export function backendWithRegion(
   region: string | null | undefined,
 ): string {
   const name = backendName(backend, region);
-  return region && name !== '-' && name !== 'local' ? `${name} (${region})` : name;
+  if (!backend || !region || isServerHostOnWire({ backend, region })) return name;
+  return `${name} (${region})`;
 }
 
 /** Empty for what goes without saying: available, unknown. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { RemoteRepoCreds } from '@dstack/contract/wire';
 import { readIfThere } from '../config/config-file.ts';
 import type { Cli } from '../context.ts';
@@ -77,7 +78,7 @@ async function readKey(path: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (error) {
     throw new CliError(`Cannot read the key ${path}`, {
-      why: (error as Error).message,
+      why: errorMessage(error),
       next: 'correct --git-identity',
       cause: error,
     });
@@ -117,7 +118,7 @@ async function whyUnreadable(
   const run = async (url: string, env: Record<string, string>): Promise<string | null> => {
     const args = ['ls-remote', '--symref', '--', url, 'HEAD'];
     const result = await git(args, { cwd: '/', env, timeoutMs: PROBE_TIMEOUT_MS });
-    return result.code === 0 ? null : wordsOfGit(result, creds.oauth_token);
+    return result.code === 0 ? null : gitErrorMessage(result, creds.oauth_token);
   };
   if (!creds.private_key) {
     const url = new URL(creds.clone_url);
@@ -136,10 +137,10 @@ async function whyUnreadable(
   });
 }
 
-/** The line that says most: what comes after it is git's general advice. */
-function wordsOfGit({ stderr, signal }: GitResult, token: string | null): string {
+/** The first line: git's general advice comes after it. */
+function gitErrorMessage({ stderr, signal }: GitResult, token: string | null): string {
   if (signal !== null) return `no answer within ${PROBE_TIMEOUT_MS / 1000} s`;
-  const said = stderr.replace(/^(fatal|error|remote): |unable to access '.*?': /gm, '');
-  const first = said.split('\n').find((line) => line.trim() !== '') ?? 'git says nothing';
+  const text = stderr.replace(/^(fatal|error|remote): |unable to access '.*?': /gm, '');
+  const first = text.split('\n').find((line) => line.trim() !== '') ?? 'git says nothing';
   return token === null ? first : first.replaceAll(token, '***');
 }

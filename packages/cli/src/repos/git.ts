@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { errorMessage } from '@dstack/contract/error-message';
 import { CliError } from '../errors.ts';
 
 export interface GitResult {
@@ -31,7 +32,7 @@ export async function git(
     return { code: code ?? 1, signal, stdout, stderr };
   } catch (error) {
     throw new CliError('Cannot run git', {
-      why: (error as Error).message,
+      why: errorMessage(error),
       next: 'install git, or use `files` instead of `repos` in the configuration',
       cause: error,
     });

@@ -1,3 +1,4 @@
+import { isJobAborted, isJobFailed, isRunDone, isRunFailed } from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import type { Paint } from '../terminal/style.ts';
 import { currentSubmission } from './run-status.ts';
@@ -12,9 +13,9 @@ export function finishedMessage(run: Run, paint: Paint): string {
   const status = submission?.status_message || run.status_message || run.status;
   const error = submission?.error || run.error;
   const text = capitalised(status) + (error ? ` (${error})` : '');
-  const lines = [paint(run.status === 'done' ? 'success' : 'error', text)];
-  const words = submission?.termination_reason_message;
-  if (words && run.status !== 'done') lines.push(words);
+  const lines = [paint(isRunDone(run.status) ? 'success' : 'error', text)];
+  const reason = submission?.termination_reason_message;
+  if (reason && !isRunDone(run.status)) lines.push(reason);
   const hint = nextStep(run, submission);
   if (hint) lines.push(hint);
   return lines.join('\n');
@@ -22,15 +23,15 @@ export function finishedMessage(run: Run, paint: Paint): string {
 
 function decisiveJob(run: Run): Job | undefined {
   const failed = run.jobs.filter((job) => {
-    const submission = currentSubmission(job);
-    return submission?.status === 'failed' || submission?.status === 'aborted';
+    const status = currentSubmission(job)?.status;
+    return status !== undefined && (isJobFailed(status) || isJobAborted(status));
   });
   const cause = failed.find((job) => currentSubmission(job)?.exit_status);
   return cause ?? failed[0] ?? run.jobs[0];
 }
 
 function nextStep(run: Run, submission: JobSubmission | undefined): string | null {
-  if (run.status !== 'failed') return null;
+  if (!isRunFailed(run.status)) return null;
   const name = run.run_spec.run_name;
   if (submission?.termination_reason === 'failed_to_start_due_to_no_capacity') {
     return `Check dstack explain ${name} for why.`;

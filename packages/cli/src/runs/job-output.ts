@@ -1,6 +1,7 @@
+import { isJobFinished } from '@dstack/contract/status';
 import type { Run } from '@dstack/contract/wire';
 import type { Connection } from '../context.ts';
-import { currentSubmission, findJob, isJobFinished } from './run-status.ts';
+import { currentSubmission, findJob } from './run-status.ts';
 
 export interface OutputOptions {
   readonly runName: string;

@@ -1,24 +1,23 @@
+import {
+  isJobFinished,
+  isJobPulling,
+  isJobRunning,
+  isJobTerminating,
+  isRunPending,
+} from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import { localDateTime } from '../format/time.ts';
 import type { Style } from '../terminal/style.ts';
 
-/**
- * The life of a run as a client sees it (the wire's closed list):
- * pending → submitted → provisioning → running → terminating → terminated | failed | done.
- */
-export function isRunFinished(status: Run['status']): boolean {
-  return status === 'terminated' || status === 'failed' || status === 'done';
-}
-
-export function isJobFinished(status: JobSubmission['status']): boolean {
-  return (
-    status === 'terminated' || status === 'aborted' || status === 'failed' || status === 'done'
-  );
-}
-
 /** The submission that counts: the last one. */
 export function currentSubmission(job: Job): JobSubmission | undefined {
   return job.job_submissions.at(-1);
+}
+
+/** Whether the submission that counts is running. */
+export function isRunningNow(job: Job): boolean {
+  const submission = currentSubmission(job);
+  return submission !== undefined && isJobRunning(submission.status);
 }
 
 /** The job with these numbers. */
@@ -30,9 +29,8 @@ export function findJob(run: Run, replica: number, job: number): Job | undefined
 
 /** True once the job's output exists or never will. */
 export function hasStarted(submission: JobSubmission): boolean {
-  return submission.status === 'running' || submission.status === 'terminating'
-    ? true
-    : isJobFinished(submission.status);
+  const { status } = submission;
+  return isJobRunning(status) || isJobTerminating(status) || isJobFinished(status);
 }
 
 const TEXT_STYLES: Readonly<Record<string, Style>> = {
@@ -81,13 +79,13 @@ export function runStatusText(run: Run): StatusText {
 
 /** Local `YYYY-MM-DD HH:MM`; null for a run that does not wait for its schedule. */
 export function scheduledStart(run: Run): string | null {
-  if (run.status !== 'pending' || !run.next_triggered_at) return null;
+  if (!isRunPending(run.status) || !run.next_triggered_at) return null;
   return localDateTime(run.next_triggered_at).slice(0, 16);
 }
 
 export function jobStatusText(submission: JobSubmission): StatusText {
   const text = submission.status_message || submission.status;
-  const progress = submission.status === 'pulling' ? pullProgress(submission) : '';
+  const progress = isJobPulling(submission.status) ? pullProgress(submission) : '';
   return {
     text: text + progress,
     style: TEXT_STYLES[text] ?? JOB_STYLES[submission.status] ?? 'plain',
@@ -113,7 +111,7 @@ function pullProgress(submission: JobSubmission): string {
 /** One glyph per probe of a running job, in groups of five. */
 export function probeGlyphs(job: Job): string {
   const submission = currentSubmission(job);
-  if (submission?.status !== 'running') return '';
+  if (!submission || !isJobRunning(submission.status)) return '';
   const specs = job.job_spec.probes ?? [];
   const glyphs = (submission.probes ?? []).map((probe, i) => {
     if (probe.success_streak === 0) return '×';

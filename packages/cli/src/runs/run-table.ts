@@ -1,3 +1,4 @@
+import { isJobRunning, isRunFinished, isRunPending } from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import { instanceGpu, instanceResources } from '../format/resources.ts';
 import { clockTime, durationInUnits, relativeTime } from '../format/time.ts';
@@ -9,13 +10,7 @@ import {
   renderTable,
   type TableLayout,
 } from '../terminal/table.ts';
-import {
-  currentSubmission,
-  isRunFinished,
-  jobStatusText,
-  probeGlyphs,
-  runStatusText,
-} from './run-status.ts';
+import { currentSubmission, jobStatusText, probeGlyphs, runStatusText } from './run-status.ts';
 
 export interface RunTableOptions {
   readonly verbose: boolean;
@@ -99,7 +94,7 @@ function mergedRow(run: Run, job: Job, options: RunTableOptions): Fields {
 
 /** The job's words win, but not where the run already waits for its next attempt. */
 function mergedStatus(run: Run, submission: JobSubmission): Cell {
-  const waiting = run.status === 'pending' || run.status_message === 'retrying';
+  const waiting = isRunPending(run.status) || run.status_message === 'retrying';
   return waiting ? runStatusText(run) : jobStatusText(submission);
 }
 
@@ -112,7 +107,7 @@ function withInactivity(
 ): Cell {
   if (run.run_spec.configuration.type !== 'dev-environment') return status;
   const seconds = submission?.inactivity_secs ?? 0;
-  if (!verbose || seconds <= 0 || submission?.status !== 'running') return status;
+  if (!verbose || seconds <= 0 || !submission || !isJobRunning(submission.status)) return status;
   return { ...status, text: `${status.text} (inactive for ${durationInUnits(seconds)})` };
 }
 

@@ -1,15 +1,10 @@
+import { isJobFinished, isJobPulling, isRunPending, isRunSubmitted } from '@dstack/contract/status';
 import type { Run } from '@dstack/contract/wire';
 import type { Cli } from '../context.ts';
 import { localDateTime } from '../format/time.ts';
 import { LiveBlock } from '../terminal/live.ts';
 import { hangingText } from '../terminal/text-width.ts';
-import {
-  currentSubmission,
-  isJobFinished,
-  jobStatusText,
-  runStatusText,
-  scheduledStart,
-} from './run-status.ts';
+import { currentSubmission, jobStatusText, runStatusText, scheduledStart } from './run-status.ts';
 import { runTable } from './run-table.ts';
 
 /**
@@ -67,8 +62,8 @@ export class StartProgress {
 function plainStatus(run: Run): string {
   const only = run.jobs.length === 1 ? run.jobs[0] : undefined;
   const submission = only && currentSubmission(only);
-  if (!submission || run.status === 'pending') return runStatusText(run).text;
-  return submission.status === 'pulling' ? 'pulling' : jobStatusText(submission).text;
+  if (!submission || isRunPending(run.status)) return runStatusText(run).text;
+  return isJobPulling(submission.status) ? 'pulling' : jobStatusText(submission).text;
 }
 
 function waitingFor(run: Run, seen: string | null): { title: string; detail: string } {
@@ -80,7 +75,8 @@ function waitingFor(run: Run, seen: string | null): { title: string; detail: str
     const submission = currentSubmission(job);
     return submission !== undefined && !isJobFinished(submission.status);
   });
-  if (run.service && !live && (run.status === 'submitted' || run.status === 'pending')) {
+  const isWaiting = isRunSubmitted(run.status) || isRunPending(run.status);
+  if (run.service && !live && isWaiting) {
     return { title: 'Waiting for requests to', detail: run.service.url };
   }
   return { title: seen === null ? 'Launching' : 'Waiting for the end of', detail: '' };

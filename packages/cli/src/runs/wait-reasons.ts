@@ -1,3 +1,4 @@
+import { isRunPending, isRunSubmitted } from '@dstack/contract/status';
 import type { Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
 
@@ -12,8 +13,8 @@ const LIMIT_MS = 5000;
 
 /** Whether the run waits for something that an explanation can name. */
 export function isKeptWaiting(run: Run): boolean {
-  if (run.status === 'submitted') return true;
-  return run.status === 'pending' && !run.next_triggered_at;
+  if (isRunSubmitted(run.status)) return true;
+  return isRunPending(run.status) && !run.next_triggered_at;
 }
 
 /** One line; null if the server cannot explain. Never fails. */

@@ -1,7 +1,9 @@
+import { errorMessage } from '@dstack/contract/error-message';
+import { isJobFinished, isJobRunning, isRunAlive, isRunRunning } from '@dstack/contract/status';
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
 import { UsageError } from '../errors.ts';
-import { currentSubmission, findJob, isJobFinished, isRunFinished } from '../runs/run-status.ts';
+import { currentSubmission, findJob } from '../runs/run-status.ts';
 import { absolute } from '../runs/service-url.ts';
 import { type ForwardedPort, parsePort, type WantedPort } from './ports.ts';
 import { hostAlias } from './route.ts';
@@ -83,8 +85,8 @@ class LiveAttachment implements Attachment {
   observe(run: Run): void {
     this.#run = run;
     const submission = this.#submissionOf(run);
-    const moved = submission?.status === 'running' && submission.id !== this.#link.submissionId;
-    if (moved) void this.#link.tunnel.close();
+    if (!submission || !isJobRunning(submission.status)) return;
+    if (submission.id !== this.#link.submissionId) void this.#link.tunnel.close();
   }
 
   async close(): Promise<void> {
@@ -107,7 +109,7 @@ class LiveAttachment implements Attachment {
         else io.say(`Connected to ${this.alias} again`);
       } catch (error) {
         if (signal.aborted) return;
-        io.warn(`${this.alias} cannot be reached any more: ${(error as Error).message}`);
+        io.warn(`${this.alias} cannot be reached any more: ${errorMessage(error)}`);
         return;
       }
     }
@@ -127,14 +129,14 @@ class LiveAttachment implements Attachment {
       this.#run = run;
       const current = findJob(run, spec.replica_num ?? 0, spec.job_num);
       const status = current && currentSubmission(current)?.status;
-      if (isRunFinished(run.status) || run.status === 'terminating') return null;
+      if (!isRunAlive(run.status)) return null;
       if (!current || status === undefined) return null;
-      if (isJobFinished(status) && run.status === 'running') return null;
+      if (isJobFinished(status) && isRunRunning(run.status)) return null;
       if (attempt === 0) {
         const reason = why ? ` (${why})` : '';
         cli.io.say(`Lost the connection to ${this.alias}${reason}, connecting again...`);
       }
-      if (status !== 'running') continue;
+      if (!isJobRunning(status)) continue;
       const link = await this.#tryOnce(run, current, signal);
       if (link !== null) return link;
     }

@@ -1,6 +1,7 @@
 import { chmod, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
+import { errorMessage } from '@dstack/contract/error-message';
 import { makeFolders } from '../files/make-folders.ts';
 import { withFileLock } from './file-lock.ts';
 import { type HostBlock, renderBlocks } from './route.ts';
@@ -37,7 +38,7 @@ export async function includeInUserConfig(home: string): Promise<string | null> 
     await editConfig(join(home, '.ssh', 'config'), (text) => withInclude(text, home));
     return null;
   } catch (error) {
-    return (error as Error).message;
+    return errorMessage(error);
   }
 }
 

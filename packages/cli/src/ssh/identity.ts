@@ -4,6 +4,7 @@ import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { errorMessage } from '@dstack/contract/error-message';
 import { readIfThere } from '../config/config-file.ts';
 import type { Cli, Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -29,7 +30,7 @@ export async function readPublicKey(
     return stdout;
   } catch (error) {
     throw new CliError(`Cannot read the SSH key ${identity}`, {
-      why: String((error as { stderr?: string }).stderr || (error as Error).message).trim(),
+      why: String((error as { stderr?: string }).stderr || errorMessage(error)).trim(),
       next: 'pass an unencrypted private key',
       cause: error,
     });
@@ -127,7 +128,7 @@ async function downloadUserKey(path: string, connection: Connection, cli: Cli): 
     await writeFile(`${path}.pub`, user.ssh_public_key);
   } catch (error) {
     throw new CliError('Cannot keep your SSH key in ~/.dstack/ssh', {
-      why: (error as Error).message,
+      why: errorMessage(error),
       next: 'make the directory writable, or pass --ssh-identity FILE to apply and attach',
       cause: error,
     });

@@ -1,6 +1,6 @@
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
-import { currentSubmission } from '../runs/run-status.ts';
+import { isRunningNow } from '../runs/run-status.ts';
 import { identityForRun } from './identity.ts';
 import { hostAlias } from './route.ts';
 import { addRoute, type RouteEntries } from './run-link.ts';
@@ -18,7 +18,7 @@ export async function addNodeHosts(
   { connection, identity }: { connection: Connection; identity: string | null },
   cli: Cli,
 ): Promise<NodeHosts> {
-  const placed = nodes.filter((node) => currentSubmission(node)?.status === 'running');
+  const placed = nodes.filter(isRunningNow);
   if (placed.length === 0) return { aliases: [], close: async () => {} };
   const key = identity ?? (await identityForRun(run.run_spec.ssh_key_pub, connection, cli));
   const added: RouteEntries[] = [];

@@ -1,14 +1,16 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { currentSubmission } from '../runs/run-status.ts';
 import { addHosts, hasHosts, includeInUserConfig, removeHosts } from './host-config.ts';
 import { identityForRun, requireIdentity } from './identity.ts';
+import type { Tunnel } from './port-tunnel.ts';
 import { allocatePorts, type ForwardedPort, type WantedPort } from './ports.ts';
 import { type HostBlock, type Route, routeTo } from './route.ts';
 import { findMaster, type Master, OUTPUT_PORT, sharedTunnel } from './shared-master.ts';
 import { configuredPath, fixed } from './ssh-value.ts';
-import { controlSocket, openTunnel, type Tunnel } from './tunnel.ts';
+import { controlSocket, openTunnel } from './tunnel.ts';
 import { lookUpHost } from './user-config.ts';
 
 export interface LinkInput {
@@ -143,7 +145,7 @@ async function writable(write: () => Promise<void>): Promise<void> {
     await write();
   } catch (error) {
     throw new CliError('Cannot write ~/.dstack/ssh/config', {
-      why: (error as Error).message,
+      why: errorMessage(error),
       next: 'attaching needs it; `dstack logs -f` and `dstack ssh` go without',
       cause: error,
     });

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Cli } from '../context.ts';
 import { sshConfigPath } from './host-config.ts';
+import type { Tunnel } from './port-tunnel.ts';
 import type { ForwardedPort } from './ports.ts';
 import { runSsh } from './ssh-client.ts';
-import type { Tunnel } from './tunnel.ts';
 
 /** A running connection to a job that somebody else has opened: another terminal, or another client. */
 export interface Master {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Cli } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { sshConfigPath } from './host-config.ts';
+import type { Tunnel } from './port-tunnel.ts';
 import type { ForwardedPort } from './ports.ts';
 import { findMaster, type Master } from './shared-master.ts';
 import { noClient, sshPath } from './ssh-client.ts';
@@ -17,13 +18,6 @@ export interface TunnelOptions {
   readonly tries: number;
   /** Gives up. */
   readonly signal: AbortSignal;
-}
-
-/** A connection of OpenSSH that forwards ports. */
-export interface Tunnel {
-  /** Resolves once the connection is gone, with ssh's last words. */
-  readonly lost: Promise<string>;
-  close(): Promise<void>;
 }
 
 export const FIRST_TRIES = 10;
@@ -110,15 +104,15 @@ async function tryOnce(
     // In a group of its own: Ctrl-C asks first and must not cut the connection.
     detached: true,
   });
-  const said = { text: '' };
+  const printed = { text: '' };
   child.stderr?.on('data', (chunk: Buffer) => {
-    said.text = (said.text + chunk).slice(-4000);
+    printed.text = (printed.text + chunk).slice(-4000);
   });
   const lost = new Promise<string>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => reject(noClient(cli, error)));
     child.once('close', () => {
-      const wordsOfLog = readFile(paths.log, 'utf8').catch(() => '');
-      void wordsOfLog.then((log) => resolve(lastWords(`${said.text}\n${log}`)));
+      const logged = readFile(paths.log, 'utf8').catch(() => '');
+      void logged.then((log) => resolve(sshErrorMessage(`${printed.text}\n${log}`)));
     });
   });
   const close = async (): Promise<void> => {
@@ -171,14 +165,14 @@ async function endMaster(master: Master): Promise<void> {
 }
 
 /** Failures that no further try will mend. */
-function isFinal(words: string): boolean {
+function isFinal(message: string): boolean {
   return /Address already in use|Permission denied|Bad configuration|Bad local forwarding|UNPROTECTED|cannot listen to port/i.test(
-    words,
+    message,
   );
 }
 
-/** The line that says why; ssh surrounds it with others. */
-function lastWords(text: string): string {
+/** The line with the reason; ssh prints others around it. */
+function sshErrorMessage(text: string): string {
   const lines = text
     .split(/\r?\n/)
     .map((line) => line.trim())

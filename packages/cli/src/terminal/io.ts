@@ -1,17 +1,7 @@
 import { type Cursor, Redrawn } from './redrawn.ts';
+import type { Sink } from './sink.ts';
 import { type Paint, painter, wantsColour } from './style.ts';
 import { printableJson, styledText } from './styled-text.ts';
-
-/** A place to write to: the parts of a stream that the command line needs. */
-export interface Sink {
-  write(data: string | Uint8Array): unknown;
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-  readonly rows?: number | undefined;
-  /** Whether its reader is behind; `drain` is told when it is not any more. */
-  readonly writableNeedDrain?: boolean;
-  once?(event: 'drain' | 'close', listener: () => void): unknown;
-}
 
 /** Where answers and piped input come from. */
 export interface Source extends AsyncIterable<Uint8Array | string> {

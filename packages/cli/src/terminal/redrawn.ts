@@ -1,4 +1,4 @@
-import type { Sink } from './io.ts';
+import type { Sink } from './sink.ts';
 import { styledText } from './styled-text.ts';
 import { textWidth } from './text-width.ts';
 

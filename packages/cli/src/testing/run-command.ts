@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCli } from '../cli.ts';
 import { interrupts } from '../interrupts.ts';
-import type { Sink, Source } from '../terminal/io.ts';
+import type { Source } from '../terminal/io.ts';
+import type { Sink } from '../terminal/sink.ts';
 
 export interface RunOptions {
   /** Lines typed or piped in; the input ends behind them. */

@@ -3,6 +3,7 @@ import type {
   Instance,
   JobMetrics,
   OAuthProviderInfo,
+  OrphanReport,
   Project,
   ServerInfo,
   User,
@@ -46,6 +47,7 @@ export interface JobMetricsQuery {
 export function serverCalls(transport: Transport) {
   return {
     info: (): Promise<ServerInfo> => transport.read('/api/server/get_info'),
+    listOrphans: (): Promise<OrphanReport> => transport.get('/api/server/orphans', {}),
     listEvents: (query: ListEventsQuery): Promise<Event[]> =>
       transport.read('/api/events/list', query),
     listInstances: (query: {

@@ -1,70 +1,105 @@
-import type { AgentInfo, JobState } from './commands.ts';
+import * as z from 'zod/mini';
+import { HostHealth } from './health.ts';
+import { AgentInfo, MAX_GPUS } from './host.ts';
+import { JobState } from './job-state.ts';
+import { parseFrame } from './parse-message.ts';
+import {
+  amount,
+  byType,
+  flag,
+  frame,
+  type Infer,
+  line,
+  list,
+  mapOf,
+  object,
+  rounded,
+  uuid,
+  whole,
+} from './schema-kit.ts';
 
-/** Bytes of one image pull; `is_total_bytes_final` false = the total is a lower bound so far. */
-export interface PullProgress {
-  readonly downloaded_bytes: number;
-  readonly extracted_bytes: number;
-  readonly total_bytes: number;
-  readonly is_total_bytes_final: boolean;
-}
+/** Jobs in one frame; no host runs that many. */
+const MAX_JOBS = 10_000;
 
-export interface JobMetrics {
-  readonly timestamp_micro: number;
-  readonly cpu_usage_micro: number;
-  readonly memory_usage_bytes: number;
-  readonly memory_working_set_bytes: number;
-  readonly gpus: readonly { readonly memory_usage_bytes: number; readonly util_percent: number }[];
-}
+/** Bytes of one image pull. */
+export const PullProgress = object({
+  downloaded_bytes: rounded,
+  extracted_bytes: rounded,
+  total_bytes: rounded,
+  /** False = the total is a lower bound so far. */
+  is_total_bytes_final: flag,
+});
+export type PullProgress = Infer<typeof PullProgress>;
+
+export const JobMetrics = object({
+  timestamp_micro: rounded,
+  cpu_usage_micro: rounded,
+  memory_usage_bytes: rounded,
+  memory_working_set_bytes: rounded,
+  gpus: list(object({ memory_usage_bytes: rounded, util_percent: amount }), MAX_GPUS),
+});
+export type JobMetrics = Infer<typeof JobMetrics>;
 
 /** Agent -> server. The order of a connection: `hello`, `sync`, then (after `resume`) the rest. */
-export type AgentFrame =
-  | { readonly type: 'hello'; readonly info: AgentInfo }
+export const AgentFrame = byType(
+  frame('hello', { info: AgentInfo }),
   /**
    * Every job the agent knows, tombstones left out. `last` = number of the newest `state`: this frame
    * stands for all states up to it, which are not sent again.
    */
-  | { readonly type: 'sync'; readonly jobs: readonly JobState[]; readonly last: number }
+  frame('sync', { jobs: list(JobState, MAX_JOBS), last: whole() }),
   /**
    * Numbered without gaps over the life of the state directory. One that is lost with a connection
    * comes again in the next `sync`; the newest of a job is kept until its `DELETE`.
    */
-  | { readonly type: 'state'; readonly n: number; readonly state: JobState }
-  | { readonly type: 'pull'; readonly id: string; readonly progress: PullProgress }
-  | { readonly type: 'metrics'; readonly id: string; readonly metrics: JobMetrics }
+  frame('state', { n: whole(), state: JobState }),
+  frame('pull', { id: uuid, progress: PullProgress }),
+  frame('metrics', { id: uuid, metrics: JobMetrics }),
   /** Seconds since a user was last connected to the job, for inactivity rules. */
-  | { readonly type: 'activity'; readonly id: string; readonly no_connections_secs: number }
+  frame('activity', { id: uuid, no_connections_secs: rounded }),
   /**
    * A process of the job has connected to the server's socket; the connection waits until the server
    * opens `GET /v1/jobs/{id}/tunnels/{tunnel}`. Sent again at the start of each stream while it waits.
    */
-  | { readonly type: 'tunnel'; readonly id: string; readonly tunnel: string }
+  frame('tunnel', { id: uuid, tunnel: uuid }),
+  /** After `resume`, whenever a result changes, and every few minutes, so that the clocks are compared. */
+  frame('health', HostHealth.shape),
   /** The spool has lost bytes before `offset` (rotation, full disk): the log goes on from there. */
-  | { readonly type: 'gap'; readonly id: string; readonly offset: number };
+  frame('gap', { id: uuid, offset: whole() }),
+);
+export type AgentFrame = Infer<typeof AgentFrame>;
+
+/** Bytes of log per job. */
+const LogLengths = mapOf(uuid, whole(), MAX_JOBS);
 
 /** Server -> agent. */
-export type ServerFrame =
+export const ServerFrame = byType(
   /**
    * Answer to `sync`: how many log bytes the server has stored of each job it knows. The agent
    * sends each log from there on. Jobs left out are unknown to the server, which will delete them.
    */
-  | {
-      readonly type: 'resume';
-      readonly server_id: string;
-      readonly logs: Readonly<Record<string, number>>;
-    }
+  frame('resume', { server_id: line(100), logs: LogLengths }),
   /** `states`: every `state` frame up to this number is stored. `logs`: durable length per job. */
-  | {
-      readonly type: 'ack';
-      readonly states?: number;
-      readonly logs?: Readonly<Record<string, number>>;
-    }
+  frame('ack', { states: z.nullish(whole()), logs: z.nullish(LogLengths) }),
   /** Bytes of log the agent may send beyond what it was granted before; start value below. */
-  | { readonly type: 'credit'; readonly id: string; readonly bytes: number }
+  frame('credit', { id: uuid, bytes: whole() }),
   /**
    * A gap was found: send this log again from `offset`. The bytes sent in vain are given back to the
    * credit.
    */
-  | { readonly type: 'rewind'; readonly id: string; readonly offset: number };
+  frame('rewind', { id: uuid, offset: whole() }),
+);
+export type ServerFrame = Infer<typeof ServerFrame>;
+
+/** Null for a type that only newer agents know. Throws `Malformed`. */
+export function parseAgentFrame(message: string): AgentFrame | null {
+  return parseFrame(AgentFrame, message);
+}
+
+/** Null for a type that only newer servers know. Throws `Malformed`. */
+export function parseServerFrame(message: string): ServerFrame | null {
+  return parseFrame(ServerFrame, message);
+}
 
 /** Log bytes per job that may be under way before the first `credit`. */
 export const INITIAL_CREDIT = 1024 * 1024;

@@ -14,6 +14,7 @@
  *   DELETE /v1/jobs/{id}                -> 204, 409 {"code":"job_alive"} while it runs
  *   PUT    /v1/keys                     JobKeys -> 204, 404 from an agent that cannot replace keys
  *   PUT    /v1/host-shell               HostShellKeys -> 204, 404 from an agent that opens no shells
+ *   PUT    /v1/lease                    AgentLease -> 204, 404 from an agent that knows no leases
  *   PUT    /v1/images                   ImagePlan -> 204, 404 from an agent that knows no plans
  *   PUT    /v1/volumes/{id}             PutVolume -> 204, 404 from an agent that keeps no volumes
  *   POST   /v1/volumes/{id}/state       VolumePlace -> VolumeState, 404 {"code":"unknown_volume"}
@@ -22,27 +23,36 @@
  *   GET    /v1/jobs/{id}/tunnels/{tid}  Upgrade: tcp -> a connection from the job to the server
  *   GET    /v1/stream                   WebSocket, frames below
  *
- * Errors of requests: `{"code": string, "message": string}` with a 4xx or 5xx status.
+ * Errors of requests: `ErrorAnswer` with a 4xx or 5xx status.
  *
  * Frames: text messages are JSON (`AgentFrame` upwards, `ServerFrame` downwards). Log bytes travel
  * as binary messages (see `encodeLogFrame`), so that they are never escaped or re-encoded.
  */
 
-export { parseBranch, parseCommitHash, parseGitUrl } from '../grammar/git.ts';
-export { parsePlainText } from '../grammar/line-text.ts';
-export { Problem } from '../grammar/problem.ts';
 export * from './commands.ts';
 export * from './frames.ts';
-export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
-export * as read from './read.ts';
-export { Malformed } from './read.ts';
+export { HostCheck, HostHealth, MAX_CHECK_MESSAGE } from './health.ts';
 export {
-  parseAgentFrame,
-  parseAgentInfo,
-  parseJobState,
-  parseLogFrame,
-  parsePutJobAnswer,
-  parseServerFrame,
-  parseVolumeRemoval,
-  parseVolumeState,
-} from './read-frames.ts';
+  AgentInfo,
+  FEATURES,
+  HostFacts,
+  HostGpu,
+  PROTOCOL,
+  SERVER_SOCKET,
+  socketUrl,
+} from './host.ts';
+export {
+  ClusterInfo,
+  FileArchive,
+  JobMount,
+  JobSpecForAgent,
+  JobUser,
+  RegistryAuth,
+  RepoForAgent,
+} from './job-spec.ts';
+export { JobExit, JobPhase, JobState, PutJobAnswer, StopStage } from './job-state.ts';
+export * from './lease.ts';
+export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
+export { Malformed, parseLogFrame, parseMessage } from './parse-message.ts';
+export type { Infer, MessageSchema } from './schema-kit.ts';
+export * from './volumes.ts';

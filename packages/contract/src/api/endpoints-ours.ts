@@ -1,6 +1,7 @@
 /** Endpoints that dstack 0.22.5 does not know. */
 import * as z from 'zod';
 import { type ExplainKind, Explanation } from '../wire/explain.ts';
+import { OrphanReport } from '../wire/orphan.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
 import { bare, call, get } from './endpoint.ts';
 import * as req from './requests-ours.ts';
@@ -40,4 +41,11 @@ export const ourEndpoints = {
   'explain.services': explain('services', 'Why a service answers, or does not, replica by replica'),
   'explain.volumes': explain('volumes', 'Why a volume is as it is'),
   'explain.gateways': explain('gateways', 'Why a gateway is as it is'),
+  'server.list_orphans': get(
+    '/api/server/orphans',
+    'global_admin',
+    null,
+    OrphanReport,
+    "What carries this server's tag at a provider and is in none of its records",
+  ),
 } as const;

@@ -1,4 +1,4 @@
-import type { ConfigurationError, ConfigurationWarning } from './parse-configuration.ts';
+import type { ConfigurationError, ConfigurationWarning } from './finding.ts';
 
 /**
  * Findings for people, one block each: place, what is wrong, the line itself and what was probably

@@ -1,10 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { ConfigurationError } from './finding.ts';
 import { formatConfigurationErrors } from './format-errors.ts';
-import {
-  type ConfigurationError,
-  type DocumentKind,
-  parseConfiguration,
-} from './parse-configuration.ts';
+import { type DocumentKind, parseConfiguration } from './parse-configuration.ts';
 
 function errorsOf(
   text: string,

@@ -3,6 +3,7 @@ import { type LoadedYaml, loadYaml } from '../yaml/load.ts';
 import { AnyConfiguration } from './any-configuration.ts';
 import type { ReadTextFile } from './backend-secrets.ts';
 import { CliConfig } from './cli-config.ts';
+import type { ConfigurationError, ConfigurationWarning } from './finding.ts';
 import { type DescribedIssue, describeIssues, valueAt } from './issue.ts';
 import { ProfilesConfig } from './profile.ts';
 import { isMap } from './schema-kit.ts';
@@ -18,22 +19,6 @@ export interface Documents {
   readonly 'cli-config': CliConfig;
 }
 export type DocumentKind = keyof Documents;
-
-/** A finding. `path`: keys and indices joined by dots, empty = the whole document. Lines from 1. */
-export interface ConfigurationWarning {
-  readonly path: string;
-  readonly line: number;
-  readonly column: number;
-  /** Completes a sentence that begins with the path: "must be …". */
-  readonly message: string;
-}
-
-export interface ConfigurationError extends ConfigurationWarning {
-  /** Kind of failure: `missing`, `extra_forbidden`, `enum`, `value_error`, … or `yaml`. */
-  readonly type: string;
-  /** What was probably meant, ready to be typed in place of what is there. */
-  readonly suggestion?: string;
-}
 
 export type ParsedConfiguration<Value> =
   | { readonly ok: true; readonly value: Value; readonly warnings: readonly ConfigurationWarning[] }

@@ -1,7 +1,7 @@
 import type { LoadedYaml } from '../yaml/load.ts';
 import { isOtherBase, isSexagesimal } from '../yaml/plain-scalar.ts';
+import type { ConfigurationWarning } from './finding.ts';
 import { valueAt } from './issue.ts';
-import type { ConfigurationWarning } from './parse-configuration.ts';
 
 /** What YAML reads otherwise than it looks, in a document that is valid nevertheless. */
 export function yamlWarnings(loaded: LoadedYaml, canonical: unknown): ConfigurationWarning[] {

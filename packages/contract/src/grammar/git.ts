@@ -1,6 +1,8 @@
 import { hasControl, MAX_TEXT } from './line-text.ts';
 import { Problem, quote } from './problem.ts';
 
+export { Problem };
+
 /**
  * Values for the command line of git, on a machine that their author does not own. No version of git
  * may read one of them as an option, a path of that machine or a helper program (`ext::…`).

@@ -63,6 +63,7 @@ export const STATE_RULES = [
   // Instances, fleets, volumes and gateways.
   'idle',
   'nodes.min',
+  'health_warning',
   'consolidation',
   'creation_failed',
   'terminating',

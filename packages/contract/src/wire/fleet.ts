@@ -1,17 +1,10 @@
 /** Fleets. */
 import * as z from 'zod';
 import { FleetConfiguration, Profile } from '../configuration/index.ts';
+import { FLEET_STATUSES } from '../status/fleet-status.ts';
 import { Instance } from './instance.ts';
 import { DateTime, Flag, model, nullable, Text, Uuid, words } from './scalars.ts';
 
-/** Only `active`, `terminating` and `terminated` occur. */
-export const FLEET_STATUSES = [
-  'submitted',
-  'active',
-  'terminating',
-  'terminated',
-  'failed',
-] as const;
 export const FleetStatus = words(FLEET_STATUSES);
 export type FleetStatus = z.infer<typeof FleetStatus>;
 

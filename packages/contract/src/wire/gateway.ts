@@ -1,21 +1,14 @@
 /** Gateways. */
 import type * as z from 'zod';
 import { GatewayConfiguration } from '../configuration/index.ts';
+import { GATEWAY_REPLICA_STATUSES, GATEWAY_STATUSES } from '../status/gateway-status.ts';
 import { BackendType } from './backend.ts';
 import { ApplyAction } from './plan.ts';
 import { DateTime, Flag, Integer, listOf, model, nullable, Text, Uuid, words } from './scalars.ts';
 
-export const GATEWAY_STATUSES = ['submitted', 'provisioning', 'running', 'failed'] as const;
 export const GatewayStatus = words(GATEWAY_STATUSES);
 export type GatewayStatus = z.infer<typeof GatewayStatus>;
 
-export const GATEWAY_REPLICA_STATUSES = [
-  'submitted',
-  'provisioning',
-  'running',
-  'terminating',
-  'terminated',
-] as const;
 export const GatewayReplicaStatus = words(GATEWAY_REPLICA_STATUSES);
 export type GatewayReplicaStatus = z.infer<typeof GatewayReplicaStatus>;
 

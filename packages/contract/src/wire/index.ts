@@ -24,6 +24,7 @@ export * from './job.ts';
 export * from './log.ts';
 export * from './metrics.ts';
 export * from './offer.ts';
+export * from './orphan.ts';
 export * from './plan.ts';
 export * from './project.ts';
 export * from './refusal.ts';

@@ -1,45 +1,24 @@
 /** Instances and their health. */
 import * as z from 'zod';
+import { HEALTH_STATUSES } from '../status/health-status.ts';
+import { INSTANCE_STATUSES } from '../status/instance-status.ts';
 import { BackendType } from './backend.ts';
 import { AcceleratorVendor, InstanceType } from './offer.ts';
 import { DateTime, Flag, Float, Integer, model, nullable, Text, Uuid, words } from './scalars.ts';
 
-export const INSTANCE_STATUSES = [
-  'pending',
-  'provisioning',
-  'idle',
-  'busy',
-  'terminating',
-  'terminated',
-] as const;
 export const InstanceStatus = words(INSTANCE_STATUSES);
 export type InstanceStatus = z.infer<typeof InstanceStatus>;
 
-export const HEALTH_STATUSES = ['healthy', 'warning', 'failure'] as const;
 export const HealthStatus = words(HEALTH_STATUSES);
 export type HealthStatus = z.infer<typeof HealthStatus>;
-
-/** A plain string for clients, so the list may grow. */
-export const INSTANCE_TERMINATION_REASONS = [
-  'terminated_by_user',
-  'idle_timeout',
-  'provisioning_timeout',
-  'error',
-  'job_finished',
-  'unreachable',
-  'no_offers',
-  'master_failed',
-  'max_instances_limit',
-  'fleet_spec_mismatch',
-  'no_balance',
-  'interrupted',
-] as const;
-export type InstanceTerminationReason = (typeof INSTANCE_TERMINATION_REASONS)[number];
 
 export const GpuDriverInfo = model({ vendor: nullable(AcceleratorVendor), version: Text });
 export type GpuDriverInfo = z.infer<typeof GpuDriverInfo>;
 
-/** `job_name` is always null; `total_blocks` null until the machine is known. */
+/**
+ * `job_name` is always null; `total_blocks` null until the machine is known. `health_message`: what the
+ * health checks have found, absent while it is healthy; an addition of ours.
+ */
 export const Instance = model({
   id: Uuid,
   project_name: Text,
@@ -54,6 +33,7 @@ export const Instance = model({
   status: InstanceStatus,
   unreachable: Flag.default(false),
   health_status: HealthStatus.default('healthy'),
+  health_message: Text.optional(),
   termination_reason: nullable(Text),
   termination_reason_message: nullable(Text),
   created: DateTime,

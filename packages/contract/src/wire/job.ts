@@ -10,6 +10,7 @@ import {
   VastAIProfileOptions,
   VolumeMountPoint,
 } from '../configuration/index.ts';
+import { JOB_STATUSES } from '../status/job-status.ts';
 import { BackendType } from './backend.ts';
 import { FileArchiveMapping } from './file.ts';
 import { GpuDriverInfo } from './instance.ts';
@@ -31,45 +32,8 @@ import {
   words,
 } from './scalars.ts';
 
-export const JOB_STATUSES = [
-  'submitted',
-  'provisioning',
-  'pulling',
-  'running',
-  'terminating',
-  'terminated',
-  'aborted',
-  'failed',
-  'done',
-] as const;
 export const JobStatus = words(JOB_STATUSES);
 export type JobStatus = z.infer<typeof JobStatus>;
-
-/** A plain string for clients, so the list may grow. */
-export const JOB_TERMINATION_REASONS = [
-  'failed_to_start_due_to_no_capacity',
-  'interrupted_by_no_capacity',
-  'instance_unreachable',
-  'instance_access_revoked',
-  'waiting_instance_limit_exceeded',
-  'waiting_runner_limit_exceeded',
-  'terminated_by_user',
-  'volume_error',
-  'gateway_error',
-  'scaled_down',
-  'done_by_runner',
-  'aborted_by_user',
-  'terminated_by_server',
-  'inactivity_duration_exceeded',
-  'terminated_due_to_utilization_policy',
-  'container_exited_with_error',
-  'ports_binding_failed',
-  'creating_container_error',
-  'executor_error',
-  'max_duration_exceeded',
-  'log_quota_exceeded',
-] as const;
-export type JobTerminationReason = (typeof JOB_TERMINATION_REASONS)[number];
 
 export const AppSpec = model({
   port: Integer,

@@ -81,8 +81,9 @@ function poolText(finding: Finding): string {
       return `${count} whose GPUs other jobs use`;
     case 'not_ready':
       return `${count} not ready yet`;
-    case 'unreachable':
     case 'unhealthy':
+      return `${count} unhealthy${count === 1 ? inBrackets(finding.has) : ''}`;
+    case 'unreachable':
     case 'ending':
       return `${count} ${finding.rule}`;
     case 'imported':
@@ -135,7 +136,11 @@ export function growthText(finding: Finding): string {
     case 'excluded':
       return `its ${finding.property ?? 'configuration'}${inBrackets(finding.has)} excludes the run's${inBrackets(finding.asked)}`;
     case 'site':
-      return `it has no place for all ${finding.asked ?? ''} nodes in one region`;
+      return finding.has === null
+        ? `it has no place for all ${finding.asked ?? ''} nodes in one region`
+        : `its cluster is in ${finding.has} and finds no offer there`;
+    case 'cluster_starting':
+      return 'the first instance of its cluster is being created, which decides where the others are';
     case 'no_offers':
       return 'no offers match';
     case 'no_machines':

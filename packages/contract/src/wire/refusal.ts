@@ -53,6 +53,7 @@ export const RULES = [
   'creation_policy',
   'excluded',
   'site',
+  'cluster_starting',
   'no_offers',
   'no_machines',
   'not_available',

@@ -7,6 +7,7 @@ import {
   TaskConfiguration,
 } from '../configuration/index.ts';
 import { tagged } from '../configuration/schema-kit.ts';
+import { RUN_STATUSES } from '../status/run-status.ts';
 import { FileArchiveMapping } from './file.ts';
 import { Job, JobSubmission } from './job.ts';
 import { RunRepoData } from './repo.ts';
@@ -26,30 +27,8 @@ import {
   words,
 } from './scalars.ts';
 
-export const RUN_STATUSES = [
-  'pending',
-  'submitted',
-  'provisioning',
-  'running',
-  'terminating',
-  'terminated',
-  'failed',
-  'done',
-] as const;
 export const RunStatus = words(RUN_STATUSES);
 export type RunStatus = z.infer<typeof RunStatus>;
-
-/** A plain string for clients, so the list may grow. */
-export const RUN_TERMINATION_REASONS = [
-  'all_jobs_done',
-  'job_failed',
-  'retry_limit_exceeded',
-  'stopped_by_user',
-  'aborted_by_user',
-  'server_error',
-  'gateway_error',
-] as const;
-export type RunTerminationReason = (typeof RUN_TERMINATION_REASONS)[number];
 
 export const RunConfiguration = tagged('type', {
   'dev-environment': DevEnvironmentConfiguration,

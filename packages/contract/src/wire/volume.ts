@@ -1,10 +1,10 @@
 /** Volumes. */
 import * as z from 'zod';
 import { VolumeConfiguration } from '../configuration/index.ts';
+import { VOLUME_STATUSES } from '../status/volume-status.ts';
 import { BackendType } from './backend.ts';
 import { DateTime, Flag, Float, Integer, model, nullable, Text, Uuid, words } from './scalars.ts';
 
-export const VOLUME_STATUSES = ['submitted', 'provisioning', 'active', 'failed'] as const;
 export const VolumeStatus = words(VOLUME_STATUSES);
 export type VolumeStatus = z.infer<typeof VolumeStatus>;
 

@@ -4,6 +4,7 @@ import type {
   FleetRecord,
   FleetStatus,
   GatewayRecord,
+  HealthStatus,
   Id,
   InstanceRecord,
   InstanceStatus,
@@ -149,6 +150,14 @@ export function instanceStatusEvent(
     ends ? instance.terminationMessage : null,
   );
   return newEvent(text, [instanceTarget(instance)], actorUserId);
+}
+
+/** The instance is as it will be. */
+export function instanceHealthEvent(from: HealthStatus, instance: InstanceRecord): NewEvent {
+  const { health, healthMessage } = instance;
+  const why = healthMessage === null ? '' : ` (${healthMessage})`;
+  const text = `Instance health changed ${from.toUpperCase()} -> ${health.toUpperCase()}${why}`;
+  return newEvent(text, [instanceTarget(instance)]);
 }
 
 export function fleetStatusEvent(from: FleetStatus, fleet: FleetRecord): NewEvent {

@@ -4,9 +4,8 @@ import type { Fix, Profile } from '@dstack/contract/wire';
 import type { FleetRecord, Gang } from '../model/index.ts';
 import { dollars } from '../offers/findings.ts';
 import { referenceText } from '../offers/pool.ts';
-import { candidateFleets } from '../placement/choose-fleet.ts';
-import { nodesNeeded } from '../placement/fleet-option.ts';
-import type { GangLook } from '../placement/look.ts';
+import { candidateFleets, nodesNeeded } from '../placement/choose-fleet.ts';
+import type { GangLook } from '../placement/look-ahead.ts';
 import { fleetName } from '../placement/refusals.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 import { applyCommand } from './commands.ts';
@@ -16,17 +15,10 @@ import { fleetFixes, newFleetFixes } from './fleet-fixes.ts';
 import { holderFixes } from './holder-fixes.ts';
 import { type NearMachine, nearMachines } from './machines.ts';
 import { type Relaxation, relaxation } from './relax.ts';
+import type { Repair } from './repair.ts';
 import { listText } from './texts.ts';
 import { type Outcome, Trials, type TrialWorld, withPlacement, withProfile } from './trials.ts';
 import type { Waiting } from './waiting.ts';
-
-/** The input of all fixes. */
-export interface Repair {
-  readonly waiting: Waiting;
-  readonly world: TrialWorld;
-  readonly around: Surroundings;
-  readonly trials: Trials;
-}
 
 export function capacityFixes(waiting: Waiting, world: TrialWorld, around: Surroundings): Fix[] {
   if (waiting.look.option) return [];

@@ -40,7 +40,8 @@ function assessInstance({ fleet = CLOUD, ...one }: OneInstance): Diagnosis {
     }),
   );
   const snapshot: InstanceSnapshot = {
-    ...{ instance, fleet, jobs: [], intents, activeInFleet: one.activeInFleet ?? 1 },
+    ...{ instance, fleet, jobs: [], intents, activeInFleet: one.activeInFleet ?? 1, local: null },
+    health: null,
     host: one.host ? aHost({ id: instance.id, ...one.host }) : null,
     observation: null,
   };
@@ -133,7 +134,23 @@ const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
     {
       ...{ state: 'degraded', rules: ['unhealthy', 'idle'] },
       summary: 'fails its health checks, and gets no jobs',
-      fixes: ['dstack fleet get lab'],
+      fixes: ['Repair what the failed checks name'],
+    },
+  ],
+  [
+    'fails a health check that is named',
+    { fleet: LAB, instance: { health: 'failure', healthMessage: 'gpu: GPU 1 is lost' } },
+    {
+      ...{ state: 'degraded', rules: ['unhealthy', 'idle'] },
+      summary: 'fails its health checks (gpu: GPU 1 is lost), and gets no jobs; it is idle',
+    },
+  ],
+  [
+    'has a health warning',
+    { fleet: LAB, instance: { health: 'warning', healthMessage: 'disk: 4 % are free' } },
+    {
+      ...{ state: 'idle', rules: ['health_warning', 'idle'] },
+      summary: 'has a health warning (disk: 4 % are free), and gets jobs all the same; it is idle',
     },
   ],
   [
@@ -200,7 +217,7 @@ interface OneFleet {
 
 function diagnoseFleet({ fleet, instances = [], activeRuns = 0 }: OneFleet): Diagnosis {
   const snapshot: FleetSnapshot = {
-    ...{ fleet, instances, activeRuns, projectName: 'main', projectDeleted: false },
+    ...{ fleet, instances, intents: [], activeRuns, projectName: 'main', projectDeleted: false },
   };
   return explainFleet({ fleet: snapshot, holders: [], hosts: [], projectNames: PROJECTS }, CTX);
 }

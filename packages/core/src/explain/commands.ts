@@ -1,5 +1,6 @@
-/** Command lines for people to copy. */
-/** Applies the file of a run or fleet again; null if its path is unknown. */
+import { shellQuote } from '@dstack/contract/shell';
+
+/** Command line to copy, which applies the file of a run or fleet again; null if its path is unknown. */
 export function applyCommand(
   { spec }: { readonly spec: { readonly configuration_path?: string | null } },
   flags: readonly string[] = [],
@@ -7,10 +8,5 @@ export function applyCommand(
   const path = spec.configuration_path;
   // A configuration from stdin (`-`) has no file.
   if (!path || path === '-') return null;
-  return ['dstack apply -f', shellWord(path), ...flags].join(' ');
-}
-
-/** One word for a POSIX shell. */
-export function shellWord(word: string): string {
-  return /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return ['dstack apply -f', shellQuote(path), ...flags].join(' ');
 }

@@ -1,6 +1,6 @@
 /** Texts of how jobs and runs end. */
-import type { JobTerminationReason } from '@dstack/contract/wire';
-import type { JobRecord, RunRecord } from '../model/index.ts';
+
+import type { JobRecord, JobTerminationReason, RunRecord } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { runError, terminationText } from '../status/index.ts';
 import { durationText } from './texts.ts';

@@ -4,6 +4,7 @@ import { nodesOf } from '../instances/fleet-match.ts';
 import type { FleetSnapshot, HostRecord, Id, InstanceRecord } from '../model/index.ts';
 import {
   consolidationDelay,
+  isFailing,
   isFleetActive,
   isFleetTerminating,
   isInstanceActive,
@@ -57,9 +58,10 @@ function instancePart(input: ExplainedFleet, instance: InstanceRecord, ctx: Expl
   const assessment = assessInstance(
     {
       instance: {
-        ...{ instance, fleet, jobs: [], intents: [], observation: null },
+        ...{ instance, fleet, jobs: [], intents: [], health: null, observation: null },
         host: input.hosts.find((host) => host.id === instance.hostId) ?? null,
         activeInFleet: instances.filter((one) => isInstanceActive(one.status)).length,
+        local: null,
       },
       holders: input.holders.filter((one) => one.instanceId === instance.id),
       projectNames: input.projectNames,
@@ -136,14 +138,19 @@ function failedReasons(instances: readonly InstanceRecord[]): Reason[] {
 }
 
 function troubledReasons(instances: readonly InstanceRecord[], parts: readonly Part[]): Reason[] {
-  const troubled = instances.filter((one) => one.unreachable || one.health === 'failure');
+  const troubled = instances.filter((one) => one.unreachable || isFailing(one.health));
   return troubled
     .filter((one) => isInstanceActive(one.status))
     .flatMap((one) => {
       const part = parts.find((candidate) => candidate.name === one.name);
       if (!part || part.rule === null) return [];
       const { since, until } = part;
-      const detail = { part: one.name, since, until, has: one.terminationMessage };
+      const detail = {
+        part: one.name,
+        since,
+        until,
+        has: one.unreachable ? one.terminationMessage : one.healthMessage,
+      };
       return [reason(part.rule, `${one.name} ${part.text}`, detail)];
     });
 }

@@ -14,19 +14,21 @@ import {
   BACKEND_MISSING_LIMIT,
   CREATE_LIMIT,
   HOST_ADD_LIMIT,
+  isFailing,
+  isHealthy,
   isInstanceActive,
   isInstanceIdle,
   isInstancePending,
   isInstanceProvisioning,
   isInstanceTerminated,
   isInstanceTerminating,
-  isOwnHost,
   isPatientBackend,
+  isSshHost,
   provisioningTimeoutSeconds,
   terminateDelay,
   UNREACHABLE_LIMIT,
 } from '../status/index.ts';
-import { type Diagnosis, diagnosisOf, fix, reason } from './diagnosis.ts';
+import { type Diagnosis, diagnosisOf, fix, type Reason, reason } from './diagnosis.ts';
 import type { BlockHolder, ExplainContext } from './input.ts';
 import { Names } from './names.ts';
 import { durationText, instantText } from './texts.ts';
@@ -123,7 +125,7 @@ function terminating({ instance: snapshot }: ExplainedInstance, ctx: ExplainCont
 function planned(input: ExplainedInstance): Assessment {
   const { instance } = input.instance;
   const { createdAt: since } = instance;
-  if (isOwnHost(instance.backend)) {
+  if (isSshHost(instance.backend)) {
     const until = since + HOST_ADD_LIMIT;
     const error = input.instance.host?.error ?? instance.terminationMessage;
     const why = error ? `: ${error}` : '';
@@ -173,9 +175,7 @@ function inService(input: ExplainedInstance, ctx: ExplainContext): Assessment {
   const { instance, fleet } = input.instance;
   const since = instance.statusChangedAt;
   const trouble = [
-    ...(instance.health === 'failure'
-      ? [reason('unhealthy', 'fails its health checks, and gets no jobs', { since })]
-      : []),
+    ...healthReasons(input),
     ...(matchesFleet(instance, fleet)
       ? []
       : [
@@ -186,8 +186,18 @@ function inService(input: ExplainedInstance, ctx: ExplainContext): Assessment {
   ];
   const used = isInstanceIdle(instance.status) ? idle(input, ctx) : busy(input, ctx);
   const texts = [...trouble, ...used.reasons].map((one) => one.text);
-  const state = instance.health === 'failure' ? 'degraded' : used.state;
+  const state = isFailing(instance.health) ? 'degraded' : used.state;
   return { ...used, state, summary: texts.join('; it '), reasons: [...trouble, ...used.reasons] };
+}
+
+function healthReasons({ instance: { instance, health } }: ExplainedInstance): Reason[] {
+  if (isHealthy(instance.health)) return [];
+  const has = instance.healthMessage;
+  const why = has === null ? '' : ` (${has})`;
+  const detail = { since: health?.since ?? null, has };
+  return isFailing(instance.health)
+    ? [reason('unhealthy', `fails its health checks${why}, and gets no jobs`, detail)]
+    : [reason('health_warning', `has a health warning${why}, and gets jobs all the same`, detail)];
 }
 
 function busy(input: ExplainedInstance, ctx: ExplainContext): Assessment {
@@ -224,7 +234,7 @@ function idle({ instance: snapshot }: ExplainedInstance, ctx: ExplainContext): A
     ...{ state: 'idle', waits: false, summary: text },
     reasons: [reason(rule, text, { since, until })],
   });
-  if (isOwnHost(instance.backend))
+  if (isSshHost(instance.backend))
     return assessment('idle', 'is idle, and stays: it is a host of your own', null);
   if (instance.idleSeconds === null) {
     return assessment('idle', 'is idle, and stays (`idle_duration: off`)', null);
@@ -250,16 +260,16 @@ export function atText(at: Timestamp, now: Timestamp): string {
   return at <= now ? 'now' : `in ${durationText(at - now)} (${instantText(at)})`;
 }
 
-function instanceFixes({ instance: { instance, fleet } }: ExplainedInstance): Fix[] {
+function instanceFixes({ instance: { instance } }: ExplainedInstance): Fix[] {
   const isUsed = isInstanceActive(instance.status) && !isInstancePending(instance.status);
   if (isUsed && instance.unreachable) {
-    const what = isOwnHost(instance.backend)
+    const what = isSshHost(instance.backend)
       ? 'that the host is up, that its SSH server runs, and that the network lets the server through to it'
       : `that the machine still runs at backend ${instance.backend}`;
     return [fix(`Check ${what}; the server connects again by itself`)];
   }
-  if (instance.health === 'failure') {
-    return [fix('See its health checks', { command: `dstack fleet get ${fleet.name}` })];
+  if (isUsed && isFailing(instance.health)) {
+    return [fix('Repair what the failed checks name; it gets jobs again as soon as they pass')];
   }
   return [];
 }

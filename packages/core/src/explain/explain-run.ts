@@ -1,14 +1,15 @@
 /** Explains a run, or one of its jobs. */
 import type { ExplainState, Fix } from '@dstack/contract/wire';
 import type { JobRecord, RunRecord } from '../model/index.ts';
-import type { BackendAnswers, BackendsState } from '../placement/offers-wanted.ts';
+import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
 import { cronOf } from '../reconcile/pending-run.ts';
-import { isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
+import { isJobDone, isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { capacityFixes } from './capacity-fixes.ts';
 import { type Diagnosis, diagnosisOf, type Reason, reason } from './diagnosis.ts';
 import { runEndText } from './endings.ts';
 import type { Answerable, ExplainContext, ExplainedRun } from './input.ts';
-import { diagnoseJob, type JobDiagnosis, partOf } from './job-parts.ts';
+import type { JobDiagnosis } from './job-diagnosis.ts';
+import { diagnoseJob, partOf } from './job-parts.ts';
 import { RunDiagnosis } from './run-diagnosis.ts';
 import { runFixes } from './run-fixes.ts';
 import { durationText, instantText, listText, pluralText } from './texts.ts';
@@ -99,7 +100,7 @@ function assessEnded(
   const why = runEndText(run);
   const rule = run.terminationReason === 'retry_limit_exceeded' ? 'retry_limit' : 'ended';
   const own = why === null ? [] : [reason(rule, why, { has: run.terminationReason, since })];
-  const failed = jobs.filter(({ job }) => job.status !== 'done');
+  const failed = jobs.filter(({ job }) => !isJobDone(job.status));
   const assessment = failed.length > 0 ? failed : jobs;
   const texts = [...new Set(assessment.map((one) => one.text))];
   const summary = [

@@ -14,6 +14,7 @@ function tell({ snapshot, offers }: World, { run, jobs }: Gang): Diagnosis {
     run: {
       ...{ run, projectName, jobs, instances: [], fleetUses: [], hosts: [], reports: [] },
       ...{ logEnds: {}, intents: [], probes: {} },
+      ...{ overQuota: {}, gpuSamples: {}, requests: null },
     },
     queue: { projectId, projectName, ...queue },
     ...{ places: [], holders: [], projectNames: snapshot.projectNames },
@@ -50,7 +51,14 @@ const isPlaced = (snapshot: PlacementSnapshot, offers: readonly Offer[], gang: G
 /** The instance, free and healthy. */
 function freed(instance: InstanceRecord): InstanceRecord {
   const status = 'idle' as const;
-  return { ...instance, status, busyBlocks: 0, unreachable: false, health: 'healthy' };
+  return {
+    ...instance,
+    status,
+    busyBlocks: 0,
+    unreachable: false,
+    health: 'healthy',
+    healthMessage: null,
+  };
 }
 
 describe('an explanation, whatever the fleets, instances and runs', () => {

@@ -1,13 +1,16 @@
 /** Changes to fleets or to the server that give a waiting gang a place. */
+
 import { type Fix, FleetSpec } from '@dstack/contract/wire';
 import { nodesOf } from '../instances/fleet-match.ts';
 import type { FleetRecord, Id, PlacementSnapshot } from '../model/index.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import { LOCAL_LACKS } from '../offers/findings.ts';
 import { fleetName } from '../placement/refusals.ts';
 import { EMPTY_PROFILE } from '../profile/merge.ts';
-import type { Repair } from './capacity-fixes.ts';
+import { isSshHost } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
 import { fix, type Row } from './diagnosis.ts';
+import type { Repair } from './repair.ts';
 import type { Outcome } from './trials.ts';
 
 export function fleetFixes(repair: Repair): Fix[] {
@@ -97,7 +100,7 @@ function lacksTrustOnly(
   { kind, fleet, instance, backend, has }: Row,
   rows: readonly Row[],
 ): boolean {
-  if (backend !== 'local' || has !== LOCAL_LACKS.trusted) return false;
+  if (!isServerHost(backend) || has !== LOCAL_LACKS.trusted) return false;
   const same = (one: Row) =>
     one.kind === kind &&
     one.fleet === fleet &&
@@ -190,7 +193,7 @@ function lookFixes({ waiting }: Repair): Fix[] {
 /** Cloud instances start by themselves; an SSH host may need a repair. */
 function isTroubled({ rule, backend }: Row): boolean {
   if (rule === 'unreachable' || rule === 'unhealthy') return true;
-  return rule === 'not_ready' && backend === 'remote';
+  return rule === 'not_ready' && isSshHost(backend);
 }
 
 const LOOKED_AT = 3;

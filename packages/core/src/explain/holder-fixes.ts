@@ -3,10 +3,11 @@
 import type { Fix } from '@dstack/contract/wire';
 import type { InstanceRecord, PlacementSnapshot } from '../model/index.ts';
 import { isServerHost } from '../offers/capabilities.ts';
-import type { Repair } from './capacity-fixes.ts';
+import { isInstanceBusy } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
 import { fix } from './diagnosis.ts';
 import type { BlockHolder, NamedRun } from './input.ts';
+import type { Repair } from './repair.ts';
 import { listText } from './texts.ts';
 
 /** How many runs are tried one by one, and how many are named. */
@@ -91,7 +92,7 @@ const isBusyLocal = (one: InstanceRecord): boolean =>
 function release(instance: InstanceRecord, blocks: number): InstanceRecord {
   if (blocks === 0) return instance;
   const busyBlocks = Math.max(0, instance.busyBlocks - blocks);
-  const isFree = busyBlocks === 0 && instance.status === 'busy';
+  const isFree = busyBlocks === 0 && isInstanceBusy(instance.status);
   return { ...instance, busyBlocks, status: isFree ? 'idle' : instance.status };
 }
 

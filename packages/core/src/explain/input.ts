@@ -6,7 +6,7 @@ import type {
   RunRecord,
   RunSnapshot,
 } from '../model/index.ts';
-import type { OffersWanted } from '../placement/offers-wanted.ts';
+import type { OffersWanted } from '../placement/new-capacity.ts';
 
 /** What other runs' explanations show of a run. */
 export type NamedRun = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;
@@ -30,7 +30,7 @@ export interface QueuePlace {
 /** A run with all capacity that it could be placed on, whether or not it waits. */
 export interface ExplainedRun {
   readonly run: RunSnapshot;
-  readonly queue: Omit<PlacementSnapshot, 'hasSilentBackends'>;
+  readonly queue: PlacementSnapshot;
   /** Of the jobs that `examinedJobs` selects. */
   readonly places: readonly QueuePlace[];
   /** Holders of the instances that an explanation shows. */

@@ -1,5 +1,4 @@
 /** Diagnoses one job of a run. */
-import type { ExplainState } from '@dstack/contract/wire';
 import type { JobRecord, Timestamp } from '../model/index.ts';
 import type { Replica } from '../reconcile/replicas.ts';
 import { nextAttempt, retryTime } from '../reconcile/retry.ts';
@@ -13,21 +12,13 @@ import {
   isJobSubmitted,
   isJobTerminating,
 } from '../status/index.ts';
-import { type Part, type Reason, reason } from './diagnosis.ts';
+import { type Part, reason } from './diagnosis.ts';
 import { endText, ranText } from './endings.ts';
+import type { JobDiagnosis } from './job-diagnosis.ts';
 import { runningPart, startingPart } from './live-jobs.ts';
 import { stoppingPart } from './stopping-jobs.ts';
 import { durationText, instantText } from './texts.ts';
 import type { Waiting } from './waiting.ts';
-
-/** A job with its reasons; none if nothing is wrong. */
-export interface JobDiagnosis {
-  readonly job: JobRecord;
-  readonly state: ExplainState;
-  /** Follows the job's name: `waits for …`. */
-  readonly text: string;
-  readonly reasons: readonly Reason[];
-}
 
 export function diagnoseJob(pass: RunPass, job: JobRecord, waiting: Waiting | null): JobDiagnosis {
   const assessment = asAttempt(pass, assess(pass, job, waiting));

@@ -8,7 +8,7 @@ import { mountState } from '../reconcile/run-volumes.ts';
 import { startDeadline } from '../reconcile/start-job.ts';
 import { isInstanceAvailable, LOG_WAIT, PULLING_LIMIT } from '../status/index.ts';
 import { type Reason, reason } from './diagnosis.ts';
-import type { JobDiagnosis } from './job-parts.ts';
+import type { JobDiagnosis } from './job-diagnosis.ts';
 import { durationText, instantText, listText } from './texts.ts';
 
 export function startingPart(pass: RunPass, job: JobRecord): JobDiagnosis {
@@ -145,7 +145,7 @@ export function logReason(pass: RunPass, job: JobRecord): Reason | null {
 function probeReasons(pass: RunPass, job: JobRecord): Reason[] {
   const isServed = pass.run.spec.configuration.type === 'service' && job.jobNum === 0;
   if (!isServed || job.ready) return [];
-  const streaks = pass.snapshot.probes?.[job.id] ?? [];
+  const streaks = pass.snapshot.probes[job.id] ?? [];
   return job.spec.probes.flatMap((probe, n) => {
     const streak = streaks[n] ?? 0;
     if (streak >= probe.ready_after) return [];

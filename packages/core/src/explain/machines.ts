@@ -4,7 +4,7 @@ import type { InstanceRecord, Offer } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
 import { offerFindings } from '../offers/findings.ts';
 import { candidateFleets } from '../placement/choose-fleet.ts';
-import type { GangLook } from '../placement/look.ts';
+import type { GangLook } from '../placement/look-ahead.ts';
 import { isElastic, newCapacityFor } from '../placement/new-capacity.ts';
 import { lookAt } from '../placement/refusals.ts';
 import type { Market } from './offer-rows.ts';

@@ -5,12 +5,16 @@ import type { BackendName, FleetRecord, Offer } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
 import type { Combined } from '../offers/combine.ts';
 import { finding, offerFindings } from '../offers/findings.ts';
+import type { BackendAbility, BackendNote } from '../placement/backend-answers.ts';
 import type { NodeRequest } from '../placement/gang-request.ts';
-import type { GangLook } from '../placement/look.ts';
+import type { GangLook } from '../placement/look-ahead.ts';
 import { mountsWith } from '../placement/mounts.ts';
-import { newCapacityFor, offersQuestion, usableOffers } from '../placement/new-capacity.ts';
-import { whyNotLocal } from '../placement/new-slots.ts';
-import type { BackendAbility, BackendNote } from '../placement/offers-wanted.ts';
+import {
+  newCapacityFor,
+  offersQuestion,
+  usableOffers,
+  whyNotLocal,
+} from '../placement/new-capacity.ts';
 import type { Row } from './diagnosis.ts';
 import { offersText } from './texts.ts';
 

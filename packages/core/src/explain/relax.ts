@@ -1,9 +1,10 @@
 /** Changes of a run's requirements that make it fit one machine. */
+
 import { formatGpu, formatMemoryRange, formatRange } from '@dstack/contract';
+import { shellQuote } from '@dstack/contract/shell';
 import type { Profile, Requirements, Rule } from '@dstack/contract/wire';
 import type { Gang, Offer } from '../model/index.ts';
 import { configuredBackendName } from '../offers/capabilities.ts';
-import { shellWord } from './commands.ts';
 import { withPlacement, withProfile, withRequirements } from './trials.ts';
 
 type Resources = Requirements['resources'];
@@ -108,7 +109,7 @@ function listChange(rule: keyof typeof LIST_FLAGS, words: readonly string[]): Ch
   const values = [...new Set(words)];
   return {
     ...{ rule, line: `${rule}: [${values.join(', ')}]`, isResource: false },
-    flags: values.flatMap((value) => [LIST_FLAGS[rule], shellWord(value)]),
+    flags: values.flatMap((value) => [LIST_FLAGS[rule], shellQuote(value)]),
     apply: (gang) => withProfile(gang, { [rule]: values }),
   };
 }

@@ -1,14 +1,15 @@
 /** Explanations of volumes and gateways, one row per situation. */
 import { describe, it } from 'vitest';
 import type { GatewayRecord, VolumeRecord } from '../model/index.ts';
-import { aHostVolume, aVolume, aVolumeHost, VolumeWorld } from '../reconcile/testing-volumes.ts';
+import { aHostVolume, aVolumeHost, VolumeWorld } from '../reconcile/testing-volumes.ts';
+import { volumeRecord } from '../testing/records.ts';
 import { explainGateway, explainVolume } from './explain-resources.ts';
 import { aNamedRun, NOW } from './testing.ts';
 import { CTX, type Expected, expectExplained, PROJECTS } from './testing-capacity.ts';
 
-const VOLUME = aVolume({
+const VOLUME = volumeRecord({
   configuration: {
-    ...aVolume().configuration,
+    ...volumeRecord().configuration,
     auto_cleanup_duration: 600,
   } as VolumeRecord['configuration'],
   ...{ createdAt: NOW, statusChangedAt: NOW },

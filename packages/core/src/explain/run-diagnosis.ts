@@ -1,8 +1,8 @@
 /** Diagnoses all jobs of a run; looks for a place for those that have none. */
 import type { Gang, JobRecord, PlacementSnapshot } from '../model/index.ts';
-import { lookAtGang } from '../placement/look.ts';
-import type { Ask } from '../placement/new-slots.ts';
-import type { BackendAnswers, BackendsState, OffersWanted } from '../placement/offers-wanted.ts';
+import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
+import { lookAtGang } from '../placement/look-ahead.ts';
+import type { Ask, OffersWanted } from '../placement/new-capacity.ts';
 import { type Replica, replicasOf, wantedFailures } from '../reconcile/replicas.ts';
 import { RunPass } from '../reconcile/run-pass.ts';
 import {
@@ -16,7 +16,8 @@ import {
 import type { Surroundings } from './considered.ts';
 import { demandOrId, examinedJobs } from './examined.ts';
 import type { ExplainContext, ExplainedRun } from './input.ts';
-import { diagnoseJob, diagnoseRetry, type JobDiagnosis } from './job-parts.ts';
+import type { JobDiagnosis } from './job-diagnosis.ts';
+import { diagnoseJob, diagnoseRetry } from './job-parts.ts';
 import { Names } from './names.ts';
 import type { TrialWorld } from './trials.ts';
 import { isGangOf, type Waiting, waitingOf } from './waiting.ts';
@@ -91,9 +92,7 @@ export class RunDiagnosis {
     const { queue } = this.#input;
     const own = this.#ownGangs();
     const others = queue.gangs.filter((gang) => gang.run.id !== this.pass.run.id);
-    const silent = this.around.backends.abilities.filter((one) => !one.makesMachines);
-    const machineless = new Set(silent.map((one) => one.name));
-    return { ...queue, gangs: [...others, ...own], hasSilentBackends: false, machineless };
+    return { ...queue, gangs: [...others, ...own] };
   }
 
   #ownGangs(): Gang[] {

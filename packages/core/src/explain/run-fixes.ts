@@ -1,10 +1,10 @@
 /** Fixes that do not concern capacity. */
 import type { ExplainRule, Fix } from '@dstack/contract/wire';
 import type { RunPass } from '../reconcile/run-pass.ts';
-import { isRunFinished, isRunTerminating } from '../status/index.ts';
+import { isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
 import { fix } from './diagnosis.ts';
-import type { JobDiagnosis } from './job-parts.ts';
+import type { JobDiagnosis } from './job-diagnosis.ts';
 import type { Waiting } from './waiting.ts';
 
 export function runFixes(
@@ -49,7 +49,7 @@ function liveFixes(
       );
   }
   const url = run.serviceSpec?.url;
-  if (jobs.every((one) => one.state === 'ended') && url && run.status === 'pending') {
+  if (jobs.every((one) => one.state === 'ended') && url && isRunPending(run.status)) {
     fixes.push(fix('Send it a request', { value: url }));
   }
   return fixes;

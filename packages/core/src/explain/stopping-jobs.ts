@@ -6,7 +6,7 @@ import { heldVolumes } from '../reconcile/run-volumes.ts';
 import { DETACH_WAIT, forceDelay, KILL_LIMIT, killDeadline } from '../status/index.ts';
 import { type Reason, reason } from './diagnosis.ts';
 import { endText } from './endings.ts';
-import type { JobDiagnosis } from './job-parts.ts';
+import type { JobDiagnosis } from './job-diagnosis.ts';
 import { logReason, unreachablePart, unreachableReason } from './live-jobs.ts';
 import { durationText } from './texts.ts';
 

@@ -13,7 +13,7 @@ import type {
   RunSnapshot,
 } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
-import type { BackendAbility, BackendNote } from '../placement/offers-wanted.ts';
+import type { BackendAbility, BackendNote } from '../placement/backend-answers.ts';
 import { aContext, aGang, answersOf, aRun, aSnapshot } from '../placement/testing.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { explainRun } from './explain-run.ts';
@@ -72,7 +72,9 @@ export function explainedRun(situation: Situation): ExplainedRun {
   const run = aRun('train', situation.configuration, situation.run);
   const jobs = situation.jobs ?? aGang(run, 0, situation.job).jobs;
   const instances = situation.instances ?? [];
+  const silent = (situation.backends ?? []).filter((one) => !one.makesMachines);
   const { projectId, projectName, ...queue } = aSnapshot({
+    machineless: new Set(silent.map((one) => one.name)),
     fleets: situation.fleets ?? [],
     instances,
     gangs: situation.others ?? [],
@@ -93,6 +95,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
       intents: situation.intents ?? [],
       probes: situation.probes ?? {},
       volumes: situation.mounted ?? [],
+      ...{ overQuota: {}, gpuSamples: {}, requests: null },
     },
     queue: { projectId, projectName, ...queue },
     places: first ? [{ jobId: first.id, ahead: 0, first: [], ...situation.place }] : [],

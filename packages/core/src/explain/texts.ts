@@ -21,7 +21,7 @@ export function instanceText({ rule, asked, has, holder }: Facts): string {
     case 'unreachable':
       return `is unreachable${has === null ? '' : ` (${has})`}`;
     case 'unhealthy':
-      return 'fails its health checks';
+      return `fails its health checks${has === null ? '' : ` (${has})`}`;
     case 'not_ready':
       return 'is not up yet';
     case 'ending':

@@ -4,8 +4,8 @@ import { spotOf } from '../fleet-spec/requirements.ts';
 import type { DecisionContext, Gang, PlacementSnapshot } from '../model/index.ts';
 import { chooseFleet } from '../placement/choose-fleet.ts';
 import { gangRequest } from '../placement/gang-request.ts';
-import { type GangLook, lookAtGang } from '../placement/look.ts';
-import type { Ask } from '../placement/new-slots.ts';
+import { type GangLook, lookAtGang } from '../placement/look-ahead.ts';
+import type { Ask } from '../placement/new-capacity.ts';
 import { refusalOf } from '../placement/refusals.ts';
 import { isGangOf } from './waiting.ts';
 

@@ -66,7 +66,7 @@ describe('the explanation of a run without a place', () => {
     const situation = { run: { spec }, fleets: [CLOUD], offers: [anOffer({ price: 2 })] };
     const diagnosis = diagnose({ configuration: { max_price: 1 }, ...situation });
     expect(diagnosis.fixes[0]).toMatchObject({
-      command: "dstack apply -f 'my jobs/it'\\''s.dstack.yml' --max-price 2",
+      command: "dstack apply -f 'my jobs/it'\"'\"'s.dstack.yml' --max-price 2",
       value: 'max_price: 2',
     });
   });

@@ -2,7 +2,8 @@
 import { describe, it } from 'vitest';
 import type { MountableVolume } from '../model/index.ts';
 import { aFleet, aGang, anInstance, anOffer, aRun, CLOUD } from '../placement/testing.ts';
-import { aHostVolume, aVolume } from '../reconcile/testing-volumes.ts';
+import { aHostVolume } from '../reconcile/testing-volumes.ts';
+import { volumeRecord } from '../testing/records.ts';
 import { aNamedRun, held, NOW } from './testing.ts';
 import {
   BUSY,
@@ -21,7 +22,7 @@ const VOLUME: MountableVolume = {
   ...{ attachments: [], users: [] },
 };
 const ATTACHED_TO_CLOUD_0: MountableVolume = {
-  ...{ volume: aVolume(), attachments: [] },
+  ...{ volume: volumeRecord(), attachments: [] },
   users: [{ instanceId: 'cloud-0', run: aNamedRun('eval') }],
 };
 
@@ -244,6 +245,18 @@ const SITUATIONS: readonly Waits[] = [
     'a host that fails its health checks',
     { fleets: [LAB], instances: [host(0, { health: 'failure' })] },
     { rules: ['unhealthy'], summary: 'lab-0 fails its health checks' },
+  ],
+  [
+    'a host that fails a health check',
+    {
+      fleets: [LAB],
+      instances: [host(0, { health: 'failure', healthMessage: 'gpu: GPU 1 is lost' })],
+    },
+    {
+      rules: ['unhealthy'],
+      summary: 'has no place now (lab-0 fails its health checks (gpu: GPU 1 is lost))',
+      fixes: ['dstack explain instance lab-0'],
+    },
   ],
   [
     'a host that is on its way',

@@ -2,7 +2,7 @@
 import { type ExplainRule, type Refusal, refusalText } from '@dstack/contract/wire';
 import type { Gang, JobRecord } from '../model/index.ts';
 import { candidateFleets } from '../placement/choose-fleet.ts';
-import type { GangLook } from '../placement/look.ts';
+import type { GangLook } from '../placement/look-ahead.ts';
 import { fleetName } from '../placement/refusals.ts';
 import { fleetClauses } from './clauses.ts';
 import { consideredRows, type Surroundings } from './considered.ts';

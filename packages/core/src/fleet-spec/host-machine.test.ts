@@ -11,6 +11,7 @@ const facts: HostFacts = {
   addresses: ['172.17.0.1/16', '10.1.0.5/24', 'fd00::7/64'],
   gpus: [],
   gpu_driver: null,
+  ssh_host_key: null,
 };
 
 function ask(more: Partial<Omit<HostQuestion, 'host'>> & { readonly host?: object } = {}) {

@@ -1,7 +1,9 @@
 /** A host of one's own as a machine: what its agent found out, in the words of offers. */
+
 import type { HostFacts } from '@dstack/contract/agent';
 import type { Offer, ProvisioningData } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
+import { SSH_HOST_BACKEND } from '../offers/capabilities.ts';
 import type { FleetHost } from './prepare.ts';
 
 export type HostAnswer =
@@ -50,7 +52,7 @@ export function machineOfHost(question: HostQuestion): HostAnswer {
 
 function offerOf(facts: HostFacts): Offer {
   return {
-    backend: 'remote',
+    backend: SSH_HOST_BACKEND,
     instance: {
       name: 'instance',
       resources: {
@@ -83,7 +85,7 @@ function machineData(
 ): ProvisioningData {
   const { proxyJump } = host;
   return {
-    backend: 'remote',
+    backend: SSH_HOST_BACKEND,
     base_backend: null,
     instance_type: offer.instance,
     instance_id: 'instance_id',

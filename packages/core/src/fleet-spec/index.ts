@@ -1,4 +1,5 @@
 export { diffFleetSpecs, type FleetSpecDiff, fleetPlanAction, sameFleetSpec } from './diff.ts';
+export { fleetEnv } from './env.ts';
 export { type HostAnswer, type HostQuestion, machineOfHost } from './host-machine.ts';
 export {
   type FleetHost,

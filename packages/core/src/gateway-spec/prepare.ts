@@ -48,14 +48,15 @@ function balancerError({ backend, load_balancer, certificate }: GatewayConfigura
 
 function certificateError(configuration: GatewayConfiguration, replicas: number): string | null {
   const { backend, certificate, public_ip, load_balancer } = configuration;
+  const managed = capabilitiesOf(backend).managedCertificates;
   switch (certificate?.type) {
     case 'lets-encrypt':
       if (!public_ip) return 'A `lets-encrypt` certificate needs a public IP address';
       return replicas > 1 ? 'A `lets-encrypt` certificate needs `replicas: 1`' : null;
     case 'acm':
-      return backend === 'aws' ? null : '`acm` certificates are supported for `aws` only';
+      return managed === 'acm' ? null : '`acm` certificates are supported for `aws` only';
     case 'gcp-cm':
-      if (backend !== 'gcp') return '`gcp-cm` certificates are supported for `gcp` only';
+      if (managed !== 'gcp-cm') return '`gcp-cm` certificates are supported for `gcp` only';
       return load_balancer === null ? 'A `gcp-cm` certificate needs `load_balancer`' : null;
     default:
       return null;

@@ -2,7 +2,9 @@
 import type { Draft } from '../draft/draft.ts';
 import type { InstanceRecord, IntentResult, ObservedMachine, Offer } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
+import { capabilitiesOf } from '../offers/capabilities.ts';
 import { isPlaceholder } from '../status/index.ts';
+import { signalCapacity } from './capacity.ts';
 import { moveInstance } from './move.ts';
 
 export type CreatedInstance = Extract<IntentResult, { kind: 'instance.created' }>;
@@ -20,6 +22,12 @@ export function adoptMachine(
   created: OfferedInstance,
 ): InstanceRecord {
   const machine = machineOf(instance, created);
+  if (capabilitiesOf(created.offer.backend).owner === 'provider') {
+    draft.signal('observation', instance.id);
+  }
+  // In a cluster the others, and runs that wait for it, follow the first machine.
+  draft.signal('fleet', instance.fleetId);
+  signalCapacity(draft, instance);
   return moveInstance(draft, instance, 'provisioning', { ...machine, startedAt: draft.now });
 }
 
@@ -29,6 +37,7 @@ export function adoptHandle(
   instance: InstanceRecord,
   { handle, hostId }: CreatedInstance,
 ): InstanceRecord {
+  draft.signal('observation', instance.id);
   return draft.instances.set(instance, { handle, hostId });
 }
 

@@ -15,6 +15,18 @@ export {
   projectCapacity,
   signalCapacity,
 } from './capacity.ts';
+export {
+  type ClusterSite,
+  clusterSite,
+  fixedSite,
+  hasMachine,
+  isCloudCluster,
+  masterOf,
+  offersAt,
+  type Site,
+  siteText,
+  untriedIn,
+} from './cluster.ts';
 export { matchesFleet, nodesOf } from './fleet-match.ts';
 export {
   freeNumbers,

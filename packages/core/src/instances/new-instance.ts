@@ -5,6 +5,7 @@ import { instanceTarget, newEvent } from '../events/events.ts';
 import type { FleetHost } from '../fleet-spec/prepare.ts';
 import { fleetRequirements } from '../fleet-spec/requirements.ts';
 import type { FleetRecord, Id, InstanceRecord, Timestamp } from '../model/index.ts';
+import { SSH_HOST_BACKEND } from '../offers/capabilities.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 import { DEFAULT_IDLE_FOR_FLEET } from '../status/index.ts';
 
@@ -34,7 +35,7 @@ export function sshHostInstance(
   const blocks = host.blocks ?? fleet.spec.configuration.blocks ?? 1;
   return {
     ...newInstance(fleet, place),
-    backend: 'remote',
+    backend: SSH_HOST_BACKEND,
     region: 'remote',
     totalBlocks: typeof blocks === 'number' ? blocks : null,
     requirements: null,
@@ -73,6 +74,7 @@ export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace)
     status: 'pending',
     unreachable: false,
     health: 'healthy',
+    healthMessage: null,
     provisioningJobId: null,
     offer: null,
     provisioningData: null,

@@ -6,7 +6,7 @@ import {
   isInstanceActive,
   isInstanceBusy,
   isInstanceProvisioning,
-  isOwnHost,
+  isSshHost,
 } from '../status/index.ts';
 import { signalCapacity } from './capacity.ts';
 import { matchesFleet, nodesOf } from './fleet-match.ts';
@@ -34,13 +34,13 @@ export function releaseInstance(
 /** Called when the last job has left. */
 function becomeFree(draft: Draft, instance: InstanceRecord): void {
   if (!isInstanceActive(instance.status)) return;
-  const isForOneJob = instance.idleSeconds === 0 && !isOwnHost(instance.backend);
+  const isForOneJob = instance.idleSeconds === 0 && !isSshHost(instance.backend);
   const reason = isForOneJob ? 'job_finished' : unwantedReason(draft, instance);
   if (reason !== null) {
     terminateInstance(draft, instance, reason);
   } else if (isInstanceBusy(instance.status)) {
     // Set the idle timer here, so that the instance needs no pass of its own for it.
-    const idle = isOwnHost(instance.backend) ? null : instance.idleSeconds;
+    const idle = isSshHost(instance.backend) ? null : instance.idleSeconds;
     const nextPassAt = idle === null ? null : draft.now + idle * SECOND;
     moveInstance(draft, instance, 'idle', { nextPassAt });
   } else if (isInstanceProvisioning(instance.status)) {
@@ -60,7 +60,7 @@ export function settleFree(draft: Draft, instance: InstanceRecord): InstanceReco
  * exceeds `nodes.max`. SSH hosts are always kept.
  */
 function unwantedReason(draft: Draft, instance: InstanceRecord): InstanceTerminationReason | null {
-  if (isOwnHost(instance.backend)) return null;
+  if (isSshHost(instance.backend)) return null;
   const use = draft.fleetUse(instance.fleetId);
   if (use === null) return null;
   if (!matchesFleet(instance, use.fleet)) return 'fleet_spec_mismatch';

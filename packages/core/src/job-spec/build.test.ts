@@ -1,9 +1,10 @@
+import { shellQuote } from '@dstack/contract/shell';
 import { describe, expect, it } from 'vitest';
 import { aSpec } from '../placement/testing.ts';
 import { buildJobSpecs } from './build.ts';
 import { userShellCommands } from './commands.ts';
 import type { ImageConfig } from './settings.ts';
-import { shellQuote, shellSplit } from './shell.ts';
+import { shellSplit } from './shell.ts';
 
 const build = (configuration: object, imageConfig: ImageConfig | null = null, group = '0') => {
   const spec = aSpec('train', { image: null, ...configuration });

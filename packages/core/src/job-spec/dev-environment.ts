@@ -1,5 +1,5 @@
+import { shellQuote } from '@dstack/contract/shell';
 import type { DevEnvironmentConfiguration } from '@dstack/contract/wire';
-import { shellQuote } from './shell.ts';
 
 type Ide = NonNullable<DevEnvironmentConfiguration['ide']>;
 

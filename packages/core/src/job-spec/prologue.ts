@@ -1,4 +1,4 @@
-import { shellQuote } from './shell.ts';
+import { shellQuote } from '@dstack/contract/shell';
 
 /**
  * Lines that the default image needs before the user's: a Python of the wanted version. Lines are

@@ -1,9 +1,4 @@
-/** Shell text: quoting, splitting, and one invocation out of many lines. */
-
-/** One word of a POSIX shell, whatever is in it. */
-export function shellQuote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`;
-}
+/** Shell text: splitting, and one invocation out of many lines. */
 
 /**
  * Splits like a POSIX shell: blanks part words, quotes and backslashes join them. Null if a quote

@@ -1,5 +1,6 @@
 /** The closed vocabularies of the wire. */
 export type {
+  AttachmentStatus,
   FleetStatus,
   GatewayStatus,
   HealthStatus,
@@ -10,7 +11,4 @@ export type {
   RunStatus,
   RunTerminationReason,
   VolumeStatus,
-} from '@dstack/contract/wire';
-
-/** Ours: the wire shows attachments without a status. */
-export type AttachmentStatus = 'attaching' | 'attached' | 'failed' | 'detaching';
+} from '@dstack/contract/status';

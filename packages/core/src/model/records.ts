@@ -6,7 +6,7 @@
  * Every record with a `version` is written guarded: the number rises with each write, whoever
  * writes, and a change based on an older number is refused.
  */
-import type { HostFacts, JobState, PullProgress } from '@dstack/contract/agent';
+import type { HostCheck, HostFacts, JobState, PullProgress } from '@dstack/contract/agent';
 import type {
   BackendType,
   FleetSpec,
@@ -30,7 +30,6 @@ import type {
   RunStatus,
   RunTerminationReason,
 } from './names.ts';
-import type { VolumeHandle } from './volumes.ts';
 
 /** An instant: integer microseconds since the epoch. */
 export type Timestamp = number;
@@ -146,6 +145,8 @@ export interface InstanceRecord {
   readonly status: InstanceStatus;
   readonly unreachable: boolean;
   readonly health: HealthStatus;
+  /** What is wrong, for people; null while it is healthy. */
+  readonly healthMessage: string | null;
   /** The job that caused this instance, while it is a placeholder or being provisioned. */
   readonly provisioningJobId: Id | null;
   readonly offer: Offer | null;
@@ -259,6 +260,16 @@ export interface ObservationRecord extends ObservedState<InstanceObservation> {
   readonly instanceId: Id;
 }
 
+/** The last report of an agent about the health of its host. Raises no version of an instance. */
+export interface HostHealthRecord {
+  readonly hostId: string;
+  /** What the agent found, and the server's comparison of their clocks. */
+  readonly checks: readonly HostCheck[];
+  /** Since when the worst of them is what it is. */
+  readonly since: Timestamp;
+  readonly reportedAt: Timestamp;
+}
+
 /** The last word of an agent about a job, and how much of its log is stored. */
 export interface JobReport {
   readonly jobId: Id;
@@ -282,7 +293,7 @@ export interface JobLogEnd {
 export interface IntentRecord {
   readonly key: string;
   readonly kind: IntentKind;
-  /** Job id for `job.*`; instance id for `instance.*`; volume id, or attachment id, for `volume.*`. */
+  /** Id of a job, an instance, a volume, or of an attachment of a volume, by the kind. */
   readonly subjectId: Id;
   readonly attempt: number;
   readonly payload: IntentPayload;
@@ -294,14 +305,13 @@ export interface IntentRecord {
   readonly updatedAt: Timestamp;
 }
 
-export type IntentKind =
-  | 'job.start'
-  | 'job.release'
-  | 'job.stop'
-  | 'job.remove'
-  | 'instance.create'
-  | 'instance.terminate'
-  | VolumeIntentPayload['kind'];
+export type IntentKind = IntentPayload['kind'];
+
+/** An intent of one kind. */
+export type IntentOf<K extends IntentKind> = Omit<IntentRecord, 'kind' | 'payload'> & {
+  readonly kind: K;
+  readonly payload: Extract<IntentPayload, { readonly kind: K }>;
+};
 
 export type IntentPayload =
   /** Put the job on its host; `hold` for a cluster. */
@@ -325,9 +335,20 @@ export type IntentPayload =
       readonly offers: readonly Offer[];
       readonly maxTries: number;
       readonly totalOffers: number;
+      /** No backend has been asked yet, so nothing can appear if it is never carried out. */
+      readonly untried?: true;
     }
   | { readonly kind: 'instance.terminate' }
   | VolumeIntentPayload;
+
+/** How a backend finds a volume. */
+export interface VolumeHandle {
+  /** The provider's id, shown as `volume_id`. */
+  readonly id: string;
+  readonly region: string;
+  /** JSON of the adapter, not read by anybody else. */
+  readonly data: string | null;
+}
 
 export type VolumeIntentPayload =
   /**

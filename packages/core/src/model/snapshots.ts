@@ -1,7 +1,11 @@
-/** What a pass reads, all at one moment. */
+/**
+ * What a pass reads, all at one moment. A snapshot is complete when it is loaded: what only the
+ * memory of a server holds is given to the loader.
+ */
 import type {
   BackendName,
   FleetRecord,
+  HostHealthRecord,
   HostRecord,
   Id,
   InstanceRecord,
@@ -50,13 +54,19 @@ export interface RunSnapshot {
   /** Volumes that its jobs mount; needed only where the run names volumes. */
   readonly volumes?: readonly JobVolume[];
   /** Jobs whose output has exceeded the quota of an hour, with what to tell the user. */
-  readonly overQuota?: Readonly<Record<Id, string>>;
-  /** Consecutive successes of each probe of a job, by number; needed until it is ready. */
-  readonly probes?: Readonly<Record<Id, readonly number[]>>;
-  /** What was asked of a service that scales by demand. */
-  readonly requests?: RequestCounts;
-  /** GPU utilisation per running job, oldest first; needed only with a utilisation policy. */
-  readonly gpuSamples?: Readonly<Record<Id, readonly GpuSample[]>>;
+  readonly overQuota: Readonly<Record<Id, string>>;
+  /** Consecutive successes of each probe, by number, of jobs that run and are not ready. */
+  readonly probes: Readonly<Record<Id, readonly number[]>>;
+  /** Requests to a service that scales by demand; null = the run does not. */
+  readonly requests: RequestCounts | null;
+  /** GPU utilisation of running jobs with a utilisation policy, oldest first. */
+  readonly gpuSamples: Readonly<Record<Id, readonly GpuSample[]>>;
+}
+
+/** What the next step of a run depends on and only the memory of a server holds. */
+export interface RunMemory {
+  /** Jobs whose output has exceeded the quota of an hour, with what to tell the user. */
+  readonly overQuota: ReadonlyMap<Id, string>;
 }
 
 /** Requests that reached a service, by how many seconds before now they are counted from. */
@@ -93,12 +103,18 @@ export interface CapacitySnapshot {
   readonly localInstances: number;
   /** Those of them that hold jobs, or are about to. */
   readonly localBusy: readonly LocalUse[];
-  /** Backends that show offers but cannot create machines; absent = none. */
-  readonly machineless?: ReadonlySet<BackendName>;
+  /** Backends that show offers but cannot create machines. */
+  readonly machineless: ReadonlySet<BackendName>;
+}
+
+/** What placement needs of a project's backends beside their offers. */
+export interface CapacityHints extends Pick<CapacitySnapshot, 'machineless'> {
+  /** Some backend sends no signals about capacity, so it has to be asked again. */
+  readonly hasSilentBackends: boolean;
 }
 
 /** One project's waiting work and everything it could be placed on. */
-export interface PlacementSnapshot extends CapacitySnapshot, LocalState {
+export interface PlacementSnapshot extends CapacitySnapshot, CapacityHints, LocalState {
   readonly projectId: Id;
   readonly projectName: string;
   /**
@@ -110,8 +126,6 @@ export interface PlacementSnapshot extends CapacitySnapshot, LocalState {
   readonly more: ReadonlySet<string>;
   /** Gangs of other projects that wait for shared fleets, the most urgent of each class. */
   readonly rivals: readonly Rival[];
-  /** Some backend of the project sends no signals about capacity, so it has to be asked again. */
-  readonly hasSilentBackends: boolean;
 }
 
 /** A gang of another project, and the fleets that both projects may use. */
@@ -134,13 +148,14 @@ export interface InstanceSnapshot {
   /** Unfinished jobs that claim it. */
   readonly jobs: readonly JobRecord[];
   readonly host: HostRecord | null;
+  readonly health: HostHealthRecord | null;
   /** What its backend last reported; null before the first answer, and where it never reports. */
   readonly observation: ObservationRecord | null;
   readonly intents: readonly IntentRecord[];
   /** Instances of its fleet that are neither terminating nor terminated. */
   readonly activeInFleet: number;
-  /** Only of one that its fleet plans: it may become an instance of the `local` backend. */
-  readonly local?: Pick<CapacitySnapshot, 'localInstances'> & LocalState;
+  /** Null but for an instance that its fleet plans: it may become an instance of the `local` backend. */
+  readonly local: (Pick<CapacitySnapshot, 'localInstances'> & LocalState) | null;
 }
 
 export interface FleetSnapshot {
@@ -148,6 +163,8 @@ export interface FleetSnapshot {
   readonly projectName: string;
   readonly projectDeleted: boolean;
   readonly instances: readonly InstanceRecord[];
+  /** Orders of instances that are still to be created, in a cluster; elsewhere none. */
+  readonly intents: readonly IntentRecord[];
   /** Unfinished runs with this `fleetId`. */
   readonly activeRuns: number;
 }

@@ -16,6 +16,7 @@ import type {
   ObservedState,
   RunRecord,
   Timestamp,
+  VolumeHandle,
 } from './records.ts';
 
 export interface VolumeRecord {
@@ -49,15 +50,6 @@ export interface VolumeRecord {
   readonly deletedAt: Timestamp | null;
   readonly nextPassAt: Timestamp | null;
   readonly version: number;
-}
-
-/** How a backend finds a volume. */
-export interface VolumeHandle {
-  /** The provider's id, shown as `volume_id`. */
-  readonly id: string;
-  readonly region: string;
-  /** JSON of the adapter, not read by anybody else. */
-  readonly data: string | null;
 }
 
 /** What a backend reports of a volume. Texts are for people. */

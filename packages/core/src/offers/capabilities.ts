@@ -18,15 +18,24 @@ export interface Capabilities {
   /** Directories of the machine can be mounted into a job. */
   readonly instanceMounts: boolean;
   readonly reservations: boolean;
+  /** Machines that are ordered one by one can be put close to each other. */
+  readonly placementGroups: boolean;
+  /** All nodes of a gang are ordered, and end, together. */
+  readonly groupProvisioning: boolean;
   /** Named volumes can be mounted into a job. */
   readonly volumes: boolean;
+  /** Has offers of machines that it may take back. */
+  readonly spot: boolean;
   /** The machine is the job's own container and ends with it: never idle, never shared. */
   readonly container: boolean;
   /** As offers show it: the job's container starts on the machine, or is the machine. */
   readonly runtime: 'shim' | 'runner';
-  /** Machines for gateways, and such without a public address. */
+  /** Machines for gateways, such without a public address, and load balancers before several. */
   readonly gateway: boolean;
   readonly privateGateway: boolean;
+  readonly loadBalancer: boolean;
+  /** Certificates of the provider that its load balancers can use. */
+  readonly managedCertificates: 'acm' | 'gcp-cm' | null;
 }
 
 const minutes = (count: number) => () => count * 60;
@@ -39,11 +48,16 @@ const NONE: Capabilities = {
   privileged: false,
   instanceMounts: false,
   reservations: false,
+  placementGroups: false,
+  groupProvisioning: false,
   volumes: false,
+  spot: false,
   container: false,
   runtime: 'shim',
   gateway: false,
   privateGateway: false,
+  loadBalancer: false,
+  managedCertificates: null,
 };
 
 const VM: Capabilities = {
@@ -55,25 +69,37 @@ const VM: Capabilities = {
 
 const VM_CLUSTER: Capabilities = { ...VM, multinode: true };
 const CONTAINER: Capabilities = { ...NONE, container: true, runtime: 'runner' };
-const GATEWAYS = { gateway: true, privateGateway: true };
+const GATEWAYS = { gateway: true, privateGateway: true, loadBalancer: true };
 
 /** Capabilities and times to start up of dstack 0.22.5, and `local`, which is ours. */
 const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
-  aws: { ...VM_CLUSTER, reservations: true, volumes: true, ...GATEWAYS },
-  azure: { ...VM_CLUSTER, gateway: true },
+  aws: {
+    ...VM_CLUSTER,
+    reservations: true,
+    placementGroups: true,
+    volumes: true,
+    spot: true,
+    ...GATEWAYS,
+    managedCertificates: 'acm',
+  },
+  azure: { ...VM_CLUSTER, spot: true, gateway: true },
   gcp: {
     ...VM_CLUSTER,
     reservations: true,
+    placementGroups: true,
     volumes: true,
+    spot: true,
     ...GATEWAYS,
+    managedCertificates: 'gcp-cm',
     provisioningSeconds: (type) => (type === 'a4-highgpu-8g' ? 16 : 10) * 60,
   },
   oci: {
     ...VM_CLUSTER,
+    spot: true,
     provisioningSeconds: (type) => (type.startsWith('BM.') ? 20 : 10) * 60,
   },
-  nebius: VM_CLUSTER,
-  crusoe: VM_CLUSTER,
+  nebius: { ...VM_CLUSTER, placementGroups: true, spot: true },
+  crusoe: { ...VM_CLUSTER, placementGroups: true },
   vultr: {
     ...VM_CLUSTER,
     provisioningSeconds: (type) => (type.startsWith('vbm') ? 55 : 10) * 60,
@@ -81,8 +107,8 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
   jarvislabs: VM_CLUSTER,
   seeweb: { ...VM_CLUSTER, provisioningSeconds: minutes(20) },
   lambda: { ...VM, provisioningSeconds: minutes(30) },
-  verda: VM,
-  datacrunch: VM,
+  verda: { ...VM, spot: true },
+  datacrunch: { ...VM, spot: true },
   digitalocean: VM,
   amddevcloud: VM,
   hotaisle: VM,
@@ -92,10 +118,17 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
     ...CONTAINER,
     runtime: 'shim',
     multinode: true,
+    groupProvisioning: true,
     volumes: true,
+    spot: true,
     provisioningSeconds: minutes(20),
   },
-  slurm: { ...CONTAINER, multinode: true, provisioningSeconds: minutes(20) },
+  slurm: {
+    ...CONTAINER,
+    multinode: true,
+    groupProvisioning: true,
+    provisioningSeconds: minutes(20),
+  },
   kubernetes: {
     ...CONTAINER,
     multinode: true,
@@ -105,9 +138,9 @@ const CAPABILITIES: Readonly<Record<BackendName, Capabilities>> = {
     gateway: true,
     provisioningSeconds: minutes(20),
   },
-  vastai: CONTAINER,
-  daytona: { ...CONTAINER, volumes: true, provisioningSeconds: minutes(20) },
-  lium: { ...CONTAINER, volumes: true },
+  vastai: { ...CONTAINER, spot: true },
+  daytona: { ...CONTAINER, volumes: true, spot: true, provisioningSeconds: minutes(20) },
+  lium: { ...CONTAINER, volumes: true, spot: true },
   remote: { ...VM_CLUSTER, createInstance: false, volumes: true, owner: 'user' },
   local: { ...VM, volumes: true, owner: 'server' },
   dstack: { ...VM_CLUSTER, reservations: true },
@@ -124,10 +157,26 @@ export function capabilitiesOf(backend: BackendName | null): Capabilities {
 export const isServerHost = (backend: BackendName | null): boolean =>
   capabilitiesOf(backend).owner === 'server';
 
+/** The server host. */
+export const LOCAL_BACKEND = 'local' satisfies BackendName;
+
+/** SSH hosts, which fleets name. */
+export const SSH_HOST_BACKEND = 'remote' satisfies BackendName;
+
+/** Backends whose instances are slots of the server host, for queries. */
+export const SERVER_HOST_BACKENDS = (Object.keys(CAPABILITIES) as BackendName[]).filter(
+  isServerHost,
+);
+
+/** Names of backends in a configuration: there the server host has the name of SSH hosts. */
+export function backendsNamed(names: readonly BackendName[]): BackendName[] {
+  return names.includes(SSH_HOST_BACKEND) ? [...names, ...SERVER_HOST_BACKENDS] : [...names];
+}
+
 /** Name of the instance type of the server's machine when jobs run there without containers. */
 export const LOCAL_PROCESS_INSTANCE = 'local-process';
 
 /** The name of a backend as configurations have it: there the server host is a `remote` machine. */
 export function configuredBackendName(backend: BackendName): string {
-  return isServerHost(backend) ? 'remote' : backend;
+  return isServerHost(backend) ? SSH_HOST_BACKEND : backend;
 }

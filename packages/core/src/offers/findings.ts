@@ -8,11 +8,12 @@ import {
 } from '@dstack/contract';
 import type { Finding, Requirements, Rule } from '@dstack/contract/wire';
 import type { InstanceRecord, Offer } from '../model/index.ts';
-import { isInstanceActive, isInstanceAvailable } from '../status/instance-status.ts';
+import { isFailing, isInstanceActive, isInstanceAvailable } from '../status/index.ts';
 import { configuredBackendName } from './capabilities.ts';
+import type { JobNeeds } from './job-needs.ts';
 import { localRefusal } from './local-limits.ts';
 import { allMismatches, type RequirementName } from './match.ts';
-import { type JobNeeds, type Location, unmetLocations, unmetNeed } from './needs.ts';
+import { type Location, unmetLocations, unmetNeed } from './needs.ts';
 
 interface Detail {
   readonly asked?: string | null;
@@ -61,11 +62,16 @@ export function placeFindings(query: MachineQuery, offer: Offer): Finding[] {
 }
 
 /** The state that keeps a suitable instance from taking a job now; null if none does. */
-export function stateRule(instance: InstanceRecord): Rule | null {
+export function stateFinding(instance: InstanceRecord): Finding | null {
+  const rule = stateRule(instance);
+  return rule && finding(rule, { has: rule === 'unhealthy' ? instance.healthMessage : null });
+}
+
+function stateRule(instance: InstanceRecord): Rule | null {
   if (instance.deleted || !isInstanceActive(instance.status)) return 'ending';
   if (instance.offer === null || instance.totalBlocks === null) return 'not_ready';
   if (instance.unreachable) return 'unreachable';
-  if (instance.health === 'failure') return 'unhealthy';
+  if (isFailing(instance.health)) return 'unhealthy';
   return isInstanceAvailable(instance.status) ? null : 'not_ready';
 }
 

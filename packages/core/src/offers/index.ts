@@ -6,7 +6,10 @@ export {
   capabilitiesOf,
   configuredBackendName,
   isServerHost,
+  LOCAL_BACKEND,
   LOCAL_PROCESS_INSTANCE,
+  SERVER_HOST_BACKENDS,
+  SSH_HOST_BACKEND,
 } from './capabilities.ts';
 export { type Combined, type CombineResult, combineFleetAndRun } from './combine.ts';
 export {
@@ -18,6 +21,7 @@ export {
   groupCpus,
   groupGpus,
 } from './groups.ts';
+export type { JobNeeds } from './job-needs.ts';
 export { DEFAULT_MAX_OFFERS, listOffers, mergeByPrice, type OfferListing } from './listing.ts';
 export { MACHINE_GPUS } from './local-gpus.ts';
 export {
@@ -31,4 +35,4 @@ export {
   localRefusalText,
 } from './local-limits.ts';
 export { firstMismatch, requirementsMatch } from './match.ts';
-export { type JobNeeds, type Location, unmetLocation, unmetNeed } from './needs.ts';
+export { type Location, unmetLocation, unmetNeed } from './needs.ts';

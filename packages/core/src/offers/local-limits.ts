@@ -1,6 +1,6 @@
 import type { Offer } from '../model/index.ts';
 import { isServerHost, LOCAL_PROCESS_INSTANCE } from './capabilities.ts';
-import type { JobNeeds } from './needs.ts';
+import type { JobNeeds } from './job-needs.ts';
 
 // Keys of `backend_data` in offers of the server's machine. Instances outlive the server process, so
 // the server refreshes these values in their offers at each start.

@@ -6,6 +6,7 @@ import {
   isServerHost,
   LOCAL_PROCESS_INSTANCE,
 } from './capabilities.ts';
+import type { JobNeeds } from './job-needs.ts';
 import { localRefusal } from './local-limits.ts';
 import { sameWord } from './match.ts';
 
@@ -13,18 +14,6 @@ import { sameWord } from './match.ts';
 export type Location = Partial<
   Pick<Profile, 'backends' | 'regions' | 'availability_zones' | 'instance_types'>
 >;
-
-/** What a job needs of the kind of machine, beyond its size. */
-export interface JobNeeds {
-  readonly multinode: boolean;
-  readonly privileged: boolean;
-  readonly instanceMounts: boolean;
-  readonly reservation: boolean;
-  /** `docker: true`: a Docker daemon inside the job. */
-  readonly dind: boolean;
-  readonly namedVolumes: boolean;
-  readonly registryAuth: boolean;
-}
 
 /** A need that a kind of machine does not meet, named as in configurations. */
 export type NeedName =

@@ -1,10 +1,11 @@
 import type { Finding, Profile } from '@dstack/contract/wire';
 import type { FleetRecord, Id, InstanceRecord, Offer, VolumeRecord } from '../model/index.ts';
 import {
+  isFailing,
   isInstanceActive,
   isInstanceAvailable,
   isInstanceIdle,
-} from '../status/instance-status.ts';
+} from '../status/index.ts';
 import { smallestShare } from './blocks.ts';
 import { configuredBackendName } from './capabilities.ts';
 import { finding, type MachineQuery, offerFindings, placeFindings } from './findings.ts';
@@ -87,7 +88,7 @@ function placeOf(
 }
 
 export function isUsable(instance: InstanceRecord): boolean {
-  if (instance.unreachable || instance.health === 'failure' || instance.deleted) return false;
+  if (instance.unreachable || isFailing(instance.health) || instance.deleted) return false;
   return isInstanceActive(instance.status);
 }
 

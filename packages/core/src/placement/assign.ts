@@ -7,6 +7,7 @@ import {
   occupyReserved,
   reserveInstance,
   runtimeDataFor,
+  untriedIn,
 } from '../instances/index.ts';
 import type {
   BackendName,
@@ -18,16 +19,17 @@ import type {
 } from '../model/index.ts';
 import { capabilitiesOf, isServerHost } from '../offers/capabilities.ts';
 import { moveJob } from '../reconcile/moves.ts';
-import { DEFAULT_IDLE_FOR_RUN } from '../status/instance-status.ts';
-import { triedOffers } from './new-slots.ts';
-import type { ExistingSlot, NewSlot } from './slots.ts';
+import { DEFAULT_IDLE_FOR_RUN } from '../status/index.ts';
+import type { ExistingSlot } from './existing-instances.ts';
+import type { NewSlot } from './new-capacity.ts';
+import { triedOffers } from './new-capacity.ts';
 
 /**
  * How long an instance made for a run stays without a job: null = for ever, 0 = it ends with its
  * job. `idle_duration` is the smaller one of fleet and run, negative = off.
  */
 function idleSecondsFor(
-  backend: BackendName,
+  backend: BackendName | null,
   profile: { readonly idle_duration?: number | null },
 ): number | null {
   if (capabilitiesOf(backend).container) return 0;
@@ -70,7 +72,7 @@ export function assignNew(
   slot: NewSlot,
   where: { readonly fleet: FleetRecord; readonly instanceNum: number },
   ctx: DecisionContext,
-): void {
+): InstanceRecord {
   const instance = draft.instances.insert(placeholder(job, slot, where, ctx));
   const assigned = draft.jobs.set(job, {
     instanceId: instance.id,
@@ -90,8 +92,10 @@ export function assignNew(
     offers: triedOffers(slot.offers),
     maxTries: ctx.settings.maxOffersTried,
     totalOffers: slot.totalOffers,
+    ...untriedIn(where.fleet),
   });
   draft.signal('instance', instance.id);
+  return instance;
 }
 
 /** The job no longer waits for a place. */
@@ -117,6 +121,6 @@ function placeholder(
     busyBlocks: first?.blocks ?? 1,
     requirements: slot.combined.requirements,
     profile: slot.combined.profile,
-    idleSeconds: idleSecondsFor(first?.backend ?? 'remote', slot.combined.profile),
+    idleSeconds: idleSecondsFor(first?.backend ?? null, slot.combined.profile),
   };
 }

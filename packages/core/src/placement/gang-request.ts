@@ -1,7 +1,8 @@
 import type { JobSpec, Profile, Requirements, RunSpec } from '@dstack/contract/wire';
 import { stableHash } from '../hash/stable-hash.ts';
 import type { Gang, RunRecord } from '../model/index.ts';
-import { type JobNeeds, needsOf } from '../offers/needs.ts';
+import type { JobNeeds } from '../offers/job-needs.ts';
+import { needsOf } from '../offers/needs.ts';
 import { mergedProfile } from '../profile/merge.ts';
 
 /** The requirements of one job of a gang. */

@@ -1,11 +1,11 @@
-export { demandOf } from './gang-request.ts';
 export type {
   BackendAbility,
   BackendAnswers,
   BackendNote,
   BackendOffers,
   BackendsState,
-  OffersWanted,
-} from './offers-wanted.ts';
+} from './backend-answers.ts';
+export { demandOf } from './gang-request.ts';
+export { wantsBackendOffers } from './look-ahead.ts';
+export type { OffersWanted } from './new-capacity.ts';
 export { place } from './place.ts';
-export { wantsBackendOffers } from './wants-offers.ts';

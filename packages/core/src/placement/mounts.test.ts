@@ -7,7 +7,8 @@ import type {
   VolumeRecord,
 } from '../model/index.ts';
 import { LOCAL_HOST, LOCAL_MOUNTS } from '../offers/local-limits.ts';
-import { aHostVolume, aVolume } from '../reconcile/testing-volumes.ts';
+import { aHostVolume } from '../reconcile/testing-volumes.ts';
+import { volumeRecord } from '../testing/records.ts';
 import {
   aFleet,
   aGang,
@@ -46,7 +47,7 @@ const ATTACHED = {
 function attachedTo(instanceId: string): MountableVolume {
   const attachment = { ...ATTACHED, volumeId: 'volume', instanceId, attachmentData: null };
   const run = { id: 'r', name: 'eval', projectId: 'project-1', priority: 0, submittedAt: 0 };
-  return mountable(aVolume(), { attachments: [attachment], users: [{ instanceId, run }] });
+  return mountable(volumeRecord(), { attachments: [attachment], users: [{ instanceId, run }] });
 }
 
 const refusal = (world: Partial<PlacementSnapshot>, offers: readonly Offer[] = []) =>
@@ -134,7 +135,7 @@ describe('a job that mounts a volume of the server host', () => {
 });
 
 describe('a job that mounts a volume of a cloud', () => {
-  const zoned = aVolume({
+  const zoned = volumeRecord({
     provisioningData: {
       ...({} as VolumeRecord['provisioningData']),
       availability_zone: 'us-east-1b',
@@ -169,7 +170,12 @@ describe('a job that mounts a volume of a cloud', () => {
   it('is not promised to two instances in one pass', () => {
     const instances = [anInstance(CLOUD, 0), anInstance(CLOUD, 1)];
     const gangs = [gang('a'), gang('b')];
-    const decision = placed({ fleets: [CLOUD], instances, volumes: [mountable(aVolume())], gangs });
+    const decision = placed({
+      fleets: [CLOUD],
+      instances,
+      volumes: [mountable(volumeRecord())],
+      gangs,
+    });
     expect(changesOf(decision, 'volume-use.insert')).toHaveLength(1);
   });
 });
@@ -190,7 +196,7 @@ describe('a volume that cannot be mounted anywhere', () => {
   });
 
   it('may be one that several nodes need at once', () => {
-    const volumes = [mountable(aVolume())];
+    const volumes = [mountable(volumeRecord())];
     expect(problemOf(volumes, { nodes: 2 })).toEqual({
       ...{ kind: 'volume', name: 'data', problem: 'one_instance' },
     });

@@ -14,9 +14,9 @@ import { finding } from '../offers/findings.ts';
 import { LOCAL_HOST } from '../offers/local-limits.ts';
 import { sameWord } from '../offers/match.ts';
 import { hasWord } from '../offers/needs.ts';
-import { isVolumeActive } from '../status/volume-status.ts';
+import { isVolumeActive } from '../status/index.ts';
+import type { CapacityLedger } from './capacity-ledger.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
-import type { CapacityLedger } from './ledger.ts';
 
 /** A machine, as far as it decides which volumes can be attached to it. */
 interface MountPlace {

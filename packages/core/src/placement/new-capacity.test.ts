@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { wantsBackendOffers } from './look-ahead.ts';
 import {
   aFleet,
   anInstance,
@@ -12,7 +13,6 @@ import {
   refusedWith,
   task,
 } from './testing.ts';
-import { wantsBackendOffers } from './wants-offers.ts';
 
 describe('new capacity', () => {
   it('is a planned instance with an announced effect; the job waits for it', () => {

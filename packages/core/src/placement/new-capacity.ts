@@ -1,15 +1,49 @@
-import type { Profile, Requirements } from '@dstack/contract/wire';
-import type { BackendName, FleetRecord, Offer } from '../model/index.ts';
-import { smallestShare, totalBlocksOf } from '../offers/blocks.ts';
-import { type Combined, combineFleetAndRun, type Exclusion } from '../offers/combine.ts';
-import { cutZones, unmetLocation, unmetNeed } from '../offers/needs.ts';
-import type { NodeRequest } from './gang-request.ts';
-import type { OffersWanted } from './offers-wanted.ts';
+/** What fleets can create: the question to the backends, and what their offers are good for. */
 
-/** Where a machine is; jobs of a gang that spans machines share one. */
-export interface Site {
-  readonly backend: BackendName;
-  readonly region: string;
+import type { Finding, Profile, Requirements } from '@dstack/contract/wire';
+import { offersAt, type Site } from '../instances/index.ts';
+import type { BackendName, FleetRecord, Id, Offer, VolumeRecord } from '../model/index.ts';
+import { isAvailableOffer } from '../offers/availability.ts';
+import { smallestShare, totalBlocksOf } from '../offers/blocks.ts';
+import { backendsNamed, isServerHost } from '../offers/capabilities.ts';
+import { type Combined, combineFleetAndRun, type Exclusion } from '../offers/combine.ts';
+import { finding } from '../offers/findings.ts';
+import { cutZones, unmetLocation, unmetNeed } from '../offers/needs.ts';
+import type { CapacityLedger } from './capacity-ledger.ts';
+import type { GangRequest, NodeRequest } from './gang-request.ts';
+import { mountableOffers } from './mounts.ts';
+
+/**
+ * A question to the backends that has to be answered before placement or a plan can be computed.
+ * Equal questions have equal keys, so that a hundred equal runs ask once.
+ *
+ * The answer is every offer that satisfies `requirements` (`requirementsMatch`), each backend's in
+ * its own order; merge them with `mergeByPrice`. Regions, zones, instance types, features and
+ * blocks are applied here, not by the caller.
+ */
+export interface OffersWanted {
+  readonly key: string;
+  /** Null: no fleet is meant (`for_offers_only` without fleets). */
+  readonly fleetId: Id | null;
+  /** Fleet and run combined. */
+  readonly requirements: Requirements;
+  /** Backends worth asking; null = all of the project. */
+  readonly backends: readonly BackendName[] | null;
+}
+
+/** Looks up the backends' answer; a question without an answer has no offers. */
+export type Ask = (question: OffersWanted) => readonly Offer[];
+
+/** An instance to be created. */
+export interface NewSlot {
+  readonly kind: 'new';
+  /** To be tried in this order; all divide the machine alike. */
+  readonly offers: readonly Offer[];
+  /** All that fit, before those not available now were left out. */
+  readonly totalOffers: number;
+  readonly combined: Combined;
+  /** One for each mount of a named volume. */
+  readonly volumes: readonly VolumeRecord[];
 }
 
 /** What a new instance of a fleet for a node has to be, and the question to the backends for it. */
@@ -37,9 +71,7 @@ export function newCapacityFor(
 
 export function offersQuestion(fleetId: string | null, combined: Combined): OffersWanted {
   const named = combined.profile.backends ?? null;
-  // In configurations the server's own machine goes by the name of SSH hosts.
-  const backends: BackendName[] | null =
-    named && (named.includes('remote') ? [...named, 'local'] : [...named]);
+  const backends = named && backendsNamed(named);
   const { requirements } = combined;
   const key = `${fleetId ?? ''}:${JSON.stringify([requirements, backends])}`;
   return { key, fleetId, requirements, backends };
@@ -84,4 +116,106 @@ export function usableOffers(
     const share = smallestShare(node.requirements, whole, total);
     return share ? [{ ...whole, blocks: share.blocks, total_blocks: total }] : [];
   });
+}
+
+/** The most offers kept for one new instance; far more than are ever tried. */
+const OFFERS_KEPT = 100;
+
+/** Why a fleet creates no new instance for a gang. */
+export interface NoNewCapacity {
+  readonly none: Finding;
+}
+
+/** Why the fleet never grows for this gang, however few instances it has; null if it does. */
+export function whyNeverGrow(fleet: FleetRecord, request: GangRequest): Finding | null {
+  if (request.profile.instances) return finding('instances');
+  if (request.profile.creation_policy === 'reuse') return finding('creation_policy');
+  if (!isElastic(fleet)) return finding('fixed_size');
+  return fleet.projectId === request.run.projectId ? null : finding('imported');
+}
+
+/** Whether the fleet may grow by `count` instances for this gang now. */
+export function whyNotGrow(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  count: number,
+  request: GangRequest,
+): Finding | null {
+  const never = whyNeverGrow(fleet, request);
+  if (never) return never;
+  if (ledger.isUndecided(fleet)) return finding('cluster_starting');
+  const max = fleet.spec.configuration.nodes?.max ?? null;
+  if (max === null || ledger.activeIn(fleet.id) + count <= max) return null;
+  return finding('nodes.max', { has: String(max) });
+}
+
+/** A new instance of the fleet for one node, with the offers available now, or why there are none. */
+export function newSlot(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  node: NodeRequest,
+  request: GangRequest,
+  ask: Ask,
+): NewSlot | NoNewCapacity {
+  const capacity = newCapacityFor(fleet, node, request.profile);
+  if ('excluded' in capacity) return { none: finding('excluded', capacity.excluded) };
+  return slotFrom(ledger, fleet, node, request, capacity, ask(capacity.question));
+}
+
+function slotFrom(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  node: NodeRequest,
+  request: GangRequest,
+  { combined }: NewCapacity,
+  offers: readonly Offer[],
+): NewSlot | NoNewCapacity {
+  const fitting = usableOffers(offers, node, combined, fleet.spec.configuration.blocks ?? 1);
+  const mountable = mountableOffers(ledger, fitting, fleet.id, node, request);
+  if ('finding' in mountable) return { none: mountable.finding };
+  const { offers: usable, volumes } = mountable;
+  const made = usable.filter((offer) => ledger.makesMachines(offer));
+  const had = made.filter(isAvailableOffer);
+  const open = had.filter((offer) => whyNotLocal(ledger, offer) === null);
+  if (open.length > 0) {
+    return { kind: 'new', combined, offers: open, totalOffers: usable.length, volumes };
+  }
+  const local = had[0] && whyNotLocal(ledger, had[0]);
+  if (local) return { none: local };
+  if (usable.length === 0) return { none: finding('no_offers') };
+  if (made.length > 0) return { none: finding('not_available', { count: made.length }) };
+  const has = [...new Set(usable.map((offer) => offer.backend))].join(', ');
+  return { none: finding('no_machines', { has, count: usable.length }) };
+}
+
+/** Why the server's machine cannot hold one more instance like this; null for other machines. */
+export function whyNotLocal(ledger: CapacityLedger, offer: Offer): Finding | null {
+  if (!isServerHost(offer.backend)) return null;
+  if (ledger.localLeft <= 0) {
+    return finding('local_limit', { has: String(ledger.localMaxInstances) });
+  }
+  return ledger.hasGpusFor(offer) ? null : finding('gpus_taken');
+}
+
+/**
+ * The offers to try for one instance: those divided into blocks like the first. On the server's
+ * machine only the first, because each offer takes other GPUs.
+ */
+export function triedOffers(offers: readonly Offer[]): Offer[] {
+  const [first] = offers;
+  if (first && isServerHost(first.backend)) return [first];
+  return offers
+    .filter(
+      (offer) =>
+        offer.blocks === first?.blocks &&
+        offer.total_blocks === first.total_blocks &&
+        !isServerHost(offer.backend),
+    )
+    .slice(0, OFFERS_KEPT);
+}
+
+/** The slot with offers at that site only, or null if there are none. */
+export function slotAt(slot: NewSlot, site: Site): NewSlot | null {
+  const offers = offersAt(slot.offers, site);
+  return offers.length > 0 ? { ...slot, offers } : null;
 }

@@ -38,7 +38,7 @@ describe('several nodes', () => {
     }
   });
 
-  it('leave those after them the backends, if they take the seat that was free', () => {
+  it('leave those after them the backends, if they take the slot that was free', () => {
     const instances = [anInstance(cluster, 0)];
     const gangs = [nodes(2), task('b', { resources: { cpu: '4..' } })];
     const decision = placed({ fleets: [cluster], instances, gangs }, [anOffer()]);

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Decision, Gang, Offer } from '../model/index.ts';
+import { wantsBackendOffers } from './look-ahead.ts';
 import { place } from './place.ts';
 import { aContext, answersOf, changesOf, jobChange, placed } from './testing.ts';
 import { type World, worlds } from './testing-worlds.ts';
-import { wantsBackendOffers } from './wants-offers.ts';
 
 const decide = ({ snapshot, offers }: World): Decision => placed(snapshot, offers);
 
@@ -78,6 +78,25 @@ describe('placement, whatever the fleets, instances and runs', () => {
           const fleet = snapshot.fleets.find((one) => one.id === fleetId)!;
           expect(fleet.spec.configuration.placement).toBe('cluster');
         }
+      }
+    });
+  });
+
+  it('grows a cluster without machines for one gang only, and names its master', () => {
+    check(({ snapshot }, decision) => {
+      const planned = changesOf(decision, 'instance.insert').map(({ instance }) => instance);
+      for (const fleet of snapshot.fleets) {
+        const own = planned.filter((one) => one.fleetId === fleet.id);
+        const there = snapshot.instances.some(
+          (one) => one.fleetId === fleet.id && one.status !== 'terminating',
+        );
+        if (fleet.spec.configuration.placement !== 'cluster' || there || own.length === 0) continue;
+        const runs = own.map(({ provisioningJobId }) =>
+          snapshot.gangs.findIndex(({ jobs }) => jobs.some(({ id }) => id === provisioningJobId)),
+        );
+        expect(new Set(runs).size).toBe(1);
+        const [update] = changesOf(decision, 'fleet.update').filter(({ id }) => id === fleet.id);
+        expect(own.map(({ id }) => id)).toContain(update?.set.masterInstanceId);
       }
     });
   });

@@ -1,26 +1,26 @@
 import type { Refusal } from '@dstack/contract/wire';
 import { Draft } from '../draft/draft.ts';
-import { capacityLeftTo } from '../instances/capacity.ts';
+import { capacityLeftTo, isCloudCluster, masterOf } from '../instances/index.ts';
 import type {
   Change,
   Decision,
   DecisionContext,
+  FleetRecord,
   Id,
   PlacementSnapshot,
   Timestamp,
 } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { isServerHost } from '../offers/capabilities.ts';
-import { isJobWaiting } from '../status/job-status.ts';
+import { isJobWaiting } from '../status/index.ts';
 import { assignExisting, assignNew } from './assign.ts';
+import type { BackendOffers } from './backend-answers.ts';
+import { CapacityLedger, type Claimant } from './capacity-ledger.ts';
+import type { FleetOption } from './choose-fleet.ts';
 import { chooseFleet } from './choose-fleet.ts';
-import type { FleetOption } from './fleet-option.ts';
-import { Holds } from './holds.ts';
-import { CapacityLedger, type Claimant } from './ledger.ts';
 import { unusableVolume } from './mounts.ts';
-import { type Ask, triedOffers } from './new-slots.ts';
-import type { BackendOffers } from './offers-wanted.ts';
-import { demandKey, type QueuedGang, queueOf } from './queue.ts';
+import { type Ask, triedOffers } from './new-capacity.ts';
+import { demandKey, Holds, type QueuedGang, queueOf } from './queue.ts';
 import { refusalOf } from './refusals.ts';
 
 /**
@@ -49,6 +49,8 @@ export class PlacementPass {
   /** Refusals by demand, computed when first needed. */
   readonly #refused = new Map<string, () => Refusal>();
   readonly #runs: Change[] = [];
+  /** Clusters that this pass has given a master. */
+  readonly #masters = new Map<Id, Change>();
   readonly #counts = { gangs: 0, placed: 0, refused: 0 };
   /** Demand classes in which a gang found no place. */
   readonly #closed = new Set<string>();
@@ -108,7 +110,7 @@ export class PlacementPass {
       const set = { fleetId: option.fleet.id };
       this.#runs.push({ type: 'run.update', id: run.id, version: run.version, set });
     }
-    this.#draft.checkFleet(option.fleet);
+    const planned: Id[] = [];
     claimSlots(this.#ledger, run, option, (slot, index, instanceNum) => {
       const job = jobs[index];
       if (!job) return;
@@ -116,11 +118,28 @@ export class PlacementPass {
       if (slot.kind === 'existing') assignExisting(this.#draft, job, slot, this.#ctx);
       else {
         const where = { fleet: option.fleet, instanceNum };
-        assignNew(this.#draft, job, slot, where, this.#ctx);
+        planned.push(assignNew(this.#draft, job, slot, where, this.#ctx).id);
       }
     });
+    this.#guard(option.fleet, planned);
     this.#counts.placed += 1;
     this.#draft.signal('run', run.id);
+  }
+
+  /**
+   * The decision holds while the fleet is as it was read. The first instance of a cluster becomes its
+   * master at once: of several that are created at the same time, one decides where all of them are.
+   */
+  #guard(fleet: FleetRecord, [first]: readonly Id[]): void {
+    if (this.#masters.has(fleet.id)) return;
+    const { id, version } = fleet;
+    const alive = masterOf(fleet, this.#ledger.instancesOf(id));
+    const masterInstanceId = alive?.id ?? first ?? null;
+    if (!isCloudCluster(fleet) || masterInstanceId === fleet.masterInstanceId) {
+      this.#draft.checkFleet(fleet);
+    } else {
+      this.#masters.set(id, { type: 'fleet.update', id, version, set: { masterInstanceId } });
+    }
   }
 
   #reason({ request }: QueuedGang): () => Refusal {
@@ -164,7 +183,7 @@ export class PlacementPass {
     const goesOn = [...more].some((demand) => !this.#closed.has(demand));
     if (goesOn && this.#counts.placed > 0) this.#draft.signal('placement', projectId);
     return {
-      changes: [...this.#runs, ...this.#draft.changes()],
+      changes: [...this.#runs, ...this.#masters.values(), ...this.#draft.changes()],
       signals: this.#draft.signals(),
       summary: { ...this.#counts, again: this.#again() },
       again: this.#again(),

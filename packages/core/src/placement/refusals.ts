@@ -1,18 +1,16 @@
 /** Why a gang has no place now, as data: applies the rules of `chooseFleet` and names each. */
 import type { Finding, FleetRefusal, Refusal, Verdict } from '@dstack/contract/wire';
-import { matchesFleet } from '../instances/fleet-match.ts';
+import { fixedSite, matchesFleet, siteText } from '../instances/index.ts';
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
 import { smallestShare } from '../offers/blocks.ts';
-import { finding, offerFindings, stateRule, summarize } from '../offers/findings.ts';
+import { finding, offerFindings, stateFinding, summarize } from '../offers/findings.ts';
 import { instanceFindings, referenceText } from '../offers/pool.ts';
-import { candidateFleets } from './choose-fleet.ts';
-import { fits, isClusterFor, newSlots, nodesNeeded } from './fleet-option.ts';
+import type { CapacityLedger } from './capacity-ledger.ts';
+import { candidateFleets, fits, isClusterFor, newSlots, nodesNeeded } from './choose-fleet.ts';
+import { isAllowed, isOthersLocal, poolOffer, poolSlots } from './existing-instances.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
-import type { CapacityLedger } from './ledger.ts';
 import { mountsOn, unusableVolume } from './mounts.ts';
-import { newCapacityFor } from './new-capacity.ts';
-import { type Ask, whyNeverGrow, whyNotGrow } from './new-slots.ts';
-import { isAllowed, isOthersLocal, poolOffer, poolSlots } from './slots.ts';
+import { type Ask, newCapacityFor, whyNeverGrow, whyNotGrow } from './new-capacity.ts';
 
 /** Why `chooseFleet` finds nothing for the gang. */
 export function refusalOf(ledger: CapacityLedger, request: GangRequest, ask: Ask): Refusal {
@@ -133,9 +131,9 @@ export function lookAt(
   const noMounts = 'finding' in mounts ? mounts : null;
   if (noMounts?.verdict === 'never') return never([...unfit, noMounts.finding]);
   if (unfit.length > 0) return never(unfit);
-  const state = stateRule(instance);
-  if (state === 'ending') return never([finding('ending')]);
-  if (state !== null) return full([finding(state)]);
+  const state = stateFinding(instance);
+  if (state?.rule === 'ending') return never([state]);
+  if (state !== null) return full([state]);
   if (!matchesFleet(instance, fleet)) return never([finding('fleet_spec')]);
   if (noMounts) return full([noMounts.finding]);
   if (ledger.isHeld(instance)) return full([finding('held')]);
@@ -171,10 +169,15 @@ function growthRefusal(
   if (max !== null && max < needed) {
     return { verdict: 'never', finding: finding('nodes.max', { has: String(max) }) };
   }
+  if (ledger.isUndecided(fleet)) return { verdict: 'full', finding: finding('cluster_starting') };
   const limit = whyTooFull(ledger, fleet, request);
   if (limit) return { verdict: 'full', finding: limit };
   if ('none' in slots) return { verdict: 'full', finding: slots.none };
-  return { verdict: 'full', finding: finding('site', { asked: String(request.nodes.length) }) };
+  const nodes = request.nodes.length;
+  // Several nodes may lack a common site, wherever the cluster is.
+  const site = nodes === 1 ? fixedSite(fleet, ledger.instancesOf(fleet.id)) : null;
+  const has = site && siteText(site);
+  return { verdict: 'full', finding: finding('site', { asked: String(nodes), has }) };
 }
 
 /** Why the fleet's size limit excludes the gang, after subtracting the free instances it would use. */

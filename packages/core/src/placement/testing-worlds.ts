@@ -55,14 +55,14 @@ export const worlds: fc.Arbitrary<World> = fc
     offers: fc.array(machine, { maxLength: 4 }),
     local: fc.boolean(),
   })
-  .map(({ fleets: shapes, instances: seats, gangs, offers, local }) => {
+  .map(({ fleets: shapes, instances: drawn, gangs, offers, local }) => {
     const fleets = shapes.map(({ placement, blocks, max, ssh }, index) =>
       aFleet(`f${index}`, {
         placement,
         ...(ssh ? { ssh_config: { hosts: ['h'], user: 'u' } } : { blocks, nodes: { min: 0, max } }),
       }),
     );
-    const instances = seats.map(({ fleet, offer, status, totalBlocks, busy, unreachable }, num) => {
+    const instances = drawn.map(({ fleet, offer, status, totalBlocks, busy, unreachable }, num) => {
       const busyBlocks = status === 'busy' ? Math.max(1, Math.min(busy, totalBlocks)) : 0;
       const patch = { status, totalBlocks, busyBlocks, unreachable };
       return anInstance(fleets[fleet % fleets.length] ?? aFleet('none'), num, offer, patch);

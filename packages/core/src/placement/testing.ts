@@ -2,7 +2,6 @@
 import { FleetSpec, RunSpec, refusalText } from '@dstack/contract/wire';
 import { buildJobSpecs } from '../job-spec/build.ts';
 import type {
-  BackendName,
   Change,
   Decision,
   DecisionContext,
@@ -12,59 +11,27 @@ import type {
   JobRecord,
   Offer,
   PlacementSnapshot,
-  ProvisioningData,
   RunRecord,
 } from '../model/index.ts';
 import { requirementsMatch } from '../offers/match.ts';
 import { newSubmissions } from '../reconcile/new-submission.ts';
 import { prepareRunSpec } from '../run-spec/prepare.ts';
-import type { BackendOffers } from './offers-wanted.ts';
+import {
+  aMachine,
+  anOffer,
+  fleetRecord,
+  instanceRecord,
+  type Machine,
+  runRecord,
+} from '../testing/records.ts';
+import type { BackendOffers } from './backend-answers.ts';
+import { wantsBackendOffers } from './look-ahead.ts';
 import { place } from './place.ts';
-import { wantsBackendOffers } from './wants-offers.ts';
 
 const PROJECT = 'project-1';
 const NOW = 1_700_000_000_000_000;
 
-export interface Machine {
-  readonly backend?: BackendName;
-  readonly name?: string;
-  readonly region?: string;
-  readonly cpus?: number;
-  readonly memoryGb?: number;
-  readonly gpus?: number;
-  readonly gpu?: string;
-  readonly price?: number;
-  readonly spot?: boolean;
-  readonly availability?: Offer['availability'];
-  readonly zones?: string[];
-}
-
-export function anOffer(machine: Machine = {}): Offer {
-  const gpu = { name: machine.gpu ?? 'H100', memory_mib: 81920, vendor: 'nvidia' as const };
-  return {
-    backend: machine.backend ?? 'aws',
-    region: machine.region ?? 'us-east-1',
-    price: machine.price ?? 1,
-    backend_data: {},
-    availability: machine.availability ?? 'available',
-    availability_zones: machine.zones ?? null,
-    instance_runtime: 'shim',
-    blocks: 1,
-    total_blocks: 1,
-    instance: {
-      name: machine.name ?? 'vm',
-      resources: {
-        cpus: machine.cpus ?? 8,
-        memory_mib: (machine.memoryGb ?? 32) * 1024,
-        gpus: Array.from({ length: machine.gpus ?? 0 }, () => gpu),
-        spot: machine.spot ?? false,
-        disk: { size_mib: machine.backend === 'local' ? 0 : 102400 },
-        cpu_arch: 'x86',
-        description: '',
-      },
-    },
-  };
-}
+export { anOffer, type Machine };
 
 /** The server's own machine, smaller than the language's default lower bounds. */
 export function localOffer(
@@ -84,24 +51,11 @@ export function localOffer(
 }
 
 export function aFleet(name: string, configuration: object = { nodes: '0..' }): FleetRecord {
-  return {
-    id: `fleet-${name}`,
-    projectId: PROJECT,
-    name,
-    spec: FleetSpec.parse({
-      configuration: { type: 'fleet', name, ...configuration },
-      profile: { name: 'default' },
-    }),
-    status: 'active',
-    statusMessage: null,
-    createdAt: NOW,
-    consolidationAttempt: 0,
-    lastConsolidatedAt: null,
-    masterInstanceId: null,
-    nextPassAt: null,
-    deleted: false,
-    version: 1,
-  };
+  const spec = FleetSpec.parse({
+    configuration: { type: 'fleet', name, ...configuration },
+    profile: { name: 'default' },
+  });
+  return fleetRecord({ id: `fleet-${name}`, name, spec, createdAt: NOW });
 }
 
 /** Of any clouds, with no bounds. */
@@ -113,66 +67,15 @@ export function anInstance(
   offer: Offer = anOffer(),
   patch: Partial<InstanceRecord> = {},
 ): InstanceRecord {
-  return {
-    id: `${fleet.name}-${num}`,
-    projectId: fleet.projectId,
-    fleetId: fleet.id,
-    instanceNum: num,
-    name: `${fleet.name}-${num}`,
-    backend: offer.backend,
-    region: offer.region,
-    price: offer.price,
-    status: 'idle',
-    unreachable: false,
-    health: 'healthy',
-    provisioningJobId: null,
-    offer,
-    provisioningData: aMachine(offer, `10.0.0.${num}`),
-    totalBlocks: 1,
-    busyBlocks: 0,
-    requirements: null,
-    profile: null,
-    idleSeconds: 300,
-    handle: { id: `i-${fleet.name}-${num}`, data: null },
-    hostId: `${fleet.name}-${num}`,
-    hostFacts: null,
-    terminationReason: null,
-    terminationMessage: null,
+  const name = `${fleet.name}-${num}`;
+  const { backend, region, price } = offer;
+  return instanceRecord({
+    ...{ id: name, projectId: fleet.projectId, fleetId: fleet.id, instanceNum: num, name, offer },
+    ...{ backend, region, price, provisioningData: aMachine(offer, `10.0.0.${num}`) },
+    handle: { id: `i-${name}`, data: null },
     createdAt: NOW,
-    startedAt: NOW,
-    finishedAt: null,
-    deletedAt: null,
-    lastJobFinishedAt: null,
-    statusChangedAt: NOW,
-    unreachableSince: null,
-    nextPassAt: null,
-    deleted: false,
-    version: 1,
     ...patch,
-  };
-}
-
-function aMachine(offer: Offer, hostname: string): ProvisioningData {
-  return {
-    backend: offer.backend,
-    base_backend: null,
-    instance_type: offer.instance,
-    instance_id: 'i-1',
-    hostname,
-    internal_ip: hostname,
-    public_ip_enabled: true,
-    instance_network: null,
-    region: offer.region,
-    availability_zone: null,
-    reservation: null,
-    price: offer.price,
-    username: 'root',
-    ssh_port: 22,
-    dockerized: true,
-    ssh_proxy: null,
-    backend_data: null,
-    gpu_driver: null,
-  };
+  });
 }
 
 export function aSpec(name: string, configuration: object = {}): RunSpec {
@@ -190,29 +93,8 @@ export function aRun(
   patch: Partial<RunRecord> = {},
 ): RunRecord {
   const spec = aSpec(name, configuration);
-  return {
-    id: `run-${name}`,
-    projectId: PROJECT,
-    userId: 'user-1',
-    name,
-    spec,
-    status: 'submitted',
-    terminationReason: null,
-    priority: spec.configuration.priority ?? 0,
-    deploymentNum: 0,
-    desiredReplicas: { '0': 1 },
-    resubmissionAttempt: 0,
-    fleetId: null,
-    gatewayId: null,
-    serviceSpec: null,
-    submittedAt: NOW,
-    lastProcessedAt: NOW,
-    nextTriggeredAt: null,
-    nextPassAt: null,
-    deleted: false,
-    version: 1,
-    ...patch,
-  };
+  const priority = spec.configuration.priority ?? 0;
+  return runRecord({ id: `run-${name}`, name, spec, priority, submittedAt: NOW, ...patch });
 }
 
 /** The only replica of a run made of this configuration. */
@@ -238,6 +120,7 @@ export function aSnapshot(patch: Partial<PlacementSnapshot>): PlacementSnapshot 
     more: new Set(),
     rivals: [],
     hasSilentBackends: false,
+    machineless: new Set(),
     fleets: [],
     instances,
     projectNames: { [PROJECT]: 'main' },

@@ -5,8 +5,8 @@ import { totalBlocksOf } from '../offers/blocks.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
 import { listOffers, type OfferListing } from '../offers/listing.ts';
 import { cutZones, needsOfRequirements, unmetLocation, unmetNeed } from '../offers/needs.ts';
+import type { OffersWanted } from '../placement/new-capacity.ts';
 import { offersQuestion } from '../placement/new-capacity.ts';
-import type { OffersWanted } from '../placement/offers-wanted.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 
 /** The question about what a fleet's instances could be; null for a fleet of SSH hosts. */

@@ -26,8 +26,8 @@ export interface PlanInput {
   readonly localBusy: readonly LocalUse[];
   /** The project's, not deleted; absent = the run names none. */
   readonly volumes?: readonly MountableVolume[];
-  /** Backends that show offers and make no machines; absent = none. */
-  readonly machineless?: ReadonlySet<BackendName>;
+  /** Backends that show offers but cannot create machines. */
+  readonly machineless: ReadonlySet<BackendName>;
   /** Effective. */
   readonly spec: RunSpec;
   /** See `planJobSpecs`. */

@@ -2,14 +2,20 @@ import type { FleetRecord, InstanceRecord, Offer } from '../model/index.ts';
 import { shareOffer } from '../offers/blocks.ts';
 import type { Combined } from '../offers/combine.ts';
 import type { PoolOffer } from '../offers/pool.ts';
-import { candidateFleets } from '../placement/choose-fleet.ts';
-import { viewPool } from '../placement/fleet-option.ts';
+import type { CapacityLedger } from '../placement/capacity-ledger.ts';
+import { candidateFleets, viewPool } from '../placement/choose-fleet.ts';
+import { poolOffer } from '../placement/existing-instances.ts';
 import type { GangRequest, NodeRequest } from '../placement/gang-request.ts';
-import type { CapacityLedger } from '../placement/ledger.ts';
 import { mountableOffers } from '../placement/mounts.ts';
-import { newCapacityFor, offersQuestion, usableOffers } from '../placement/new-capacity.ts';
-import { type Ask, newSlot, whyNotGrow, whyNotLocal } from '../placement/new-slots.ts';
-import { poolOffer } from '../placement/slots.ts';
+import {
+  type Ask,
+  newCapacityFor,
+  newSlot,
+  offersQuestion,
+  usableOffers,
+  whyNotGrow,
+  whyNotLocal,
+} from '../placement/new-capacity.ts';
 import type { PlanOptions } from './input.ts';
 
 /**
@@ -73,8 +79,8 @@ function cheapestNew(
 ): number {
   const node = request.nodes[0];
   if (!node || whyNotGrow(ledger, fleet, 1, request)) return Infinity;
-  const seat = newSlot(ledger, fleet, node, request, ask);
-  return 'offers' in seat ? (seat.offers[0]?.price ?? Infinity) : Infinity;
+  const slot = newSlot(ledger, fleet, node, request, ask);
+  return 'offers' in slot ? (slot.offers[0]?.price ?? Infinity) : Infinity;
 }
 
 function offersIn(

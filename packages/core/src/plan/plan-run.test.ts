@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Offer, VolumeRecord } from '../model/index.ts';
 import { aFleet, anInstance, anOffer, answersOf, aSpec, localOffer } from '../placement/testing.ts';
-import { aVolume } from '../reconcile/testing-volumes.ts';
+import { volumeRecord } from '../testing/records.ts';
 import { type PlanInput, planJobSpecs, planRun, planWantsOffers } from './index.ts';
 
 const CLOUD = aFleet('cloud');
@@ -23,6 +23,7 @@ function plan(configuration: object, world: World = {}) {
     instances: [],
     localInstances: 0,
     localBusy: [],
+    machineless: new Set(),
     spec,
     jobSpecs: built.jobSpecs,
     settings: { localMaxInstances: 4 },
@@ -218,14 +219,17 @@ describe('notes of a plan', () => {
   });
 
   it('name volumes, because a job must never run without its data', () => {
-    const elsewhere = { ...aVolume(), configuration: { ...aVolume().configuration, region: 'eu' } };
+    const elsewhere = {
+      ...volumeRecord(),
+      configuration: { ...volumeRecord().configuration, region: 'eu' },
+    };
     const volumes = [{ volume: elsewhere as VolumeRecord, attachments: [], users: [] }];
     const configuration = { volumes: ['data:/data'] };
     const { notes, jobPlans } = plan(configuration, { offers: [anOffer()], volumes });
     expect(jobPlans[0]?.total_offers).toBe(0);
     expect(notes.join()).toContain('volume data cannot be mounted since it is on aws/eu');
     expect(plan(configuration, { offers: [anOffer()] }).notes).toEqual(['Volume data not found']);
-    const here = [{ volume: aVolume(), attachments: [], users: [] }];
+    const here = [{ volume: volumeRecord(), attachments: [], users: [] }];
     const possible = plan(configuration, { offers: [anOffer()], volumes: here });
     expect(possible.jobPlans[0]?.total_offers).toBe(1);
   });

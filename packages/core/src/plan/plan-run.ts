@@ -1,10 +1,10 @@
 import type { JobSpec } from '@dstack/contract/wire';
 import type { Id, Offer } from '../model/index.ts';
 import { listOffers, type OfferListing } from '../offers/listing.ts';
+import type { BackendOffers } from '../placement/backend-answers.ts';
+import { CapacityLedger } from '../placement/capacity-ledger.ts';
 import { chooseFleet } from '../placement/choose-fleet.ts';
-import { CapacityLedger } from '../placement/ledger.ts';
-import type { Ask } from '../placement/new-slots.ts';
-import type { BackendOffers, OffersWanted } from '../placement/offers-wanted.ts';
+import type { Ask, OffersWanted } from '../placement/new-capacity.ts';
 import { refusalOf } from '../placement/refusals.ts';
 import { batchesOf } from './batches.ts';
 import type { PlanInput } from './input.ts';

@@ -162,7 +162,7 @@ describe('a service that scales by demand', () => {
 
   test('stays as it is where nothing is known of requests', () => {
     const world = service({ running: 2 });
-    world.requests = undefined;
+    world.requests = null;
     world.later(6000).pass();
     expect(wanted(world)).toBe(2);
   });

@@ -17,7 +17,7 @@ const LOOKS_PER_WINDOW = 12;
 export function scaleByDemand(pass: RunPass): void {
   const { requests } = pass.snapshot;
   const groups = scaledGroups(pass.run.spec);
-  if (groups.length === 0 || requests === undefined || !mayScale(pass)) return;
+  if (groups.length === 0 || requests === null || !mayScale(pass)) return;
   const desired = { ...pass.run.desiredReplicas };
   for (const group of groups) {
     const current = desired[group.name];

@@ -15,3 +15,5 @@ export { reconcileVolume } from './reconcile-volume.ts';
 export type { RunContext } from './run-pass.ts';
 export { scalesByDemand } from './scaled-groups.ts';
 export { KEPT_SUBMISSIONS } from './submit-jobs.ts';
+export { healthMessage } from './track-health.ts';
+export { type StopRequest, stopRun, terminateFleet, type UserRequest } from './user-requests.ts';

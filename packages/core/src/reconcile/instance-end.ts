@@ -5,11 +5,11 @@ import { BACKEND_MISSING, type IntentRecord } from '../model/index.ts';
 import {
   BACKEND_MISSING_LIMIT,
   HOST_REMOVE_LIMIT,
-  isOwnHost,
+  isSshHost,
   terminateDelay,
 } from '../status/index.ts';
 import type { InstancePass } from './instance-pass.ts';
-import { nudgeCreation } from './instance-start.ts';
+import { nudgeCreation, withdrawUntried } from './instance-start.ts';
 
 export function advanceTermination(pass: InstancePass): void {
   const { instance, draft } = pass;
@@ -31,13 +31,13 @@ export function advanceTermination(pass: InstancePass): void {
 
 /** An SSH host costs nothing, so its agent is left there when it cannot be removed in time. */
 function isGivenUpHost(pass: InstancePass, last: IntentRecord): boolean {
-  if (!isOwnHost(pass.instance.backend)) return false;
+  if (!isSshHost(pass.instance.backend)) return false;
   return last.state !== 'announced' || dueToGiveUp(pass);
 }
 
 /** Returns whether the time for removing an agent is over, and schedules a pass for that moment. */
 function dueToGiveUp(pass: InstancePass): boolean {
-  if (!isOwnHost(pass.instance.backend)) return false;
+  if (!isSshHost(pass.instance.backend)) return false;
   const until = pass.instance.statusChangedAt + HOST_REMOVE_LIMIT;
   if (pass.now >= until) return true;
   pass.draft.dueAt(until);
@@ -83,6 +83,7 @@ function adoptLate(pass: InstancePass): boolean {
     finish(pass);
     return false;
   }
+  withdrawUntried(pass, create);
   // Wait for the result: it may be the only record of a machine that costs money.
   nudgeCreation(pass, create);
   return false;

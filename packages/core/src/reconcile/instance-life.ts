@@ -7,8 +7,8 @@ import {
   isInstanceActive,
   isInstanceBusy,
   isInstanceIdle,
-  isOwnHost,
   isPatientBackend,
+  isSshHost,
   UNREACHABLE_LIMIT,
 } from '../status/index.ts';
 import { followLoss } from './instance-loss.ts';
@@ -77,7 +77,7 @@ function settleClaims(pass: InstancePass): void {
 function endIfIdle(pass: InstancePass): void {
   const { instance } = pass;
   const { idleSeconds } = instance;
-  if (idleSeconds === null || isOwnHost(instance.backend)) return;
+  if (idleSeconds === null || isSshHost(instance.backend)) return;
   if (!isInstanceActive(instance.status)) return;
   const since = instance.lastJobFinishedAt ?? instance.startedAt ?? instance.createdAt;
   const until = since + idleSeconds * SECOND;

@@ -1,12 +1,19 @@
 /** Instances that end without an order: interrupted by their provider, failed, or missing. */
 import { MISSING_TOLERANCE } from '../instances/index.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import type { InstancePass } from './instance-pass.ts';
 
 /** Ends an instance that its backend has lost. Returns whether it was ended. */
 export function followLoss(pass: InstancePass): boolean {
-  if (pass.observation === null) return false;
+  if (pass.observation === null) {
+    // Its backend has not been asked yet, or a crash has come before the first answer.
+    if (!isServerHost(pass.instance.backend)) pass.draft.signal('observation', pass.instance.id);
+    return false;
+  }
   const { observation, since } = pass.observation;
   if (observation.state === 'interrupted') {
+    // A machine that has served so far is kept, whatever its agent reports of it now.
+    if (observation.reason === 'refused' && pass.instance.startedAt !== null) return false;
     const reason = observation.reason === 'spot' ? 'interrupted' : 'error';
     pass.giveUp(reason, observation.text);
     return true;

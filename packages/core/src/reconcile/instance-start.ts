@@ -1,5 +1,6 @@
 /** A planned instance until its agent connects. */
 
+import { instanceTarget, newEvent } from '../events/events.ts';
 import {
   adoptHandle,
   adoptMachine,
@@ -7,6 +8,7 @@ import {
   isOffered,
   type OfferedInstance,
   startInstance,
+  untriedIn,
 } from '../instances/index.ts';
 import type { HostRecord, IntentRecord, Offer } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
@@ -41,6 +43,7 @@ function withoutCreation(pass: InstancePass): void {
     offers: [],
     maxTries: maxOffersTried,
     totalOffers: 0,
+    ...untriedIn(pass.snapshot.fleet),
   });
 }
 
@@ -55,7 +58,6 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
     pass.giveUp('no_offers', `The server's machine has as many instances as it may: ${limit}`);
   } else if (result?.kind === 'instance.created') {
     adoptMachine(pass.draft, pass.instance, result);
-    pass.draft.signal('fleet', pass.instance.fleetId);
     // The snapshot was loaded without the host, which may already be connected: run another pass.
     pass.draft.signal('instance', pass.instance.id);
   } else if (result?.kind === 'no-capacity') {
@@ -63,14 +65,21 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
   } else if (create.state === 'failed' || result?.kind === 'refused') {
     pass.giveUp('error', result?.kind === 'refused' ? result.message : create.error);
   } else {
+    // One that waits for the master of its cluster is not needed without its job.
+    if (pass.instance.provisioningJobId !== null) withdrawUntried(pass, create);
     nudgeCreation(pass, create);
   }
+}
+
+/** Has an order that nobody needs any more given up, if no backend has been asked yet. */
+export function withdrawUntried(pass: InstancePass, { key, payload }: IntentRecord): void {
+  if (payload.kind === 'instance.create' && payload.untried) pass.draft.signal('intent', key);
 }
 
 /** Slots of the server's machine belong to no fleet: other projects may have taken the last one. */
 function hasLocalSlot({ snapshot, ctx, draft }: InstancePass, created: OfferedInstance): boolean {
   const { local } = snapshot;
-  if (!isServerHost(created.offer.backend) || local === undefined) return true;
+  if (!isServerHost(created.offer.backend) || local === null) return true;
   draft.checkLocal(local.localState);
   return local.localInstances < ctx.settings.localMaxInstances;
 }
@@ -99,7 +108,6 @@ function advanceUndescribed(pass: InstancePass): void {
   }
   const until = pass.instance.createdAt + HOST_ADD_LIMIT;
   if (host?.connected && pass.instance.provisioningData !== null) {
-    pass.set({ terminationMessage: null });
     arrive(pass, host);
   } else if (pass.now >= until) {
     const message = host?.error ?? 'The host could not be added within 10 minutes';
@@ -130,6 +138,7 @@ export function advanceProvisioning(pass: InstancePass): void {
   const seconds = provisioningTimeoutSeconds(instance.backend, type);
   const until = (instance.startedAt ?? instance.statusChangedAt) + seconds * SECOND;
   if (pass.now < until) {
+    reportStage(pass);
     pass.draft.dueAt(until);
     return;
   }
@@ -144,6 +153,21 @@ function followReadiness(pass: InstancePass): void {
   if (observation?.state !== 'ready' || observation.machine === null) return;
   if (pass.instance.provisioningData?.hostname) return;
   describeMachine(pass.draft, pass.instance, observation.machine);
+  pass.signalRuns();
+}
+
+/** Shown with the instance; each new stage that its backend reports is an event. */
+function reportStage(pass: InstancePass): void {
+  const { instance, observation } = pass;
+  const stage = stageOf(pass);
+  if (stage === instance.terminationMessage) return;
+  const isOfBackend = observation?.error === null && observation.observation.state === 'pending';
+  if (stage !== null && isOfBackend) {
+    pass.draft.event(
+      newEvent(`Instance is being provisioned: ${stage}`, [instanceTarget(instance)]),
+    );
+  }
+  pass.set({ terminationMessage: stage });
   pass.signalRuns();
 }
 
@@ -165,7 +189,8 @@ function arrive(pass: InstancePass, host: HostRecord): void {
     pass.giveUp('error', message);
     return;
   }
-  startInstance(pass.draft, instance, { host, totalBlocks, hasJobs: pass.hasJobs });
+  pass.set({ terminationMessage: null });
+  startInstance(pass.draft, pass.instance, { host, totalBlocks, hasJobs: pass.hasJobs });
   pass.draft.signal('fleet', instance.fleetId);
   pass.signalRuns();
 }

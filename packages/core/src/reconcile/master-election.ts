@@ -1,22 +1,20 @@
-/** The instance of a cloud cluster that fixes where all the others are made. */
-
+/** The instance of a cloud cluster that decides where all the others are created. */
 import type { Draft } from '../draft/draft.ts';
-import type { FleetRecord, InstanceRecord } from '../model/index.ts';
-import { isInstanceActive, isPlaceholder } from '../status/index.ts';
+import { clusterSite, isCloudCluster, masterOf } from '../instances/index.ts';
+import type { FleetRecord } from '../model/index.ts';
+import { isInstancePending } from '../status/index.ts';
 
-/**
- * The master stays as long as it lives. Then follows the lowest-numbered machine that is there, then
- * one that is planned without a job, then any.
- */
+/** Elects a master where there is none, and lets those be created that waited for it. */
 export function electMaster(draft: Draft, fleet: FleetRecord): void {
-  if (fleet.spec.configuration.placement !== 'cluster') return;
-  const alive = draft.instances
-    .all()
-    .filter((one) => isInstanceActive(one.status))
-    .sort((a, b) => a.instanceNum - b.instanceNum);
-  const present = alive.find((one) => one.id === fleet.masterInstanceId);
-  const made = alive.find((one) => one.provisioningData !== null);
-  const planned = alive.find((one: InstanceRecord) => !isPlaceholder(one));
-  const master = present ?? made ?? planned ?? alive[0] ?? null;
-  draft.fleets.set(fleet, { masterInstanceId: master?.id ?? null });
+  if (!isCloudCluster(fleet)) return;
+  const instances = draft.instances.all();
+  const master = masterOf(fleet, instances);
+  const elected = draft.fleets.set(fleet, { masterInstanceId: master?.id ?? null });
+  for (const instance of instances) {
+    if (!isInstancePending(instance.status)) continue;
+    const create = draft.lastIntent('instance.create', instance.id);
+    if (create?.state !== 'announced') continue;
+    if (clusterSite(elected, instances, instance).kind === 'undecided') continue;
+    draft.signal('intent', create.key);
+  }
 }

@@ -7,7 +7,7 @@ import type { RunPass } from './run-pass.ts';
 /** Ready once every probe has succeeded often enough in a row; for good, whatever probes say later. */
 export function becomeReady(pass: RunPass, job: JobRecord): JobRecord {
   if (job.ready || job.jobNum !== 0) return job;
-  const streaks = pass.snapshot.probes?.[job.id] ?? [];
+  const streaks = pass.snapshot.probes[job.id] ?? [];
   const isReady = (job.spec.probes ?? []).every(
     (probe, n) => (streaks[n] ?? 0) >= probe.ready_after,
   );

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FleetRecord, InstanceRecord } from '../model/index.ts';
+import type { FleetRecord, InstanceRecord, IntentRecord } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
 import { reconcileFleet } from './reconcile-fleet.ts';
 import { aFleet, anInstance, SETTINGS, T0 } from './testing.ts';
@@ -8,6 +8,7 @@ interface Options {
   readonly at?: number;
   readonly activeRuns?: number;
   readonly projectDeleted?: boolean;
+  readonly intents?: readonly IntentRecord[];
 }
 
 function pass(fleet: FleetRecord, instances: InstanceRecord[], options: Options = {}) {
@@ -18,6 +19,7 @@ function pass(fleet: FleetRecord, instances: InstanceRecord[], options: Options 
       projectName: 'main',
       projectDeleted: options.projectDeleted ?? false,
       instances,
+      intents: options.intents ?? [],
       activeRuns: options.activeRuns ?? 0,
     },
     {
@@ -135,6 +137,39 @@ describe('a fleet', () => {
     expect(pass(fleet, three).fleet.masterInstanceId).toBe('inst-2');
     const two = [three[0]!, three[1]!, numbered(2, { status: 'terminating' })];
     expect(pass(fleet, two).fleet.masterInstanceId).toBe('inst-1');
+  });
+
+  describe('of a cluster', () => {
+    const cluster = { placement: 'cluster' as const, nodes: { min: 0, max: null } };
+    const planned = (num: number) =>
+      numbered(num, { status: 'pending', provisioningData: null, backend: null, offer: null });
+    const payload = { kind: 'instance.create', offers: [], maxTries: 1, totalOffers: 0 } as const;
+    const order = (num: number, state: IntentRecord['state'] = 'announced'): IntentRecord => ({
+      ...{ key: `instance.create:inst-${num}:0`, kind: 'instance.create', payload, state },
+      ...{ subjectId: `inst-${num}`, attempt: 0, result: null, error: null },
+      ...{ createdAt: T0, updatedAt: T0 },
+    });
+    const woken = (fleet: FleetRecord, instances: InstanceRecord[], intents: IntentRecord[]) =>
+      pass(fleet, instances, { intents })
+        .decision.signals.filter(({ kind }) => kind === 'intent')
+        .map(({ id }) => id);
+
+    test('has its master created first, and the others once it has a machine', () => {
+      const fleet = aFleet(cluster, { masterInstanceId: 'inst-0' });
+      const orders = [order(0), order(1), order(2, 'done')];
+      const all = [planned(0), planned(1), planned(2)];
+      expect(woken(fleet, all, orders)).toEqual(['instance.create:inst-0:0']);
+      const made = [numbered(0, { status: 'provisioning' }), planned(1), planned(2)];
+      expect(woken(fleet, made, orders)).toEqual(['instance.create:inst-1:0']);
+    });
+
+    test('has another one created when its master was not', () => {
+      const fleet = aFleet(cluster, { masterInstanceId: 'inst-0' });
+      const left = [numbered(0, { status: 'terminated' }), planned(1), planned(2)];
+      const { fleet: after } = pass(fleet, left, { intents: [order(1), order(2)] });
+      expect(after.masterInstanceId).toBe('inst-1');
+      expect(woken(fleet, left, [order(1), order(2)])).toEqual(['instance.create:inst-1:0']);
+    });
   });
 });
 

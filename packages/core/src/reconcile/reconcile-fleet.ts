@@ -34,8 +34,8 @@ import { moveFleet } from './moves.ts';
  * sets it to 0 and the attempts to 0, which makes consolidation due at once.
  */
 export function reconcileFleet(snapshot: FleetSnapshot, ctx: DecisionContext): Decision {
-  const { fleet, instances } = snapshot;
-  const draft = new Draft({ fleet, instances }, ctx);
+  const { fleet, instances, intents } = snapshot;
+  const draft = new Draft({ fleet, instances, intents }, ctx);
   draft.beginRound();
   if (isFleetTerminating(fleet.status)) endFleet(draft, fleet, snapshot);
   else if (isFleetActive(fleet.status) && !fleet.deleted) keepFleet(draft, fleet);

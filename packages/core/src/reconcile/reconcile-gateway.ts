@@ -10,11 +10,11 @@ import type {
   NewEvent,
 } from '../model/index.ts';
 import {
+  assertTransition,
   GATEWAY_TRANSITIONS,
   isGatewayPassing,
   isGatewayRunning,
-} from '../status/gateway-status.ts';
-import { assertTransition } from '../status/transitions.ts';
+} from '../status/index.ts';
 
 /**
  * No backend of this server makes machines for gateways, so a new one fails at once and says why,

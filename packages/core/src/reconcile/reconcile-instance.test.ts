@@ -78,6 +78,37 @@ describe('a planned cloud machine', () => {
   });
 });
 
+describe('an instance that waits for the master of its cluster', () => {
+  const cluster = aFleet({ placement: 'cluster' });
+  const planned = (patch: Partial<Instance> = {}) =>
+    new World({
+      instances: [aPlaceholder('none', { provisioningJobId: null, busyBlocks: 0, ...patch })],
+      fleet: cluster,
+    });
+  const order = { kind: 'intent', id: 'instance.create:inst-1:0' };
+
+  test('has an order that no backend has been asked about yet', () => {
+    const w = planned();
+    w.instancePass();
+    expect(w.announced('instance.create')[0]?.payload).toMatchObject({ untried: true });
+    const free = world(aPlaceholder('none', { provisioningJobId: null, busyBlocks: 0 }));
+    free.instancePass();
+    expect(free.announced('instance.create')[0]?.payload).not.toHaveProperty('untried');
+  });
+
+  test('has the order dropped as soon as it ends', () => {
+    const w = planned();
+    w.instancePass();
+    w.instances.set('inst-1', { ...w.instance(), status: 'terminating' });
+    w.signals.length = 0;
+    w.instancePass();
+    expect(w.signals).toContainEqual(order);
+    w.settle(order.id, { kind: 'refused', reason: 'error', message: 'not needed any more' });
+    w.instancePass();
+    expect(w.instance().status).toBe('terminated');
+  });
+});
+
 describe('a machine whose job has gone before it appeared', () => {
   function orphan(patch: Partial<Instance> = {}) {
     const w = new World({
@@ -426,5 +457,21 @@ describe('what a backend reports of an instance', () => {
     expect(w.instance().terminationMessage).toBe(
       'The agent did not come up in 10 minutes (installing drivers)',
     );
+  });
+});
+
+describe('the stage that a backend reports', () => {
+  test('is shown with the instance and recorded once, until the instance is in service', () => {
+    const { provisioningData } = anInstance();
+    const waiting = provisioningData && { ...provisioningData, hostname: null };
+    const w = world(anInstance({ status: 'provisioning', provisioningData: waiting }));
+    w.observe({ state: 'pending', text: 'booting' }).instancePass();
+    w.instancePass();
+    expect(w.instance().terminationMessage).toBe('booting');
+    expect(w.events).toEqual(['Instance is being provisioned: booting']);
+    if (provisioningData === null) throw new Error('no machine');
+    w.observe({ state: 'ready', machine: { offer: null, provisioningData, totalBlocks: null } });
+    w.connect('inst-1').instancePass();
+    expect(w.instance()).toMatchObject({ status: 'idle', terminationMessage: null });
   });
 });

@@ -23,6 +23,7 @@ import { advanceTermination } from './instance-end.ts';
 import { advanceUp } from './instance-life.ts';
 import { InstancePass } from './instance-pass.ts';
 import { advancePlanned, advanceProvisioning } from './instance-start.ts';
+import { trackHealth } from './track-health.ts';
 
 const MAX_ROUNDS = 100;
 
@@ -50,7 +51,10 @@ function round(pass: InstancePass): void {
   }
   if (isInstancePending(status)) advancePlanned(pass);
   else if (isInstanceProvisioning(status)) provision(pass);
-  else if (isInstanceAvailable(status)) advanceUp(pass);
+  else if (isInstanceAvailable(status)) {
+    trackHealth(pass);
+    advanceUp(pass);
+  }
 }
 
 /** Ends a machine that its fleet or its job no longer needs, before its agent connects. */

@@ -1,15 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { BACKEND_MISSING, type VolumeRecord } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
+import { volumeRecord } from '../testing/records.ts';
 import { aFleet, anInstance, T0 } from './testing.ts';
-import { aHostVolume, aVolume, aVolumeHost, READY, VolumeWorld } from './testing-volumes.ts';
+import { aHostVolume, aVolumeHost, READY, VolumeWorld } from './testing-volumes.ts';
 
 const HOUR = 3600;
 const HANDLE = { id: 'vol-1', region: 'us-east-1', data: null };
-const submitted = () => aVolume({ status: 'submitted', handle: null });
+const submitted = () => volumeRecord({ status: 'submitted', handle: null });
 const withCleanup = (seconds: number | null, patch: Partial<VolumeRecord> = {}) =>
-  aVolume({
-    configuration: { ...aVolume().configuration, auto_cleanup_duration: seconds },
+  volumeRecord({
+    configuration: { ...volumeRecord().configuration, auto_cleanup_duration: seconds },
     ...patch,
   });
 
@@ -36,7 +37,7 @@ describe('a new volume', () => {
   });
 
   test('is found where the user has made it', () => {
-    const configuration = { ...aVolume().configuration, volume_id: 'vol-9', size: null };
+    const configuration = { ...volumeRecord().configuration, volume_id: 'vol-9', size: null };
     const volume = { ...submitted(), configuration, external: true } as VolumeRecord;
     const world = new VolumeWorld({ volume });
     world.pass();
@@ -131,7 +132,7 @@ describe('a volume on hosts', () => {
   });
 
   test('reports that it holds more than its size, once', () => {
-    const world = new VolumeWorld({ volume: aVolume({ shared: true }) });
+    const world = new VolumeWorld({ volume: volumeRecord({ shared: true }) });
     world.observe({ ...READY, usedGib: 100 }).pass();
     expect(world.volume.statusMessage).toBeNull();
     world.observe({ ...READY, usedGib: 123.45 }).pass();
@@ -241,7 +242,7 @@ describe('an attachment', () => {
     world.release('a').pass();
     world.settle('volume.detach', { kind: 'ok' }).leave('a').pass();
     expect(world.only()).toMatchObject({ instanceId: 'inst-2', status: 'attaching' });
-    const shared = new VolumeWorld({ instances, volume: aVolume({ shared: true }) });
+    const shared = new VolumeWorld({ instances, volume: volumeRecord({ shared: true }) });
     shared.use('a').use('b', 'inst-2').pass();
     expect(shared.attachments.size).toBe(2);
   });
@@ -349,7 +350,7 @@ describe('a deletion', () => {
   });
 
   test('only forgets a volume of the user', () => {
-    const world = new VolumeWorld({ volume: aVolume({ external: true }) }).markForDeletion();
+    const world = new VolumeWorld({ volume: volumeRecord({ external: true }) }).markForDeletion();
     world.pass();
     expect(world.volume.deleted).toBe(true);
     expect(world.intents.size).toBe(0);

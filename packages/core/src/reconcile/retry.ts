@@ -1,8 +1,9 @@
 /** Whether and when failed replicas are retried. */
+import type { RetryEvent } from '@dstack/contract';
 import { stableFraction } from '../hash/stable-hash.ts';
 import type { JobRecord, RunRecord, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
-import { jobEnd, jobOutcome, latestSubmissions, type RetryEvent } from '../status/index.ts';
+import { jobEnd, jobOutcome, latestSubmissions } from '../status/index.ts';
 import { isUpToDate, type Replica } from './replicas.ts';
 import type { RunPass } from './run-pass.ts';
 import { sleepsWithoutDemand } from './scaled-groups.ts';

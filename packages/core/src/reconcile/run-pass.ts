@@ -14,8 +14,12 @@ import type {
   RunTerminationReason,
   Timestamp,
 } from '../model/index.ts';
-import { assertTransition, isJobTerminating, latestSubmissions } from '../status/index.ts';
-import { RUN_TRANSITIONS } from '../status/run-status.ts';
+import {
+  assertTransition,
+  isJobTerminating,
+  latestSubmissions,
+  RUN_TRANSITIONS,
+} from '../status/index.ts';
 import { moveJob } from './moves.ts';
 
 /** Pure functions that a run's pass needs beside the snapshot. */

@@ -20,7 +20,7 @@ export function advanceRunning(pass: RunPass, job: JobRecord): void {
     const seconds = current.spec.max_duration;
     const message = `The job exceeded the max_duration of ${seconds} seconds and did not stop on its own`;
     endJob(pass, current, 'max_duration_exceeded', { message });
-  } else if (pass.snapshot.overQuota?.[current.id] !== undefined) {
+  } else if (pass.snapshot.overQuota[current.id] !== undefined) {
     const message = pass.snapshot.overQuota[current.id];
     endJob(pass, current, 'log_quota_exceeded', { message, graceful: true });
   } else if (isInactive(pass, current)) {
@@ -60,7 +60,7 @@ const WINDOW_SLACK = 60 * SECOND;
 
 function isUnderused(pass: RunPass, job: JobRecord): boolean {
   const policy = job.spec.utilization_policy;
-  const samples = pass.snapshot.gpuSamples?.[job.id] ?? [];
+  const samples = pass.snapshot.gpuSamples[job.id] ?? [];
   if (!policy) return false;
   const begin = pass.now - policy.time_window * SECOND;
   const covers = begin + WINDOW_SLACK;

@@ -4,6 +4,18 @@ import { onNewMachine, placed, running } from './testing-runs.ts';
 import { World } from './testing-world.ts';
 
 describe('stop and abort', () => {
+  test('a job that printed more than its quota is asked to end, with the reason', () => {
+    const world = running();
+    world.overQuota = { 'job-1': 'The job printed more than 10 bytes within an hour' };
+    world.pass();
+    expect(world.job('job-1')).toMatchObject({
+      status: 'terminating',
+      terminationReason: 'log_quota_exceeded',
+      terminationMessage: 'The job printed more than 10 bytes within an hour',
+      stopGraceful: true,
+    });
+  });
+
   test('a running process is asked to end, and the run ends with it', () => {
     const world = running();
     world.stop();

@@ -20,30 +20,15 @@ import type {
   VolumeUse,
 } from '../model/index.ts';
 import { SECOND } from '../model/records.ts';
+import { volumeRecord } from '../testing/records.ts';
 import { reconcileVolume } from './reconcile-volume.ts';
 import { aJob, anInstance, SETTINGS, T0 } from './testing.ts';
 
-export function aVolume(patch: Partial<VolumeRecord> = {}): VolumeRecord {
-  return {
-    ...{ id: 'volume', projectId: 'project-1', userId: 'user-1', name: 'data', backend: 'aws' },
-    configuration: {
-      ...{ type: 'volume', name: 'data', backend: 'aws', region: 'us-east-1', size: 100 },
-      ...{ availability_zone: null, volume_id: null, auto_cleanup_duration: null, tags: null },
-    } as VolumeRecord['configuration'],
-    ...{ external: false, status: 'active', statusMessage: null, provisioningData: null },
-    ...{ handle: { id: 'vol-1', region: 'us-east-1', data: null }, fleetId: null, hostId: null },
-    ...{ shared: false, statusChangedAt: T0, createdAt: T0, lastProcessedAt: T0 },
-    ...{ lastJobProcessedAt: null, toBeDeleted: false, deleted: false, deletedAt: null },
-    ...{ nextPassAt: null, version: 1 },
-    ...patch,
-  };
-}
-
 /** A directory of hosts of an SSH fleet, not created yet. */
 export function aHostVolume(patch: Partial<VolumeRecord> = {}, zone?: string): VolumeRecord {
-  const base = { ...aVolume().configuration, backend: 'kubernetes', region: 'ssh:gpus' };
+  const base = { ...volumeRecord().configuration, backend: 'kubernetes', region: 'ssh:gpus' };
   const configuration = { ...base, ...(zone && { availability_zone: zone }) };
-  return aVolume({
+  return volumeRecord({
     ...{ backend: 'remote', fleetId: 'fleet-1', status: 'submitted', handle: null },
     configuration: configuration as VolumeRecord['configuration'],
     ...patch,
@@ -75,7 +60,7 @@ export class VolumeWorld {
   #ids = 0;
 
   constructor({ volume, fleet, hosts, instances, backendConfigured }: Start = {}) {
-    this.volume = volume ?? aVolume();
+    this.volume = volume ?? volumeRecord();
     this.fleet = fleet ?? null;
     this.hosts = hosts ?? [];
     this.backendConfigured = backendConfigured ?? true;

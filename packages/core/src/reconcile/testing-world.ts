@@ -2,6 +2,7 @@
  * A run, its instances and their agents in memory: decisions are applied as the store would apply
  * them (versions and uniqueness checked), so that tests tell stories instead of comparing changes.
  */
+
 import type { JobState } from '@dstack/contract/agent';
 import { expectedObservation, observed } from '../instances/index.ts';
 import type {
@@ -9,6 +10,7 @@ import type {
   Decision,
   EngineSettings,
   FleetRecord,
+  HostHealthRecord,
   HostRecord,
   InstanceObservation,
   InstanceRecord,
@@ -40,6 +42,7 @@ import {
   SETTINGS,
   T0,
 } from './testing.ts';
+import { stopRun } from './user-requests.ts';
 
 interface Start {
   readonly run?: Partial<RunRecord>;
@@ -59,6 +62,8 @@ export class World {
   jobs = new Map<string, JobRecord>();
   instances = new Map<string, InstanceRecord>();
   hosts = new Map<string, HostRecord>();
+  /** What agents have reported, by host. */
+  health = new Map<string, HostHealthRecord>();
   reports = new Map<string, JobReport>();
   intents = new Map<string, IntentRecord>();
   observations = new Map<string, ObservationRecord>();
@@ -70,15 +75,16 @@ export class World {
   alarms: string[] = [];
   removedInstances: string[] = [];
   deletedJobs: string[] = [];
-  gpuSamples: RunSnapshot['gpuSamples'];
-  probes: RunSnapshot['probes'];
+  overQuota: RunSnapshot['overQuota'] = {};
+  gpuSamples: RunSnapshot['gpuSamples'] = {};
+  probes: RunSnapshot['probes'] = {};
   volumes: RunSnapshot['volumes'];
   /** Jobs whose volumes may be detached, and those that have left them. */
   releasedVolumes: string[] = [];
   leftVolumes: string[] = [];
   /** Instances of the server's machine, for one that a fleet plans. */
   localInstances: number | null = null;
-  requests: RunSnapshot['requests'];
+  requests: RunSnapshot['requests'] = null;
   buildJobs: RunContext['buildJobs'];
   nextFire: RunContext['nextFire'];
   settings: EngineSettings;
@@ -159,6 +165,7 @@ export class World {
       reports: [...this.reports.values()],
       logEnds: this.logEnds,
       intents: [...this.intents.values()].filter((one) => subjects.has(one.subjectId)),
+      overQuota: this.overQuota,
       gpuSamples: this.gpuSamples,
       probes: this.probes,
       volumes: this.volumes,
@@ -185,12 +192,14 @@ export class World {
         fleet: this.fleet,
         jobs,
         host: this.hosts.get(instance.hostId ?? '') ?? null,
+        health: this.health.get(instance.hostId ?? '') ?? null,
         observation: this.observations.get(id) ?? null,
         intents: [...this.intents.values()].filter((one) => one.subjectId === id),
         activeInFleet: this.#active(),
-        ...(this.localInstances === null
-          ? {}
-          : { local: { localInstances: this.localInstances, localState: 'as read' } }),
+        local:
+          this.localInstances === null
+            ? null
+            : { localInstances: this.localInstances, localState: 'as read' },
       },
       this.ctx,
     );
@@ -362,9 +371,10 @@ export class World {
 
   /** What the API writes for `runs/stop`. */
   stop(abort = false): this {
-    const terminationReason = abort ? 'aborted_by_user' : 'stopped_by_user';
-    const { version } = this.run;
-    this.run = { ...this.run, status: 'terminating', terminationReason, version: version + 1 };
+    const decision = stopRun(this.run, { abort, actorUserId: null, now: this.now });
+    for (const change of decision?.changes ?? []) {
+      if (change.type === 'run.update') this.run = raise(this.run, change);
+    }
     return this;
   }
 }

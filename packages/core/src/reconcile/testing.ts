@@ -9,15 +9,19 @@ import type {
   JobRecord,
   JobReport,
   Offer,
-  ProvisioningData,
   RunRecord,
-  Timestamp,
 } from '../model/index.ts';
-import { SECOND } from '../model/records.ts';
-import { newSubmissions } from './new-submission.ts';
+import {
+  aMachine,
+  fleetRecord,
+  instanceRecord,
+  jobRecord,
+  anOffer as machineOffer,
+  runRecord,
+  T0,
+} from '../testing/records.ts';
 
-/** 2026-01-01T00:00:00Z, µs. */
-export const T0: Timestamp = 1_767_225_600 * SECOND;
+export { aMachine, T0 };
 
 export const SETTINGS: EngineSettings = {
   unreachableTolerance: null,
@@ -26,46 +30,9 @@ export const SETTINGS: EngineSettings = {
   localMaxInstances: 4,
 };
 
+/** Offers of this folder are of a small machine without GPUs. */
 export function anOffer(patch: Partial<Offer> = {}): Offer {
-  return {
-    backend: 'aws',
-    region: 'us-east-1',
-    price: 1,
-    instance: {
-      name: 'm5.xlarge',
-      resources: {
-        cpus: 4,
-        memory_mib: 16384,
-        gpus: [],
-        spot: false,
-        disk: { size_mib: 102400 },
-        cpu_arch: 'x86',
-        description: '',
-      },
-    },
-    availability: 'available',
-    availability_zones: null,
-    backend_data: {},
-    instance_runtime: 'shim',
-    blocks: 1,
-    total_blocks: 1,
-    ...patch,
-  } as Offer;
-}
-
-export function aMachine(offer: Offer = anOffer()): ProvisioningData {
-  return {
-    backend: offer.backend,
-    instance_type: offer.instance,
-    instance_id: 'i-1',
-    hostname: '10.0.0.1',
-    internal_ip: '10.0.0.1',
-    region: offer.region,
-    price: offer.price,
-    username: 'ubuntu',
-    ssh_port: 22,
-    dockerized: true,
-  } as unknown as ProvisioningData;
+  return { ...machineOffer({ name: 'm5.xlarge', cpus: 4, memoryGb: 16 }), ...patch };
 }
 
 export type Configuration = Partial<RunSpec['configuration']> & Record<string, unknown>;
@@ -79,29 +46,7 @@ export function aRunSpec(configuration: Configuration = {}): RunSpec {
 }
 
 export function aRun(patch: Partial<RunRecord> = {}): RunRecord {
-  return {
-    id: 'run-1',
-    projectId: 'project-1',
-    userId: 'user-1',
-    name: 'train',
-    spec: aRunSpec(),
-    status: 'submitted',
-    terminationReason: null,
-    priority: 0,
-    deploymentNum: 0,
-    desiredReplicas: { '0': 1 },
-    resubmissionAttempt: 0,
-    fleetId: null,
-    gatewayId: null,
-    serviceSpec: null,
-    submittedAt: T0,
-    lastProcessedAt: T0,
-    nextTriggeredAt: null,
-    nextPassAt: null,
-    deleted: false,
-    version: 1,
-    ...patch,
-  };
+  return runRecord({ spec: aRunSpec(), ...patch });
 }
 
 export function aJobSpec(patch: Partial<JobSpec> & Record<string, unknown> = {}): JobSpec {
@@ -124,11 +69,9 @@ export function aJobSpec(patch: Partial<JobSpec> & Record<string, unknown> = {})
 }
 
 export function aJob(patch: Partial<JobRecord> = {}): JobRecord {
-  const spec =
-    patch.spec ?? aJobSpec({ job_num: patch.jobNum ?? 0, replica_num: patch.replicaNum ?? 0 });
-  const place = { newId: () => 'job-1', now: T0, replicaNum: spec.replica_num };
-  const [job] = newSubmissions(aRun(), [spec], place);
-  return { ...(job as JobRecord), version: 1, ...patch };
+  const { jobNum = 0, replicaNum = 0 } = patch;
+  const spec = patch.spec ?? aJobSpec({ job_num: jobNum, replica_num: replicaNum });
+  return jobRecord({ ...patch, spec }, aRun());
 }
 
 /** What placement makes of a job that gets an idle instance. */
@@ -155,44 +98,7 @@ export function placedJob(instance: InstanceRecord, patch: Partial<JobRecord> = 
 }
 
 export function anInstance(patch: Partial<InstanceRecord> = {}): InstanceRecord {
-  const offer = patch.offer === undefined ? anOffer() : patch.offer;
-  return {
-    id: 'inst-1',
-    projectId: 'project-1',
-    fleetId: 'fleet-1',
-    instanceNum: 0,
-    name: 'cloud-0',
-    backend: offer?.backend ?? null,
-    region: offer?.region ?? '',
-    price: offer?.price ?? 0,
-    status: 'idle',
-    unreachable: false,
-    health: 'healthy',
-    provisioningJobId: null,
-    offer,
-    provisioningData: offer === null ? null : aMachine(offer),
-    totalBlocks: 1,
-    busyBlocks: 0,
-    requirements: null,
-    profile: null,
-    idleSeconds: 300,
-    handle: offer === null ? null : { id: 'i-1', data: null },
-    hostId: patch.id ?? 'inst-1',
-    hostFacts: null,
-    terminationReason: null,
-    terminationMessage: null,
-    createdAt: T0,
-    startedAt: T0,
-    finishedAt: null,
-    deletedAt: null,
-    lastJobFinishedAt: null,
-    statusChangedAt: T0,
-    unreachableSince: null,
-    nextPassAt: null,
-    deleted: false,
-    version: 1,
-    ...patch,
-  };
+  return instanceRecord({ offer: anOffer(), ...patch });
 }
 
 /** A machine that is still being made for a job. */
@@ -257,20 +163,5 @@ export function aFleet(
     configuration: { type: 'fleet', name: 'cloud', nodes: { min: 0, max: null }, ...configuration },
     profile: null,
   };
-  return {
-    id: 'fleet-1',
-    projectId: 'project-1',
-    name: 'cloud',
-    spec: spec as unknown as FleetSpec,
-    status: 'active',
-    statusMessage: null,
-    createdAt: T0,
-    consolidationAttempt: 0,
-    lastConsolidatedAt: T0,
-    masterInstanceId: null,
-    nextPassAt: null,
-    deleted: false,
-    version: 1,
-    ...patch,
-  };
+  return fleetRecord({ spec: spec as unknown as FleetSpec, lastConsolidatedAt: T0, ...patch });
 }

@@ -3,7 +3,7 @@ import type { Profile, RunSpec, ServiceConfiguration } from '@dstack/contract/wi
 import type { VolumeRecord } from '../model/volumes.ts';
 import { nodesRequired } from '../placement/gang-request.ts';
 import { mergedProfile } from '../profile/merge.ts';
-import { isVolumeActive } from '../status/volume-status.ts';
+import { isVolumeActive } from '../status/index.ts';
 import { groupMembers, groupReferenceError } from './group-references.ts';
 import { resourcesError, withResourceDefaults } from './resources.ts';
 import { nameError, type PreparedRunSpec, type SpecError, specError } from './result.ts';

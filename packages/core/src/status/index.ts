@@ -1,8 +1,3 @@
-export * from './attachment-status.ts';
-export * from './fleet-status.ts';
-export * from './gateway-status.ts';
-export * from './instance-status.ts';
-export * from './job-status.ts';
-export * from './run-status.ts';
-export * from './transitions.ts';
-export * from './volume-status.ts';
+/** All about statuses in one place for this package: those of the contract, and what core adds. */
+export * from '@dstack/contract/status';
+export * from './own.ts';

@@ -2,26 +2,16 @@ import { describe, expect, test } from 'vitest';
 import type { JobTerminationReason, RunTerminationReason } from '../model/index.ts';
 import { aJob, aJobSpec, T0 } from '../reconcile/testing.ts';
 import {
-  assertTransition,
   consolidationDelay,
-  FLEET_TRANSITIONS,
-  GATEWAY_REPLICA_TRANSITIONS,
-  GATEWAY_TRANSITIONS,
-  IllegalTransition,
-  INSTANCE_TRANSITIONS,
-  isJobFinished,
-  JOB_TRANSITIONS,
   jobEnd,
   jobError,
   jobStatusMessage,
   killDeadline,
   latestSubmissions,
   provisioningTimeoutSeconds,
-  RUN_TRANSITIONS,
   runEnd,
   runError,
   runStatusMessage,
-  VOLUME_TRANSITIONS,
 } from './index.ts';
 
 /** Final status, `error` and retry event of each reason, from the wire contract. */
@@ -74,37 +64,6 @@ describe('reasons', () => {
   );
 });
 
-describe('transition tables', () => {
-  const TABLES: readonly [string, Record<string, readonly string[]>, readonly string[]][] = [
-    ['run', RUN_TRANSITIONS, ['terminated', 'failed', 'done']],
-    ['job', JOB_TRANSITIONS, ['terminated', 'aborted', 'failed', 'done']],
-    ['instance', INSTANCE_TRANSITIONS, ['terminated']],
-    ['fleet', FLEET_TRANSITIONS, ['terminated']],
-    ['volume', VOLUME_TRANSITIONS, ['active', 'failed']],
-    ['gateway', GATEWAY_TRANSITIONS, ['running', 'failed']],
-    ['gateway replica', GATEWAY_REPLICA_TRANSITIONS, ['terminated']],
-  ];
-
-  test.each(TABLES)(
-    'of a %s lead from everywhere to an end and nowhere from there',
-    (_, table, ends) => {
-      const final = Object.keys(table).filter((status) => table[status]!.length === 0);
-      expect(final.sort()).toEqual([...ends].sort());
-      for (const start of Object.keys(table)) {
-        const reached = new Set([start]);
-        for (const status of reached) for (const next of table[status]!) reached.add(next);
-        expect(final.some((status) => reached.has(status))).toBe(true);
-      }
-    },
-  );
-
-  test('a change that is not in the table is refused by name', () => {
-    expect(() => assertTransition('job', JOB_TRANSITIONS, 'done', 'running')).toThrow(
-      new IllegalTransition('job', 'done', 'running'),
-    );
-  });
-});
-
 describe('texts of a job', () => {
   test.each([
     ['done', 'done_by_runner', null, 0, 'exited (0)'],
@@ -132,7 +91,16 @@ describe('texts of a job', () => {
     ['terminating', null, 'kill', 'terminating (SIGKILL)'],
     ['done', null, 'kill', 'exited (0)'],
   ] as const)('%s, out of reach since %s, stop at %s is "%s"', (status, since, stage, text) => {
-    expect(jobStatusMessage(aJob({ status, disconnectedAt: since }), stage)).toBe(text);
+    const stop = stage && ({ kind: 'stop', stage } as const);
+    expect(jobStatusMessage(aJob({ status, disconnectedAt: since }), stop)).toBe(text);
+  });
+
+  test('a job that waits for its machine shows the stage of the machine, shortened', () => {
+    const machine = (text: string) => ({ kind: 'machine', text }) as const;
+    const job = aJob({ status: 'provisioning' });
+    expect(jobStatusMessage(job, machine('booting'))).toBe('provisioning (booting)');
+    expect(jobStatusMessage(job, machine('x'.repeat(500)))).toHaveLength(75);
+    expect(jobStatusMessage({ ...job, status: 'running' }, machine('booting'))).toBe('running');
   });
 });
 
@@ -156,7 +124,9 @@ describe('texts of a run', () => {
     expect(runStatusMessage(running, jobs.slice(0, 1))).toBe('running (unreachable)');
     expect(runStatusMessage(running, jobs)).toBe('running');
     const ending = [aJob({ id: 'c', status: 'terminating' })];
-    const text = runStatusMessage({ status: 'terminating' }, ending, { c: 'terminate' });
+    const text = runStatusMessage({ status: 'terminating' }, ending, {
+      c: { kind: 'stop', stage: 'terminate' },
+    });
     expect(text).toBe('terminating (SIGTERM)');
   });
 
@@ -220,5 +190,4 @@ test('the latest submission of each job counts, by replica and number', () => {
     aJob({ id: 'd', jobNum: 1 }),
   ];
   expect(latestSubmissions(jobs).map((job) => job.id)).toEqual(['b', 'd', 'c']);
-  expect(isJobFinished('aborted')).toBe(true);
 });

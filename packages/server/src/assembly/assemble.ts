@@ -12,7 +12,7 @@ import { startHttp } from './http.ts';
 import { makeLinks, makeSupervisor } from './links.ts';
 import type { Parts } from './parts.ts';
 import { type LocalUse, makeBackends, serverMachine } from './this-machine.ts';
-import { makeEngine, startHousekeeping } from './work.ts';
+import { makeEngine, startHousekeeping, startSweeper } from './work.ts';
 
 /** What there is to say about a server that has started. */
 export interface Assembled {
@@ -33,7 +33,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await applyServerConfig(start, main.admin, config);
 
   const serverId = await store.meta.serverId();
-  const links = makeLinks(parts, serverId);
+  const links = makeLinks(parts, serverId, (...of) => backends.find(...of));
   const { hosts } = links;
   const supervision = makeSupervisor(parts, hosts, serverId);
   const { supervisor } = supervision;
@@ -58,6 +58,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await engine.start();
   await supervisor.start();
   startHousekeeping(parts);
+  startSweeper(parts, { backends, serverId });
   if (machine) await supervisor.keep(machine.access);
   // The first step of closing: requests under way still need all other parts.
   closing.add(end);

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
 import { systemNow } from '../clock.ts';
+import { AgentLeases, type AgentLeasesOptions } from '../hosts/agent-leases.ts';
+import { HealthIntake } from '../hosts/health-intake.ts';
 import { HostShells } from '../hosts/host-shells.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { ImagePlans } from '../hosts/image-plans.ts';
@@ -35,7 +37,11 @@ export interface Links {
   readonly tunnels: JobTunnels;
 }
 
-export function makeLinks(parts: Parts, serverId: string): Links {
+export function makeLinks(
+  parts: Parts,
+  serverId: string,
+  backend: AgentLeasesOptions['backend'],
+): Links {
   const { settings, store, log, closing } = parts;
   const quota = new LogQuota(store, log);
   const logs = openLogs({
@@ -50,6 +56,12 @@ export function makeLinks(parts: Parts, serverId: string): Links {
   const client = (hostId: string) => hosts.client(hostId);
   const prober = new Prober({ store, log, client, now: systemNow, newId: randomUUID });
   closing.add(() => prober.close());
+  const health = new HealthIntake({
+    ...{ store, log, client, now: systemNow, newId: randomUUID },
+    intervalSeconds: settings.limits.healthIntervalSeconds,
+    wallClock: () => Date.now() * 1000,
+  });
+  closing.add(() => health.close());
   const hosts: Hosts = new Hosts({
     store,
     logs,
@@ -58,11 +70,13 @@ export function makeLinks(parts: Parts, serverId: string): Links {
     log,
     now: systemNow,
     onState: prober.hear,
+    onHealth: (hostId, report) => health.take(hostId, report),
     onTunnel: (hostId, jobId, tunnel) => tunnels.fetch(hostId, jobId, tunnel),
     onConnected: (hostId) => {
       imagePlans.hear(hostId);
       jobKeys.push(hostId);
       hostShells.connected(hostId);
+      agentLeases.connected(hostId);
     },
   });
   closing.add(() => hosts.close());
@@ -79,6 +93,11 @@ export function makeLinks(parts: Parts, serverId: string): Links {
     client,
   });
   closing.add(() => hostShells.close());
+  const agentLeases = new AgentLeases({
+    ...{ store, backend, client, log },
+    seconds: settings.agentLeaseSeconds,
+  });
+  closing.add(() => agentLeases.close());
   const imagePlans = new ImagePlans({
     store,
     log,

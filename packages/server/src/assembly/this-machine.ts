@@ -24,6 +24,7 @@ import { type LocalUsers, localUsers } from '../hosts/local-users.ts';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import { ownMachine } from '../offers/own-machine.ts';
 import { type ProjectBackends, projectBackends } from '../offers/project-backends.ts';
+import { whileHealthy } from '../offers/while-healthy.ts';
 import { closeSecrets } from '../server-dir.ts';
 import type { ServerSettings } from '../settings.ts';
 import { updateLocalInstances } from './local-instances.ts';
@@ -160,7 +161,7 @@ function machineAsBackend(
   { executor, freedoms, access: { hostId } }: ServerMachine,
 ): Backend {
   const limit = delay(CONNECT_LIMIT_MS, undefined, { ref: false });
-  return localBackend({
+  const backend = localBackend({
     executor,
     freedoms,
     hostId,
@@ -172,4 +173,5 @@ function machineAsBackend(
     matches: requirementsMatch,
     volumes,
   });
+  return whileHealthy(backend, { store, hostId });
 }

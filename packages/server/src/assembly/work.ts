@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { RunContext } from '@dstack/core';
 import type { Blobs } from '@dstack/store';
-import { observationPass } from '../capacity/observation-pass.ts';
-import { volumeObservationPass } from '../capacity/volume-observation-pass.ts';
 import { systemNow } from '../clock.ts';
+import { effects } from '../effects/carry-out.ts';
 import { Drain } from '../effects/drain.ts';
 import { effectIsOurs } from '../effects/effect-owner.ts';
-import { effects } from '../effects/effects.ts';
 import { JobStarter } from '../effects/start-job.ts';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import { Housekeeping } from '../housekeeping/housekeeping.ts';
@@ -17,6 +15,7 @@ import { instanceOffers } from '../offers/instance-offers.ts';
 import type { offerSource } from '../offers/offer-source.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
+import { Sweeper } from '../sweep/sweeper.ts';
 import type { Links } from './links.ts';
 import type { Parts } from './parts.ts';
 import type { ServerMachine } from './this-machine.ts';
@@ -67,10 +66,9 @@ export function makeEngine({ settings, store, log }: Parts, parts: EngineParts):
     offers,
     effect,
     effectIsOurs: effectIsOurs({ store, hosts }),
-    observation: (arm) =>
-      observationPass({ store, backends, links: supervisor, now: systemNow, arm, log }),
-    volumeObservation: (arm) =>
-      volumeObservationPass({ store, backends, hosts, now: systemNow, arm, log }),
+    backends,
+    links: supervisor,
+    hosts,
     context,
     changes,
     quota,
@@ -92,4 +90,14 @@ export function startHousekeeping({ settings, store, log, closing }: Parts): voi
     healthChecks: limits.healthTtlSeconds,
   });
   closing.add(() => housekeeping.close());
+}
+
+export function startSweeper(
+  { settings, store, log, closing }: Parts,
+  { backends, serverId }: Pick<EngineParts, 'backends' | 'serverId'>,
+): void {
+  const owner = randomUUID();
+  const { sweep: policy } = settings;
+  const sweeper = new Sweeper({ store, backends, serverId, policy, owner, now: systemNow, log });
+  closing.add(() => sweeper.close());
 }

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Access, Backend, Observation } from '@dstack/backends';
+import { errorMessage } from '@dstack/contract/error-message';
+import { isInstanceActive } from '@dstack/contract/status';
 import {
   expectedObservation,
   type Id,
   type InstanceObservation,
   type InstanceRecord,
-  isInstanceActive,
   isNews,
   notObserved,
   type ObservationRecord,
@@ -15,7 +16,7 @@ import {
 import type { Store } from '@dstack/store';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import type { Logger } from '../logging.ts';
-import type { PassEnding } from '../loops/work-queue.ts';
+import type { WorkEnding } from '../loops/work-queue.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 
 export interface ObservationDeps {
@@ -32,7 +33,7 @@ export interface ObservationDeps {
  * Asks the backend of an instance what has become of it, and stores the answer for the pass of the
  * instance, which decides. An answer that cannot be had changes nothing but the next time of asking.
  */
-export function observationPass(deps: ObservationDeps): (id: Id) => Promise<PassEnding> {
+export function observationPass(deps: ObservationDeps): (id: Id) => Promise<WorkEnding> {
   return async (id) => {
     const [instance] = await deps.store.instances.byIds([id]);
     const [known] = await deps.store.observations.byInstances([id]);
@@ -67,7 +68,7 @@ async function ask(
     return observed(before, observation, { now: deps.now(), isSettled });
   } catch (error) {
     deps.log.warn({ instance: instance.name, err: error }, 'instance not observed');
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorMessage(error);
     return notObserved(before, message, deps.now());
   }
 }
@@ -82,7 +83,8 @@ async function observe(
   const facts = host?.facts ?? instance.hostFacts;
   const observation = await instances.observe(instance.handle, { facts });
   if (observation.state !== 'ready') return observation;
-  if (observation.access) await reach(deps, instance, observation.access);
+  if (observation.access) await storeAccess(deps, instance, observation.access);
+  await deps.links.follow(instance.id);
   return withoutAccess(observation);
 }
 
@@ -93,9 +95,9 @@ function withoutAccess({
   return { state, machine };
 }
 
-/** Stores how the agent is reached, once, and has the link to it opened. */
-async function reach(
-  { store, links }: ObservationDeps,
+/** Stores how the agent is reached, once. */
+async function storeAccess(
+  { store }: ObservationDeps,
   { id, projectId }: InstanceRecord,
   access: Access,
 ): Promise<void> {
@@ -119,7 +121,6 @@ async function reach(
           },
     ]);
   }
-  await links.follow(id);
 }
 
 function loginOf({ hostname, port, user }: Extract<Access, { kind: 'ssh' }>) {

@@ -1,3 +1,4 @@
+import { errorMessage } from '@dstack/contract/error-message';
 import {
   capabilitiesOf,
   type Id,
@@ -11,7 +12,7 @@ import {
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
-import type { PassEnding } from '../loops/work-queue.ts';
+import type { WorkEnding } from '../loops/work-queue.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 
 export interface VolumeObservationDeps {
@@ -31,7 +32,7 @@ export interface VolumeObservationDeps {
  */
 export function volumeObservationPass(
   deps: VolumeObservationDeps,
-): (id: Id) => Promise<PassEnding> {
+): (id: Id) => Promise<WorkEnding> {
   return async (id) => {
     const { store, arm, now } = deps;
     const volume = (await store.volumes.byId(id))?.volume;
@@ -71,7 +72,7 @@ async function ask(
     const observation = await backend.volumes.observe(volume.handle);
     return observed(before, observation, { now: now(), isSettled: false });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorMessage(error);
     const isKnown = before.error === message;
     // A host may be away for days.
     if (!isKnown && capabilitiesOf(volume.backend).owner === 'provider') {

@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseConfiguration, type ServerConfig } from '@dstack/contract';
+import { errorMessage } from '@dstack/contract/error-message';
 import { parseDocument } from 'yaml';
 import { StartError } from '../start-error.ts';
 import { type EncryptionKey, generateKey } from './cipher.ts';
@@ -48,7 +49,7 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new StartError(`${path} cannot be read: ${(error as Error).message}`, {
+    throw new StartError(`${path} cannot be read: ${errorMessage(error)}`, {
       next: `make it readable for this user, or move it away`,
       cause: error,
     });

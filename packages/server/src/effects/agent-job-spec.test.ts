@@ -1,34 +1,140 @@
-import { expect, it } from 'vitest';
-import { agentJobSpec } from './agent-job-spec.ts';
+import { LOCAL_PROCESS_INSTANCE } from '@dstack/core';
+import { anOffer, instanceRecord, jobRecord, runRecord } from '@dstack/core/testing';
+import { describe, expect, it } from 'vitest';
+import { type AgentJobInput, agentJobSpec, imageName, registryAuth } from './agent-job-spec.ts';
+import { JobSpecError } from './named-secrets.ts';
 
-const COMMANDS = ['echo $${{ groups[0].nodes[0].IP_ADDRESS }}', 'echo $$'];
-
-function specOf(hold: boolean) {
-  const requirements = { resources: {} };
-  const spec = { commands: COMMANDS, env: {}, file_archives: [], requirements, image_name: 'x' };
-  const input = {
-    run: { id: 'r', name: 'run', spec: { configuration: { type: 'task' } } },
-    job: { id: 'j', name: 'run-0-0', spec, runtimeData: null },
-    instance: { offer: null },
-    ...{ projectName: 'main', projectPublicKey: 'k', nodeKey: null, secrets: {}, repoCreds: null },
-    ...{ archiveHashes: {}, fleetEnv: {}, shellCommands: COMMANDS, defaultRegistry: null },
-    ...{
-      serverUrl: 'http://127.0.0.1:3000',
-      hold,
-      cluster: null,
-      userKeys: [],
-      token: null,
-      volumes: [],
-    },
-  };
-  return agentJobSpec(input as never);
+interface Parts {
+  readonly configuration?: object;
+  /** Of the job's specification. */
+  readonly spec?: object;
+  readonly runtimeData?: object;
+  readonly offerName?: string;
+  readonly input?: Partial<AgentJobInput>;
 }
 
-it('takes the escape off commands that mention no address, which are run as they are sent', () => {
-  const run = ['echo ${{ groups[0].nodes[0].IP_ADDRESS }}', 'echo $$'];
-  expect(specOf(false)).toMatchObject({ commands: run, shell_commands: run });
+function specOf({ configuration, spec, runtimeData, offerName = 'vm', input }: Parts = {}) {
+  const run = runRecord({
+    spec: { run_name: 'train', configuration: { type: 'task', ...configuration } } as never,
+  });
+  const job = jobRecord({
+    runtimeData: (runtimeData ?? null) as never,
+    spec: {
+      ...{ job_num: 0, replica_num: 0, job_name: 'train-0-0', image_name: 'busybox', commands: [] },
+      ...{ env: {}, file_archives: [], requirements: { resources: {} }, ...spec },
+    } as never,
+  });
+  return agentJobSpec({
+    ...{ run, job, instance: instanceRecord({ offer: anOffer({ name: offerName }) }) },
+    ...{ projectName: 'main', projectPublicKey: 'project key', userKeys: [], nodeKey: null },
+    ...{ secrets: {}, repoCreds: null, archiveHashes: {}, fleetEnv: {}, shellCommands: null },
+    ...{ volumes: [], defaultRegistry: null, token: null, hold: false, cluster: null, ...input },
+  });
+}
+
+describe('commands', () => {
+  const commands = ['echo $${{ groups[0].nodes[0].IP_ADDRESS }}', 'echo $$'];
+  const shellCommands = commands;
+
+  it('that mention no address lose the escape, because they are run as they are sent', () => {
+    const run = ['echo ${{ groups[0].nodes[0].IP_ADDRESS }}', 'echo $$'];
+    const sent = specOf({ spec: { commands }, input: { shellCommands } });
+    expect(sent).toMatchObject({ commands: run, shell_commands: run });
+  });
+
+  it('of a job that is held keep it until its start, where addresses are filled in', () => {
+    const sent = specOf({ spec: { commands }, input: { shellCommands, hold: true } });
+    expect(sent).toMatchObject({ commands, shell_commands: commands, hold: true });
+  });
 });
 
-it('leaves it to the start of a job that is held, where addresses are filled in', () => {
-  expect(specOf(true)).toMatchObject({ commands: COMMANDS, shell_commands: COMMANDS });
+describe('the image', () => {
+  it.each([
+    ['busybox', null, 'busybox'],
+    ['busybox', 'mirror.corp', 'mirror.corp/busybox'],
+    ['team/tool:1', 'mirror.corp:5000', 'mirror.corp:5000/team/tool:1'],
+    ['ghcr.io/team/tool', 'mirror.corp', 'ghcr.io/team/tool'],
+    ['localhost/tool', 'mirror.corp', 'localhost/tool'],
+  ])('%s with the default registry %j is %s', (image_name, registry, name) => {
+    expect(imageName({ image_name }, registry)).toBe(name);
+    const input = { defaultRegistry: registry };
+    expect(specOf({ spec: { image_name }, input }).image_name).toBe(name);
+  });
+
+  it('is pulled with the credentials that the job names, secrets filled in', () => {
+    const registry_auth = { username: '${{ secrets.user }}', password: 'x${{ secrets.pass }}' };
+    const secrets = { user: 'me', pass: 'long secret' };
+    expect(registryAuth({ registry_auth }, secrets)).toEqual({
+      ...{ username: 'me', password: 'xlong secret' },
+    });
+    expect(registryAuth({}, secrets)).toBeNull();
+    expect(() => registryAuth({ registry_auth }, {})).toThrow(JobSpecError);
+  });
+});
+
+describe('resources', () => {
+  it('are all of the instance where nothing else was decided', () => {
+    expect(specOf()).toMatchObject({
+      ...{ network_mode: 'bridge', cpu_limit: null, memory_limit_bytes: null, gpus: null },
+      shm_size_bytes: null,
+    });
+  });
+
+  it('are those of the blocks that the job claimed, in bytes', () => {
+    const runtimeData = { network_mode: 'host', cpu: 2, memory: 1.5, gpu: 1 };
+    const spec = { requirements: { resources: { shm_size: 0.5 } } };
+    expect(specOf({ runtimeData, spec })).toMatchObject({
+      ...{ network_mode: 'host', cpu_limit: 2, memory_limit_bytes: 1.5 * 2 ** 30, gpus: 1 },
+      shm_size_bytes: 2 ** 29,
+    });
+  });
+});
+
+describe('the user', () => {
+  const user = { uid: 7, gid: null, username: null, groupname: null };
+
+  it('of an image counts in a container, and the one that the configuration names everywhere', () => {
+    expect(specOf({ spec: { user } }).user).toEqual(user);
+    const named = { configuration: { user: '7' }, spec: { user } };
+    expect(specOf({ ...named, offerName: LOCAL_PROCESS_INSTANCE }).user).toEqual(user);
+  });
+
+  it('of an image does not count where there is no image', () => {
+    expect(specOf({ spec: { user }, offerName: LOCAL_PROCESS_INSTANCE }).user).toBeNull();
+  });
+});
+
+describe('what the job cannot go without', () => {
+  it('comes along: directories of the machine, archives by their hash, its repo', () => {
+    const spec = {
+      volumes: [{ instance_path: '/data', path: '/mnt' }],
+      file_archives: [{ id: 'a', path: '/code' }],
+      repo_data: { repo_type: 'remote', repo_branch: 'main', repo_hash: 'abc' },
+      repo_dir: '/workflow',
+    };
+    const repoCreds = { clone_url: 'https://git.test/x', private_key: null, oauth_token: 'token' };
+    const sent = specOf({ spec, input: { archiveHashes: { a: 'sha' }, repoCreds } });
+    expect(sent.mounts).toEqual([
+      { source: '/data', target: '/mnt', read_only: false, optional: false, volume: null },
+    ]);
+    expect(sent.file_archives).toEqual([{ id: 'a', path: '/code', sha256: 'sha' }]);
+    expect(sent.repo).toMatchObject({ clone_url: 'https://git.test/x', branch: 'main' });
+    expect(sent.masked_values).toEqual(['token']);
+  });
+
+  it.each([
+    ['a volume', { volumes: [{ name: 'data', path: '/data' }] }, 'volume data cannot be mounted'],
+    ['an archive', { file_archives: [{ id: 'a', path: '/x' }] }, 'uploaded archive a not found'],
+    ['its repo', { repo_data: { repo_type: 'remote' } }, 'credentials of repo'],
+  ])('is an error where it is missing: %s', (_what, spec, why) => {
+    expect(() => specOf({ spec })).toThrow(JobSpecError);
+    expect(() => specOf({ spec })).toThrow(why);
+  });
+});
+
+it('the time that a stop may take is sent, and whether the user has set it', () => {
+  const byDefault = specOf({ spec: { stop_duration: 300 } });
+  expect(byDefault).toMatchObject({ stop_duration: 300, stop_duration_set: false });
+  const set = specOf({ configuration: { stop_duration: 60 }, spec: { stop_duration: 60 } });
+  expect(set).toMatchObject({ stop_duration: 60, stop_duration_set: true });
 });

@@ -8,6 +8,7 @@ import {
   socketUrl,
   type VolumeDirectory,
 } from '@dstack/contract/agent';
+import { splitImageName } from '@dstack/contract/image-name';
 import type { JobSpec } from '@dstack/contract/wire';
 import {
   type InstanceRecord,
@@ -106,6 +107,7 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
     max_duration: spec.max_duration ?? null,
     stop_duration: spec.stop_duration ?? null,
     stop_duration_set: stopDuration !== null,
+    notices: null,
     masked_values: secrets.maskedWith([input.token, ...repoSecrets(input)]),
     server_access: input.token !== null,
     hold: input.hold,
@@ -183,6 +185,7 @@ function mounts(spec: JobSpec, volumes: readonly MountedVolume[]): JobMount[] {
       target: mount.path,
       read_only: false,
       optional: mount.optional ?? false,
+      volume: null,
     };
   });
 }
@@ -215,17 +218,13 @@ function repoSecrets({ job, repoCreds }: AgentJobInput): (string | null)[] {
   return [repoCreds.oauth_token, repoCreds.private_key];
 }
 
-/**
- * A job's image as hosts are told it: a name without a registry (no dot, colon or `localhost` before
- * its first slash) gets the server's default one.
- */
+/** A job's image with its registry: a name without one gets the server's default registry. */
 export function imageName(
   { image_name: image }: Pick<JobSpec, 'image_name'>,
   registry: string | null,
 ): string {
-  const first = image.split('/')[0] ?? '';
-  const hasRegistry = image.includes('/') && (/[.:]/.test(first) || first === 'localhost');
-  return registry && !hasRegistry ? `${registry}/${image}` : image;
+  const isOpen = splitImageName(image).registryHost === null;
+  return registry && isOpen ? `${registry}/${image}` : image;
 }
 
 function bytes(gb: number | null): number | null {

@@ -51,6 +51,7 @@ function attempt(outcomes: Readonly<Record<string, Error | 'made'>>, maxTries = 
     maxTries,
     order,
     instanceName: 'pool-0',
+    where: null,
     totalOffers: offers.length,
     backend: async () => backend,
     begin: async (remaining) => {

@@ -5,6 +5,7 @@ import {
   orderedMachine,
   SkipOfferError,
 } from '@dstack/backends';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { IntentResult, Offer } from '@dstack/core';
 import type { Logger } from '../logging.ts';
 
@@ -18,6 +19,8 @@ export interface CreateInstanceInput {
   readonly maxTries: number;
   readonly totalOffers: number;
   readonly order: Omit<InstanceOrder, 'offer'>;
+  /** The one site where it may be created; null = at any. */
+  readonly where: string | null;
   readonly instanceName: string;
   readonly backend: (offer: Offer) => Promise<Backend | null>;
   /**
@@ -56,7 +59,7 @@ export async function createInstance(input: CreateInstanceInput): Promise<Intent
 }
 
 function describe(offer: Offer, error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = errorMessage(error);
   return `${offer.instance.name} in ${offer.backend}/${offer.region}: ${text.slice(0, SHOWN_LENGTH)}`;
 }
 
@@ -65,7 +68,11 @@ function failureText(
   input: CreateInstanceInput,
   errors: ReadonlySet<string>,
 ): string {
-  if (input.offers.length === 0) return 'No offers found';
+  if (input.offers.length === 0) {
+    return input.where === null
+      ? 'No offers found'
+      : `No offers found in ${input.where}, where its cluster is`;
+  }
   const shown = [...errors].slice(0, SHOWN_ERRORS);
   const more = errors.size > SHOWN_ERRORS ? ` and ${errors.size - SHOWN_ERRORS} more` : '';
   return `All offers failed. Tried ${tries} of ${input.totalOffers} offers: ${shown.join('; ')}${more}`;

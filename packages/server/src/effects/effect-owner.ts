@@ -1,5 +1,5 @@
-import { capabilitiesOf, type IntentRecord } from '@dstack/core';
 import type { Store } from '@dstack/store';
+import { intentDescriptor } from './intents/index.ts';
 
 export interface EffectOwnerOptions {
   readonly store: Store;
@@ -14,33 +14,7 @@ export function effectIsOurs({ store, hosts }: EffectOwnerOptions) {
   return async (key: string): Promise<boolean> => {
     if (!store.shared) return true;
     const intent = await store.engine.announcedIntent(key);
-    const hostId = intent && (await hostOf(store, intent));
+    const hostId = intent && (await intentDescriptor(intent.kind).hostOf(store, intent));
     return !hostId || !(await hosts.isElsewhere(hostId));
   };
-}
-
-async function hostOf(store: Store, { payload, subjectId }: IntentRecord): Promise<string | null> {
-  if (payload.kind === 'job.remove') return payload.hostId;
-  if (payload.kind.startsWith('job.')) {
-    const instanceId = (await store.jobs.byId(subjectId))?.job.instanceId;
-    return (instanceId && (await store.instances.byId(instanceId))?.instance.hostId) || null;
-  }
-  if (payload.kind.startsWith('volume.')) {
-    return await hostOfVolume(store, 'volumeId' in payload ? payload : { volumeId: subjectId });
-  }
-  const instance = (await store.instances.byId(subjectId))?.instance;
-  // Only the server that is linked to an SSH host can remove its agent.
-  const isSsh = instance && capabilitiesOf(instance.backend).owner === 'user';
-  return isSsh ? instance.id : null;
-}
-
-/** The host whose agent keeps the directory of the volume, as far as it is one. */
-async function hostOfVolume(
-  store: Store,
-  { volumeId, instanceId }: { readonly volumeId: string; readonly instanceId?: string },
-): Promise<string | null> {
-  const volume = (await store.volumes.byId(volumeId))?.volume;
-  if (!volume || capabilitiesOf(volume.backend).owner === 'provider') return null;
-  if (volume.hostId !== null || instanceId === undefined) return volume.hostId;
-  return (await store.instances.byId(instanceId))?.instance.hostId ?? null;
 }

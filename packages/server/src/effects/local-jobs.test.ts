@@ -22,7 +22,8 @@ const job = (more: Partial<JobSpecForAgent> = {}) =>
     user: null,
     ...more,
   }) as unknown as JobSpecForAgent;
-const mount = { source: '/etc', target: '/host', read_only: false, optional: false };
+const root = { uid: 0, gid: null, username: null, groupname: null };
+const mount = { source: '/etc', target: '/host', read_only: false, optional: false, volume: null };
 
 describe('a job that starts on the machine of the server', () => {
   it('is of a project that may use it', () => {
@@ -59,10 +60,10 @@ describe('a job that starts on the machine of the server', () => {
   });
 
   it('is no user of the machine', () => {
-    const asRoot = job({ user: { uid: 0 } });
+    const asRoot = job({ user: root });
     expect(localJob(strict, on('local', 'local-process'), asRoot).user).toBeNull();
-    expect(localJob(trusting, on('local', 'local-process'), asRoot).user).toEqual({ uid: 0 });
-    expect(localJob(strict, on('local'), asRoot).user).toEqual({ uid: 0 });
+    expect(localJob(trusting, on('local', 'local-process'), asRoot).user).toEqual(root);
+    expect(localJob(strict, on('local'), asRoot).user).toEqual(root);
   });
 });
 

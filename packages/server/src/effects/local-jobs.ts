@@ -1,6 +1,6 @@
 import type { LocalFreedoms } from '@dstack/backends';
 import type { JobSpecForAgent } from '@dstack/contract/agent';
-import { type InstanceRecord, LOCAL_PROCESS_INSTANCE } from '@dstack/core';
+import { type InstanceRecord, isServerHost, LOCAL_PROCESS_INSTANCE } from '@dstack/core';
 import { JobSpecError } from './named-secrets.ts';
 
 /** What jobs may do on the machine of this server. */
@@ -21,7 +21,7 @@ export function localJob(
   instance: Instance,
   spec: JobSpecForAgent,
 ): JobSpecForAgent {
-  if (instance.backend !== 'local') return spec;
+  if (!isServerHost(instance.backend)) return spec;
   const { project_name: project } = spec;
   if (!rules.projects.has(project.toLowerCase())) {
     throw refused(`Project ${project} may not run jobs`, 'DSTACK_LOCAL_PROJECTS');

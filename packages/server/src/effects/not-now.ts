@@ -1,4 +1,11 @@
-/** The effect cannot be carried out now. It is tried again later, or when a signal arrives. */
+/** An effect cannot be carried out yet; nothing to log. */
 export class NotNow extends Error {
   override name = 'NotNow';
+  /** Whoever changes that signals the effect; else it is tried again after a while. */
+  readonly isSignalled: boolean;
+
+  constructor(message: string, { isSignalled = false } = {}) {
+    super(message);
+    this.isSignalled = isSignalled;
+  }
 }

@@ -6,6 +6,7 @@ import type { InstanceRecord, JobRecord, RunRecord, VolumeRecord } from '@dstack
 import {
   capabilitiesOf,
   fillGroupAddresses,
+  fleetEnv,
   groupMemberJob,
   isGang,
   latestSubmissions,
@@ -63,7 +64,7 @@ export class JobStarter {
       token: await this.#token(agent, view),
       nodeKey: job.spec.ssh_key ? store.cipher.decrypt(job.spec.ssh_key.private) : null,
       archiveHashes: Object.fromEntries(archives.map((archive) => [archive.id, archive.sha256])),
-      fleetEnv: fleetEnv(fleet?.fleet.spec.configuration.env),
+      fleetEnv: fleet ? fleetEnv(fleet.fleet.spec) : {},
       shellCommands: userShellCommands(run.spec, job.spec),
       cluster: hold ? null : await this.#cluster(view),
       volumes,
@@ -200,13 +201,4 @@ function addressAmongNodes(job: JobRecord): string {
 
 function gpuCount(offer: { instance: { resources: { gpus: readonly unknown[] } } } | null): number {
   return offer?.instance.resources.gpus.length ?? 0;
-}
-
-/** Entries that still wait for a value were refused when the fleet was applied. */
-function fleetEnv(env: Readonly<Record<string, unknown>> | undefined): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env ?? {}).flatMap(([name, value]) =>
-      typeof value === 'string' ? [[name, value] as const] : [],
-    ),
-  );
 }

@@ -85,6 +85,9 @@ it('takes no answer that is longer than any, or not as agreed', async () => {
   await expect(client.info()).rejects.toThrow(AgentUnreachable);
   answer = (response) => void response.end('{"state":null,"missing":{}}');
   await expect(client.putJob({ id: 'x' } as never)).rejects.toThrow('state is not an object');
-  answer = (response) => void response.writeHead(404).end('{"code":"x\\u001b[2J"}');
-  await expect(client.info()).rejects.toMatchObject({ code: 'x [2J', message: 'undefined' });
+  const body = '{"code":"x\\u001b[2J","message":"a\\nb"}';
+  answer = (response) => void response.writeHead(404).end(body);
+  await expect(client.info()).rejects.toMatchObject({ code: 'x [2J', message: 'a b' });
+  answer = (response) => void response.writeHead(404).end('{"code":"x"}');
+  await expect(client.info()).rejects.toMatchObject({ code: 'error', message: '{"code":"x"}' });
 });

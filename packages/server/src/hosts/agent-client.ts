@@ -7,24 +7,23 @@ import {
 import { isIPv4 } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import {
-  type AgentInfo,
+  AgentInfo,
+  type AgentLease,
+  ErrorAnswer,
   type HostShellKeys,
   type ImagePlan,
   type JobKeys,
   type JobSpecForAgent,
-  type JobState,
-  type PutJobAnswer,
+  JobState,
+  type MessageSchema,
+  PutJobAnswer,
   type PutVolume,
-  parseAgentInfo,
-  parseJobState,
-  parsePutJobAnswer,
-  parseVolumeRemoval,
-  parseVolumeState,
+  parseMessage,
   type StartJob,
   type StopJob,
   type VolumePlace,
-  type VolumeRemoval,
-  type VolumeState,
+  VolumeRemoval,
+  VolumeState,
 } from '@dstack/contract/agent';
 import { WebSocket } from 'ws';
 
@@ -91,11 +90,11 @@ export class AgentClient {
   }
 
   info(): Promise<AgentInfo> {
-    return this.#call('GET', '/v1/info', undefined, parseAgentInfo);
+    return this.#call('GET', '/v1/info', undefined, parserOf(AgentInfo));
   }
 
   putJob(spec: JobSpecForAgent): Promise<PutJobAnswer> {
-    return this.#call('PUT', `/v1/jobs/${spec.id}`, spec, parsePutJobAnswer);
+    return this.#call('PUT', `/v1/jobs/${spec.id}`, spec, parserOf(PutJobAnswer));
   }
 
   /** `AgentRefusal` 404: an agent of before there were plans. */
@@ -113,12 +112,17 @@ export class AgentClient {
     return this.#call('PUT', '/v1/keys', keys, nothing);
   }
 
+  /** `AgentRefusal` 404: an agent that knows no leases. */
+  lease(lease: AgentLease): Promise<void> {
+    return this.#call('PUT', '/v1/lease', lease, nothing);
+  }
+
   startJob(id: string, body: StartJob): Promise<JobState> {
-    return this.#call('POST', `/v1/jobs/${id}/start`, body, parseJobState);
+    return this.#call('POST', `/v1/jobs/${id}/start`, body, parserOf(JobState));
   }
 
   stopJob(id: string, body: StopJob): Promise<JobState> {
-    return this.#call('POST', `/v1/jobs/${id}/stop`, body, parseJobState);
+    return this.#call('POST', `/v1/jobs/${id}/stop`, body, parserOf(JobState));
   }
 
   deleteJob(id: string): Promise<void> {
@@ -132,11 +136,11 @@ export class AgentClient {
 
   /** `AgentRefusal` `unknown_volume`: there is no such directory. */
   volumeState(id: string, place: VolumePlace): Promise<VolumeState> {
-    return this.#call('POST', `/v1/volumes/${id}/state`, place, parseVolumeState);
+    return this.#call('POST', `/v1/volumes/${id}/state`, place, parserOf(VolumeState));
   }
 
   deleteVolume(id: string, place: VolumePlace): Promise<VolumeRemoval> {
-    return this.#call('POST', `/v1/volumes/${id}/delete`, place, parseVolumeRemoval);
+    return this.#call('POST', `/v1/volumes/${id}/delete`, place, parserOf(VolumeRemoval));
   }
 
   uploadArchive(id: string, archiveId: string, content: Readable): Promise<void> {
@@ -254,6 +258,11 @@ export class AgentClient {
 
 type Parse<T> = (value: unknown) => T;
 
+const parserOf =
+  <S extends MessageSchema>(schema: S) =>
+  (value: unknown) =>
+    parseMessage(schema, value);
+
 function nothing(): void {}
 
 async function readAnswer(response: IncomingMessage): Promise<string> {
@@ -269,7 +278,7 @@ async function readAnswer(response: IncomingMessage): Promise<string> {
 
 function refusal(status: number, body: string): AgentRefusal {
   try {
-    const { code, message } = JSON.parse(body);
+    const { code, message } = parseMessage(ErrorAnswer, JSON.parse(body));
     return new AgentRefusal(status, shown(code), shown(message));
   } catch {
     // Not one of the agent's own answers.
@@ -278,8 +287,6 @@ function refusal(status: number, body: string): AgentRefusal {
 }
 
 /** The words of a host that is not ours, for logs and terminals. */
-function shown(value: unknown): string {
-  return String(value)
-    .slice(0, 2000)
-    .replaceAll(/\p{Cc}+/gu, ' ');
+function shown(text: string): string {
+  return text.slice(0, 2000).replaceAll(/\p{Cc}+/gu, ' ');
 }

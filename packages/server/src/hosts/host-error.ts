@@ -1,4 +1,5 @@
 import { plainText } from '@dstack/contract';
+import { errorMessage } from '@dstack/contract/error-message';
 
 /**
  * A host cannot be reached or used. `permanent`: trying again cannot help until somebody changes the
@@ -23,7 +24,7 @@ export class HostError extends Error {
 /** Any error of bringing an agent to a host; an unknown one may pass. */
 export function asHostError(error: unknown): HostError {
   if (error instanceof HostError) return error;
-  return temporary(error instanceof Error ? error.message : String(error), error);
+  return temporary(errorMessage(error), error);
 }
 
 /** Worth another try. */

@@ -1,6 +1,7 @@
 import {
   type AgentFrame,
   type AgentInfo,
+  type HostHealth,
   type JobMetrics,
   type JobState,
   type LogFrame,
@@ -10,6 +11,7 @@ import {
   parseLogFrame,
   type ServerFrame,
 } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { WebSocket } from 'ws';
 import type { Logger } from '../logging.ts';
 import type { AgentClient } from './agent-client.ts';
@@ -31,6 +33,8 @@ export interface HostSink {
   activity(jobId: string, noConnectionsSecs: number): void;
   /** Somebody in a job has connected to the server and waits to be fetched. */
   tunnel(jobId: string, tunnel: string): void;
+  /** Results of all health checks of the host. */
+  health(report: HostHealth): void;
 }
 
 export interface HostLinkOptions {
@@ -99,7 +103,7 @@ export class HostLink {
       if (this.#closed) return;
       await this.#serve(this.#options.client.openStream());
     } catch (error) {
-      reason = error instanceof Error ? error.message : String(error);
+      reason = errorMessage(error);
       failed = error instanceof HostError && error.permanent;
       if (error instanceof Malformed) {
         reason = `the agent sent a frame that is not as agreed: ${reason}`;
@@ -188,6 +192,8 @@ export class HostLink {
         return sink.activity(frame.id, frame.no_connections_secs);
       case 'tunnel':
         return sink.tunnel(frame.id, frame.tunnel);
+      case 'health':
+        return sink.health(frame);
       case 'gap':
         return await sink.gap(frame.id, frame.offset);
     }

@@ -1,4 +1,5 @@
 import type { HostShellKeys } from '@dstack/contract/agent';
+import { isSshHost } from '@dstack/contract/status';
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
@@ -92,7 +93,7 @@ export class HostShells {
   async #pushOnce(hostId: string): Promise<void> {
     const { client, store } = this.#options;
     const instance = (await store.instances.byId(hostId))?.instance;
-    if (instance?.backend !== 'remote') return;
+    if (!instance || !isSshHost(instance.backend)) return;
     const keys = instance.deleted ? [] : await this.#keysOf(instance.projectId);
     const wanted = JSON.stringify(keys);
     const agent = client(hostId);

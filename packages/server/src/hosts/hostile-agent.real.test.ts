@@ -72,6 +72,7 @@ function startLink(pingMs = 10_000): void {
     metrics: () => {},
     activity: () => {},
     tunnel: () => {},
+    health: () => {},
   };
   const log = pino({ level: 'silent' });
   const prepare = async () => {};

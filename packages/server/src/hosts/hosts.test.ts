@@ -5,7 +5,7 @@ import type { Store } from '@dstack/store';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { Hosts } from './hosts.ts';
+import { Hosts, type HostsOptions } from './hosts.ts';
 import { jobState } from './testing/agent-info.ts';
 
 const HOST = 'host';
@@ -16,7 +16,9 @@ const VIEW = { job: { id: JOB, instanceId: 'i' }, run: { id: 'r', name: 'run' },
 /** An agent without jobs that says what it is told to say. */
 let agent: WebSocketServer;
 let hosts: Hosts;
+let onHealth: HostsOptions['onHealth'];
 beforeEach(async () => {
+  onHealth = undefined;
   agent = new WebSocketServer({ host: '127.0.0.1', port: 0 });
   await once(agent, 'listening');
 });
@@ -62,7 +64,7 @@ function link(
     reports: { byJobs: none, ...reports },
   } as unknown as Store;
   const options = { store, logs: {} as never, serverId: 's', owner: 'o', now: () => 0, log };
-  hosts = new Hosts(options);
+  hosts = new Hosts({ ...options, ...(onHealth && { onHealth }) });
   const { port } = agent.address() as AddressInfo;
   const dial = () => connect(port, '127.0.0.1');
   return hosts.add({ hostId: HOST, dial, token: 't', prepare });
@@ -92,6 +94,18 @@ it('logs why an agent is unreachable, once for each reason', async () => {
   });
   await last;
   expect(lines.filter((line) => line.includes('unreachable'))).toHaveLength(2);
+});
+
+it('hands on what its agent reports about the health of the host', async () => {
+  const reports = Promise.withResolvers<unknown>();
+  const connection = once(agent, 'connection');
+  onHealth = (hostId, report) => reports.resolve([hostId, report]);
+  await link({}, logged().log);
+  const [socket] = await connection;
+  const check = { name: 'disk', status: 'warning', message: '4 % are free' } as const;
+  const frame: AgentFrame = { type: 'health', time: 5, checks: [check] };
+  socket.send(JSON.stringify(frame));
+  expect(await reports.promise).toEqual([HOST, frame]);
 });
 
 it('believes a host about its own jobs only', async () => {

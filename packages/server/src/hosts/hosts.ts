@@ -1,4 +1,10 @@
-import type { JobMetrics, JobState, LogFrame, PullProgress } from '@dstack/contract/agent';
+import type {
+  HostHealth,
+  JobMetrics,
+  JobState,
+  LogFrame,
+  PullProgress,
+} from '@dstack/contract/agent';
 import type { Id, Timestamp } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
@@ -25,6 +31,8 @@ export interface HostsOptions {
   readonly onConnected?: (hostId: string) => void;
   /** A program in a job of the host has connected to the server and waits to be fetched. */
   readonly onTunnel?: (hostId: string, jobId: string, tunnel: string) => void;
+  /** Results of all health checks of the host. */
+  readonly onHealth?: (hostId: string, report: HostHealth) => void;
   /** Receives states of jobs, all of them again whenever a link is made. */
   readonly onState?: (hostId: string, state: JobState) => void;
   /** Makes the link to an agent; left out: a WebSocket over what `dial` opens. */
@@ -192,6 +200,9 @@ export class Hosts {
       metrics: (jobId, metrics) => points.put(jobId, metrics),
       activity: (jobId, seconds) => activities.put(jobId, seconds),
       tunnel: (jobId, tunnel) => onTunnel?.(hostId, jobId, tunnel),
+      health: (report) => {
+        if (this.#leases.holds(hostId)) this.#options.onHealth?.(hostId, report);
+      },
     };
   }
 

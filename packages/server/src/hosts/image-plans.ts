@@ -1,5 +1,5 @@
 import type { ImagePlan } from '@dstack/contract/agent';
-import { type JobRecord, SECOND, type Timestamp } from '@dstack/core';
+import { isServerHost, type JobRecord, SECOND, type Timestamp } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { imageName, registryAuth } from '../effects/agent-job-spec.ts';
 import { JobSpecError } from '../effects/named-secrets.ts';
@@ -70,7 +70,7 @@ export class ImagePlans {
     const instances = await store.instances.onHost(hostId);
     // The server's own machine has what ran there before, and it is the only one of its kind.
     const fleets = new Set(
-      instances.filter((each) => each.backend !== 'local').map((each) => each.fleetId),
+      instances.filter((each) => !isServerHost(each.backend)).map((each) => each.fleetId),
     );
     const since = now() - RECENT_SECONDS * SECOND;
     const found = new Map<string, ImagePlan['wanted'][number]>();

@@ -12,7 +12,7 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type LocalAgent, localAgent } from './local-agent.ts';
 
 let dir = '';
@@ -47,6 +47,18 @@ it('says at once why an agent has ended instead of starting', async () => {
   const failure = agentOf(process.execPath, program).ensureRunning();
   await expect(failure).rejects.toThrow(/ended with code 3; see .*agent\.log/);
   expect(readFileSync(join(dir, 'agent', 'agent.log'), 'utf8')).toContain('no such luck');
+});
+
+it('hands the agent the settings that are its own, and none of the server', async () => {
+  const program = join(dir, 'agent.mjs');
+  writeFileSync(program, 'console.error(Object.keys(process.env).join(" ")); process.exit(3);');
+  const given = { DSTACK_AGENT_HEALTH_SECONDS: '5', DSTACK_SERVER_ADMIN_TOKEN: 'secret' };
+  for (const [name, value] of Object.entries(given)) vi.stubEnv(name, value);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await expect(agentOf(process.execPath, program).ensureRunning()).rejects.toThrow();
+  const names = readFileSync(join(dir, 'agent', 'agent.log'), 'utf8');
+  expect(names).toContain('DSTACK_AGENT_HEALTH_SECONDS');
+  expect(names).not.toContain('DSTACK_SERVER_ADMIN_TOKEN');
 });
 
 /** What a dial comes to: the error of its socket, or null when it is open. */

@@ -173,10 +173,13 @@ function startAgent(
   }
 }
 
+/** Variables of ours that are the agent's. */
+const OF_AGENT = ['DSTACK_AGENT_NODE', 'DSTACK_AGENT_HEALTH_SECONDS'];
+
 /** The agent must not receive the server's settings, keys and database password. */
 function agentEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const own = ([name]: readonly [string, unknown]) =>
-    name.startsWith('DSTACK_') && name !== 'DSTACK_AGENT_NODE';
+    name.startsWith('DSTACK_') && !OF_AGENT.includes(name);
   return Object.fromEntries(Object.entries(env).filter((entry) => !own(entry)));
 }
 

@@ -24,6 +24,7 @@ import { logRoutes } from './logs/routes.ts';
 import { metricsRoutes } from './metrics/routes.ts';
 import { mounter } from './mount.ts';
 import { openApiRoutes } from './openapi/routes.ts';
+import { orphanRoutes } from './orphans/routes.ts';
 import type { HttpDeps } from './ports.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { prometheusRoutes } from './prometheus/routes.ts';
@@ -68,6 +69,7 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   sshProxyRoutes,
   serviceTokenRoutes,
   explainRoutes,
+  orphanRoutes,
 ];
 
 /** Not listening yet; `listen` and `close` are the caller's. */

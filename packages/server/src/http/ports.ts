@@ -3,7 +3,6 @@
 import type { BackendType } from '@dstack/contract/wire';
 import type {
   BackendAnswers,
-  BackendsState,
   DecisionContext,
   Id,
   JobSpecSettings,
@@ -16,8 +15,9 @@ import type { AccessWatch } from '../access/access-watch.ts';
 import type { DraftedBlobs } from '../blobs/drafts.ts';
 import type { ImageConfigs } from '../images/image-configs.ts';
 import type { Logger } from '../logging.ts';
-import type { LogPage, PollQuery } from '../logs/event-page.ts';
+import type { LogPage, PollQuery } from '../logs/log-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
+import type { ProjectBackendsState } from '../offers/project-backends.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { Intake } from './intake/intake.ts';
 import type { TemplateRenderer } from './proxy/models/template-renderer.ts';
@@ -111,7 +111,7 @@ export interface OfferAnswers {
 
 /** What is known of a project's backends without asking them. */
 export interface BackendStates {
-  state(projectId: Id): Promise<BackendsState>;
+  state(projectId: Id): Promise<ProjectBackendsState>;
 }
 
 /** Makes key pairs. */

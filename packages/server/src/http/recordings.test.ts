@@ -7,6 +7,7 @@ import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { FleetSpec } from '@dstack/contract/wire';
 import type { FleetRecord, InstanceRecord } from '@dstack/core';
+import { fleetRecord, instanceRecord } from '@dstack/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LOCAL_OFFER } from './testing/offers.ts';
 import { Ids, shapeDifferences } from './testing/recorded-shapes.ts';
@@ -152,17 +153,17 @@ async function finishRun(name: string): Promise<void> {
 async function insertHosts(): Promise<void> {
   const { now, newId } = server.deps.context();
   const projectId = (await server.store.projects.byName('main'))?.id ?? '';
-  const fleetRecord = { ...sshFleet(newId(), projectId), createdAt: now };
-  const build = () => ({ fleet: fleetRecord, instances: [] });
+  const fleet = sshFleet(newId(), projectId, now);
+  const build = () => ({ fleet, instances: [] });
   await server.store.engine.createFleet({ projectId, name: { exact: 'th' }, build });
-  const instances = [0, 1].map((num) => host(newId(), num, fleetRecord, now));
+  const instances = [0, 1].map((num) => host(newId(), num, fleet));
   const outcome = await server.store.engine.apply(
     instances.map((instance) => ({ type: 'instance.insert' as const, instance })),
   );
   expect(outcome).toBe('applied');
 }
 
-function sshFleet(id: string, projectId: string): Omit<FleetRecord, 'createdAt'> {
+function sshFleet(id: string, projectId: string, createdAt: number): FleetRecord {
   const spec = FleetSpec.parse({
     configuration: {
       type: 'fleet',
@@ -177,23 +178,10 @@ function sshFleet(id: string, projectId: string): Omit<FleetRecord, 'createdAt'>
     configuration_path: 'fleet.dstack.yml',
     profile: { name: 'default' },
   });
-  return {
-    id,
-    projectId,
-    name: 'th',
-    spec,
-    status: 'active',
-    statusMessage: null,
-    consolidationAttempt: 0,
-    lastConsolidatedAt: null,
-    masterInstanceId: null,
-    nextPassAt: null,
-    deleted: false,
-    version: 0,
-  };
+  return fleetRecord({ id, projectId, name: 'th', spec, createdAt, version: 0 });
 }
 
-function host(id: string, num: number, fleet: FleetRecord, now: number): InstanceRecord {
+function host(id: string, num: number, fleet: FleetRecord): InstanceRecord {
   const machine = { ...LOCAL_OFFER.instance, name: 'ssh' };
   const disk = { size_mib: 204_800 };
   const offer = {
@@ -205,40 +193,9 @@ function host(id: string, num: number, fleet: FleetRecord, now: number): Instanc
     instance_runtime: 'shim' as const,
     total_blocks: 2,
   };
-  return {
-    id,
-    projectId: fleet.projectId,
-    fleetId: fleet.id,
-    instanceNum: num,
-    name: `th-${num}`,
-    handle: { id, data: null },
-    backend: 'remote',
-    region: 'remote',
-    price: 0,
-    status: 'idle',
-    unreachable: false,
-    health: 'healthy',
-    provisioningJobId: null,
-    offer,
-    provisioningData: null,
-    totalBlocks: 2,
-    busyBlocks: 0,
-    requirements: null,
-    profile: null,
-    idleSeconds: null,
-    hostId: id,
-    hostFacts: null,
-    terminationReason: null,
-    terminationMessage: null,
-    createdAt: now,
-    startedAt: now,
-    finishedAt: null,
-    deletedAt: null,
-    lastJobFinishedAt: null,
-    statusChangedAt: now,
-    unreachableSince: null,
-    nextPassAt: null,
-    deleted: false,
-    version: 0,
-  };
+  return instanceRecord({
+    ...{ id, projectId: fleet.projectId, fleetId: fleet.id, instanceNum: num, name: `th-${num}` },
+    ...{ price: 0, offer, provisioningData: null, totalBlocks: 2, idleSeconds: null },
+    ...{ handle: { id, data: null }, createdAt: fleet.createdAt, version: 0 },
+  });
 }

@@ -1,7 +1,9 @@
 /** Graceful shutdown: requests under way may end within a limit, new ones are refused. */
+
 import { type Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type { Logger } from '../logging.ts';
 import { ProxyRefusal } from '../proxy/refusal.ts';
 
@@ -68,14 +70,10 @@ export class Shutdown {
   /** Resolves with true when nothing is under way, with false after `ms`. */
   async idle(ms: number): Promise<boolean> {
     if (this.#underWay.size === 0) return true;
-    const limit = new AbortController();
-    const late = delay(ms, false, { signal: limit.signal }).catch(() => false);
     const idle = new Promise<boolean>((resolve) => {
       this.#onIdle = () => resolve(true);
     });
-    const isIdle = await Promise.race([idle, late]);
-    limit.abort();
-    return isIdle;
+    return await withTimeout(() => idle, { ms, onTimeout: () => false });
   }
 }
 

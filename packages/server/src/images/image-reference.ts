@@ -1,3 +1,5 @@
+import { splitImageName } from '@dstack/contract/image-name';
+
 /** Where an image is asked for. `reference`: its tag or digest. */
 export interface ImageReference {
   /** `https://…` of the registry; plain HTTP on loopback, as Docker does. */
@@ -7,22 +9,20 @@ export interface ImageReference {
 }
 
 const HUB = 'registry-1.docker.io';
+const HUB_NAMES = ['docker.io', 'index.docker.io'];
 
 /** Reads a name as Docker does; null when it is none. */
 export function parseImageReference(image: string): ImageReference | null {
-  const slash = image.indexOf('/');
-  const first = slash < 0 ? '' : image.slice(0, slash);
-  const hasHost = /[.:]/.test(first) || first === 'localhost';
-  const named = hasHost && first !== 'docker.io' && first !== 'index.docker.io';
-  const rest = hasHost ? image.slice(slash + 1) : image;
+  const { registryHost, rest } = splitImageName(image);
+  const isHub = registryHost === null || HUB_NAMES.includes(registryHost);
   const [, path, tag, digest] =
     /^([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::([\w][\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(
       rest,
     ) ?? [];
   if (!path) return null;
-  const host = named ? first : HUB;
+  const host = isHub ? HUB : registryHost;
   if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i.test(host)) return null;
-  const name = !named && !path.includes('/') ? `library/${path}` : path;
+  const name = isHub && !path.includes('/') ? `library/${path}` : path;
   const scheme = /^(localhost|127\.[\d.]+)(:\d+)?$/.test(host) ? 'http' : 'https';
   return { origin: `${scheme}://${host}`, name, reference: digest ?? tag ?? 'latest' };
 }

@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream';
-import { type Id, isJobFinished } from '@dstack/core';
+import { isJobFinished } from '@dstack/contract/status';
+import type { Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { Logger } from '../logging.ts';

@@ -7,8 +7,9 @@ import {
   type EventRecord,
   START,
 } from './event-cutter.ts';
-import { type EventSource, type LogEvent, readPage } from './event-page.ts';
+import { type EventSource, readPage } from './event-page.ts';
 import { decodeEvents, encodeEvents } from './event-records.ts';
+import type { LogEvent } from './log-page.ts';
 
 interface Piece {
   readonly time: number;

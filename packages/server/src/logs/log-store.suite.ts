@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PollQuery } from './event-page.ts';
+import type { PollQuery } from './log-page.ts';
 import type { LogNews, LogStore, LogStreamRef, QuotaBreach } from './log-store.ts';
 
 export interface StoreUnderTest {

@@ -1,4 +1,4 @@
-import type { LogPage, PollQuery } from './event-page.ts';
+import type { LogPage, PollQuery } from './log-page.ts';
 
 /**
  * Names one stream of output: that of one job submission. `project` and `run` only say where it is

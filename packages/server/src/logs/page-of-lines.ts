@@ -1,4 +1,5 @@
-import { type LogEvent, type LogPage, type PollQuery, parseToken } from './event-page.ts';
+import { parseToken } from './event-page.ts';
+import type { LogEvent, LogPage, PollQuery } from './log-page.ts';
 
 /** A page of lines that are all at hand, oldest first, in the rules and tokens of `readPage`. */
 export function pageOfLines(lines: readonly LogEvent[], query: PollQuery): LogPage {

@@ -1,5 +1,6 @@
-import { type LogPage, type PollQuery, parseToken } from './event-page.ts';
+import { parseToken } from './event-page.ts';
 import { Followers } from './followers.ts';
+import type { LogPage, PollQuery } from './log-page.ts';
 import {
   type AppendResult,
   asLogStoreError,

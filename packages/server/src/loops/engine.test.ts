@@ -1,6 +1,7 @@
 import type { Change } from '@dstack/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decisionContext } from '../decision-context.ts';
+import { NO_HINTS } from '../http/testing/offers.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
 import { compileSettings } from '../settings.ts';
 import { Engine } from './engine.ts';
@@ -20,11 +21,12 @@ function engine(secondsPerAlarm: number, changes: RunChanges): Engine {
   return new Engine({
     store,
     changes,
-    offers: { ...deps.offers, capabilities: async () => ({ hasSilentBackends: false }) },
+    offers: { ...deps.offers, hints: async () => NO_HINTS },
     effect: async () => ({ ending: 'done' }),
     effectIsOurs: async () => true,
-    observation: () => async () => ({ ending: 'done' }),
-    volumeObservation: () => async () => ({ ending: 'done' }),
+    backends: { find: async () => null },
+    links: { follow: async () => {} },
+    hosts: { isElsewhere: async () => false },
     context: () => ({ ...context(), now: deps.context().now }),
     observer: {
       passEnded: () => {},

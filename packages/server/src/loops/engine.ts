@@ -1,5 +1,5 @@
 import type { RunContext, Signal, WorkKind } from '@dstack/core';
-import type { ScheduledKind, Store } from '@dstack/store';
+import type { Store } from '@dstack/store';
 import type { ObservationDeps } from '../capacity/observation-pass.ts';
 import type { VolumeObservationDeps } from '../capacity/volume-observation-pass.ts';
 import type { Logger } from '../logging.ts';
@@ -7,31 +7,22 @@ import type { OfferSource } from '../offers/offer-source.ts';
 import { leased } from './leased.ts';
 import type { LogQuota } from './log-quota.ts';
 import type { LoopObserver } from './loop-observer.ts';
-import {
-  capacityPass,
-  fleetPass,
-  gatewayPass,
-  instancePass,
-  type Pass,
-  placementPass,
-  runPass,
-  volumePass,
-} from './passes.ts';
 import type { RunChanges } from './run-changes.ts';
 import { Timers } from './timers.ts';
-import { type PassEnding, type QueueDepth, WorkQueue } from './work-queue.ts';
+import type { WorkDeps, WorkDescriptor } from './work/descriptor.ts';
+import { WORK, WORK_KINDS } from './work/index.ts';
+import { type KeyWork, type QueueDepth, type WorkEnding, WorkQueue } from './work-queue.ts';
 
 export interface EngineOptions {
   readonly store: Store;
   readonly offers: OfferSource;
   /** Carries out the effect announced under this key; see `effects/`. */
-  readonly effect: Pass;
-  /** False: another server is to carry it out, and has heard of it too. */
+  readonly effect: KeyWork;
+  /** False: another server carries it out, and has received its signal too. */
   readonly effectIsOurs: (key: string) => Promise<boolean>;
-  /** Asks backends about their instances; `arm` sets the time of the next question. */
-  readonly observation: (arm: ObservationDeps['arm']) => Pass;
-  /** The same for their volumes. */
-  readonly volumeObservation: (arm: VolumeObservationDeps['arm']) => Pass;
+  readonly backends: ObservationDeps['backends'];
+  readonly links: ObservationDeps['links'];
+  readonly hosts: VolumeObservationDeps['hosts'];
   readonly context: () => RunContext;
   readonly changes: RunChanges;
   readonly quota: LogQuota;
@@ -41,36 +32,8 @@ export interface EngineOptions {
   readonly observer?: LoopObserver | null;
 }
 
-/**
- * Passes of one kind that may run at a time. Effects wait for networks, so many of them may: as many
- * for jobs, and beside them as many for machines.
- */
-const CONCURRENCY: Record<WorkKind, number> = {
-  run: 8,
-  placement: 2,
-  capacity: 2,
-  instance: 8,
-  // Each waits for an answer over a network.
-  observation: 32,
-  fleet: 4,
-  volume: 4,
-  'volume-observation': 8,
-  gateway: 4,
-  intent: 64,
-};
-
 /** The safety net: what no signal and no alarm has found is found by then. */
 const SWEEP_MS = 60_000;
-
-const SCHEDULED: readonly ScheduledKind[] = [
-  'run',
-  'instance',
-  'observation',
-  'fleet',
-  'volume',
-  'volume-observation',
-  'gateway',
-];
 
 /** Most overdue records that one sweep takes up, per kind. */
 const SWEEP_LIMIT = 1000;
@@ -82,9 +45,8 @@ const SWEEP_LIMIT = 1000;
  */
 export class Engine {
   readonly #options: EngineOptions;
-  readonly #queues: Record<WorkKind, WorkQueue>;
-  /** Effects that make and end machines: minutes each, for which no job's start shall wait. */
-  readonly #machines: WorkQueue;
+  /** By kind, and by the names that its descriptor gives them. */
+  readonly #queues: ReadonlyMap<WorkKind, ReadonlyMap<string, WorkQueue>>;
   readonly #timers: Timers;
   #unsubscribe: () => void = () => {};
   #running = false;
@@ -92,42 +54,21 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    const { store, offers, context, changes, quota, log } = options;
     this.#timers = new Timers(
-      () => context().now,
+      () => options.context().now,
       (key) => {
         const [kind, id] = key.split(':') as [WorkKind, string];
         this.#add({ kind, id });
       },
     );
-    const deps = {
-      store,
-      offers,
-      context,
-      changes,
-      quota,
-      log,
+    const deps: WorkDeps = {
+      ...options,
       observer: options.observer ?? null,
       // Writing may have taken longer than there was time left: then the alarm goes off at once.
-      arm: (kind: ScheduledKind | 'placement', id: string, at: number | null) =>
-        this.#timers.set(`${kind}:${id}`, at),
+      arm: (kind, id, at) => this.#timers.set(`${kind}:${id}`, at),
+      wake: (signal) => this.#add(signal),
     };
-    this.#queues = {
-      run: this.#queue('run', runPass(deps)),
-      placement: this.#queue('placement', placementPass(deps)),
-      capacity: this.#queue(
-        'capacity',
-        capacityPass(deps, (id) => this.#add({ kind: 'placement', id })),
-      ),
-      instance: this.#queue('instance', instancePass(deps)),
-      observation: this.#queue('observation', options.observation(deps.arm)),
-      fleet: this.#queue('fleet', fleetPass(deps)),
-      volume: this.#queue('volume', volumePass(deps)),
-      'volume-observation': this.#queue('volume-observation', options.volumeObservation(deps.arm)),
-      gateway: this.#queue('gateway', gatewayPass(deps)),
-      intent: this.#queue('intent', options.effect, options.effectIsOurs),
-    };
-    this.#machines = this.#queue('intent', options.effect, options.effectIsOurs);
+    this.#queues = new Map(WORK_KINDS.map((kind) => [kind, this.#queuesOf(WORK[kind], deps)]));
   }
 
   /** Takes up everything that was unfinished when a server last ended, then follows the signals. */
@@ -150,7 +91,7 @@ export class Engine {
     this.#unsubscribe();
     clearInterval(this.#sweep);
     this.#timers.clear();
-    const queues = [...Object.values(this.#queues), this.#machines];
+    const queues = [...this.#queues.values()].flatMap((own) => [...own.values()]);
     await Promise.all(queues.map((queue) => queue.close()));
   }
 
@@ -159,43 +100,41 @@ export class Engine {
     return this.#running;
   }
 
-  /** Passes by kind and state, for metrics. */
+  /** Keys by kind and state, for metrics. */
   depths(): Record<WorkKind, QueueDepth> {
-    const { run, placement, capacity, instance, observation, fleet, volume, gateway, intent } =
-      this.#queues;
-    return {
-      run: run.depth,
-      placement: placement.depth,
-      capacity: capacity.depth,
-      instance: instance.depth,
-      observation: observation.depth,
-      fleet: fleet.depth,
-      volume: volume.depth,
-      'volume-observation': this.#queues['volume-observation'].depth,
-      gateway: gateway.depth,
-      intent: {
-        waiting: intent.depth.waiting + this.#machines.depth.waiting,
-        running: intent.depth.running + this.#machines.depth.running,
-        delayed: intent.depth.delayed + this.#machines.depth.delayed,
-      },
-    };
+    const depths = WORK_KINDS.map((kind) => [kind, sum(this.#queues.get(kind))] as const);
+    return Object.fromEntries(depths) as Record<WorkKind, QueueDepth>;
   }
 
-  #queue(name: WorkKind, pass: Pass, isOurs = async (_key: string) => true): WorkQueue {
-    const { store, log, owner, observer } = this.#options;
+  #queuesOf(descriptor: WorkDescriptor, deps: WorkDeps): ReadonlyMap<string, WorkQueue> {
+    const { kind, queues } = descriptor;
+    const { log, observer } = this.#options;
+    const work = this.#guarded(descriptor, deps);
     const onEnd = observer
-      ? (ending: PassEnding['ending'], seconds: number) => observer.passEnded(name, ending, seconds)
+      ? (ending: WorkEnding['ending'], seconds: number) => observer.passEnded(kind, ending, seconds)
       : undefined;
-    // One server on its own database needs no leases: the queue itself works a key once at a time.
-    const isLeased = store.shared && name !== 'capacity';
-    const guarded = isLeased ? leased(store.engine, name, owner, pass) : pass;
-    const ours: Pass = async (key) => ((await isOurs(key)) ? guarded(key) : { ending: 'done' });
-    return new WorkQueue({ name, log, pass: ours, concurrency: CONCURRENCY[name], onEnd });
+    return new Map(
+      Object.entries(queues).map(([name, concurrency]) => [
+        name,
+        new WorkQueue({ name: kind, log, work, concurrency, onEnd }),
+      ]),
+    );
+  }
+
+  /** Done by one server at a time. On a database of its own the queue alone sees to that. */
+  #guarded(descriptor: WorkDescriptor, deps: WorkDeps): KeyWork {
+    const { store, owner } = this.#options;
+    const { lease, isOurs } = descriptor;
+    const work = descriptor.work(deps);
+    const guarded = store.shared && lease ? leased(store.engine, lease, owner, work) : work;
+    if (!isOurs) return guarded;
+    return async (key) => ((await isOurs(deps, key)) ? guarded(key) : { ending: 'done' });
   }
 
   #add({ kind, id }: Signal): void {
-    const isOfMachine = kind === 'intent' && !id.startsWith('job.');
-    (isOfMachine ? this.#machines : this.#queues[kind]).add(id);
+    const queues = this.#queues.get(kind);
+    const name = WORK[kind]?.queueOf?.(id) ?? kind;
+    queues?.get(name)?.add(id);
   }
 
   async #takeUp(): Promise<void> {
@@ -211,12 +150,24 @@ export class Engine {
   async #sweepDue(): Promise<void> {
     const now = this.#options.context().now;
     try {
-      for (const kind of SCHEDULED) {
-        const ids = await this.#options.store.engine.due(kind, now, SWEEP_LIMIT);
+      for (const kind of WORK_KINDS) {
+        const { schedule } = WORK[kind];
+        if (schedule === null) continue;
+        const ids = await this.#options.store.engine.due(schedule, now, SWEEP_LIMIT);
         for (const id of ids) this.#add({ kind, id });
       }
     } catch (error) {
       this.#options.log.warn({ err: error }, 'sweep failed');
     }
   }
+}
+
+function sum(queues: ReadonlyMap<string, WorkQueue> | undefined): QueueDepth {
+  const total = { waiting: 0, running: 0, delayed: 0 };
+  for (const { depth } of queues?.values() ?? []) {
+    total.waiting += depth.waiting;
+    total.running += depth.running;
+    total.delayed += depth.delayed;
+  }
+  return total;
 }

@@ -1,6 +1,6 @@
 import { SECOND } from '@dstack/core';
 import type { Engine as EngineStore, LeasedKind } from '@dstack/store';
-import type { Pass } from './passes.ts';
+import type { KeyWork } from './work-queue.ts';
 
 /** A lease outlives a server that died by this much at most (µs). */
 const TTL = 9 * SECOND;
@@ -9,15 +9,15 @@ const TTL = 9 * SECOND;
 const RENEW_MS = 3000;
 
 /**
- * A pass that only one of several servers works on. Whoever comes second tries again
+ * Work that only one of several servers does on a key. Whoever comes second tries again
  * a little later, since a signal that came during the holder's pass may be for it.
  */
 export function leased(
   store: Pick<EngineStore, 'claim' | 'renew' | 'release'>,
   kind: LeasedKind,
   owner: string,
-  pass: Pass,
-): Pass {
+  work: KeyWork,
+): KeyWork {
   return async (key) => {
     if (!(await store.claim(kind, key, owner, TTL))) return { ending: 'retry', error: null };
     const renewal = setInterval(() => {
@@ -25,7 +25,7 @@ export function leased(
       store.renew(kind, key, owner, TTL).catch(() => {});
     }, RENEW_MS);
     try {
-      return await pass(key);
+      return await work(key);
     } finally {
       clearInterval(renewal);
       await store.release(kind, key, owner);

@@ -24,13 +24,9 @@ export class LogQuota {
     this.#wakeRun(jobId);
   }
 
-  breaches(jobIds: readonly Id[]): Readonly<Record<Id, string>> {
-    if (this.#breaches.size === 0) return {};
-    const entries = jobIds.map((id) => [id, this.#breaches.get(id)] as const);
-    return Object.fromEntries(entries.filter((entry) => entry[1] !== undefined)) as Record<
-      Id,
-      string
-    >;
+  /** Jobs over their quota, with what to tell the user. */
+  get breaches(): ReadonlyMap<Id, string> {
+    return this.#breaches;
   }
 
   /** The log store says it once only, whether or not the database answers at that moment. */

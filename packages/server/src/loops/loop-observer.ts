@@ -1,9 +1,9 @@
 import type { Change, WorkKind } from '@dstack/core';
-import type { PassEnding } from './work-queue.ts';
+import type { WorkEnding } from './work-queue.ts';
 
 /** Hears what the loops do, for metrics. Must neither throw nor take time. */
 export interface LoopObserver {
-  passEnded(kind: WorkKind, ending: PassEnding['ending'], seconds: number): void;
+  passEnded(kind: WorkKind, ending: WorkEnding['ending'], seconds: number): void;
   /** After the changes were written. */
   applied(changes: readonly Change[]): void;
 }

@@ -1,12 +1,11 @@
 import type { RunContext } from '@dstack/core';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { decisionContext } from '../decision-context.ts';
-import { LOCAL_OFFER } from '../http/testing/offers.ts';
+import { LOCAL_OFFER, NO_HINTS } from '../http/testing/offers.ts';
+import { passDeps } from '../http/testing/pass-deps.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
-import { compileSettings } from '../settings.ts';
-import { LogQuota } from './log-quota.ts';
-import { type Pass, placementPass } from './passes.ts';
-import { RunChanges } from './run-changes.ts';
+import type { WorkDeps } from './work/descriptor.ts';
+import { placement as placementWork } from './work/placement.ts';
+import type { KeyWork } from './work-queue.ts';
 
 let server: TestServer;
 beforeEach(async () => {
@@ -15,30 +14,18 @@ beforeEach(async () => {
 });
 
 /** `whileAsked` happens while the backends are asked for offers. */
-function placement(whileAsked: () => Promise<unknown>, localMaxInstances = 4): Pass {
-  const { store, deps } = server;
-  const ours = decisionContext(compileSettings({ HOME: '/nowhere' }), store.cipher);
+function placement(whileAsked: () => Promise<unknown>, localMaxInstances = 4): KeyWork {
+  const deps = passDeps(server);
   const context = (): RunContext => {
-    const { settings, ...rest } = { ...ours(), ...deps.context() };
+    const { settings, ...rest } = deps.context();
     return { ...rest, settings: { ...settings, localMaxInstances } };
   };
-  return placementPass({
-    store,
-    context,
-    arm: () => {},
-    changes: new RunChanges(),
-    quota: new LogQuota(store, deps.log),
-    observer: null,
-    log: deps.log,
-    offers: {
-      capabilities: async () => ({ hasSilentBackends: false }),
-      answer: async (projectId, wanted) => {
-        const answers = await deps.offers.answer(projectId, wanted);
-        await whileAsked();
-        return answers;
-      },
-    },
-  });
+  const answer: WorkDeps['offers']['answer'] = async (projectId, wanted) => {
+    const answers = await deps.offers.answer(projectId, wanted);
+    await whileAsked();
+    return answers;
+  };
+  return placementWork.work({ ...deps, context, offers: { ...deps.offers, answer } });
 }
 
 const projectId = async (name: string) => (await server.store.projects.byName(name))?.id ?? '';
@@ -61,7 +48,7 @@ async function applyFleet(nodes: string, project = 'main', more: object = {}): P
 const deleteFleet = () => server.call('/api/project/main/fleets/delete', { names: ['default'] });
 
 async function instancesOf(project: string) {
-  const capacity = await server.store.engine.loadCapacity(await projectId(project));
+  const capacity = await server.store.engine.loadCapacity(await projectId(project), NO_HINTS);
   return capacity.instances;
 }
 

@@ -1,15 +1,15 @@
 import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
-import { type PassEnding, WorkQueue } from './work-queue.ts';
+import { type WorkEnding, WorkQueue } from './work-queue.ts';
 
 const log = pino({ level: 'silent' });
 
 /** A pass that the test opens and closes by hand. */
 function gate() {
-  const waiting: ((ending: PassEnding) => void)[] = [];
+  const waiting: ((ending: WorkEnding) => void)[] = [];
   return {
-    pass: () => new Promise<PassEnding>((resolve) => waiting.push(resolve)),
-    open: (ending: PassEnding = { ending: 'done' }) => waiting.shift()?.(ending),
+    pass: () => new Promise<WorkEnding>((resolve) => waiting.push(resolve)),
+    open: (ending: WorkEnding = { ending: 'done' }) => waiting.shift()?.(ending),
     get held() {
       return waiting.length;
     },
@@ -26,7 +26,7 @@ describe('WorkQueue', () => {
       name: 'test',
       concurrency: 1,
       log,
-      pass: (key) => {
+      work: (key) => {
         passes.push(key);
         return first.pass();
       },
@@ -46,7 +46,7 @@ describe('WorkQueue', () => {
       name: 'test',
       concurrency: 4,
       log,
-      pass: (key) => {
+      work: (key) => {
         passes.push(key);
         return held.pass();
       },
@@ -66,7 +66,7 @@ describe('WorkQueue', () => {
 
   it('runs no more passes at a time than it may', async () => {
     const held = gate();
-    const queue = new WorkQueue({ name: 'test', concurrency: 2, log, pass: held.pass });
+    const queue = new WorkQueue({ name: 'test', concurrency: 2, log, work: held.pass });
     for (const key of ['a', 'b', 'c']) queue.add(key);
     expect(held.held).toBe(2);
     expect(queue.depth).toEqual({ waiting: 1, running: 2, delayed: 0 });
@@ -79,13 +79,13 @@ describe('WorkQueue', () => {
   });
 
   it('decides again at once after a conflict', async () => {
-    const endings: PassEnding[] = [{ ending: 'conflict' }, { ending: 'done' }];
+    const endings: WorkEnding[] = [{ ending: 'conflict' }, { ending: 'done' }];
     let passes = 0;
     const queue = new WorkQueue({
       name: 'test',
       concurrency: 1,
       log,
-      pass: async () => endings[passes++] ?? { ending: 'done' },
+      work: async () => endings[passes++] ?? { ending: 'done' },
     });
     queue.add('a');
     await settle();
@@ -106,7 +106,7 @@ describe('WorkQueue', () => {
         due.push(callback);
         return setTimeout(() => {}, 0);
       },
-      pass: async () => {
+      work: async () => {
         if (failures-- > 0) throw new Error('no answer');
         return { ending: 'done' };
       },
@@ -135,7 +135,7 @@ describe('WorkQueue', () => {
         name: 'test',
         concurrency: 2,
         log: pino({}, { write }),
-        pass: (key) => (key === 'stuck' ? held.pass() : Promise.resolve({ ending: 'done' })),
+        work: (key) => (key === 'stuck' ? held.pass() : Promise.resolve({ ending: 'done' })),
       });
       queue.add('quick');
       queue.add('stuck');
@@ -154,7 +154,7 @@ describe('WorkQueue', () => {
 
   it('waits at close for the passes under way and starts no others', async () => {
     const held = gate();
-    const queue = new WorkQueue({ name: 'test', concurrency: 1, log, pass: held.pass });
+    const queue = new WorkQueue({ name: 'test', concurrency: 1, log, work: held.pass });
     queue.add('a');
     queue.add('b');
     const closed = queue.close();

@@ -1,13 +1,16 @@
 import type { Logger } from '../logging.ts';
 
-/** How a pass ended. Work is found again by its key; nothing else is remembered between passes. */
-export type PassEnding =
+/** How the work on a key ended. It is found again by its key; nothing else is remembered. */
+export type WorkEnding =
   /** Nothing left to do until somebody signals. */
   | { readonly ending: 'done' }
   /** Somebody else wrote first: what was decided is stale, decide again at once. */
   | { readonly ending: 'conflict' }
   /** It did not work; try again with back-off. A null error is nothing to speak of in the log. */
   | { readonly ending: 'retry'; readonly error: unknown };
+
+/** Works on a key: a pass, or the effect of an intent. */
+export type KeyWork = (key: string) => Promise<WorkEnding>;
 
 export interface QueueDepth {
   readonly waiting: number;
@@ -18,10 +21,10 @@ export interface QueueDepth {
 export interface WorkQueueOptions {
   readonly name: string;
   readonly concurrency: number;
-  readonly pass: (key: string) => Promise<PassEnding>;
+  readonly work: KeyWork;
   readonly log: Logger;
   /** Hears how each pass ended and how many seconds it took. */
-  readonly onEnd?: ((ending: PassEnding['ending'], seconds: number) => void) | undefined;
+  readonly onEnd?: ((ending: WorkEnding['ending'], seconds: number) => void) | undefined;
   /** Delay in milliseconds before attempt n (from 1) of a key that keeps failing. */
   readonly backoff?: (attempt: number) => number;
   readonly setTimer?: (callback: () => void, ms: number) => NodeJS.Timeout;
@@ -97,9 +100,9 @@ export class WorkQueue {
     if (this.#running.size === 0) for (const wake of this.#idle.splice(0)) wake();
   }
 
-  async #pass(key: string): Promise<PassEnding> {
+  async #pass(key: string): Promise<WorkEnding> {
     try {
-      const ending = await this.#options.pass(key);
+      const ending = await this.#options.work(key);
       if (ending.ending === 'retry' && ending.error !== null) this.#logFailure(key, ending.error);
       return ending;
     } catch (error) {

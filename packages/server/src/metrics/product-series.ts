@@ -2,8 +2,10 @@
  * What monitoring wants to know of instances, runs and jobs, read from the database when it asks.
  * Names and labels are those of dstack 0.22.5, so that dashboards made for it go on working.
  */
+
 import type { JobMetrics } from '@dstack/contract/agent';
-import { isRunFinished, type Offer, SECOND, type Timestamp } from '@dstack/core';
+import { HEALTH_STATUSES, isRunFinished } from '@dstack/contract/status';
+import { type Offer, type OrphanRecord, SECOND, type Timestamp } from '@dstack/core';
 import type { InstanceView, JobView, Store } from '@dstack/store';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { wireBackend } from '../http/mapping/backend-name.ts';
@@ -21,6 +23,7 @@ export async function productSeries(store: Store, now: Timestamp): Promise<strin
   const jobs = (await store.jobs.running()).filter(({ job }) => job.provisioningData !== null);
   const points = await store.metrics.lastJobPoints(jobs.map(({ job }) => job.id));
   for (const view of jobs) addJob(series, view, points.get(view.job.id) ?? null, now);
+  await addOrphans(series, store);
   return series.text();
 }
 
@@ -86,6 +89,12 @@ function addInstance(series: Series, view: InstanceView, now: Timestamp): void {
     labels,
     gpuCount(instance.offer),
   );
+  series.gauge(
+    'dstack_instance_health',
+    'Health of the instance: 0 = healthy, 1 = warning, 2 = failure',
+    labels,
+    HEALTH_STATUSES.indexOf(instance.health),
+  );
 }
 
 async function addRuns(series: Series, store: Store): Promise<void> {
@@ -96,6 +105,18 @@ async function addRuns(series: Series, store: Store): Promise<void> {
     series.counter(`dstack_run_count_${status}_total`, `Runs that ended ${status}`, labels, count);
   }
 }
+
+/** What runs at providers and is in no record: it may cost money that nobody sees. */
+async function addOrphans(series: Series, store: Store): Promise<void> {
+  const help = 'Things with the tag of this server at providers that it has no record of';
+  const reported = (await store.sweeps.orphans()).filter(({ reportedAt }) => reportedAt !== null);
+  for (const [place, orphans] of Map.groupBy(reported, placeOf)) {
+    const [dstack_backend = '', kind = ''] = place.split(' ');
+    series.gauge('dstack_orphans', help, { dstack_backend, kind }, orphans.length);
+  }
+}
+
+const placeOf = ({ backend, kind }: OrphanRecord): string => `${wireBackend(backend)} ${kind}`;
 
 function addJob(series: Series, view: JobView, point: JobMetrics | null, now: Timestamp): void {
   const { job, run } = view;

@@ -1,9 +1,10 @@
 /** Counts what the server does, for Prometheus. Made only where metrics are switched on. */
+import { isRunPending } from '@dstack/contract/status';
 import { type Change, type Id, SECOND, type WorkKind } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { LoopObserver } from '../loops/loop-observer.ts';
-import type { PassEnding, QueueDepth } from '../loops/work-queue.ts';
+import type { QueueDepth, WorkEnding } from '../loops/work-queue.ts';
 import { productSeries } from './product-series.ts';
 
 export type Depths = Readonly<Record<WorkKind, QueueDepth>>;
@@ -78,7 +79,7 @@ export class ServerMetrics implements LoopObserver {
     });
   }
 
-  passEnded(kind: WorkKind, ending: PassEnding['ending'], seconds: number): void {
+  passEnded(kind: WorkKind, ending: WorkEnding['ending'], seconds: number): void {
     this.#passes.observe({ kind, ending }, seconds);
   }
 
@@ -87,7 +88,7 @@ export class ServerMetrics implements LoopObserver {
       if (change.type === 'job.update' && change.set.provisionedAt) {
         this.#later(this.#provisioned(change.id));
       }
-      if (change.type === 'run.update' && change.set.status === 'pending') {
+      if (change.type === 'run.update' && change.set.status && isRunPending(change.set.status)) {
         this.#later(this.#waits(change.id));
       }
     }

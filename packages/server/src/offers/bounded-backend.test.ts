@@ -18,6 +18,7 @@ const silent: Backend = {
   instances: { create: silence, observe: silence, release: silence, list: silence },
   volumes: null,
   groups: null,
+  claims: { read: silence, renew: silence },
   check: silence,
 };
 
@@ -30,6 +31,12 @@ describe('a backend with limits', () => {
     ['about an instance', () => bounded.instances?.observe(handle, { facts: null }), '0.002 s'],
     ['to end an instance', () => bounded.instances?.release(handle), '0.002 s'],
     ['for a list of instances', () => bounded.instances?.list({ server: 's' }), '0.002 s'],
+    ['for claims', () => bounded.claims?.read({ server: 's' }), '0.002 s'],
+    [
+      'to renew a claim',
+      () => bounded.claims?.renew({ server: 's' }, { claimant: 'c', nonce: 'n' }),
+      '0.002 s',
+    ],
     ['to check its permissions', () => bounded.check(), '0.002 s'],
   ])('that is asked %s and does not answer is in error', async (what, ask, limit) => {
     const failure = await Promise.resolve(ask()).catch((error: unknown) => error);

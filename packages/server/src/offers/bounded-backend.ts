@@ -1,4 +1,11 @@
-import { type Backend, type Instances, NoAnswerError, type Volumes } from '@dstack/backends';
+import {
+  type Backend,
+  type Claims,
+  type Instances,
+  NoAnswerError,
+  type Volumes,
+} from '@dstack/backends';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type { BackendName } from '@dstack/core';
 
 /** How long the server waits for an answer of a backend, in milliseconds. */
@@ -27,16 +34,13 @@ export class BackendSilentError extends NoAnswerError {
 
 /** A call that never returns would hold its pass, its slot in the queue and its key for ever. */
 export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS): Backend {
-  const within = async <T>(limitMs: number, what: string, ask: () => Promise<T>): Promise<T> => {
-    const silence = Promise.withResolvers<never>();
-    const giveUp = () => silence.reject(new BackendSilentError(backend.name, what, limitMs));
-    const timer = setTimeout(giveUp, limitMs);
-    try {
-      return await Promise.race([ask(), silence.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
-  };
+  const within = <T>(limitMs: number, what: string, ask: () => Promise<T>): Promise<T> =>
+    withTimeout(ask, {
+      ms: limitMs,
+      onTimeout: () => {
+        throw new BackendSilentError(backend.name, what, limitMs);
+      },
+    });
   const call = <T>(what: string, ask: () => Promise<T>) => within(limits.call, what, ask);
   const bounded = (its: Instances): Instances => ({
     ...its,
@@ -55,6 +59,10 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
       call('to detach a volume', () => its.detach(handle, from, options)),
     list: (owner) => call('for a list of volumes', () => its.list(owner)),
   });
+  const boundedClaims = (its: Claims): Claims => ({
+    read: (owner) => call('for claims', () => its.read(owner)),
+    renew: (owner, claim) => call('to renew a claim', () => its.renew(owner, claim)),
+  });
   return {
     ...backend,
     offers: (requirements) =>
@@ -62,5 +70,6 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
     check: () => call('to check its permissions', () => backend.check()),
     instances: backend.instances && bounded(backend.instances),
     volumes: backend.volumes && boundedVolumes(backend.volumes),
+    ...(backend.claims && { claims: boundedClaims(backend.claims) }),
   };
 }

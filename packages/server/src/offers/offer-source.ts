@@ -1,14 +1,16 @@
 import { type Backend, BackendError, CredentialsError, type OfferAnswer } from '@dstack/backends';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type {
   BackendAnswers,
   BackendNote,
+  CapacityHints,
   Id,
   Offer,
   OffersWanted,
-  PlacementSnapshot,
 } from '@dstack/core';
 import type { Logger } from '../logging.ts';
 import { BackendSilentError } from './bounded-backend.ts';
+import { capacityHints } from './capacity-hints.ts';
 import type { ProjectBackends } from './project-backends.ts';
 
 /**
@@ -22,23 +24,13 @@ export interface OfferSource {
     wanted: readonly OffersWanted[],
     limitMs?: number | null,
   ): Promise<BackendAnswers>;
-  /** What placement needs of the project's backends besides their offers; see `Backend`. */
-  capabilities(
-    projectId: Id,
-  ): Promise<Pick<PlacementSnapshot, 'hasSilentBackends' | 'machineless'>>;
+  /** What placement needs of the project's backends beside their offers. */
+  hints(projectId: Id): Promise<CapacityHints>;
 }
 
 export function offerSource(backends: ProjectBackends, log: Logger): OfferSource {
   return {
-    async capabilities(projectId) {
-      const configured = await backends.of(projectId);
-      const makers = configured.filter((backend) => backend.instances !== null);
-      const others = configured.filter((backend) => backend.instances === null);
-      return {
-        hasSilentBackends: makers.some((backend) => !backend.signalsCapacity),
-        machineless: new Set(others.map((backend) => backend.name)),
-      };
-    },
+    hints: async (projectId) => capacityHints(await backends.of(projectId)),
     async answer(projectId, wanted, limitMs = null) {
       if (wanted.length === 0) return { offers: new Map(), notes: [] };
       const configured = await backends.of(projectId);
@@ -76,14 +68,12 @@ async function within(
   { requirements }: OffersWanted,
 ): Promise<OfferAnswer> {
   if (limitMs === null) return await backend.offers(requirements);
-  const silence = Promise.withResolvers<never>();
-  const giveUp = () => silence.reject(new BackendSilentError(backend.name, 'for offers', limitMs));
-  const timer = setTimeout(giveUp, limitMs);
-  try {
-    return await Promise.race([backend.offers(requirements), silence.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return await withTimeout(() => backend.offers(requirements), {
+    ms: limitMs,
+    onTimeout: () => {
+      throw new BackendSilentError(backend.name, 'for offers', limitMs);
+    },
+  });
 }
 
 /** Characters of a provider's message that are shown. */

@@ -1,7 +1,14 @@
 import { type Backend, type Catalog, cloudBackend } from '@dstack/backends';
-import { type BackendsState, type Id, isServerHost, requirementsMatch } from '@dstack/core';
+import {
+  type BackendsState,
+  type CapacityHints,
+  type Id,
+  isServerHost,
+  requirementsMatch,
+} from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { type BackendLimits, boundedBackend } from './bounded-backend.ts';
+import { capacityHints } from './capacity-hints.ts';
 
 /**
  * The backends a project may use now: those configured for it, and the server's machine. None of
@@ -11,7 +18,11 @@ export interface ProjectBackends {
   of(projectId: Id): Promise<readonly Backend[]>;
   find(projectId: Id, name: Backend['name']): Promise<Backend | null>;
   /** What they can do, for people to know. */
-  state(projectId: Id): Promise<BackendsState>;
+  state(projectId: Id): Promise<ProjectBackendsState>;
+}
+
+export interface ProjectBackendsState extends BackendsState {
+  readonly hints: CapacityHints;
 }
 
 export interface ProjectBackendsOptions {
@@ -56,6 +67,7 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
           name,
           makesMachines: instances !== null,
         })),
+        hints: capacityHints(configured),
         localOff: isLocal
           ? null
           : `the server's machine runs no jobs of this project: ${options.localOff ?? NOT_NAMED}`,

@@ -1,4 +1,5 @@
 import type { lookup } from 'node:dns';
+import { errorMessage } from '@dstack/contract/error-message';
 import { Agent, type Dispatcher, request } from 'undici';
 import { guardedConnector } from './guarded-connect.ts';
 import { OutgoingFailed, OutgoingRefused } from './outgoing-error.ts';
@@ -147,6 +148,6 @@ async function discard({ body }: Response): Promise<void> {
 
 function asOutgoingError(error: unknown): Error {
   if (error instanceof OutgoingRefused) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorMessage(error);
   return new OutgoingFailed(message, { cause: error });
 }

@@ -1,5 +1,4 @@
 /** Why a service has no replica that takes requests, read from its run and the jobs of it. */
-import type { Refusal } from '@dstack/contract/wire';
 import {
   isCapacityReason,
   isEndedByUser,
@@ -8,8 +7,10 @@ import {
   isJobPulling,
   isJobRunning,
   isJobSubmitted,
-  isRunFinished,
-  isRunTerminating,
+  isRunAlive,
+} from '@dstack/contract/status';
+import type { Refusal } from '@dstack/contract/wire';
+import {
   type JobRecord,
   type RunRecord,
   SECOND,
@@ -90,7 +91,7 @@ const PROBE_GRACE = 30 * SECOND;
 export function unavailabilityOf(state: ServiceState, now: Timestamp): Unavailability | null {
   const { run } = state;
   const replicas = replicasThatServe(state);
-  const isOver = isRunFinished(run.status) || isRunTerminating(run.status);
+  const isOver = !isRunAlive(run.status);
   if (isOver && isEndedByUser(run.terminationReason)) return ended(run);
   if (!isOver && replicas.some(([latest]) => latest !== undefined && serves(latest))) return null;
   const causes = replicas.flatMap((submissions) => causeOf(submissions, now) ?? []);

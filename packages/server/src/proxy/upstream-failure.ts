@@ -1,4 +1,5 @@
 /** Failures between this server and the app of a replica. */
+import { errorMessage } from '@dstack/contract/error-message';
 import { errors } from 'undici';
 
 /** The connection to the app could not be opened; no byte of the request was sent. */
@@ -7,7 +8,7 @@ export class ConnectFailure extends Error {
   readonly port: number;
 
   constructor(port: number, cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    super(errorMessage(cause), { cause });
     this.port = port;
   }
 }

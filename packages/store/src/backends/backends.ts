@@ -1,3 +1,4 @@
+import { ENDING_INSTANCE_STATUSES, WORKING_VOLUME_STATUSES } from '@dstack/contract/status';
 import type { BackendType } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { Selectable } from 'kysely';
@@ -6,7 +7,6 @@ import { namedInsert } from '../named-insert.ts';
 import { forIds, notDeleted } from '../query.ts';
 import { backendTable } from '../schema/account-tables.ts';
 import type { DB } from '../schema/db.ts';
-import { ENDING_INSTANCE } from '../schema/statuses.ts';
 import type {
   BackendRecord,
   Backends,
@@ -112,7 +112,7 @@ async function inUse(
     .where('project_id', '=', projectId)
     .where('backend', '=', type)
     .where(notDeleted('deleted'))
-    .where('status', 'not in', ENDING_INSTANCE)
+    .where('status', 'not in', ENDING_INSTANCE_STATUSES)
     .executeTakeFirstOrThrow();
   const volumes = await db
     .selectFrom('volumes')
@@ -121,7 +121,7 @@ async function inUse(
     .where('backend', '=', type)
     .where(notDeleted('deleted'))
     // A failed one is nothing at the provider.
-    .where('status', '!=', 'failed')
+    .where('status', 'in', WORKING_VOLUME_STATUSES)
     .executeTakeFirstOrThrow();
   return { instances: Number(instances.count), volumes: Number(volumes.count) };
 }

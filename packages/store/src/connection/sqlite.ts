@@ -1,6 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { errorMessage } from '@dstack/contract/error-message';
 import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely';
 import { StoreError } from '../errors.ts';
 import type { DB } from '../schema/db.ts';
@@ -66,7 +67,7 @@ function prepareFile(path: string): void {
   } catch (error) {
     throw new StoreError(
       'store_unreachable',
-      `The database file ${path} cannot be opened: ${(error as Error).message}`,
+      `The database file ${path} cannot be opened: ${errorMessage(error)}`,
       'Check that its directory exists and that this user may write there.',
       error,
     );

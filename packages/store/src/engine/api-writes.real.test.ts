@@ -1,9 +1,10 @@
-import type { RunRecord } from '@dstack/core';
+import { type RunRecord, stopRun } from '@dstack/core';
 import { expect, it } from 'vitest';
 import {
   fleetRecord,
   instanceRecord,
   jobRecord,
+  NO_MEMORY,
   newEvent,
   runRecord,
   runTarget,
@@ -34,6 +35,13 @@ async function submittedRun(world: World, name: NameChoice, part = {}): Promise<
   return outcome.run;
 }
 
+/** As the API stops runs. */
+function stop(world: World, names: readonly string[], abort = false) {
+  return world.store.engine.updateUnfinishedRuns(world.projectId, names, ({ run }) =>
+    stopRun(run, { abort, actorUserId: world.userId, now: 7 }),
+  );
+}
+
 const messages = async ({ store }: World) =>
   (await store.events.list({ visibleTo: null, page: { ascending: true } })).map((e) => e.message);
 
@@ -62,8 +70,7 @@ forEachStore((tests) => {
       if (!isOver) setImmediate(turn);
     };
     turn();
-    const stop = { projectId: world.projectId, names, abort: false, actorUserId: world.userId };
-    expect(await world.store.engine.requestStop(stop)).toHaveLength(20);
+    expect(await stop(world, names)).toHaveLength(20);
     isOver = true;
     expect(turns).toBeGreaterThan(20);
   });
@@ -169,15 +176,9 @@ forEachStore((tests) => {
     await engine.claim('run', run.id, 'a pass', 9_000_000);
     const heard: string[] = [];
     engine.onSignal((signal) => heard.push(signal.id));
-    const stopped = await engine.requestStop({
-      projectId: world.projectId,
-      names: ['train', 'over', 'unknown'],
-      abort: false,
-      actorUserId: world.userId,
-    });
-    expect(stopped).toEqual([run.id]);
+    expect(await stop(world, ['train', 'over', 'unknown'])).toEqual([run.id]);
     expect(heard).toEqual([run.id]);
-    expect((await engine.loadRun(run.id))?.run).toMatchObject({
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.run).toMatchObject({
       status: 'terminating',
       terminationReason: 'stopped_by_user',
       version: 1,
@@ -193,15 +194,11 @@ forEachStore((tests) => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const run = await submittedRun(world, { exact: 'train' });
-    const stop = (abort: boolean) =>
-      engine.requestStop({
-        ...{ projectId: world.projectId, names: ['train'], abort, actorUserId: null },
-      });
-    const reason = async () => (await engine.loadRun(run.id))?.run.terminationReason;
-    await stop(false);
-    await stop(true);
+    const reason = async () => (await engine.loadRun(run.id, NO_MEMORY))?.run.terminationReason;
+    await stop(world, ['train']);
+    await stop(world, ['train'], true);
     expect(await reason()).toBe('aborted_by_user');
-    await stop(false);
+    await stop(world, ['train']);
     expect(await reason()).toBe('aborted_by_user');
     expect(await messages(world)).toHaveLength(2);
   });
@@ -210,10 +207,8 @@ forEachStore((tests) => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const run = await submittedRun(world, { exact: 'train' });
-    const before = await engine.loadRun(run.id);
-    await engine.requestStop({
-      ...{ projectId: world.projectId, names: ['train'], abort: true, actorUserId: null },
-    });
+    const before = await engine.loadRun(run.id, NO_MEMORY);
+    await stop(world, ['train'], true);
     const outcome = await engine.apply([
       {
         type: 'run.update',
@@ -223,7 +218,7 @@ forEachStore((tests) => {
       },
     ]);
     expect(outcome).toBe('conflict');
-    expect((await engine.loadRun(run.id))?.run.status).toBe('terminating');
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.run.status).toBe('terminating');
   });
 
   it('loses none of many updates at once', async () => {
@@ -244,7 +239,10 @@ forEachStore((tests) => {
         })),
       ),
     );
-    expect((await engine.loadRun(run.id))?.run).toMatchObject({ deploymentNum: 25, version: 25 });
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.run).toMatchObject({
+      deploymentNum: 25,
+      version: 25,
+    });
     expect(await engine.updateRun('absent', () => null)).toBeNull();
   });
 

@@ -4,6 +4,8 @@ import {
   instanceRecord,
   intentRecord,
   jobRecord,
+  NO_HINTS,
+  NO_MEMORY,
   newEvent,
   runRecord,
   runTarget,
@@ -43,7 +45,7 @@ forEachStore((tests) => {
       { type: 'intent.insert', intent: intentRecord(job.id) },
     ]);
     expect(outcome).toBe('applied');
-    const snapshot = await engine.loadRun(run.id);
+    const snapshot = await engine.loadRun(run.id, NO_MEMORY);
     expect(snapshot?.run).toEqual({ ...run, fleetId: instance.fleetId, version: 1 });
     expect(snapshot?.jobs).toEqual([
       { ...job, instanceId: instance.id, claimedBlocks: 1, version: 1 },
@@ -64,14 +66,14 @@ forEachStore((tests) => {
     expect(await engine.apply([end])).toBe('applied');
     const next = { ...update, version: 1, set: { priority: 2 } };
     expect(await engine.apply([next, check])).toBe('conflict');
-    expect((await engine.loadRun(run.id))?.run.priority).toBe(1);
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.run.priority).toBe(1);
   });
 
   it('gives the last slot of the server’s machine away once, however many ask at one moment', async () => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const { fleet, instance } = await submitted(world);
-    const { localState: state } = await engine.loadCapacity(world.projectId);
+    const { localState: state } = await engine.loadCapacity(world.projectId, NO_HINTS);
     const part = { projectId: world.projectId, fleetId: fleet.id, busyBlocks: 1 };
     const asked = Array.from({ length: 8 }, (_, i) =>
       engine.apply([
@@ -102,7 +104,7 @@ forEachStore((tests) => {
       [{ kind: 'run', id: run.id }],
     );
     expect(outcome).toBe('conflict');
-    const snapshot = await engine.loadRun(run.id);
+    const snapshot = await engine.loadRun(run.id, NO_MEMORY);
     expect(snapshot?.run).toEqual(run);
     expect(snapshot?.intents).toEqual([]);
     expect(await world.store.events.list({ visibleTo: null })).toEqual([]);
@@ -141,7 +143,7 @@ forEachStore((tests) => {
       { type: 'job.update', id: job.id, version: 1, set: { instanceId: null } },
     ]);
     expect(outcome).toBe('applied');
-    expect((await engine.loadRun(run.id))?.instances).toEqual([]);
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.instances).toEqual([]);
     expect(await engine.loadInstance(instance.id)).toBeNull();
   });
 
@@ -157,7 +159,7 @@ forEachStore((tests) => {
     await expect(
       engine.apply([change, { type: 'intent.insert', intent: other }]),
     ).rejects.toMatchObject({ code: 'store_intent_conflict' });
-    expect((await engine.loadRun(run.id))?.run.priority).toBe(0);
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.run.priority).toBe(0);
   });
 
   it('writes events in the order given, with strictly rising instants', async () => {

@@ -147,13 +147,12 @@ function sameEffect(a: IntentRecord, b: IntentRecord): boolean {
   );
 }
 
-/** Answers false if it was not announced any more. */
-export async function cancelIntent(tx: Tx, key: string, now: number): Promise<boolean> {
-  const result = await tx
+/** An effect that has been carried out meanwhile stays so. */
+async function cancelIntent(tx: Tx, key: string, now: number): Promise<void> {
+  await tx
     .updateTable('intents')
     .set(intentTable.update({ state: 'failed', error: 'cancelled', updatedAt: now }))
     .where('key', '=', key)
     .where('state', '=', 'announced')
-    .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+    .execute();
 }

@@ -5,7 +5,15 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Store } from '../store.ts';
 import { rawSql } from '../testing/raw-sql.ts';
-import { fleetRecord, instanceRecord, jobRecord, newEvent, runRecord } from '../testing/records.ts';
+import {
+  fleetRecord,
+  instanceRecord,
+  jobRecord,
+  NO_HINTS,
+  NO_MEMORY,
+  newEvent,
+  runRecord,
+} from '../testing/records.ts';
 import { forEachStore, openWorld, type StoreTests, type World } from '../testing/stores.ts';
 
 const SECOND = 1_000_000;
@@ -68,7 +76,7 @@ forEachStore((tests) => {
     expect(await engine.claim('run', run.id, 'a', 60 * SECOND)).toBe(true);
     expect(await engine.renew('run', run.id, 'b', 60 * SECOND)).toBe(false);
     expect(await engine.renew('run', run.id, 'a', 60 * SECOND)).toBe(true);
-    expect((await engine.loadRun(run.id))?.run.version).toBe(0);
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.run.version).toBe(0);
   });
 
   it('leases every kind of work, and the link to a host', async () => {
@@ -108,7 +116,7 @@ forEachStore((tests) => {
     });
     const { run } = await insertRun(world, 'train', 12);
     await workers(stores, (store) => assignAll(store, projectId));
-    const { jobs } = (await world.store.engine.loadRun(run.id))!;
+    const { jobs } = (await world.store.engine.loadRun(run.id, NO_MEMORY))!;
     const after = (await world.store.engine.loadFleet(fleet.id))!.instances;
     expect(after.map((instance) => instance.busyBlocks)).toEqual([3, 3, 3]);
     for (const instance of after) {
@@ -132,7 +140,7 @@ forEachStore((tests) => {
       children.push(child);
       const told = await killAfter(child, 40);
       const store = await tests.open({ url });
-      const snapshot = (await store.engine.loadRun(run.id))!;
+      const snapshot = (await store.engine.loadRun(run.id, NO_MEMORY))!;
       const written = snapshot.run.priority;
       expect(written).toBeGreaterThanOrEqual(told);
       expect(snapshot.jobs[0]!.claimedBlocks).toBe(written);
@@ -147,7 +155,7 @@ forEachStore((tests) => {
 /** Takes the first waiting job and the first free block until one of the two is missing. */
 async function assignAll(store: Store, projectId: string): Promise<void> {
   for (;;) {
-    const snapshot = await store.engine.loadPlacement(projectId);
+    const snapshot = await store.engine.loadPlacement(projectId, NO_HINTS);
     const job = snapshot?.gangs[0]?.jobs[0];
     const instance = snapshot?.instances.find((i) => i.busyBlocks < (i.totalBlocks ?? 0));
     if (!job || !instance) return;

@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Change, Id, RunRecord, RunSnapshot } from '@dstack/core';
+import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
+import type { Change, Id } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
 import { StoreError } from '../errors.ts';
 import { notDeleted } from '../query.ts';
-import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { applyChanges } from './apply.ts';
-import type { Decide, Engine } from './types.ts';
+import type { BareRun, Decide } from './types.ts';
 
 /** Each try loses only against a pass that has just written: more cannot be chance. */
 const MAX_TRIES = 50;
@@ -61,66 +61,32 @@ async function lockRow(context: StoreContext, tx: Tx, row: DecidedRow): Promise<
   await tx.selectFrom(row.table).select('id').where('id', '=', row.id).forUpdate().execute();
 }
 
-export async function requestStop(
+/** See `Engine.updateUnfinishedRuns`. */
+export async function updateUnfinishedRuns(
   context: StoreContext,
-  stop: Parameters<Engine['requestStop']>[0],
+  projectId: Id,
+  names: readonly string[],
+  decide: Decide<BareRun>,
 ): Promise<Id[]> {
-  if (stop.names.length === 0) return [];
+  if (names.length === 0) return [];
   const rows = await context.db
     .selectFrom('runs')
     .select('id')
-    .where('project_id', '=', stop.projectId)
-    .where('name', 'in', [...stop.names])
+    .where('project_id', '=', projectId)
+    .where('name', 'in', [...names])
     .where(notDeleted('deleted'))
-    .where('status', 'in', UNFINISHED_RUN)
+    .where('status', 'in', UNFINISHED_RUN_STATUSES)
     .execute();
-  const stopped: Id[] = [];
+  const found: Id[] = [];
   for (const { id } of rows) {
     // Each is a transaction, for which SQLite keeps the thread: others get their turn between two.
     await setImmediate();
-    const snapshot = await decidedWrite(context, { table: 'runs', id }, loadBareRun, ({ run }) =>
-      stopDecision(run, stop, context.now()),
-    );
-    if (snapshot) stopped.push(id);
+    if (await decidedWrite(context, { table: 'runs', id }, loadBareRun, decide)) found.push(id);
   }
-  return stopped;
+  return found;
 }
 
-/** A stop is decided on the run alone. */
-async function loadBareRun(tx: Tx, id: Id): Promise<Pick<RunSnapshot, 'run'> | null> {
+export async function loadBareRun(tx: Tx, id: Id): Promise<BareRun | null> {
   const row = await tx.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirst();
   return row ? { run: runTable.decode(row) } : null;
-}
-
-function stopDecision(
-  run: RunRecord,
-  stop: { readonly abort: boolean; readonly actorUserId: Id | null },
-  now: number,
-): ReturnType<Decide<unknown>> {
-  if (!UNFINISHED_RUN.includes(run.status)) return null;
-  const reason = stop.abort ? 'aborted_by_user' : 'stopped_by_user';
-  const again = run.status === 'terminating';
-  if (again && (run.terminationReason === reason || !mayReplace(run, stop.abort))) return null;
-  const changes: Change[] = [
-    {
-      type: 'run.update',
-      id: run.id,
-      version: run.version,
-      set: { status: 'terminating', terminationReason: reason, nextPassAt: now },
-    },
-  ];
-  if (!again) {
-    const target = { type: 'run', id: run.id, name: run.name, projectId: run.projectId } as const;
-    const message = `Run status changed ${run.status.toUpperCase()} -> TERMINATING. Termination reason: ${reason.toUpperCase()}`;
-    changes.push({
-      type: 'event',
-      event: { message, actorUserId: stop.actorUserId, targets: [{ ...target, parentId: null }] },
-    });
-  }
-  return { changes, signals: [{ kind: 'run', id: run.id }] };
-}
-
-/** A stop overwrites any reason but an abort; an abort overwrites every reason. */
-function mayReplace(run: RunRecord, abort: boolean): boolean {
-  return abort || run.terminationReason !== 'aborted_by_user';
 }

@@ -2,7 +2,7 @@ import { chooseName } from '../choose-name.ts';
 import { isContention, isUniqueViolation } from '../connection/failures.ts';
 import type { StoreContext } from '../context.ts';
 import { applyChanges } from './apply.ts';
-import { decidedWrite, eventsOf, requestStop } from './decided-writes.ts';
+import { decidedWrite, eventsOf, loadBareRun, updateUnfinishedRuns } from './decided-writes.ts';
 import { createIntents } from './intents.ts';
 import { localLeases, sharedLeases } from './leases.ts';
 import { blockHolders, loadExplainedRun } from './load-explained.ts';
@@ -18,15 +18,17 @@ import type { Engine } from './types.ts';
 export function createEngine(context: StoreContext): Engine {
   const { records } = context;
   return {
-    loadRun: (id) => context.read((tx) => loadRun(tx, records, id, context.now())),
-    loadPlacement: (projectId) => context.read((tx) => loadPlacement(tx, records, projectId)),
+    loadRun: (id, memory) => context.read((tx) => loadRun(tx, records, id, memory, context.now())),
+    loadPlacement: (projectId, hints) =>
+      context.read((tx) => loadPlacement(tx, records, projectId, hints)),
     waitingFor: (capacity) => context.read((tx) => waitingFor(tx, records, capacity)),
-    loadCapacity: (projectId) => context.read((tx) => loadCapacity(tx, records, projectId)),
+    loadCapacity: (projectId, hints) =>
+      context.read((tx) => loadCapacity(tx, records, projectId, hints)),
     loadInstance: (id) => context.read((tx) => loadInstance(tx, id)),
     loadFleet: (id) => context.read((tx) => loadFleet(tx, records, id)),
     loadVolume: (id) => context.read((tx) => loadVolume(tx, id)),
-    loadExplainedRun: (id) =>
-      context.read((tx) => loadExplainedRun(tx, records, id, context.now())),
+    loadExplainedRun: (id, hints, memory) =>
+      context.read((tx) => loadExplainedRun(tx, records, id, hints, memory, context.now())),
     blockHolders: (ids) => context.read((tx) => blockHolders(tx, ids)),
     loadGateway: (id) => context.read((tx) => loadGateway(tx, id)),
     apply: createApply(context),
@@ -34,13 +36,7 @@ export function createEngine(context: StoreContext): Engine {
     createFleet: (create) => createFleet(context, create),
     freeName: (kind, projectId, name) =>
       context.read((tx) => chooseName(tx, kind, projectId, name)),
-    updateRun: (id, decide) =>
-      decidedWrite(
-        context,
-        { table: 'runs', id },
-        (tx) => loadRun(tx, records, id, context.now()),
-        decide,
-      ),
+    updateRun: (id, decide) => decidedWrite(context, { table: 'runs', id }, loadBareRun, decide),
     updateInstance: (id, decide) =>
       decidedWrite(context, { table: 'instances', id }, loadInstance, decide),
     updateFleet: (id, decide) =>
@@ -49,7 +45,8 @@ export function createEngine(context: StoreContext): Engine {
       decidedWrite(context, { table: 'volumes', id }, loadVolume, decide),
     updateGateway: (id, decide) =>
       decidedWrite(context, { table: 'gateways', id }, loadGateway, decide),
-    requestStop: (stop) => requestStop(context, stop),
+    updateUnfinishedRuns: (projectId, names, decide) =>
+      updateUnfinishedRuns(context, projectId, names, decide),
     ...createTimers(context),
     ...createIntents(context),
     ...(context.postgres ? sharedLeases(context) : localLeases(context)),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { insertFleet, insertRun, insertWaiting, WAITING } from '../testing/insert.ts';
-import { projectRecord } from '../testing/records.ts';
+import { NO_HINTS, NO_MEMORY, projectRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 
 forEachStore((tests) => {
@@ -12,7 +12,7 @@ forEachStore((tests) => {
       await insertWaiting(world, 'urgent', { submittedAt: 999, priority: 7 });
       await insertWaiting(world, 'larger', { submittedAt: 1 }, { demand: 'large' });
       const { run, jobs } = await insertWaiting(world, 'late', { submittedAt: 500 });
-      const found = await store.engine.loadExplainedRun(run.id);
+      const found = await store.engine.loadExplainedRun(run.id, NO_HINTS, NO_MEMORY);
       expect(found?.places).toMatchObject([{ jobId: jobs[0]?.id, ahead: 61 }]);
       expect(found?.places[0]?.first.map((one) => one.name)).toEqual([
         ...['urgent', 'w-0', 'w-1', 'w-2', 'w-3'],
@@ -21,7 +21,7 @@ forEachStore((tests) => {
       expect(first).toMatchObject({ projectId: world.projectId, priority: 7, submittedAt: 999 });
       expect(found?.run.run.name).toBe('late');
       const urgent = (await store.runs.byNames(world.projectId, ['urgent']))[0];
-      const ahead = await store.engine.loadExplainedRun(urgent?.id ?? '');
+      const ahead = await store.engine.loadExplainedRun(urgent?.id ?? '', NO_HINTS, NO_MEMORY);
       expect(ahead?.places).toMatchObject([{ ahead: 0, first: [] }]);
     });
 
@@ -34,7 +34,7 @@ forEachStore((tests) => {
       }));
       const { run } = await insertRun(world, { name: 'service' }, jobs.toReversed());
       statements = [];
-      const found = await world.store.engine.loadExplainedRun(run.id);
+      const found = await world.store.engine.loadExplainedRun(run.id, NO_HINTS, NO_MEMORY);
       expect(found?.places).toMatchObject([{ ahead: 0 }, { ahead: 0 }]);
       expect(statements.filter((sql) => sql.includes('count(*)'))).toHaveLength(2);
     });
@@ -56,14 +56,14 @@ forEachStore((tests) => {
       const { run } = await insertRun(world, { name: 'done', status: 'done' }, [
         { status: 'done', instanceId: null },
       ]);
-      const found = await store.engine.loadExplainedRun(run.id);
+      const found = await store.engine.loadExplainedRun(run.id, NO_HINTS, NO_MEMORY);
       expect(found?.queue.gangs).toEqual([]);
       expect(found?.queue.instances.map((one) => one.id)).toEqual([instance.id]);
       expect(found?.holders).toMatchObject([
         { instanceId: instance.id, blocks: 1, run: { name: 'theirs', projectId: other.id } },
       ]);
       expect(found?.projectNames).toEqual({ [world.projectId]: 'main', [other.id]: 'other' });
-      expect(await store.engine.loadExplainedRun('absent')).toBeNull();
+      expect(await store.engine.loadExplainedRun('absent', NO_HINTS, NO_MEMORY)).toBeNull();
     });
 
     it('does not count finished jobs as holders of an instance', async () => {

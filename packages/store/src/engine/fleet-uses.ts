@@ -1,9 +1,9 @@
+import { ENDING_INSTANCE_STATUSES } from '@dstack/contract/status';
 import { type FleetUse, type Id, nodesOf } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { forIds, groupBy, notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
-import { ENDING_INSTANCE } from '../schema/statuses.ts';
 import { fleetTable } from '../schema/work-tables.ts';
 
 /** These fleets with the number of their active instances, counted only where there is a limit. */
@@ -23,7 +23,7 @@ export async function fleetUses(
       .select(['fleet_id', sql<number>`count(*)`.as('active')])
       .where('fleet_id', 'in', slice)
       .where(notDeleted('deleted'))
-      .where('status', 'not in', ENDING_INSTANCE)
+      .where('status', 'not in', ENDING_INSTANCE_STATUSES)
       .groupBy('fleet_id')
       .execute(),
   );

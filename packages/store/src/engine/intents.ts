@@ -1,12 +1,11 @@
 import type { IntentRecord } from '@dstack/core';
 import type { StoreContext } from '../context.ts';
 import { intentTable } from '../schema/work-tables.ts';
-import { cancelIntent } from './apply.ts';
 import type { Engine } from './types.ts';
 
 type Intents = Pick<
   Engine,
-  'pendingIntents' | 'announcedIntent' | 'intent' | 'finishIntent' | 'amendIntent' | 'cancelIntent'
+  'pendingIntents' | 'announcedIntent' | 'intent' | 'finishIntent' | 'amendIntent'
 >;
 
 export function createIntents(context: StoreContext): Intents {
@@ -59,6 +58,5 @@ export function createIntents(context: StoreContext): Intents {
           .executeTakeFirst();
         return outcome.numUpdatedRows === 1n;
       }),
-    cancelIntent: (key) => context.write(({ tx }) => cancelIntent(tx, key, context.now())),
   };
 }

@@ -26,6 +26,7 @@ const ROWS: Readonly<Record<LeasedKind, { readonly table: string; readonly key: 
   'volume-observation': { table: 'volume_observations', key: 'volume_id' },
   gateway: { table: 'gateways', key: 'id' },
   intent: { table: 'intents', key: 'key' },
+  sweep: { table: 'leases', key: 'name' },
 };
 
 /** Microseconds by the database's clock: those of several servers differ. */

@@ -1,6 +1,8 @@
 /** Reads what explanations are made from. */
+import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import {
   type BlockHolder,
+  type CapacityHints,
   type ExplainedRun,
   examinedJobs,
   type FleetRecord,
@@ -9,13 +11,13 @@ import {
   type JobRecord,
   type NamedRun,
   type QueuePlace,
+  type RunMemory,
   type Timestamp,
 } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { forIds, groupBy } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
-import { UNFINISHED_JOB } from '../schema/statuses.ts';
 import { loadCapacity, loadProjectNames, volumesOfGangs } from './load-placement.ts';
 import { loadExplainedQueue, loadExplainedRivals, QUEUED } from './load-queue.ts';
 import { loadRun } from './load-run.ts';
@@ -30,12 +32,14 @@ export async function loadExplainedRun(
   tx: Tx,
   records: RecordCache,
   id: Id,
+  hints: CapacityHints,
+  memory: RunMemory,
   now: Timestamp,
 ): Promise<ExplainedRun | null> {
-  const run = await loadRun(tx, records, id, now);
+  const run = await loadRun(tx, records, id, memory, now);
   if (run === null) return null;
   const { projectId } = run.run;
-  const capacity = await loadCapacity(tx, records, projectId);
+  const capacity = await loadCapacity(tx, records, projectId, hints);
   const fleetIds = capacity.fleets.map((fleet) => fleet.id);
   const waiting = await loadExplainedQueue(tx, records, projectId);
   const rivals = await loadExplainedRivals(tx, records, projectId, fleetIds);
@@ -46,6 +50,7 @@ export async function loadExplainedRun(
   const queue = {
     ...{ projectId, projectName: run.projectName, ...capacity, ...waiting, rivals },
     volumes: [...(capacity.volumes ?? []), ...ofRivals],
+    hasSilentBackends: hints.hasSilentBackends,
   };
   const places: QueuePlace[] = [];
   for (const job of examinedJobs(run.jobs)) places.push(await queuePlace(tx, job));
@@ -82,7 +87,7 @@ export async function blockHolders(tx: Tx, instanceIds: readonly Id[]): Promise<
       .select(['j.instance_id', 'j.claimed_blocks'])
       .select(NAMED)
       .where('j.instance_id', 'in', slice)
-      .where('j.status', 'in', UNFINISHED_JOB)
+      .where('j.status', 'in', UNFINISHED_JOB_STATUSES)
       .orderBy('j.submitted_at')
       .orderBy('j.id')
       .execute(),

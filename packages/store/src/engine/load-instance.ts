@@ -1,11 +1,16 @@
+import {
+  ENDING_INSTANCE_STATUSES,
+  isInstancePending,
+  UNFINISHED_JOB_STATUSES,
+  UNFINISHED_RUN_STATUSES,
+} from '@dstack/contract/status';
 import type { FleetSnapshot, Id, InstanceRecord, InstanceSnapshot } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { observationsOf } from '../instances/observations.ts';
-import { hostsOf } from '../jobs/hosts.ts';
+import { hostHealth, hostsOf } from '../jobs/hosts.ts';
 import { notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
-import { ENDING_INSTANCE, UNFINISHED_JOB, UNFINISHED_RUN } from '../schema/statuses.ts';
 import { fleetTable, jobTable } from '../schema/work-tables.ts';
 import { localKeys } from './local-use.ts';
 import { instancesByIds, intentsOf } from './parts.ts';
@@ -22,7 +27,7 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     .selectFrom('jobs')
     .selectAll()
     .where('instance_id', '=', id)
-    .where('status', 'in', UNFINISHED_JOB)
+    .where('status', 'in', UNFINISHED_JOB_STATUSES)
     .orderBy('submitted_at')
     .execute();
   const active = await tx
@@ -30,7 +35,7 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('fleet_id', '=', instance.fleetId)
     .where(notDeleted('deleted'))
-    .where('status', 'not in', ENDING_INSTANCE)
+    .where('status', 'not in', ENDING_INSTANCE_STATUSES)
     .executeTakeFirstOrThrow();
   const [observation] = await observationsOf(tx, [id]);
   const [host] = instance.hostId === null ? [] : await hostsOf(tx, [instance.hostId]);
@@ -39,20 +44,21 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     fleet: fleetTable.decode(fleet),
     jobs: jobs.map(jobTable.decode),
     host: host ?? null,
+    health: instance.hostId === null ? null : await hostHealth(tx, instance.hostId),
     observation: observation ?? null,
     intents: await intentsOf(tx, [id, ...jobs.map((job) => job.id)]),
     activeInFleet: Number(active.count),
-    ...(await localOfPlanned(tx, instance)),
+    local: await localOfPlanned(tx, instance),
   };
 }
 
 async function localOfPlanned(
   tx: Tx,
   { status, backend, provisioningJobId }: InstanceRecord,
-): Promise<Pick<InstanceSnapshot, 'local'>> {
-  if (status !== 'pending' || backend !== null || provisioningJobId !== null) return {};
+): Promise<InstanceSnapshot['local']> {
+  if (!isInstancePending(status) || backend !== null || provisioningJobId !== null) return null;
   const { count, state } = await localKeys(tx);
-  return { local: { localInstances: count, localState: state } };
+  return { localInstances: count, localState: state };
 }
 
 export async function loadFleet(
@@ -72,13 +78,21 @@ export async function loadFleet(
     .selectFrom('runs')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('fleet_id', '=', id)
-    .where('status', 'in', UNFINISHED_RUN)
+    .where('status', 'in', UNFINISHED_RUN_STATUSES)
     .executeTakeFirstOrThrow();
+  const fleet = fleetTable.decode(row);
+  const instances = await instancesOfFleets(tx, records, [id]);
+  const isCluster = fleet.spec.configuration.placement === 'cluster';
+  const planned = instances.filter(({ status }) => isCluster && isInstancePending(status));
   return {
-    fleet: fleetTable.decode(row),
+    fleet,
     projectName: row.project_name,
     projectDeleted: Boolean(row.project_deleted),
-    instances: await instancesOfFleets(tx, records, [id]),
+    instances,
+    intents: await intentsOf(
+      tx,
+      planned.map((instance) => instance.id),
+    ),
     activeRuns: Number(runs.count),
   };
 }

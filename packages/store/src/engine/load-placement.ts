@@ -1,4 +1,5 @@
 import type {
+  CapacityHints,
   CapacitySnapshot,
   FleetRecord,
   Gang,
@@ -24,7 +25,8 @@ export async function loadPlacement(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
-): Promise<Omit<PlacementSnapshot, 'hasSilentBackends'> | null> {
+  hints: CapacityHints,
+): Promise<PlacementSnapshot | null> {
   const project = await tx
     .selectFrom('projects')
     .select('name')
@@ -33,7 +35,7 @@ export async function loadPlacement(
   if (!project) return null;
   const queue = await loadQueue(tx, records, projectId);
   if (queue.gangs.length === 0) return null;
-  const capacity = await loadMachines(tx, records, projectId);
+  const capacity = await loadMachines(tx, records, projectId, hints);
   const fleetIds = capacity.fleets.map((fleet) => fleet.id);
   const rivals = await loadRivals(tx, records, projectId, fleetIds);
   return {
@@ -43,6 +45,7 @@ export async function loadPlacement(
     rivals,
     ...capacity,
     volumes: await volumesOfGangs(tx, [...queue.gangs, ...rivals.map(({ gang }) => gang)]),
+    hasSilentBackends: hints.hasSilentBackends,
   };
 }
 
@@ -56,8 +59,9 @@ export async function loadCapacity(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
+  hints: Pick<CapacityHints, 'machineless'>,
 ): Promise<CapacitySnapshot & LocalState> {
-  const machines = await loadMachines(tx, records, projectId);
+  const machines = await loadMachines(tx, records, projectId, hints);
   return { ...machines, volumes: await mountableVolumes(tx, [projectId]) };
 }
 
@@ -65,6 +69,7 @@ async function loadMachines(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
+  { machineless }: Pick<CapacityHints, 'machineless'>,
 ): Promise<CapacitySnapshot & LocalState> {
   const fleets = await loadFleets(tx, records, projectId);
   return {
@@ -79,6 +84,7 @@ async function loadMachines(
       ...fleets.map((fleet) => fleet.projectId),
     ]),
     ...(await localUse(tx, records)),
+    machineless,
   };
 }
 

@@ -1,11 +1,11 @@
 /** Reads the queue of gangs that have no place yet. */
+import { ACTIVE_RUN_STATUSES } from '@dstack/contract/status';
 import type { Gang, Id, JobRecord, Rival } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
 import { forIds, groupBy } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
-import { LIVE_RUN } from '../schema/statuses.ts';
 import { runTable } from '../schema/work-tables.ts';
 
 /** The most gangs read per demand class; if a pass places all of them, another pass follows. */
@@ -145,7 +145,7 @@ async function gangsOf(tx: Tx, records: RecordCache, heads: readonly Head[]): Pr
         .selectFrom('runs')
         .select(['id', 'version'])
         .where('id', 'in', slice)
-        .where('status', 'in', LIVE_RUN)
+        .where('status', 'in', ACTIVE_RUN_STATUSES)
         .execute(),
   );
   const runs = new Map((await records.read(tx, runTable, runKeys)).map((run) => [run.id, run]));

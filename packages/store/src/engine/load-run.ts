@@ -1,8 +1,10 @@
+import { isJobFinished, isJobRunning } from '@dstack/contract/status';
 import {
   type GpuSample,
   type Id,
   type JobRecord,
   KEPT_SUBMISSIONS,
+  type RunMemory,
   type RunSnapshot,
   scalesByDemand,
   type Timestamp,
@@ -12,7 +14,6 @@ import type { Tx } from '../context.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { logEndsOf, reportsOf } from '../jobs/reports.ts';
 import type { RecordCache } from '../record-cache.ts';
-import { UNFINISHED_JOB } from '../schema/statuses.ts';
 import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
 import { requestCounts } from '../services/requests.ts';
 import { jobVolumes, mountsVolumes } from '../volumes/uses.ts';
@@ -29,6 +30,7 @@ export async function loadRun(
   tx: Tx,
   records: RecordCache,
   id: Id,
+  memory: RunMemory,
   now: Timestamp,
 ): Promise<RunSnapshot | null> {
   const row = await tx
@@ -60,11 +62,21 @@ export async function loadRun(
       (await logEndsOf(tx, telling)).map(({ jobId, stored }) => [jobId, stored]),
     ),
     intents: await intentsOf(tx, [...jobIds, ...instances.map((instance) => instance.id)]),
+    overQuota: breachesOf(jobIds, memory),
     gpuSamples: await loadGpuSamples(tx, jobs, now),
     probes: await loadProbes(tx, jobs),
     ...(mountsVolumes(run.spec) && { volumes: await jobVolumes(tx, jobIds) }),
-    ...(run.serviceSpec && scalesByDemand(run) && { requests: await requestCounts(tx, id, now) }),
+    requests: run.serviceSpec && scalesByDemand(run) ? await requestCounts(tx, id, now) : null,
   };
+}
+
+function breachesOf(jobIds: readonly Id[], { overQuota }: RunMemory): Record<Id, string> {
+  const breaches: Record<Id, string> = {};
+  for (const id of jobIds) {
+    const text = overQuota.get(id);
+    if (text !== undefined) breaches[id] = text;
+  }
+  return breaches;
 }
 
 /** The newest submissions of each job, and the last that ever got a machine. */
@@ -103,7 +115,7 @@ async function loadProbes(
   jobs: readonly JobRecord[],
 ): Promise<Record<Id, readonly number[]>> {
   const waiting = jobs.filter(
-    (job) => job.status === 'running' && !job.ready && (job.spec.probes ?? []).length > 0,
+    (job) => isJobRunning(job.status) && !job.ready && (job.spec.probes ?? []).length > 0,
   );
   if (waiting.length === 0) return {};
   const rows = await tx
@@ -133,7 +145,7 @@ async function loadGpuSamples(
   const samples: Record<Id, GpuSample[]> = {};
   for (const job of jobs) {
     const policy = job.spec.utilization_policy;
-    if (job.status !== 'running' || !policy) continue;
+    if (!isJobRunning(job.status) || !policy) continue;
     const rows = await tx
       .selectFrom('job_metrics_points')
       .selectAll()
@@ -151,7 +163,7 @@ async function loadGpuSamples(
 
 /** What an agent says matters for the latest submission of a job, and while one lives. */
 function isTelling(job: JobRecord, jobs: readonly JobRecord[]): boolean {
-  if (UNFINISHED_JOB.includes(job.status)) return true;
+  if (!isJobFinished(job.status)) return true;
   return !jobs.some(
     (other) =>
       other.replicaNum === job.replicaNum &&

@@ -1,4 +1,4 @@
-import type { CapacitySnapshot, LocalState } from '@dstack/core';
+import { type CapacitySnapshot, type LocalState, SERVER_HOST_BACKENDS } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { keyList, parseKeyList } from '../key-list.ts';
 import { notDeleted } from '../query.ts';
@@ -37,7 +37,7 @@ export async function localKeys(tx: Tx): Promise<LocalKeys> {
     .selectFrom('instances')
     .select((eb) => eb.fn.count<number>('id').as('count'))
     .select(keyList({ when: 'busy_blocks > 0' }).as('busy'))
-    .where('backend', '=', 'local')
+    .where('backend', 'in', SERVER_HOST_BACKENDS)
     .where(notDeleted('deleted'))
     .where('status', '!=', 'terminated')
     .executeTakeFirstOrThrow();

@@ -2,7 +2,7 @@ import type { RunRecord } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
 import { insertFleet, insertRun, insertWaiting, WAITING } from '../testing/insert.ts';
 import { rawSql } from '../testing/raw-sql.ts';
-import { projectRecord } from '../testing/records.ts';
+import { NO_HINTS, NO_MEMORY, projectRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type StoreTests, type World } from '../testing/stores.ts';
 
 /** A query by this index reads all waiting jobs of a project, or of all projects. */
@@ -24,7 +24,7 @@ forEachStore((tests) => {
       await insertRun(world, { name: 'placed' }, [{ instanceId: instance.id }]);
       await insertRun(world, { name: 'ending', status: 'terminating' }, [{}]);
       await insertRun(world, { name: 'cron', status: 'pending' });
-      const snapshot = await world.store.engine.loadPlacement(world.projectId);
+      const snapshot = await world.store.engine.loadPlacement(world.projectId, NO_HINTS);
       const ids = snapshot?.gangs.map(({ jobs }) => jobs.map((job) => job.id)) ?? [];
       expect(ids).toHaveLength(2);
       expect(ids).toContainEqual([two.jobs[0]?.id]);
@@ -37,7 +37,7 @@ forEachStore((tests) => {
         await insertWaiting(world, `small-${i}`, { submittedAt: 100 + i });
       await insertWaiting(world, 'small-urgent', { submittedAt: 999, priority: 7 });
       await insertWaiting(world, 'large', { submittedAt: 500 }, { demand: 'large' });
-      const snapshot = await world.store.engine.loadPlacement(world.projectId);
+      const snapshot = await world.store.engine.loadPlacement(world.projectId, NO_HINTS);
       const found = names(snapshot?.gangs) ?? [];
       expect(found).toHaveLength(51);
       expect(found).toEqual(
@@ -50,19 +50,19 @@ forEachStore((tests) => {
     it('is null if nothing waits', async () => {
       const world = await openWorld(tests);
       await insertFleet(world, 'fleet');
-      expect(await world.store.engine.loadPlacement(world.projectId)).toBeNull();
-      expect(await world.store.engine.loadPlacement('absent')).toBeNull();
+      expect(await world.store.engine.loadPlacement(world.projectId, NO_HINTS)).toBeNull();
+      expect(await world.store.engine.loadPlacement('absent', NO_HINTS)).toBeNull();
     });
 
     it('has gangs of other projects that wait for fleets that both may use', async () => {
       const { world, other, shared } = await twoProjects(tests);
       await insertRun(world, {}, [{}]);
       await insertWaiting(world, 'theirs', { projectId: other.id });
-      const snapshot = await world.store.engine.loadPlacement(world.projectId);
+      const snapshot = await world.store.engine.loadPlacement(world.projectId, NO_HINTS);
       expect(snapshot?.rivals.map(({ gang, fleets }) => [gang.run.name, fleets])).toEqual([
         ['theirs', [shared.fleet.id]],
       ]);
-      const back = await world.store.engine.loadPlacement(other.id);
+      const back = await world.store.engine.loadPlacement(other.id, NO_HINTS);
       expect(names(back?.gangs)).toEqual(['theirs']);
       expect(back?.rivals).toEqual([]);
     });
@@ -145,7 +145,7 @@ forEachStore((tests) => {
 function queuePlans(tests: StoreTests) {
   it('a placement pass reads its queue, not all waiting jobs', async () => {
     const { world, executed } = await observedWorld(tests);
-    await world.store.engine.loadPlacement(world.projectId);
+    await world.store.engine.loadPlacement(world.projectId, NO_HINTS);
     expect(await stepsOver(world, executed())).not.toContainEqual(
       expect.stringContaining(BY_STATUS),
     );
@@ -162,7 +162,7 @@ function queuePlans(tests: StoreTests) {
 
   it('an explanation reads the queue, not all waiting jobs', async () => {
     const { world, executed, runId } = await observedWorld(tests);
-    await world.store.engine.loadExplainedRun(runId);
+    await world.store.engine.loadExplainedRun(runId, NO_HINTS, NO_MEMORY);
     expect(await stepsOver(world, executed())).not.toContainEqual(
       expect.stringContaining(BY_STATUS),
     );

@@ -1,7 +1,13 @@
 import type { JobRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
 import { insertFleet, insertRun } from '../testing/insert.ts';
-import { instanceRecord, intentRecord, projectRecord } from '../testing/records.ts';
+import {
+  instanceRecord,
+  intentRecord,
+  NO_HINTS,
+  NO_MEMORY,
+  projectRecord,
+} from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 
 const state = (id: string, seq: number) =>
@@ -35,7 +41,7 @@ forEachStore((tests) => {
     await hosts.save(host);
     await reports.saveState('host-fleet', state(job!.id, 1), 7);
     await reports.saveLogEnd(job!.id, 12);
-    const snapshot = await engine.loadRun(run.id);
+    const snapshot = await engine.loadRun(run.id, NO_MEMORY);
     expect(snapshot?.hosts).toEqual([host]);
     expect(snapshot?.reports).toEqual([
       { jobId: job!.id, hostId: 'host-fleet', state: state(job!.id, 1), receivedAt: 7, pull: null },
@@ -55,7 +61,7 @@ forEachStore((tests) => {
       provisionedAt: submissionNum === 2 || submissionNum === 1 ? 9 : null,
     }));
     const { run } = await insertRun(world, {}, submissions);
-    const snapshot = await world.store.engine.loadRun(run.id);
+    const snapshot = await world.store.engine.loadRun(run.id, NO_MEMORY);
     const newest = Array.from({ length: 22 }, (_, i) => 5 + i);
     expect(snapshot?.jobs.map((job) => job.submissionNum)).toEqual([2, ...newest]);
   });
@@ -78,13 +84,32 @@ forEachStore((tests) => {
       point(now - 300_000_000, jobs[0]!.id),
       point(now - 900_000_000, jobs[0]!.id),
     ]);
-    const snapshot = await world.store.engine.loadRun(run.id);
+    const snapshot = await world.store.engine.loadRun(run.id, NO_MEMORY);
     expect(snapshot?.gpuSamples).toEqual({
       [jobs[0]!.id]: [
         { at: now - 300_000_000, utilization: [5] },
         { at: now, utilization: [5] },
       ],
     });
+  });
+
+  it('has what only the memory of a server knows of the jobs of the run', async () => {
+    const world = await openWorld(tests);
+    const { run, jobs } = await insertRun(world, {}, [{}, { jobNum: 1 }]);
+    const overQuota = new Map([
+      [jobs[1]!.id, 'too much output'],
+      ['a job of another run', 'too much output'],
+    ]);
+    const snapshot = await world.store.engine.loadRun(run.id, { overQuota });
+    expect(snapshot?.overQuota).toEqual({ [jobs[1]!.id]: 'too much output' });
+    expect(snapshot).toMatchObject({ probes: {}, gpuSamples: {}, requests: null });
+  });
+
+  it('has what the backends are known for when placement starts', async () => {
+    const world = await openWorld(tests);
+    await insertRun(world, {}, [{}]);
+    const hints = { machineless: new Set(['aws'] as const), hasSilentBackends: true };
+    expect(await world.store.engine.loadPlacement(world.projectId, hints)).toMatchObject(hints);
   });
 
   it('places on imported fleets too, and knows whose they are', async () => {
@@ -99,7 +124,7 @@ forEachStore((tests) => {
       { id: 'e1', projectId: other.id, name: 'pool', isGlobal: false, createdAt: 1 },
       { importers: [projectId], fleets: [shared.fleet.id], gateways: [] },
     );
-    const snapshot = await store.engine.loadPlacement(projectId);
+    const snapshot = await store.engine.loadPlacement(projectId, NO_HINTS);
     expect(snapshot?.fleets).toEqual([shared.fleet]);
     expect(snapshot?.instances).toEqual([shared.instance]);
     expect(snapshot?.projectNames).toEqual({ [projectId]: 'main', [other.id]: 'other' });
@@ -118,7 +143,7 @@ forEachStore((tests) => {
       { type: 'instance.insert', instance: d },
       { type: 'instance.insert', instance: { ...b, busyBlocks: 1 } },
     ]);
-    const capacity = await engine.loadCapacity(projectId);
+    const capacity = await engine.loadCapacity(projectId, NO_HINTS);
     expect(capacity.fleets.map(({ id }) => id)).toEqual([older.id, newer.id]);
     expect(capacity.instances.map(({ id }) => id)).toEqual([a.id, b.id, c.id, d.id]);
     expect(capacity.localInstances).toBe(4);
@@ -139,7 +164,16 @@ forEachStore((tests) => {
       { instanceId: instance.id, status: 'done', jobNum: 1 },
     ]);
     expect(await engine.loadInstance(instance.id)).toEqual({
-      ...{ instance, fleet, jobs: [jobs[0]], host: null, intents: [], activeInFleet: 1 },
+      ...{
+        instance,
+        fleet,
+        jobs: [jobs[0]],
+        host: null,
+        health: null,
+        intents: [],
+        local: null,
+        activeInFleet: 1,
+      },
     });
     expect(await engine.loadFleet(fleet.id)).toEqual({
       ...{ fleet, projectName: 'main', projectDeleted: false, activeRuns: 1 },
@@ -211,7 +245,7 @@ forEachStore((tests) => {
       await world.store.reports.saveState('h', stopping, 1);
     }
     const view = await world.store.runs.byId(run.id);
-    expect(view?.stages).toEqual({ [jobs[0]!.id]: 'terminate' });
+    expect(view?.stages).toEqual({ [jobs[0]!.id]: { kind: 'stop', stage: 'terminate' } });
   });
 
   it('ignores what agents say of jobs that are not there', async () => {

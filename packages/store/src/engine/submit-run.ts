@@ -1,9 +1,9 @@
+import { isRunFinished } from '@dstack/contract/status';
 import type { Id, RunRecord } from '@dstack/core';
 import { sql } from 'kysely';
 import { chooseName, lockNames } from '../choose-name.ts';
 import type { StoreContext, Tx, Write } from '../context.ts';
 import { insertInSlices, notDeleted } from '../query.ts';
-import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
 import type { CreateFleet, CreateFleetOutcome, SubmitOutcome, SubmitRun } from './types.ts';
 
@@ -35,7 +35,7 @@ async function supersede(
 ): Promise<RunRecord | null> {
   const namesake = await namesakeOf(tx, submit.projectId, name);
   if (!namesake) return null;
-  if (UNFINISHED_RUN.includes(namesake.status)) return namesake;
+  if (!isRunFinished(namesake.status)) return namesake;
   await tx
     .updateTable('runs')
     .set({ deleted: true, version: sql`version + 1` })

@@ -1,8 +1,14 @@
+import {
+  isRunSubmitted,
+  isRunTerminating,
+  type RunStatus,
+  UNFINISHED_JOB_STATUSES,
+  UNFINISHED_RUN_STATUSES,
+} from '@dstack/contract/status';
 import type { Signal } from '@dstack/core';
 import { sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import { notDeleted } from '../query.ts';
-import { UNFINISHED_JOB, UNFINISHED_RUN } from '../schema/statuses.ts';
 import type { Alarm, Engine, ScheduledKind } from './types.ts';
 
 const TABLES = {
@@ -13,7 +19,10 @@ const TABLES = {
   volume: 'volumes',
   'volume-observation': 'volume_observations',
   gateway: 'gateways',
-} as const;
+} as const satisfies Record<ScheduledKind, string>;
+
+/** Kinds of records that may have work as long as they are not deleted. */
+const UNTIL_DELETED = ['instance', 'fleet', 'volume', 'gateway'] as const;
 
 /** Name of the column with the key of the work. */
 const keyColumn = (kind: ScheduledKind) => sql.ref<string>(KEY_COLUMNS[kind] ?? 'id');
@@ -30,7 +39,7 @@ const KEY_COLUMNS: Readonly<Partial<Record<ScheduledKind, string>>> = {
 const UNFINISHED_JOBS = sql<{ run_id: string; waiting: number }>`(
   select run_id, min(case when status = 'submitted' and waiting_since is not null
       and instance_id is null then 1 else 0 end) as waiting
-    from jobs where status in (${sql.join(UNFINISHED_JOB)}) group by run_id)`;
+    from jobs where status in (${sql.join(UNFINISHED_JOB_STATUSES)}) group by run_id)`;
 
 type Timers = Pick<Engine, 'due' | 'nextDue' | 'unfinished' | 'alarms'>;
 
@@ -59,15 +68,13 @@ export function createTimers({ db }: StoreContext): Timers {
         .selectFrom('runs as r')
         .leftJoin(UNFINISHED_JOBS.as('j'), 'j.run_id', 'r.id')
         .select(['r.id', 'r.project_id', 'r.status', 'j.waiting'])
-        .where('r.status', 'in', UNFINISHED_RUN)
+        .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
         .execute();
       const projects = new Set(
-        runs.filter((run) => run.status !== 'terminating').map((run) => run.project_id),
+        runs.filter((run) => !isRunTerminating(run.status)).map((run) => run.project_id),
       );
-      const instances = await idsOf('instances');
-      const fleets = await idsOf('fleets');
-      const volumes = await idsOf('volumes');
-      const gateways = await idsOf('gateways');
+      const others: Signal[] = [];
+      for (const kind of UNTIL_DELETED) others.push(...(await signalsOf(kind)));
       const intents = await db
         .selectFrom('intents')
         .select('key')
@@ -79,10 +86,7 @@ export function createTimers({ db }: StoreContext): Timers {
           .filter((row) => !waitsForCapacity(row))
           .map((row): Signal => ({ kind: 'run', id: row.id })),
         ...[...projects].map((id): Signal => ({ kind: 'placement', id })),
-        ...instances.map((row): Signal => ({ kind: 'instance', id: row.id })),
-        ...fleets.map((row): Signal => ({ kind: 'fleet', id: row.id })),
-        ...volumes.map((row): Signal => ({ kind: 'volume', id: row.id })),
-        ...gateways.map((row): Signal => ({ kind: 'gateway', id: row.id })),
+        ...others,
       ];
     },
     async alarms() {
@@ -101,15 +105,20 @@ export function createTimers({ db }: StoreContext): Timers {
     return rows.map(({ id, next_pass_at }) => ({ kind, id, at: next_pass_at ?? 0 }));
   }
 
-  function idsOf(table: 'instances' | 'fleets' | 'volumes' | 'gateways') {
-    return db.selectFrom(table).select('id').where(notDeleted('deleted')).execute();
+  async function signalsOf(kind: (typeof UNTIL_DELETED)[number]): Promise<Signal[]> {
+    const rows = await db
+      .selectFrom(TABLES[kind])
+      .select('id')
+      .where(notDeleted('deleted'))
+      .execute();
+    return rows.map(({ id }) => ({ kind, id }));
   }
 }
 
 /** Such a run needs no pass before placement signals it or its alarm is due. */
 function waitsForCapacity(run: {
-  readonly status: string;
+  readonly status: RunStatus;
   readonly waiting: number | null;
 }): boolean {
-  return run.status === 'submitted' && Number(run.waiting) === 1;
+  return isRunSubmitted(run.status) && Number(run.waiting) === 1;
 }

@@ -1,5 +1,6 @@
 import type {
   BlockHolder,
+  CapacityHints,
   CapacitySnapshot,
   Change,
   Decision,
@@ -17,6 +18,7 @@ import type {
   LocalState,
   NewEvent,
   PlacementSnapshot,
+  RunMemory,
   RunRecord,
   RunSnapshot,
   Signal,
@@ -30,6 +32,9 @@ import type { NameChoice, WriteExtras } from '../writes.ts';
 export type Decide<S> = (
   snapshot: S,
 ) => (Pick<Decision, 'changes'> & Partial<Pick<Decision, 'signals'>>) | null;
+
+/** The writes of the API to a run are decided on the run alone. */
+export type BareRun = Pick<RunSnapshot, 'run'>;
 
 /** Everything about a new run that depends on its final name. */
 export interface NewRun extends WriteExtras {
@@ -73,17 +78,20 @@ export type CreateFleetOutcome =
 /** What the loops and the API's run and fleet writes stand on. */
 export interface Engine {
   /** Each reads at one moment. Null: no such row. */
-  loadRun(id: Id): Promise<RunSnapshot | null>;
-  /** Null also if nothing waits. The caller adds what only the backends know. */
-  loadPlacement(projectId: Id): Promise<Omit<PlacementSnapshot, 'hasSilentBackends'> | null>;
+  loadRun(id: Id, memory: RunMemory): Promise<RunSnapshot | null>;
+  /** Null also if nothing waits. */
+  loadPlacement(projectId: Id, hints: CapacityHints): Promise<PlacementSnapshot | null>;
   /** Of a project that is there. */
-  loadCapacity(projectId: Id): Promise<CapacitySnapshot & LocalState>;
+  loadCapacity(
+    projectId: Id,
+    hints: Pick<CapacityHints, 'machineless'>,
+  ): Promise<CapacitySnapshot & LocalState>;
   loadInstance(id: Id): Promise<InstanceSnapshot | null>;
   loadFleet(id: Id): Promise<FleetSnapshot | null>;
   loadVolume(id: Id): Promise<VolumeSnapshot | null>;
   loadGateway(id: Id): Promise<GatewaySnapshot | null>;
   /** A run and all capacity that it may use, for explanations. Null: no such run. */
-  loadExplainedRun(id: Id): Promise<ExplainedRun | null>;
+  loadExplainedRun(id: Id, hints: CapacityHints, memory: RunMemory): Promise<ExplainedRun | null>;
   /** Runs that hold blocks of these instances, oldest job first. */
   blockHolders(instanceIds: readonly Id[]): Promise<BlockHolder[]>;
 
@@ -105,22 +113,20 @@ export interface Engine {
    * holds. They never wait for a lease and never lose against a pass. Answers what was read, or
    * null if there is no such row.
    */
-  updateRun(id: Id, decide: Decide<RunSnapshot>): Promise<RunSnapshot | null>;
+  updateRun(id: Id, decide: Decide<BareRun>): Promise<BareRun | null>;
   updateInstance(id: Id, decide: Decide<InstanceSnapshot>): Promise<InstanceSnapshot | null>;
   updateFleet(id: Id, decide: Decide<FleetSnapshot>): Promise<FleetSnapshot | null>;
   updateVolume(id: Id, decide: Decide<VolumeSnapshot>): Promise<VolumeSnapshot | null>;
   updateGateway(id: Id, decide: Decide<GatewaySnapshot>): Promise<GatewaySnapshot | null>;
   /**
-   * Stop (or abort) of unfinished runs by name; unknown and finished ones are ignored. The run is
-   * `terminating` at once; a repeated call only changes the reason, and an abort is never turned
-   * back into a stop. Answers the ids of the runs concerned.
+   * The same for every unfinished run of these names, one after another; unknown and finished ones
+   * are ignored. The run alone is read. Answers the ids of the runs concerned.
    */
-  requestStop(stop: {
-    readonly projectId: Id;
-    readonly names: readonly string[];
-    readonly abort: boolean;
-    readonly actorUserId: Id | null;
-  }): Promise<Id[]>;
+  updateUnfinishedRuns(
+    projectId: Id,
+    names: readonly string[],
+    decide: Decide<BareRun>,
+  ): Promise<Id[]>;
 
   /** Keys whose `nextPassAt` is not after `until`, earliest first. */
   due(kind: ScheduledKind, until: Timestamp, limit: number): Promise<string[]>;
@@ -150,8 +156,6 @@ export interface Engine {
   ): Promise<boolean>;
   /** Replaces the payload of an effect under way; answers false if it was not announced any more. */
   amendIntent(key: string, payload: IntentPayload): Promise<boolean>;
-  /** Announced effects that no longer matter; answers false if it was not announced any more. */
-  cancelIntent(key: string): Promise<boolean>;
 
   /**
    * Leases. True: `owner` holds the row until now + `ttl` (µs). A lease that has run out can be
@@ -188,7 +192,7 @@ export interface Alarm {
 }
 
 /** Kinds of work that one server at a time does on a key. */
-export type LeasedKind = Exclude<WorkKind, 'capacity'>;
+export type LeasedKind = Exclude<WorkKind, 'capacity'> | 'sweep';
 
 /** Kinds whose rows have a `nextPassAt`. */
 export type ScheduledKind =

@@ -1,10 +1,10 @@
+import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Db, StoreContext, Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { forIds, groupBy, keyset, notDeleted } from '../query.ts';
 import type { VersionedKey } from '../record-cache.ts';
-import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import { fleetTable } from '../schema/work-tables.ts';
 import type { FleetFilter, Fleets, FleetView } from './types.ts';
 
@@ -104,7 +104,7 @@ async function fleetUse(db: Db, fleetId: Id) {
     .selectFrom('runs')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('fleet_id', '=', fleetId)
-    .where('status', 'in', UNFINISHED_RUN)
+    .where('status', 'in', UNFINISHED_RUN_STATUSES)
     .executeTakeFirstOrThrow();
   const busy = await db
     .selectFrom('instances')

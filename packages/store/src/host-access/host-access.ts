@@ -1,6 +1,6 @@
+import { ENDING_INSTANCE_STATUSES } from '@dstack/contract/status';
 import type { StoreContext } from '../context.ts';
 import { forIds, insertInSlices, notDeleted } from '../query.ts';
-import { ENDING_INSTANCE } from '../schema/statuses.ts';
 import type { HostAccesses, HostAccessRecord, NewHostAccess } from './types.ts';
 
 export function createHostAccess(context: StoreContext): HostAccesses {
@@ -43,7 +43,7 @@ export function createHostAccess(context: StoreContext): HostAccesses {
         .innerJoin('instances as i', 'i.id', 'h.instance_id')
         .select('h.instance_id')
         .where(notDeleted('i.deleted'))
-        .where('i.status', 'not in', ENDING_INSTANCE)
+        .where('i.status', 'not in', ENDING_INSTANCE_STATUSES)
         .where('i.handle', 'is not', null)
         .orderBy('h.instance_id')
         .execute();

@@ -1,3 +1,4 @@
+import { AVAILABLE_INSTANCE_STATUSES } from '@dstack/contract/status';
 import { sql } from 'kysely';
 import type { Db, StoreContext } from '../context.ts';
 import { importedFleets } from '../fleets/fleets.ts';
@@ -54,12 +55,6 @@ export function createInstances(context: StoreContext): Instances {
       if (typeof range.limit === 'number') query = query.limit(range.limit);
       return (await query.execute()).map(healthCheckTable.decode);
     },
-    async addHealthCheck(check) {
-      await db
-        .insertInto('instance_health_checks')
-        .values(healthCheckTable.insert(check))
-        .execute();
-    },
     async deleteHealthChecksBefore(time) {
       const result = await db
         .deleteFrom('instance_health_checks')
@@ -112,7 +107,9 @@ async function listInstances(context: Reads, filter: InstanceFilter): Promise<In
   }
   if (fleetIds) query = query.where('i.fleet_id', 'in', [...fleetIds]);
   if (filter.onlyActive) {
-    query = query.where(notDeleted('i.deleted')).where('i.status', 'in', ['idle', 'busy']);
+    query = query
+      .where(notDeleted('i.deleted'))
+      .where('i.status', 'in', AVAILABLE_INSTANCE_STATUSES);
   }
   query = query.where(order.condition ?? sql<boolean>`true`);
   if (page?.limit !== undefined) query = query.limit(page.limit);

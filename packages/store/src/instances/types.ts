@@ -22,7 +22,7 @@ export interface HealthCheckRecord {
   readonly id: Id;
   readonly instanceId: Id;
   readonly status: HealthStatus;
-  /** JSON text as the host's health tool gave it. */
+  /** JSON text: `events` as the wire has them, and all `checks`. */
   readonly response: string;
   readonly collectedAt: Timestamp;
 }
@@ -46,7 +46,6 @@ export interface Instances {
       readonly limit?: number | null;
     },
   ): Promise<HealthCheckRecord[]>;
-  addHealthCheck(check: HealthCheckRecord): Promise<void>;
   /** Answers how many went. */
   deleteHealthChecksBefore(time: Timestamp): Promise<number>;
 }

@@ -1,7 +1,7 @@
-import type { HostRecord } from '@dstack/core';
+import type { HostHealthRecord, HostRecord } from '@dstack/core';
 import type { Db, StoreContext, Tx } from '../context.ts';
 import { forIds } from '../query.ts';
-import { hostTable } from '../schema/work-tables.ts';
+import { healthCheckTable, hostHealthTable, hostTable } from '../schema/work-tables.ts';
 import type { Hosts } from './types.ts';
 
 export function createHosts(context: StoreContext): Hosts {
@@ -26,6 +26,24 @@ export function createHosts(context: StoreContext): Hosts {
     async delete(id) {
       await db.deleteFrom('hosts').where('id', '=', id).execute();
     },
+    health: (id) => hostHealth(db, id),
+    saveHealth: (health, history, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        const { hostId: _, ...set } = health;
+        await tx
+          .insertInto('host_health')
+          .values(hostHealthTable.insert(health))
+          .onConflict((conflict) =>
+            conflict.column('host_id').doUpdateSet(hostHealthTable.update(set)),
+          )
+          .execute();
+        if (history.length === 0) return;
+        await tx
+          .insertInto('instance_health_checks')
+          .values(history.map(healthCheckTable.insert))
+          .execute();
+      }),
   };
 }
 
@@ -34,4 +52,13 @@ export async function hostsOf(db: Db | Tx, ids: readonly string[]): Promise<Host
     db.selectFrom('hosts').selectAll().where('id', 'in', slice).execute(),
   );
   return rows.map(hostTable.decode);
+}
+
+export async function hostHealth(db: Db | Tx, id: string): Promise<HostHealthRecord | null> {
+  const row = await db
+    .selectFrom('host_health')
+    .selectAll()
+    .where('host_id', '=', id)
+    .executeTakeFirst();
+  return row ? hostHealthTable.decode(row) : null;
 }

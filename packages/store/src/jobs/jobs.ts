@@ -1,6 +1,6 @@
+import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import type { Db, StoreContext } from '../context.ts';
 import { forIds } from '../query.ts';
-import { UNFINISHED_JOB } from '../schema/statuses.ts';
 import { jobTable, probeTable, runTable } from '../schema/work-tables.ts';
 import type { Jobs, JobView } from './types.ts';
 
@@ -58,7 +58,7 @@ export function createJobs(context: StoreContext): Jobs {
         .select('i.host_id')
         .distinct()
         .where(kind === 'user' ? 'r.user_id' : 'r.project_id', '=', id)
-        .where('j.status', 'in', UNFINISHED_JOB)
+        .where('j.status', 'in', UNFINISHED_JOB_STATUSES)
         .where('i.host_id', 'is not', null)
         .execute();
       return rows.flatMap((row) => row.host_id ?? []);
@@ -79,7 +79,7 @@ export function createJobs(context: StoreContext): Jobs {
       const rows = await db
         .selectFrom('jobs')
         .select('id')
-        .where('status', 'in', UNFINISHED_JOB)
+        .where('status', 'in', UNFINISHED_JOB_STATUSES)
         .execute();
       return jobViews(
         db,
@@ -126,7 +126,7 @@ function unfinishedOnHost(db: Db, hostId: string) {
     .selectFrom('jobs as j')
     .innerJoin('instances as i', 'i.id', 'j.instance_id')
     .where('i.host_id', '=', hostId)
-    .where('j.status', 'in', UNFINISHED_JOB);
+    .where('j.status', 'in', UNFINISHED_JOB_STATUSES);
 }
 
 function createProbes(

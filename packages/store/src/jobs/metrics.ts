@@ -1,9 +1,9 @@
 import type { JobMetrics } from '@dstack/contract/agent';
+import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import { sql } from 'kysely';
 import { isForeignKeyViolation } from '../connection/failures.ts';
 import type { StoreContext } from '../context.ts';
 import { forIds } from '../query.ts';
-import { UNFINISHED_JOB } from '../schema/statuses.ts';
 import { type MetricsPointRow, pointTable } from '../schema/work-tables.ts';
 import type { Metrics } from './types.ts';
 
@@ -70,7 +70,7 @@ export function createMetrics({ db }: StoreContext): Metrics {
     },
     async deletePoints(before) {
       const older = Math.max(before.unfinished, before.finished);
-      const unfinished = sql.join([...UNFINISHED_JOB]);
+      const unfinished = sql.join([...UNFINISHED_JOB_STATUSES]);
       const result = await sql`delete from job_metrics_points
         where timestamp_micro < ${older}
           and timestamp_micro < (select case when j.status in (${unfinished})

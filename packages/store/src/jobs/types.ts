@@ -1,5 +1,6 @@
 import type { JobMetrics, JobState, PullProgress } from '@dstack/contract/agent';
 import type {
+  HostHealthRecord,
   HostRecord,
   Id,
   JobLogEnd,
@@ -9,6 +10,7 @@ import type {
   Timestamp,
 } from '@dstack/core';
 import type { AccessSubject } from '../access/types.ts';
+import type { HealthCheckRecord } from '../instances/types.ts';
 import type { WriteExtras } from '../writes.ts';
 
 export interface JobView {
@@ -78,6 +80,13 @@ export interface Hosts {
   list(): Promise<HostRecord[]>;
   save(host: HostRecord, extras?: Pick<WriteExtras, 'signals'>): Promise<void>;
   delete(id: string): Promise<void>;
+  health(id: string): Promise<HostHealthRecord | null>;
+  /** Replaces the last report; `history`: the same for each instance on the host. */
+  saveHealth(
+    health: HostHealthRecord,
+    history: readonly HealthCheckRecord[],
+    extras?: Pick<WriteExtras, 'signals'>,
+  ): Promise<void>;
 }
 
 export interface Metrics {

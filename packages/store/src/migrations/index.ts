@@ -11,7 +11,9 @@ import { serviceRequests } from './0010-service-requests.ts';
 import { queue } from './0011-queue.ts';
 import { retiredTokens } from './0012-retired-tokens.ts';
 import { capacity } from './0013-capacity.ts';
-import { volumes } from './0014-volumes.ts';
+import { health } from './0014-health.ts';
+import { sweep } from './0015-sweep.ts';
+import { volumes } from './0016-volumes.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -32,5 +34,7 @@ export const MIGRATIONS: readonly Migration[] = [
   queue,
   retiredTokens,
   capacity,
+  health,
+  sweep,
   volumes,
 ];

@@ -1,7 +1,7 @@
+import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
 import type { Db, Tx } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
-import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import type { ProjectUse } from './types.ts';
 
 export async function projectsInUse(db: Db | Tx, ids: readonly Id[]): Promise<ProjectUse[]> {
@@ -15,7 +15,7 @@ export async function projectsInUse(db: Db | Tx, ids: readonly Id[]): Promise<Pr
           .selectFrom('runs')
           .select(eb.fn.countAll<number>().as('n'))
           .whereRef('runs.project_id', '=', 'p.id')
-          .where('runs.status', 'in', UNFINISHED_RUN)
+          .where('runs.status', 'in', UNFINISHED_RUN_STATUSES)
           .as('activeRuns'),
         eb
           .selectFrom('fleets')

@@ -1,8 +1,8 @@
+import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Db, StoreContext } from '../context.ts';
 import { keyset } from '../query.ts';
-import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import { NAMED_RUN, toViews, withNames } from './run-views.ts';
 import type { RunFilter, RunView } from './types.ts';
 
@@ -43,7 +43,7 @@ function page(db: Db, filter: RunFilter) {
     .orderBy('r.id', order.idOrder);
   if (filter.userId) query = query.where('r.user_id', '=', filter.userId);
   if (filter.repoId) query = query.where(sql<string>`r.spec ->> 'repo_id'`, '=', filter.repoId);
-  if (filter.onlyActive) query = query.where('r.status', 'in', UNFINISHED_RUN);
+  if (filter.onlyActive) query = query.where('r.status', 'in', UNFINISHED_RUN_STATUSES);
   if (order.condition) query = query.where(order.condition);
   if (filter.page?.limit !== undefined) query = query.limit(filter.page.limit);
   return query;

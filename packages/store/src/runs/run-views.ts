@@ -1,6 +1,8 @@
-import type { Id, JobRecord } from '@dstack/core';
+import { isJobProvisioning, isJobPulling, isJobTerminating } from '@dstack/contract/status';
+import type { Id, JobRecord, JobStage } from '@dstack/core';
 import { type SelectQueryBuilder, sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
+import { observationsOf } from '../instances/observations.ts';
 import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
 import { reportsOf } from '../jobs/reports.ts';
 import { forIds, groupBy } from '../query.ts';
@@ -59,7 +61,7 @@ export async function toViews(
     db,
     probed.map((job) => job.runId),
   );
-  const pulling = jobs.filter((job) => job.status === 'pulling').map((job) => job.runId);
+  const pulling = jobs.filter((job) => isJobPulling(job.status)).map((job) => job.runId);
   const pulls = await pullsOf(db, pulling);
   const stages = await stagesOf(db, jobs);
   return runs.flatMap((run): RunView[] => {
@@ -147,13 +149,37 @@ async function stagesOf(
   db: Reads['db'],
   jobs: readonly JobRecord[],
 ): Promise<Map<Id, RunView['stages']>> {
-  const stopping = jobs.filter((job) => job.status === 'terminating');
+  const rows = [...(await stopStages(db, jobs)), ...(await machineStages(db, jobs))];
+  return perRun(rows, ([row]) => (row as StageRow).stage);
+}
+
+interface StageRow {
+  readonly run_id: Id;
+  readonly job_id: Id;
+  readonly stage: JobStage;
+}
+
+async function stopStages(db: Reads['db'], jobs: readonly JobRecord[]): Promise<StageRow[]> {
+  const stopping = jobs.filter((job) => isJobTerminating(job.status));
   const runIds = new Map(stopping.map((job) => [job.id, job.runId]));
-  const rows = (await reportsOf(db, [...runIds.keys()])).flatMap(({ jobId, state }) => {
+  return (await reportsOf(db, [...runIds.keys()])).flatMap(({ jobId, state }) => {
     const { stop_stage: stage } = state;
-    return stage === null ? [] : [{ run_id: runIds.get(jobId) ?? '', job_id: jobId, stage }];
+    if (stage === null) return [];
+    return [{ run_id: runIds.get(jobId) ?? '', job_id: jobId, stage: { kind: 'stop', stage } }];
   });
-  return perRun(rows, ([row]) => row?.stage ?? 'interrupt');
+}
+
+async function machineStages(db: Reads['db'], jobs: readonly JobRecord[]): Promise<StageRow[]> {
+  const waiting = jobs.filter((job) => isJobProvisioning(job.status) && job.instanceId !== null);
+  const instanceIds = [...new Set(waiting.flatMap(({ instanceId }) => instanceId ?? []))];
+  const found = new Map(
+    (await observationsOf(db, instanceIds)).map((one) => [one.instanceId, one.observation]),
+  );
+  return waiting.flatMap(({ id, runId, instanceId }): StageRow[] => {
+    const observation = found.get(instanceId ?? '');
+    if (observation?.state !== 'pending' || !observation.text) return [];
+    return [{ run_id: runId, job_id: id, stage: { kind: 'machine', text: observation.text } }];
+  });
 }
 
 function perRun<R extends { readonly run_id: Id; readonly job_id: Id }, T>(

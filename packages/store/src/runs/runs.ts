@@ -1,8 +1,12 @@
+import {
+  ALIVE_RUN_STATUSES,
+  isRunFinished,
+  UNFINISHED_RUN_STATUSES,
+} from '@dstack/contract/status';
 import type { Id, NewEvent, RunRecord, RunStatus } from '@dstack/core';
 import { sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
-import { LIVE_RUN, UNFINISHED_RUN } from '../schema/statuses.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { listRuns } from './list-runs.ts';
 import { toViews, withNames } from './run-views.ts';
@@ -42,7 +46,7 @@ export function createRuns(context: StoreContext): Runs {
         .selectFrom('runs')
         .selectAll()
         .where('project_id', '=', projectId)
-        .where('status', 'in', UNFINISHED_RUN)
+        .where('status', 'in', UNFINISHED_RUN_STATUSES)
         .orderBy('submitted_at')
         .execute();
       return rows.map(runTable.decode);
@@ -71,7 +75,7 @@ export function createRuns(context: StoreContext): Runs {
         .selectAll()
         .where('gateway_id', '=', gatewayId)
         .where(notDeleted('deleted'))
-        .where('status', 'in', ['pending', ...LIVE_RUN])
+        .where('status', 'in', ALIVE_RUN_STATUSES)
         .execute();
       return rows.map(runTable.decode);
     },
@@ -108,7 +112,7 @@ function deleteRuns(
         .execute(),
     );
     const runs = rows.map(runTable.decode);
-    const active = runs.filter((run) => UNFINISHED_RUN.includes(run.status));
+    const active = runs.filter((run) => !isRunFinished(run.status));
     if (active.length > 0) abort({ type: 'active', names: active.map((run) => run.name) });
     add({ events: runs.map(event) });
     return { type: 'deleted', runs };

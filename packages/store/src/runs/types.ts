@@ -1,5 +1,13 @@
-import type { PullProgress, StopStage } from '@dstack/contract/agent';
-import type { Id, JobRecord, NewEvent, RunRecord, RunStatus, Timestamp } from '@dstack/core';
+import type { PullProgress } from '@dstack/contract/agent';
+import type {
+  Id,
+  JobRecord,
+  JobStage,
+  NewEvent,
+  RunRecord,
+  RunStatus,
+  Timestamp,
+} from '@dstack/core';
 import type { Page } from '../page.ts';
 
 /** A run with everything that the wire's `Run` shows of it. */
@@ -14,8 +22,8 @@ export interface RunView {
   readonly probes: Readonly<Record<Id, readonly number[]>>;
   /** Pulls that are under way, per job id. */
   readonly pulls: Readonly<Record<Id, PullProgress>>;
-  /** How far stops have come that are under way, per job id. */
-  readonly stages: Readonly<Record<Id, StopStage>>;
+  /** How far stops, and machines that jobs wait for, have come; per job id. */
+  readonly stages: Readonly<Record<Id, JobStage>>;
 }
 
 export interface RunFilter {

@@ -1,6 +1,7 @@
 import type { logPieceTable } from '../logs/log-piece-table.ts';
 import type * as account from './account-tables.ts';
 import type * as resource from './resource-tables.ts';
+import type * as sweep from './sweep-tables.ts';
 import type { RowOf } from './table.ts';
 import type * as work from './work-tables.ts';
 
@@ -42,6 +43,7 @@ export interface DB {
   fleets: RowOf<typeof work.fleetTable> & Lease;
   intents: RowOf<typeof work.intentTable> & Lease;
   hosts: RowOf<typeof work.hostTable> & Lease;
+  host_health: RowOf<typeof work.hostHealthTable>;
   /** `host_keys`: JSON text. */
   observations: RowOf<typeof work.observationTable> & Lease;
   host_access: { instance_id: string; access: Sealed; host_keys: string };
@@ -77,6 +79,9 @@ export interface DB {
   service_registrations: RowOf<typeof resource.registrationTable> & { subject_id: string };
   placement_groups: RowOf<typeof resource.placementGroupTable>;
   compute_groups: RowOf<typeof resource.computeGroupTable>;
+  sweeps: RowOf<typeof sweep.sweepTable>;
+  orphans: RowOf<typeof sweep.orphanTable>;
+  leases: { name: string } & Lease;
   exports: RowOf<typeof resource.exportTable>;
   exported_fleets: { export_id: string; fleet_id: string };
   exported_gateways: { export_id: string; gateway_id: string };

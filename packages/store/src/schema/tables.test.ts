@@ -8,6 +8,7 @@ import { logPieceTable } from '../logs/log-piece-table.ts';
 import { migrate } from '../migrations/migrate.ts';
 import * as account from './account-tables.ts';
 import * as resource from './resource-tables.ts';
+import * as sweep from './sweep-tables.ts';
 import { snake, type Table, table } from './table.ts';
 import * as work from './work-tables.ts';
 
@@ -27,6 +28,7 @@ afterAll(async () => {
 const tables: Pick<Table<unknown, never>, 'name' | 'columns'>[] = [
   ...Object.values(account),
   ...Object.values(resource),
+  ...Object.values(sweep),
   ...Object.values(work),
   logPieceTable,
 ];

@@ -1,6 +1,7 @@
 import type { PullProgress } from '@dstack/contract/agent';
 import type {
   FleetRecord,
+  HostHealthRecord,
   HostRecord,
   InstanceRecord,
   IntentRecord,
@@ -86,6 +87,7 @@ export const instanceTable = table<InstanceRecord>()('instances', {
   status: 'plain',
   unreachable: 'bool',
   health: 'plain',
+  healthMessage: 'plain',
   provisioningJobId: 'plain',
   offer: 'json',
   provisioningData: 'json',
@@ -157,6 +159,13 @@ export const observationTable = table<ObservationRecord>()('observations', {
   checkedAt: 'plain',
   error: 'plain',
   nextPassAt: 'plain',
+});
+
+export const hostHealthTable = table<HostHealthRecord>()('host_health', {
+  hostId: 'plain',
+  checks: 'json',
+  since: 'plain',
+  reportedAt: 'plain',
 });
 
 /** `seq` is inside the state too; its column is what the guarded write compares. */

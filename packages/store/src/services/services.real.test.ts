@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { fleetRecord, instanceRecord, jobRecord, runRecord } from '../testing/records.ts';
+import {
+  fleetRecord,
+  instanceRecord,
+  jobRecord,
+  NO_MEMORY,
+  runRecord,
+} from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 
 const SECOND = 1_000_000;
@@ -107,10 +113,10 @@ forEachStore((tests) => {
     engine.onSignal((signal) => heard.push(signal.id));
     await services.addRequests('b', [count(0, 1)], { signals: [{ kind: 'run', id: run.id }] });
     expect(heard).toEqual([run.id]);
-    const snapshot = await engine.loadRun(run.id);
+    const snapshot = await engine.loadRun(run.id, NO_MEMORY);
     expect(snapshot?.requests).toEqual({ 30: 2, 60: 22, 300: 122 });
     const plain = await insertService(world, { run: { name: 'plain' } });
-    expect((await engine.loadRun(plain.id))?.requests).toBeUndefined();
+    expect((await engine.loadRun(plain.id, NO_MEMORY))?.requests).toBeNull();
   });
 
   it('reads the successes of probes while a replica is not ready', async () => {
@@ -122,6 +128,8 @@ forEachStore((tests) => {
       ...{ id: `probe-${probeNum}`, jobId: 'job-1', probeNum, successStreak: probeNum, due: null },
     });
     await world.store.jobs.insertProbes([probe(1), probe(0)]);
-    expect((await world.store.engine.loadRun(run.id))?.probes).toEqual({ 'job-1': [0, 1] });
+    expect((await world.store.engine.loadRun(run.id, NO_MEMORY))?.probes).toEqual({
+      'job-1': [0, 1],
+    });
   });
 });

@@ -1,8 +1,8 @@
+import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { JobRecord } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Db, StoreContext } from '../context.ts';
 import { forIds, groupBy, notDeleted } from '../query.ts';
-import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import { jobTable, runTable } from '../schema/work-tables.ts';
 import { createRequests } from './requests.ts';
 import type { ServiceReplica, Services, ServiceView } from './types.ts';
@@ -12,7 +12,7 @@ export function createServices(context: StoreContext): Services {
   return {
     async byName(projectName, runName) {
       const rows = await runsServedHere(db)
-        .where('r.status', 'in', UNFINISHED_RUN)
+        .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
         .where(sql<string>`lower(p.name)`, '=', projectName.toLowerCase())
         .where('r.name', '=', runName)
         .execute();
@@ -22,7 +22,7 @@ export function createServices(context: StoreContext): Services {
       const isFinished = which === 'finished';
       const rows = await runsServedHere(db)
         .where('r.project_id', '=', projectId)
-        .where('r.status', isFinished ? 'not in' : 'in', UNFINISHED_RUN)
+        .where('r.status', isFinished ? 'not in' : 'in', UNFINISHED_RUN_STATUSES)
         .orderBy('r.submitted_at', 'desc')
         .$if(isFinished, (query) => query.limit(MAX_FINISHED))
         .execute();

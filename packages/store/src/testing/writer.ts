@@ -2,14 +2,15 @@
  * Started as a process of its own: writes decisions without end and prints a number after each that
  * was applied. Arguments: database URL, run id, job id.
  */
+
 import { openStore } from '../open-store.ts';
-import { newEvent, runTarget } from './records.ts';
+import { NO_MEMORY, newEvent, runTarget } from './records.ts';
 import { storeOptions } from './store-options.ts';
 
 const [url = '', runId = '', jobId = ''] = process.argv.slice(2);
 const store = await openStore(storeOptions(url));
 for (let n = 1; ; n++) {
-  const snapshot = await store.engine.loadRun(runId);
+  const snapshot = await store.engine.loadRun(runId, NO_MEMORY);
   if (!snapshot) throw new Error(`no run ${runId}`);
   const { run } = snapshot;
   const outcome = await store.engine.apply([

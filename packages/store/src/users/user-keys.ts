@@ -1,11 +1,11 @@
 /** Keys with which users log in to their runs: the pair that the server made, and their own. */
+import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import type { StoreContext, Write } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { forIds } from '../query.ts';
 import { publicKeyTable } from '../schema/account-tables.ts';
-import { UNFINISHED_RUN } from '../schema/statuses.ts';
 import { runTable } from '../schema/work-tables.ts';
 import type { Users } from './types.ts';
 
@@ -84,7 +84,7 @@ async function replaceInRuns(
     .selectFrom('runs')
     .selectAll()
     .where('user_id', '=', userId)
-    .where('status', 'in', UNFINISHED_RUN)
+    .where('status', 'in', UNFINISHED_RUN_STATUSES)
     .orderBy('id')
     .$if(context.postgres, (query) => query.forNoKeyUpdate())
     .execute();

@@ -1,4 +1,6 @@
 /** The jobs that mount volumes. */
+
+import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import type {
   Change,
   Id,
@@ -11,7 +13,6 @@ import type {
 import type { Db, Tx } from '../context.ts';
 import { forIds, groupBy, insertInSlices, notDeleted } from '../query.ts';
 import { attachmentTable, volumeTable, volumeUseTable } from '../schema/resource-tables.ts';
-import { UNFINISHED_JOB } from '../schema/statuses.ts';
 import { jobTable } from '../schema/work-tables.ts';
 
 /** Most runs mount none, and nothing is asked for them. */
@@ -102,7 +103,7 @@ export async function usesOf(db: Db | Tx, volumeIds: readonly Id[]): Promise<Vol
       .selectAll('j')
       .select(['u.volume_id', 'u.job_id', 'u.mount_num', 'u.released_at', 'r.name as run_name'])
       .where('u.volume_id', 'in', slice)
-      .where('j.status', 'in', UNFINISHED_JOB)
+      .where('j.status', 'in', UNFINISHED_JOB_STATUSES)
       .orderBy('j.submitted_at')
       .orderBy('j.id')
       .execute(),

@@ -1,7 +1,7 @@
 import type { AttachmentRecord, Change, VolumeRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
 import { insertFleet, insertRun } from '../testing/insert.ts';
-import { newEvent, volumeRecord } from '../testing/records.ts';
+import { NO_HINTS, NO_MEMORY, newEvent, volumeRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 
 async function insertVolume(world: World, part: Partial<VolumeRecord> = {}): Promise<VolumeRecord> {
@@ -49,7 +49,7 @@ forEachStore((tests) => {
     const { instance, run, jobs, uses } = await openMounted(world);
     const [first, second] = jobs.map((job) => job.id);
     expect(await engine.apply(uses)).toBe('applied');
-    expect((await engine.loadRun(run.id))?.volumes).toMatchObject([
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.volumes).toMatchObject([
       { name: 'data', attachment: null, hasOthers: true },
       { name: 'data', attachment: null, hasOthers: true },
     ]);
@@ -59,7 +59,7 @@ forEachStore((tests) => {
     const set = { status: 'attached', attachmentData } as const;
     await engine.apply([{ type: 'attachment.update', id: 'a1', version: 0, set }]);
     await engine.apply([{ type: 'volume-use.release', jobId: second ?? '', at: 9 }]);
-    expect((await engine.loadRun(run.id))?.volumes).toMatchObject([
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.volumes).toMatchObject([
       { jobId: first, releasedAt: null, attachment: { status: 'attached' }, hasOthers: false },
       { jobId: second, releasedAt: 9, attachment: { status: 'attached' }, hasOthers: true },
     ]);
@@ -67,7 +67,7 @@ forEachStore((tests) => {
     await engine.apply([{ type: 'volume-use.delete', jobId: first ?? '' }]);
     expect(await volumes.ofJob(first ?? '')).toEqual([]);
     const bare = await insertRun(world, { name: 'bare' }, [{}]);
-    expect(await engine.loadRun(bare.run.id)).not.toHaveProperty('volumes');
+    expect(await engine.loadRun(bare.run.id, NO_MEMORY)).not.toHaveProperty('volumes');
   });
 
   it('refuses a second attachment to an instance, and stale writes', async () => {
@@ -135,9 +135,9 @@ forEachStore((tests) => {
     const { instance, uses, run } = await openMounted(world);
     await engine.apply(uses);
     await insertRun(world, { name: 'plain' }, [{}]);
-    expect((await engine.loadPlacement(world.projectId))?.volumes).toEqual([]);
+    expect((await engine.loadPlacement(world.projectId, NO_HINTS))?.volumes).toEqual([]);
     await insertRun(world, { name: 'mounting', spec: MOUNTS }, [{}]);
-    const queue = await engine.loadPlacement(world.projectId);
+    const queue = await engine.loadPlacement(world.projectId, NO_HINTS);
     expect(queue?.volumes).toMatchObject([
       {
         volume: { name: 'data' },
@@ -147,7 +147,7 @@ forEachStore((tests) => {
         ],
       },
     ]);
-    expect((await engine.loadCapacity(world.projectId)).volumes).toHaveLength(1);
+    expect((await engine.loadCapacity(world.projectId, NO_HINTS)).volumes).toHaveLength(1);
   });
 
   it('finds the volumes that hosts of a fleet hold', async () => {

@@ -10,9 +10,9 @@ import {
   rmSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { removeTrees } from '../../files/remove-trees.ts';
-import { serverSocketOf } from '../../jobs/job-folder.ts';
-import { mountPoints, mountWithin } from '../../jobs/mount-points.ts';
+import { serverSocketOf } from '../../executor/job-folder.ts';
+import { mountPoints, mountWithin } from '../../host/mount-points.ts';
+import { removeTrees } from '../../host/remove-trees.ts';
 
 /** Other users may enter the folder, but not list it. */
 const ENTER_ONLY = 0o711;
@@ -47,11 +47,11 @@ export async function makeArea(area: string, owner: Owner): Promise<void> {
   for (const name of ['home', 'work', ...Object.keys(TEMPORARY)]) {
     chownSync(join(area, name), owner.uid, owner.gid);
   }
-  // Last, so that the job's user cannot enter before the area is complete.
+  // Set last, so that the job's user cannot enter before the area is complete.
   chownSync(area, owner.uid, owner.gid);
 }
 
-/** Makes the folder around the areas of a server's jobs, which jobs may enter but not list. */
+/** Makes the folder of the areas of a server's jobs, which jobs may enter but not list. */
 export function makeHomes(area: string): void {
   const homes = dirname(area);
   for (const dir of [dirname(homes), homes]) makeWay(dir);

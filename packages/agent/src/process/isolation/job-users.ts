@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ExecutorJob, JobAccount } from '../../jobs/executor.ts';
-import { hostAccount } from '../accounts.ts';
+import { hostAccount } from '../../executor/accounts.ts';
+import type { ExecutorJob } from '../../executor/executor.ts';
+import type { JobAccount } from '../../executor/job-account.ts';
+import { processesByUser } from '../../host/process-users.ts';
+import { programFolders } from '../../host/program-entry.ts';
 import { deviceGroups } from '../device-groups.ts';
-import { processesByUser } from '../process-users.ts';
-import { programFolders } from '../program-entry.ts';
 import { makeArea, removeArea } from './job-area.ts';
 import type { OwnFiles } from './namespace-steps.ts';
 import { UidClaims, type UidRange } from './uid-claims.ts';
@@ -18,10 +19,10 @@ export interface JobUsersOptions {
   readonly homes: string;
 }
 
-/** A job's user, and what is made for it. */
+/** A job's user and its files. */
 export interface JobUser {
   readonly account: JobAccount;
-  /** Whether the account belongs to the job alone, so that all of its processes are the job's. */
+  /** Whether the account belongs to this job alone, so that all of its processes are the job's. */
   readonly isOwn: boolean;
   readonly files: OwnFiles;
 }
@@ -30,8 +31,8 @@ const ROUNDS = 300;
 const ROUND_MS = 10;
 
 /**
- * Gives each process job a user of its own that owns nothing but the job's files, so that the kernel
- * protects everything else from the job.
+ * Gives each process job its own user, which owns only the job's files, so that the kernel protects
+ * everything else from the job.
  */
 export class JobUsers {
   readonly #claims: UidClaims;
@@ -42,7 +43,7 @@ export class JobUsers {
     this.#claims = new UidClaims({ dir: join(this.#base, 'uids'), uids: options.uids });
   }
 
-  /** Called before the job's first process. Ends and removes what an earlier attempt has left. */
+  /** Called before the job's first process. Kills and removes what an earlier attempt has left. */
   async prepare(job: ExecutorJob): Promise<JobUser> {
     const { spec, folder } = job;
     const area = areaOf(job);
@@ -66,8 +67,8 @@ export class JobUsers {
   }
 
   /**
-   * Ends the job's remaining processes, removes its files and releases its user id. Repeatable. Rejects
-   * while something is left; the id stays reserved then.
+   * Kills the job's remaining processes, removes its files and releases its user id. Repeatable.
+   * Rejects while something is left; the id then stays reserved.
    */
   async release(job: ExecutorJob): Promise<void> {
     const { path } = job.folder;
@@ -97,7 +98,7 @@ export class JobUsers {
   }
 }
 
-/** Kills until nothing is left. */
+/** Kills until no process is left. */
 async function endProcessesOf(uid: number): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     if (!processesByUser().has(uid)) return;
@@ -107,7 +108,10 @@ async function endProcessesOf(uid: number): Promise<void> {
   throw new Error(`processes of the user ${uid} do not end`);
 }
 
-/** Runs as that user, so that the kernel kills all of its processes at once and none can fork. */
+/**
+ * The killing process runs as that user, so that one call kills all of its processes and none can
+ * fork.
+ */
 async function killAllOf(uid: number): Promise<void> {
   const as = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--'];
   const child = spawn('setpriv', [...as, '/bin/sh', '-c', 'kill -KILL -1'], { stdio: 'ignore' });
@@ -119,7 +123,7 @@ function areaOf({ folder }: Pick<ExecutorJob, 'folder'>): string {
   return folder.area;
 }
 
-/** A copy of a list of the machine with one more line, which all processes of the job can read. */
+/** A copy of a list of the host with one more line, readable for all processes of the job. */
 function writeList(path: string, original: string, line: string): void {
   const text = existsSync(original) ? readFileSync(original, 'utf8') : '';
   const lines = text === '' || text.endsWith('\n') ? text : `${text}\n`;

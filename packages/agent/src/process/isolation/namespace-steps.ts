@@ -1,24 +1,26 @@
 import { existsSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { HostMount } from '../../jobs/host-mounts.ts';
-import { mountFailure } from '../../jobs/host-mounts.ts';
+import type { HostMount } from '../../executor/host-mounts.ts';
+import { mountFailure } from '../../executor/host-mounts.ts';
 import { TEMPORARY } from './job-area.ts';
 import type { NamespaceStep } from './namespace.ts';
 
-/** What a job with a user of its own has instead of the files that all users of the machine share. */
+/** The files of a job with its own user that replace files shared by all users of the host. */
 export interface OwnFiles {
   readonly area: string;
   /** Copies of the machine's lists of accounts and groups with the job's own in them. */
   readonly passwd: string;
   readonly group: string;
-  /** Size of the shared memory; null = the usual one. */
+  /** Size of the shared memory; null = the default. */
   readonly shmBytes: number | null;
-  /** Folders of our programs; those in the machine's `/tmp` are shown in the job's own one. */
+  /**
+   * Folders of the agent's programs. Those in the host's `/tmp` are mounted into the job's own one.
+   */
   readonly programs: readonly string[];
 }
 
-/** They hold programs that run with the agent's rights; no mount may lie in them or around them. */
+/** They hold programs that run with the agent's rights, so no mount may cover them. */
 const SYSTEM = [
   ...['/bin', '/sbin', '/lib', '/lib64', '/usr/bin', '/usr/sbin', '/usr/lib', '/usr/lib64'],
   ...['/etc', '/proc', '/sys', '/dev', '/run'],
@@ -29,9 +31,9 @@ const USUAL_SHM = '50%';
 const LOCKS_BYTES = String(5 * 1024 * 1024);
 
 /**
- * The steps that make the namespace of a job: its mounts, and for a job with a user of its own private
- * copies of everything that would outlive it or show it other jobs. `staging`: an empty folder that no
- * job can reach. Throws `JobFailure` for a target that is not allowed.
+ * The steps that make the namespace of a job: its mounts, and for a job with its own user private
+ * copies of everything that would outlive the job or show other jobs. `staging`: an empty folder
+ * that no job can reach. Throws `JobFailure` for a target that is not allowed.
  */
 export function namespaceSteps(
   mounts: readonly HostMount[],
@@ -46,7 +48,7 @@ export function namespaceSteps(
     at: join(staging, String(index)),
   }));
   return [
-    // Sources are bound before anything covers them, and moved to their targets after that.
+    // Sources are bound before any mount covers them, and then moved to their targets.
     ...staged.flatMap(({ source, at, readOnly }): NamespaceStep[] => [
       place(source, at),
       ['bind', source, at],
@@ -57,7 +59,7 @@ export function namespaceSteps(
       place(source, target),
       ['move', at, target],
     ]),
-    // Last: the steps above need the machine's own.
+    // Last, because the steps above need the host's `/proc`.
     ...(own && canHideProcesses() ? [['processes', '/proc'] as const] : []),
   ];
 }
@@ -84,7 +86,7 @@ function memory(path: string, size: string): NamespaceStep[] {
   return existsSync(path) ? [['memory', path, size]] : [];
 }
 
-/** A mount needs a folder or a file to lie on. */
+/** A mount needs a folder or a file as its mount point. */
 function place(source: string, path: string): NamespaceStep {
   return [statSync(source).isDirectory() ? 'folder' : 'file', path];
 }
@@ -99,7 +101,7 @@ function refuseSystem(target: string): void {
   }
 }
 
-/** Before Linux 5.8 the option applied to the whole machine. */
+/** Before Linux 5.8 the option applied to the whole host. */
 function canHideProcesses(): boolean {
   const [major = 0, minor = 0] = release().split('.').map(Number);
   return major > 5 || (major === 5 && minor >= 8);

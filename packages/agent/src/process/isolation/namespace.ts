@@ -3,23 +3,23 @@ import { once } from 'node:events';
 
 /** A step in a new mount namespace: a command of `SETUP` and its arguments. */
 export type NamespaceStep =
-  /** `to` shows what `from` is. */
+  /** Shows `from` at `to`. */
   | readonly ['bind', from: string, to: string]
   /** Moves a mount. */
   | readonly ['move', from: string, to: string]
   | readonly ['readonly', path: string]
   | readonly ['folder', path: string]
   | readonly ['file', path: string]
-  /** An empty file system in memory, of that size (bytes, or percent of all memory). */
+  /** An empty file system in memory of this size (bytes, or percent of all memory). */
   | readonly ['memory', path: string, size: string]
-  /** Message queues of the new namespace instead of the machine's. */
+  /** Message queues of the new namespace instead of the host's. */
   | readonly ['queues', path: string]
   /** A `/proc` that shows each user its own processes only. */
   | readonly ['processes', path: string];
 
 const UNSHARE = ['unshare', '--mount', '--ipc', '--propagation', 'slave', '--'] as const;
 
-/** Ends at the first step that fails, with the error message of that step. */
+/** Stops at the first step that fails, with the error message of that step. */
 const SETUP = `
 while [ $# -gt 0 ]; do
   step=$1; at=$2
@@ -39,22 +39,25 @@ echo ready
 exec cat > /dev/null
 `;
 
-/** Namespaces that exist while a process is in them, this object's own one until `close`. */
+/**
+ * Namespaces, which exist as long as a process is in them. The process of this object stays until
+ * `close`.
+ */
 export interface JobNamespace {
   /** A process in them. */
   readonly pid: number;
   close(): Promise<void>;
 }
 
-/** Whether this program may make namespaces and mounts. */
+/** Whether this process may make namespaces and mounts. */
 export function canMakeNamespaces(): boolean {
   const [command, ...args] = UNSHARE;
   return spawnSync(command, [...args, 'true'], { stdio: 'ignore' }).status === 0;
 }
 
 /**
- * Makes a mount namespace and runs the steps in it, and an IPC namespace. Later mounts of the machine
- * appear in it, but its own mounts do not appear on the machine. Rejects with the error message of the
+ * Makes a mount namespace and runs the steps in it, and an IPC namespace. Later mounts of the host
+ * appear in it, but its own mounts do not appear on the host. Rejects with the error message of the
  * step that failed. Both namespaces end with this process at the latest.
  */
 export async function openNamespace(steps: readonly NamespaceStep[]): Promise<JobNamespace> {
@@ -64,7 +67,7 @@ export async function openNamespace(steps: readonly NamespaceStep[]): Promise<Jo
     cwd: '/',
     env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
     stdio: ['pipe', 'pipe', 'pipe'],
-    // Ctrl-C at the terminal of the agent is not meant for it.
+    // A Ctrl-C at the agent's terminal must not end it.
     detached: true,
   });
   child.stdin.on('error', () => {});
@@ -81,13 +84,13 @@ export async function openNamespace(steps: readonly NamespaceStep[]): Promise<Jo
 }
 
 function untilReady(child: ChildProcess): Promise<void> {
-  let words = '';
+  let errorText = '';
   child.stderr?.on('data', (text) => {
-    words += text;
+    errorText += text;
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', () => reject(new Error(words.trim().slice(-500) || 'no namespace')));
+    child.once('close', () => reject(new Error(errorText.trim().slice(-500) || 'no namespace')));
     child.stdout?.once('data', () => resolve());
   });
 }

@@ -1,21 +1,21 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseGroup, parsePasswd } from '../accounts.ts';
+import { parseGroup, parsePasswd } from '../../executor/accounts.ts';
 
-/** Where systemd keeps the ids that it gives to services (`DynamicUser=`), a locked file for each. */
+/** Where systemd keeps the ids of services (`DynamicUser=`), one locked file each. */
 const DYNAMIC_USERS = '/run/systemd/dynamic-uid';
 
-/** Exit code of a program that found its lock taken. */
+/** Exit code of a program whose lock was taken. */
 export const LOCK_TAKEN = 75;
 
-/** Whether the id means an account or a group of the machine, or a service that systemd runs. */
+/** Whether the id belongs to an account or a group of the host, or to a service of systemd. */
 export function isKnownToSystem(id: number): boolean {
   return isOfService(id) || isNamed('passwd', id) || isNamed('group', id);
 }
 
 /**
- * A command prefix: while the program runs, systemd gives this id to no service. Both take ids from
+ * A command prefix. While the program runs, systemd gives this id to no service: both take ids from
  * the same range. The lock ends with the program.
  */
 export function reserveFromServices(id: number): string[] {
@@ -36,7 +36,7 @@ function isNamed(kind: 'passwd' | 'group', id: number): boolean {
     return true;
   } catch (error) {
     const { status, code } = error as { readonly status?: number | null; readonly code?: string };
-    // 2: there is none. Without the program, only the files have names.
+    // 2: no such account. Without the program, look only into the files.
     if (code === 'ENOENT') return isInFile(kind, id);
     return status !== 2;
   }

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { writeDurably } from '../../durable-file.ts';
-import { JobFailure } from '../../jobs/executor.ts';
-import { processesByUser } from '../process-users.ts';
+import { JobFailure } from '../../executor/job-failure.ts';
+import { writeDurably } from '../../host/durable-file.ts';
+import { processesByUser } from '../../host/process-users.ts';
 import { withMachineLock } from './claim-lock.ts';
 import { removeArea } from './job-area.ts';
 import { isKnownToSystem } from './system-users.ts';
@@ -13,7 +13,7 @@ export interface UidRange {
   readonly last: number;
 }
 
-/** Which job has a user id. */
+/** The job that has a user id. */
 interface Claim {
   /** The job's folder in the state of its agent: the claim is valid while it holds a record. */
   readonly folder: string;
@@ -22,16 +22,16 @@ interface Claim {
 }
 
 export interface UidClaimsOptions {
-  /** Beside the homes of jobs; all agents of this machine share it, also those of other servers. */
+  /** Beside the homes of jobs. All agents of this host share it, also those of other servers. */
   readonly dir: string;
   readonly uids: UidRange;
 }
 
 /**
- * Gives each job a user id that no other job of this machine has, in any installation, and that no
+ * Gives each job a user id that no other job of this host has, in any installation, and that no
  * process or file of an earlier job has. A claim is a file named after the id: it exists before the
- * first process or file of that user and is removed after the last. Any installation removes what
- * others have left.
+ * first process or file of that user and is removed after the last. Every installation removes the
+ * leftovers of the others.
  */
 export class UidClaims {
   readonly #options: UidClaimsOptions;
@@ -53,7 +53,7 @@ export class UidClaims {
     });
   }
 
-  /** Releases the job's id; it must have no processes and files any more. Repeatable. */
+  /** Releases the job's id, which must have no processes and files any more. Repeatable. */
   release(folder: string): Promise<void> {
     return this.#locked(() => {
       for (const [uid, claim] of this.#claims()) if (claim.folder === folder) this.#remove(uid);
@@ -76,7 +76,7 @@ export class UidClaims {
     });
   }
 
-  /** Searches from the id given last, so that an id is reused as late as possible. */
+  /** Searches from the last id given, so that an id is reused as late as possible. */
   async #free(claims: ReadonlyMap<number, Claim>): Promise<number> {
     const { first, last } = this.#options.uids;
     const size = last - first + 1;
@@ -103,7 +103,7 @@ export class UidClaims {
       this.#remove(uid);
       return true;
     } catch {
-      // The id stays reserved while files of its user are left.
+      // The id stays reserved while files of its user exist.
       return false;
     }
   }
@@ -143,7 +143,9 @@ export class UidClaims {
   }
 }
 
-/** Claims are written atomically: one that cannot be read was damaged, and its id is never reused. */
+/**
+ * Claims are written atomically. One that cannot be read is damaged, and its id is never reused.
+ */
 function readClaim(path: string): Claim {
   try {
     const { folder, area } = JSON.parse(readFileSync(path, 'utf8'));

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import type { SessionAccount, SessionHost } from '../../executor/session-host.ts';
 import { openAgentChannel } from '../client-channel.ts';
-import { listenOnSocket, makePrivateDirectory } from '../files/job-sockets.ts';
 import { joinWhenOpen } from '../forward.ts';
+import { listenOnSocket, makePrivateDirectory } from '../job-sockets.ts';
 import type { SessionRequest } from '../session.ts';
-import type { SessionAccount, SessionHost } from './session-host.ts';
 
 /**
  * Lends the client's keys to a session: a socket in the job that only its user can reach, each

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { ServerChannel } from 'ssh2';
-import type { OutputSink } from './session-host.ts';
+import type { OutputSink } from '../../executor/session-host.ts';
 
 /** What ssh2's channel keeps of a write that waits for the client, and forgets to forget. */
 interface PendingWrite {

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
-import { nodeCommand, programEntry } from '../../process/program-entry.ts';
-import { SessionRefusal } from '../session.ts';
+import type { SessionAccount, SessionHost, SessionProcess } from '../../executor/session-host.ts';
+import { SessionRefusal } from '../../executor/session-host.ts';
+import { nodeCommand, programEntry } from '../../host/program-entry.ts';
+import { ChildSession } from '../../process/child-session.ts';
 import type { SftpOptions } from '../sftp/sftp-options.ts';
-import { ChildSession } from './child-session.ts';
-import type { SessionAccount, SessionHost, SessionProcess } from './session-host.ts';
 
 /** Serves a job's files where the job has no program for it. */
 export function startOwnSftp(host: SessionHost, account: SessionAccount): SessionProcess {

@@ -1,14 +1,15 @@
-import { type RunSession, SessionRefusal, type SessionRequest } from '../session.ts';
-import { forwardAgent } from './agent-forward.ts';
-import { channelOutput } from './channel-output.ts';
-import { startOwnSftp } from './own-sftp.ts';
-import { plainProgram } from './plain-program.ts';
 import type {
   SessionAccount,
   SessionCommand,
   SessionHost,
   SessionProcess,
-} from './session-host.ts';
+} from '../../executor/session-host.ts';
+import { SessionRefusal } from '../../executor/session-host.ts';
+import type { RunSession, SessionRequest } from '../session.ts';
+import { forwardAgent } from './agent-forward.ts';
+import { channelOutput } from './channel-output.ts';
+import { startOwnSftp } from './own-sftp.ts';
+import { plainProgram } from './plain-program.ts';
 import { sftpCommand } from './sftp-command.ts';
 
 const NOT_RUNNING = 'The job does not run.';

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { JobSpecForAgent } from '@dstack/contract/agent';
 import { dockerMissing, type TestDocker } from '@dstack/testkit/docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { jobUser } from '../../testing/agent-harness.ts';
 import { Screen, type SshClient } from '../../testing/ssh-client.ts';
 import { JOB_KINDS, SshJobs } from '../../testing/ssh-jobs.ts';
 
@@ -233,7 +234,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
       if (kind === 'process' && !isRoot) return;
       const name = kind === 'docker' ? 'alice' : 'nobody';
       const before = client.port;
-      await begin({ user: { username: name }, working_dir: null });
+      await begin({ user: jobUser({ username: name }), working_dir: null });
       const as = (login: string) =>
         client.run('ssh', [...client.options(), `${login}@job`, 'id -un; echo $HOME; id -Gn']);
       const own = await as(name);

@@ -1,4 +1,4 @@
-import type { SessionAccount, SessionCommand, SessionHost } from './session-host.ts';
+import type { SessionAccount, SessionCommand, SessionHost } from '../../executor/session-host.ts';
 
 /** Where distributions put OpenSSH's server of the protocol. */
 const SERVERS = [

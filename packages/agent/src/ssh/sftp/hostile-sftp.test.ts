@@ -14,8 +14,8 @@ import { join } from 'node:path';
 import { fuzz } from '@dstack/testkit/fuzz';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { RootedFiles } from '../../host/rooted-files.ts';
 import { snapshot } from '../../testing/snapshot.ts';
-import { RootedFiles } from '../files/rooted-files.ts';
 import { PacketCutter, REQUEST } from './packet.ts';
 import { SftpServer } from './sftp-server.ts';
 

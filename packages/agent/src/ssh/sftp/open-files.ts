@@ -7,7 +7,7 @@ import {
   readdirSync,
   type Stats,
 } from 'node:fs';
-import type { RootedFiles } from '../files/rooted-files.ts';
+import type { RootedFiles } from '../../host/rooted-files.ts';
 
 const {
   O_APPEND,

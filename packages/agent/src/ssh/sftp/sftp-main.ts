@@ -4,7 +4,7 @@
  * before it reads a word, so that the kernel decides what the user may do.
  */
 import { once } from 'node:events';
-import { RootedFiles } from '../files/rooted-files.ts';
+import { RootedFiles } from '../../host/rooted-files.ts';
 import { PacketCutter } from './packet.ts';
 import type { SftpOptions } from './sftp-options.ts';
 import { SftpServer } from './sftp-server.ts';

@@ -23,7 +23,7 @@ import {
   utimesSync,
   writeSync,
 } from 'node:fs';
-import type { RootedFiles } from '../files/rooted-files.ts';
+import type { RootedFiles } from '../../host/rooted-files.ts';
 import { listingLine } from './listing-line.ts';
 import { OpenFiles } from './open-files.ts';
 import { ANSWER, type Attributes, PacketReader, PacketWriter, REQUEST, STATUS } from './packet.ts';
@@ -259,15 +259,15 @@ function done(id: number): PacketWriter {
   return status(id, STATUS.ok, 'Success');
 }
 
-function status(id: number, code: number, words: string): PacketWriter {
-  return new PacketWriter(ANSWER.status, id).number(code).text(words).text('');
+function status(id: number, code: number, message: string): PacketWriter {
+  return new PacketWriter(ANSWER.status, id).number(code).text(message).text('');
 }
 
 function failure(id: number, error: unknown): PacketWriter {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, message: text } = error as NodeJS.ErrnoException;
   // The paths in Node's own messages are of this machine.
-  const words = code ? (message.split(/[:,]/)[1]?.trim() ?? code) : message;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return status(id, STATUS.missing, words);
-  if (code === 'EACCES' || code === 'EPERM') return status(id, STATUS.denied, words);
-  return status(id, STATUS.failure, words);
+  const message = code ? (text.split(/[:,]/)[1]?.trim() ?? code) : text;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return status(id, STATUS.missing, message);
+  if (code === 'EACCES' || code === 'EPERM') return status(id, STATUS.denied, message);
+  return status(id, STATUS.failure, message);
 }

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { apply } from '../../testing/apply-run.ts';
 import { startFakeServer } from '../../testing/fake-server.ts';
 import { parseCommand } from '../../testing/parse-command.ts';
-import { type ApplyOptions, declareApply } from './declare.ts';
+import type { ApplyOptions } from './apply-options.ts';
+import { declareApply } from './declare.ts';
 
 async function parsed(argv: readonly string[]): Promise<ApplyOptions> {
   let options: ApplyOptions | null = null;

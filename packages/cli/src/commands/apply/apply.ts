@@ -2,7 +2,7 @@ import { loadConfiguration } from '../../configuration/load-file.ts';
 import { isRunConfiguration } from '../../configuration/types.ts';
 import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
-import type { ApplyOptions } from './declare.ts';
+import type { ApplyOptions } from './apply-options.ts';
 
 /** Options that every type of configuration knows. */
 const COMMON = [

@@ -1,3 +1,5 @@
+import { errorMessage } from '@dstack/contract/error-message';
+import { isJobFinished, isRunDone, isRunFailed, isRunFinished } from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
 import { EXIT } from '../../errors.ts';
@@ -7,8 +9,7 @@ import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import {
   currentSubmission,
   hasStarted,
-  isJobFinished,
-  isRunFinished,
+  isRunningNow,
   jobStatusText,
 } from '../../runs/run-status.ts';
 import { runTable } from '../../runs/run-table.ts';
@@ -17,14 +18,9 @@ import { StartProgress } from '../../runs/start-progress.ts';
 import { WaitReasons } from '../../runs/wait-reasons.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import type { Attachment } from '../../ssh/attach-run.ts';
-import type { ApplyOptions } from './declare.ts';
+import type { FollowInput } from './follow-input.ts';
 import { askAndStop } from './interrupted.ts';
 import { openOtherNodes } from './other-nodes.ts';
-
-export interface FollowInput {
-  readonly connection: Connection;
-  readonly options: ApplyOptions;
-}
 
 /**
  * Follows a run from submission to its end: a live block while it starts, then its output as it is
@@ -42,7 +38,7 @@ export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise
   try {
     const final = await follow(name, input, attention.signal, cli);
     if (input.options.json) cli.io.json(final);
-    cli.setExitCode(final.status === 'done' ? EXIT.done : EXIT.failed);
+    cli.setExitCode(isRunDone(final.status) ? EXIT.done : EXIT.failed);
   } catch (error) {
     if (!attention.signal.aborted) throw error;
     release();
@@ -141,7 +137,7 @@ async function waitForStart(
 /** The first job of the first replica that runs, else of the first replica there is. */
 export function jobToFollow(run: Run): Job | undefined {
   const firsts = run.jobs.filter((job) => job.job_spec.job_num === 0);
-  const running = firsts.find((job) => currentSubmission(job)?.status === 'running');
+  const running = firsts.find(isRunningNow);
   return running ?? firsts[0];
 }
 
@@ -159,7 +155,7 @@ function announceStart(
   connection: Connection,
   { io }: Cli,
 ): void {
-  const failed = run.status === 'failed';
+  const failed = isRunFailed(run.status);
   const layout = { width: io.errWidth, paint: io.paintErr };
   io.say(runTable([run], { verbose: failed, now: null, layout }).trimEnd());
   const name = io.paintErr('code', run.run_spec.run_name ?? '');
@@ -210,7 +206,7 @@ async function attachIfLive(
   signal: AbortSignal,
   cli: Cli,
 ): Promise<Attachment | null> {
-  if (currentSubmission(job)?.status !== 'running') return null;
+  if (!isRunningNow(job)) return null;
   const needed = hasPorts(job);
   const isDevEnvironment = run.run_spec.configuration.type === 'dev-environment';
   const { attachRun, describeAttachment } = await import('../../ssh/attach-run.ts');
@@ -230,7 +226,7 @@ async function attachIfLive(
     return attachment;
   } catch (error) {
     if (signal.aborted || (!needed && !isDevEnvironment)) return null;
-    const what = error instanceof Error ? error.message : String(error);
+    const what = errorMessage(error);
     cli.io.warn(`ports are not forwarded: ${what} (retry: dstack attach ${run.run_spec.run_name})`);
     return null;
   }

@@ -1,7 +1,7 @@
 import type { Cli } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
 import { LiveBlock, withSpinner } from '../../terminal/live.ts';
-import type { ApplyOptions } from './declare.ts';
+import type { ApplyOptions } from './apply-options.ts';
 
 /** What would be done with a fleet, gateway or volume. */
 export interface CreateDecision {

@@ -3,6 +3,7 @@ import { APPLY_TYPES } from '../../configuration/types.ts';
 import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import { collect } from '../../options.ts';
+import type { ApplyOptions } from './apply-options.ts';
 import {
   addOfferFlags,
   addProfileFlags,
@@ -10,24 +11,8 @@ import {
   addResourceFlags,
   type ParsedOptions,
   PLAN_OFFERS,
-  type RunFlags,
   runFlags,
 } from './flags.ts';
-
-export interface ApplyOptions {
-  readonly file: string | null;
-  readonly yes: boolean;
-  readonly force: boolean;
-  readonly detach: boolean;
-  readonly verbose: boolean;
-  readonly json: boolean;
-  /** Show the plan and stop. */
-  readonly dryRun: boolean;
-  readonly flags: RunFlags;
-  readonly runArgs: readonly string[];
-  /** Long names of the options given, to refuse those that the type does not know. */
-  readonly given: readonly string[];
-}
 
 export type RunApply = (options: ApplyOptions, cli: Cli) => Promise<void>;
 

@@ -1,3 +1,9 @@
+import {
+  type InstanceStatus,
+  isInstanceStarting,
+  isInstanceTerminated,
+  isInstanceTerminating,
+} from '@dstack/contract/status';
 import type { Fleet, FleetConfiguration, FleetPlan, FleetSpec } from '@dstack/contract/wire';
 import { selectProfile } from '../../config/profiles.ts';
 import { type EnvValue, resolveEnv } from '../../configuration/env.ts';
@@ -8,6 +14,7 @@ import { absolutePath } from '../../files/upload.ts';
 import { orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { fleetTable, hostMessage } from '../fleet/fleet-table.ts';
+import type { ApplyOptions } from './apply-options.ts';
 import {
   type CreateDecision,
   confirmed,
@@ -15,7 +22,6 @@ import {
   waitGone,
   watchProvisioning,
 } from './create-flow.ts';
-import type { ApplyOptions } from './declare.ts';
 import { fleetPlanText } from './fleet-plan.ts';
 import { sameValue } from './spec-diff.ts';
 
@@ -135,7 +141,8 @@ function show(plan: FleetPlan, decision: CreateDecision, options: ApplyOptions, 
   if (decision.notice) cli.io.print(decision.notice);
 }
 
-const WAITING: readonly string[] = ['pending', 'provisioning', 'terminating'];
+const isPassing = (status: InstanceStatus): boolean =>
+  isInstanceStarting(status) || isInstanceTerminating(status);
 
 async function provision(
   fleet: Fleet,
@@ -156,7 +163,7 @@ async function provision(
       title: `Provisioning ${fleet.name}...`,
       noun: 'fleet',
       get: () => project.fleets.get({ name: fleet.name }),
-      done: (f) => !f.instances.some((i) => WAITING.includes(i.status)),
+      done: (f) => !f.instances.some((i) => isPassing(i.status)),
       table: table(cli.now(), io.errWidth),
       steps: (f) => f.instances.map(hostMessage).filter((step) => step !== ''),
       delete: () => project.fleets.delete([fleet.name]),
@@ -167,7 +174,7 @@ async function provision(
   if (ready === null) return;
   if (options.json) io.json(ready);
   else io.print(table(null, io.width)(ready));
-  const failed = ready.instances.filter((i) => i.status === 'terminated');
+  const failed = ready.instances.filter((i) => isInstanceTerminated(i.status));
   if (failed.length === 0) return;
   const active = ready.instances.length - failed.length;
   const min = ready.spec.configuration.nodes?.min ?? 0;

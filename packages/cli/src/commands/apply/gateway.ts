@@ -1,3 +1,4 @@
+import { isGatewayFailed, isGatewayPassing } from '@dstack/contract/status';
 import type { Gateway, GatewayConfiguration, GatewayPlan } from '@dstack/contract/wire';
 import type { LoadedConfiguration } from '../../configuration/load-file.ts';
 import type { Cli } from '../../context.ts';
@@ -5,6 +6,7 @@ import { orNull } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
 import { gatewayTable } from '../gateway/gateway-table.ts';
+import type { ApplyOptions } from './apply-options.ts';
 import {
   confirmed,
   decideCreate,
@@ -12,7 +14,6 @@ import {
   waitGone,
   watchProvisioning,
 } from './create-flow.ts';
-import type { ApplyOptions } from './declare.ts';
 import { sameValue } from './spec-diff.ts';
 
 type Loaded = LoadedConfiguration & { readonly value: GatewayConfiguration };
@@ -61,7 +62,7 @@ export async function applyGateway(loaded: Loaded, options: ApplyOptions, cli: C
       now: cli.now(),
       layout: { width: cli.io.width, paint: cli.io.paint },
     });
-  const finished = (g: Gateway): boolean => g.status === 'running' || g.status === 'failed';
+  const finished = (g: Gateway): boolean => !isGatewayPassing(g.status);
   const ready =
     options.detach || finished(gateway)
       ? gateway
@@ -80,7 +81,7 @@ export async function applyGateway(loaded: Loaded, options: ApplyOptions, cli: C
   if (ready === null) return;
   if (options.json) cli.io.json(ready);
   else cli.io.print(table(ready));
-  if (ready.status === 'failed') {
+  if (isGatewayFailed(ready.status)) {
     throw provisioningFailed('gateway', ready.name, ready.status_message ?? null);
   }
 }

@@ -1,9 +1,10 @@
+import { isRunFinished } from '@dstack/contract/status';
 import type { Cli } from '../../context.ts';
 import { CancelledError } from '../../errors.ts';
-import { isRunFinished } from '../../runs/run-status.ts';
+
 import { watchUntil } from '../../runs/watch-until.ts';
 import { LiveBlock } from '../../terminal/live.ts';
-import type { FollowInput } from './attached.ts';
+import type { FollowInput } from './follow-input.ts';
 
 /**
  * After Ctrl-C in an attached run: asks whether to stop it (with `--yes` it just goes on without

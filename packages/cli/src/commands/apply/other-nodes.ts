@@ -1,10 +1,12 @@
+import { errorMessage } from '@dstack/contract/error-message';
+import { isRunFinished } from '@dstack/contract/status';
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Cli } from '../../context.ts';
 import { nodesBeside } from '../../runs/node-output.ts';
-import { currentSubmission, isRunFinished } from '../../runs/run-status.ts';
+import { isRunningNow } from '../../runs/run-status.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import type { NodeHosts } from '../../ssh/node-hosts.ts';
-import type { FollowInput } from './attached.ts';
+import type { FollowInput } from './follow-input.ts';
 
 /**
  * Lets `ssh` find the nodes beside the one that is followed, once all of them run. Null where there
@@ -24,8 +26,7 @@ export async function openOtherNodes(
     );
   if (others(run).length === 0) return null;
   const areUp = (present: Run): boolean =>
-    isRunFinished(present.status) ||
-    others(present).every((node) => currentSubmission(node)?.status === 'running');
+    isRunFinished(present.status) || others(present).every(isRunningNow);
   try {
     const { addNodeHosts } = await import('../../ssh/node-hosts.ts');
     const present = await watchUntil(connection, name, signal, areUp);
@@ -37,7 +38,7 @@ export async function openOtherNodes(
     return hosts;
   } catch (error) {
     if (signal.aborted) return null;
-    const what = error instanceof Error ? error.message : String(error);
+    const what = errorMessage(error);
     cli.io.warn(`ssh does not know the other nodes: ${what} (retry: dstack attach ${name})`);
     return null;
   }

@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path';
+import { shellJoin } from '@dstack/contract/shell';
 import { type EnvValue, resolveEnv } from '../../configuration/env.ts';
-import { interpolate, shellJoin } from '../../configuration/interpolate.ts';
+import { interpolate } from '../../configuration/interpolate.ts';
 import type { RunConfiguration } from '../../configuration/types.ts';
 import { CliError, UsageError } from '../../errors.ts';
 import type { ProfileFlags, RunFlags } from './flags.ts';

@@ -1,3 +1,4 @@
+import { isVolumeFailed, isVolumePassing } from '@dstack/contract/status';
 import type { Volume, VolumeConfiguration } from '@dstack/contract/wire';
 import type { LoadedConfiguration } from '../../configuration/load-file.ts';
 import type { Cli, Connection } from '../../context.ts';
@@ -7,6 +8,7 @@ import { withSpinner } from '../../terminal/live.ts';
 import { renderProperties } from '../../terminal/table.ts';
 import { volumePlace } from '../volume/volume-place.ts';
 import { volumeTable } from '../volume/volume-table.ts';
+import type { ApplyOptions } from './apply-options.ts';
 import {
   type CreateDecision,
   confirmed,
@@ -15,7 +17,6 @@ import {
   waitGone,
   watchProvisioning,
 } from './create-flow.ts';
-import type { ApplyOptions } from './declare.ts';
 import { sameValue } from './spec-diff.ts';
 
 type Loaded = LoadedConfiguration & { readonly value: VolumeConfiguration };
@@ -53,7 +54,7 @@ export async function applyVolume(loaded: Loaded, options: ApplyOptions, cli: Cl
   if (ready === null) return;
   if (options.json) cli.io.json(ready);
   else cli.io.print(table(ready, cli));
-  if (ready.status === 'failed') {
+  if (isVolumeFailed(ready.status)) {
     throw provisioningFailed('volume', ready.name, ready.status_message ?? null);
   }
 }
@@ -68,7 +69,7 @@ export function decideVolume(
   wanted: VolumeConfiguration,
 ): CreateDecision {
   if (current === null) return decideCreate('volume', name, null);
-  if (current.status === 'failed') {
+  if (isVolumeFailed(current.status)) {
     const why = current.status_message ? ` (${current.status_message})` : '';
     return {
       notice: `Found volume ${current.name}, which has failed${why}.`,
@@ -95,7 +96,7 @@ function provision(
       title: `Provisioning ${volume.name}...`,
       noun: 'volume',
       get: () => project.volumes.get(volume.name),
-      done: (v) => v.status === 'active' || v.status === 'failed',
+      done: (v) => !isVolumePassing(v.status),
       table: (v) => table(v, cli),
       delete: () => project.volumes.delete([volume.name]),
     },

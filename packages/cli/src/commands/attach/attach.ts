@@ -1,3 +1,10 @@
+import {
+  isRunAlive,
+  isRunDone,
+  isRunFinished,
+  isRunRunning,
+  isRunTerminating,
+} from '@dstack/contract/status';
 import type { Job, Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
@@ -7,7 +14,7 @@ import { collect, integer } from '../../options.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
 import { getRun } from '../../runs/get-run.ts';
 import { nodesBeside, streamNodes } from '../../runs/node-output.ts';
-import { currentSubmission, findJob, isRunFinished } from '../../runs/run-status.ts';
+import { findJob, isRunningNow } from '../../runs/run-status.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import type { Attachment } from '../../ssh/attach-run.ts';
@@ -52,8 +59,6 @@ export function declareAttach(program: Command, cli: Cli, run: typeof runAttach 
       ),
     );
 }
-
-const WAITING: readonly string[] = ['submitted', 'pending', 'provisioning'];
 
 /** Stays until Ctrl-C, with `--logs` until the job has ended. */
 export async function runAttach(options: AttachOptions, cli: Cli): Promise<void> {
@@ -126,24 +131,22 @@ type Connection = Awaited<ReturnType<Cli['connect']>>;
 /** Started, or ended: to what is about to end nobody can attach any more. */
 async function stable(run: Run, connection: Connection, cli: Cli): Promise<Run> {
   const latest = await started(run, connection, cli);
-  if (latest.status !== 'terminating') return latest;
+  if (!isRunTerminating(latest.status)) return latest;
   const name = latest.run_spec.run_name ?? '';
   cli.io.say(`Run ${name} is terminating, waiting for its end...`);
   return watchUntil(connection, name, cli.signal, (r) => isRunFinished(r.status));
 }
 
+const hasStarted = (run: Run): boolean => !isRunAlive(run.status) || isRunRunning(run.status);
+
 /** Waits until the run has been given its machines, or has ended without. */
 export async function started(run: Run, connection: Connection, cli: Cli): Promise<Run> {
-  if (!WAITING.includes(run.status)) return run;
+  if (hasStarted(run)) return run;
   const progress = new StartProgress(cli);
   const name = run.run_spec.run_name ?? '';
   try {
-    return await watchUntil(
-      connection,
-      name,
-      cli.signal,
-      (r) => !WAITING.includes(r.status),
-      (r) => progress.show(r, null),
+    return await watchUntil(connection, name, cli.signal, hasStarted, (r) =>
+      progress.show(r, null),
     );
   } finally {
     progress.stop();
@@ -159,7 +162,7 @@ function nodesOf(run: Run, job: Job, options: AttachOptions): readonly Job[] {
 export function chooseJob(run: Run, options: Pick<AttachOptions, 'run' | 'replica' | 'job'>): Job {
   const number = options.job ?? 0;
   const candidates = run.jobs.filter((job) => job.job_spec.job_num === number);
-  const running = candidates.find((job) => currentSubmission(job)?.status === 'running');
+  const running = candidates.find(isRunningNow);
   const job =
     options.replica === null ? (running ?? candidates[0]) : findJob(run, options.replica, number);
   if (job !== undefined) return job;
@@ -198,7 +201,7 @@ async function showFinished(
 
 function announceEnd(run: Run, cli: Cli): void {
   cli.io.say(finishedMessage(run, cli.io.paintErr));
-  cli.setExitCode(run.status === 'done' ? EXIT.done : EXIT.failed);
+  cli.setExitCode(isRunDone(run.status) ? EXIT.done : EXIT.failed);
 }
 
 async function streamLogs(

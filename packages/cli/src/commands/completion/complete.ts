@@ -1,3 +1,4 @@
+import { withTimeout } from '@dstack/contract/with-timeout';
 import { ConfigFile } from '../../config/config-file.ts';
 import type { Cli, Connection } from '../../context.ts';
 import { COMMANDS } from '../../program.ts';
@@ -67,8 +68,7 @@ const RUN_COMMANDS = ['attach', 'logs', 'stop', 'metrics', 'run', 'wait', 'expla
 async function entityNames(kind: string, cli: Cli): Promise<string[]> {
   if (kind === 'project') return (await ConfigFile.load(cli.home)).projects.map((p) => p.name);
   const connection = await cli.connect();
-  const timeout = cli.wait(BUDGET_MS).then(() => []);
-  return Promise.race([listNames(kind, connection), timeout]);
+  return withTimeout(() => listNames(kind, connection), { ms: BUDGET_MS, onTimeout: () => [] });
 }
 
 async function listNames(kind: string, { client, project }: Connection): Promise<string[]> {

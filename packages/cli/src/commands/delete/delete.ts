@@ -1,3 +1,4 @@
+import { isRunFinished } from '@dstack/contract/status';
 import type { Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import { type LoadedConfiguration, loadConfiguration } from '../../configuration/load-file.ts';
@@ -6,7 +7,7 @@ import type { Cli, Connection } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { orNotFound, orNull } from '../../resource-error.ts';
 import { getRun } from '../../runs/get-run.ts';
-import { isRunFinished } from '../../runs/run-status.ts';
+
 import { withSpinner } from '../../terminal/live.ts';
 
 export interface DeleteOptions {

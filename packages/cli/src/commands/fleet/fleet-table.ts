@@ -1,3 +1,12 @@
+import {
+  isInstanceActive,
+  isInstanceAvailable,
+  isInstanceBusy,
+  isInstancePending,
+  isInstanceStarting,
+  isServerHostOnWire,
+  isSshHost,
+} from '@dstack/contract/status';
 import type { Fleet, Instance } from '@dstack/contract/wire';
 import {
   instanceGpu,
@@ -102,16 +111,16 @@ function maxPrice(fleet: Fleet): string {
 
 function instanceRow(instance: Instance, options: FleetTableOptions): Row {
   const resources = instance.instance_type?.resources;
-  const onSsh = instance.backend === 'remote';
-  const waiting = instance.status === 'pending' || instance.status === 'provisioning';
-  const known = resources && !(onSsh && waiting) ? resources : undefined;
+  const isRemote = isSshHost(instance.backend);
+  const waiting = isInstanceStarting(instance.status);
+  const known = resources && !(isRemote && waiting) ? resources : undefined;
   const gpu = known ? instanceGpu(known.gpus) : null;
   const amount = instance.price;
   return [
     { text: `   instance=${instance.instance_num}`, style: 'dim' },
     '',
     known ? (options.verbose ? instanceResources(known) : gpu === null ? '-' : `gpu=${gpu}`) : '-',
-    onSsh || !known ? '' : known.spot ? 'spot' : 'on-demand',
+    isRemote || !known ? '' : known.spot ? 'spot' : 'on-demand',
     backendOf(instance, options.verbose),
     amount === null || amount === undefined ? '-' : price(amount),
     ...(options.verbose ? [instance.gpu_driver?.version ?? ''] : []),
@@ -122,21 +131,23 @@ function instanceRow(instance: Instance, options: FleetTableOptions): Row {
 }
 
 function backendOf(instance: Instance, verbose: boolean): string {
-  const zone = verbose && instance.region !== 'local' ? instance.availability_zone : null;
+  const zone = verbose && !isServerHostOnWire(instance) ? instance.availability_zone : null;
   return backendWithRegion(instance.backend, zone || instance.region);
 }
 
-/** What is being done to a host of one's own, or why it cannot be used. */
+/** What the server does to an SSH host, or why the host cannot be used. */
 export function hostMessage(instance: Instance): string {
-  const ownHost = instance.backend === 'remote' && instance.region !== 'local';
-  return ownHost ? instanceError(instance) : '';
+  const isListed = isSshHost(instance.backend) && !isServerHostOnWire(instance);
+  return isListed && instance.health_status !== 'warning' ? instanceError(instance) : '';
 }
 
 function instanceError(instance: Instance): string {
-  const working = instance.status === 'idle' || instance.status === 'busy';
+  const working = isInstanceAvailable(instance.status);
   const isLost = working && instance.unreachable;
-  if (instance.status === 'pending' || isLost) return instance.termination_reason_message ?? '';
-  if (instance.status !== 'terminated' && instance.status !== 'terminating') return '';
+  if (isInstancePending(instance.status) || isLost)
+    return instance.termination_reason_message ?? '';
+  if (working) return instance.health_message ?? '';
+  if (isInstanceActive(instance.status)) return '';
   const message = instance.termination_reason_message;
   return message || (instance.termination_reason ?? '').replaceAll('_', ' ');
 }
@@ -160,8 +171,8 @@ const INSTANCE_STYLES: Readonly<Record<Instance['status'], Style>> = {
 
 function instanceStatus(instance: Instance): Cell {
   const total = instance.total_blocks ?? 1;
-  const working = instance.status === 'idle' || instance.status === 'busy';
-  const inBlocks = total > 1 && instance.status === 'busy';
+  const working = isInstanceAvailable(instance.status);
+  const inBlocks = total > 1 && isInstanceBusy(instance.status);
   const text = inBlocks ? `${instance.busy_blocks ?? 0}/${total} busy` : instance.status;
   if (working && instance.unreachable) return { text: `${text} (unreachable)`, style: 'error' };
   const health = instance.health_status ?? 'healthy';

@@ -71,6 +71,23 @@ test('states of instances are told in words', async () => {
   expect(out).toContain(' local ');
 });
 
+test('what health checks have found is told beside the instance', async () => {
+  const list = await fleets();
+  const [first, second] = list[0]?.instances ?? [];
+  const lost = 'gpu: 1 of 2 GPUs is lost';
+  const full = 'disk: 9 GB (4 %) are free';
+  if (first) Object.assign(first, { health_status: 'failure', health_message: lost });
+  if (second) Object.assign(second, { health_status: 'warning', health_message: full });
+  const fake = await serving({ [`POST ${BASE}/fleets/list`]: { json: list } });
+  const env = serverEnv(fake.url);
+  const verbose = await runCommand(['fleet', '-v'], { env, now: NOW });
+  expect(verbose.out).toMatch(/idle \(failure\) .* gpu: 1 of 2 GPUs is lost\n/);
+  expect(verbose.out).toMatch(/idle \(warning\) .* disk: 9 GB \(4 %\) are free\n/);
+  const { out } = await runCommand(['fleet'], { env, now: NOW });
+  expect(out).toMatch(/idle \(failure\) .* gpu: 1 of 2 GPUs is lost\n/);
+  expect(out).toMatch(/idle \(warning\) [^:]*\n/);
+});
+
 test('what hosts of one’s own wait for or failed at is told beside them', async () => {
   const list = await fleets();
   const [first, second] = list[0]?.instances ?? [];

@@ -1,3 +1,4 @@
+import { isGatewayRunning } from '@dstack/contract/status';
 import type { Gateway } from '@dstack/contract/wire';
 import { relativeTime } from '../../format/time.ts';
 import { backendWithRegion } from '../../format/values.ts';
@@ -54,7 +55,7 @@ function gatewayRows(gateway: Gateway, options: GatewayTableOptions): Row[] {
     gateway.hostname || source?.hostname || '',
     domainOf(gateway, options.project),
     gateway.default ? '✓' : '',
-    status(source && gateway.status === 'running' ? source.status : gateway.status),
+    status(source && isGatewayRunning(gateway.status) ? source.status : gateway.status),
     ...(verbose
       ? [relativeTime(gateway.created_at, options.now), gateway.status_message ?? '']
       : []),

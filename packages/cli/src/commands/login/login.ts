@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Client } from '@dstack/client';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { Command } from 'commander';
 import { ConfigFile } from '../../config/config-file.ts';
 import { type Cli, clientFor } from '../../context.ts';
@@ -83,7 +84,7 @@ async function completeUrl(given: string, cli: Cli): Promise<string> {
   } catch (error) {
     if (cli.signal.aborted) throw error;
     throw new CliError(`Cannot reach http://${bare}`, {
-      why: ((error as Error).cause as Error | undefined)?.message ?? (error as Error).message,
+      why: errorMessage((error as Error).cause ?? error),
       next: 'give the whole URL: dstack login --url https://…',
       cause: error,
     });

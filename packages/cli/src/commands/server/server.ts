@@ -6,6 +6,7 @@ import type { Cli } from '../../context.ts';
 import { CancelledError, CliError, UsageError } from '../../errors.ts';
 import { integer } from '../../options.ts';
 import { productVersion } from '../../version.ts';
+import { runServerOrphans } from './orphans.ts';
 
 export interface ServerOptions {
   readonly host: string;
@@ -23,7 +24,7 @@ const LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
 
 export function declareServer(program: Command, cli: Cli, run: typeof runServer = runServer): void {
   const { env } = cli;
-  program
+  const server = program
     .command('server')
     .description('Start a server')
     .addOption(
@@ -62,6 +63,11 @@ export function declareServer(program: Command, cli: Cli, run: typeof runServer 
         cli,
       ),
     );
+  server
+    .command('orphans')
+    .description("List what carries the server's tag at a provider and is in none of its records")
+    .option('--json', 'print JSON: the answer of the server')
+    .action((options) => runServerOrphans({ json: options.json ?? false }, cli));
 }
 
 function updateDefault(words: readonly string[], yes: boolean, env: Cli['env']): boolean | null {

@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { shellJoin } from '@dstack/contract/shell';
+import { isRunFinished } from '@dstack/contract/status';
 import type { Command } from 'commander';
-import { shellJoin } from '../../configuration/interpolate.ts';
 import type { Cli } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { integer } from '../../options.ts';
 import { getRun } from '../../runs/get-run.ts';
-import { isRunFinished } from '../../runs/run-status.ts';
+
 import { identityForRun, requireIdentity } from '../../ssh/identity.ts';
 import { renderBlocks, routeTo } from '../../ssh/route.ts';
 import { noClient, sshProgram } from '../../ssh/ssh-client.ts';

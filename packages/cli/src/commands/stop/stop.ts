@@ -1,7 +1,8 @@
+import { isRunFinished } from '@dstack/contract/status';
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
 import { getRun } from '../../runs/get-run.ts';
-import { isRunFinished } from '../../runs/run-status.ts';
+
 import { watchUntil } from '../../runs/watch-until.ts';
 import { withSpinner } from '../../terminal/live.ts';
 

@@ -1,10 +1,11 @@
+import { isRunDone, isRunFinished, isRunRunning, type RunStatus } from '@dstack/contract/status';
 import { type Command, Option } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
 import { integer } from '../../options.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
 import { getRun } from '../../runs/get-run.ts';
-import { isRunFinished } from '../../runs/run-status.ts';
+
 import { StartProgress } from '../../runs/start-progress.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 
@@ -37,7 +38,8 @@ export async function runWait(options: WaitOptions, cli: Cli): Promise<void> {
     options.timeout === null ? null : AbortSignal.timeout(Math.min(options.timeout, 2e6) * 1000);
   const signal = limit === null ? cli.signal : AbortSignal.any([cli.signal, limit]);
   const progress = new StartProgress(cli);
-  const reached = (status: string): boolean => options.until === 'running' && status === 'running';
+  const reached = (status: RunStatus): boolean =>
+    options.until === 'running' && isRunRunning(status);
   try {
     const run = await watchUntil(
       connection,
@@ -49,7 +51,7 @@ export async function runWait(options: WaitOptions, cli: Cli): Promise<void> {
     progress.stop();
     if (reached(run.status)) return;
     cli.io.say(finishedMessage(run, cli.io.paintErr));
-    if (run.status !== 'done') cli.setExitCode(EXIT.failed);
+    if (!isRunDone(run.status)) cli.setExitCode(EXIT.failed);
   } catch (error) {
     if (!limit?.aborted) throw error;
     throw new CliError(`Run ${options.run} is not ${options.until} after ${options.timeout} s`, {

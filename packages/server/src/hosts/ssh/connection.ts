@@ -1,10 +1,11 @@
 import { connect, type Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type { SshLogin } from '@dstack/store';
 import ssh2 from 'ssh2';
 import { type HostError, permanent, temporary } from '../host-error.ts';
 import type { Channel } from './channel-socket.ts';
-import type { Passage } from './jump-hosts.ts';
+import type { Passage } from './jump-tunnel.ts';
 import { loginError } from './login-error.ts';
 import { readablePrivateKey } from './private-key.ts';
 import { refuseTinyPackets } from './tiny-packets.ts';
@@ -97,10 +98,13 @@ export class SshConnection {
       },
       () => false,
     );
-    const answer = await within(opening, CONNECT_MS / 2);
-    if (answer === null) this.close();
+    const onTimeout = () => {
+      this.close();
+      return false;
+    };
+    const answer = await withTimeout(() => opening, { ms: CONNECT_MS / 2, onTimeout });
     if (!this.#open) throw temporary('The SSH connection to the host broke');
-    return answer ?? false;
+    return answer;
   }
 
   /** Whether the host's sshd forbids what users need to reach their jobs. */
@@ -111,7 +115,7 @@ export class SshConnection {
         resolve((error as { reason?: number } | undefined)?.reason === PROHIBITED);
       });
     });
-    return (await within(opening, CONNECT_MS / 2)) ?? false;
+    return await withTimeout(() => opening, { ms: CONNECT_MS / 2, onTimeout: () => false });
   }
 
   /** Runs a command with this input; what it prints is kept up to 1 MiB. */
@@ -133,12 +137,13 @@ export class SshConnection {
         else input.on('error', () => stream.close()).pipe(stream);
       });
     }).finally(() => this.#client.off('close', broke));
-    const done = await within(running, timeoutMs);
-    if (done === null) {
-      this.close();
-      throw temporary(`The host did not finish a command within ${timeoutMs / 1000} seconds`);
-    }
-    return done;
+    return await withTimeout(() => running, {
+      ms: timeoutMs,
+      onTimeout: () => {
+        this.close();
+        throw temporary(`The host did not finish a command within ${timeoutMs / 1000} seconds`);
+      },
+    });
   }
 
   /** Opens a way to another host through this one; there is an answer within `ms` or none. */
@@ -156,11 +161,14 @@ export class SshConnection {
         }
       });
     });
-    const way = await within(opening, ms);
-    if (way !== null) return way;
-    opening.then((late) => late.destroy()).catch(() => {});
-    const text = `${where} cannot be reached through the jump host: no answer for ${ms / 1000} seconds`;
-    throw temporary(text);
+    return await withTimeout(() => opening, {
+      ms,
+      onTimeout: () => {
+        opening.then((late) => late.destroy()).catch(() => {});
+        const text = `${where} cannot be reached through the jump host: no answer for ${ms / 1000} seconds`;
+        throw temporary(text);
+      },
+    });
   }
 }
 
@@ -238,18 +246,4 @@ function changedKey(login: SshLogin, { hostKeys }: HostKeys, seen: string): Host
   return permanent(
     `The host key of ${address} is not the one seen before: somebody may be in between. If the host was set up anew, remove it from the fleet and add it again`,
   );
-}
-
-/** Null when it takes longer. */
-async function within<T>(work: Promise<T>, ms: number): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => {});
-  }
 }

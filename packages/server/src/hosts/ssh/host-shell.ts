@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { shellQuote } from '@dstack/contract/shell';
 import { temporary } from '../host-error.ts';
 import type { Executed, SshConnection } from './connection.ts';
 
@@ -28,12 +29,9 @@ export class HostShell {
     return checked(what, await this.try(script, timeoutMs));
   }
 
-  /**
-   * Feeds data to a script made of our own words only; it must not hold a single quote. Values of
-   * users travel as such data, never as part of a script.
-   */
+  /** Feeds data to a script. Values of users travel as such data, never as part of a script. */
   async feed(what: string, script: string, data: Readable, timeoutMs = 60_000): Promise<void> {
-    const command = `${this.#prefix}sh -c '${script}'`;
+    const command = `${this.#prefix}sh -c ${shellQuote(script)}`;
     checked(what, await this.#connection.exec(command, { input: data, timeoutMs }));
   }
 }
@@ -42,11 +40,6 @@ function checked(what: string, { code, stdout, stderr }: Executed): string {
   if (code === 0) return stdout;
   const said = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join(' ').slice(0, 400);
   throw temporary(`${what} failed on the host${said ? `: ${said}` : ''}`);
-}
-
-/** A word for `sh`, whatever is in it. */
-export function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Lines `name=value` of a script's output. */

@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
-import { type HostShell, quoted } from './host-shell.ts';
+import { shellJoin, shellQuote } from '@dstack/contract/shell';
+import type { HostShell } from './host-shell.ts';
 import {
   AGENT_LOG,
   AGENT_SOCKET,
@@ -71,7 +72,7 @@ async function bringFiles(host: Preflight, settings: AgentSettings): Promise<voi
   const file = (path: string, text: string) => ({
     ...{ name: basename(path), bytes: Buffer.from(text), mode: 0o600 },
   });
-  const files = tarOf([
+  const files = await tarOf([
     file(TOKEN, `${settings.token}\n`),
     file(OWNER_NAME, `${hostname()}\n`),
     file(ENVIRONMENT, JSON.stringify(settings.env)),
@@ -106,10 +107,10 @@ function launcher({ gid, home }: Preflight, settings: AgentSettings): string {
     '#!/bin/sh',
     '# Written by the dstack server, which starts the agent with it.',
     // By which the agent starts its side programs; with a loader its own path is no Node.
-    `export DSTACK_AGENT_NODE=${quoted(node.join(' '))}`,
+    `export DSTACK_AGENT_NODE=${shellQuote(node.join(' '))}`,
     // The group of the login user, who reaches the socket in it; new files inherit the group.
     `mkdir -p ${SOCKET_DIR} && chgrp ${gid} ${SOCKET_DIR} && chmod 2750 ${SOCKET_DIR}`,
-    `exec ${[...program, ...options].map(quoted).join(' ')}`,
+    `exec ${shellJoin([...program, ...options])}`,
   ].join('\n');
 }
 
@@ -174,8 +175,8 @@ done
 `;
 }
 
-/** The last words of an agent that does not answer. */
-export async function lastWords(host: Preflight): Promise<string> {
+/** The last lines of the log of an agent that does not answer. */
+export async function lastLogLines(host: Preflight): Promise<string> {
   const read = host.systemd
     ? `journalctl -u ${UNIT} -n 5 -o cat --no-pager`
     : `tail -n 5 ${AGENT_LOG}`;
@@ -209,7 +210,7 @@ if [ ! -e ${TOKEN} ]; then
   rm -rf ${INSTALL_DIRS.join(' ')} 2>/dev/null || true
   rmdir ${STATE_DIR} 2>/dev/null || true
 fi
-if [ "$(cat ${TOKEN} 2>/dev/null)" != ${quoted(token)} ]; then echo foreign; exit 0; fi
+if [ "$(cat ${TOKEN} 2>/dev/null)" != ${shellQuote(token)} ]; then echo foreign; exit 0; fi
 if [ -f ${UNIT_FILE} ]; then
   systemctl disable --now ${UNIT} >/dev/null 2>&1 || true
   rm -f ${UNIT_FILE}; systemctl daemon-reload || true
@@ -217,7 +218,7 @@ fi
 keeper=$(cat ${SUPERVISOR_PID} 2>/dev/null || true)
 if [ -n "$keeper" ] && grep -q ${SUPERVISOR} "/proc/$keeper/cmdline" 2>/dev/null; then kill -9 "$keeper" || true; fi
 ${AGENT_PID}
-keys=$(sed -n "s/.*'--authorized-keys' '\\([^']*\\)'.*/\\1/p" ${LAUNCHER} 2>/dev/null || true)
+keys=$(${keysFileIn(LAUNCHER)} 2>/dev/null || true)
 if [ -n "$pid" ]; then
   kill "$pid" || true
   n=0; while [ -d "/proc/$pid" ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
@@ -233,16 +234,23 @@ rm -rf ${SOCKET_DIR} ${SUPERVISOR_PID} /opt/dstack
   return (await shell.run('Removing the agent', script, REMOVE_MS)).trim() !== 'foreign';
 }
 
+/** Prints the path that a launcher gives its agent: earlier servers quoted every word of the line. */
+export function keysFileIn(launcher: string): string {
+  const quoted = `s/.*--authorized-keys'\\{0,1\\} '\\([^']*\\)'.*/\\1/p`;
+  const plain = `s/.*--authorized-keys \\([^' ]*\\) .*/\\1/p`;
+  return `sed -n -e "${quoted}" -e "${plain}" ${shellQuote(launcher)}`;
+}
+
 /**
  * Takes our lines out of the file `$keys`: under another name first, so that nobody is locked out of
  * the host if this is cut short. A copy has the owner and the rights of the file.
  */
 function removeOurKeys(): string {
   return `
-if [ -n "$keys" ] && [ -f "$keys" ] && grep -qE ${quoted(OUR_KEYS)} "$keys"; then
+if [ -n "$keys" ] && [ -f "$keys" ] && grep -qE ${shellQuote(OUR_KEYS)} "$keys"; then
   file=$(readlink -f "$keys")
   cp -p "$file" "$file.dstack"
-  grep -vE ${quoted(OUR_KEYS)} "$file" > "$file.dstack" || true
+  grep -vE ${shellQuote(OUR_KEYS)} "$file" > "$file.dstack" || true
   mv -f "$file.dstack" "$file"
 fi
 `;

@@ -1,14 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Duplex } from 'node:stream';
 import type { SshLogin } from '@dstack/store';
 import { checkHostKey, type HostKeys, SshConnection } from './connection.ts';
-
-/** A way to a host through another one. */
-export interface Passage {
-  readonly stream: Duplex;
-  /** To be called once, when it is not needed any more. */
-  readonly release: () => void;
-}
+import type { Passage } from './jump-tunnel.ts';
 
 interface Shared {
   readonly connection: Promise<SshConnection>;

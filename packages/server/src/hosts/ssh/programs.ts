@@ -78,8 +78,8 @@ async function bundle(dir: string): Promise<TarFile[]> {
   );
 }
 
-function compressedTar(kind: string, files: readonly TarFile[]): Program {
-  const tar = tarOf(files);
+async function compressedTar(kind: string, files: readonly TarFile[]): Promise<Program> {
+  const tar = await tarOf(files);
   const name = `${kind}-${createHash('sha256').update(tar).digest('hex').slice(0, DIGITS)}`;
   const compressed = gzipSync(tar);
   return {

@@ -7,7 +7,7 @@ import type { HostConnection } from '../supervisor/connector.ts';
 import { ChannelSocket } from './channel-socket.ts';
 import { addressOf, SshConnection } from './connection.ts';
 import { HostShell } from './host-shell.ts';
-import { agentListens, lastWords, removeAgent, startAgent } from './install.ts';
+import { agentListens, lastLogLines, removeAgent, startAgent } from './install.ts';
 import type { JumpHosts } from './jump-hosts.ts';
 import { AGENT_SOCKET } from './layout.ts';
 import { checkForwarding, type Preflight, preflight } from './preflight.ts';
@@ -148,6 +148,6 @@ async function forbidden(host: Preflight): Promise<HostError> {
 }
 
 async function silent(host: Preflight): Promise<HostError> {
-  const said = await lastWords(host);
-  return temporary(`The agent does not stay up on the host${said ? `: ${said}` : ''}`);
+  const lines = await lastLogLines(host);
+  return temporary(`The agent does not stay up on the host${lines ? `: ${lines}` : ''}`);
 }

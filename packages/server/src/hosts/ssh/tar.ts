@@ -1,4 +1,5 @@
-const BLOCK = 512;
+import { buffer } from 'node:stream/consumers';
+import { pack } from 'tar-stream';
 
 export interface TarFile {
   readonly name: string;
@@ -7,29 +8,15 @@ export interface TarFile {
   readonly mode?: number;
 }
 
-/** Plain files in POSIX ustar format, always the same bytes for the same files. */
-export function tarOf(files: readonly TarFile[]): Buffer {
-  const parts = files.flatMap(({ name, bytes, mode = 0o755 }) => [
-    header(name, bytes.length, mode),
-    bytes,
-    Buffer.alloc(-bytes.length & (BLOCK - 1)),
-  ]);
-  return Buffer.concat([...parts, Buffer.alloc(2 * BLOCK)]);
-}
+/** Always the same, so that equal files give equal archives. */
+const MTIME = new Date(0);
 
-function header(name: string, size: number, mode: number): Buffer {
-  const block = Buffer.alloc(BLOCK);
-  const octal = (value: number, width: number) => `${value.toString(8).padStart(width - 1, '0')}\0`;
-  block.write(name, 0, 100);
-  block.write(octal(mode, 8), 100);
-  block.write(octal(0, 8), 108);
-  block.write(octal(0, 8), 116);
-  block.write(octal(size, 12), 124);
-  block.write(octal(0, 12), 136);
-  block.write(' '.repeat(8), 148);
-  block.write('0', 156);
-  block.write('ustar\x0000', 257);
-  const sum = block.reduce((total, byte) => total + byte, 0);
-  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
-  return block;
+/** An archive of plain files of root. */
+export async function tarOf(files: readonly TarFile[]): Promise<Buffer> {
+  const archive = pack();
+  for (const { name, bytes, mode = 0o755 } of files) {
+    archive.entry({ name, mode, mtime: MTIME, uid: 0, gid: 0 }, bytes);
+  }
+  archive.finalize();
+  return await buffer(archive);
 }

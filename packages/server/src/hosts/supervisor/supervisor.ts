@@ -1,11 +1,11 @@
-import { type Id, type InstanceRecord, isInstanceActive } from '@dstack/core';
+import { isInstanceActive } from '@dstack/contract/status';
+import { fleetEnv, type Id, type InstanceRecord } from '@dstack/core';
 import type { HostAccessRecord, Store } from '@dstack/store';
 import type { Logger } from '../../logging.ts';
 import type { AgentClient } from '../agent-client.ts';
 import { asHostError } from '../host-error.ts';
 import type { AgentAccess, Hosts } from '../hosts.ts';
 import type { Connectors, HostConnection } from './connector.ts';
-import { fleetEnvironment } from './fleet-environment.ts';
 import { Turns } from './turns.ts';
 
 export interface SupervisorOptions {
@@ -202,7 +202,7 @@ export class LinkSupervisor {
     const { store } = this.#options;
     const [instance] = await store.instances.byIds([instanceId]);
     const view = instance && (await store.fleets.byId(instance.fleetId));
-    return view ? fleetEnvironment(view.fleet) : {};
+    return view ? fleetEnv(view.fleet.spec) : {};
   }
 
   #drop(id: Id): void {

@@ -3,9 +3,11 @@ import type { AgentInfo, JobState } from '@dstack/contract/agent';
 /** What an agent on a plain machine says of itself. */
 export const AGENT_INFO: AgentInfo = {
   version: '0.1.0',
+  features: [],
   protocol: { min: 1, max: 1 },
   server_id: null,
   executor: 'process',
+  time: null,
   host: {
     ...{ hostname: 'host', arch: 'x86', cpus: 2, memory_bytes: 4e9, disk_bytes: 0 },
     ...{ addresses: ['10.0.0.1/24'], gpus: [], gpu_driver: null, ssh_host_key: null },

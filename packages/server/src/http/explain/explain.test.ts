@@ -8,7 +8,7 @@ import {
   jobAssignedEvent,
 } from '@dstack/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gpuOffer, LOCAL_OFFER } from '../testing/offers.ts';
+import { gpuOffer, LOCAL_OFFER, NO_HINTS } from '../testing/offers.ts';
 import { insertInstances, submitService } from '../testing/services.ts';
 import { startTestServer, type TestAnswer, type TestServer } from '../testing/test-server.ts';
 
@@ -166,6 +166,7 @@ describe('an explanation', () => {
           state: async () => ({
             abilities: [{ name: 'gcp', makesMachines: true }],
             localOff: null,
+            hints: NO_HINTS,
           }),
         },
       },

@@ -1,6 +1,6 @@
 import { notExists } from '@dstack/contract/api';
 import type { Explanation } from '@dstack/contract/wire';
-import { type ExplainedRun, explainJob, explainRun } from '@dstack/core';
+import { type BackendsState, type ExplainedRun, explainJob, explainRun } from '@dstack/core';
 import type { HttpDeps } from '../ports.ts';
 import {
   type Asker,
@@ -24,22 +24,21 @@ export async function explainServiceNamed(
   asker: Asker,
   name: string,
 ): Promise<Explanation> {
-  const input = await runNamed(deps, asker, name, 'Service');
-  const { type } = input.run.run.spec.configuration;
+  const found = await runNamed(deps, asker, name, 'Service');
+  const { type } = found.input.run.run.spec.configuration;
   if (type !== 'service')
     throw notExists(`Service ${name} not found: the run ${name} is a ${type}`);
-  return await assessRun(deps, asker, input, 'service');
+  return await assessRun(deps, asker, found, 'service');
 }
 
 async function assessRun(
   deps: HttpDeps,
   asker: Asker,
-  input: ExplainedRun,
+  { input, backends }: FoundRun,
   kind: 'run' | 'service',
 ): Promise<Explanation> {
   const ctx = await explainContext(deps, asker);
   const { run } = input.run;
-  const backends = await deps.backends.state(run.projectId);
   const diagnosis = await withOffers(deps, run.projectId, (answers) =>
     explainRun(input, backends, answers, ctx),
   );
@@ -56,7 +55,7 @@ export async function explainJobNamed(
   name: string,
 ): Promise<Explanation> {
   const [, runName = '', job = '', replica = ''] = JOB_NAME.exec(name) ?? [];
-  const input = await runNamed(deps, asker, runName, 'Job', name);
+  const { input, backends } = await runNamed(deps, asker, runName, 'Job', name);
   const { run } = input.run;
   const ctx = await explainContext(deps, asker);
   const own = input.run.jobs.filter(
@@ -64,7 +63,6 @@ export async function explainJobNamed(
   );
   const latest = own.at(-1);
   if (!latest) throw notExists(`Job ${name} not found`);
-  const backends = await deps.backends.state(run.projectId);
   const diagnosis = await withOffers(deps, run.projectId, (answers) =>
     explainJob(input, latest, backends, answers, ctx),
   );
@@ -77,15 +75,24 @@ export async function explainJobNamed(
   );
 }
 
+interface FoundRun {
+  readonly input: ExplainedRun;
+  readonly backends: BackendsState;
+}
+
+/** A job over its log quota is ended by the next pass: nothing that an explanation has to know. */
+const MEMORY = { overQuota: new Map<string, string>() };
+
 async function runNamed(
-  { store }: HttpDeps,
+  { store, backends: states }: HttpDeps,
   { project }: Asker,
   runName: string,
   what: string,
   name = runName,
-): Promise<ExplainedRun> {
+): Promise<FoundRun> {
   const [run] = await store.runs.byNames(project.id, [runName]);
-  const input = run ? await store.engine.loadExplainedRun(run.id) : null;
+  const backends = await states.state(project.id);
+  const input = run ? await store.engine.loadExplainedRun(run.id, backends.hints, MEMORY) : null;
   if (input === null) throw notExists(`${what} ${name} not found`);
-  return input;
+  return { input, backends };
 }

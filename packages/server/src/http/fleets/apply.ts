@@ -1,10 +1,12 @@
 /** Creating a fleet, or changing the one of its name in place. */
+
 import {
   type ApplyFleetPlanRequest,
   accessDenied,
   notExists,
   ruleError,
 } from '@dstack/contract/api';
+import { isFleetTerminating } from '@dstack/contract/status';
 import type { Fleet, FleetSpec, ProjectRole } from '@dstack/contract/wire';
 import {
   type Change,
@@ -14,7 +16,6 @@ import {
   type FleetSnapshot,
   fleetCapacity,
   fleetTarget,
-  isFleetTerminating,
   newEvent,
   reconcileFleet,
   sameFleetSpec,
@@ -111,7 +112,10 @@ function newFleet(
     version: 0,
   };
   const { changes, signals } = reconcileFleet(
-    { fleet, projectName: project.name, projectDeleted: false, instances: [], activeRuns: 0 },
+    {
+      ...{ fleet, projectName: project.name, projectDeleted: false },
+      ...{ instances: [], intents: [], activeRuns: 0 },
+    },
     context,
   );
   const set = changes.flatMap((change) => (change.type === 'fleet.update' ? [change.set] : []));

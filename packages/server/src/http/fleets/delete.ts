@@ -1,14 +1,9 @@
 /** The end of fleets and of single instances, as far as the API orders it. */
+
 import { setImmediate } from 'node:timers/promises';
 import { ruleError } from '@dstack/contract/api';
-import type { Change, FleetSnapshot, InstanceRecord } from '@dstack/core';
-import {
-  fleetStatusEvent,
-  isFleetTerminating,
-  isInstanceActive,
-  isPlaceholder,
-  terminateByUser,
-} from '@dstack/core';
+import { isInstanceActive } from '@dstack/contract/status';
+import { type InstanceRecord, isPlaceholder, terminateByUser, terminateFleet } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { heldVolumes } from './held-volumes.ts';
@@ -30,24 +25,9 @@ export async function deleteFleets(
     await deps.store.engine.updateFleet(fleet.id, (snapshot) => {
       if (snapshot.activeRuns > 0 || snapshot.instances.some(hasWork)) throw inUse(fleet.name);
       volumes.checkAll(fleet.name);
-      const changes = terminateFleet(snapshot, actor.id);
-      return changes.length === 0 ? null : { changes, signals: [{ kind: 'fleet', id: fleet.id }] };
+      return terminateFleet(snapshot.fleet, { actorUserId: actor.id, now: deps.context().now });
     });
   }
-}
-
-function terminateFleet({ fleet }: FleetSnapshot, actorUserId: string): Change[] {
-  if (fleet.deleted || isFleetTerminating(fleet.status)) return [];
-  const event = fleetStatusEvent(fleet.status, { ...fleet, status: 'terminating' });
-  return [
-    {
-      type: 'fleet.update',
-      id: fleet.id,
-      version: fleet.version,
-      set: { status: 'terminating' },
-    },
-    { type: 'event', event: { ...event, actorUserId } },
-  ];
 }
 
 /** The fleet stays; one that must have more instances makes new ones. */

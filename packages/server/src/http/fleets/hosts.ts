@@ -1,6 +1,8 @@
 /** The hosts of SSH fleets as the API adds and removes them. */
+
 import { randomBytes } from 'node:crypto';
 import { ruleError } from '@dstack/contract/api';
+import { isInstanceActive, isInstanceTerminated } from '@dstack/contract/status';
 import type { FleetSpec } from '@dstack/contract/wire';
 import {
   type Change,
@@ -14,8 +16,6 @@ import {
   type Id,
   type InstanceRecord,
   instanceTarget,
-  isInstanceActive,
-  isInstanceTerminated,
   newEvent,
   sshHostInstance,
   type Timestamp,

@@ -1,7 +1,7 @@
 import { type EndpointName, endpoints } from '@dstack/contract/api';
 import { type Change, defaultOnRunning } from '@dstack/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { gatewayPass } from '../../loops/passes.ts';
+import { gateway } from '../../loops/work/gateway.ts';
 import { passDeps } from '../testing/pass-deps.ts';
 import { startTestServer, type TestAnswer, type TestServer } from '../testing/test-server.ts';
 
@@ -32,7 +32,7 @@ const apply = (
     force,
   });
 const get = (name: string): Promise<TestAnswer> => server.call(path('get'), { name });
-const pass = (id: string) => gatewayPass(passDeps(server))(id);
+const pass = (id: string) => gateway.work(passDeps(server))(id);
 
 /** As a backend that can make gateways would. */
 async function become(name: string, status: 'running' | 'submitted' | 'failed'): Promise<void> {

@@ -1,12 +1,9 @@
 /** What applying a gateway would do. */
+
 import { ruleError } from '@dstack/contract/api';
+import { isGatewayFailed } from '@dstack/contract/status';
 import type { GatewayConfiguration, GatewayPlan, GatewaySpec } from '@dstack/contract/wire';
-import {
-  diffGatewayConfigurations,
-  type GatewayRecord,
-  isGatewayFailed,
-  prepareGateway,
-} from '@dstack/core';
+import { diffGatewayConfigurations, type GatewayRecord, prepareGateway } from '@dstack/core';
 import type { GatewayView, ProjectRecord, UserRecord } from '@dstack/store';
 import { wireGateway } from '../mapping/gateway.ts';
 import type { HttpDeps } from '../ports.ts';

@@ -6,7 +6,7 @@
 import { plainLine } from '@dstack/contract';
 import type { EventTargetType, Id, InstanceRecord, IntentRecord, JobReport } from '@dstack/core';
 import type { JobView, Store } from '@dstack/store';
-import type { LogEvent } from '../../logs/event-page.ts';
+import type { LogEvent } from '../../logs/log-page.ts';
 
 /** Events of a job; far more than any has. */
 const MAX_EVENTS = 1000;
@@ -16,7 +16,7 @@ const AFTERMATH = 60_000_000;
 
 /** Oldest first, with strictly rising times; each text is one line. */
 export async function diagnosis(store: Store, { job, run }: JobView): Promise<LogEvent[]> {
-  const snapshot = await store.engine.loadRun(run.id);
+  const snapshot = await store.engine.loadRun(run.id, { overQuota: new Map() });
   const instance = snapshot?.instances.find((one) => one.id === job.instanceId) ?? null;
   const until = job.finishedAt === null ? Infinity : job.finishedAt + AFTERMATH;
   const onInstance = instance ? await eventsOf(store, 'instance', instance.id) : [];

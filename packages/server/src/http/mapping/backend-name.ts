@@ -3,10 +3,10 @@
  * so it is `remote` for them; its region `local` tells it apart. Nothing else in the server knows.
  */
 import type { BackendType } from '@dstack/contract/wire';
-import type { BackendName } from '@dstack/core';
+import { type BackendName, LOCAL_BACKEND, SSH_HOST_BACKEND } from '@dstack/core';
 
 export function wireBackend(name: BackendName): BackendType {
-  return name === 'local' ? 'remote' : name;
+  return name === LOCAL_BACKEND ? SSH_HOST_BACKEND : name;
 }
 
 export function optionalWireBackend(name: BackendName | null | undefined): BackendType | null {

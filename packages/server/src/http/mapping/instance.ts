@@ -31,6 +31,7 @@ function instancePart(record: InstanceRecord, projectName: string, fleetName: st
     status: record.status,
     unreachable: record.unreachable,
     health_status: record.health,
+    ...(record.healthMessage === null ? {} : { health_message: record.healthMessage }),
     termination_reason: record.terminationReason,
     termination_reason_message: record.terminationMessage,
     created: formatTimestamp(record.createdAt),

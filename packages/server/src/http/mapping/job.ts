@@ -1,3 +1,4 @@
+import { isJobPulling, isJobRunning } from '@dstack/contract/status';
 import {
   formatOptionalTimestamp,
   formatTimestamp,
@@ -10,8 +11,6 @@ import {
   type RunSpec,
 } from '@dstack/contract/wire';
 import {
-  isJobPulling,
-  isJobRunning,
   type JobRecord,
   jobError,
   jobStatusMessage,

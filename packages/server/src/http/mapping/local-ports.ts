@@ -1,5 +1,5 @@
 import type { JobSpec } from '@dstack/contract/wire';
-import { LOCAL_PROCESS_INSTANCE } from '@dstack/core';
+import { type BackendName, isServerHost, LOCAL_PROCESS_INSTANCE } from '@dstack/core';
 
 /**
  * A plain process on the server's machine listens on its ports there, and a client on the same
@@ -17,9 +17,16 @@ export function withPortsBeside(spec: JobSpec): JobSpec {
 
 /** Whether a place or an offer is the server's machine without containers. */
 export function isLocalProcess(
-  place: { readonly backend: string; readonly instance_type: { readonly name: string } } | null,
+  place: {
+    readonly backend: BackendName;
+    readonly instance_type: { readonly name: string };
+  } | null,
 ): boolean {
-  return place?.backend === 'local' && place.instance_type.name === LOCAL_PROCESS_INSTANCE;
+  return (
+    place != null &&
+    isServerHost(place.backend) &&
+    place.instance_type.name === LOCAL_PROCESS_INSTANCE
+  );
 }
 
 function portBeside(port: number): number {

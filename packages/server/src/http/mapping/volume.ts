@@ -1,5 +1,6 @@
+import { isAttachFailed } from '@dstack/contract/status';
 import { formatOptionalTimestamp, formatTimestamp, type Volume } from '@dstack/contract/wire';
-import { isAttachFailed, type Timestamp } from '@dstack/core';
+import type { Timestamp } from '@dstack/core';
 import type { VolumeView } from '@dstack/store';
 
 /** The price of a volume is for 30 days, in microseconds here. */

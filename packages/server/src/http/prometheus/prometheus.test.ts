@@ -35,6 +35,15 @@ describe('metrics for Prometheus', () => {
     expect(text).not.toContain('dstack_run_count_done_total');
   });
 
+  it('tell the health of instances as a number', async () => {
+    const [view] = await server.store.instances.list({ projectIds: null });
+    const { id, version } = view?.instance ?? { id: '', version: 0 };
+    const set = { status: 'idle', health: 'failure' } as const;
+    await server.store.engine.apply([{ type: 'instance.update', id, version, set }]);
+    const { text } = await read('/metrics', 'scrape');
+    expect(text).toMatch(/^dstack_instance_health\{.*dstack_instance_name="pool-0".*\} 2$/m);
+  });
+
   it('tell how deep the queues are and how passes end', async () => {
     const depth = { waiting: 3, running: 1, delayed: 2 };
     const none = { waiting: 0, running: 0, delayed: 0 };

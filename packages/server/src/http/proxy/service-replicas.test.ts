@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NO_MEMORY } from '../testing/offers.ts';
 import { ProxiedServices } from '../testing/proxied-services.ts';
 import { submitService } from '../testing/services.ts';
 
@@ -18,7 +19,7 @@ describe('a service that has been scaled to nothing', () => {
     proxy.server.store.engine.onSignal((signal) => heard.push(signal.id));
     const answer = proxy.get('asleep/x');
     while (!heard.includes(id)) await new Promise((resolve) => setImmediate(resolve));
-    const snapshot = await proxy.server.store.engine.loadRun(id);
+    const snapshot = await proxy.server.store.engine.loadRun(id, NO_MEMORY);
     expect(snapshot?.requests?.[60]).toBe(1);
     // As scaling would: one replica, which then runs.
     const { now, newId } = proxy.server.deps.context();
@@ -36,7 +37,7 @@ describe('a service that has been scaled to nothing', () => {
     expect((await proxy.get('quiet/x', { headers: { authorization: 'Bearer no' } })).status).toBe(
       403,
     );
-    expect((await proxy.server.store.engine.loadRun(id))?.requests?.[60]).toBe(0);
+    expect((await proxy.server.store.engine.loadRun(id, NO_MEMORY))?.requests?.[60]).toBe(0);
   });
 });
 

@@ -1,12 +1,13 @@
 /** Submitting a run, or updating the active one of its name. */
+
 import { setImmediate } from 'node:timers/promises';
 import { isPublicKeyLine } from '@dstack/contract';
 import { type ApplyRunPlanRequest, notExists, ruleError } from '@dstack/contract/api';
+import { isRunFinished } from '@dstack/contract/status';
 import type { Run, RunSpec } from '@dstack/contract/wire';
 import {
   type Change,
   diffRunSpecs,
-  isRunFinished,
   newEvent,
   type RunSnapshot,
   runTarget,
@@ -78,7 +79,7 @@ async function update(
 }
 
 function updateChanges(
-  { run }: RunSnapshot,
+  { run }: Pick<RunSnapshot, 'run'>,
   spec: RunSpec,
   request: ApplyRunPlanRequest,
   user: UserRecord,

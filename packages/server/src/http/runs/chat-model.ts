@@ -1,5 +1,6 @@
 import { interpolate } from '@dstack/contract';
 import { ruleError } from '@dstack/contract/api';
+import { errorMessage } from '@dstack/contract/error-message';
 import type { ServiceConfiguration } from '@dstack/contract/wire';
 import type { ProjectRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
@@ -23,7 +24,7 @@ export async function completeModel(
   if (model.chat_template != null && model.eos_token != null) return model;
   const token = await hubToken(deps, project, service);
   const found = await deps.hub(model.name, token).catch((error: unknown) => {
-    throw ruleError(error instanceof Error ? error.message : String(error));
+    throw ruleError(errorMessage(error));
   });
   const chat_template = model.chat_template ?? found.chatTemplate;
   const eos_token = model.eos_token ?? found.eosToken;

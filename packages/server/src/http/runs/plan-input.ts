@@ -17,14 +17,12 @@ export async function planInput(
   const imageConfig = await knownImages(deps, project.id, spec);
   const built = planJobSpecs(spec, { settings: deps.settings.jobSpecs, imageConfig });
   if (!built.ok) throw ruleError(built.message);
-  const capacity = await deps.store.engine.loadCapacity(project.id);
-  const { abilities } = await deps.backends.state(project.id);
-  const silent = abilities.filter((backend) => !backend.makesMachines);
+  const { hints } = await deps.backends.state(project.id);
+  const capacity = await deps.store.engine.loadCapacity(project.id, hints);
   return {
     projectId: project.id,
     projectName: project.name,
     ...capacity,
-    machineless: new Set(silent.map((backend) => backend.name)),
     spec,
     jobSpecs: built.jobSpecs,
     runFleetId,

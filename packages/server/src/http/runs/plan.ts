@@ -1,8 +1,9 @@
 /** What applying a run would do. */
+
 import type { GetRunPlanRequest } from '@dstack/contract/api';
+import { isRunFinished } from '@dstack/contract/status';
 import type { JobSpec, RunPlan, RunSpec } from '@dstack/contract/wire';
 import {
-  isRunFinished,
   type OffersWanted,
   type PlanInput,
   type PlannedJob,

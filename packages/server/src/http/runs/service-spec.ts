@@ -1,5 +1,7 @@
 /** Where a service will be reached: through a gateway, or in the server's own proxy. */
+
 import { notExists, ruleError } from '@dstack/contract/api';
+import { isGatewayRunning } from '@dstack/contract/status';
 import type { ServiceConfiguration, ServiceSpec } from '@dstack/contract/wire';
 import type { GatewayView, ProjectRecord } from '@dstack/store';
 import { usableDefault, usableGateway } from '../gateways/usable-gateway.ts';
@@ -84,7 +86,7 @@ function behindGateway(
 ): ServicePlace {
   const { gateway, replicas } = view;
   const { name, configuration, wildcardDomain } = gateway;
-  if (gateway.status !== 'running' || gateway.toBeDeleted || replicas.length === 0) {
+  if (!isGatewayRunning(gateway.status) || gateway.toBeDeleted || replicas.length === 0) {
     throw ruleError(
       `Gateway '${name}' is ${gateway.status}; services can use it once it is running`,
     );

@@ -1,4 +1,5 @@
 /** Runs as callers may see them, and their end. */
+
 import {
   type GetRunRequest,
   type ListRunsRequest,
@@ -6,7 +7,7 @@ import {
   ruleError,
 } from '@dstack/contract/api';
 import type { Run } from '@dstack/contract/wire';
-import { newEvent, runTarget } from '@dstack/core';
+import { newEvent, runTarget, stopRun } from '@dstack/core';
 import type { ProjectRecord, RunView, UserRecord } from '@dstack/store';
 import { mapInTurns } from '../in-turns.ts';
 import { wireRun } from '../mapping/run.ts';
@@ -93,7 +94,11 @@ export async function stopRuns(
   stop: { readonly names: readonly string[]; readonly abort: boolean },
   actor: UserRecord,
 ): Promise<void> {
-  await deps.store.engine.requestStop({ projectId: project.id, actorUserId: actor.id, ...stop });
+  const { abort, names } = stop;
+  const request = { abort, actorUserId: actor.id };
+  await deps.store.engine.updateUnfinishedRuns(project.id, names, ({ run }) =>
+    stopRun(run, { ...request, now: deps.context().now }),
+  );
 }
 
 /** All or none: with an active one among them nothing is deleted. */

@@ -1,4 +1,5 @@
 /** Where the chat templates of models are found that a configuration does not bring along. */
+import { errorMessage } from '@dstack/contract/error-message';
 import * as z from 'zod';
 import type { Outgoing } from '../../outgoing/outgoing.ts';
 
@@ -60,7 +61,8 @@ function configOf(body: Buffer): z.infer<typeof Config> {
 
 const failure = (why: string) => new Error(`Failed to get tokenizer info: ${why}`);
 
+/** A failed request names its reason as cause. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
+  const cause = error instanceof Error ? error.cause : null;
+  return errorMessage(cause instanceof Error ? cause : error);
 }

@@ -1,3 +1,4 @@
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type { FastifyInstance } from 'fastify';
 import { sendJson } from '../error-answers.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -36,17 +37,11 @@ export function healthRoutes(app: FastifyInstance, deps: HttpDeps): void {
 }
 
 async function answers({ store }: HttpDeps): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`no answer in ${DATABASE_LIMIT} ms`)),
-      DATABASE_LIMIT,
-    );
+  await withTimeout(() => store.meta.serverId(), {
+    ms: DATABASE_LIMIT,
+    onTimeout: () => {
+      throw new Error(`no answer in ${DATABASE_LIMIT} ms`);
+    },
   });
-  try {
-    await Promise.race([store.meta.serverId(), late]);
-    return true;
-  } finally {
-    clearTimeout(timer);
-  }
+  return true;
 }

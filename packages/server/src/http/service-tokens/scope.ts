@@ -1,7 +1,9 @@
 /** What a token of a program may do: only what its scope allows, in one project. */
+
 import { accessDenied, type Endpoint } from '@dstack/contract/api';
+import { isJobFinished } from '@dstack/contract/status';
 import { JOB_TOKEN_PREFIX, type ProjectRole } from '@dstack/contract/wire';
-import { type Id, isJobFinished } from '@dstack/core';
+import type { Id } from '@dstack/core';
 import type { ServiceTokenRecord, Store, UserRecord } from '@dstack/store';
 
 /** The user in whose name a program acts, confined to one project. */

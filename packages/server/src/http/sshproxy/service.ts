@@ -1,7 +1,9 @@
 /** How the SSH proxy reaches a running job, and who may go through it. */
+
 import { notExists } from '@dstack/contract/api';
+import { isJobRunning } from '@dstack/contract/status';
 import type { GetUpstreamResponse, UpstreamHost } from '@dstack/contract/wire';
-import { isJobRunning, type ProvisioningData } from '@dstack/core';
+import type { ProvisioningData } from '@dstack/core';
 import type { JobView } from '@dstack/store';
 import { keysOfRun } from '../../hosts/run-keys.ts';
 import type { HttpDeps } from '../ports.ts';

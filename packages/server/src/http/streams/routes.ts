@@ -2,10 +2,12 @@
  * Server-sent events of a project's runs, logs and events: our addition to the endpoints that official
  * clients poll.
  */
+
 import type { Writable } from 'node:stream';
 import { ListEventsRequest, notFound, ruleError, validationDetails } from '@dstack/contract/api';
+import { isJobFinished } from '@dstack/contract/status';
 import { parseTimestamp } from '@dstack/contract/wire';
-import { isJobFinished } from '@dstack/core';
+
 import type { ProjectRecord } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AccessWatch, Caller } from '../../access/access-watch.ts';

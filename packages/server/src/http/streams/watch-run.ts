@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import { type DecisionContext, type Id, isJobPulling } from '@dstack/core';
+import { isJobPulling } from '@dstack/contract/status';
+import type { DecisionContext, Id } from '@dstack/core';
 import type { RunView, Store } from '@dstack/store';
 import type { RunChanges } from '../../loops/run-changes.ts';
 import { wireJson } from '../json.ts';

@@ -1,5 +1,6 @@
 /** Offers for tests. */
-import type { Offer } from '@dstack/core';
+
+import type { CapacityHints, Offer, RunMemory } from '@dstack/core';
 
 /** The server's own machine, as its backend offers it. */
 export const LOCAL_OFFER: Offer = {
@@ -52,3 +53,9 @@ export function gpuOffer(
     },
   };
 }
+
+/** Every backend creates machines and signals its capacity. */
+export const NO_HINTS: CapacityHints = { machineless: new Set(), hasSilentBackends: false };
+
+/** No job is over its log quota. */
+export const NO_MEMORY: RunMemory = { overQuota: new Map() };

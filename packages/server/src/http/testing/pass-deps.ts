@@ -1,7 +1,28 @@
-import type { ResourcePassDeps } from '../../loops/passes.ts';
+import { decisionContext } from '../../decision-context.ts';
+import { LogQuota } from '../../loops/log-quota.ts';
+import { RunChanges } from '../../loops/run-changes.ts';
+import type { WorkDeps } from '../../loops/work/descriptor.ts';
+import { compileSettings } from '../../settings.ts';
+import { NO_HINTS } from './offers.ts';
 import type { TestServer } from './test-server.ts';
 
-/** For passes of the loops over the store of a test server; alarms are not set. */
-export function passDeps({ store, deps }: TestServer): ResourcePassDeps {
-  return { store, context: deps.context, arm: () => {}, observer: null, log: deps.log };
+/** For passes of the loops over the store of a test server; no alarms, no effects. */
+export function passDeps({ store, deps }: TestServer): WorkDeps {
+  const ours = decisionContext(compileSettings({ HOME: '/nowhere' }), store.cipher);
+  return {
+    store,
+    offers: { ...deps.offers, hints: async () => NO_HINTS },
+    context: () => ({ ...ours(), ...deps.context() }),
+    arm: () => {},
+    wake: () => {},
+    changes: new RunChanges(),
+    quota: new LogQuota(store, deps.log),
+    effect: async () => ({ ending: 'done' }),
+    effectIsOurs: async () => true,
+    backends: { find: async () => null },
+    links: { follow: async () => {} },
+    hosts: { isElsewhere: async () => false },
+    observer: null,
+    log: deps.log,
+  };
 }

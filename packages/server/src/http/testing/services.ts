@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Change, FleetRecord, InstanceRecord, JobRecord } from '@dstack/core';
+import { fleetRecord, instanceRecord } from '@dstack/core/testing';
 import { LOCAL_OFFER } from './offers.ts';
 import type { TestServer } from './test-server.ts';
 
@@ -8,14 +9,17 @@ import type { TestServer } from './test-server.ts';
 export async function insertInstances(server: TestServer, count: number): Promise<string[]> {
   const { now, newId } = server.deps.context();
   const projectId = (await server.store.projects.byName('main'))?.id ?? '';
-  const fleet = fleetRecord(newId(), projectId, now);
+  const id = newId();
+  const fleet = fleetRecord({
+    ...{ id, projectId, name: `fleet-${id.slice(0, 8)}`, createdAt: now, version: 0 },
+  });
   const ids = Array.from({ length: count }, () => newId());
   await server.store.engine.createFleet({
     projectId,
     name: { exact: fleet.name },
     build: () => ({
       fleet,
-      instances: ids.map((id, num) => instanceRecord(id, num, fleet, now)),
+      instances: ids.map((id, num) => busyInstance(id, num, fleet)),
     }),
   });
   return ids;
@@ -73,31 +77,11 @@ export async function openHere({ port }: { readonly port: number }): Promise<Soc
   return socket;
 }
 
-function fleetRecord(id: string, projectId: string, createdAt: number): FleetRecord {
-  return {
-    ...{ id, projectId, createdAt, name: `fleet-${id.slice(0, 8)}`, status: 'active' },
-    spec: { configuration: { type: 'fleet' } } as never,
-    ...{ statusMessage: null, consolidationAttempt: 0, lastConsolidatedAt: null },
-    ...{ masterInstanceId: null, nextPassAt: null, deleted: false, version: 0 },
-  };
-}
-
-function instanceRecord(
-  id: string,
-  instanceNum: number,
-  fleet: FleetRecord,
-  now: number,
-): InstanceRecord {
-  return {
-    ...{ id, projectId: fleet.projectId, fleetId: fleet.id, instanceNum },
-    ...{ name: `${fleet.name}-${instanceNum}`, backend: 'local', region: 'local', price: 0 },
-    ...{ status: 'busy', unreachable: false, health: 'healthy', provisioningJobId: null },
-    handle: { id, data: null },
-    ...{ offer: LOCAL_OFFER, provisioningData: null, totalBlocks: 1, busyBlocks: 1 },
-    ...{ requirements: null, profile: null, idleSeconds: null, hostId: 'local' },
-    ...{ hostFacts: null, terminationReason: null, terminationMessage: null, createdAt: now },
-    ...{ startedAt: now, finishedAt: null, deletedAt: null, lastJobFinishedAt: null },
-    ...{ statusChangedAt: now, unreachableSince: null, nextPassAt: null, deleted: false },
-    version: 0,
-  };
+function busyInstance(id: string, instanceNum: number, fleet: FleetRecord): InstanceRecord {
+  const { projectId, createdAt } = fleet;
+  return instanceRecord({
+    ...{ id, projectId, createdAt, fleetId: fleet.id, instanceNum, status: 'busy', busyBlocks: 1 },
+    ...{ name: `${fleet.name}-${instanceNum}`, offer: LOCAL_OFFER, provisioningData: null },
+    ...{ handle: { id, data: null }, idleSeconds: null, hostId: 'local', version: 0 },
+  });
 }

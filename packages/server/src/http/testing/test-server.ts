@@ -1,4 +1,5 @@
 /** The HTTP application over a real database in a temporary directory, for tests by injection. */
+
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -36,6 +37,7 @@ import { Shutdown } from '../shutdown.ts';
 import { SignInGuard } from '../sign-in-guard.ts';
 import { gitTemplates } from '../templates/git-templates.ts';
 import { createUser } from '../users/service.ts';
+import { NO_HINTS } from './offers.ts';
 
 export interface TestServer {
   readonly app: FastifyInstance;
@@ -200,6 +202,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
           makesMachines: true,
         })),
         localOff: null,
+        hints: NO_HINTS,
       }),
     },
     images: { find: async () => null },

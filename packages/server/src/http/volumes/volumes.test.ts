@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Backend } from '@dstack/backends';
 import { type EndpointName, endpoints } from '@dstack/contract/api';
-import type { AttachmentRecord, VolumeIntentPayload } from '@dstack/core';
+import type { AttachmentRecord } from '@dstack/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { volumeEffect } from '../../effects/volume-effects.ts';
-import { volumePass } from '../../loops/passes.ts';
+import { intentDescriptor } from '../../effects/intents/index.ts';
+import { volume } from '../../loops/work/volume.ts';
+import { NO_HINTS } from '../testing/offers.ts';
 import { passDeps } from '../testing/pass-deps.ts';
 import { startTestServer, type TestAnswer, type TestServer } from '../testing/test-server.ts';
 
@@ -23,7 +24,7 @@ const configuration = (name: string | null, more: object = {}) => ({
 });
 const create = (name: string | null, more: object = {}): Promise<TestAnswer> =>
   server.call(path('create'), { configuration: configuration(name, more) });
-const pass = (id: string) => volumePass(passDeps(server))(id);
+const pass = (id: string) => volume.work(passDeps(server))(id);
 
 /** A server whose backends make no volumes. */
 const effect = async (key: string) => {
@@ -32,7 +33,7 @@ const effect = async (key: string) => {
   if (intent === null) throw new Error(`${key} is not announced`);
   const backends = { find: async () => ({ volumes: null }) as unknown as Backend };
   const options = { store: server.store, backends, serverId: 's' };
-  const result = await volumeEffect(options, intent, intent.payload as VolumeIntentPayload);
+  const result = await intentDescriptor(intent.kind).handle(options as never, intent);
   await engine.finishIntent(key, 'failed', result, null);
 };
 
@@ -205,7 +206,7 @@ describe('volumes on hosts', () => {
     const closed = await startTestServer(
       {},
       {
-        backends: { state: async () => ({ abilities: [], localOff }) },
+        backends: { state: async () => ({ abilities: [], localOff, hints: NO_HINTS }) },
       },
     );
     const { body } = await closed.call(path('create'), { configuration: onHost('local') });

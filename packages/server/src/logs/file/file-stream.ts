@@ -7,7 +7,8 @@ import {
   cutterAfter,
   type EventRecord,
 } from '../event-cutter.ts';
-import { type EventSource, type LogPage, type PollQuery, readPage } from '../event-page.ts';
+import { type EventSource, readPage } from '../event-page.ts';
+import type { LogPage, PollQuery } from '../log-page.ts';
 import type { AppendResult, LogPiece, LogStatus } from '../log-store.ts';
 import { QuotaMeter } from '../quota-meter.ts';
 import { Serial } from '../serial.ts';

@@ -9,8 +9,9 @@ import {
   SILENCE_MICROS,
   START,
 } from '../event-cutter.ts';
-import { type LogPage, type PollQuery, readPage } from '../event-page.ts';
+import { readPage } from '../event-page.ts';
 import { encodeEvents } from '../event-records.ts';
+import type { LogPage, PollQuery } from '../log-page.ts';
 import {
   type AppendResult,
   type LogPiece,

@@ -1,18 +1,22 @@
 /** What must be true whatever happens; each breach is named by its rule and what it was seen on. */
+
 import type { Backend } from '@dstack/backends';
 import {
-  type Change,
-  type Id,
-  type InstanceRecord,
+  isFailing,
   isInstanceActive,
   isInstanceIdle,
   isJobFinished,
   isJobRunning,
   isJobSubmitted,
   isJobTerminating,
-  isJobWaiting,
   isRunFinished,
   isRunPending,
+} from '@dstack/contract/status';
+import {
+  type Change,
+  type Id,
+  type InstanceRecord,
+  isJobWaiting,
   type JobRecord,
   jobOutcome,
   latestSubmissions,
@@ -47,6 +51,8 @@ export class Breach extends Error {
 /** Follows every write of a job, in the order of the commits. */
 export class Watch {
   readonly #jobs = new Map<Id, JobRecord>();
+  /** Instances that fail their health checks. */
+  readonly #failing = new Set<Id>();
   #submissions = 0;
 
   get submissions(): number {
@@ -69,8 +75,12 @@ export class Watch {
       if (change.type === 'job.insert') this.#insert(change.job);
       else if (change.type === 'job.delete') this.#jobs.delete(change.id);
       else if (change.type === 'job.update') {
+        this.#checkPlace(change);
         const job = this.#jobs.get(change.id);
         if (job) this.#jobs.set(job.id, { ...job, ...change.set });
+      } else if (change.type === 'instance.update' && change.set.health !== undefined) {
+        if (isFailing(change.set.health)) this.#failing.add(change.id);
+        else this.#failing.delete(change.id);
       }
     }
   }
@@ -100,6 +110,13 @@ export class Watch {
     }
     if (job.attempt > 1 && job.attempt !== last.attempt + 1) {
       throw new Breach(3, `${job.name} counts attempt ${job.attempt} after ${last.attempt}`);
+    }
+  }
+
+  /** 7: no job is placed on an instance that fails its health checks. */
+  #checkPlace({ id, set }: Extract<Change, { type: 'job.update' }>): void {
+    if (set.instanceId && this.#failing.has(set.instanceId)) {
+      throw new Breach(7, `${this.#jobs.get(id)?.name} was placed on an unhealthy instance`);
     }
   }
 
@@ -200,9 +217,9 @@ async function isConnected(store: Store, job: JobRecord): Promise<boolean> {
  * nor with what the cloud may have, for which runs ahead may hold capacity.
  */
 async function checkCapacity(scene: Scene, projectId: Id): Promise<void> {
-  const queue = await scene.store.engine.loadPlacement(projectId);
-  if (!queue) return;
-  const snapshot = { ...queue, hasSilentBackends: false };
+  const hints = { hasSilentBackends: false, machineless: new Set<never>() };
+  const snapshot = await scene.store.engine.loadPlacement(projectId, hints);
+  if (!snapshot) return;
   const { local, cloud } = scene.world;
   const [first, second, third] = scene.projects.map(({ id }) => id);
   const certain = projectId === first || projectId === second ? [local] : [];

@@ -4,6 +4,7 @@
  */
 import type {
   HostFacts,
+  HostHealth,
   JobExit,
   JobPhase,
   JobSpecForAgent,
@@ -42,6 +43,7 @@ export interface HostListener {
   onOutput(jobId: string): void;
   onReachable(): void;
   onUnreachable(): void;
+  onHealth(): void;
 }
 
 const EXITED: readonly JobPhase[] = ['exited'];
@@ -59,6 +61,7 @@ export class SimHost {
   readonly #outputs: Map<string, string>;
   readonly #listeners = new Set<HostListener>();
   #reachable = false;
+  #failing = false;
   #gone = false;
 
   constructor(
@@ -95,6 +98,20 @@ export class SimHost {
     if (this.#gone || this.#reachable === reachable) return;
     this.#reachable = reachable;
     for (const one of this.#listeners) reachable ? one.onReachable() : one.onUnreachable();
+  }
+
+  /** Its health checks fail, or pass again. */
+  setFailing(failing: boolean): void {
+    if (this.#failing === failing) return;
+    this.#failing = failing;
+    for (const one of this.#listeners) one.onHealth();
+  }
+
+  /** What its agent reports. */
+  get health(): HostHealth {
+    const disk = { name: 'disk', status: 'healthy', message: null } as const;
+    const gpu = { name: 'gpu', status: 'failure', message: 'GPU 0 is lost' } as const;
+    return { time: this.#clock.now, checks: this.#failing ? [disk, gpu] : [disk] };
   }
 
   /** Power off for good, with everything on it. */

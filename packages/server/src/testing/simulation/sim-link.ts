@@ -71,19 +71,23 @@ export class SimLink implements Link {
       onOutput: (jobId) => this.#queue(connection, () => this.#pump(jobId)),
       onReachable: () => {},
       onUnreachable: () => this.#break(connection),
+      onHealth: () => this.#queue(connection, async () => this.#sink.health(this.#host.health)),
     });
     const info = {
       version: '0',
+      features: [],
       protocol: { min: 1, max: 1 },
       server_id: null,
       executor: this.#host.executor,
       host: this.#host.facts,
+      time: null,
     };
     this.#queue(connection, async () => {
       await this.#sink.connected(info);
       this.#sent.clear();
       const states = this.#host.states;
       const stored = await this.#sink.sync(states);
+      this.#sink.health(this.#host.health);
       for (const { id } of states) {
         this.#sent.set(id, stored[id] ?? 0);
         await this.#pump(id);

@@ -13,12 +13,11 @@ import type { HostAccessRecord, Store } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
 import { fleetHostReader } from '../../capacity/fleet-hosts.ts';
-import { observationPass } from '../../capacity/observation-pass.ts';
-import { volumeObservationPass } from '../../capacity/volume-observation-pass.ts';
+import { effects } from '../../effects/carry-out.ts';
 import { Drain } from '../../effects/drain.ts';
 import { effectIsOurs } from '../../effects/effect-owner.ts';
-import { effects } from '../../effects/effects.ts';
 import { JobStarter } from '../../effects/start-job.ts';
+import { HealthIntake } from '../../hosts/health-intake.ts';
 import { temporary } from '../../hosts/host-error.ts';
 import { Hosts } from '../../hosts/hosts.ts';
 import type { HostConnection } from '../../hosts/supervisor/connector.ts';
@@ -65,6 +64,7 @@ export class SimServer {
   readonly #ports: PortStore;
   readonly #engine: Engine;
   readonly #hosts: Hosts;
+  readonly #health: HealthIntake;
   readonly #logs: TableLogStore;
   readonly #links: LinkSupervisor;
   readonly offers: ReturnType<typeof offerSource>;
@@ -84,8 +84,13 @@ export class SimServer {
       tables: store.logs.tables,
       signals: store.logs.signals,
     });
+    this.#health = new HealthIntake({
+      ...{ store, log, now, wallClock: now, newId: () => random.uuid(), intervalSeconds: 0 },
+      client: (hostId) => this.#hosts.client(hostId),
+    });
     this.#hosts = new Hosts({
       ...{ store, log, now, logs: this.#logs },
+      onHealth: (hostId, report) => this.#health.take(hostId, report),
       serverId: 'simulation',
       owner: random.uuid(),
       link: (options) =>
@@ -119,9 +124,9 @@ export class SimServer {
     this.#engine = new Engine({
       ...{ store, log, effect, offers: this.offers },
       effectIsOurs: effectIsOurs({ store, hosts: this.#hosts }),
-      observation: (arm) => observationPass({ store, backends, links: this.#links, now, arm, log }),
-      volumeObservation: (arm) =>
-        volumeObservationPass({ store, backends, hosts: this.#hosts, now, arm, log }),
+      backends,
+      links: this.#links,
+      hosts: this.#hosts,
       context: () => this.context(),
       changes: new RunChanges(),
       quota: new LogQuota(store, log),
@@ -145,6 +150,7 @@ export class SimServer {
     this.#ports.cut();
     this.#links.close();
     void this.#engine.close();
+    this.#health.close();
     for (const id of this.#hosts.ids) void this.#hosts.remove(id);
   }
 

@@ -1,7 +1,8 @@
 /** People who use the servers of a simulation, each time as chance has it, over the API's own code. */
+import { isRunFinished } from '@dstack/contract/status';
 import type { RunSpec } from '@dstack/contract/wire';
 import { FleetSpec, RunSpec as RunSpecSchema } from '@dstack/contract/wire';
-import { isRunFinished, type RunRecord } from '@dstack/core';
+import type { RunRecord } from '@dstack/core';
 import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
 import { createExport, deleteExport } from '../../http/exports/service.ts';

@@ -6,12 +6,11 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 import { NO_FAULTS } from '@dstack/backends';
+import { isJobRunning, isRunFinished } from '@dstack/contract/status';
 import {
   type Change,
   DEFAULT_JOB_SPEC_SETTINGS,
   DEFAULT_RUN_SPEC_SETTINGS,
-  isJobRunning,
-  isRunFinished,
   latestSubmissions,
 } from '@dstack/core';
 import { openMemoryStore, type ProjectRecord, type Store, type UserRecord } from '@dstack/store';
@@ -20,6 +19,7 @@ import { pino } from 'pino';
 import type { HttpDeps } from '../../http/ports.ts';
 import { createProject } from '../../http/projects/service.ts';
 import { createUser } from '../../http/users/service.ts';
+import { capacityHints } from '../../offers/capacity-hints.ts';
 import {
   Breach,
   checkBlocks,
@@ -69,11 +69,22 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   }
 }
 
-type Fault = 'breakLink' | 'restoreHost' | 'crash' | 'quota' | 'interrupt' | 'vanish' | 'nothing';
+type Fault =
+  | 'breakLink'
+  | 'restoreHost'
+  | 'failHost'
+  | 'repairHost'
+  | 'crash'
+  | 'quota'
+  | 'interrupt'
+  | 'vanish'
+  | 'nothing';
 
 const FAULTS: Readonly<Record<Fault, number>> = {
   breakLink: 1,
   restoreHost: 2,
+  failHost: 0.5,
+  repairHost: 1,
   crash: 0.4,
   quota: 0.5,
   interrupt: 0.3,
@@ -164,7 +175,10 @@ class Simulation {
     Object.assign(hostFaults, { lostAnswer: 0, refusal: 0, crash: 0 });
     Object.assign(cloudFaults, { ...NO_FAULTS, quota: 100, bootSeconds: [1, 60] });
     this.#drainSeconds = () => 0;
-    for (const host of this.#world.hosts.values()) host.setReachable(true);
+    for (const host of this.#world.hosts.values()) {
+      host.setReachable(true);
+      host.setFailing(false);
+    }
     if (this.#servers.length === 0) await this.#startServer();
     await this.#rest();
     // A service has to come back from nothing too, whatever updates it has behind it.
@@ -235,6 +249,12 @@ class Simulation {
       case 'restoreHost':
         this.#random.pick(hosts.filter((host) => !host.isReachable))?.setReachable(true);
         return;
+      case 'failHost':
+        this.#random.pick(hosts)?.setFailing(true);
+        return;
+      case 'repairHost':
+        this.#random.pick(hosts)?.setFailing(false);
+        return;
       case 'quota':
         this.#world.parts.cloudFaults.quota = this.#random.whole(1, 8);
         return;
@@ -277,7 +297,10 @@ class Simulation {
         of,
         find: async (projectId, name) =>
           (await of(projectId)).find((backend) => backend.name === name) ?? null,
-        state: async () => ({ abilities: [], localOff: null }),
+        state: async (projectId) => ({
+          ...{ abilities: [], localOff: null },
+          hints: capacityHints(await of(projectId)),
+        }),
       },
       drainSeconds: () => this.#drainSeconds(),
       onApplied: () => {},

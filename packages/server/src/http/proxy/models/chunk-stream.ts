@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { errorMessage } from '@dstack/contract/error-message';
 import { SANDBOX } from '../../../proxy/headers.ts';
 import { DONE } from './openai-model.ts';
 
@@ -30,7 +31,7 @@ export async function streamChunks(
     }
     response.end(`data: ${DONE}\n\n`);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     response.end(`: ${why.replaceAll(/\s+/g, ' ')}\n\n`);
   } finally {
     await iterator.return?.();

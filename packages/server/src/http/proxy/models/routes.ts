@@ -1,7 +1,9 @@
 /** Models of a project under one address, as OpenAI's API has them. */
+
 import type { ServerResponse } from 'node:http';
 import { ApiError, accessDenied, type Endpoint, endpoints } from '@dstack/contract/api';
-import { isRunRunning } from '@dstack/core';
+import { isRunRunning } from '@dstack/contract/status';
+
 import type { ProjectRecord, ServiceView } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../../access/access-watch.ts';

@@ -1,6 +1,8 @@
 /** Renders chat templates in a process of its own; see `template-renderer.ts`. */
+
 import { Worker } from 'node:worker_threads';
-import { render } from './jinja/render.ts';
+import { errorMessage } from '@dstack/contract/error-message';
+import { renderChat } from './chat-template.ts';
 import type { TemplateAnswer, TemplateJob } from './template-renderer.ts';
 
 /** Ends the process with the one that has started it, also while a template keeps this thread busy. */
@@ -17,9 +19,8 @@ new Worker(WATCH, { eval: true }).unref();
 
 function answerTo(template: string, messages: unknown): TemplateAnswer {
   try {
-    const variables = { messages: messages as never, add_generation_prompt: true };
-    return { text: render(template, variables) };
+    return { text: renderChat(template, messages) };
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    return { error: errorMessage(error) };
   }
 }

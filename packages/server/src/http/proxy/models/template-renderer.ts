@@ -5,7 +5,6 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { TemplateError } from './jinja/lexer.ts';
 
 export interface TemplateJob {
   readonly template: string;
@@ -37,6 +36,11 @@ const REFUSED_MS = 60_000;
 const MAX_REFUSED = 100;
 
 const EXHAUSTED = 'the template takes too much time or memory';
+
+/** The template cannot be rendered with these messages; the message says why. */
+export class TemplateError extends Error {
+  override name = 'TemplateError';
+}
 
 /** Too many chats wait already; the same chat may succeed later. */
 export class RendererBusy extends Error {

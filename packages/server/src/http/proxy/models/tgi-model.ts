@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { errorMessage } from '@dstack/contract/error-message';
 import * as z from 'zod';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import type { ChatRequest } from './chat-request.ts';
@@ -121,7 +122,7 @@ async function prompt(
       const text = 'Too many chats are waiting: try again in a moment';
       throw new ProxyRefusal(503, text, { code: 'busy', retryAfter: 1, cause: error });
     }
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     throw new ProxyRefusal(400, `Failed to render chat template: ${why}`, { cause: error });
   }
 }

@@ -1,0 +1,50 @@
+import type { HostCheck, HostGpu } from '@dstack/contract/agent';
+import type { Logger } from '../log.ts';
+import { diskCheck } from './disk.ts';
+import { gpuChecks } from './gpu-check.ts';
+import { HealthWatch } from './health-watch.ts';
+
+/** Variable of the agent's environment, which a fleet's `env` sets on its hosts. */
+export const HEALTH_SECONDS = 'DSTACK_AGENT_HEALTH_SECONDS';
+
+const DEFAULT_SECONDS = 60;
+const MOST_SECONDS = 86_400;
+
+/** Disks are looked at this many times in a period, because that costs next to nothing. */
+const DISK_RUNS = 4;
+
+/** Unchanged results are reported once in this many periods. */
+const REPEAT_PERIODS = 10;
+
+/** Milliseconds between two checks of a GPU; null = no checks at all. */
+export function healthPeriod(env: NodeJS.ProcessEnv, log: Logger): number | null {
+  const text = env[HEALTH_SECONDS] ?? '';
+  if (text === '') return DEFAULT_SECONDS * 1000;
+  const seconds = Number(text);
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > MOST_SECONDS) {
+    // A host whose agent does not start would be of no use at all.
+    const problem = `must be a whole number from 0 to ${MOST_SECONDS}, not ${text}`;
+    log.error('setting ignored', `${HEALTH_SECONDS} ${problem}`);
+    return DEFAULT_SECONDS * 1000;
+  }
+  return seconds === 0 ? null : seconds * 1000;
+}
+
+export interface HostHealthOptions {
+  readonly periodMs: number;
+  readonly gpus: readonly HostGpu[];
+  /** Where images and jobs live. */
+  readonly paths: readonly string[];
+  readonly report: (checks: readonly HostCheck[]) => void;
+  readonly log: Logger;
+}
+
+export function watchHealth(options: HostHealthOptions): HealthWatch {
+  const { periodMs, gpus, paths, report, log } = options;
+  return new HealthWatch({
+    checks: [diskCheck(paths, periodMs / DISK_RUNS), ...gpuChecks(gpus, periodMs)],
+    repeatMs: periodMs * REPEAT_PERIODS,
+    report,
+    log,
+  });
+}

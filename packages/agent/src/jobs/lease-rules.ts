@@ -1,0 +1,54 @@
+/** What an agent does without its server, as a function of time. */
+
+/** Time since the machine was booted, which no change of the wall clock moves. */
+export interface Uptime {
+  readonly bootId: string;
+  readonly seconds: number;
+}
+
+export interface Lease {
+  /** How long it lasts without the server. */
+  readonly seconds: number;
+  /** When the server was last there. */
+  readonly renewed: Uptime;
+}
+
+export type LeaseStep =
+  /** Look again after so many seconds; null = when a job has ended. */
+  | { readonly kind: 'wait'; readonly seconds: number | null }
+  /** Ends the jobs that have no limit of their own. */
+  | { readonly kind: 'stop-jobs'; readonly grace: boolean; readonly seconds: number | null }
+  | { readonly kind: 'end' };
+
+/**
+ * A starting agent waits this long for its server, or one lease if that is shorter: while it did not
+ * run, the server could not reach it.
+ */
+const START_GRACE = 60;
+
+/**
+ * Without jobs the machine ends with its lease. Jobs have a second lease; those that are still there
+ * after it are stopped, and killed after a third.
+ */
+export function leaseStep(
+  { seconds, renewed }: Lease,
+  now: Uptime,
+  { hasJobs, startedAt }: { readonly hasJobs: boolean; readonly startedAt: Uptime },
+): LeaseStep {
+  const lapsed = secondsSince(renewed, now);
+  if (lapsed < seconds) return { kind: 'wait', seconds: seconds - lapsed };
+  const grace = Math.min(seconds, START_GRACE) - secondsSince(startedAt, now);
+  if (grace > 0) return { kind: 'wait', seconds: grace };
+  if (!hasJobs) return { kind: 'end' };
+  if (lapsed < 2 * seconds) return { kind: 'wait', seconds: 2 * seconds - lapsed };
+  if (lapsed < 3 * seconds) {
+    return { kind: 'stop-jobs', grace: true, seconds: 3 * seconds - lapsed };
+  }
+  return { kind: 'stop-jobs', grace: false, seconds: null };
+}
+
+/** After a reboot only the time since then counts: nobody knows how long the machine was off. */
+function secondsSince(from: Uptime, to: Uptime): number {
+  const isSameBoot = from.bootId === to.bootId && to.seconds >= from.seconds;
+  return isSameBoot ? to.seconds - from.seconds : to.seconds;
+}

@@ -1,0 +1,56 @@
+import type { AgentFrame, HostCheck, HostGpu } from '@dstack/contract/agent';
+import { nowMicros } from '../host/clock.ts';
+import type { HealthWatch } from '../host/health/health-watch.ts';
+import { watchHealth } from '../host/health/host-health.ts';
+import type { Logger } from '../host/log.ts';
+import type { JobRegistry } from '../jobs/registry.ts';
+import type { StreamSession } from './stream-session.ts';
+
+export interface HealthReportsOptions {
+  /** Null: nothing is checked or reported. */
+  readonly periodMs: number | null;
+  readonly gpus: readonly HostGpu[];
+  /** Where images and jobs live. */
+  readonly paths: readonly string[];
+  readonly registry: JobRegistry;
+  readonly session: () => StreamSession | null;
+  readonly log: Logger;
+}
+
+/** Checks the host's health and reports it to the server. */
+export class HealthReports {
+  readonly #watch: HealthWatch | null = null;
+  readonly #unlisten: () => void;
+
+  constructor({ periodMs, registry, session, ...host }: HealthReportsOptions) {
+    if (periodMs !== null) {
+      const report = (checks: readonly HostCheck[]) => session()?.sendNow(frameOf(checks));
+      this.#watch = watchHealth({ ...host, periodMs, report });
+    }
+    this.#unlisten = registry.listen({
+      // A job that fails is often the first sign of a broken GPU.
+      onState: (_number, { phase, exit }) => {
+        if (phase === 'exited' && exit?.status !== 0) this.#watch?.hurry();
+      },
+      onDeleted: () => {},
+      onPull: () => {},
+      onPut: () => {},
+      onTunnel: () => {},
+    });
+  }
+
+  /** The newest results, as a server that has just connected gets them; null before the first ones. */
+  get frame(): (AgentFrame & { type: 'health' }) | null {
+    const checks = this.#watch?.results ?? null;
+    return checks && frameOf(checks);
+  }
+
+  close(): void {
+    this.#unlisten();
+    this.#watch?.close();
+  }
+}
+
+function frameOf(checks: readonly HostCheck[]): AgentFrame & { type: 'health' } {
+  return { type: 'health', time: nowMicros(), checks };
+}

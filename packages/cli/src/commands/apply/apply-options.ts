@@ -1,0 +1,16 @@
+import type { RunFlags } from './flags.ts';
+
+export interface ApplyOptions {
+  readonly file: string | null;
+  readonly yes: boolean;
+  readonly force: boolean;
+  readonly detach: boolean;
+  readonly verbose: boolean;
+  readonly json: boolean;
+  /** Show the plan and stop. */
+  readonly dryRun: boolean;
+  readonly flags: RunFlags;
+  readonly runArgs: readonly string[];
+  /** Long names of the options given, to refuse those that the type does not know. */
+  readonly given: readonly string[];
+}

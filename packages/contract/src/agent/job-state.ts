@@ -1,0 +1,66 @@
+import { MAX_PORT } from './host.ts';
+import {
+  flag,
+  type Infer,
+  line,
+  list,
+  messageText,
+  nullable,
+  object,
+  oneOf,
+  uuid,
+  whole,
+} from './schema-kit.ts';
+
+/**
+ * Phases only go forward:
+ * accepted (waits for uploads) -> preparing -> pulling -> held -> starting -> running -> exited.
+ */
+export const JobPhase = oneOf(
+  'accepted',
+  'preparing',
+  'pulling',
+  'held',
+  'starting',
+  'running',
+  'exited',
+);
+export type JobPhase = Infer<typeof JobPhase>;
+
+export const StopStage = oneOf('interrupt', 'terminate', 'kill');
+export type StopStage = Infer<typeof StopStage>;
+
+export const JobExit = object({
+  /** Exit code of the process, 128 + n when a signal ended it, null if it never ran. */
+  status: nullable(whole(2 ** 31 - 1)),
+  /** `JobTerminationReason` of the wire where the agent knows it; null for a plain exit or a stop. */
+  reason: nullable(line(100)),
+  message: nullable(messageText()),
+});
+export type JobExit = Infer<typeof JobExit>;
+
+/** The whole truth about a job, sent as often as it changes. */
+export const JobState = object({
+  id: uuid,
+  /** Rises by one with each change. */
+  seq: whole(),
+  phase: JobPhase,
+  /** Loopback port of the job's own SSH server, from `starting` on. */
+  ssh_port: nullable(whole(MAX_PORT, 1)),
+  working_dir: nullable(line()),
+  username: nullable(line(256)),
+  stop_stage: nullable(StopStage),
+  exit: nullable(JobExit),
+  /** Bytes of output in the spool. Final once `phase` is `exited`. */
+  log_end: whole(),
+  /** Address of the job's container on the host's network, if it has one. */
+  container_ip: nullable(line(64)),
+});
+export type JobState = Infer<typeof JobState>;
+
+export const PutJobAnswer = object({
+  state: JobState,
+  /** Archives (ids) and code that must be uploaded before the job goes on. */
+  missing: object({ archives: list(line(128)), code: flag }),
+});
+export type PutJobAnswer = Infer<typeof PutJobAnswer>;

@@ -1,0 +1,91 @@
+/**
+ * A run's status is derived from its jobs, but for waiting (`pending`) and ending.
+ *
+ *   submit ──────────► submitted ◄──► provisioning ◄──► running
+ *   submit (schedule)      │ ▲              │              │
+ *        │                 │ │ retry, fire  │              │
+ *        ▼                 ▼ │              ▼              │
+ *      pending ◄──────── nothing active, something to retry ┘
+ *        │                              │
+ *        └── stop, budget spent ──► terminating ──► terminated | failed | done
+ *                                       └──► pending (a schedule fires again)
+ *
+ * Deadlines: `pending` ends with the retry delay, the retry budget or the next firing, or lasts on
+ * purpose (a service scaled to zero). The other passing statuses last exactly as long as those of
+ * the run's jobs, each of which has a deadline of its own.
+ */
+import type { Transitions } from './transitions.ts';
+
+export const RUN_STATUSES = [
+  'pending',
+  'submitted',
+  'provisioning',
+  'running',
+  'terminating',
+  'terminated',
+  'failed',
+  'done',
+] as const;
+export type RunStatus = (typeof RUN_STATUSES)[number];
+
+/** A plain string for clients, so the list may grow. */
+export const RUN_TERMINATION_REASONS = [
+  'all_jobs_done',
+  'job_failed',
+  'retry_limit_exceeded',
+  'stopped_by_user',
+  'aborted_by_user',
+  'server_error',
+  'gateway_error',
+] as const;
+export type RunTerminationReason = (typeof RUN_TERMINATION_REASONS)[number];
+
+export const RUN_TRANSITIONS: Transitions<RunStatus> = {
+  pending: ['submitted', 'terminating'],
+  submitted: ['provisioning', 'running', 'pending', 'terminating'],
+  provisioning: ['submitted', 'running', 'pending', 'terminating'],
+  running: ['submitted', 'provisioning', 'pending', 'terminating'],
+  terminating: ['pending', 'terminated', 'failed', 'done'],
+  terminated: [],
+  failed: [],
+  done: [],
+};
+
+export const isRunFinished = (status: RunStatus): boolean =>
+  status === 'terminated' || status === 'failed' || status === 'done';
+
+export const isRunPending = (status: RunStatus): boolean => status === 'pending';
+
+export const isRunSubmitted = (status: RunStatus): boolean => status === 'submitted';
+
+export const isRunRunning = (status: RunStatus): boolean => status === 'running';
+
+export const isRunTerminating = (status: RunStatus): boolean => status === 'terminating';
+
+export const isRunFailed = (status: RunStatus): boolean => status === 'failed';
+
+export const isRunDone = (status: RunStatus): boolean => status === 'done';
+
+/** Its status follows from its jobs, which may be given machines. */
+export const isRunActive = (status: RunStatus): boolean =>
+  status === 'submitted' || status === 'provisioning' || status === 'running';
+
+/** Neither finished nor on its way there. */
+export const isRunAlive = (status: RunStatus): boolean =>
+  !isRunFinished(status) && !isRunTerminating(status);
+
+/** Jobs of it have got instances: the count of fruitless resubmissions starts anew. */
+export const hasRunGotMachines = (status: RunStatus): boolean =>
+  status === 'provisioning' || status === 'running';
+
+/** A person requested the end: a schedule does not go on after it. */
+export const isEndedByUser = (reason: RunTerminationReason | null): boolean =>
+  reason === 'stopped_by_user' || reason === 'aborted_by_user';
+
+export const isAbort = (reason: RunTerminationReason | null): boolean =>
+  reason === 'aborted_by_user';
+
+/** The same sets for queries. */
+export const UNFINISHED_RUN_STATUSES = RUN_STATUSES.filter((status) => !isRunFinished(status));
+export const ALIVE_RUN_STATUSES = RUN_STATUSES.filter(isRunAlive);
+export const ACTIVE_RUN_STATUSES = RUN_STATUSES.filter(isRunActive);

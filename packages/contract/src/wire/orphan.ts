@@ -1,0 +1,42 @@
+/** Orphans: what carries the server's tag at a provider and is in none of its records. Ours. */
+import * as z from 'zod';
+import { Flag, model, nullable, Text, Uuid, words } from './scalars.ts';
+
+export const OrphanKind = words(['instance', 'volume', 'group']);
+export type OrphanKind = z.infer<typeof OrphanKind>;
+
+export const Orphan = model({
+  id: Uuid,
+  kind: OrphanKind,
+  /** In whose backend it was found; `created_for` says for whom it was created. */
+  project_name: Text,
+  backend: Text,
+  external_id: Text,
+  region: nullable(Text),
+  created_for: model({ project: nullable(Text), fleet: nullable(Text), instance: nullable(Text) }),
+  first_seen_at: Text,
+  last_seen_at: Text,
+  /** Seen twice, some minutes apart; before that it may be a delay of the provider. */
+  confirmed: Flag,
+  /** The server has ordered its end. */
+  terminating: Flag,
+  /** Why the server does not end it, or could not; null = it is being ended. */
+  reason: nullable(Text),
+});
+export type Orphan = z.infer<typeof Orphan>;
+
+/** The sweep of one backend. */
+export const Sweep = model({
+  project_name: Text,
+  backend: Text,
+  /** Of the last one that succeeded. */
+  swept_at: nullable(Text),
+  next_at: Text,
+  error: nullable(Text),
+  /** Why orphans of this backend are not ended; null = they are. */
+  only_reported: nullable(Text),
+});
+export type Sweep = z.infer<typeof Sweep>;
+
+export const OrphanReport = model({ orphans: z.array(Orphan), sweeps: z.array(Sweep) });
+export type OrphanReport = z.infer<typeof OrphanReport>;

@@ -1,0 +1,32 @@
+/** What placement, plans and explanations know of a project's backends. */
+import type { BackendName, Offer } from '../model/index.ts';
+
+/** Answers by key of the question; a key that is missing counts as no offers. */
+export type BackendOffers = ReadonlyMap<string, readonly Offer[]>;
+
+/** Why a backend did not answer; `text` is for people. */
+export interface BackendNote {
+  readonly backend: BackendName;
+  readonly rule: 'backend_refused' | 'backend_timeout' | 'backend_error';
+  readonly text: string;
+}
+
+/** What the backends of a project answered, and which of them did not. */
+export interface BackendAnswers {
+  readonly offers: BackendOffers;
+  readonly notes: readonly BackendNote[];
+}
+
+/** A backend that the project may use. */
+export interface BackendAbility {
+  readonly name: BackendName;
+  /** False: its offers can be shown, but this server cannot create machines there. */
+  readonly makesMachines: boolean;
+}
+
+/** The state of a project's backends, known without asking them. */
+export interface BackendsState {
+  readonly abilities: readonly BackendAbility[];
+  /** Why the project may not use the server's machine; null = it may. */
+  readonly localOff: string | null;
+}

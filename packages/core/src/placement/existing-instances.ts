@@ -1,0 +1,130 @@
+/** What existing instances can give to a gang. */
+import type { FleetRecord, InstanceRecord, Offer, VolumeRecord } from '../model/index.ts';
+import { isServerHost } from '../offers/capabilities.ts';
+import { isSelected, matchInstance, type PoolOffer, type Projects } from '../offers/pool.ts';
+import type { CapacityLedger } from './capacity-ledger.ts';
+import type { GangRequest, NodeRequest } from './gang-request.ts';
+import { mountsOn } from './mounts.ts';
+
+/** A share of an existing instance. */
+export interface ExistingSlot {
+  readonly kind: 'existing';
+  readonly instance: InstanceRecord;
+  readonly blocks: number;
+  /** The job's share of the instance. */
+  readonly offer: Offer;
+  /** One for each mount of a named volume. */
+  readonly volumes: readonly VolumeRecord[];
+}
+
+/** How references to fleets and instances in the request are read. */
+export function projectsOf(ledger: CapacityLedger, request: GangRequest): Projects {
+  return { projectId: request.run.projectId, projectNames: ledger.snapshot.projectNames };
+}
+
+/**
+ * Existing instances of the fleet that can take the node now, best first: the cheapest, then the
+ * one on which the fewest blocks stay free, so that large gaps are kept for large jobs.
+ */
+export function poolSlots(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  node: NodeRequest,
+  request: GangRequest,
+): PoolOffer[] {
+  const found: PoolOffer[] = [];
+  for (const instance of ledger.openIn(fleet.id)) {
+    const offer = poolOffer(ledger, fleet, instance, node, request);
+    if (offer?.available) found.push(offer);
+  }
+  const free = ({ instance, blocks }: PoolOffer): number =>
+    (instance.totalBlocks ?? 0) - ledger.busyBlocks(instance) - blocks;
+  return found.sort(
+    (a, b) =>
+      a.offer.price - b.offer.price ||
+      free(a) - free(b) ||
+      a.instance.instanceNum - b.instance.instanceNum,
+  );
+}
+
+/** One instance for one node, now or later; null if it can never serve it. */
+export function poolOffer(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  instance: InstanceRecord,
+  node: NodeRequest,
+  request: GangRequest,
+): PoolOffer | null {
+  if (isOthersLocal(instance, request)) return null;
+  if (!isAllowed(ledger, fleet, instance, request)) return null;
+  const found = matchInstance(instance, ledger.busyBlocks(instance), {
+    requirements: node.requirements,
+    needs: node.needs,
+    profile: request.profile,
+  });
+  if (found === null) return null;
+  const mounts = mountsOn(ledger, instance, node, request);
+  if ('volumes' in mounts) {
+    const hasGpus = !found.available || ledger.hasGpusFor(found.offer);
+    return hasGpus ? { ...found, volumes: mounts.volumes } : busy(found);
+  }
+  return mounts.verdict === 'never' ? null : busy(found);
+}
+
+function busy(found: PoolOffer): PoolOffer {
+  return { ...found, available: false, offer: { ...found.offer, availability: 'busy' } };
+}
+
+/**
+ * Whether an instance is on the server's machine and belongs to another project. Projects are admitted
+ * to that machine one by one, so importing a fleet does not admit them.
+ */
+export function isOthersLocal(instance: InstanceRecord, { run }: GangRequest): boolean {
+  return isServerHost(instance.backend) && instance.projectId !== run.projectId;
+}
+
+/** Whether the run's `instances` select this one, or are not set. */
+export function isAllowed(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  instance: InstanceRecord,
+  request: GangRequest,
+): boolean {
+  const selectors = request.profile.instances;
+  return !selectors || isSelected(selectors, instance, fleet, projectsOf(ledger, request));
+}
+
+export function existingSlot({ instance, blocks, offer, volumes }: PoolOffer): ExistingSlot {
+  return { kind: 'existing', instance, blocks, offer, volumes: volumes ?? [] };
+}
+
+/**
+ * Gives as many nodes as possible a slot of their own: a maximum matching by augmenting paths, which
+ * prefers the earlier slots of a node's list. `slots[n]` are the slots that node `n` could take, best
+ * first. No node moves to another slot while one is free, so nodes that are alike get the slots in
+ * their order. Returns the slot per node; null where none is left.
+ */
+export function matchNodes<S>(slots: readonly (readonly S[])[]): (S | null)[] {
+  const holder = new Map<S, number>();
+  const assign = (node: number, visited: Set<S>): boolean => {
+    const free = slots[node]?.find((slot) => !visited.has(slot) && !holder.has(slot));
+    if (free !== undefined) {
+      holder.set(free, node);
+      return true;
+    }
+    for (const slot of slots[node] ?? []) {
+      if (visited.has(slot)) continue;
+      visited.add(slot);
+      const current = holder.get(slot);
+      if (current !== undefined && assign(current, visited)) {
+        holder.set(slot, node);
+        return true;
+      }
+    }
+    return false;
+  };
+  for (const node of slots.keys()) assign(node, new Set());
+  const result: (S | null)[] = slots.map(() => null);
+  for (const [slot, node] of holder) result[node] = slot;
+  return result;
+}

@@ -1,0 +1,87 @@
+/** Passes that place nothing: up to one gang, and to find out which offers a pass needs. */
+import type { Refusal } from '@dstack/contract/wire';
+import type { DecisionContext, Gang, PlacementSnapshot } from '../model/index.ts';
+import { CapacityLedger } from './capacity-ledger.ts';
+import { candidateFleets, chooseFleet, type FleetOption, isClusterFor } from './choose-fleet.ts';
+import type { GangRequest } from './gang-request.ts';
+import { type Ask, newCapacityFor, type OffersWanted, whyNeverGrow } from './new-capacity.ts';
+import { claimSlots, PlacementPass } from './place.ts';
+import { demandKey, queueOf } from './queue.ts';
+import { refusalOf } from './refusals.ts';
+
+export interface GangLook {
+  readonly gang: Gang;
+  readonly request: GangRequest;
+  /** The capacity that gangs ahead leave. */
+  readonly ledger: CapacityLedger;
+  readonly ask: Ask;
+  /** Where the gang would be placed, or why not; one of the two is null. */
+  readonly option: FleetOption | null;
+  readonly refusal: Refusal | null;
+  /** Gangs that the pass examined before. */
+  readonly ahead: readonly Gang[];
+}
+
+/**
+ * The place of one gang, found by a pass that stops at it. Null: the gang is not in the queue.
+ */
+export function lookAtGang(
+  snapshot: PlacementSnapshot,
+  ask: Ask,
+  ctx: DecisionContext,
+  isMeant: (gang: Gang) => boolean,
+): GangLook | null {
+  const pass = new PlacementPass(snapshot, ask, ctx);
+  const ahead: Gang[] = [];
+  for (const queued of queueOf(snapshot)) {
+    const { gang, request, shared } = queued;
+    if (shared === null && isMeant(gang)) {
+      const { ledger, option } = pass.look(queued);
+      const refusal = option ? null : refusalOf(ledger, request, ask);
+      return { gang, request, ledger, ask, option, refusal, ahead };
+    }
+    pass.take(queued);
+    ahead.push(gang);
+  }
+  return null;
+}
+
+/**
+ * The questions to the backends whose answers `place` needs for this snapshot. Gangs that fit on
+ * existing instances need none. After the first gang that does not fit, the remaining capacity is
+ * unknown until the backends answer, so all later gangs ask as well.
+ */
+export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly OffersWanted[] {
+  const wanted = new Map<string, OffersWanted>();
+  const ask: Ask = (question) => {
+    wanted.set(question.key, question);
+    return [];
+  };
+  const ledger = new CapacityLedger(snapshot, { localMaxInstances: Infinity });
+  const asked = new Set<string>();
+  for (const { gang, request, shared } of queueOf(snapshot)) {
+    if (shared) continue;
+    const key = demandKey(ledger, request);
+    if (asked.has(key)) continue;
+    const option = asked.size === 0 ? chooseFleet(ledger, request, ask) : null;
+    if (option) {
+      claimSlots(ledger, gang.run, option);
+    } else {
+      asked.add(key);
+      askEverywhere(ledger, request, ask);
+    }
+  }
+  return [...wanted.values()];
+}
+
+/** Asks for the offers of every candidate fleet, whether or not it may grow now. */
+function askEverywhere(ledger: CapacityLedger, request: GangRequest, ask: Ask): void {
+  const kinds = new Map(request.nodes.map((node) => [node.kind, node]));
+  for (const fleet of candidateFleets(ledger, request)) {
+    if (whyNeverGrow(fleet, request) || !isClusterFor(fleet, request)) continue;
+    for (const node of kinds.values()) {
+      const capacity = newCapacityFor(fleet, node, request.profile);
+      if (!('excluded' in capacity)) ask(capacity.question);
+    }
+  }
+}

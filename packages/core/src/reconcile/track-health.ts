@@ -1,0 +1,57 @@
+/** The health of an instance, by what the agent of its host reports. */
+import type { HostCheck } from '@dstack/contract/agent';
+import { instanceHealthEvent } from '../events/events.ts';
+import { signalCapacity } from '../instances/index.ts';
+import type { HostRecord, InstanceRecord } from '../model/index.ts';
+import { byHealth, isFailing, isHealthy, isPatientBackend, worstHealth } from '../status/index.ts';
+import type { InstancePass } from './instance-pass.ts';
+
+/** Checks named in one text; the rest is counted. */
+const NAMED = 3;
+
+/** Takes over the last report, also while the host is unreachable: nothing newer is known. */
+export function trackHealth(pass: InstancePass): void {
+  const { instance, host } = pass;
+  const reported = pass.snapshot.health?.checks;
+  if (reported === undefined) return;
+  const checks = [...reported, ...missingGpus(instance, host, reported)];
+  const health = worstHealth(checks.map((check) => check.status));
+  const tracked = pass.set({ health, healthMessage: healthMessage(checks) });
+  if (health === instance.health) return;
+  pass.draft.event(instanceHealthEvent(instance.health, tracked));
+  // Jobs may be placed there again; or what was held for a gang that needed it is free for others.
+  if (isFailing(health) !== isFailing(instance.health)) signalCapacity(pass.draft, tracked);
+}
+
+/** `gpu: …; disk: …`, the worst first; null if all is well. */
+export function healthMessage(checks: readonly HostCheck[]): string | null {
+  const troubled = checks
+    .filter((check) => !isHealthy(check.status))
+    .sort((a, b) => byHealth(a.status, b.status));
+  if (troubled.length === 0) return null;
+  const texts = troubled
+    .slice(0, NAMED)
+    .map(({ name, message }) => (message === null ? name : `${name}: ${message}`));
+  const more = troubled.length - texts.length;
+  return [...texts, ...(more > 0 ? [`${more} more`] : [])].join('; ');
+}
+
+/**
+ * GPUs that the instance was offered with and its agent does not list. An agent compares with what it
+ * found when it started, so it does not miss those that were lost before. Agents of clouds that list no
+ * GPU at all are left alone: not every kind of accelerator can be listed.
+ */
+function missingGpus(
+  { offer, backend }: InstanceRecord,
+  host: HostRecord | null,
+  reported: readonly HostCheck[],
+): HostCheck[] {
+  const facts = host?.facts ?? null;
+  if (offer === null || facts === null) return [];
+  if (reported.some(({ name, status }) => name === 'gpu' && isFailing(status))) return [];
+  const offered = offer.instance.resources.gpus.length;
+  const listed = facts.gpus.length;
+  if (listed >= offered || (listed === 0 && !isPatientBackend(backend))) return [];
+  const message = `the host has ${listed} of the ${offered} GPUs that it had when it was added; repair it, or remove it from the fleet and add it again`;
+  return [{ name: 'gpu', status: 'failure', message }];
+}

@@ -1,0 +1,6 @@
+/** What core adds to the statuses of the contract. */
+export * from './attachment-deadlines.ts';
+export * from './deadlines.ts';
+export * from './reasons.ts';
+export * from './record-status.ts';
+export * from './texts.ts';

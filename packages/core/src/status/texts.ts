@@ -1,0 +1,124 @@
+/** Texts of statuses as clients see them. */
+import type { StopStage } from '@dstack/contract/agent';
+import {
+  isCapacityReason,
+  isJobDone,
+  isJobFailed,
+  isJobFinished,
+  isJobProvisioning,
+  isJobPulling,
+  isJobTerminated,
+  isJobTerminating,
+  isRunPending,
+  isRunSubmitted,
+} from '@dstack/contract/status';
+import { hasNoFleet, refusalText } from '@dstack/contract/wire';
+import type { RunStatus } from '../model/names.ts';
+import type { Id, JobRecord } from '../model/records.ts';
+import { isJobWaiting, latestSubmissions } from './record-status.ts';
+
+/** Text of `termination_reason_message` on the wire: the stored message, or the refusal. */
+export function terminationText(
+  job: Pick<JobRecord, 'terminationReason' | 'terminationMessage' | 'refusal'>,
+): string | null {
+  if (job.terminationMessage !== null) return job.terminationMessage;
+  const isUnplaced = isCapacityReason(job.terminationReason) && job.refusal !== null;
+  return isUnplaced && job.refusal ? refusalText(job.refusal) : null;
+}
+
+const STOP_STAGES: Readonly<Record<StopStage, string>> = {
+  interrupt: 'Ctrl-C',
+  terminate: 'SIGTERM',
+  kill: 'SIGKILL',
+};
+
+/** How far a job's stop, or the machine that it waits for, has come. */
+export type JobStage =
+  | { readonly kind: 'stop'; readonly stage: StopStage }
+  /** As the backend names it: `booting`. */
+  | { readonly kind: 'machine'; readonly text: string };
+
+/** Characters of a backend's text that fit into a table. */
+const STAGE_LENGTH = 60;
+
+/** What a user should know beside the status: the host is unreachable, or the stage of a wait. */
+export function jobCondition(
+  job: Pick<JobRecord, 'status' | 'disconnectedAt'>,
+  stage: JobStage | null,
+): string | null {
+  if (isJobFinished(job.status)) return null;
+  if (job.disconnectedAt !== null) return 'unreachable';
+  if (stage?.kind === 'stop') return isJobTerminating(job.status) ? STOP_STAGES[stage.stage] : null;
+  return stage !== null && isJobProvisioning(job.status) ? stage.text.slice(0, STAGE_LENGTH) : null;
+}
+
+/** Text of `status_message` of a job submission on the wire; `stage` where it has one. */
+export function jobStatusMessage(
+  job: Pick<
+    JobRecord,
+    'status' | 'terminationReason' | 'refusal' | 'exitStatus' | 'disconnectedAt'
+  >,
+  stage: JobStage | null = null,
+): string {
+  if (isJobDone(job.status)) return 'exited (0)';
+  if (isJobFailed(job.status)) return failedMessage(job);
+  if (isJobTerminated(job.status) && job.terminationReason === 'terminated_by_user') {
+    return 'stopped';
+  }
+  const condition = jobCondition(job, stage);
+  return condition === null ? job.status : `${job.status} (${condition})`;
+}
+
+function failedMessage(
+  job: Pick<JobRecord, 'terminationReason' | 'refusal' | 'exitStatus'>,
+): string {
+  switch (job.terminationReason) {
+    case 'container_exited_with_error':
+      // What cannot be set up (its repository, say) has failed without a process.
+      return job.exitStatus === null ? 'error' : `exited (${job.exitStatus})`;
+    case 'failed_to_start_due_to_no_capacity':
+      return job.refusal !== null && hasNoFleet(job.refusal) ? 'no fleets' : 'no capacity';
+    case 'interrupted_by_no_capacity':
+      return 'interrupted';
+    default:
+      return 'error';
+  }
+}
+
+/**
+ * Text of `run.status_message` on the wire: `pulling` and `retrying` are no statuses, and what holds
+ * for all of its jobs is told of the run. `stages`: of stops that are under way, by job id.
+ */
+export function runStatusMessage(
+  run: { readonly status: RunStatus },
+  jobs: readonly JobRecord[],
+  stages: Readonly<Record<Id, JobStage>> = {},
+): string {
+  if (jobs.length === 0) return run.status;
+  const latest = latestSubmissions(jobs);
+  const [condition, ...others] = new Set(
+    latest.map((job) => jobCondition(job, stages[job.id] ?? null)),
+  );
+  const text = statusText(run, jobs, latest);
+  return condition && others.length === 0 ? `${text} (${condition})` : text;
+}
+
+function statusText(
+  run: { readonly status: RunStatus },
+  jobs: readonly JobRecord[],
+  latest: readonly JobRecord[],
+): string {
+  if (latest.every((job) => isJobPulling(job.status))) return 'pulling';
+  if (!isRunSubmitted(run.status) && !isRunPending(run.status)) return run.status;
+  return latest.some((job) => isRetryingForCapacity(job, jobs)) ? 'retrying' : run.status;
+}
+
+function isRetryingForCapacity(job: JobRecord, all: readonly JobRecord[]): boolean {
+  if (isJobWaiting(job)) return true;
+  if (!job.spec.retry?.on_events.includes('no-capacity')) return false;
+  const withReason = all
+    .filter((one) => one.replicaNum === job.replicaNum && one.jobNum === job.jobNum)
+    .filter((one) => one.terminationReason !== null)
+    .sort((a, b) => b.submissionNum - a.submissionNum);
+  return isCapacityReason(withReason[0]?.terminationReason ?? null);
+}

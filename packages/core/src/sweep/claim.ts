@@ -1,0 +1,81 @@
+/**
+ * Claims tell installations with the same server tag apart. A copied or restored database has the tag
+ * of the original, and what the other one has created looks like an orphan to it. So each installation
+ * renews a claim at the provider, and only one without a rival ends anything.
+ *
+ * A renewal replaces the claim's nonce, and the database keeps the nonces that it has written. From the
+ * moment at which a database is copied, original and copy write different ones: whoever reads a nonce
+ * under its own name that it has not written knows that it has a double.
+ */
+import type { Id, Timestamp } from '../model/index.ts';
+import { SECOND } from '../model/records.ts';
+
+export interface Claim {
+  /** Whose it is: an id that the claiming installation has chosen. */
+  readonly claimant: string;
+  /** Different with each renewal. */
+  readonly nonce: string;
+  readonly renewedAt: Timestamp;
+}
+
+/** A claim that nobody has renewed for so long belongs to nobody. */
+export const CLAIM_LIFETIME = 7 * 86_400 * SECOND;
+
+/**
+ * How long this process must have watched the claims without seeing a rival. An original and its copy
+ * both renew hourly, so each sees the other's renewal in this time.
+ */
+export const CLAIM_WATCH = 3 * 3600 * SECOND;
+
+/** Enough for renewals of which only the database or only the provider has the latest. */
+const KEPT_NONCES = 8;
+
+export interface ClaimVerdict {
+  /** Under which name to renew the claim: a new one if somebody else uses the present one. */
+  readonly claimant: string;
+  /** Claims of other installations that have not expired. */
+  readonly rivals: readonly Claim[];
+}
+
+export function judgeClaims(
+  own: { readonly claimant: string; readonly nonces: ReadonlySet<string> },
+  claims: readonly Claim[],
+  { now, newId }: { readonly now: Timestamp; readonly newId: () => Id },
+): ClaimVerdict {
+  const others = claims.filter(({ nonce }) => !own.nonces.has(nonce));
+  const isDoubled = others.some(({ claimant }) => claimant === own.claimant);
+  return {
+    claimant: isDoubled ? newId() : own.claimant,
+    rivals: others.filter(({ renewedAt }) => now - renewedAt < CLAIM_LIFETIME),
+  };
+}
+
+export function withNonce(nonces: readonly string[], nonce: string): string[] {
+  return [nonce, ...nonces].slice(0, KEPT_NONCES);
+}
+
+/** Since when this process sees no rival; null = it sees one. */
+export function soleSince(
+  before: Timestamp | null,
+  { rivals }: Pick<ClaimVerdict, 'rivals'>,
+  now: Timestamp,
+): Timestamp | null {
+  return rivals.length > 0 ? null : (before ?? now);
+}
+
+/** Why orphans are not ended, for people; null = they may be. */
+export function hindranceOf(
+  { rivals }: Pick<ClaimVerdict, 'rivals'>,
+  since: Timestamp | null,
+  now: Timestamp,
+): string | null {
+  const latest = Math.max(...rivals.map(({ renewedAt }) => renewedAt));
+  if (rivals.length > 0) {
+    const days = CLAIM_LIFETIME / SECOND / 86_400;
+    const seen = new Date(Math.floor(latest / 1000)).toISOString();
+    return `another installation with this server's tag has claimed the account, last at ${seen}; its claim expires ${days} days after that`;
+  }
+  if (since !== null && now - since >= CLAIM_WATCH) return null;
+  const hours = CLAIM_WATCH / SECOND / 3600;
+  return `this server has to hold the only claim on the account for ${hours} hours first`;
+}

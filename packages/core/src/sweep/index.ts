@@ -1,0 +1,27 @@
+export {
+  CLAIM_LIFETIME,
+  CLAIM_WATCH,
+  type Claim,
+  type ClaimVerdict,
+  hindranceOf,
+  judgeClaims,
+  soleSince,
+  withNonce,
+} from './claim.ts';
+export type {
+  ListedThing,
+  OrphanKind,
+  OrphanOwner,
+  OrphanRecord,
+  SweepRecord,
+} from './model.ts';
+export {
+  CONFIRM_AFTER,
+  decideSweep,
+  foundText,
+  isEndable,
+  isReportedElsewhere,
+  type SweepDecision,
+  type SweepInput,
+} from './orphans.ts';
+export { nextSweep, sweepRetry } from './schedule.ts';

@@ -1,0 +1,54 @@
+/** What the sweep knows: things at providers that carry this server's tag. */
+import type { BackendName, Id, InstanceHandle, Timestamp } from '../model/index.ts';
+
+export type OrphanKind = 'instance' | 'volume' | 'group';
+
+/** Something with this server's tag, as its provider lists it. */
+export interface ListedThing {
+  readonly kind: OrphanKind;
+  readonly handle: InstanceHandle;
+  /** Null where the handle alone finds it. */
+  readonly region: string | null;
+  readonly owner: OrphanOwner;
+  /** Key of the order; null if the provider does not keep it. */
+  readonly key: string | null;
+}
+
+/** Names from the provider's tags; empty if the provider does not keep them. */
+export interface OrphanOwner {
+  readonly project: string;
+  readonly fleet: string;
+  readonly instance: string;
+}
+
+/** Something with this server's tag that no record of the server accounts for. */
+export interface OrphanRecord extends ListedThing {
+  readonly id: Id;
+  /** The project in whose backend it was found. */
+  readonly projectId: Id;
+  readonly backend: BackendName;
+  readonly firstSeenAt: Timestamp;
+  readonly lastSeenAt: Timestamp;
+  /** When a second look confirmed and reported it; null = seen once so far. */
+  readonly reportedAt: Timestamp | null;
+  /** Written before the provider is asked to end it, so that a crash does not hide who did; null = not. */
+  readonly endRequestedAt: Timestamp | null;
+  /** Why it could not be ended, for people. */
+  readonly error: string | null;
+}
+
+/** The sweep of one configured backend. */
+export interface SweepRecord {
+  readonly projectId: Id;
+  readonly backend: BackendName;
+  /** When it last succeeded. */
+  readonly sweptAt: Timestamp | null;
+  readonly nextAt: Timestamp;
+  /** Consecutive failures, and the last one's message. */
+  readonly failures: number;
+  readonly error: string | null;
+  /** Nonces of this server's latest renewals of its claim, newest first. */
+  readonly nonces: readonly string[];
+  /** Why orphans there are not ended, for people; null = they are. */
+  readonly hindrance: string | null;
+}

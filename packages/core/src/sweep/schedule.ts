@@ -1,0 +1,37 @@
+/** When a backend is swept again. */
+import { stableFraction } from '../hash/stable-hash.ts';
+import type { Timestamp } from '../model/index.ts';
+import { SECOND } from '../model/records.ts';
+import { CONFIRM_AFTER, type SweepDecision } from './orphans.ts';
+
+const HOUR = 3600 * SECOND;
+
+/** Share of the hour by which sweeps are spread. */
+const JITTER = 0.1;
+
+const FIRST_RETRY = 60 * SECOND;
+
+/** A provider may take minutes to end a machine; then it is asked again less and less often. */
+const ENDING_AGAIN = 120 * SECOND;
+
+/** `seed` differs for each backend and each sweep: core has no randomness. */
+export function nextSweep(
+  { orphans, toEnd }: Pick<SweepDecision, 'orphans' | 'toEnd'>,
+  seed: string,
+  now: Timestamp,
+): Timestamp {
+  const delays = toEnd.map(({ endRequestedAt }) =>
+    Math.max(ENDING_AGAIN, now - (endRequestedAt ?? now)),
+  );
+  if (orphans.some(({ reportedAt }) => reportedAt === null)) delays.push(CONFIRM_AFTER);
+  return now + Math.min(jittered(HOUR, seed), ...delays);
+}
+
+/** After `failures` failures in a row; the delay doubles up to an hour. */
+export function sweepRetry(failures: number, seed: string, now: Timestamp): Timestamp {
+  return now + jittered(Math.min(FIRST_RETRY * 2 ** (failures - 1), HOUR), seed);
+}
+
+function jittered(delay: number, seed: string): number {
+  return Math.round(delay * (1 + JITTER * (2 * stableFraction(seed) - 1)));
+}

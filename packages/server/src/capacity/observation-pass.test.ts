@@ -1,0 +1,134 @@
+import { type Access, BackendError, type Observation } from '@dstack/backends';
+import type { InstanceRecord, ObservationRecord, Signal } from '@dstack/core';
+import { anOffer, instanceRecord } from '@dstack/core/testing';
+import type { NewHostAccess } from '@dstack/store';
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import { type ObservationDeps, observationPass } from './observation-pass.ts';
+
+const NOW = 1_000_000_000;
+
+interface World {
+  readonly instance?: Partial<InstanceRecord>;
+  readonly known?: ObservationRecord;
+  readonly answer?: () => Promise<Observation>;
+  /** The backend reports changes itself. */
+  readonly watches?: boolean;
+}
+
+/** One instance `i`; what a pass has written about it. */
+function world({ instance, known, answer, watches = false }: World) {
+  const saved: ObservationRecord[] = [];
+  const signals: Signal[] = [];
+  const accesses: NewHostAccess[] = [];
+  const followed: string[] = [];
+  const armed: (number | null)[] = [];
+  const row = instanceRecord({ id: 'i', offer: anOffer(), status: 'provisioning', ...instance });
+  const instances = {
+    observe: answer ?? (async () => ({ state: 'missing' })),
+    ...(watches ? { watch: () => () => {} } : {}),
+  };
+  const deps = {
+    store: {
+      instances: { byIds: async () => [row] },
+      observations: {
+        byInstances: async () => (known ? [known] : []),
+        save: async (record: ObservationRecord, extras?: { signals?: readonly Signal[] }) => {
+          saved.push(record);
+          signals.push(...(extras?.signals ?? []));
+        },
+      },
+      hosts: { byId: async () => null },
+      hostAccess: {
+        byId: async () => null,
+        add: async (added: readonly NewHostAccess[]) => void accesses.push(...added),
+      },
+      projects: { privateKey: async () => 'the project’s key' },
+    },
+    backends: { find: async () => (answer || watches ? { instances } : null) },
+    links: { follow: async (id: string) => void followed.push(id) },
+    now: () => NOW,
+    arm: (_kind: string, _id: string, at: number | null) => void armed.push(at),
+    log: pino({ level: 'silent' }),
+  } as unknown as ObservationDeps;
+  const run = () => observationPass(deps)('i');
+  return { run, saved, signals, accesses, followed, armed };
+}
+
+const booting = async (): Promise<Observation> => ({ state: 'pending', text: 'booting' });
+const ready = (access: Access | null) => async (): Promise<Observation> => ({
+  ...{ state: 'ready', machine: null, access },
+});
+
+it('stores what the backend reports, signals the instance and sets the time of the next question', async () => {
+  const { run, saved, signals, armed } = world({ answer: booting });
+  expect(await run()).toEqual({ ending: 'done' });
+  expect(saved[0]?.observation).toEqual({ state: 'pending', text: 'booting' });
+  expect(signals).toEqual([{ kind: 'instance', id: 'i' }]);
+  expect(armed).toEqual([NOW + 1_000_000]);
+});
+
+it('signals nobody while the answer stays the same', async () => {
+  const first = world({ answer: booting });
+  await first.run();
+  const [known] = first.saved;
+  const { run, saved, signals } = world({ answer: booting, ...(known ? { known } : {}) });
+  await run();
+  expect(saved).toHaveLength(1);
+  expect(signals).toEqual([]);
+});
+
+it('stores a login with the project’s key and a fresh token, and has the agent linked', async () => {
+  const access = { kind: 'ssh', hostname: '10.0.0.9', port: 22, user: 'ubuntu' } as const;
+  const { run, accesses, followed, saved } = world({ answer: ready(access) });
+  await run();
+  expect(accesses[0]?.access).toEqual({
+    kind: 'ssh',
+    login: { hostname: '10.0.0.9', port: 22, user: 'ubuntu', privateKey: 'the project’s key' },
+    proxy: null,
+    internalIp: null,
+  });
+  expect(accesses[0]?.agentToken).toMatch(/^[0-9a-f]{64}$/);
+  expect(followed).toEqual(['i']);
+  expect(JSON.stringify(saved)).not.toContain('10.0.0.9');
+});
+
+it('has the link opened where the server knows the access already', async () => {
+  const { run, accesses, followed } = world({ answer: ready(null), watches: true });
+  await run();
+  expect(accesses).toEqual([]);
+  expect(followed).toEqual(['i']);
+});
+
+it('does not ask again about a ready instance whose backend reports changes', async () => {
+  const { run, armed } = world({ answer: ready(null), watches: true });
+  await run();
+  expect(armed).toEqual([null]);
+});
+
+it('keeps the last answer when the backend cannot be asked, with the cause for people', async () => {
+  const answer = () => Promise.reject(new BackendError('500 Internal Server Error'));
+  const { run, saved, armed } = world({ answer });
+  await run();
+  expect(saved[0]).toMatchObject({
+    observation: { state: 'pending' },
+    error: '500 Internal Server Error',
+  });
+  expect(armed).toEqual([NOW + 1_000_000]);
+});
+
+it('names a backend that is not configured any more', async () => {
+  const { run, saved } = world({});
+  await run();
+  expect(saved[0]?.error).toBe('backend aws is not configured');
+});
+
+it('asks nothing about an instance that is ending, and clears its alarm', async () => {
+  const known = { nextPassAt: NOW } as ObservationRecord;
+  const { run, saved, armed, followed } = world({
+    ...{ instance: { status: 'terminating' }, known },
+    answer: ready(null),
+  });
+  await run();
+  expect([saved[0]?.nextPassAt, armed, followed]).toEqual([null, [null], []]);
+});

@@ -1,0 +1,39 @@
+/** All kinds of intents. A new kind is its payload in `core`, one file here, and one line below. */
+import type { IntentKind } from '@dstack/core';
+import type { IntentDescriptor } from './descriptor.ts';
+import { instanceCreate } from './instance-create.ts';
+import { instanceTerminate } from './instance-terminate.ts';
+import { jobRelease } from './job-release.ts';
+import { jobRemove } from './job-remove.ts';
+import { jobStart } from './job-start.ts';
+import { jobStop } from './job-stop.ts';
+import { volumeAttach } from './volume-attach.ts';
+import { volumeCreate } from './volume-create.ts';
+import { volumeDelete } from './volume-delete.ts';
+import { volumeDetach } from './volume-detach.ts';
+import { volumeRegister } from './volume-register.ts';
+
+export const INTENTS = {
+  'job.start': jobStart,
+  'job.release': jobRelease,
+  'job.stop': jobStop,
+  'job.remove': jobRemove,
+  'instance.create': instanceCreate,
+  'instance.terminate': instanceTerminate,
+  'volume.create': volumeCreate,
+  'volume.register': volumeRegister,
+  'volume.delete': volumeDelete,
+  'volume.attach': volumeAttach,
+  'volume.detach': volumeDetach,
+} satisfies { readonly [K in IntentKind]: IntentDescriptor<K> };
+
+/** The caller has an intent of this kind, so that its payload fits. */
+export function intentDescriptor(kind: IntentKind): IntentDescriptor {
+  return INTENTS[kind] as unknown as IntentDescriptor;
+}
+
+/** The descriptor for an intent's key (`<kind>:<subject>:<attempt>`); null = of no known kind. */
+export function descriptorOfKey(key: string): IntentDescriptor | null {
+  const kind = key.slice(0, key.indexOf(':'));
+  return Object.hasOwn(INTENTS, kind) ? intentDescriptor(kind as IntentKind) : null;
+}

@@ -1,0 +1,26 @@
+import { removeJob } from '../remove-job.ts';
+import type { IntentDescriptor } from './descriptor.ts';
+import { agentOf, ON_JOB } from './on-job.ts';
+
+export const jobRemove: IntentDescriptor<'job.remove'> = {
+  ...ON_JOB,
+  kind: 'job.remove',
+  mayCancel: false,
+  /** The job has left its instance already. */
+  hostOf: async (_, { payload }) => payload.hostId,
+  /** The job has ended: nothing follows from its removal. */
+  wakes: async () => [],
+  async handle(effects, { subjectId, payload, createdAt }) {
+    const { reports, hosts, jobs } = effects.store;
+    if (!(await jobs.byId(subjectId))) return { kind: 'ok' };
+    const host = await hosts.byId(payload.hostId);
+    await removeJob({
+      agent: agentOf(effects, payload.hostId),
+      reports,
+      jobId: subjectId,
+      since: Math.max(createdAt, host?.since ?? 0),
+      now: effects.now(),
+    });
+    return { kind: 'ok' };
+  },
+};

@@ -1,0 +1,16 @@
+import { NotNow } from '../not-now.ts';
+import type { IntentDescriptor } from './descriptor.ts';
+import { byAgent, ignoringUnknown, ON_JOB } from './on-job.ts';
+
+export const jobStop: IntentDescriptor<'job.stop'> = {
+  ...ON_JOB,
+  kind: 'job.stop',
+  mayCancel: true,
+  handle: byAgent(async ({ effects, agent, view, intent }) => {
+    const { grace, reason, message } = intent.payload;
+    if (grace && reason === 'scaled_down' && !effects.drain.isDone(view.job, intent.key)) {
+      throw new NotNow('requests are under way');
+    }
+    await ignoringUnknown(agent.stopJob(view.job.id, { grace, reason, message }));
+  }),
+};

@@ -1,0 +1,55 @@
+import type { Change, Decision } from '@dstack/core';
+import type { Store } from '@dstack/store';
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import { applyDecision } from './apply-decision.ts';
+
+function scene(outcome: 'applied' | 'conflict' = 'applied') {
+  const seen: unknown[] = [];
+  const engine = {
+    apply: async (changes: readonly Change[]) => {
+      seen.push(['apply', changes.length]);
+      return outcome;
+    },
+    signal: async (signals: unknown) => seen.push(['signal', signals]),
+  };
+  const deps = {
+    store: { engine } as unknown as Store,
+    arm: (kind: string, id: string, at: number | null) => seen.push(['arm', kind, id, at]),
+    observer: null,
+    log: pino({ level: 'silent' }),
+  };
+  const apply = (part: Partial<Decision>) =>
+    applyDecision(deps, { run: 'train' }, { changes: [], signals: [], summary: {}, ...part });
+  return { seen, apply };
+}
+
+const update: Change = { type: 'run.update', id: 'r', version: 1, set: { nextPassAt: 7 } };
+
+it('arms the alarms of what was written, and none when the write was refused', async () => {
+  const written = scene();
+  expect(await written.apply({ changes: [update] })).toEqual({ ending: 'done' });
+  expect(written.seen).toEqual([
+    ['apply', 1],
+    ['arm', 'run', 'r', 7],
+  ]);
+  const refused = scene('conflict');
+  expect(await refused.apply({ changes: [update] })).toEqual({ ending: 'conflict' });
+  expect(refused.seen).toEqual([['apply', 1]]);
+});
+
+it('wakes others without a write where a decision changes nothing', async () => {
+  const { seen, apply } = scene();
+  const signals = [{ kind: 'fleet', id: 'f' }] as const;
+  await apply({ signals });
+  expect(seen).toEqual([['signal', signals]]);
+});
+
+it('never withdraws an effect that may be under way at a provider', async () => {
+  const { seen, apply } = scene();
+  const cancel = (key: string) => apply({ changes: [{ type: 'intent.cancel', key }] });
+  await expect(cancel('instance.create:i:0')).rejects.toThrow(/must not be cancelled/);
+  expect(seen).toEqual([]);
+  await cancel('job.start:j:0');
+  expect(seen).toEqual([['apply', 1]]);
+});

@@ -1,0 +1,61 @@
+import type { Change, Decision } from '@dstack/core';
+import type { ScheduledKind } from '@dstack/store';
+import { descriptorOfKey } from '../effects/intents/index.ts';
+import type { WorkDeps } from './work/descriptor.ts';
+import type { WorkEnding } from './work-queue.ts';
+
+type ApplyDeps = Pick<WorkDeps, 'store' | 'arm' | 'observer' | 'log'>;
+
+/** Writes what a pass has decided, and arms the alarms that go with it. */
+export async function applyDecision(
+  deps: ApplyDeps,
+  subject: Readonly<Record<string, string>>,
+  decision: Decision,
+): Promise<WorkEnding> {
+  if (decision.changes.length === 0) {
+    if (decision.signals.length > 0) await deps.store.engine.signal(decision.signals);
+    return { ending: 'done' };
+  }
+  checkCancelled(decision.changes);
+  const outcome = await deps.store.engine.apply(decision.changes, decision.signals);
+  deps.log.debug({ ...subject, ...decision.summary, outcome }, 'decision');
+  if (outcome === 'conflict') return { ending: 'conflict' };
+  for (const alarm of decision.alarms ?? []) deps.log.error(subject, alarm);
+  deps.observer?.applied(decision.changes);
+  for (const change of decision.changes) armFor(deps, change);
+  return { ending: 'done' };
+}
+
+/** Throws for an effect that must be carried out once it is announced: a mistake of the engine. */
+function checkCancelled(changes: readonly Change[]): void {
+  for (const change of changes) {
+    if (change.type !== 'intent.cancel' || descriptorOfKey(change.key)?.mayCancel) continue;
+    throw new Error(`the intent ${change.key} is of a kind that must not be cancelled`);
+  }
+}
+
+const ARMED = {
+  'run.update': 'run',
+  'instance.update': 'instance',
+  'fleet.update': 'fleet',
+  'volume.update': 'volume',
+  'gateway.update': 'gateway',
+} as const satisfies Partial<Record<Change['type'], ScheduledKind>>;
+
+function armFor(deps: Pick<WorkDeps, 'arm'>, change: Change): void {
+  switch (change.type) {
+    case 'instance.insert':
+      deps.arm('instance', change.instance.id, change.instance.nextPassAt);
+      return;
+    case 'run.update':
+    case 'instance.update':
+    case 'fleet.update':
+    case 'volume.update':
+    case 'gateway.update': {
+      const { nextPassAt } = change.set;
+      if (nextPassAt !== undefined) deps.arm(ARMED[change.type], change.id, nextPassAt);
+      return;
+    }
+    default:
+  }
+}

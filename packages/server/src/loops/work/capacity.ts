@@ -1,0 +1,15 @@
+import type { WorkDescriptor } from './descriptor.ts';
+
+/** Wakes placement where something waits that may use what has become free. Writes nothing. */
+export const capacity: WorkDescriptor<'capacity'> = {
+  kind: 'capacity',
+  queues: { capacity: 2 },
+  lease: null,
+  schedule: null,
+  work:
+    ({ store, wake }) =>
+    async (freed) => {
+      for (const id of await store.engine.waitingFor(freed)) wake({ kind: 'placement', id });
+      return { ending: 'done' };
+    },
+};

@@ -1,0 +1,11 @@
+import { observationPass } from '../../capacity/observation-pass.ts';
+import type { WorkDescriptor } from './descriptor.ts';
+
+/** Asks backends what has become of their instances. Each waits for an answer over a network. */
+export const observation: WorkDescriptor<'observation'> = {
+  kind: 'observation',
+  queues: { observation: 32 },
+  lease: 'observation',
+  schedule: 'observation',
+  work: (deps) => observationPass({ ...deps, now: () => deps.context().now }),
+};

@@ -1,0 +1,28 @@
+import { place, wantsBackendOffers } from '@dstack/core';
+import { applyDecision } from '../apply-decision.ts';
+import type { WorkDescriptor } from './descriptor.ts';
+
+/**
+ * Places what waits in a project; the key is its id. Backends are asked between reading and
+ * deciding: what they answered is out of date only until the guarded write.
+ */
+export const placement: WorkDescriptor<'placement'> = {
+  kind: 'placement',
+  queues: { placement: 2 },
+  lease: 'placement',
+  schedule: null,
+  work: (deps) => async (projectId) => {
+    const { store, offers: source } = deps;
+    const hints = await source.hints(projectId);
+    const snapshot = await store.engine.loadPlacement(projectId, hints);
+    if (!snapshot) {
+      deps.arm('placement', projectId, null);
+      return { ending: 'done' };
+    }
+    const { offers } = await source.answer(projectId, wantsBackendOffers(snapshot));
+    const decision = place(snapshot, offers, deps.context());
+    const ending = await applyDecision(deps, { project: snapshot.projectName }, decision);
+    deps.arm('placement', projectId, decision.again ?? null);
+    return ending;
+  },
+};

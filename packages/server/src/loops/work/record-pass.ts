@@ -1,0 +1,54 @@
+import type { Decision, RunContext, Timestamp } from '@dstack/core';
+import type { ScheduledKind } from '@dstack/store';
+import { applyDecision } from '../apply-decision.ts';
+import type { KeyWork } from '../work-queue.ts';
+import type { WorkDeps, WorkDescriptor } from './descriptor.ts';
+
+interface PassRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly nextPassAt: Timestamp | null;
+}
+
+/** What tells the pass of one kind of records from that of another. */
+export interface RecordPass<K extends ScheduledKind, S> {
+  readonly kind: K;
+  /** Passes at a time. */
+  readonly concurrency: number;
+  /** Reads one moment. Null: there is no such record. */
+  readonly load: (deps: WorkDeps, id: string) => Promise<S | null>;
+  /** The record that the pass is for. */
+  readonly record: (snapshot: S) => PassRecord;
+  readonly decide: (snapshot: S, context: RunContext) => Decision;
+  /** Called after each pass that was not refused. */
+  readonly onDone?: (deps: WorkDeps, id: string) => void;
+}
+
+/**
+ * A pass: read one moment, decide, write guarded. Nothing outside the database happens in it, so
+ * two servers that decide the same thing at once do no harm: one of them is refused.
+ */
+export function recordPass<K extends ScheduledKind, S>(pass: RecordPass<K, S>): WorkDescriptor<K> {
+  return {
+    kind: pass.kind,
+    queues: { [pass.kind]: pass.concurrency },
+    lease: pass.kind,
+    schedule: pass.kind,
+    work: (deps) => workOf(pass, deps),
+  };
+}
+
+function workOf<K extends ScheduledKind, S>(pass: RecordPass<K, S>, deps: WorkDeps): KeyWork {
+  return async (id) => {
+    const snapshot = await pass.load(deps, id);
+    if (!snapshot) return { ending: 'done' };
+    const { name, nextPassAt } = pass.record(snapshot);
+    const context = deps.context();
+    // What is overdue needs no alarm: this pass is there for that.
+    if (nextPassAt === null || nextPassAt > context.now) deps.arm(pass.kind, id, nextPassAt);
+    const decision = pass.decide(snapshot, deps.context());
+    const ending = await applyDecision(deps, { [pass.kind]: name }, decision);
+    if (ending.ending === 'done') pass.onDone?.(deps, id);
+    return ending;
+  };
+}

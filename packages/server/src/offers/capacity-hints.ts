@@ -1,0 +1,14 @@
+import type { Backend } from '@dstack/backends';
+import type { CapacityHints } from '@dstack/core';
+
+/** What placement needs of these backends beside their offers. */
+export function capacityHints(
+  backends: readonly Pick<Backend, 'name' | 'instances' | 'signalsCapacity'>[],
+): CapacityHints {
+  const makers = backends.filter((backend) => backend.instances !== null);
+  const others = backends.filter((backend) => backend.instances === null);
+  return {
+    hasSilentBackends: makers.some((backend) => !backend.signalsCapacity),
+    machineless: new Set(others.map((backend) => backend.name)),
+  };
+}

@@ -1,0 +1,69 @@
+/** What a provider has with this server's tag, and which of it the database accounts for. */
+import type { Backend } from '@dstack/backends';
+import {
+  isReportedElsewhere,
+  type ListedThing,
+  type OrphanRecord,
+  type SweepInput,
+} from '@dstack/core';
+import type { Store } from '@dstack/store';
+
+const NOBODY = { project: '', fleet: '', instance: '' } as const;
+
+export async function listThings(backend: Backend, server: string): Promise<ListedThing[]> {
+  const owner = { server };
+  const instances = (await backend.instances?.list(owner)) ?? [];
+  const volumes = (await backend.volumes?.list(owner)) ?? [];
+  const groups = (await backend.groups?.list(owner)) ?? [];
+  return [
+    ...instances.map(({ handle, owner: { project, fleet, instance }, key }): ListedThing => {
+      return { kind: 'instance', handle, region: null, owner: { project, fleet, instance }, key };
+    }),
+    ...volumes.map(({ id, region, data }): ListedThing => {
+      return { kind: 'volume', handle: { id, data }, region, owner: NOBODY, key: null };
+    }),
+    ...groups.map((handle): ListedThing => {
+      return { kind: 'group', handle, region: null, owner: NOBODY, key: null };
+    }),
+  ];
+}
+
+/**
+ * Call it after listing: what was begun before has its intent in the database by now, so a thing that
+ * neither a row nor an intent accounts for was not created by this database.
+ */
+export async function accountFor(
+  store: Pick<Store, 'sweeps' | 'engine' | 'instances'>,
+  things: readonly ListedThing[],
+  of: Pick<SweepInput, 'project' | 'backend' | 'now'> & {
+    /** Of all backends. */
+    readonly orphans: readonly OrphanRecord[];
+  },
+): Promise<SweepInput['listed']> {
+  if (things.length === 0) return [];
+  const known = await store.sweeps.knownIds(of.backend);
+  const listed: SweepInput['listed'][number][] = [];
+  for (const thing of things) {
+    const isAccountedFor =
+      known[thing.kind].has(thing.handle.id) ||
+      isReportedElsewhere(of.orphans, thing, of) ||
+      (await isExpected(store, thing));
+    listed.push({ thing, isAccountedFor });
+  }
+  return listed;
+}
+
+/** Its creation is under way, or its row has not taken over the result yet. */
+async function isExpected(
+  { engine, instances }: Pick<Store, 'engine' | 'instances'>,
+  { key, handle }: ListedThing,
+): Promise<boolean> {
+  const intent = key === null ? null : await engine.intent(key);
+  if (intent === null) return false;
+  if (intent.state === 'announced') return true;
+  if (intent.result?.kind !== 'instance.created' || intent.result.handle.id !== handle.id) {
+    return false;
+  }
+  const instance = (await instances.byId(intent.subjectId))?.instance;
+  return instance !== undefined && instance.handle === null && !instance.deleted;
+}

@@ -1,0 +1,52 @@
+/** An account at a simulated provider, with a clock of its own, for tests of sweeps. */
+import {
+  type Backend,
+  type InstanceOrder,
+  NO_FAULTS,
+  SimProvider,
+  simBackend,
+} from '@dstack/backends';
+import type { Offer } from '@dstack/core';
+
+export interface SimAccount {
+  readonly provider: SimProvider;
+  readonly backend: Backend;
+  readonly clock: { now: number };
+  /** A machine that carries the tag of this server, as an order with this key made it. */
+  order(server: string, key: string): Promise<string>;
+  /** Ids of the machines that exist. */
+  readonly machines: string[];
+}
+
+const OFFER = { instance: { name: 'small' } } as Offer;
+
+export function simAccount(start: number): SimAccount {
+  const clock = { now: start, delay: async () => {} };
+  const provider = new SimProvider({
+    clock,
+    random: { whole: (from) => from, chance: (probability) => probability >= 1 },
+    faults: { ...NO_FAULTS },
+    agents: {
+      start: () => Promise.reject(new Error('no machine of this test boots')),
+      stop: async () => {},
+    },
+  });
+  return {
+    provider,
+    clock,
+    backend: simBackend({ as: 'aws', provider, offers: [], matches: () => true }),
+    async order(server, key) {
+      const owner = { server, project: 'main', fleet: 'pool', instance: 'pool-0' };
+      const made = await provider.create({ ...ORDER, key, owner }, OFFER);
+      return made.id;
+    },
+    get machines() {
+      return [...provider.machines.values()].map(({ id }) => id);
+    },
+  };
+}
+
+const ORDER: Omit<InstanceOrder, 'key' | 'owner'> = {
+  ...{ instanceId: 'i', offer: OFFER, authorizedKeys: [], tags: {}, reservation: null },
+  ...{ placementGroup: null, volumes: [], group: null },
+};

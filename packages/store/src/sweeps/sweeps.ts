@@ -1,0 +1,90 @@
+import type { BackendType } from '@dstack/contract/wire';
+import type { BackendName, OrphanRecord, SweepRecord } from '@dstack/core';
+import type { StoreContext, Tx } from '../context.ts';
+import { notDeleted } from '../query.ts';
+import { orphanTable, sweepTable } from '../schema/sweep-tables.ts';
+import type { KnownIds, Sweeps } from './types.ts';
+
+export function createSweeps(context: StoreContext): Sweeps {
+  const { db } = context;
+  return {
+    async list() {
+      const rows = await db.selectFrom('sweeps').selectAll().orderBy('next_at').execute();
+      return rows.map(sweepTable.decode);
+    },
+    async orphans() {
+      const rows = await db
+        .selectFrom('orphans')
+        .selectAll()
+        .orderBy('first_seen_at')
+        .orderBy('id')
+        .execute();
+      return rows.map(orphanTable.decode);
+    },
+    knownIds: (backend) => context.read((tx) => knownIds(tx, backend)),
+    save: ({ sweep, orphans = [], settled = [] }, extras) =>
+      context.write(async ({ tx, add }) => {
+        add(extras);
+        await saveSweep(tx, sweep);
+        for (const orphan of orphans) await saveOrphan(tx, orphan);
+        for (const id of settled) await tx.deleteFrom('orphans').where('id', '=', id).execute();
+      }),
+    forget: ({ projectId, backend }) =>
+      context.write(async ({ tx }) => {
+        for (const table of ['orphans', 'sweeps'] as const) {
+          await tx
+            .deleteFrom(table)
+            .where('project_id', '=', projectId)
+            .where('backend', '=', backend)
+            .execute();
+        }
+      }),
+  };
+}
+
+async function saveSweep(tx: Tx, sweep: SweepRecord): Promise<void> {
+  const { projectId: _, backend: __, ...set } = sweep;
+  await tx
+    .insertInto('sweeps')
+    .values(sweepTable.insert(sweep))
+    .onConflict((conflict) =>
+      conflict.columns(['project_id', 'backend']).doUpdateSet(sweepTable.update(set)),
+    )
+    .execute();
+}
+
+async function saveOrphan(tx: Tx, orphan: OrphanRecord): Promise<void> {
+  const { id: _, ...set } = orphan;
+  await tx
+    .insertInto('orphans')
+    .values(orphanTable.insert(orphan))
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(orphanTable.update(set)))
+    .execute();
+}
+
+async function knownIds(tx: Tx, backend: BackendName): Promise<KnownIds> {
+  const instances = await tx
+    .selectFrom('instances')
+    .select('handle as data')
+    .where('backend', '=', backend)
+    .where('status', '!=', 'terminated')
+    .where('handle', 'is not', null)
+    .execute();
+  const volumes = await tx
+    .selectFrom('volumes')
+    .select('provisioning_data as data')
+    // Volumes have the wire's names of backends only.
+    .where('backend', '=', backend as BackendType)
+    .where(notDeleted('deleted'))
+    .where('provisioning_data', 'is not', null)
+    .execute();
+  return {
+    instance: idsIn(instances, 'id'),
+    volume: idsIn(volumes, 'volume_id'),
+    group: new Set(),
+  };
+}
+
+function idsIn(rows: readonly { readonly data: unknown }[], key: string): Set<string> {
+  return new Set(rows.map(({ data }) => String(JSON.parse(String(data))[key])));
+}

@@ -1,0 +1,23 @@
+import type { BackendName, Id, OrphanKind, OrphanRecord, SweepRecord } from '@dstack/core';
+import type { WriteExtras } from '../writes.ts';
+
+/** Sweeps of configured backends, and what they have found. */
+export interface Sweeps {
+  list(): Promise<SweepRecord[]>;
+  /** In the order in which they were found. */
+  orphans(): Promise<OrphanRecord[]>;
+  /** Provider's ids of what rows of all projects have in backends of this name, read at one moment. */
+  knownIds(backend: BackendName): Promise<KnownIds>;
+  /** Writes the sweep, its orphans, and forgets those that are none any more, all or nothing. */
+  save(outcome: SweepOutcome, extras?: WriteExtras): Promise<void>;
+  /** The backend is not configured any more. */
+  forget(sweep: Pick<SweepRecord, 'projectId' | 'backend'>): Promise<void>;
+}
+
+export type KnownIds = Readonly<Record<OrphanKind, ReadonlySet<string>>>;
+
+export interface SweepOutcome {
+  readonly sweep: SweepRecord;
+  readonly orphans?: readonly OrphanRecord[];
+  readonly settled?: readonly Id[];
+}

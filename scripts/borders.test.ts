@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it, onTestFinished } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** The rules that these sources break, by the names of both files. */
+function broken(sources: Readonly<Record<string, string>>): readonly string[] {
+  const dir = mkdtempSync(join(tmpdir(), 'borders-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  for (const [path, text] of Object.entries(sources)) {
+    mkdirSync(dirname(join(dir, path)), { recursive: true });
+    writeFileSync(join(dir, path), text);
+  }
+  const config = join(root, '.dependency-cruiser.cjs');
+  const args = ['--config', config, '--output-type', 'json', 'packages'];
+  const output = execFileSync(join(root, 'node_modules/.bin/depcruise'), args, { cwd: dir });
+  const { violations } = JSON.parse(String(output)).summary as {
+    violations: readonly { rule: { name: string }; from: string; to: string }[];
+  };
+  return violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`);
+}
+
+const AGENT = 'packages/agent/src';
+const TYPE = 'export interface T { a: string }\n';
+const use = (path: string) => `import type { T } from '${path}';\nexport type U = T;\n`;
+
+it('a layer of the agent may import types of those below it, and none of those above it', () => {
+  expect(
+    broken({
+      [`${AGENT}/spool/low.ts`]: TYPE,
+      [`${AGENT}/spool/bad.ts`]: use('../jobs/job.ts'),
+      [`${AGENT}/jobs/job.ts`]: `${use('../spool/low.ts')}export type { T };\n`,
+      [`${AGENT}/docker/bad.ts`]: use('../process/neighbour.ts'),
+      [`${AGENT}/process/neighbour.ts`]: TYPE,
+      [`${AGENT}/protocol/bad.ts`]: use('../agent.ts'),
+      [`${AGENT}/agent.ts`]: TYPE,
+    }).toSorted(),
+  ).toEqual([
+    `agent-docker-imports: ${AGENT}/docker/bad.ts -> ${AGENT}/process/neighbour.ts`,
+    `agent-protocol-imports: ${AGENT}/protocol/bad.ts -> ${AGENT}/agent.ts`,
+    `agent-spool-imports: ${AGENT}/spool/bad.ts -> ${AGENT}/jobs/job.ts`,
+  ]);
+});
+
+it('a folder of the agent that is no layer may import nothing', () => {
+  expect(
+    broken({ [`${AGENT}/misc/a.ts`]: use('../spool/low.ts'), [`${AGENT}/spool/low.ts`]: TYPE }),
+  ).toEqual([`agent-folders-are-layers: ${AGENT}/misc/a.ts -> ${AGENT}/spool/low.ts`]);
+});
+
+it('files that import only types of each other are a cycle', () => {
+  const [a, b] = ['packages/core/src/a.ts', 'packages/core/src/b.ts'];
+  expect(
+    broken({
+      [a]: use('./b.ts'),
+      [b]: use('./a.ts').replaceAll('T', 'U').replace('U = U', 'T = U'),
+    }),
+  ).toEqual([`no-cycles: ${a} -> ${b}`]);
+});
